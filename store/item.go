@@ -1,0 +1,171 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+)
+
+// Stream is one kind of source data. A stream may be several source types.
+type Stream string
+
+// The streams, in the order in which a run reads them: what others refer to
+// comes first, so that most references resolve at once.
+const (
+	StreamClients        Stream = "clients"
+	StreamContacts       Stream = "contacts"
+	StreamStaff          Stream = "staff"
+	StreamQuestionnaires Stream = "questionnaires"
+	StreamGoals          Stream = "goals"
+	StreamCarePlans      Stream = "care-plans"
+	StreamReports        Stream = "reports"
+	StreamForms          Stream = "forms"
+)
+
+// Streams lists every stream in reading order.
+func Streams() []Stream {
+	return []Stream{
+		StreamClients, StreamContacts, StreamStaff, StreamQuestionnaires,
+		StreamGoals, StreamCarePlans, StreamReports, StreamForms,
+	}
+}
+
+// Part is what a right is given for.
+type Part string
+
+// The parts of a dossier.
+const (
+	PartReports   Part = "reports"
+	PartForms     Part = "forms"
+	PartCarePlans Part = "care-plans"
+)
+
+// Parts lists every part, in the order in which the portal shows them.
+func Parts() []Part { return []Part{PartReports, PartForms, PartCarePlans} }
+
+// Kind says what an item is to a reader.
+type Kind string
+
+// The kinds of items.
+const (
+	KindClient        Kind = "client"
+	KindContact       Kind = "contact"
+	KindStaff         Kind = "staff"
+	KindQuestionnaire Kind = "questionnaire"
+	KindGoal          Kind = "goal"
+	KindCarePlan      Kind = "care-plan"
+	KindReport        Kind = "report"
+	KindForm          Kind = "form"
+)
+
+// State says what the replica holds of an item.
+type State string
+
+// The states of an item. Content is stored in StateShown only (I6).
+const (
+	StateShown       State = "shown"       // stored, and readable by who has the right
+	StateHidden      State = "hidden"      // not for the client's eyes now; Reason says why
+	StateWithdrawn   State = "withdrawn"   // a tombstone
+	StateQuarantined State = "quarantined" // could not be applied; never a row's state
+)
+
+// Reason says why an item is hidden, withdrawn or quarantined. The set is
+// closed: reasons are metric labels and are explained in the runbook.
+type Reason string
+
+// Reasons for StateHidden.
+const (
+	HiddenMarked            Reason = "marked"             // a security label or rule says: not for the client
+	HiddenStatus            Reason = "status"             // a status that is not (yet) shown: preliminary, draft, in-progress
+	HiddenUnknownStatus     Reason = "unknown-status"     // a status this program does not know
+	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: must not be processed when not understood
+	HiddenImplicitRules     Reason = "implicit-rules"     // FHIR R4 §2.26.3.2: likewise
+	HiddenNotAReport        Reason = "not-a-report"       // an Observation whose code is not in report_codes
+	HiddenNoClient          Reason = "no-client"          // names no client, or one of another kind
+	HiddenSuperseded        Reason = "superseded"         // replaced by another item
+	HiddenInactive          Reason = "inactive"           // a client or contact that the source has deactivated
+	HiddenMerged            Reason = "merged"             // a client merged into another
+	HiddenEmpty             Reason = "empty"              // nothing in it for a reader
+	HiddenQuarantined       Reason = "quarantined"        // the newest version could not be read, and the last one may no longer be shown
+	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
+)
+
+// Reasons for StateWithdrawn.
+const (
+	WithdrawnInError Reason = "entered-in-error" // the source says it was a mistake
+	WithdrawnDeleted Reason = "deleted"          // the source says it is deleted
+	WithdrawnAbsent  Reason = "absent"           // gone without a trace, confirmed by a direct read
+	WithdrawnPurged  Reason = "purged"           // its client is no longer shared
+)
+
+// Reasons for StateQuarantined.
+const (
+	BadJSON      Reason = "bad-json"      // not JSON, or not an object
+	BadID        Reason = "bad-id"        // no id, or not a FHIR id
+	BadEnvelope  Reason = "bad-envelope"  // id, status, subject or marks could not be read
+	BadBody      Reason = "bad-body"      // the envelope could, the content could not
+	BadDate      Reason = "bad-date"      // a date that is none
+	BadText      Reason = "bad-text"      // U+0000, or no UTF-8
+	TooLarge     Reason = "too-large"     // beyond the limits of I12
+	TooDeep      Reason = "too-deep"      // nested beyond the limits of I12
+	BadType      Reason = "bad-type"      // an entry of a type that was not asked for
+	BadReference Reason = "bad-reference" // a reference that cannot be read
+	NotStorable  Reason = "not-storable"  // PostgreSQL refused it
+)
+
+// Ref names a record of the source: its type (a FHIR resource type) and id.
+type Ref struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// IsZero reports whether r names nothing.
+func (r Ref) IsZero() bool { return r.ID == "" }
+
+// Key returns the opaque id by which tenant's item r is known to readers. It
+// depends on nothing but the item's identity (tenant, type, id), so that it
+// survives a resync and a new database.
+func Key(tenant string, r Ref) string {
+	h := sha256.New()
+	for _, s := range [...]string{tenant, r.Type, r.ID} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Hash is a digest over an item's body and the rules by which it was mapped.
+type Hash [16]byte
+
+// Item is what a source said of one record at one moment, mapped but not yet
+// rendered: names of others are still references.
+type Item struct {
+	Ref
+
+	Stream Stream
+	Client string // the client's id in the source; empty where the record belongs to none
+	State  State
+	Reason Reason // why State is not StateShown
+	Detail string // for people: what exactly could not be read; holds no personal data
+
+	// EnvelopeRead reports for a quarantined item that id, status, subject and
+	// marks could be read and still allow it to be shown for Client: only then
+	// may the last good version stay.
+	EnvelopeRead bool
+	// Raw holds the bytes of a quarantined item.
+	Raw []byte
+
+	Version string    // opaque, has no order; empty where the source sends none
+	Updated time.Time // the source's lastUpdated; zero where it sends none
+	Hash    Hash
+	Content Content // nil unless State is StateShown
+}
+
+// Content is the mapped content of an item: one of *Client, *Contact, *Staff,
+// *Goal, *CarePlan, *Report.
+type Content interface {
+	// Kind says what the item is to a reader.
+	Kind() Kind
+	// Refs lists the records that the content names and is rendered from.
+	Refs() []Ref
+}
