@@ -1,0 +1,79 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+)
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9.:%_-]*$`)
+
+// listener is an address that is listened on, and where the file says so.
+type listener struct {
+	value
+	address string
+}
+
+// listener reads the host:port to listen on. With a private database it must
+// be on loopback; no two may be in each other's way.
+func (v value) listener(def string, private bool) string {
+	me := listener{v, v.address(def)}
+	if private && !loopbackAddress(me.address) {
+		v.faultf("must be on loopback, such as %s, because `database` is left out: the private PostgreSQL is for trying things out on one machine. Give `database` to serve others", def)
+	}
+	for _, other := range v.l.listeners {
+		switch {
+		case !sameAddress(me.address, other.address):
+		case v.given():
+			v.faultf("is the address of %s too; choose another port", other.path)
+		default:
+			other.faultf("is the address of %s too, unless you set that; choose another port", v.path)
+		}
+	}
+	v.l.listeners = append(v.l.listeners, me)
+	return me.address
+}
+
+func (v value) address(def string) string {
+	s, ok := v.scalar()
+	if !ok {
+		return def
+	}
+	host, port, err := net.SplitHostPort(s.text)
+	if err != nil || !portNumber(port) || !hostName.MatchString(host) {
+		v.faultf("must be host:port, such as %s, or :8080 for every network, not %s", def, s.shown)
+		return def
+	}
+	return s.text
+}
+
+// sameAddress reports whether one port is asked for twice on one address. Port
+// 0 is any free one.
+func sameAddress(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	return portA == portB && portA != "0" && (hostA == hostB || everywhere(hostA) || everywhere(hostB))
+}
+
+func everywhere(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "" || err == nil && addr.IsUnspecified()
+}
+
+func portNumber(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+func loopbackAddress(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && loopback(host)
+}
+
+// loopback reports whether host is this machine and nothing else. A name other
+// than localhost is not looked up, and so is not.
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback() || host == "localhost"
+}

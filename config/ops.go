@@ -1,0 +1,52 @@
+package config
+
+import "slices"
+
+// ops reads the operators' section; private says that the database is.
+func (v value) ops(private bool, tenants []Tenant) Ops {
+	s := v.section()
+	defer s.end()
+	o := Ops{Listen: s.key("listen").listener("127.0.0.1:8081", private)}
+	users := s.key("users")
+	names := map[string]string{}
+	for _, item := range users.list() {
+		o.Users = append(o.Users, item.user(names, tenants))
+	}
+	if !loopbackAddress(o.Listen) && users.empty() {
+		users.faultf("must name at least one user, because ops.listen is open to other machines; or set ops.listen to 127.0.0.1:8081")
+	}
+	return o
+}
+
+func (v value) user(names map[string]string, tenants []Tenant) User {
+	s := v.section()
+	defer s.end()
+	return User{
+		Name:    s.key("name").required("give the name under which this user's actions are recorded").distinct(names),
+		Token:   s.requiredCredential("token"),
+		Tenants: s.key("tenants").tenantIDs(tenants),
+		May:     subset(s.key("may").items("list one or more of read, resync, approve"), "read", "resync", "approve"),
+	}
+}
+
+// tenantIDs reads a list of ids that tenants have.
+func (v value) tenantIDs(tenants []Tenant) []string {
+	var ids []string
+	for _, t := range tenants {
+		ids = append(ids, t.ID)
+	}
+	var named []string
+	for _, item := range v.items(`list the tenants' ids, or ["*"] for all`) {
+		id, ok := item.scalar()
+		switch {
+		case !ok:
+		case id.text == "*":
+			named = append(named, ids...)
+		case !slices.Contains(ids, id.text):
+			item.faultf("no tenant has the id %s; the ids are under tenants, and \"*\" stands for all of them", id.shown)
+		default:
+			named = append(named, id.text)
+		}
+	}
+	return named
+}

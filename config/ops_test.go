@@ -1,0 +1,26 @@
+package config_test
+
+import "testing"
+
+func TestFaultsOfUsers(t *testing.T) {
+	t.Parallel()
+	check(t, ops("users:"),
+		"5:ops.users: has no value; write [] for an empty list, or remove the key")
+	check(t, ops("users: {}"),
+		"5:ops.users: must be a list, written [a, b] or with a line `- …` for each item, not keys with values")
+	check(t, ops("users: [{}]"),
+		"5:ops.users[0]: needs token or token_file",
+		"5:ops.users[0].may: is missing; list one or more of read, resync, approve",
+		"5:ops.users[0].name: is missing; give the name under which this user's actions are recorded",
+		`5:ops.users[0].tenants: is missing; list the tenants' ids, or ["*"] for all`)
+	check(t, ops("users: [{name: a, token: ${SET}, tenants: [other], may: [write]}]"),
+		`5:ops.users[0].tenants[0]: no tenant has the id "other"; the ids are under tenants, and "*" stands for all of them`,
+		`5:ops.users[0].may[0]: must be read, resync or approve, not "write"`)
+	check(t, ops(`users: [{name: a, token_file: "", tenants: [], may: }]`),
+		"5:ops.users[0]: needs token or token_file",
+		`5:ops.users[0].tenants: is empty; list the tenants' ids, or ["*"] for all`,
+		"5:ops.users[0].may: is empty; list one or more of read, resync, approve")
+	check(t, ops("users:\n- {name: a, token: ${SET}, tenants: [amaris], may: [read, read]}\n- {name: a, token: ${SET}, tenants: [amaris], may: [read]}"),
+		"6:ops.users[0].may[1]: is in the list twice; remove one",
+		"7:ops.users[1].name: is the same as ops.users[0].name; give each its own")
+}

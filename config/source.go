@@ -1,0 +1,42 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+	"time"
+)
+
+// source reads the care record system; by default the Observations with
+// reportCodes are searched for reports.
+func (v value) source(reportCodes []Code) Source {
+	s := v.section()
+	defer s.end()
+	return Source{FHIR: s.key("fhir").required("it is the one kind of source there is; give at least its base_url").fhir(reportCodes)}
+}
+
+func (v value) fhir(reportCodes []Code) FHIR {
+	s := v.section()
+	defer s.end()
+	return FHIR{
+		BaseURL:           s.key("base_url").required("give the address of the FHIR server, such as https://ecd.example/fhir").baseURL(),
+		Auth:              s.key("auth").auth(),
+		Search:            s.key("search").search(reportCodes),
+		PageSize:          s.key("page_size").whole(500, 1, 10_000),
+		Concurrency:       s.key("concurrency").whole(4, 1, 64),
+		RequestsPerSecond: s.key("requests_per_second").rate(50, 10_000),
+		Lag:               s.key("lag").duration(150 * time.Second),
+		Overlap:           s.key("overlap").duration(150 * time.Second),
+	}
+}
+
+func (v value) baseURL() *url.URL {
+	u := v.url("https://ecd.example/fhir")
+	if u == nil {
+		return nil
+	}
+	if u.RawQuery != "" || u.ForceQuery {
+		v.faultf("has a ? part; remove it, and write searches under search")
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return u
+}
