@@ -137,6 +137,7 @@ type Action struct {
 	Status      string `json:"status,omitempty"`
 	Domain      Domain `json:"domain,omitzero"`
 	Goals       []Ref  `json:"goals,omitempty"`
+	OwnGoals    []int  `json:"ownGoals,omitempty"` // places in the plan's OwnGoals
 }
 
 // Agreement tells who agreed to a plan, and when.
@@ -155,13 +156,26 @@ type CarePlan struct {
 	Ends        string     `json:"ends,omitempty"`  // the last local date (YYYY-MM-DD) on which it counts
 	At          Moment     `json:"at"`              // its place in a list: start of period, else created
 	Author      []Party    `json:"author,omitempty"`
+	Team        []Party    `json:"team,omitempty"`      // who else works on it
+	Addresses   []string   `json:"addresses,omitempty"` // what it is about: conditions, in words
 	Goals       []Ref      `json:"goals,omitempty"`
+	OwnGoals    []Goal     `json:"ownGoals,omitempty"` // goals written inside the plan, without an identity
 	Actions     []Action   `json:"actions,omitempty"`
 	Evaluations []Note     `json:"evaluations,omitempty"`
+	Notes       []Note     `json:"notes,omitempty"` // remarks on the plan as a whole
 	Agreement   *Agreement `json:"agreement,omitempty"`
 	Narrative   string     `json:"narrative,omitempty"` // plain text
 	Replaces    []Ref      `json:"replaces,omitempty"`
 	PartOf      []Ref      `json:"partOf,omitempty"`
+}
+
+// PlanAgreement is an agreement to care plans that the source keeps as a record
+// of its own: a signature, or a consent. One may be of no client: then the plans
+// say whose it is, and By holds no name where it refers to somebody.
+type PlanAgreement struct {
+	Plans []Ref  `json:"plans"`
+	By    Party  `json:"by"`
+	At    Moment `json:"at,omitzero"`
 }
 
 // Kind implements [Content].
@@ -178,6 +192,9 @@ func (*Goal) Kind() Kind { return KindGoal }
 
 // Kind implements [Content].
 func (*CarePlan) Kind() Kind { return KindCarePlan }
+
+// Kind implements [Content].
+func (*PlanAgreement) Kind() Kind { return KindAgreement }
 
 // Kind implements [Content].
 func (*Report) Kind() Kind { return KindReport }
@@ -210,11 +227,22 @@ func (p *CarePlan) Refs() []Ref {
 	for _, a := range p.Author {
 		refs = a.appendTo(refs)
 	}
-	for _, n := range p.Evaluations {
-		refs = n.Author.appendTo(refs)
+	for _, a := range p.Team {
+		refs = a.appendTo(refs)
+	}
+	for _, list := range [][]Note{p.Evaluations, p.Notes} {
+		for _, n := range list {
+			refs = n.Author.appendTo(refs)
+		}
+	}
+	for _, g := range p.OwnGoals {
+		refs = appendRefs(refs, g.Refs()...)
 	}
 	return refs
 }
+
+// Refs implements [Content].
+func (a *PlanAgreement) Refs() []Ref { return a.By.appendTo(appendRefs(nil, a.Plans...)) }
 
 // Refs implements [Content]. Plan and Goal are not among them: whether a reader
 // may see these is decided at reading time.
@@ -234,19 +262,12 @@ func (p Party) appendTo(refs []Ref) []Ref {
 	return refs
 }
 
-// appendRefs appends those of more that name something and are not there yet.
+// appendRefs appends those of more that name something.
 func appendRefs(refs []Ref, more ...Ref) []Ref {
-next:
 	for _, r := range more {
-		if r.IsZero() {
-			continue
+		if !r.IsZero() {
+			refs = append(refs, r)
 		}
-		for _, have := range refs {
-			if have == r {
-				continue next
-			}
-		}
-		refs = append(refs, r)
 	}
 	return refs
 }

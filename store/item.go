@@ -56,6 +56,7 @@ const (
 	KindCarePlan      Kind = "care-plan"
 	KindReport        Kind = "report"
 	KindForm          Kind = "form"
+	KindAgreement     Kind = "agreement"
 )
 
 // State says what the replica holds of an item.
@@ -67,50 +68,6 @@ const (
 	StateHidden      State = "hidden"      // not for the client's eyes now; Reason says why
 	StateWithdrawn   State = "withdrawn"   // a tombstone
 	StateQuarantined State = "quarantined" // could not be applied; never a row's state
-)
-
-// Reason says why an item is hidden, withdrawn or quarantined. The set is
-// closed: reasons are metric labels and are explained in the runbook.
-type Reason string
-
-// Reasons for StateHidden.
-const (
-	HiddenMarked            Reason = "marked"             // a security label or rule says: not for the client
-	HiddenStatus            Reason = "status"             // a status that is not (yet) shown: preliminary, draft, in-progress
-	HiddenUnknownStatus     Reason = "unknown-status"     // a status this program does not know
-	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: must not be processed when not understood
-	HiddenImplicitRules     Reason = "implicit-rules"     // FHIR R4 §2.26.3.2: likewise
-	HiddenNotAReport        Reason = "not-a-report"       // an Observation whose code is not in report_codes
-	HiddenNoClient          Reason = "no-client"          // names no client, or one of another kind
-	HiddenSuperseded        Reason = "superseded"         // replaced by another item
-	HiddenInactive          Reason = "inactive"           // a client or contact that the source has deactivated
-	HiddenMerged            Reason = "merged"             // a client merged into another
-	HiddenEmpty             Reason = "empty"              // nothing in it for a reader
-	HiddenQuarantined       Reason = "quarantined"        // the newest version could not be read, and the last one may no longer be shown
-	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
-)
-
-// Reasons for StateWithdrawn.
-const (
-	WithdrawnInError Reason = "entered-in-error" // the source says it was a mistake
-	WithdrawnDeleted Reason = "deleted"          // the source says it is deleted
-	WithdrawnAbsent  Reason = "absent"           // gone without a trace, confirmed by a direct read
-	WithdrawnPurged  Reason = "purged"           // its client is no longer shared
-)
-
-// Reasons for StateQuarantined.
-const (
-	BadJSON      Reason = "bad-json"      // not JSON, or not an object
-	BadID        Reason = "bad-id"        // no id, or not a FHIR id
-	BadEnvelope  Reason = "bad-envelope"  // id, status, subject or marks could not be read
-	BadBody      Reason = "bad-body"      // the envelope could, the content could not
-	BadDate      Reason = "bad-date"      // a date that is none
-	BadText      Reason = "bad-text"      // U+0000, or no UTF-8
-	TooLarge     Reason = "too-large"     // beyond the limits of I12
-	TooDeep      Reason = "too-deep"      // nested beyond the limits of I12
-	BadType      Reason = "bad-type"      // an entry of a type that was not asked for
-	BadReference Reason = "bad-reference" // a reference that cannot be read
-	NotStorable  Reason = "not-storable"  // PostgreSQL refused it
 )
 
 // Ref names a record of the source: its type (a FHIR resource type) and id.
@@ -137,6 +94,23 @@ func Key(tenant string, r Ref) string {
 // Hash is a digest over an item's body and the rules by which it was mapped.
 type Hash [16]byte
 
+// Mix returns a digest of what both are digests of.
+func (h Hash) Mix(o Hash) Hash {
+	for i, b := range o {
+		h[i] ^= b
+	}
+	return h
+}
+
+// IdentityHash returns a digest by which records of one tenant can be told apart.
+func IdentityHash(typ, id string) Hash {
+	h := sha256.New()
+	h.Write([]byte(typ))
+	h.Write([]byte{0})
+	h.Write([]byte(id))
+	return Hash(h.Sum(nil)[:16])
+}
+
 // Item is what a source said of one record at one moment, mapped but not yet
 // rendered: names of others are still references.
 type Item struct {
@@ -158,14 +132,17 @@ type Item struct {
 	Version string    // opaque, has no order; empty where the source sends none
 	Updated time.Time // the source's lastUpdated; zero where it sends none
 	Hash    Hash
-	Content Content // nil unless State is StateShown
+	// Content is nil unless State is StateShown. Of a client merged into another
+	// (HiddenMerged) it is a *Client that holds nothing but ReplacedBy.
+	Content Content
 }
 
 // Content is the mapped content of an item: one of *Client, *Contact, *Staff,
-// *Goal, *CarePlan, *Report.
+// *Questionnaire, *Goal, *CarePlan, *PlanAgreement, *Report, *Form.
 type Content interface {
 	// Kind says what the item is to a reader.
 	Kind() Kind
-	// Refs lists the records that the content names and is rendered from.
+	// Refs lists the records that the content names and is rendered from; some
+	// perhaps more than once.
 	Refs() []Ref
 }

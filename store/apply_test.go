@@ -1,0 +1,379 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+const tenant = "amaris"
+
+// plain renders every content as its own JSON, so that these tests need no
+// tenant's rules.
+type plain struct{}
+
+func (plain) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Rendered, error) {
+	var r store.Rendered
+	model, err := json.Marshal(c)
+	if err != nil {
+		return r, err
+	}
+	r.Model, r.Card = model, []byte(`{}`)
+	switch c := c.(type) {
+	case *store.Report:
+		r.Part, r.At, r.Category = store.PartReports, c.At.Time, c.Category
+		author := ""
+		for _, a := range c.Authors {
+			if s := look(a.Ref); s != nil {
+				var st store.Staff
+				if err := json.Unmarshal(s.Model, &st); err != nil {
+					return r, err
+				}
+				author = st.Name
+			}
+		}
+		r.Card, err = json.Marshal(map[string]string{"text": c.Text, "author": author})
+	case *store.Goal:
+		r.Part = store.PartCarePlans
+	}
+	return r, err
+}
+
+func (plain) Restore(s store.Shown) (store.Content, error) {
+	c := new(store.Report)
+	return c, json.Unmarshal(s.Model, c)
+}
+
+// run is a claimed run of one tenant, with its types begun.
+type run struct {
+	*storetest.Replica
+	t     *testing.T
+	claim store.Claim
+}
+
+var (
+	patients = store.TypeID{Stream: store.StreamClients, Type: "Patient"}
+	staff    = store.TypeID{Stream: store.StreamStaff, Type: "Practitioner"}
+	reports  = store.TypeID{Stream: store.StreamReports, Type: "Observation"}
+)
+
+// newRun begins a run of the three types above, and of more.
+func newRun(t *testing.T, r *storetest.Replica, more ...store.TypeID) *run {
+	t.Helper()
+	ctx := t.Context()
+	if err := r.PutTenant(ctx, tenant, "Amaris", "Europe/Amsterdam"); err != nil {
+		t.Fatal(err)
+	}
+	asked, _, err := r.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerCommand})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, err := r.ClaimRun(ctx, asked.ID, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []store.RunType
+	for _, id := range append([]store.TypeID{patients, staff, reports}, more...) {
+		types = append(types, store.RunType{TypeID: id, To: time.Now(), AsOf: time.Now(), Fingerprint: "f"})
+	}
+	if err := r.StartRunTypes(ctx, claim, types); err != nil {
+		t.Fatal(err)
+	}
+	return &run{Replica: r, t: t, claim: claim}
+}
+
+func (r *run) apply(id store.TypeID, items ...store.Item) store.Effects {
+	r.t.Helper()
+	applied, err := r.Apply(r.t.Context(), store.Batch{Claim: r.claim, Type: id, Items: items}, plain{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return applied.Effects
+}
+
+func (r *run) finish() {
+	r.t.Helper()
+	if err := r.FinishRun(r.t.Context(), r.claim, store.OutcomeComplete, "", true); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func at(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
+
+func hash(s string) store.Hash { return store.IdentityHash(s, "") }
+
+func patient(id string, minute int) store.Item {
+	return store.Item{Ref: store.Ref{Type: "Patient", ID: id}, Stream: store.StreamClients, State: store.StateShown,
+		Updated: at(minute), Hash: hash(id), Content: &store.Client{Name: "Mevrouw " + id}}
+}
+
+func report(id, client, text string, minute int) store.Item {
+	return store.Item{Ref: store.Ref{Type: "Observation", ID: id}, Stream: store.StreamReports, Client: client,
+		State: store.StateShown, Updated: at(minute), Version: fmt.Sprint(minute), Hash: hash(text),
+		Content: &store.Report{At: store.Moment{Time: at(0), Precision: store.PrecisionSecond}, Text: text,
+			Category: store.CategoryGeneral, Authors: []store.Party{{Ref: store.Ref{Type: "Practitioner", ID: "p1"}}}}}
+}
+
+func hidden(it store.Item, reason store.Reason) store.Item {
+	it.State, it.Reason, it.Content = store.StateHidden, reason, nil
+	return it
+}
+
+// unreadable is it in a version that could not be read; envelope says whether at
+// least its envelope could.
+func unreadable(it store.Item, envelope bool) store.Item {
+	it.State, it.Reason, it.Detail, it.EnvelopeRead = store.StateQuarantined, store.BadBody, "valueString: no text", envelope
+	it.Content, it.Raw = nil, []byte("{}")
+	return it
+}
+
+// exec changes the database as nothing but a test does.
+func (r *run) exec(sql string, args ...any) {
+	r.t.Helper()
+	if _, err := r.Pool().Exec(r.t.Context(), sql, args...); err != nil {
+		r.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// one returns the text that a query finds.
+func (r *run) one(sql string, args ...any) string {
+	r.t.Helper()
+	var s string
+	if err := r.Pool().QueryRow(r.t.Context(), sql, args...).Scan(&s); err != nil {
+		r.t.Fatalf("%s: %v", sql, err)
+	}
+	return s
+}
+
+// texts returns what the owner finds stored: every shown report's card by key.
+func (r *run) texts() map[string]string {
+	r.t.Helper()
+	rows, err := r.Pool().Query(r.t.Context(), `SELECT id, client, card->>'text', card->>'author' FROM items WHERE kind = 'report' AND state = 'shown'`)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for rows.Next() {
+		var id, client, text, author string
+		if err := rows.Scan(&id, &client, &text, &author); err != nil {
+			r.t.Fatal(err)
+		}
+		got[id] = client + ": " + text + " (" + author + ")"
+	}
+	if err := rows.Err(); err != nil {
+		r.t.Fatal(err)
+	}
+	return got
+}
+
+func TestApplyCountsEachItemOnceByWhatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0), patient("b", 0))
+	got := r.apply(reports,
+		report("1", "a", "een", 1), report("2", "a", "twee", 1), report("1", "a", "een", 1), // twice in a page
+		hidden(report("3", "a", "drie", 1), store.HiddenMarked),
+		report("4", "nobody", "vier", 1))
+	want := store.Effects{"created": 2, "hidden:marked": 1, "hidden:unknown-client": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	// The same page again, with one corrected meanwhile.
+	r.apply(reports, report("1", "a", "een", 1), report("2", "a", "twee, verbeterd", 2))
+	r.finish()
+	types, err := r.RunTypes(t.Context(), r.claim.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, types[2].Effects); diff != "" {
+		t.Error(diff)
+	}
+	wantTexts := map[string]string{"1": "a: een ()", "2": "a: twee, verbeterd ()"}
+	if diff := cmp.Diff(wantTexts, r.texts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOlderVersionNeverReplacesNewer(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "nieuw", 5))
+	if got := r.apply(reports, report("1", "a", "oud", 4)); got.Of(store.EffectUpdated) != 0 {
+		t.Errorf("an older version counts as %v", got)
+	}
+	if got := r.texts()["1"]; got != "a: nieuw ()" {
+		t.Errorf("got %q", got)
+	}
+	// Equal moments go to the later observation.
+	r.apply(reports, report("1", "a", "even nieuw", 5))
+	if got := r.texts()["1"]; got != "a: even nieuw ()" {
+		t.Errorf("got %q", got)
+	}
+	// An unchanged version still moves the mark: what lies between is old.
+	r.apply(reports, report("1", "a", "even nieuw", 9))
+	r.apply(reports, report("1", "a", "ertussen", 7))
+	if got := r.texts()["1"]; got != "a: even nieuw ()" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestHiddenItemKeepsNoContent(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "geheim", 1))
+	r.apply(reports, hidden(report("1", "a", "geheim", 2), store.HiddenMarked))
+	var n int
+	err := r.Pool().QueryRow(t.Context(), `SELECT count(*) FROM items WHERE items::text LIKE '%geheim%'`).Scan(&n)
+	if err != nil || n != 0 {
+		t.Errorf("%d rows still hold the text (%v)", n, err)
+	}
+}
+
+func TestCase05ItemOnTheWrongClientLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0), patient("b", 0))
+	r.apply(reports, report("1", "a", "een", 1))
+	r.apply(reports, report("1", "b", "een", 2))
+	if diff := cmp.Diff(map[string]string{"1": "b: een ()"}, r.texts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQuarantinedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		item store.Item
+		want int
+	}{
+		{"envelope allows it", unreadable(report("1", "a", "x", 2), true), 1},
+		{"envelope names another client", unreadable(report("1", "b", "x", 2), true), 0},
+		{"envelope not read", unreadable(report("1", "", "x", 2), false), 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, storetest.NewReplica(t))
+			r.apply(patients, patient("a", 0), patient("b", 0))
+			r.apply(reports, report("1", "a", "een", 1))
+			if got := r.apply(reports, tc.item); got["quarantined:bad-body"] != 1 {
+				t.Errorf("effects %v", got)
+			}
+			if got := len(r.texts()); got != tc.want {
+				t.Errorf("%d reports are shown, want %d", got, tc.want)
+			}
+			list, err := r.Quarantine(t.Context(), tenant, 10)
+			if err != nil || len(list) != 1 || list[0].ID != "1" {
+				t.Errorf("quarantine %v (%v)", list, err)
+			}
+			// A good version ends it.
+			r.apply(reports, report("1", "a", "goed", 3))
+			if list, _ := r.Quarantine(t.Context(), tenant, 10); len(list) != 0 || r.texts()["1"] != "a: goed ()" {
+				t.Errorf("quarantine %v, texts %v", list, r.texts())
+			}
+		})
+	}
+}
+
+func TestValueThatPostgresRefusesCostsOneItemOnly(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	bad := report("2", "a", "twee", 1)
+	bad.Version = "nul\x00nul"
+	got := r.apply(reports, report("1", "a", "een", 1), bad, report("3", "a", "drie", 1))
+	if diff := cmp.Diff(store.Effects{"created": 2, "quarantined:not-storable": 1}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFencedWorkerCannotWrite(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	asleep := r.claim
+	if err := r.ReleaseClaim(t.Context(), r.claim, store.Pause{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ClaimRun(t.Context(), r.claim.Run.ID, "another"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Apply(t.Context(), store.Batch{Claim: asleep, Type: reports, Items: []store.Item{report("1", "a", "laat", 1)}}, plain{})
+	if !errors.Is(err, store.ErrFenced) {
+		t.Errorf("got %v, want ErrFenced", err)
+	}
+	if got := r.texts(); len(got) != 0 {
+		t.Errorf("it wrote %v", got)
+	}
+}
+
+func TestRenamedAuthorIsRenderedAgain(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	nurse := func(name string, minute int) store.Item {
+		return store.Item{Ref: store.Ref{Type: "Practitioner", ID: "p1"}, Stream: store.StreamStaff, State: store.StateShown,
+			Updated: at(minute), Hash: hash(name), Content: &store.Staff{What: store.StaffPerson, Name: name}}
+	}
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "een", 1)) // the author arrives later
+	r.apply(staff, nurse("Fatima", 1))
+	again := func() {
+		t.Helper()
+		for {
+			n, err := r.RenderStale(t.Context(), r.claim, plain{}, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n == 0 {
+				return
+			}
+		}
+	}
+	again()
+	if got := r.texts()["1"]; got != "a: een (Fatima)" {
+		t.Errorf("got %q", got)
+	}
+	r.apply(staff, nurse("Fatima de Wit", 2))
+	again()
+	if got := r.texts()["1"]; got != "a: een (Fatima de Wit)" {
+		t.Errorf("got %q", got)
+	}
+	r.apply(staff, hidden(nurse("Fatima de Wit", 3), store.HiddenMarked))
+	again()
+	if got := r.texts()["1"]; got != "a: een ()" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestClientWhoIsNoLongerSharedLosesTheDossier(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
+		t.Fatal(err)
+	}
+	r.apply(reports, report("1", "a", "een", 1))
+	r.apply(patients, hidden(patient("a", 2), store.HiddenInactive))
+	if got := r.texts(); len(got) != 0 {
+		t.Errorf("still there: %v", got)
+	}
+	// Back in care: a backfill is owed, and brings it again.
+	r.apply(patients, patient("a", 3))
+	owed, err := r.Backfills(t.Context(), tenant)
+	if err != nil || !cmp.Equal(owed, []string{"a"}) {
+		t.Errorf("owed %v (%v)", owed, err)
+	}
+	r.apply(reports, report("1", "a", "een", 1))
+	if diff := cmp.Diff(map[string]string{"1": "a: een ()"}, r.texts()); diff != "" {
+		t.Error(diff)
+	}
+}

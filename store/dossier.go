@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Role is what a user is to a client.
+type Role string
+
+// The roles.
+const (
+	RoleClient         Role = "client"
+	RoleContact        Role = "contact"
+	RoleRepresentative Role = "representative"
+)
+
+// Dossier is what a user may open: a client on whom they have a grant that
+// counts today.
+type Dossier struct {
+	Client       string
+	Name         string
+	Role         Role
+	Manager      bool // may see the access log and the contacts
+	Parts        []Part
+	GrantVersion int64
+	Deceased     bool    // reading has ended
+	Change       int64   // rises when the dossier looks different
+	UserName     *string // the user's own, as the portal gave it with the grant
+}
+
+// May reports whether the user has a right to the part.
+func (d *Dossier) May(p Part) bool {
+	return slices.Contains(d.Parts, p)
+}
+
+const dossierColumns = `
+	d.client, coalesce(d.name, ''), d.role, d.manager, d.parts, d.version, d.deceased, d.change,
+	(SELECT g.name FROM grants g
+		WHERE g.tenant = d.tenant AND g.user_id = current_setting('dossiersync.user', true) AND g.client = d.client)`
+
+// ListMax is the length of a page of a list that is not one of items.
+const ListMax = 1000
+
+// Dossiers returns the dossiers that the user may open, by client and beginning
+// after that of a client; at most [ListMax], and whether there are more. The
+// standing is that of the register of clients.
+func (r *Reader) Dossiers(ctx context.Context, id Identity, after string) (Standing, []Dossier, bool, error) {
+	const q = `
+		SELECT ` + dossierColumns + ` FROM open_dossiers d WHERE d.client > @after ORDER BY d.client LIMIT @limit`
+	var s Standing
+	var list []Dossier
+	err := r.read(ctx, id, func(b *pgx.Batch) {
+		queueStanding(b, id, "", &s)
+		b.Queue(q, pgx.StrictNamedArgs{"after": after, "limit": ListMax + 1}).Query(collect(&list, pgx.RowToStructByPos[Dossier]))
+	})
+	if err != nil {
+		return Standing{}, nil, false, fmt.Errorf("read dossiers: %w", err)
+	}
+	list, more := cut(list, ListMax)
+	return s, list, more, nil
+}
+
+// collect returns what reads a query's rows into list.
+func collect[T any](list *[]T, scan pgx.RowToFunc[T]) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*list, err = pgx.CollectRows(rows, scan)
+		return err
+	}
+}
+
+// cut shortens list to limit, and reports whether there was more.
+func cut[T any](list []T, limit int) ([]T, bool) {
+	if len(list) > limit {
+		return list[:limit], true
+	}
+	return list, false
+}
+
+// StreamState is as of when one stream is known to be true for one dossier.
+// Times are the database's.
+type StreamState struct {
+	AsOf       *time.Time // nil: never read to the end
+	Rechecking bool       // the rules changed, and what is stored may not be shown until read again
+	Incomplete bool       // something of this dossier could not be applied
+}
+
+// Standing is what every answer about a dossier is based on, as of one snapshot.
+type Standing struct {
+	Dossier     *Dossier // nil: nothing that this user may open
+	Now         time.Time
+	Since       time.Time  // when the tenant became known; zero: never
+	Succeeded   *time.Time // when the tenant's last successful run began
+	Unreachable *time.Time // since when the tenant's source cannot be reached
+	Owed        bool       // the client's history is still to be read
+	Streams     map[Stream]StreamState
+}
+
+// queueStanding adds what tells the standing of client for the current user. The
+// statements are the same whoever asks for whatever client (I8).
+func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
+	s.Streams = make(map[Stream]StreamState)
+	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
+	const dossier = `
+		SELECT ` + dossierColumns + ` FROM open_dossiers d WHERE d.client = @client`
+	b.Queue(dossier, pgx.StrictNamedArgs{"client": client}).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Dossier])
+		if len(list) > 0 {
+			s.Dossier = list[0]
+		}
+		return err
+	})
+	const tenant = `
+		SELECT now(), t.since, t.succeeded, t.unreachable,
+			EXISTS (SELECT FROM backfills WHERE tenant = @tenant AND client = @client)
+		FROM (VALUES (@tenant)) asked (id) LEFT JOIN tenants t USING (id)`
+	b.Queue(tenant, args).QueryRow(func(row pgx.Row) error {
+		var since *time.Time
+		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &s.Owed)
+		if since != nil {
+			s.Since = *since
+		}
+		return err
+	})
+	const streams = `
+		SELECT c.stream, CASE WHEN bool_and(c.as_of IS NOT NULL) THEN min(c.as_of) END, bool_or(c.rechecking),
+			EXISTS (SELECT FROM quarantine q WHERE q.tenant = @tenant AND q.client = @client AND q.stream = c.stream)
+		FROM cursors c WHERE c.tenant = @tenant AND c.client = '' GROUP BY c.stream`
+	b.Queue(streams, args).Query(func(rows pgx.Rows) error {
+		var name Stream
+		var st StreamState
+		_, err := pgx.ForEachRow(rows, []any{&name, &st.AsOf, &st.Rechecking, &st.Incomplete}, func() error {
+			s.Streams[name] = st
+			return nil
+		})
+		return err
+	})
+}
+
+// PartCount is what a dossier holds of one kind, as far as the user may see it.
+type PartCount struct {
+	Kind   Kind
+	Count  int64
+	Newest *time.Time
+}
+
+// Dossier returns the standing of one dossier, and what it holds.
+func (r *Reader) Dossier(ctx context.Context, id Identity, client string) (Standing, []PartCount, error) {
+	const q = `
+		SELECT i.kind, count(*), max(i.at) FROM items i
+		WHERE i.tenant = @tenant AND i.client = @client AND i.kind IN ('report', 'form', 'care-plan')` + readable + `
+		GROUP BY i.kind`
+	var s Standing
+	var counts []PartCount
+	err := r.read(ctx, id, func(b *pgx.Batch) {
+		queueStanding(b, id, client, &s)
+		b.Queue(q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}).Query(collect(&counts, pgx.RowToStructByPos[PartCount]))
+	})
+	if err != nil {
+		return Standing{}, nil, fmt.Errorf("read a dossier: %w", err)
+	}
+	return s, counts, nil
+}

@@ -1,0 +1,14 @@
+package store
+
+import "github.com/jackc/pgx/v5"
+
+// Identify is how every read begins.
+const Identify = identify
+
+// Statement returns the SQL that reads a page, and its arguments.
+func (q ListQuery) Statement(id Identity, client string) (string, pgx.StrictNamedArgs) {
+	return q.sql(), q.args(id, client)
+}
+
+// IdentityArgs returns the arguments of [Identify].
+func IdentityArgs(id Identity) pgx.StrictNamedArgs { return id.args("") }

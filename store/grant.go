@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// GrantState says whether a grant counts.
+type GrantState string
+
+// The states of a grant. Only an accepted one counts.
+const (
+	GrantInvited  GrantState = "invited"
+	GrantAccepted GrantState = "accepted"
+	GrantRevoked  GrantState = "revoked"
+)
+
+// Grant is one person's right to parts of one dossier, as the portal gives it.
+type Grant struct {
+	Client  string
+	User    string
+	Role    Role
+	Manager bool
+	Parts   []Part
+	State   GrantState
+	From    *time.Time // the first local date on which it counts; nil: at once
+	Until   *time.Time // the last local date on which it counts; nil: until revoked
+	Contact *string    // a contact's id in the source: when that contact ends, the grant stops counting
+	Name    *string    // the person's name as the portal knows it, for the access log
+	Version int64      // rises with every change
+}
+
+const grantColumns = `client, user_id, role, manager, parts, state, valid_from, valid_until, contact, name, version`
+
+// PutGrant stores g for the portal's tenant, replacing what the user had on the
+// client, and reports whether anything changed. by is on whose behalf the portal
+// acts. The client need not be known yet: the grant waits. A revoked grant takes
+// effect for the next request. e is logged with it or, where the log fails,
+// nothing is stored.
+func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
+	const put = `
+		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state,
+			valid_from, valid_until, contact, name, updated_by)
+		VALUES (@tenant, @client, @user, @role, @manager, @parts, @state, @from, @until, @contact, @name, @by)
+		ON CONFLICT (tenant, user_id, client) DO UPDATE
+		SET role = excluded.role, manager = excluded.manager, parts = excluded.parts, state = excluded.state,
+			valid_from = excluded.valid_from, valid_until = excluded.valid_until, contact = excluded.contact,
+			name = excluded.name, version = grants.version + 1, updated_at = now(), updated_by = excluded.updated_by
+		WHERE (grants.role, grants.manager, grants.parts, grants.state, grants.valid_from, grants.valid_until,
+				grants.contact, grants.name)
+			IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state, excluded.valid_from,
+				excluded.valid_until, excluded.contact, excluded.name)`
+	const get = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
+	var changed bool
+	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, put, pgx.StrictNamedArgs{
+			"tenant": id.Tenant, "client": g.Client, "user": g.User, "role": g.Role, "manager": g.Manager,
+			"parts": g.Parts, "state": g.State, "from": g.From, "until": g.Until, "contact": g.Contact,
+			"name": g.Name, "by": by})
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == "grants_tenant_fkey" {
+			return fmt.Errorf("%w: no worker has begun with this tenant yet", ErrUnavailable)
+		}
+		if err != nil {
+			return err
+		}
+		changed = tag.RowsAffected() == 1
+		g, err = queryOne(ctx, tx, pgx.RowToStructByPos[Grant], get, pgx.StrictNamedArgs{
+			"tenant": id.Tenant, "client": g.Client, "user": g.User})
+		if err != nil {
+			return err
+		}
+		e.Action = "change"
+		if g.Version == 1 && changed {
+			e.Action = "add"
+		}
+		return log.within(ctx, tx, e)
+	})
+	if err != nil {
+		return Grant{}, false, fmt.Errorf("put a grant of %s: %w", id.Tenant, err)
+	}
+	return g, changed, nil
+}
+
+// RevokeGrant ends what user has on client; one that has ended already stays as
+// it is. It fails with [ErrNotFound] where there was never any. The row stays, for
+// the record, and e is logged as by [Reader.PutGrant].
+func (r *Reader) RevokeGrant(ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent) error {
+	const q = `
+		UPDATE grants SET
+			version = version + (state <> 'revoked')::int, state = 'revoked',
+			updated_at = CASE WHEN state = 'revoked' THEN updated_at ELSE now() END,
+			updated_by = CASE WHEN state = 'revoked' THEN updated_by ELSE @by END
+		WHERE tenant = @tenant AND client = @client AND user_id = @user`
+	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user, "by": by})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrNotFound
+		}
+		return log.within(ctx, tx, e)
+	})
+	if err != nil {
+		return fmt.Errorf("revoke a grant of %s: %w", id.Tenant, err)
+	}
+	return nil
+}
+
+// Grants returns the grants on the client, revoked ones included, by user and
+// beginning after that of a user; at most [ListMax], and whether there are more.
+// The standing is that of the register of clients.
+func (r *Reader) Grants(ctx context.Context, id Identity, client, after string) (Standing, []Grant, bool, error) {
+	const q = `
+		SELECT ` + grantColumns + ` FROM grants
+		WHERE tenant = @tenant AND client = @client AND user_id > @after ORDER BY user_id LIMIT @limit`
+	return r.grants(ctx, id, q, pgx.StrictNamedArgs{
+		"tenant": id.Tenant, "client": client, "after": after, "limit": ListMax + 1})
+}
+
+// Grant returns what user has on client, or [ErrNotFound].
+func (r *Reader) Grant(ctx context.Context, id Identity, client, user string) (Standing, Grant, error) {
+	const q = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
+	s, list, _, err := r.grants(ctx, id, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user})
+	if err != nil {
+		return Standing{}, Grant{}, err
+	}
+	if len(list) == 0 {
+		return s, Grant{}, fmt.Errorf("grant of %s: %w", id.Tenant, ErrNotFound)
+	}
+	return s, list[0], nil
+}
+
+func (r *Reader) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
+	var s Standing
+	var list []Grant
+	err := r.readAs(ctx, id, scopeGrants, func(b *pgx.Batch) {
+		queueStanding(b, id, "", &s)
+		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Grant]))
+	})
+	if err != nil {
+		return Standing{}, nil, false, fmt.Errorf("read grants of %s: %w", id.Tenant, err)
+	}
+	list, more := cut(list, ListMax)
+	return s, list, more, nil
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/tern/v2/migrate"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const versionTable = "public.dossiersync_schema_version"
+
+// Migration is where a database's schema stands.
+type Migration struct {
+	Current int32 // the version of the database; 0: empty
+	Latest  int32 // the version of this program
+}
+
+// Migrate brings the schema of the database at url, with River's, to this
+// program's version. It is harmless to repeat, and two at once wait for each
+// other.
+func Migrate(ctx context.Context, url string) (Migration, error) {
+	var m Migration
+	err := withMigrator(ctx, url, func(conn *pgx.Conn, t *migrate.Migrator) error {
+		if err := migrateRiver(ctx, conn, url); err != nil {
+			return err
+		}
+		if err := t.Migrate(ctx); err != nil {
+			return fmt.Errorf("migrate the database: %w", err)
+		}
+		m.Latest = int32(len(t.Migrations))
+		var err error
+		m.Current, err = t.GetCurrentVersion(ctx)
+		return err
+	})
+	return m, err
+}
+
+// MigrationStatus tells where the schema of the database at url stands, and
+// changes nothing but, in an empty database, the table that holds the version.
+func MigrationStatus(ctx context.Context, url string) (Migration, error) {
+	var m Migration
+	err := withMigrator(ctx, url, func(_ *pgx.Conn, t *migrate.Migrator) error {
+		m.Latest = int32(len(t.Migrations))
+		var err error
+		m.Current, err = t.GetCurrentVersion(ctx)
+		return err
+	})
+	return m, err
+}
+
+func withMigrator(ctx context.Context, url string, f func(*pgx.Conn, *migrate.Migrator) error) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	t, err := migrate.NewMigrator(ctx, conn, versionTable)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	if err := t.LoadMigrations(sub); err != nil {
+		return fmt.Errorf("load migrations: %w", err)
+	}
+	return f(conn, t)
+}
+
+// migrateRiver brings River's own tables to the version of its library. River
+// takes no lock of its own, and some of its steps cannot share a transaction, so
+// conn holds a lock meanwhile.
+func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
+	const lock = `SELECT pg_advisory_lock(hashtext('dossiersync river migrations'))`
+	const unlock = `SELECT pg_advisory_unlock(hashtext('dossiersync river migrations'))`
+	if _, err := conn.Exec(ctx, lock); err != nil {
+		return fmt.Errorf("lock the job queue's migrations: %w", err)
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), unlock) //nolint:errcheck // the connection ends soon, and the lock with it
+	pool, err := openPool(ctx, url, "dossiersync migrate", nil)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	m, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return fmt.Errorf("load the job queue's migrations: %w", err)
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate the job queue: %w", err)
+	}
+	return nil
+}
+
+// EnsureDatabase makes sure that the server at url, which names any of its
+// databases, has one called name.
+func EnsureDatabase(ctx context.Context, url, name string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var exists bool
+	const q = `SELECT EXISTS (SELECT FROM pg_database WHERE datname = @name)`
+	if err := conn.QueryRow(ctx, q, pgx.StrictNamedArgs{"name": name}).Scan(&exists); err != nil {
+		return fmt.Errorf("look for database %s: %w", name, err)
+	}
+	if exists {
+		return nil
+	}
+	_, err = conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize())
+	// Another process may have made it at this moment.
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P04" || pg.Code == "23505") {
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("create database %s: %w", name, err)
+	}
+	return nil
+}
+
+// ReaderRole is the role that the policies of row-level security are for. It
+// cannot log in; roles that can are made members of it.
+const ReaderRole = "dossiersync_reader"
+
+// EnsureReader makes sure that a role that can log in, and is a member of
+// [ReaderRole], exists with the user name and password of readerURL. ownerURL must
+// be of a role that may create roles; where it may not, the error says what an
+// administrator has to run.
+func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
+	u, err := url.Parse(readerURL)
+	if err != nil {
+		return errors.New("make the reader's role: its URL cannot be read")
+	}
+	password, _ := u.User.Password()
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	// Roles cannot be parameters: format() quotes them, on the server.
+	const q = `
+		SELECT set_config('dossiersync.reader', @role, true),
+		       set_config('dossiersync.password', @password, true)`
+	const do = `
+		DO $$
+		DECLARE
+			reader text := current_setting('dossiersync.reader');
+			secret text := current_setting('dossiersync.password');
+		BEGIN
+			PERFORM pg_advisory_xact_lock(hashtext('dossiersync reader'));
+			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader) THEN
+				EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE dossiersync_reader', reader, secret);
+			ELSE
+				EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', reader, secret);
+				EXECUTE format('GRANT dossiersync_reader TO %I', reader);
+			END IF;
+			EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), reader);
+		END
+		$$`
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		args := pgx.StrictNamedArgs{"role": u.User.Username(), "password": password}
+		if _, err := tx.Exec(ctx, q, args); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, do)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make the reader's role (or let an administrator run CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and set portal_api.database): %w", ReaderRole, err)
+	}
+	return nil
+}
+
+// SchemaFingerprint changes with every change to the migrations: databases that
+// were migrated under the same fingerprint look the same.
+func SchemaFingerprint() string {
+	h := sha256.New()
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, name := range files {
+		b, err := migrations.ReadFile(name)
+		if err != nil {
+			panic(err) // it was embedded
+		}
+		fmt.Fprintf(h, "%s %d\n%s", name, len(b), b)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}

@@ -1,0 +1,162 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+// quarantine lists what is in it, by type, id and reason, the oldest first.
+func (r *run) quarantine() []string {
+	r.t.Helper()
+	list, err := r.Quarantine(r.t.Context(), tenant, 100)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var got []string
+	for _, q := range list {
+		got = append(got, fmt.Sprintf("%s/%s %s", q.Type, q.ID, q.Reason))
+	}
+	return got
+}
+
+// I6, I7: whatever the newest version holds that PostgreSQL refuses, the last
+// good one goes where it may no longer be shown, and stays where it may.
+func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
+	t.Parallel()
+	withdrawn := hidden(report("1", "a", "x", 2), store.WithdrawnInError)
+	withdrawn.State = store.StateWithdrawn
+	undated := report("1", "b", "x", 2)
+	undated.Updated = time.Time{}
+	for _, tc := range []struct {
+		name string
+		item store.Item
+		want int // reports shown
+	}{
+		{"marked as not to be shown", hidden(report("1", "a", "x", 2), store.HiddenMarked), 0},
+		{"withdrawn", withdrawn, 0},
+		{"of another client", report("1", "b", "x", 2), 0},
+		{"of another client, undated", undated, 0},
+		{"still to be shown", report("1", "a", "x", 2), 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, storetest.NewReplica(t))
+			r.apply(patients, patient("a", 0), patient("b", 0))
+			r.apply(reports, report("1", "a", "geheim", 1))
+			tc.item.Version = "nul\x00"
+			// Refused again and again, it must not be tried for ever.
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if _, err := r.Apply(ctx, store.Batch{Claim: r.claim, Type: reports, Items: []store.Item{tc.item}}, plain{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.one(`SELECT count(*)::text FROM items WHERE items::text LIKE '%geheim%'`); got != fmt.Sprint(tc.want) {
+				t.Errorf("%s rows hold the text, want %d", got, tc.want)
+			}
+			if diff := cmp.Diff([]string{"Observation/1 not-storable"}, r.quarantine()); diff != "" {
+				t.Errorf("quarantine: %s", diff)
+			}
+		})
+	}
+}
+
+func TestQuarantineSurvivesTheSplittingOfItsBatch(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "een", 1))
+	refused := report("2", "a", "twee", 1)
+	refused.Version = "nul\x00"
+	r.apply(reports, unreadable(report("1", "", "x", 2), false), refused)
+	if diff := cmp.Diff([]string{"Observation/1 bad-body", "Observation/2 not-storable"}, r.quarantine()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "een", 1))
+	r.apply(reports, unreadable(report("1", "a", "x", 5), true))
+	for _, older := range []store.Item{report("1", "a", "een", 1), report("1", "a", "ertussen", 3)} {
+		r.apply(reports, older)
+		if got := r.quarantine(); len(got) != 1 {
+			t.Errorf("version %s came again, and the quarantine holds %v", older.Version, got)
+		}
+	}
+	r.apply(reports, report("1", "a", "verbeterd", 5))
+	if got := r.quarantine(); len(got) != 0 {
+		t.Errorf("repaired, and the quarantine holds %v", got)
+	}
+}
+
+// I4 holds for what was withheld: its lastUpdated is not forgotten with it, even
+// if the version that could not be read had none.
+func TestOlderVersionDoesNotBringBackWhatWasWithheld(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "een", 5))
+	undated := unreadable(report("1", "", "x", 0), false)
+	undated.Updated = time.Time{}
+	r.apply(reports, undated)
+	got := r.apply(reports, report("1", "a", "oud", 4))
+	if got := r.texts(); len(got) != 0 {
+		t.Errorf("shown again: %v", got)
+	}
+	if got.Of(store.EffectCreated) != 0 {
+		t.Errorf("the older version counts as %v", got)
+	}
+}
+
+// I2: each bad record is accounted for, once, even if it has no identity.
+func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	nameless := func(raw string) store.Item {
+		return store.Item{Ref: store.Ref{Type: "Observation"}, Stream: store.StreamReports,
+			State: store.StateQuarantined, Reason: store.BadID, Raw: []byte(raw)}
+	}
+	got := r.apply(reports, nameless("een"), nameless("twee"), nameless("een"))
+	if diff := cmp.Diff(store.Effects{"quarantined:bad-id": 2}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := r.apply(reports, nameless("twee"), report("1", "nobody", "x", 1)); got["quarantined:bad-id"] != 0 {
+		t.Errorf("counted again: %v", got)
+	}
+	if diff := cmp.Diff([]string{"Observation/ bad-id", "Observation/ bad-id"}, r.quarantine()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A search of clients that brings an Observation says nothing of that report.
+func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "een", 1))
+	r.apply(patients, store.Item{Ref: store.Ref{Type: "Observation", ID: "1"}, Stream: store.StreamClients,
+		State: store.StateQuarantined, Reason: store.BadType})
+	if diff := cmp.Diff(map[string]string{"1": "a: een ()"}, r.texts()); diff != "" {
+		t.Error(diff)
+	}
+	if got := r.one(`SELECT string_agg(id || ' ' || state, ', ') FROM clients`); got != "a shown" {
+		t.Errorf("clients: %s", got)
+	}
+	if got := r.quarantine(); len(got) != 1 {
+		t.Errorf("quarantine holds %v", got)
+	}
+	// Seen where it belongs, it is fine.
+	r.apply(reports, report("1", "a", "een", 1))
+	if got := r.quarantine(); len(got) != 0 {
+		t.Errorf("quarantine still holds %v", got)
+	}
+}

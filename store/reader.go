@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ErrUnavailable says that the database cannot be asked now. Nothing is wrong
+// with the question.
+var ErrUnavailable = errors.New("the database is not available")
+
+// Reader is the portal API's handle on the replica. It logs in as a role that
+// owns nothing: what a request may see is decided by row-level security, from
+// the identity with which the request's transaction begins. It is safe for
+// concurrent use.
+type Reader struct {
+	pool *pgxpool.Pool
+}
+
+// OpenReader connects to the database at url as a member of [ReaderRole].
+func OpenReader(ctx context.Context, url string) (*Reader, error) {
+	pool, err := openPool(ctx, url, "dossiersync portal", nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{pool: pool}, nil
+}
+
+// Close ends the connections; it waits for those in use.
+func (r *Reader) Close() { r.pool.Close() }
+
+// Ping reports whether the database answers.
+func (r *Reader) Ping(ctx context.Context) error {
+	if err := r.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+// Identity is who asks: a user of a tenant's portal.
+type Identity struct {
+	Tenant string
+	User   string
+}
+
+// scopeGrants is the token scope with which a portal manages grants; it is also
+// what the policies of table grants ask for.
+const scopeGrants = "dossier:grants"
+
+const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
+
+// The policies of row-level security make a plan large: making it anew for each
+// request would cost more than carrying it out.
+const identify = `
+	SELECT set_config('dossiersync.tenant', @tenant, true), set_config('dossiersync.user', @user, true),
+	       set_config('dossiersync.scope', @scope, true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+
+func (id Identity) args(scope string) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{"tenant": id.Tenant, "user": id.User, "scope": scope}
+}
+
+// read runs what queue adds in one round trip and one snapshot, as id. It fails
+// with [ErrUnavailable] where the database is not to be had.
+func (r *Reader) read(ctx context.Context, id Identity, queue func(b *pgx.Batch)) error {
+	return r.readAs(ctx, id, "", queue)
+}
+
+func (r *Reader) readAs(ctx context.Context, id Identity, scope string, queue func(b *pgx.Batch)) error {
+	var b pgx.Batch
+	b.Queue(beginRead)
+	b.Queue(identify, id.args(scope))
+	queue(&b)
+	b.Queue(`COMMIT`)
+	return classify(r.pool.SendBatch(ctx, &b).Close())
+}
+
+// asPortal runs f in a transaction that may manage the tenant's grants. It fails
+// with [ErrUnavailable] where the database is not to be had.
+func (r *Reader) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
+	return classify(inTx(ctx, r.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, identify, id.args(scopeGrants)); err != nil {
+			return err
+		}
+		return f(tx)
+	}))
+}
+
+// classify adds [ErrUnavailable] to an error that the next attempt may not meet:
+// the connection failed, the server is going down, or it has too much to do.
+func classify(err error) error {
+	var scan pgx.ScanArgError
+	switch pg, ok := errors.AsType[*pgconn.PgError](err); {
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable), errors.As(err, &scan):
+		return err
+	case ok && transient[pg.Code[:min(2, len(pg.Code))]]:
+		return fmt.Errorf("%w: %w", ErrUnavailable, refusal{pg})
+	case ok:
+		return refusal{pg}
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// transient has the classes of SQLSTATE that are of the moment.
+var transient = map[string]bool{
+	"08": true, // connection exception
+	"40": true, // transaction rollback
+	"53": true, // insufficient resources
+	"55": true, // object not in prerequisite state: a lock
+	"57": true, // operator intervention
+	"58": true, // system error
+}
+
+// refusal is an error of PostgreSQL without its message, which may quote values.
+type refusal struct{ pg *pgconn.PgError }
+
+func (r refusal) Error() string {
+	return fmt.Sprintf("PostgreSQL refuses (SQLSTATE %s, %s)", r.pg.Code, r.pg.Routine)
+}
+
+func (r refusal) Unwrap() error { return r.pg }

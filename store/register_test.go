@@ -1,0 +1,89 @@
+package store_test
+
+import (
+	"testing"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+// grant gives a user an accepted grant on the client's reports.
+func (r *run) grant(client, user string) {
+	r.t.Helper()
+	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+		VALUES ($1, $2, $3, 'client', '{reports}', 'accepted', 'portal')`, tenant, client, user)
+}
+
+func TestGrantsEndForGoodOnlyWithTheClient(t *testing.T) {
+	t.Parallel()
+	marked := func(minute int) store.Item { return hidden(patient("a", minute), store.HiddenMarked) }
+	inactive := func(minute int) store.Item { return hidden(patient("a", minute), store.HiddenInactive) }
+	merged := func(minute int) store.Item { return hidden(patient("a", minute), store.HiddenMerged) }
+	unread := func(minute int) store.Item { return unreadable(patient("a", minute), false) }
+	shown := func(minute int) store.Item { return patient("a", minute) }
+	for _, tc := range []struct {
+		name  string
+		steps []func(minute int) store.Item
+		want  string
+	}{
+		{"out of care and back", []func(int) store.Item{inactive, shown}, "accepted"},
+		{"unreadable once", []func(int) store.Item{unread, shown}, "accepted"},
+		{"merged", []func(int) store.Item{merged, shown}, "revoked"},
+		{"merged when out of care", []func(int) store.Item{inactive, merged}, "revoked"},
+		{"marked when out of care", []func(int) store.Item{inactive, marked}, "revoked"},
+		{"merged after an unreadable version", []func(int) store.Item{unread, merged}, "revoked"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, storetest.NewReplica(t))
+			r.apply(patients, patient("a", 0))
+			r.grant("a", "daughter")
+			for i, step := range tc.steps {
+				r.apply(patients, step(i+1))
+			}
+			if got := r.one(`SELECT state FROM grants`); got != tc.want {
+				t.Errorf("the grant is %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// What cannot be read may have been marked: nothing of the dossier is shown
+// until it can be.
+func TestDossierIsClosedWhileTheClientCannotBeRead(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.grant("a", "daughter")
+	r.apply(reports, report("1", "a", "een", 1))
+	r.apply(patients, unreadable(patient("a", 1), false))
+	if got := r.texts(); len(got) != 0 {
+		t.Errorf("still there: %v", got)
+	}
+	if got := r.one(`SELECT state || ' ' || coalesce(name, '-') FROM clients`); got != "hidden -" {
+		t.Errorf("the client is %s", got)
+	}
+}
+
+// Ids are unique within a type only.
+func TestStrayEntryDoesNotPurgeItsNamesake(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("1", 0))
+	r.grant("1", "daughter")
+	r.apply(reports, report("9", "1", "een", 1))
+	nurse := store.Item{Ref: store.Ref{Type: "Practitioner", ID: "1"}, Stream: store.StreamStaff, State: store.StateShown,
+		Updated: at(1), Hash: hash("Fatima"), Content: &store.Staff{What: store.StaffPerson, Name: "Fatima"}}
+	r.apply(staff, nurse)
+	nurse.Stream, nurse.State, nurse.Reason, nurse.Content = store.StreamClients, store.StateQuarantined, store.BadType, nil
+	r.apply(patients, nurse)
+	if got := r.one(`SELECT string_agg(id || ' ' || state, ', ') FROM clients`); got != "1 shown" {
+		t.Errorf("clients: %s", got)
+	}
+	if got := r.one(`SELECT state FROM grants`); got != "accepted" {
+		t.Errorf("the grant is %s", got)
+	}
+	if got := r.texts(); len(got) != 1 {
+		t.Errorf("reports: %v", got)
+	}
+}

@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Trigger says who or what asked for a run.
+type Trigger string
+
+// The triggers.
+const (
+	TriggerSchedule Trigger = "schedule" // a slot came
+	TriggerCatchUp  Trigger = "catch-up" // a slot was missed
+	TriggerManual   Trigger = "manual"   // an operator asked the running service
+	TriggerCommand  Trigger = "command"  // `dossiersync sync`
+)
+
+// RunState says where a run is in its life.
+type RunState string
+
+// The states of a run.
+const (
+	RunWaiting RunState = "waiting"
+	RunRunning RunState = "running"
+	RunDone    RunState = "done"
+)
+
+// Outcome says how a run ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeComplete  Outcome = "complete"  // everything was read and applied
+	OutcomePartial   Outcome = "partial"   // something is left over: quarantined, short of the source's count, or a type that failed
+	OutcomeFailed    Outcome = "failed"    // the source could not be read
+	OutcomeCancelled Outcome = "cancelled" // an operator stopped it
+)
+
+// Scope limits a run. The zero Scope is the whole tenant, from where the last
+// run ended.
+type Scope struct {
+	Client string    `json:"client,omitempty"`
+	Stream Stream    `json:"stream,omitempty"`
+	From   time.Time `json:"from,omitzero"`    // source's clock, inclusive
+	To     time.Time `json:"to,omitzero"`      // source's clock, inclusive
+	Full   bool      `json:"full,omitempty"`   // from the beginning
+	DryRun bool      `json:"dryRun,omitempty"` // say what would change, and change nothing
+}
+
+// IsWhole reports whether a run of this scope brings the whole tenant up to
+// date, and so satisfies a slot.
+func (s Scope) IsWhole() bool {
+	return s.Client == "" && s.Stream == "" && s.From.IsZero() && s.To.IsZero() && !s.DryRun
+}
+
+// Run is one attempt to bring one tenant's replica up to date. Times are the
+// database's.
+type Run struct {
+	ID          int64      `json:"id"`
+	Tenant      string     `json:"tenant"`
+	Trigger     Trigger    `json:"trigger"`
+	Slot        *time.Time `json:"slot"`
+	Scope       Scope      `json:"scope"`
+	State       RunState   `json:"state"`
+	Outcome     *Outcome   `json:"outcome"`
+	Message     *string    `json:"message"`
+	RequestedBy *string    `json:"requestedBy"`
+	RequestedAt time.Time  `json:"requestedAt"`
+	StartedAt   *time.Time `json:"startedAt"`
+	FinishedAt  *time.Time `json:"finishedAt"`
+	Slices      int        `json:"slices"`
+	Types       []RunType  `json:"types,omitempty"`
+}
+
+const runColumns = `id, tenant, trigger, slot, scope, state, outcome, message, requested_by,
+	requested_at, started_at, finished_at, slices`
+
+func scanRun(row pgx.CollectableRow) (Run, error) {
+	var r Run
+	err := row.Scan(&r.ID, &r.Tenant, &r.Trigger, &r.Slot, &r.Scope, &r.State, &r.Outcome, &r.Message,
+		&r.RequestedBy, &r.RequestedAt, &r.StartedAt, &r.FinishedAt, &r.Slices)
+	return r, err
+}
+
+// RunRequest asks for a run.
+type RunRequest struct {
+	Tenant  string
+	Trigger Trigger
+	Slot    time.Time // zero unless scheduled
+	Scope   Scope
+	By      string // an operator's name; empty for the schedule
+}
+
+// RequestRun inserts a run that waits, with a job for it unless its trigger is
+// [TriggerCommand], whose process works it itself. Where a run for the slot
+// exists, or one of the same scope waits already, it returns that one and false.
+func (s *Store) RequestRun(ctx context.Context, req RunRequest) (Run, bool, error) {
+	const insert = `
+		INSERT INTO runs (tenant, trigger, slot, scope, requested_by, queued_at)
+		VALUES (@tenant, @trigger, @slot, @scope, nullif(@by, ''), now())
+		ON CONFLICT DO NOTHING
+		RETURNING ` + runColumns
+	const existing = `
+		SELECT ` + runColumns + ` FROM runs
+		WHERE tenant = @tenant AND (slot = @slot OR (state = 'waiting' AND scope = @scope))
+		ORDER BY slot = @slot DESC NULLS LAST LIMIT 1`
+	var slot *time.Time
+	if !req.Slot.IsZero() {
+		slot = &req.Slot
+	}
+	args := pgx.StrictNamedArgs{"tenant": req.Tenant, "slot": slot, "scope": req.Scope}
+	withBy := pgx.StrictNamedArgs{"tenant": req.Tenant, "slot": slot, "scope": req.Scope, "trigger": req.Trigger, "by": req.By}
+	var run Run
+	var created bool
+	// The row in the way may be done with between the two statements: then the
+	// next attempt inserts.
+	for range 3 {
+		err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+			var err error
+			run, err = queryOne(ctx, tx, scanRun, insert, withBy)
+			if errors.Is(err, pgx.ErrNoRows) {
+				created = false
+				run, err = queryOne(ctx, tx, scanRun, existing, args)
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			created = true
+			if req.Trigger == TriggerCommand {
+				return nil
+			}
+			return s.jobs.insert(ctx, tx, run.ID)
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return Run{}, false, fmt.Errorf("request a run of %s: %w", req.Tenant, err)
+		}
+		return run, created, nil
+	}
+	return Run{}, false, fmt.Errorf("request a run of %s: other requests are in the way", req.Tenant)
+}
+
+// RunFilter selects runs; zero fields select all.
+type RunFilter struct {
+	Tenant string
+	State  RunState
+	Before int64 // only runs with a smaller id
+	Limit  int   // 0: 20
+}
+
+// Runs returns runs, the newest first, without their types.
+func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
+	const q = `
+		SELECT ` + runColumns + ` FROM runs
+		WHERE (@tenant = '' OR tenant = @tenant) AND (@state = '' OR state = @state)
+		  AND (@before = 0 OR id < @before)
+		ORDER BY id DESC LIMIT @limit`
+	if f.Limit == 0 {
+		f.Limit = 20
+	}
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{
+		"tenant": f.Tenant, "state": f.State, "before": f.Before, "limit": f.Limit})
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	runs, err := pgx.CollectRows(rows, scanRun)
+	if err != nil {
+		return nil, fmt.Errorf("read runs: %w", err)
+	}
+	return runs, nil
+}
+
+// Run returns one run with its types, or [ErrNotFound].
+func (s *Store) Run(ctx context.Context, id int64) (Run, error) {
+	const q = `SELECT ` + runColumns + ` FROM runs WHERE id = @id`
+	run, err := queryOne(ctx, s.pool, scanRun, q, pgx.StrictNamedArgs{"id": id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Run{}, fmt.Errorf("run %d: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Run{}, fmt.Errorf("read run %d: %w", id, err)
+	}
+	run.Types, err = s.RunTypes(ctx, id)
+	return run, err
+}
+
+// SlotTaken reports whether a scheduled slot needs no further run: it has one,
+// or a run of the whole tenant that is not lost began at or after it.
+func (s *Store) SlotTaken(ctx context.Context, tenant string, slot time.Time) (bool, error) {
+	const q = `
+		SELECT EXISTS (
+			SELECT FROM runs WHERE tenant = @tenant AND (slot = @slot
+				OR (NOT scope ?| '{client,stream,from,to,dryRun}'
+					AND (state = 'waiting' OR (started_at >= @slot AND (state = 'running' OR outcome IN ('complete', 'partial')))))))`
+	var taken bool
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "slot": slot}).Scan(&taken)
+	if err != nil {
+		return false, fmt.Errorf("look for a run of %s: %w", tenant, err)
+	}
+	return taken, nil
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func queryOne[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scan)
+}

@@ -1,0 +1,120 @@
+// Package store is the replica in PostgreSQL: the dossiers as readers may see
+// them, the runs that keep them in step with their sources, the grants that open
+// them, and the log of who read what. It is the only package that writes SQL.
+//
+// Two handles lead to it. A [Store] logs in as the owner and is the worker's; a
+// [Reader] logs in as a role that owns nothing, sees rows through row-level
+// security only, and is the portal API's.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ErrNotFound says that there is no such row, or none that may be seen.
+var ErrNotFound = errors.New("not found")
+
+// Store is the worker's handle on the replica. It is safe for concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+	jobs *jobQueue
+}
+
+// Open connects to the database at url as its owner. The schema must have been
+// migrated; see [Migrate].
+func Open(ctx context.Context, url string) (*Store, error) {
+	// A first load finds the tables empty and leaves them large: a plan made at
+	// its beginning is not one to keep.
+	pool, err := openPool(ctx, url, "dossiersync worker", map[string]string{"plan_cache_mode": "force_custom_plan"})
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := newJobQueue(pool)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &Store{pool: pool, jobs: jobs}, nil
+}
+
+// Close ends the connections; it waits for those in use.
+func (s *Store) Close() { s.pool.Close() }
+
+// Pool returns the connections, for River's client, which needs its own
+// transactions.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Now returns the database's clock, by which slots, leases and claims go.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	var now time.Time
+	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return time.Time{}, fmt.Errorf("ask the database for the time: %w", err)
+	}
+	return now, nil
+}
+
+// openPool connects under the application's name, with settings of PostgreSQL's
+// for each session.
+func openPool(ctx context.Context, url, application string, settings map[string]string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx's own message holds the URL, with its password blanked out, but
+		// not always: say less.
+		return nil, errors.New("connect to the database: its URL cannot be read (postgres://user:password@host:port/database)")
+	}
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = application
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = max(cfg.MaxConns, 16)
+	}
+	maps.Copy(cfg.ConnConfig.RuntimeParams, settings)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return pool, nil
+}
+
+// inTx runs f in one transaction, which is committed if f returns nil.
+func inTx(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, pool, f)
+}
+
+// asClaimant executes one statement while the claim is held, and renews it.
+func (s *Store) asClaimant(ctx context.Context, c Claim, sql string, args pgx.StrictNamedArgs) error {
+	return inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := holdClaim(ctx, tx, c); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, sql, args)
+		return err
+	})
+}
+
+// isUniqueViolation reports whether err says that a row of the named unique
+// index exists already.
+func isUniqueViolation(err error, index string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "23505" && pg.ConstraintName == index
+}
+
+// isDataError reports whether PostgreSQL refused a value itself (class 22, data
+// exception, or 54, program limit exceeded): the same value will be refused again.
+func isDataError(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && len(pg.Code) == 5 && (pg.Code[:2] == "22" || pg.Code[:2] == "54")
+}

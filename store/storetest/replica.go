@@ -1,0 +1,50 @@
+package storetest
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"dossiersync/store"
+)
+
+// Replica is a migrated, empty replica of a test's own.
+type Replica struct {
+	*store.Store
+	Reader    *store.Reader
+	URL       string // as the owner
+	ReaderURL string // as the role that row-level security holds for
+}
+
+// NewReplica returns a replica that is closed and dropped when the test ends.
+func NewReplica(t testing.TB) *Replica {
+	t.Helper()
+	owner := URL(t, store.SchemaFingerprint(), func(ctx context.Context, url string) error {
+		if _, err := store.Migrate(ctx, url); err != nil {
+			return err
+		}
+		return store.EnsureReader(ctx, url, readerURL(url))
+	})
+	r := &Replica{URL: owner, ReaderURL: readerURL(owner)}
+	var err error
+	if r.Store, err = store.Open(t.Context(), r.URL); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(r.Store.Close)
+	if r.Reader, err = store.OpenReader(t.Context(), r.ReaderURL); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(r.Reader.Close)
+	return r
+}
+
+// readerURL returns the address of the same database for a role that all tests
+// share.
+func readerURL(owner string) string {
+	u, err := url.Parse(owner)
+	if err != nil {
+		panic(err) // made by this package
+	}
+	u.User = url.UserPassword("storetest_reader", "storetest")
+	return u.String()
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Tenant is one care organisation as the replica knows it.
+type Tenant struct {
+	ID          string
+	Name        string
+	Timezone    string
+	Change      int64
+	Epoch       int32
+	Succeeded   *time.Time // when the last run began that counts as success; database's clock
+	Since       time.Time  // when it became known
+	Unreachable *time.Time // since when the source cannot be reached; database's clock
+}
+
+const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable`
+
+// PutTenant makes sure that the tenant exists under this name and timezone.
+func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {
+	const q = `
+		INSERT INTO tenants (id, name, timezone) VALUES (@id, @name, @timezone)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone
+		WHERE (tenants.name, tenants.timezone) IS DISTINCT FROM (excluded.name, excluded.timezone)`
+	args := pgx.StrictNamedArgs{"id": id, "name": name, "timezone": timezone}
+	if _, err := s.pool.Exec(ctx, q, args); err != nil {
+		return fmt.Errorf("store tenant %s: %w", id, err)
+	}
+	return nil
+}
+
+// Tenants returns every tenant, by id.
+func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	const q = `SELECT ` + tenantColumns + ` FROM tenants ORDER BY id`
+	rows, err := s.pool.Query(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("read tenants: %w", err)
+	}
+	tenants, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Tenant])
+	if err != nil {
+		return nil, fmt.Errorf("read tenants: %w", err)
+	}
+	return tenants, nil
+}
+
+// SetReachable notes whether the tenant's source can be reached. It keeps the
+// moment at which it first could not.
+func (s *Store) SetReachable(ctx context.Context, tenant string, reachable bool) error {
+	const q = `
+		UPDATE tenants SET unreachable = CASE WHEN @reachable THEN NULL ELSE coalesce(unreachable, now()) END
+		WHERE id = @tenant AND (unreachable IS NULL) <> @reachable`
+	args := pgx.StrictNamedArgs{"tenant": tenant, "reachable": reachable}
+	if _, err := s.pool.Exec(ctx, q, args); err != nil {
+		return fmt.Errorf("note whether the source of %s can be reached: %w", tenant, err)
+	}
+	return nil
+}
+
+// Succeeded reports whether the tenant has ever been read successfully.
+func (s *Store) Succeeded(ctx context.Context, tenant string) (bool, error) {
+	const q = `SELECT coalesce((SELECT succeeded IS NOT NULL FROM tenants WHERE id = @tenant), false)`
+	var ok bool
+	if err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&ok); err != nil {
+		return false, fmt.Errorf("look for a success of %s: %w", tenant, err)
+	}
+	return ok, nil
+}
+
+// Tenant returns one tenant, or [ErrNotFound] before its first run.
+func (s *Store) Tenant(ctx context.Context, id string) (Tenant, error) {
+	const q = `SELECT ` + tenantColumns + ` FROM tenants WHERE id = @id`
+	t, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[Tenant], q, pgx.StrictNamedArgs{"id": id})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Tenant{}, fmt.Errorf("tenant %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Tenant{}, fmt.Errorf("read tenant %s: %w", id, err)
+	}
+	return t, nil
+}
