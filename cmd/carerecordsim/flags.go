@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"dossiersync/sync/fhir/simulator"
+	"dossiersync/sync/fhir/simulator/behaviours"
+	"dossiersync/sync/fhir/simulator/carerecord"
+	"dossiersync/sync/fhir/simulator/cases"
+	"dossiersync/sync/fhir/simulator/dossiers"
+	"dossiersync/sync/fhir/simulator/faults"
+)
+
+const usualClients = 20
+
+type flags struct {
+	Listen   string `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where to listen; port 0 takes a free one (default ${default})."`
+	PortFile string `type:"path" placeholder:"FILE" help:"Write the port to this file once requests can come."`
+
+	Clients    *int    `placeholder:"N" help:"How many clients to make up (default 20, and none with --load or --cases)."`
+	Years      float64 `default:"1" help:"How many years of dossier (default ${default})."`
+	Seed       uint64  `default:"1" help:"Another seed, other people (default ${default})."`
+	TenantName string  `default:"Amaris" placeholder:"NAME" help:"Name of the care organisation (default ${default})."`
+
+	Load  string        `type:"existingdir" placeholder:"DIR" help:"Serve the FHIR resources in the JSON and NDJSON files of this folder as they are."`
+	Cases string        `placeholder:"all|12,27-31" help:"Add a client for each of these hard cases: casus-12 and so on."`
+	Live  time.Duration `placeholder:"10s" help:"Go on writing: a change so often; of cases a step so often."`
+
+	Behaves     string        `placeholder:"NAME" help:"Behave as another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, plain."`
+	SearchCache time.Duration `placeholder:"5s" help:"Give the same search the same answer for so long."`
+	PageLife    time.Duration `placeholder:"1m" help:"Let next links expire after so long."`
+	Faults      string        `type:"existingfile" placeholder:"FILE" help:"Fail as this YAML file says."`
+
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"Ask for the bearer token in this file."`
+}
+
+// Validate is called by kong.
+func (f *flags) Validate() error {
+	switch {
+	case f.Clients != nil && (*f.Clients < 0 || *f.Clients > 5000):
+		return errors.New("--clients must be between 0 and 5000")
+	case f.Years < 0 || f.Years > 30:
+		return errors.New("--years must be between 0 and 30")
+	case f.Live < 0:
+		return errors.New("--live must not be negative")
+	case f.SearchCache < 0 || f.PageLife < 0:
+		return errors.New("--search-cache and --page-life must not be negative")
+	case f.Live > 0 && f.clients() == 0 && f.Cases == "":
+		return errors.New("--live needs somebody to write about: --clients or --cases")
+	}
+	return nil
+}
+
+func (f *flags) clients() int {
+	switch {
+	case f.Clients != nil:
+		return *f.Clients
+	case f.Load != "" || f.Cases != "":
+		return 0
+	default:
+		return usualClients
+	}
+}
+
+// options reads what the flags name.
+func (f *flags) options(now time.Time) (carerecord.Options, error) {
+	o := carerecord.Options{
+		Listen:   f.Listen,
+		Dossiers: dossiers.Options{Clients: f.clients(), Years: f.Years, Seed: f.Seed, Organisation: f.TenantName},
+		Load:     f.Load,
+		Live:     f.Live,
+	}
+	var err error
+	if o.Server.Token, err = readToken(f.TokenFile); err != nil {
+		return o, err
+	}
+	if f.Cases != "" {
+		if o.Cases, err = cases.Parse(f.Cases, now); err != nil {
+			return o, fmt.Errorf("--cases: %w", err)
+		}
+	}
+	if o.Behaviour, err = f.behaviour(); err != nil {
+		return o, fmt.Errorf("--behaves: %w", err)
+	}
+	if f.Faults != "" {
+		content, err := os.ReadFile(f.Faults)
+		if err != nil {
+			return o, err
+		}
+		if o.Faults, err = faults.Parse(f.Faults, content); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func (f *flags) behaviour() (behaviours.Preset, error) {
+	name := f.Behaves
+	if name == "" {
+		name = "honest"
+	}
+	p, err := behaviours.Find(name)
+	if f.SearchCache > 0 {
+		p.Behaviour.SearchCache = f.SearchCache
+	}
+	if f.PageLife > 0 {
+		p.Behaviour.PageLife = f.PageLife
+	}
+	return p, err
+}
+
+func readToken(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(raw))
+	if token == "" {
+		return "", fmt.Errorf("--token-file: %s is empty", file)
+	}
+	return token, nil
+}
+
+// firstClient is the id of one to try, or "".
+func firstClient(s *simulator.Server) string {
+	if list := s.List("Patient"); len(list) > 0 {
+		return list[0].ID
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package archive
+
+import (
+	"bytes"
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Version is one version of one resource. It never changes; Body is shared
+// with everyone and must not be written to.
+type Version struct {
+	Type, ID    string
+	Number      int   // 1, 2, …
+	Seq         int64 // place in the order of writing, over all types
+	LastUpdated time.Time
+	Deleted     bool   // a tombstone: Body is nil
+	Body        []byte // compact JSON with meta.versionId and meta.lastUpdated
+
+	label      string // the versionId that a resource brought with it; "": Number
+	index      index
+	previous   *Version
+	superseded int64 // Seq of the next version; 0 while there is none; guarded by Archive.mu
+}
+
+// VersionID is meta.versionId.
+func (v *Version) VersionID() string {
+	if v.label != "" {
+		return v.label
+	}
+	return strconv.Itoa(v.Number)
+}
+
+// First reports whether v is how the resource began.
+func (v *Version) First() bool { return v.previous == nil }
+
+// Says reports whether raw is v's resource with v's content, whatever the
+// versionId and lastUpdated in it.
+func (v *Version) Says(raw []byte) bool {
+	r, err := parse(raw)
+	if err != nil || v.Deleted {
+		return false
+	}
+	own, err := parse(v.Body)
+	return err == nil && r.typ == own.typ && r.id == own.id && bytes.Equal(r.meta, own.meta) && bytes.Equal(r.rest, own.rest)
+}
+
+// Patient is the id of the Patient that subject or patient refers to.
+func (v *Version) Patient() string { return v.index.patient }
+
+// Tokens returns the codes of an element: Code, Status, Tag, …
+func (v *Version) Tokens(element int) []Token {
+	if t := v.index.tokens[element]; t != nil {
+		return *t
+	}
+	return nil
+}
+
+// newest reports whether v was the newest version when seq was the last number
+// given out.
+func (v *Version) newest(seq int64) bool {
+	return v.Seq <= seq && (v.superseded == 0 || v.superseded > seq)
+}
+
+// asOf returns the version of v's resource that was the newest at seq.
+func (v *Version) asOf(seq int64) *Version {
+	for v != nil && v.Seq > seq {
+		v = v.previous
+	}
+	return v
+}
+
+// Position is a place in the order of lastUpdated, then id, then Seq.
+type Position struct {
+	At  time.Time
+	ID  string
+	Seq int64
+}
+
+// Position returns v's place.
+func (v *Version) Position() Position {
+	return Position{At: v.LastUpdated, ID: v.ID, Seq: v.Seq}
+}
+
+func (p Position) compare(q Position) int {
+	return cmp.Or(p.At.Compare(q.At), strings.Compare(p.ID, q.ID), cmp.Compare(p.Seq, q.Seq))
+}

@@ -1,0 +1,115 @@
+package dossiers
+
+import (
+	"fmt"
+	"html"
+	"strings"
+	"time"
+)
+
+type composition struct {
+	ResourceType string            `json:"resourceType"`
+	ID           string            `json:"id"`
+	Meta         *meta             `json:"meta,omitempty"`
+	Status       string            `json:"status"`
+	Type         concept           `json:"type"`
+	Subject      reference         `json:"subject"`
+	Date         string            `json:"date"`
+	Author       []reference       `json:"author"`
+	Title        string            `json:"title"`
+	RelatesTo    []compositionLink `json:"relatesTo,omitempty"`
+	Section      []documentSection `json:"section"`
+}
+
+type compositionLink struct {
+	Code            string    `json:"code"`
+	TargetReference reference `json:"targetReference"`
+}
+
+type documentSection struct {
+	Title string    `json:"title"`
+	Text  narrative `json:"text"`
+}
+
+type narrative struct {
+	Status string `json:"status"`
+	Div    string `json:"div"`
+}
+
+// xhtml makes a narrative of paragraphs of plain text.
+func xhtml(status string, paragraphs ...string) narrative {
+	var b strings.Builder
+	b.WriteString(`<div xmlns="http://www.w3.org/1999/xhtml">`)
+	for _, p := range paragraphs {
+		b.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(p), "\n", "<br/>") + "</p>")
+	}
+	b.WriteString("</div>")
+	return narrative{status, b.String()}
+}
+
+var soepTitles = []string{"Subjectief", "Objectief", "Evaluatie", "Plan"}
+
+// tellNotes writes the SOEP reports on one client: Compositions with a section
+// for each letter.
+func (s *scribe) tellNotes() {
+	for day := s.epoch; !day.After(s.now); day = day.AddDate(0, 0, 1) {
+		at := s.officeHour(s.r, day)
+		if s.client.inCare(at) && s.client.survivor == nil && chance(s.r, 0.05) {
+			s.tellNote(at)
+		}
+	}
+}
+
+func (s *scribe) tellNote(at time.Time) {
+	c := s.newNote(at)
+	later := at.Add(within(s.r, time.Hour, days(4)))
+	put := func(at time.Time, c *composition, status string) {
+		c.Status = status
+		s.put(at, "Composition", c.ID, c)
+	}
+	switch n := s.r.IntN(100); {
+	case n < 6: // another takes its place
+		next := s.newNote(later)
+		next.RelatesTo = []compositionLink{{"replaces", reference{Reference: "Composition/" + c.ID}}}
+		first, second := c, next
+		if chance(s.r, 0.4) {
+			first, second = next, c // which comes through later
+		}
+		put(at, first, "final")
+		put(later, second, "final")
+	case n < 11:
+		put(at, c, "preliminary")
+		put(later, c, "final")
+	case n < 15:
+		put(at, c, "final")
+		c.Section[3].Text = xhtml("generated", "Aangepast na overleg: plan loopt door tot de volgende controle.")
+		put(later, c, "amended")
+	case n < 17:
+		put(at, c, "final")
+		put(later, c, "entered-in-error")
+	case n < 19:
+		c.Meta = &meta{Security: []coding{notForPatient}}
+		put(at, c, "final")
+	default:
+		put(at, c, "final")
+	}
+}
+
+func (s *scribe) newNote(at time.Time) *composition {
+	t := s.client.team(at)
+	author := pick(s.r, t.members)
+	if chance(s.r, 0.3) {
+		author = pick(s.r, t.specialists)
+	}
+	s.notes++
+	c := &composition{
+		ResourceType: "Composition", ID: fmt.Sprintf("soep-%s-%d", s.client.id, s.notes), Status: "final",
+		Type:    concept{Coding: []coding{{System: snomed, Code: reportCode, Display: "patiëntcontactverslag"}}},
+		Subject: s.client.reference(), Date: at.Format(time.RFC3339),
+		Author: []reference{author.reference()}, Title: "SOEP-rapportage",
+	}
+	for i, text := range s.book.Document(s.r, s.cast(s.r, s.client, author), "soep") {
+		c.Section = append(c.Section, documentSection{soepTitles[i], xhtml("generated", text)})
+	}
+	return c
+}

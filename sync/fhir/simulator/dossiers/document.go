@@ -1,0 +1,90 @@
+package dossiers
+
+import (
+	"fmt"
+	"time"
+)
+
+// documentKind is a kind of report that comes as a document.
+type documentKind struct {
+	topic, code, title string
+	perDay             float64
+	related            bool // to the care plan
+	specialist         bool
+}
+
+var documentKinds = []documentKind{
+	{topic: "overdracht", code: "overdracht", title: "Overdracht", perDay: 0.02},
+	{topic: "mdo", code: "mdo-verslag", title: "MDO-verslag", perDay: 1.0 / 180, related: true},
+	{topic: "brief", code: "consultverslag", title: "Verslag van consult", perDay: 1.0 / 150, specialist: true},
+}
+
+func (s *scribe) tellDocument(at time.Time, k documentKind) {
+	d := s.newDocument(at, k)
+	if s.client.survivor != nil {
+		d.Subject = s.client.survivor.reference()
+	}
+	switch n := s.r.IntN(1000); {
+	case n < 30:
+		s.replaceDocument(d, at, k)
+		return
+	case n < 45:
+		d.DocStatus = "preliminary"
+	case n < 60:
+		d.Meta = &meta{Security: []coding{notForPatient}}
+	case n < 70:
+		d.SecurityLabel = []concept{{Coding: []coding{notForPatient}}}
+	case n < 100: // confidential, and still for the client to read
+		d.SecurityLabel = []concept{code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V", "very restricted")}
+	}
+	s.put(at, "DocumentReference", d.ID, d)
+	if d.DocStatus == "preliminary" {
+		d.DocStatus = "final"
+		s.put(at.Add(within(s.r, time.Hour, days(3))), "DocumentReference", d.ID, d)
+	}
+}
+
+// replaceDocument writes d, and soon another in its place. Now and then the
+// other comes through first.
+func (s *scribe) replaceDocument(d *documentReference, at time.Time, k documentKind) {
+	early := chance(s.r, 0.6)
+	if early {
+		s.put(at, "DocumentReference", d.ID, d)
+	}
+	later := at.Add(within(s.r, time.Hour, days(5)))
+	next := s.newDocument(later, k)
+	next.Subject = d.Subject
+	next.RelatesTo = []documentRelation{{Code: "replaces", Target: reference{Reference: "DocumentReference/" + d.ID}}}
+	s.put(later, "DocumentReference", next.ID, next)
+	if early {
+		d.Status = "superseded"
+	} else {
+		later = later.Add(time.Hour)
+	}
+	s.put(later, "DocumentReference", d.ID, d)
+}
+
+func (s *scribe) newDocument(at time.Time, k documentKind) *documentReference {
+	t := s.client.team(at)
+	author := pick(s.r, t.members)
+	if k.specialist {
+		author = pick(s.r, t.specialists)
+	}
+	colleague := pick(s.r, t.members)
+	paragraphs := s.book.Document(s.r, s.cast(s.r, s.client, colleague), k.topic)
+	s.documents++
+	d := &documentReference{
+		ResourceType: "DocumentReference",
+		ID:           fmt.Sprintf("doc.%s.%d", s.client.id, s.documents),
+		Status:       "current", DocStatus: "final",
+		Type:    code(base+"/documentsoort", k.code, k.title),
+		Subject: s.client.reference(), Date: at.Format(instant),
+		Author:      []reference{author.reference()},
+		Description: fmt.Sprintf("%s %s", k.title, at.Format("2-1-2006")),
+	}
+	s.attach(d, at, k.title, paragraphs)
+	if p := s.client.plan(at); k.related && p != nil {
+		d.Context = &documentContext{Related: []reference{p.reference()}}
+	}
+	return d
+}

@@ -1,0 +1,84 @@
+package dossiers
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// chooseStays decides when a client is in care, and how it ends.
+func (w *world) chooseStays(r *rand.Rand, c *client) {
+	from, past := w.epoch, w.Now.Sub(w.epoch)
+	if past < days(20) {
+		c.stays = []stay{{from: from}}
+		return
+	}
+	if c.index > 0 && chance(r, 0.2) {
+		from = w.officeHour(r, from.Add(within(r, 0, past*9/10)))
+	}
+	later := func() time.Time { return w.officeHour(r, from.Add(within(r, 0, w.Now.Sub(from))).Add(days(1))) }
+	kind, fixed := lifeOf[c.index]
+	if !fixed {
+		kind = draw(r, lives)
+	}
+	switch kind {
+	case lifeStays:
+		c.stays = []stay{{from: from}}
+	case lifeLeaves:
+		c.stays = []stay{{from, later()}}
+	case lifeReturns:
+		leaves := later()
+		c.stays = []stay{{from, leaves}, {from: leaves.Add(days(40))}}
+	case lifeDies:
+		c.died = later()
+		c.stays = []stay{{from, c.died}}
+	case lifeMistakenForDead:
+		c.mistaken = later()
+		c.stays = []stay{{from: from}}
+	case lifeMoves:
+		c.moved = later()
+		c.teams[1] = w.teams[(c.index/clientsPerTeam+3)%len(w.teams)]
+		c.stays = []stay{{from: from}}
+	}
+}
+
+type life int
+
+const (
+	lifeStays life = iota
+	lifeLeaves
+	lifeReturns
+	lifeDies
+	lifeMistakenForDead
+	lifeMoves
+)
+
+// lifeOf makes every kind of life happen in a small organisation too, and the
+// first client, whom people look at first, be there all the time.
+var lifeOf = map[int]life{
+	0: lifeStays, 3: lifeLeaves, 5: lifeDies, 6: lifeReturns, 9: lifeMistakenForDead, 12: lifeMoves,
+}
+
+var lives = []weighted[life]{
+	{74, lifeStays}, {7, lifeLeaves}, {3, lifeReturns}, {8, lifeDies}, {2, lifeMistakenForDead}, {6, lifeMoves},
+}
+
+// becomeDuplicateOf makes c a dossier that somebody opened by mistake for a
+// client who had one already; it was noticed some days later.
+func (c *client) becomeDuplicateOf(other *client, at time.Time) {
+	c.person, c.birth, c.home, c.teams = other.person, other.birth, other.home, other.teams
+	c.stays = []stay{{at, at.Add(days(4))}}
+	c.moved, c.died, c.mistaken = time.Time{}, time.Time{}, time.Time{}
+	c.survivor = other
+}
+
+// imported is when those were recorded who were in care before the past
+// began: in one night, many at one instant.
+func (w *world) imported(c *client) time.Time {
+	return w.epoch.Add(time.Duration(c.index/25) * time.Second)
+}
+
+// officeHour moves t to working hours of its day.
+func (w *world) officeHour(r *rand.Rand, t time.Time) time.Time {
+	t = t.In(w.zone)
+	return time.Date(t.Year(), t.Month(), t.Day(), 8, 0, 0, 0, w.zone).Add(within(r, 0, 9*time.Hour))
+}

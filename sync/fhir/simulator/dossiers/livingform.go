@@ -1,0 +1,99 @@
+package dossiers
+
+import (
+	"encoding/json"
+	"time"
+)
+
+func (l *Living) note() (Change, error) {
+	s := l.scribe(l.now())
+	if s == nil {
+		return Change{}, nil
+	}
+	c := s.newNote(l.now().Add(-time.Minute).Truncate(time.Second))
+	return l.put("write note", "Composition", c.ID, c)
+}
+
+func (l *Living) form() (Change, error) { return l.fillIn("write form", "completed") }
+
+func (l *Living) beginForm() (Change, error) { return l.fillIn("begin form", "in-progress") }
+
+func (l *Living) fillIn(what, status string) (Change, error) {
+	now := l.now()
+	s := l.scribe(now)
+	if s == nil {
+		return Change{}, nil
+	}
+	q := s.newForm(now.Truncate(time.Second), s.formInUse(pick(l.r, formHabits).code, now), status == "in-progress")
+	q.Status = status
+	l.forms = remember(l.forms, q.ID)
+	return l.put(what, "QuestionnaireResponse", q.ID, q)
+}
+
+// editForm returns a deed that gives a recent form another status.
+func editForm(what, from, to string) func(*Living) (Change, error) {
+	return func(l *Living) (Change, error) {
+		for range 40 {
+			if len(l.forms) == 0 {
+				break
+			}
+			id := pick(l.r, l.forms)
+			status, err := l.statusOf("QuestionnaireResponse", id)
+			if err != nil {
+				return Change{}, err
+			}
+			if status == from {
+				return l.update(what, "QuestionnaireResponse", id, func(o object) { o["status"] = to })
+			}
+		}
+		return Change{}, nil
+	}
+}
+
+// statusOf returns "" for what is gone.
+func (l *Living) statusOf(typ, id string) (string, error) {
+	v, err := l.server.Get(typ, id)
+	if gone(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var r struct{ Status string }
+	err = json.Unmarshal(v.Body, &r)
+	return r.Status, err
+}
+
+// agree records that somebody agrees to a plan, or does not any more.
+func (l *Living) agree() (Change, error) {
+	now := l.now()
+	s, p, _ := l.goal(now)
+	if s == nil {
+		return Change{}, nil
+	}
+	signature := newProvenance(s.client, p, now)
+	if _, err := l.server.Get("Provenance", signature.ID); err == nil {
+		_, err := l.server.Delete("Provenance", signature.ID)
+		return Change{"withdraw agreement", "Provenance", signature.ID}, err
+	}
+	return l.put("agree to care plan", "Provenance", signature.ID, signature)
+}
+
+// hold lets a plan rest, or go on.
+func (l *Living) hold() (Change, error) {
+	s, p, _ := l.goal(l.now())
+	if s == nil {
+		return Change{}, nil
+	}
+	status, err := l.statusOf("CarePlan", p.id)
+	switch {
+	case err != nil:
+		return Change{}, err
+	case status == "active":
+		return l.update("put care plan on hold", "CarePlan", p.id, func(o object) { o["status"] = "on-hold" })
+	case status == "on-hold":
+		return l.update("resume care plan", "CarePlan", p.id, func(o object) { o["status"] = "active" })
+	default:
+		return Change{}, nil
+	}
+}

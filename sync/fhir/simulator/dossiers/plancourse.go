@@ -1,0 +1,111 @@
+package dossiers
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// writePlan records a plan and its goals through their lives.
+func (w *world) writePlan(j *journal, c *client, p *plan) {
+	r := random(w.Seed, p.id, 0)
+	imported := w.imported(c)
+	if p.start.After(w.epoch) && p.made.After(w.epoch) {
+		w.putPlan(j, p.made, c, p, "draft")
+	}
+	begins := p.start // the system does this at night, for all clients at once
+	if begins.Before(w.epoch) {
+		begins = imported
+	}
+	w.putPlan(j, begins, c, p, "active")
+	w.achieveGoals(j, c, p)
+	if half := w.officeHour(r, p.start.AddDate(0, 0, 170+r.IntN(20))); half.After(begins) && half.Before(p.until) {
+		w.evaluate(r, c, p, half)
+		status := "active"
+		if p.onHold {
+			status = "on-hold"
+		}
+		w.putPlanOnly(j, half, c, p, status)
+		w.turn(r, j, half, c, p)
+	}
+	w.agree(j, begins, c, p)
+	end := "completed"
+	if p.revised {
+		end = "revoked"
+	}
+	w.putPlan(j, p.until, c, p, end)
+}
+
+// turn records what happens to a plan after its evaluation: it goes on, or was
+// closed by mistake.
+func (w *world) turn(r *rand.Rand, j *journal, half time.Time, c *client, p *plan) {
+	closed, again := half.Add(within(r, days(2), days(12))), half.Add(within(r, days(13), days(25)))
+	if !again.Before(p.until) {
+		return
+	}
+	if p.reopened {
+		w.putPlanOnly(j, closed, c, p, "completed")
+	}
+	if p.reopened || p.onHold && p.resumed {
+		w.putPlanOnly(j, again, c, p, "active")
+	}
+}
+
+// putPlanOnly records a plan in one of its states, without its goals.
+func (w *world) putPlanOnly(j *journal, at time.Time, c *client, p *plan, status string) {
+	for _, r := range p.resources(c, status) {
+		j.put(at, "CarePlan", r.ID, r)
+	}
+}
+
+// putPlan records a plan in one of its states, with the goals that change with
+// it.
+func (w *world) putPlan(j *journal, at time.Time, c *client, p *plan, status string) {
+	lifecycle := map[string]string{"draft": "proposed", "active": "active", "completed": "completed", "revoked": "cancelled"}[status]
+	for _, g := range p.goals {
+		if g.open(at) || status == "draft" {
+			j.put(at, "Goal", g.id, g.resource(c, p, lifecycle, at))
+		}
+	}
+	w.putPlanOnly(j, at, c, p, status)
+}
+
+// open reports whether a goal is neither achieved nor cancelled at that time.
+func (g *planGoal) open(at time.Time) bool {
+	return (g.achieved.IsZero() || g.achieved.After(at)) && (g.cancelled.IsZero() || g.cancelled.After(at))
+}
+
+// achieveGoals records the goals that end before their plan does.
+func (w *world) achieveGoals(j *journal, c *client, p *plan) {
+	for _, g := range p.goals {
+		if !g.achieved.IsZero() && g.achieved.Before(p.until) {
+			j.put(g.achieved, "Goal", g.id, g.resource(c, p, "completed", g.achieved))
+		}
+		if !g.cancelled.IsZero() && g.cancelled.Before(p.until) {
+			j.put(g.cancelled, "Goal", g.id, g.resource(c, p, "cancelled", g.cancelled))
+		}
+	}
+}
+
+// evaluate adds what the halfway talk said to the actions.
+func (w *world) evaluate(r *rand.Rand, c *client, p *plan, at time.Time) {
+	author := p.author.reference()
+	for i := range p.actions {
+		g := p.goal(p.actions[i])
+		if g == nil || len(g.theme.Progress) == 0 || !chance(r, 0.5) {
+			continue
+		}
+		p.actions[i].Progress = append(p.actions[i].Progress, annotation{
+			AuthorReference: &author, Time: at.Format(time.RFC3339),
+			Text: pick(r, g.theme.Progress).Say(r, w.cast(r, c, p.author)),
+		})
+	}
+}
+
+func (p *plan) goal(a activity) *planGoal {
+	for _, g := range p.goals {
+		if len(a.Detail.Goal) > 0 && a.Detail.Goal[0].Reference == "Goal/"+g.id {
+			return g
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package faults
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options may be left zero.
+type Options struct {
+	Seed     uint64
+	BasePath string           // where FHIR begins; "/fhir"
+	Clock    func() time.Time // the server's; time.Now
+	OnFault  func(Event)      // told before each fault; may be called by several goroutines
+}
+
+// Event is a fault that happens now. It names no person.
+type Event struct {
+	Rule   int // 1 is the first
+	Fault  string
+	Method string
+	Type   string // "": none
+	Page   int
+}
+
+// Injector holds rules and applies them. It is safe for use by several
+// goroutines.
+type Injector struct {
+	o     Options
+	pages *pages
+
+	mu    sync.Mutex
+	epoch uint64 // of Set
+	rules []Rule
+	tally []tally
+}
+
+// New returns an Injector with some rules.
+func New(o Options, rules ...Rule) *Injector {
+	o.BasePath = strings.TrimSuffix("/"+strings.Trim(cmp.Or(o.BasePath, "fhir"), "/"), "/")
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	in := &Injector{o: o, pages: newPages()}
+	in.Set(rules...)
+	return in
+}
+
+// Set puts other rules in the place of the ones that hold; none means calm.
+// Requests that are being answered go on as they began.
+func (in *Injector) Set(rules ...Rule) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.epoch++
+	in.rules, in.tally = slices.Clone(rules), make([]tally, len(rules))
+}
+
+// Hits returns how often each rule struck since Set.
+func (in *Injector) Hits() []int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	hits := make([]int, len(in.tally))
+	for i, t := range in.tally {
+		hits[i] = t.hit
+	}
+	return hits
+}
+
+// hit is what a fault knows of the moment in which it happens.
+type hit struct {
+	*Injector
+	request request
+	r       *rand.Rand
+	kept    *keep // of the rule
+}
+
+// Layer is a simulator.Layer.
+func (in *Injector) Layer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := in.look(r)
+		handler := next
+		struck, tracks := in.strike(&q)
+		if tracks && q.lists() {
+			handler = in.tracked(handler, q)
+		}
+		for _, s := range slices.Backward(struck) {
+			handler = s.fault.wrap(handler, s.hit)
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+type stroke struct {
+	fault Fault
+	hit   *hit
+}
+
+// strike returns the faults that a request meets, and whether any rule needs
+// to know pages.
+func (in *Injector) strike(q *request) (struck []stroke, tracks bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for i := range in.rules {
+		rule, n := &in.rules[i], &in.tally[i]
+		tracks = tracks || rule.Match.Page > 0 || rule.Fault.tracks
+		if !rule.Fault.fits(q) || !rule.Match.meant(q) {
+			continue
+		}
+		seed := uint64(i)<<48 ^ in.epoch<<32 ^ uint64(n.meant)
+		r := rand.New(rand.NewPCG(in.o.Seed, seed)) //nolint:gosec // disorder, and no secret
+		if !rule.Match.strikes(n, r) {
+			continue
+		}
+		struck = append(struck, stroke{rule.Fault, &hit{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
+		if in.o.OnFault != nil {
+			in.o.OnFault(Event{Rule: i + 1, Fault: rule.Fault.name, Method: q.Method, Type: q.typ, Page: q.page.number})
+		}
+	}
+	return struck, tracks
+}

@@ -1,0 +1,117 @@
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// entry is what a Bundle has to be loaded: a resource or a deletion, or why
+// there is none.
+type entry struct {
+	raw     []byte
+	deleted bool
+	typ, id string
+	err     error
+}
+
+type bundle struct {
+	ResourceType string
+	Type         string
+	Entry        []bundleEntry
+}
+
+type bundleEntry struct {
+	FullURL  string
+	Resource json.RawMessage
+	Request  struct{ Method, URL string }
+	Search   struct{ Mode string }
+}
+
+// unpack returns the entries of a Bundle that is a list of resources, and nil
+// when raw is a resource of its own.
+func unpack(raw []byte) ([]entry, error) {
+	var b bundle
+	if err := json.Unmarshal(raw, &b); err != nil {
+		// What is odd in a Bundle's entries is no concern of other resources.
+		var other struct{ ResourceType string }
+		if json.Unmarshal(raw, &other) != nil || other.ResourceType == "Bundle" {
+			return nil, err
+		}
+		return nil, nil
+	}
+	if b.ResourceType != "Bundle" || b.Type == "document" || b.Type == "message" {
+		return nil, nil
+	}
+	entries, references := []entry{}, map[string]string{}
+	for _, from := range b.Entry {
+		if from.Search.Mode == "outcome" {
+			continue
+		}
+		e := entry{raw: from.Resource}
+		switch {
+		case strings.EqualFold(from.Request.Method, "DELETE"):
+			e.typ, e.id, e.deleted = target(from.Request.URL)
+		case len(from.Resource) == 0:
+			e.err = errors.New("an entry without a resource")
+		case b.Type == "transaction" || b.Type == "batch":
+			e = identify(e, from.FullURL, from.Request.URL)
+			if e.err == nil && strings.HasPrefix(from.FullURL, "urn:") {
+				references[from.FullURL] = e.typ + "/" + e.id
+			}
+		}
+		entries = append(entries, e)
+	}
+	for i := range entries {
+		entries[i].raw = resolve(entries[i].raw, references)
+	}
+	return entries, nil
+}
+
+// target reads "Type/id", which a deletion names.
+func target(url string) (typ, id string, ok bool) {
+	typ, id, ok = strings.Cut(url, "/")
+	return typ, id, ok
+}
+
+// identify gives a resource that has no id the one that it is to have: of
+// request.url where it is updated, of fullUrl where it is created.
+func identify(e entry, fullURL, requestURL string) entry {
+	var named struct{ ResourceType, ID string }
+	if err := json.Unmarshal(e.raw, &named); err != nil {
+		return entry{err: err}
+	}
+	e.typ, e.id = named.ResourceType, named.ID
+	if e.id != "" || len(e.raw) < 2 || e.raw[0] != '{' {
+		return e
+	}
+	if typ, id, ok := target(requestURL); ok && typ == e.typ {
+		e.id = id
+	} else {
+		e.id = fullURL[strings.LastIndexAny(fullURL, ":/")+1:]
+	}
+	if e.id == "" {
+		return entry{err: fmt.Errorf("%s without an id", e.typ)}
+	}
+	id, _ := json.Marshal(e.id) // a string always can
+	e.raw = fmt.Appendf(nil, `{"id":%s,%s`, id, e.raw[1:])
+	return e
+}
+
+var urn = regexp.MustCompile(`"urn:(?:uuid|oid):[^"\\]+"`)
+
+// resolve rewrites references within a transaction, as FHIR asks of a server:
+// https://hl7.org/fhir/R4/http.html#trules
+func resolve(raw []byte, references map[string]string) []byte {
+	if len(references) == 0 {
+		return raw
+	}
+	return urn.ReplaceAllFunc(raw, func(quoted []byte) []byte {
+		if to, ok := references[string(quoted[1:len(quoted)-1])]; ok {
+			return []byte(`"` + to + `"`)
+		}
+		return quoted
+	})
+}

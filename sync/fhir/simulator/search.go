@@ -1,0 +1,61 @@
+package simulator
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+func (s *Server) search(r *http.Request, resourceType string) (answer, error) {
+	pairs, err := searchPairs(r)
+	if err != nil {
+		return answer{}, err
+	}
+	rules, err := s.rules(r)
+	if err != nil {
+		return answer{}, err
+	}
+	at, pairs, err := s.takeCursor(resourceType, pairs)
+	if err != nil {
+		return answer{}, err
+	}
+	q, err := parseSearch(resourceType, pairs, rules)
+	if err != nil {
+		return answer{}, err
+	}
+	return s.searchset(s.base(r), s.fetch(r, q, at)), nil
+}
+
+// rules are what holds for this request.
+func (s *Server) rules(r *http.Request) (searchRules, error) {
+	b := s.o.Behaviour
+	strict := false
+	for _, p := range preferences(r.Header) {
+		strict = strict || strings.EqualFold(p, "handling=strict")
+		if b.RefusesPreferences && !strings.HasPrefix(p, "return=") {
+			return searchRules{}, badRequest("not-supported", "unknown preference %s", p)
+		}
+	}
+	return searchRules{
+		Behaviour:    b,
+		strict:       strict && !b.IgnoresPreferences || b.RefusesUnknown,
+		zone:         s.o.Zone,
+		defaultCount: s.o.DefaultCount,
+		maxCount:     s.o.MaxCount,
+	}, nil
+}
+
+func preferences(h http.Header) []string {
+	var list []string
+	for _, value := range h.Values("Prefer") {
+		for preference := range strings.SplitSeq(value, ",") {
+			list = append(list, strings.TrimSpace(preference))
+		}
+	}
+	return list
+}
+
+// ignores reports whether the server has never heard of a parameter.
+func (b *Behaviour) ignores(name string) bool {
+	return slices.Contains(b.IgnoredParameters, name)
+}
