@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -21,7 +22,9 @@ const (
 	BreakerOpen FailureKind = "breaker-open"
 	// Unauthorized: 401 or 403. Confirms nothing about any record.
 	Unauthorized FailureKind = "unauthorized"
-	// NotFound: the record does not exist (404) or no longer (410).
+	// NotFound: the source does not have the record. A 410 is the source's own
+	// statement that it did and has deleted it; a 404 says no more than that it
+	// is not to be found, which may have other causes. [IsGone] tells them apart.
 	NotFound FailureKind = "not-found"
 	// Expired: a page's link is no longer valid (410); the window starts anew.
 	Expired FailureKind = "expired"
@@ -44,9 +47,28 @@ type Failure struct {
 	Err    error         // the cause, without personal data
 }
 
+// sentences say each kind to an operator.
+var sentences = map[FailureKind]string{
+	Unreachable:  "the source cannot be reached",
+	Throttled:    "the source asks for patience",
+	BreakerOpen:  "the source failed too often, and is left alone for a while",
+	Unauthorized: "the source refuses our credentials",
+	NotFound:     "the source does not have it",
+	Expired:      "the source's pages have expired",
+	Unsupported:  "the source does not support it",
+	Invalid:      "the source's answer cannot be understood",
+	WrongVersion: "the source speaks another version",
+}
+
 // Error implements error.
 func (f *Failure) Error() string {
-	s := fmt.Sprintf("%s: %s", f.Act, f.Kind)
+	s := f.Act + ": " + sentences[f.Kind]
+	switch {
+	case f.Kind == Unreachable && f.Status != 0:
+		s = f.Act + ": the source answers with an error"
+	case f.Kind == Unauthorized && f.Status == 0:
+		s = f.Act + ": there are no credentials for the source"
+	}
 	if f.Status != 0 {
 		s += fmt.Sprintf(" (HTTP %d)", f.Status)
 	}
@@ -65,4 +87,11 @@ func KindOf(err error) FailureKind {
 		return f.Kind
 	}
 	return ""
+}
+
+// IsGone reports whether err says, in the source's own words, that the record was
+// deleted (410). A record that is only not found is not known to be.
+func IsGone(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Kind == NotFound && f.Status == http.StatusGone
 }

@@ -21,11 +21,11 @@ type Source interface {
 	// Describe asks what the source is and can do. It is called at the start
 	// of a run.
 	Describe(ctx context.Context) (Description, error)
-	// Search fetches one page.
+	// Search fetches one page. It may repeat records of the pages before it.
 	Search(ctx context.Context, q Query) (Page, error)
 	// Read fetches one record by its identity, for confirming that it is
-	// gone (a Failure of kind [NotFound]) and for retrying quarantined ones.
-	// The item may be of any state.
+	// gone (a Failure of kind [NotFound]; see [IsGone]) and for retrying
+	// quarantined ones. The item may be of any state.
 	Read(ctx context.Context, stream store.Stream, ref store.Ref) (store.Item, error)
 }
 
@@ -49,6 +49,9 @@ type Type struct {
 	// Fingerprint changes when items would be mapped differently: with the
 	// tenant's rules, and with the mapper itself.
 	Fingerprint string
+	// Hiding changes when other items than before would be hidden: until all
+	// have been read again, none of the type's may be shown.
+	Hiding string
 }
 
 // Query asks for one page of one type.
@@ -69,6 +72,9 @@ type Page struct {
 	Items []store.Item
 	Next  string // opaque; empty on the last page
 	Total int    // how many records match the query in all; -1: the source does not say
+	// Offset reports that Next counts records from the start: a record that
+	// changes meanwhile shifts those behind it, and one may be skipped.
+	Offset bool
 	// Unfiltered reports that the source ignored the interval: the answer is
 	// of all records.
 	Unfiltered bool

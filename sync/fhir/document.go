@@ -1,0 +1,52 @@
+package fhir
+
+import "dossiersync/store"
+
+// documentStatus reads a DocumentReference's status, and its docStatus, which
+// is the document's own.
+func documentStatus(m *mapper, r *resource) verdict {
+	switch r.get("status").str() {
+	case "current":
+	case "superseded":
+		if !m.rules.ShowSuperseded {
+			return hidden(store.HiddenSuperseded)
+		}
+	case "entered-in-error":
+		return withdrawn(store.WithdrawnInError)
+	default:
+		return hidden(store.HiddenUnknownStatus)
+	}
+	switch r.get("docStatus").str() {
+	case "", "final", "amended":
+		return shown
+	case "preliminary":
+		return m.preliminary()
+	case "entered-in-error":
+		return withdrawn(store.WithdrawnInError)
+	}
+	return hidden(store.HiddenUnknownStatus)
+}
+
+// document reads a DocumentReference.
+func (m *mapper) document(r *resource, e *envelope) (store.Content, verdict) {
+	p := &store.Report{
+		Title:    title(r, r.get("description"), r.get("type")),
+		Authors:  m.parties(r, r.get("author")),
+		Replaces: m.replaced(r, "target", "DocumentReference"),
+	}
+	context := r.get("context")
+	updated := r.get("meta").get("lastUpdated")
+	m.date(r, p, r.get("date"), context.get("period").get("start"), updated)
+	if r.get("docStatus").str() == "amended" {
+		m.correct(p, updated)
+	}
+	m.file(r, p, e, context.get("related"))
+	readable := m.contents(r, p)
+	switch {
+	case p.Text != "" || len(p.Attachments) > 0:
+		return p, shown
+	case readable:
+		return nil, hidden(store.HiddenEmpty)
+	}
+	return nil, hidden(store.HiddenNotADocument)
+}

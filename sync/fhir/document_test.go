@@ -1,0 +1,173 @@
+package fhir
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+)
+
+// content returns a document's content of one attachment.
+func content(attachment string) []string {
+	return []string{"content", `[{"attachment":` + attachment + `}]`}
+}
+
+// inline returns an attachment that holds data.
+func inline(contentType, data string, more ...string) string {
+	return fmt.Sprintf(`{"contentType":%q,"data":%q%s}`, contentType, base64.StdEncoding.EncodeToString([]byte(data)), strings.Join(more, ""))
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	got := contentOf[*store.Report](t, Mapping{}, with(t, document,
+		"author", `[{"reference":"Practitioner/s1"}]`,
+		"docStatus", `"amended"`,
+		"context", `{"related":[{"reference":"CarePlan/p1"},{"reference":"Goal/g1"}]}`,
+		"relatesTo", `[{"code":"replaces","target":{"reference":"DocumentReference/d0"}},{"code":"appends","target":{"reference":"DocumentReference/d9"}}]`))
+	want := &store.Report{
+		At: at(t, "2025-03-04T08:40:00+01:00"), CorrectedAt: at(t, "2025-03-04T09:15:22Z"),
+		Title: "Verslag", Category: store.CategoryCarePlan, Text: "Goedemorgen",
+		Authors:  []store.Party{{Ref: store.Ref{Type: "Practitioner", ID: "s1"}}},
+		Plan:     store.Ref{Type: "CarePlan", ID: "p1"},
+		Goal:     store.Ref{Type: "Goal", ID: "g1"},
+		Replaces: []store.Ref{{Type: "DocumentReference", ID: "d0"}}, // case 11
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDocumentText(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, content, want string }{
+		{"case 60 inline base64", inline("text/plain; charset=utf-8", "café\r\nwijn"), "café\nwijn"},
+		{"case 60 base64 in lines, unpadded", `{"contentType":"text/plain","data":"Y2Fm\r\n 6Q"}`, "café"},
+		{"UTF-8 that does not say so", inline("text/plain", "café"), "café"},
+		{"Windows-1252 that does not say so", inline("text/plain", "caf\xe9 \x80 5"), "café € 5"},
+		{"Latin-1 by name", inline("text/plain; charset=ISO-8859-1", "caf\xe9"), "café"},
+		{"Latin-9 by name", inline("text/plain; charset=iso-8859-15", "\xa4 5"), "€ 5"},
+		{"case 57 HTML", inline("text/html", "<script>x</script><p onclick='y'>Dag <b>Jo</b></p><img src='https://evil.example'>"), "Dag Jo"},
+		{"XHTML", inline("application/xhtml+xml", "<html><head><title>t</title></head><body><p>a</p><p>b</p></body></html>"), "a\n\nb"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := contentOf[*store.Report](t, Mapping{}, with(t, document, content(test.content)...))
+			if got.Text != test.want || got.Attachments != nil {
+				t.Errorf("got %q and %v, want %q", got.Text, got.Attachments, test.want)
+			}
+		})
+	}
+}
+
+func TestDocumentFormats(t *testing.T) {
+	t.Parallel()
+	html, plain := inline("text/html", "<p>html</p>"), inline("text/plain", "plat")
+	list := func(all ...string) string {
+		return `[{"attachment":` + strings.Join(all, `},{"attachment":`) + `}]`
+	}
+	for _, test := range []struct{ name, content, want string }{
+		{"plain after HTML", list(html, plain), "plat"},
+		{"plain before HTML", list(plain, html), "plat"},
+		{"twice the same", list(plain, plain), "plat"},
+		{"two texts", list(plain, inline("text/plain", "meer")), "plat\n\nmeer"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := contentOf[*store.Report](t, Mapping{}, with(t, document, "content", test.content)).Text; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDocumentAttachments(t *testing.T) {
+	t.Parallel()
+	size := func(n int64) *int64 { return &n }
+	for _, test := range []struct {
+		name, content string
+		want          store.Attachment
+	}{
+		{"case 58 on another host", `{"contentType":"text/plain","url":"https://evil.example/x","title":"Brief","size":3654}`,
+			store.Attachment{Title: "Brief", ContentType: "text/plain", Size: size(3654)}},
+		{"case 59 a Binary", `{"contentType":"application/pdf","url":"Binary/7"}`, store.Attachment{ContentType: "application/pdf"}},
+		{"inline PDF", inline("application/pdf", "%PDF-1.7 x"), store.Attachment{ContentType: "application/pdf", Size: size(10)}},
+		{"unknown character set", inline("text/plain; charset=x-onbekend", "tekst"), store.Attachment{ContentType: "text/plain; charset=x-onbekend", Size: size(5)}},
+		{"no content type", `{"data":"eA==","title":"x"}`, store.Attachment{Title: "x", Size: size(1)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := contentOf[*store.Report](t, Mapping{}, with(t, document, content(test.content)...))
+			if diff := cmp.Diff([]store.Attachment{test.want}, got.Attachments); diff != "" || got.Text != "" {
+				t.Error(diff, got.Text)
+			}
+		})
+	}
+}
+
+func TestDocumentContentFaults(t *testing.T) { // case 59
+	t.Parallel()
+	for _, test := range []struct {
+		name, content string
+		reason        store.Reason
+		detail        string
+	}{
+		{"size mismatch", inline("text/plain", "tekst", `,"size":4`), store.BadBody, "content[0].attachment.size: not the size of the data"},
+		{"hash mismatch", inline("text/plain", "tekst", `,"hash":"AAAA"`), store.BadBody, "content[0].attachment.hash: not the hash of the data"},
+		{"not base64", `{"contentType":"text/plain","data":"@@@"}`, store.BadBody, "content[0].attachment.data: not base64"},
+		{"a PDF that claims to be text", inline("text/plain", "%PDF-\x00\x01\xff"), store.BadText, "content[0].attachment.data: not a text in the character set it claims"},
+		{"no UTF-8 that claims to be", inline("text/plain;charset=utf-8", "caf\xe9"), store.BadText, "content[0].attachment.data: not a text in the character set it claims"},
+		{"too long", inline("text/plain", strings.Repeat("x", 1<<20+1)), store.TooLarge, "content[0].attachment.data: too long"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			it := mapOne(t, Mapping{}, with(t, document, content(test.content)...))
+			if it.Reason != test.reason || it.Detail != test.detail || !it.EnvelopeRead {
+				t.Errorf("got %s %s %q", it.State, it.Reason, it.Detail)
+			}
+		})
+	}
+	right := inline("text/plain", "tekst", `,"size":5,"hash":"yMQ45Wb2Z2F6/lmmdLr2X4ViNt4="`)
+	if it := mapOne(t, Mapping{}, with(t, document, content(right)...)); it.State != store.StateShown {
+		t.Errorf("got %s %s %q", it.State, it.Reason, it.Detail)
+	}
+}
+
+func TestDocumentWithoutContentIsHidden(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		content string
+		reason  store.Reason
+	}{
+		"none":         {`[]`, store.HiddenNotADocument},
+		"nothing in":   {`[{"attachment":{"contentType":"text/plain"}}]`, store.HiddenNotADocument},
+		"empty text":   {`[{"attachment":` + inline("text/plain", " \n") + `}]`, store.HiddenEmpty},
+		"HTML of none": {`[{"attachment":` + inline("text/html", "<p></p>") + `}]`, store.HiddenEmpty},
+	} {
+		if it := mapOne(t, Mapping{}, with(t, document, "content", test.content)); it.State != store.StateHidden || it.Reason != test.reason {
+			t.Errorf("%s: got %s %s", name, it.State, it.Reason)
+		}
+	}
+}
+
+func TestDocumentDatesAndTitle(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name      string
+		change    []string
+		at, title string
+	}{
+		{"context period", []string{"date", "", "context", `{"period":{"start":"2025-01-02"}}`}, "2025-01-02", "Verslag"},
+		{"lastUpdated", []string{"date", ""}, "2025-03-04T09:15:22Z", "Verslag"},
+		{"type for title", []string{"description", "", "type", `{"coding":[{"code":"x","display":"Brief"}]}`}, "2025-03-04T08:40:00+01:00", "Brief"},
+		{"no title", []string{"description", ""}, "2025-03-04T08:40:00+01:00", ""},
+	} {
+		got := contentOf[*store.Report](t, Mapping{}, with(t, document, test.change...))
+		if got.At.Literal != test.at || got.Title != test.title {
+			t.Errorf("%s: got %s %q", test.name, got.At.Literal, got.Title)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package fhir
+
+import (
+	"strings"
+
+	"dossiersync/store"
+)
+
+// A verdict says whether a record may be shown, and if not, why.
+type verdict struct {
+	state  store.State
+	reason store.Reason
+}
+
+var shown = verdict{state: store.StateShown}
+
+func hidden(why store.Reason) verdict    { return verdict{store.StateHidden, why} }
+func withdrawn(why store.Reason) verdict { return verdict{store.StateWithdrawn, why} }
+
+// An envelope is what must be known of a record before its content may be
+// looked at: who it is, whose, and whether it is for the client's eyes (I6, I7).
+type envelope struct {
+	id      string
+	version string
+	client  string
+	marks   marks
+	verdict verdict
+}
+
+// readEnvelope reads r's envelope. Where it could not be read r.failed says so,
+// and nothing of the record may be shown or stay shown.
+func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
+	e := &r.envelope
+	*e = envelope{id: r.get("id").str(), marks: marks{
+		e.marks.code[:0], e.marks.category[:0], e.marks.tag[:0], e.marks.security[:0]}}
+	meta := r.get("meta")
+	e.version = meta.get("versionId").str()
+	if len(e.version) > maxVersion {
+		meta.get("versionId").fault(store.BadEnvelope, "too long")
+	}
+	e.marks.tag = appendCodings(e.marks.tag, meta.get("tag"))
+	e.marks.security = appendCodings(e.marks.security, meta.get("security"))
+	if k.label != "" {
+		e.marks.security = appendConcepts(e.marks.security, r.get(k.label))
+	}
+	if k.code != "" {
+		if c := r.get(k.code); c.ok() && c.node().kind == array {
+			e.marks.code = appendConcepts(e.marks.code, c)
+		} else {
+			e.marks.code = appendConcept(e.marks.code, c)
+		}
+	}
+	if k.category != "" {
+		e.marks.category = appendConcepts(e.marks.category, r.get(k.category))
+	}
+	if k.mark != nil {
+		k.mark(m, r, e)
+	}
+	own := k.client(m, r, e)
+	e.verdict = m.judge(r, k, e, own)
+	return e
+}
+
+// maxVersion is the longest versionId, in bytes, that is taken for one.
+const maxVersion = 256
+
+// judge weighs what the envelope says. What withdraws a record outweighs what
+// hides it, because it also has to be told to whom has read it.
+func (m *mapper) judge(r *resource, k *kindOfResource, e *envelope, own bool) verdict {
+	status := shown
+	if k.status != nil {
+		status = k.status(m, r)
+	}
+	switch {
+	case status.state == store.StateWithdrawn:
+		return status
+	case m.rules.isHidden(&e.marks):
+		return hidden(store.HiddenMarked)
+	case isModified(r):
+		return hidden(store.HiddenModifierExtension)
+	case r.get("implicitRules").ok():
+		return hidden(store.HiddenImplicitRules)
+	case status.state != store.StateShown:
+		return status
+	case !own:
+		return hidden(store.HiddenNoClient)
+	case k.allow != nil:
+		return k.allow(m, e)
+	}
+	return shown
+}
+
+// isModified reports whether r has a modifierExtension that says something.
+func isModified(r *resource) bool {
+	v := r.get("modifierExtension")
+	return v.ok() && (v.node().kind != array || v.node().after != v.n+1)
+}
+
+// itself takes the record's own id for its client: it is a Patient.
+func itself(_ *mapper, _ *resource, e *envelope) bool {
+	e.client = e.id
+	return true
+}
+
+// nobodys is for records that belong to no client.
+func nobodys(*mapper, *resource, *envelope) bool { return true }
+
+// clientIn takes the client from a Reference. A reference to a Patient that
+// cannot be read is a fault: it may be anybody's.
+func clientIn(member string) func(*mapper, *resource, *envelope) bool {
+	return func(m *mapper, r *resource, e *envelope) bool {
+		subject := r.get(member)
+		t := m.reference(subject)
+		if t.Type == "Patient" {
+			e.client = t.ID
+			return true
+		}
+		if where := subject.get("reference"); t.Ref.IsZero() && strings.HasPrefix(where.str(), "Patient/") {
+			where.fault(store.BadReference, "holds no FHIR id")
+		}
+		return false
+	}
+}

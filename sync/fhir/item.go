@@ -1,0 +1,133 @@
+package fhir
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// item maps the resource that raw holds, which a source gave when asked for t.
+// Envelope comes before body: what may not be shown is not looked at further,
+// and what cannot be read is quarantined, never dropped (I2, I6). With
+// envelopeOnly the body is taken for granted, and there is no content. r is
+// room to work in.
+func (m *mapper) item(r *resource, t source.Type, raw []byte, envelopeOnly bool) store.Item {
+	k, ok := kindNamed(t.Name)
+	if !ok {
+		it := store.Item{Ref: store.Ref{Type: t.Name}, Stream: t.Stream}
+		return m.quarantine(it, raw, fault{store.BadType, "a type that is not pulled"})
+	}
+	return m.itemOf(r, k, t, raw, envelopeOnly)
+}
+
+// itemOf is item for a resource of the kind k. Where this program itself fails on
+// a record, that is one record that could not be read, and no end of the process.
+func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byte, envelopeOnly bool) (it store.Item) {
+	it = store.Item{Ref: store.Ref{Type: t.Name}, Stream: t.Stream}
+	defer func() {
+		if recover() != nil {
+			it.EnvelopeRead = false
+			it = m.quarantine(it, raw, fault{store.BadBody, "the program failed on it"})
+		}
+	}()
+	if err := r.load(raw); err != nil {
+		return m.quarantine(it, raw, fault{reasonOf(err), "resource: " + err.Error()})
+	}
+	if f := m.identify(r, &it); f != nil {
+		return m.quarantine(it, raw, *f)
+	}
+	e := m.readEnvelope(r, k)
+	readable := r.failed == nil
+	it.Version, it.Client = e.version, e.client
+	it.State, it.Reason = e.verdict.state, e.verdict.reason
+	it.Updated = m.moment(r.get("meta").get("lastUpdated")).Time
+	if !readable {
+		return m.quarantine(it, raw, *r.failed)
+	}
+	if it.State == store.StateShown && !envelopeOnly {
+		r.blame = store.BadBody
+		m.readBody(r, k, e, &it)
+	}
+	if it.Reason == store.HiddenMerged && k.remains != nil {
+		it.Content = k.remains(m, r)
+	}
+	if r.failed != nil && it.State == store.StateShown {
+		it.EnvelopeRead = true
+		return m.quarantine(it, raw, *r.failed)
+	}
+	if !envelopeOnly {
+		it.Hash = hash(t, &it)
+	}
+	return it
+}
+
+// identify reads who the resource says it is, and returns what is wrong with
+// that.
+func (m *mapper) identify(r *resource, it *store.Item) *fault {
+	name := r.get("resourceType").str()
+	id := r.get("id").str()
+	if isID(id) {
+		it.ID = id
+	}
+	switch {
+	case r.failed != nil:
+		return r.failed
+	case name != it.Type:
+		// Its id is one of another type's: it stands for no record of this one.
+		if it.ID = ""; isTypeName(name) {
+			it.Type = name
+		}
+		return &fault{store.BadType, "resourceType: not what was asked for"}
+	case id == "":
+		return &fault{store.BadID, "id: missing"}
+	case it.ID == "":
+		return &fault{store.BadID, "id: not a FHIR id"}
+	}
+	return nil
+}
+
+// readBody sets it's content, or why it has none after all.
+func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *store.Item) {
+	switch {
+	case len(r.raw) > m.limits.Entry:
+		r.fail(store.TooLarge, "resource: too large")
+		return
+	case r.deep:
+		r.fail(store.TooDeep, "resource: nested too deep")
+		return
+	}
+	content, v := k.body(m, r, e)
+	switch {
+	case r.modified: // also where something else cannot be read
+		it.State, it.Reason = store.StateHidden, store.HiddenModifierExtension
+	case r.failed != nil:
+	case v.state != store.StateShown:
+		it.State, it.Reason = v.state, v.reason
+	default:
+		it.Content = content
+	}
+}
+
+// quarantine makes it an item that could not be applied.
+func (m *mapper) quarantine(it store.Item, raw []byte, f fault) store.Item {
+	it.State, it.Reason, it.Detail = store.StateQuarantined, f.reason, f.detail
+	it.Content, it.Hash = nil, store.Hash{}
+	it.Raw = bytes.Clone(raw[:min(len(raw), m.limits.Raw)])
+	return it
+}
+
+// hash digests what a reader could see of it, and the rules that made it so:
+// equal hashes mean that nothing worth storing has changed.
+func hash(t source.Type, it *store.Item) store.Hash {
+	h := sha256.New()
+	for _, s := range [...]string{t.Fingerprint, string(it.State), string(it.Reason), it.Client} {
+		h.Write(append([]byte(s), 0))
+	}
+	_ = json.NewEncoder(h).Encode(it.Content) // strings, numbers and times of the years 1 to 9999
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	return store.Hash(sum[:len(store.Hash{})])
+}

@@ -1,0 +1,73 @@
+package fhir
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"dossiersync/store"
+)
+
+// A mapper turns one tenant's resources into items. It holds no state and may
+// be used concurrently.
+type mapper struct {
+	base   *url.URL
+	zone   *time.Location
+	limits Limits
+	rules  Mapping
+}
+
+// text returns the text of v as a reader gets it.
+func (m *mapper) text(v value) string {
+	s := clean(v.str())
+	if tooLong(s, m.limits.Text) {
+		v.fault(store.TooLarge, "too long")
+	}
+	return s
+}
+
+// moment returns the moment that v, a date, dateTime or instant, names; zero if
+// v is absent.
+func (m *mapper) moment(v value) store.Moment {
+	s := v.str()
+	if s == "" {
+		return store.Moment{}
+	}
+	d, err := parseMoment(s, m.zone)
+	if err != nil {
+		v.fault(store.BadDate, err.Error())
+	}
+	return d
+}
+
+// literal returns the FHIR date that v holds as it is written.
+func (m *mapper) literal(v value) string { return m.moment(v).Literal }
+
+// ends returns the last local date on which something counts that ends at v;
+// empty if v is absent.
+func (m *mapper) ends(v value) string {
+	d := m.moment(v)
+	if d.IsZero() {
+		return ""
+	}
+	return lastDay(d, m.zone)
+}
+
+// fingerprint changes when resources of the kind would be mapped differently.
+func (m *mapper) fingerprint(k *kindOfResource) string {
+	f := struct {
+		Kind    string
+		Version int
+		Zone    string
+		Hide    []Rule
+		Uses    any
+	}{k.name, k.version, m.zone.String(), m.rules.Hide, nil}
+	if k.uses != nil {
+		f.Uses = k.uses(m.rules)
+	}
+	b, _ := json.Marshal(f) // rules are strings and booleans
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}

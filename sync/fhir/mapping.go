@@ -1,0 +1,114 @@
+package fhir
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"dossiersync/store"
+)
+
+// Mapping is what one tenant's care record system means by its codes. The zero
+// Mapping follows FHIR and the Dutch profiles alone.
+type Mapping struct {
+	// ReportCodes tells which Observations and, by their type, Compositions are
+	// reports; others are hidden with reason not-a-report. Nil stands for SNOMED
+	// CT 11591000146107.
+	ReportCodes []Code
+	// Category sets a report's category, [store.CategoryGeneral] or
+	// [store.CategoryCarePlan]. The first rule that matches counts; without one
+	// a report that names a care plan or a goal belongs to the care plan.
+	Category []Rule
+	// Hide says what is not for the client's eyes, beside what is marked NOPAT.
+	// Set is not used.
+	Hide []Rule
+	// Domain sets the domain of a goal or an action: mentaal, lichamelijk,
+	// participatie or wonen, or the name of another. The first that matches
+	// counts; without one the words of the goal's category do.
+	Domain []Rule
+	// ShowPreliminary shows reports before they are final.
+	ShowPreliminary bool
+	// ShowSuperseded shows documents that another has replaced.
+	ShowSuperseded bool
+	// ShowInProgress shows forms before they are completed.
+	ShowInProgress bool
+	// ShowStopped shows forms that were given up before they were completed.
+	ShowStopped bool
+}
+
+// Rule sets something for the records that it matches.
+type Rule struct {
+	Match Match
+	Set   string
+}
+
+// Match is what a record must carry: each of the four that is given. Code is an
+// Observation's code, a document's type, a goal's description, a staff role, or
+// of a form its questionnaire: the URL as a code without a system, or the URL as
+// system and the version as code. Category is what FHIR calls category.
+type Match struct {
+	Code     Code
+	Category Code
+	Tag      Code
+	Security Code
+}
+
+// reportCode is SNOMED CT for the day report of Dutch long-term care (MedMij
+// BgLZ+, zib2020).
+var reportCode = Code{"http://snomed.info/sct", "11591000146107"}
+
+// noPatient is the code of v3-ActCode that says: not for the patient. It counts
+// whatever system it is written with.
+var noPatient = Code{Code: "NOPAT"}
+
+// marks are the codes of one record by which rules know it.
+type marks struct{ code, category, tag, security []Code }
+
+func (m Match) matches(have *marks) bool {
+	return (m.Code.IsZero() || m.Code.matches(have.code)) &&
+		(m.Category.IsZero() || m.Category.matches(have.category)) &&
+		(m.Tag.IsZero() || m.Tag.matches(have.tag)) &&
+		(m.Security.IsZero() || m.Security.matches(have.security))
+}
+
+// firstMatch returns what the first of rules that matches sets.
+func firstMatch(rules []Rule, have *marks) (string, bool) {
+	for _, r := range rules {
+		if r.Match.matches(have) {
+			return r.Set, true
+		}
+	}
+	return "", false
+}
+
+// isReport reports whether a record that carries have is a report.
+func (m Mapping) isReport(have *marks) bool {
+	if m.ReportCodes == nil {
+		return reportCode.matches(have.code)
+	}
+	return slices.ContainsFunc(m.ReportCodes, func(c Code) bool { return c.matches(have.code) })
+}
+
+// isHidden reports whether a record that carries have is not for the client.
+func (m Mapping) isHidden(have *marks) bool {
+	_, hide := firstMatch(m.Hide, have)
+	return hide || noPatient.matches(have.security)
+}
+
+func (m Mapping) validate() error {
+	var errs []error
+	check := func(list string, rules []Rule, allow func(set string) bool) {
+		for i, r := range rules {
+			if r.Match == (Match{}) {
+				errs = append(errs, fmt.Errorf("%s rule %d matches everything", list, i+1))
+			}
+			if !allow(r.Set) {
+				errs = append(errs, fmt.Errorf("%s rule %d sets %q, which is none", list, i+1, r.Set))
+			}
+		}
+	}
+	check("category", m.Category, func(s string) bool { return s == store.CategoryGeneral || s == store.CategoryCarePlan })
+	check("domain", m.Domain, func(s string) bool { return s != "" })
+	check("hide", m.Hide, func(string) bool { return true })
+	return errors.Join(errs...)
+}

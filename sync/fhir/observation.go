@@ -1,0 +1,59 @@
+package fhir
+
+import (
+	"strings"
+
+	"dossiersync/store"
+)
+
+func observationStatus(m *mapper, r *resource) verdict {
+	switch r.get("status").str() {
+	case "final", "amended", "corrected":
+		return shown
+	case "preliminary", "registered":
+		return m.preliminary()
+	case "entered-in-error", "cancelled":
+		return withdrawn(store.WithdrawnInError)
+	}
+	return hidden(store.HiddenUnknownStatus)
+}
+
+// observation reads a day report (MedMij BgLZ+).
+func (m *mapper) observation(r *resource, e *envelope) (store.Content, verdict) {
+	issued := r.get("issued")
+	p := &store.Report{
+		Title:      title(r, value{}, r.get("code")),
+		Text:       m.observationText(r),
+		Authors:    m.parties(r, r.get("performer")),
+		RecordedAt: m.moment(issued),
+	}
+	updated := r.get("meta").get("lastUpdated")
+	m.date(r, p, r.get("effectiveDateTime"), r.get("effectivePeriod").get("start"), r.get("effectiveInstant"),
+		issued, updated)
+	if s := r.get("status").str(); s == "amended" || s == "corrected" {
+		m.correct(p, updated, issued)
+	}
+	m.file(r, p, e, r.get("basedOn"), r.get("focus"))
+	if p.Text == "" {
+		return nil, hidden(store.HiddenEmpty)
+	}
+	return p, shown
+}
+
+// observationText returns what was written: the value, else the notes, and only
+// where there is neither the narrative, which may be another report's.
+func (m *mapper) observationText(r *resource) string {
+	if s := m.text(r.get("valueString")); s != "" {
+		return s
+	}
+	var all []string
+	for _, n := range r.get("note").each() {
+		if s := m.text(n.get("text")); s != "" {
+			all = append(all, s)
+		}
+	}
+	if len(all) > 0 {
+		return strings.Join(all, "\n\n")
+	}
+	return m.narrative(r.get("text"))
+}

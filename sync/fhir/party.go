@@ -1,0 +1,82 @@
+package fhir
+
+import "dossiersync/store"
+
+// party reads v, a Reference to somebody or something that wrote r or part of
+// it. What r contains comes along whole; of what is not pulled, or is on another
+// server, only the name written beside it remains.
+func (m *mapper) party(r *resource, v value) store.Party {
+	t := m.reference(v)
+	p := store.Party{Display: t.display}
+	switch {
+	case t.inside != "":
+		p.Inline = m.inlineStaff(r, r.inside(t.inside))
+	case isPulledParty(t.Type):
+		p.Ref = t.Ref
+	}
+	return p
+}
+
+// parties reads v, a list of Reference.
+func (m *mapper) parties(r *resource, v value) []store.Party {
+	var all []store.Party
+	for _, e := range v.each() {
+		all = m.appendParty(all, r, e)
+	}
+	return all
+}
+
+// appendParty appends whom v, a Reference, names, if it does.
+func (m *mapper) appendParty(all []store.Party, r *resource, v value) []store.Party {
+	if p := m.party(r, v); p != (store.Party{}) {
+		all = append(all, p)
+	}
+	return all
+}
+
+// isPulledParty reports whether records of the type are in the replica, so that
+// a reference to one can be followed.
+func isPulledParty(kind string) bool {
+	switch kind {
+	case "Practitioner", "PractitionerRole", "Organization", "Patient", "RelatedPerson":
+		return true
+	}
+	return false
+}
+
+// inlineStaff reads v, a resource that r contains; nil if it says nothing about
+// who wrote something.
+func (m *mapper) inlineStaff(r *resource, v value) *store.Staff {
+	switch v.get("resourceType").str() {
+	case "Practitioner":
+		return practitioner(v.get("name"), v.get("qualification"))
+	case "Organization":
+		return organization(v.get("name"))
+	case "Patient", "RelatedPerson":
+		return &store.Staff{What: store.StaffPerson, Name: nameOf(v.get("name"))}
+	case "PractitionerRole":
+		return m.role(r, v.get)
+	}
+	return nil
+}
+
+// note reads v, an Annotation.
+func (m *mapper) note(r *resource, v value) store.Note {
+	n := store.Note{At: m.moment(v.get("time")), Text: m.text(v.get("text"))}
+	if who := v.get("authorReference"); who.ok() {
+		n.Author = m.party(r, who)
+	} else {
+		n.Author.Display = line(v.get("authorString").str())
+	}
+	return n
+}
+
+// notes appends the notes of v, a list of Annotation, that say something.
+func (m *mapper) notes(all []store.Note, r *resource, v value) []store.Note {
+	for _, e := range v.each() {
+		if n := m.note(r, e); n.Text != "" {
+			all = append(all, n)
+		}
+	}
+	return all
+}

@@ -1,0 +1,46 @@
+package fhir
+
+import "dossiersync/store"
+
+// patientStatus hides a client who was merged into another, or whom the source
+// has deactivated. A client without active is active.
+func patientStatus(_ *mapper, r *resource) verdict {
+	merged := replacedBy(r).ok()
+	active := r.get("active")
+	switch {
+	case merged:
+		return hidden(store.HiddenMerged)
+	case active.ok() && !active.bool():
+		return hidden(store.HiddenInactive)
+	}
+	return shown
+}
+
+// replacedBy returns the Reference to the Patient that replaces r.
+func replacedBy(r *resource) value {
+	for _, link := range r.get("link").each() {
+		if link.get("type").str() == "replaced-by" {
+			return link.get("other")
+		}
+	}
+	return value{}
+}
+
+// patientRemains is all that is kept of a client who was merged into another:
+// into whom.
+func patientRemains(m *mapper, r *resource) store.Content {
+	other := m.reference(replacedBy(r))
+	if other.Type != "Patient" {
+		return nil
+	}
+	return &store.Client{ReplacedBy: other.ID}
+}
+
+func (m *mapper) patient(r *resource, _ *envelope) (store.Content, verdict) {
+	died := r.get("deceasedDateTime")
+	c := &store.Client{Name: nameOf(r.get("name")), Deceased: r.get("deceasedBoolean").bool()}
+	if died.str() != "" {
+		c.Deceased = true
+	}
+	return c, shown
+}

@@ -1,0 +1,90 @@
+package fhir
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+)
+
+func TestPatient(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change []string
+		want   *store.Client
+	}{
+		{"plain", nil, &store.Client{Name: "Jo de Wit"}},
+		{"active", []string{"active", `true`}, &store.Client{Name: "Jo de Wit"}},
+		{"case 3 deceased", []string{"deceasedBoolean", `true`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
+		{"case 3 deceased some day", []string{"deceasedDateTime", `"2025"`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
+		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &store.Client{Name: "Jo de Wit"}},
+		{"no name", []string{"name", ""}, &store.Client{}},
+		{"a BSN is not stored", []string{"identifier", `[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"111222333"}]`}, &store.Client{Name: "Jo de Wit"}},
+		{"a partial date of birth", []string{"birthDate", `"1934"`}, &store.Client{Name: "Jo de Wit"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, contentOf[*store.Client](t, Mapping{}, with(t, patient, test.change...))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Of a merged client the engine must know into whom, and nobody anything else.
+func TestMergedPatient(t *testing.T) { // case 4
+	t.Parallel()
+	for other, want := range map[string]store.Content{
+		`{"reference":"Patient/c2"}`: &store.Client{ReplacedBy: "c2"},
+		`{"display":"iemand"}`:       nil,
+		`{"reference":"Group/c2"}`:   nil,
+	} {
+		it := mapOne(t, Mapping{}, with(t, patient, "link", `[{"type":"seealso","other":{"reference":"Patient/x"}},{"type":"replaced-by","other":`+other+`}]`))
+		if diff := cmp.Diff(want, it.Content); diff != "" || it.Reason != store.HiddenMerged {
+			t.Error(it.Reason, diff)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	ext := func(pairs ...string) string {
+		s := `{"extension":[`
+		for i := 0; i < len(pairs); i += 2 {
+			if i > 0 {
+				s += ","
+			}
+			s += `{"url":"http://hl7.org/fhir/StructureDefinition/humanname-` + pairs[i] + `","valueString":"` + pairs[i+1] + `"}`
+		}
+		return s + `]}`
+	}
+	q := func(code string) string {
+		return `{"extension":[{"url":"` + extQualifier + `","valueCode":"` + code + `"}]}`
+	}
+	for _, test := range []struct{ name, names, want string }{
+		{"text first", `[{"text":"Jo van Putten","family":"x","given":["y"]}]`, "Jo van Putten"},
+		{"official before usual", `[{"use":"usual","text":"Jo"},{"use":"official","text":"Johanna van Putten"}]`, "Johanna van Putten"},
+		{"usual before a nickname", `[{"use":"nickname","text":"Jopie"},{"use":"usual","text":"Jo de Wit"}]`, "Jo de Wit"},
+		{"old only when there is no other", `[{"use":"old","text":"Oud"},{"use":"temp","text":"Nieuw"}]`, "Nieuw"},
+		{"an empty official one", `[{"use":"official"},{"use":"usual","text":"Jo"}]`, "Jo"},
+		{"composed", `[{"prefix":["Dr."],"given":["Pieter","Jan"],"family":"van de Heuvel","suffix":["MSc"]}]`, "Dr. Pieter Jan van de Heuvel MSc"},
+		{"family in parts", `[{"given":["Ingrid"],"_family":` + ext("own-prefix", "de", "own-name", "Jong", "partner-prefix", "de", "partner-name", "Wit") + `}]`, "Ingrid de Jong-de Wit"},
+		{"own name only", `[{"_family":` + ext("own-prefix", "van", "own-name", "Heck") + `}]`, "van Heck"},
+		{"partner's name only", `[{"_family":` + ext("partner-name", "Wit") + `}]`, "Wit"},
+		{"initials", `[{"given":["J.","H.","R."],"_given":[` + q("IN") + `,` + q("IN") + `,` + q("IN") + `],"family":"Peters"}]`, "J.H.R. Peters"},
+		{"names before initials", `[{"given":["J.","Johanna","Jo"],"_given":[` + q("IN") + `,` + q("BR") + `,` + q("CL") + `],"family":"Wit"}]`, "Johanna Wit"},
+		{"name for daily use before initials", `[{"given":["J.","Jo"],"_given":[` + q("IN") + `,` + q("CL") + `],"family":"Wit"}]`, "Jo Wit"},
+		{"a prefix of the family name", `[{"prefix":["mw.","van der"],"_prefix":[null,` + q("VV") + `],"given":["Jo"],"family":"Linden"}]`, "mw. Jo van der Linden"},
+		{"null among the given names", `[{"given":[null,"Jo"],"_given":[{"id":"x"},null],"family":"Wit"}]`, "Jo Wit"},
+		{"white space", `[{"text":"  Jo \n de\tWit "}]`, "Jo de Wit"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := contentOf[*store.Client](t, Mapping{}, with(t, patient, "name", test.names)).Name; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package fhir
+
+import (
+	"strings"
+
+	"dossiersync/store"
+)
+
+// questionnaireStatus shows a questionnaire whatever has become of it: a form
+// keeps the words of the version that it answered.
+func questionnaireStatus(_ *mapper, r *resource) verdict {
+	switch r.get("status").str() {
+	case "draft", "active", "retired", "unknown":
+		return shown
+	}
+	return hidden(store.HiddenUnknownStatus)
+}
+
+// markQuestionnaire lets rules know a questionnaire by its codes and by its
+// canonical URL.
+func markQuestionnaire(_ *mapper, r *resource, e *envelope) {
+	e.marks.code = appendCodings(e.marks.code, r.get("code"))
+	e.marks.code = appendCanonical(e.marks.code, r.get("url").str()+"|"+r.get("version").str())
+}
+
+func (m *mapper) questionnaire(r *resource, _ *envelope) (store.Content, verdict) {
+	return m.readQuestionnaire(r, r.get), shown
+}
+
+// readQuestionnaire reads the Questionnaire whose members get returns. r is the
+// resource that it is, or that it is contained in.
+func (m *mapper) readQuestionnaire(r *resource, get func(string) value) *store.Questionnaire {
+	reading := questionReader{m: m, r: r}
+	q := &store.Questionnaire{
+		URL: line(get("url").str()), Version: line(get("version").str()), Title: line(get("title").str()),
+		Items: reading.items(get("item")),
+	}
+	if reading.total.linkID != "" {
+		markTotal(q.Items, reading.total.linkID)
+	}
+	return q
+}
+
+// A questionReader reads the items of one questionnaire.
+type questionReader struct {
+	m     *mapper
+	r     *resource
+	total surest
+}
+
+func (q *questionReader) items(v value) []store.Question {
+	var all []store.Question
+	for _, e := range v.each() {
+		item := store.Question{
+			LinkID:  line(e.get("linkId").str()),
+			Text:    q.m.questionText(e),
+			Hidden:  extension(e, extHidden).get("valueBoolean").bool(),
+			Options: q.options(e),
+		}
+		q.total.take(item.LinkID, rankOf(e, &item))
+		item.Items = q.items(e.get("item"))
+		all = append(all, item)
+	}
+	return all
+}
+
+// extHidden says that people are not to see an item.
+const extHidden = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden"
+
+// questionText returns what v, an item, asks, with its number; without a text what
+// it is called by its code.
+func (m *mapper) questionText(v value) string {
+	s := m.text(v.get("text"))
+	if s == "" {
+		for _, coding := range v.get("code").each() {
+			if s = line(coding.get("display").str()); s != "" {
+				break
+			}
+		}
+	}
+	prefix := line(v.get("prefix").str())
+	if prefix == "" || s == "" || strings.HasPrefix(s, prefix) {
+		return s
+	}
+	return prefix + " " + s
+}
+
+// rankOf returns how surely v, which became q, asks for the score.
+func rankOf(v value, q *store.Question) int {
+	switch v.get("type").str() {
+	case "decimal", "integer", "quantity", "string", "text":
+	default:
+		return 0
+	}
+	rank := max(totalRank(q.LinkID), totalRank(line(v.get("text").str())))
+	codes := appendCodings(nil, v.get("code"))
+	for _, c := range totalCodes {
+		if c.matches(codes) {
+			return 3
+		}
+	}
+	if rank == 0 && isScoring(v) {
+		return 1
+	}
+	return rank
+}
+
+func markTotal(items []store.Question, linkID string) {
+	for i := range items {
+		items[i].Total = items[i].LinkID == linkID
+		markTotal(items[i].Items, linkID)
+	}
+}
+
+// options returns what v, an item, offers to choose from: as it is listed there,
+// else in a value set that comes along. Other value sets are not pulled.
+func (q *questionReader) options(v value) []store.Option {
+	var all []store.Option
+	for _, o := range v.get("answerOption").each() {
+		kind, is := o.choice("value")
+		one := store.Option{Value: q.m.option(kind, is), Score: ordinal(is, o, o.get("_value"+kind))}
+		switch kind {
+		case "Coding", "Reference":
+			one.Display = line(is.get("display").str())
+		case "Date":
+			one.Display = dutchMoment(q.m.moment(is), q.m.zone)
+		default:
+			one.Display = one.Value
+		}
+		if one.Value != "" {
+			all = append(all, one)
+		}
+	}
+	if id, ok := strings.CutPrefix(v.get("answerValueSet").str(), "#"); ok && all == nil {
+		set := q.r.inside(id)
+		for _, include := range set.get("compose").get("include").each() {
+			all = appendConceptOptions(all, include.get("system").str(), include.get("concept"))
+		}
+		if all == nil {
+			all = appendConceptOptions(nil, "", set.get("expansion").get("contains"))
+		}
+	}
+	return all
+}
+
+// appendConceptOptions appends the concepts of v, of a ValueSet.
+func appendConceptOptions(all []store.Option, system string, v value) []store.Option {
+	for _, c := range v.each() {
+		code := Code{System: system, Code: c.get("code").str()}
+		if s := c.get("system").str(); s != "" {
+			code.System = s
+		}
+		if code.Code != "" {
+			all = append(all, store.Option{Value: code.String(), Display: line(c.get("display").str()), Score: ordinal(c)})
+		}
+	}
+	return all
+}

@@ -1,0 +1,126 @@
+package fhir
+
+import (
+	"net/url"
+	"strings"
+
+	"dossiersync/store"
+)
+
+// A target is what a FHIR Reference points to, as far as it can be known
+// without asking.
+type target struct {
+	store.Ref        // zero where the reference is to another server, conditional, logical or nothing
+	inside    string // the id of a contained resource
+	kind      string // the resource type, if the reference tells; also where Ref is zero
+	display   string
+}
+
+// reference reads v, a Reference. Under the source's own base an absolute
+// reference is as good as a relative one.
+func (m *mapper) reference(v value) target {
+	t := target{display: line(v.get("display").str()), kind: v.get("type").str()}
+	s := v.get("reference").str()
+	if inside, ok := strings.CutPrefix(s, "#"); ok {
+		t.inside = inside
+		return t
+	}
+	t.Ref = m.resolve(s)
+	if t.Type != "" {
+		t.kind = t.Type
+	}
+	return t
+}
+
+// resolve returns the record that the reference s names, or nothing.
+func (m *mapper) resolve(s string) store.Ref {
+	if i := strings.Index(s, "://"); i >= 0 || strings.HasPrefix(s, "urn:") {
+		rest, ok := underBase(m.base, s)
+		if !ok {
+			return store.Ref{}
+		}
+		s = rest
+	}
+	s, _, _ = strings.Cut(s, "/_history/")
+	name, id, ok := strings.Cut(s, "/")
+	if !ok || !isTypeName(name) || !isID(id) {
+		return store.Ref{}
+	}
+	return store.Ref{Type: name, ID: id}
+}
+
+// underBase returns what follows base in the URL s. Whether that says http or
+// https makes no difference: behind a proxy a server may not know it.
+func underBase(base *url.URL, s string) (string, bool) {
+	u, err := url.Parse(s)
+	if err != nil || base == nil || !strings.EqualFold(hostPort(u, base.Scheme), hostPort(base, base.Scheme)) {
+		return "", false
+	}
+	return strings.CutPrefix(u.EscapedPath(), strings.TrimSuffix(base.EscapedPath(), "/")+"/")
+}
+
+// hostPort returns u's host without the port that scheme has anyway.
+func hostPort(u *url.URL, scheme string) string {
+	port := u.Port()
+	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		port = ""
+	}
+	if port == "" {
+		return u.Hostname()
+	}
+	return u.Hostname() + ":" + port
+}
+
+// isID reports whether s is a FHIR id (FHIR R4 §2.24.0.1).
+func isID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !isLetter(c) && (c < '0' || '9' < c) && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// isTypeName reports whether s could be the name of a resource type.
+func isTypeName(s string) bool {
+	if s == "" || len(s) > 64 || s[0] < 'A' || 'Z' < s[0] {
+		return false
+	}
+	for i := range len(s) {
+		if !isLetter(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// refs returns the records of the given type that v, a list of Reference, names.
+func (m *mapper) refs(v value, kind string) []store.Ref {
+	var refs []store.Ref
+	for _, e := range v.each() {
+		if t := m.reference(e); t.Type == kind {
+			refs = append(refs, t.Ref)
+		}
+	}
+	return refs
+}
+
+// inside returns r's contained resource with this id.
+func (r *resource) inside(id string) value {
+	if id == "" {
+		return value{}
+	}
+	if r.contained == nil {
+		r.contained = make(map[string]value)
+		for _, c := range r.get("contained").each() {
+			r.contained[c.get("id").str()] = c
+		}
+	}
+	return r.contained[id]
+}

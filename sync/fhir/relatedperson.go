@@ -1,0 +1,113 @@
+package fhir
+
+import (
+	"slices"
+	"strings"
+
+	"dossiersync/store"
+)
+
+func (m *mapper) relatedPerson(r *resource, _ *envelope) (store.Content, verdict) {
+	active := r.get("active")
+	c := &store.Contact{
+		Name:         nameOf(r.get("name")),
+		Relationship: relationship(r.get("relationship")),
+		Phone:        telecom(r.get("telecom"), "phone"),
+		Email:        telecom(r.get("telecom"), "email"),
+		Active:       !active.ok() || active.bool(),
+		Ends:         m.ends(r.get("period").get("end")),
+	}
+	if c.Name == "" {
+		return nil, hidden(store.HiddenEmpty)
+	}
+	return c, shown
+}
+
+// telecom returns the first ContactPoint of the system among v that is in use;
+// of several telephones a mobile one, which is the person's own.
+func telecom(v value, system string) string {
+	best, rank := "", 0
+	for _, p := range v.each() {
+		if p.get("system").str() != system {
+			continue
+		}
+		n := 1
+		switch use := p.get("use").str(); {
+		case use == "old":
+			continue
+		case use == "mobile" || isMobile(p.get("_system")):
+			n = 2
+		}
+		if s := line(p.get("value").str()); s != "" && n > rank {
+			best, rank = s, n
+		}
+	}
+	return best
+}
+
+// isMobile reports whether the extension that zib ContactInformation puts on a
+// ContactPoint's system says mobile.
+func isMobile(system value) bool {
+	const url = "http://nictiz.nl/fhir/StructureDefinition/ext-CodeSpecification"
+	concept := extension(system, url).get("valueCodeableConcept")
+	return Code{Code: "MC"}.matches(appendConcept(nil, concept))
+}
+
+// relationship returns what a contact is to the client, in the words of the
+// source, else in Dutch where the code is a common one.
+func relationship(v value) string {
+	var all []string
+	for _, concept := range v.each() {
+		s := line(concept.get("text").str())
+		if s == "" {
+			s = dutchRelation(appendConcept(nil, concept))
+		}
+		if s == "" {
+			s = words(concept)
+		}
+		if s != "" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// dutchRelation returns the Dutch word for the first of codes that has one; a
+// kinship says more than a part played.
+func dutchRelation(codes []Code) string {
+	for _, table := range []struct {
+		system string
+		words  map[string]string
+	}{{"http://terminology.hl7.org/CodeSystem/v3-RoleCode", kinship}, {"http://terminology.hl7.org/CodeSystem/v2-0131", partPlayed}} {
+		for _, c := range codes {
+			if w := table.words[c.Code]; w != "" && c.System == table.system {
+				return w
+			}
+		}
+	}
+	return ""
+}
+
+// kinship holds the common codes of HL7 v3-RoleCode.
+var kinship = map[string]string{
+	"PRN": "ouder", "MTH": "moeder", "FTH": "vader", "NMTH": "moeder", "NFTH": "vader",
+	"STPMTH": "stiefmoeder", "STPFTH": "stiefvader", "PRNFOST": "pleegouder", "PRNINLAW": "schoonouder",
+	"MTHINLAW": "schoonmoeder", "FTHINLAW": "schoonvader",
+	"CHILD": "kind", "DAU": "dochter", "SON": "zoon", "DAUC": "dochter", "SONC": "zoon", "NCHILD": "kind",
+	"STPCHLD": "stiefkind", "STPDAU": "stiefdochter", "STPSON": "stiefzoon", "CHLDFOST": "pleegkind",
+	"DAUINLAW": "schoondochter", "SONINLAW": "schoonzoon", "CHLDINLAW": "schoonkind",
+	"SIB": "broer of zus", "BRO": "broer", "SIS": "zus", "NBRO": "broer", "NSIS": "zus",
+	"BROINLAW": "zwager", "SISINLAW": "schoonzus",
+	"SPS": "echtgenoot", "HUSB": "echtgenoot", "WIFE": "echtgenote", "DOMPART": "partner", "SIGOTHR": "partner",
+	"FMRSPS": "ex-partner",
+	"GRPRN":  "grootouder", "GRMTH": "oma", "GRFTH": "opa",
+	"GRNDCHILD": "kleinkind", "GRNDDAU": "kleindochter", "GRNDSON": "kleinzoon",
+	"AUNT": "tante", "UNCLE": "oom", "NIECE": "nicht", "NEPHEW": "neef", "NIENEPH": "neef of nicht", "COUSN": "neef of nicht",
+	"FAMMEMB": "familielid", "EXT": "familielid", "FRND": "vriend(in)", "NBOR": "buur", "ROOM": "huisgenoot",
+	"GUARD": "voogd", "POWATT": "gevolmachtigde", "HPOWATT": "gevolmachtigde", "RESPRSN": "verantwoordelijke",
+}
+
+// partPlayed holds HL7 v2-0131.
+var partPlayed = map[string]string{
+	"N": "naaste", "C": "contactpersoon bij nood", "E": "werkgever", "I": "verzekeraar", "O": "anders", "U": "onbekend",
+}
