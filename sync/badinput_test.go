@@ -1,0 +1,182 @@
+package sync_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+)
+
+const dayReport = `"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]}`
+
+// observation returns a report with the fields given in place of the usual ones.
+func observation(id, status, effective, text string) string {
+	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"meta":{"versionId":"1","lastUpdated":"2026-01-02T10:00:00Z"},
+		"status":%q,%s,"subject":{"reference":"Patient/p1"},"effectiveDateTime":%q,"valueString":%s}`,
+		id, status, dayReport, effective, text)
+}
+
+const somebody = `{"resourceType":"Patient","id":"p1","meta":{"versionId":"1","lastUpdated":"2026-01-01T10:00:00Z"},
+	"active":true,"name":[{"text":"Mevrouw P. Eén"}]}`
+
+func bundle(entries ...string) string {
+	var list []string
+	for _, e := range entries {
+		list = append(list, `{"resource":`+e+`,"search":{"mode":"match"}}`)
+	}
+	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries), strings.Join(list, ","))
+}
+
+// script answers searches of each type with a literal body.
+type script map[string]string
+
+func (s script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/fhir+json")
+	name := strings.TrimPrefix(r.URL.Path, "/fhir/")
+	switch body, ok := s[name]; {
+	case name == "metadata":
+		fmt.Fprint(w, `{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}`)
+	case ok && r.URL.Query().Get("_summary") == "count":
+		fmt.Fprintf(w, `{"resourceType":"Bundle","type":"searchset","total":%d}`, strings.Count(body, `"mode":"match"`))
+	case ok:
+		fmt.Fprint(w, body)
+	case strings.Contains(name, "/"):
+		http.Error(w, `{"resourceType":"OperationOutcome"}`, http.StatusNotFound)
+	default:
+		fmt.Fprint(w, bundle())
+	}
+}
+
+func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(http.Handler) http.Handler {
+		return script{
+			"Patient": bundle(somebody),
+			"Observation": bundle(
+				observation("good-1", "final", "2026-01-02T09:00:00+01:00", `"Goed geslapen."`),
+				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`, "", 1),
+				observation("odd-status", "vervallen", "2026-01-02T09:00:00+01:00", `"Wat is dit?"`),
+				observation("nul", "final", "2026-01-02T09:00:00+01:00", `"Een \u0000 erin."`),
+				observation("bad-date", "final", "2024-13-01", `"Dertiende maand."`),
+				observation("long", "final", "2026-01-02T09:00:00+01:00", `"`+strings.Repeat("lang ", 40_000)+`"`),
+				observation("good-2", "final", "2026-01-03", `"Ook goed."`),
+			),
+			"CarePlan": `this is no JSON`,
+		}
+	})
+	run := b.sync(store.Scope{})
+	if *run.Outcome != store.OutcomePartial {
+		t.Errorf("outcome %s", *run.Outcome)
+	}
+	want := store.Effects{
+		"quarantined:bad-id": 1, "hidden:unknown-status": 1, "quarantined:bad-text": 1, "quarantined:bad-date": 1,
+	}
+	got := totals(run)
+	if diff := cmp.Diff(want, got.Reasons); diff != "" {
+		t.Errorf("reasons: %s", diff)
+	}
+	if got.Created != 4 || got.Seen != 8 { // with the client
+		t.Errorf("created %d of %d seen, want 4 of 8", got.Created, got.Seen)
+	}
+	for _, rt := range run.Types {
+		failed := rt.Failure != nil
+		if want := rt.Type == "CarePlan"; failed != want {
+			t.Errorf("%s: failure %v", rt.Type, rt.Failure)
+		}
+	}
+	if run.Message == nil || !strings.Contains(*run.Message, "CarePlan") {
+		t.Errorf("message %v does not say what could not be read", run.Message)
+	}
+}
+
+func TestSourceThatCannotBeReachedFailsTheRunAndKeepsTheCursor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.fill(3, 0.1)
+	b.sync(store.Scope{})
+	before, err := b.Cursors(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	b.tenant.Source = fhirAt(t, gone.URL+"/fhir")
+	b.restart()
+	if run := b.syncs(store.OutcomeFailed, store.Scope{}); message(run) == "" {
+		t.Error("the run does not say why")
+	}
+	after, err := b.Cursors(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCursorStopsBeforeFailedPage(t *testing.T) {
+	t.Parallel()
+	fail := false
+	b := newBench(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if fail && strings.HasSuffix(r.URL.Path, "/Observation") && !r.URL.Query().Has("_lastUpdated") {
+				http.Error(w, "no", http.StatusInternalServerError) // any page but the first
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	b.fill(6, 0.5)
+	fail = true
+	run := b.sync(store.Scope{})
+	if *run.Outcome != store.OutcomePartial {
+		t.Fatalf("outcome %s", *run.Outcome)
+	}
+	cursors, err := b.Cursors(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, c := range cursors {
+		if id.Type == "Observation" && c.AsOf != nil {
+			t.Errorf("Observation counts as complete: %+v", c)
+		}
+	}
+	fail = false
+	if run := b.sync(store.Scope{}); *run.Outcome != store.OutcomeComplete {
+		t.Fatalf("outcome %s: %v", *run.Outcome, run.Message)
+	}
+	fresh := newBench(t, nil)
+	fresh.fill(6, 0.5)
+	fresh.sync(store.Scope{})
+	if diff := cmp.Diff(fresh.stored(t.Context()), b.stored(t.Context())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// stored returns what the replica holds of each item, by type and id.
+func (b *bench) stored(ctx context.Context) map[string]string {
+	b.t.Helper()
+	rows, err := b.Pool().Query(ctx, `
+		SELECT type || '/' || id, concat_ws(' ', state, reason, client, card::text, body::text) FROM items`)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for rows.Next() {
+		var k, v string
+		if err := rows.Scan(&k, &v); err != nil {
+			b.t.Fatal(err)
+		}
+		got[k] = v
+	}
+	if err := rows.Err(); err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}

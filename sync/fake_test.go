@@ -1,0 +1,327 @@
+package sync_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// fake is a care record system in memory. It holds records as a source maps
+// them, has a clock of its own, answers with the manners that it is given, and
+// does what its script says before each answer. It is honest until told
+// otherwise.
+type fake struct {
+	t *testing.T
+
+	mu        sync.Mutex
+	types     []source.Type
+	records   []store.Item
+	now       time.Time
+	pageSize  int
+	manners   manners
+	snapshots [][]store.Item // what searches found, by number
+	asked     []asked
+
+	scripted sync.Mutex // one answer at a time
+	// script is called before each answer. It may change what there is, and an
+	// error is the answer.
+	script func(a asked) error
+}
+
+// manners are how care record systems differ.
+type manners struct {
+	order     order
+	noTotals  bool // it never says how many there are
+	offsets   bool // links count records from the start of what there is by then, not of what there was
+	unmindful bool // it ignores the interval, and its first page says so
+	endless   bool // it ignores the interval's end, and does not say so
+	circle    int  // the link of the page after so many leads back to the page before it; 0: none does
+}
+
+type order int
+
+const (
+	ascending order = iota
+	descending
+	byID
+)
+
+// asked is one request.
+type asked struct {
+	act string // describe, search, count or read
+	source.Query
+	ref store.Ref // of a read
+}
+
+// of reports whether it asks for records of the type.
+func (a asked) of(t source.Type) bool { return a.Type.Stream == t.Stream && a.Type.Name == t.Name }
+
+// patience is how many requests one test may make: who asks for more will never
+// end.
+const patience = 2000
+
+var _ source.Source = (*fake)(nil)
+
+// The types that a fake has.
+var (
+	patients      = source.Type{Stream: store.StreamClients, Name: "Patient", Fingerprint: "f"}
+	practitioners = source.Type{Stream: store.StreamStaff, Name: "Practitioner", Fingerprint: "f"}
+	goals         = source.Type{Stream: store.StreamGoals, Name: "Goal", Fingerprint: "f"}
+	carePlans     = source.Type{Stream: store.StreamCarePlans, Name: "CarePlan", Fingerprint: "f"}
+	observations  = source.Type{Stream: store.StreamReports, Name: "Observation", Fingerprint: "f"}
+)
+
+// newFake returns a source that holds the records. Its clock says noon of the
+// day on which at(0) was midnight.
+func newFake(t *testing.T, records ...store.Item) *fake {
+	f := &fake{t: t, types: []source.Type{patients, practitioners, goals, carePlans, observations}, now: at(12 * 60), pageSize: 10}
+	f.put(records...)
+	return f
+}
+
+// put stores records in place of what the source has of them.
+func (f *fake) put(records ...store.Item) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, it := range records {
+		i := slices.IndexFunc(f.records, func(old store.Item) bool { return it.ID != "" && old.Ref == it.Ref })
+		if i < 0 {
+			f.records = append(f.records, it)
+		} else {
+			f.records[i] = it
+		}
+	}
+}
+
+// remove makes records vanish without a trace.
+func (f *fake) remove(drop func(it store.Item) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.records = slices.DeleteFunc(f.records, drop)
+}
+
+// pass lets the source's clock go on.
+func (f *fake) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
+
+// count returns how many requests there were of those that match; nil: all.
+func (f *fake) count(match func(a asked) bool) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, a := range f.asked {
+		if match == nil || match(a) {
+			n++
+		}
+	}
+	return n
+}
+
+// answer notes a request, and returns what the script has against it.
+func (f *fake) answer(ctx context.Context, a asked) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.asked = append(f.asked, a)
+	n := len(f.asked)
+	f.mu.Unlock()
+	if n > patience {
+		f.t.Errorf("asked %d times: this does not end", n)
+		return &source.Failure{Kind: source.BreakerOpen, Act: a.act, Err: errors.New("asked too often")}
+	}
+	f.scripted.Lock()
+	defer f.scripted.Unlock()
+	if f.script == nil {
+		return nil
+	}
+	return f.script(a)
+}
+
+// Describe implements [source.Source].
+func (f *fake) Describe(ctx context.Context) (source.Description, error) {
+	if err := f.answer(ctx, asked{act: "describe"}); err != nil {
+		return source.Description{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return source.Description{Now: f.now, Types: slices.Clone(f.types)}, nil
+}
+
+// Read implements [source.Source].
+func (f *fake) Read(ctx context.Context, _ store.Stream, ref store.Ref) (store.Item, error) {
+	if err := f.answer(ctx, asked{act: "read", ref: ref}); err != nil {
+		return store.Item{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, it := range f.records {
+		if it.Ref == ref {
+			return it, nil
+		}
+	}
+	return store.Item{}, &source.Failure{Kind: source.NotFound, Act: "read " + ref.Type, Status: 404}
+}
+
+// Search implements [source.Source].
+func (f *fake) Search(ctx context.Context, q source.Query) (source.Page, error) {
+	a := asked{act: "search", Query: q}
+	if q.CountOnly {
+		a.act = "count"
+	}
+	if err := f.answer(ctx, a); err != nil {
+		return source.Page{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var number, from int
+	if q.Next == "" {
+		number = len(f.snapshots)
+		f.snapshots = append(f.snapshots, f.matches(q))
+	} else if _, err := fmt.Sscanf(q.Next, "%d@%d", &from, &number); err != nil {
+		f.t.Errorf("asked for a link that was not given: %q", q.Next)
+	}
+	found := f.snapshots[number]
+	if f.manners.offsets {
+		found = f.matches(q)
+	}
+	page := source.Page{Total: len(found)}
+	if f.manners.noTotals {
+		page.Total = -1
+	}
+	if q.CountOnly {
+		return page, nil
+	}
+	page.Unfiltered = f.manners.unmindful && q.Next == ""
+	from = min(from, len(found))
+	to := min(from+f.pageSize, len(found))
+	page.Items = slices.Clone(found[from:to])
+	if f.manners.circle > 0 && from == f.manners.circle*f.pageSize {
+		to = from - f.pageSize
+	}
+	if to < len(found) {
+		page.Next, page.Offset = fmt.Sprintf("%d@%d", to, number), f.manners.offsets
+	}
+	return page, nil
+}
+
+// matches returns what a search finds now, in order.
+func (f *fake) matches(q source.Query) []store.Item {
+	var found []store.Item
+	for _, it := range f.records {
+		switch {
+		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != store.BadType: // stray ones come with all
+		case q.Client != "" && it.Client != q.Client && (it.Stream != store.StreamClients || it.ID != q.Client):
+		case !f.manners.unmindful && it.Updated.Before(q.From):
+		case !f.manners.unmindful && !f.manners.endless && it.Updated.After(q.To):
+		default:
+			found = append(found, it)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b store.Item) int {
+		switch f.manners.order {
+		case descending:
+			return b.Updated.Compare(a.Updated)
+		case byID:
+			return cmp.Compare(a.ID, b.ID)
+		}
+		return a.Updated.Compare(b.Updated)
+	})
+	return found
+}
+
+// at returns a moment of the source's clock.
+func at(minute int) time.Time {
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(minute) * time.Minute)
+}
+
+// record is a record as it became in that minute.
+func record(t source.Type, id, client string, minute int, c store.Content) store.Item {
+	return store.Item{Ref: store.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client, State: store.StateShown,
+		Version: fmt.Sprint(minute), Updated: at(minute), Hash: store.IdentityHash(fmt.Sprintf("%+v", c), ""), Content: c}
+}
+
+func client(id string, minute int) store.Item {
+	return record(patients, id, id, minute, &store.Client{Name: "Mevrouw " + id})
+}
+
+func nurse(id, name string, minute int) store.Item {
+	return record(practitioners, id, "", minute, &store.Staff{What: store.StaffPerson, Name: name, Role: "verpleegkundige"})
+}
+
+// report is by nurse n1.
+func report(id, client, text string, minute int) store.Item {
+	return record(observations, id, client, minute, &store.Report{
+		At: store.Moment{Time: at(0), Precision: store.PrecisionSecond}, Text: text, Category: store.CategoryGeneral,
+		Authors: []store.Party{{Ref: store.Ref{Type: practitioners.Name, ID: "n1"}}}})
+}
+
+// reports are n reports of a client, in minutes from first on, so many of each.
+func reports(client string, n, first, ofEach int) []store.Item {
+	var list []store.Item
+	for i := range n {
+		list = append(list, report(fmt.Sprintf("%s-%d", client, i), client, fmt.Sprint("nummer ", i), first+i/ofEach))
+	}
+	return list
+}
+
+func goal(id, client, description string, minute int) store.Item {
+	return record(goals, id, client, minute, &store.Goal{Description: description, Status: "active"})
+}
+
+// plan is an open plan with the goals.
+func plan(id, client string, minute int, goalIDs ...string) store.Item {
+	p := &store.CarePlan{Title: "Zorgleefplan", Open: true}
+	for _, g := range goalIDs {
+		p.Goals = append(p.Goals, store.Ref{Type: goals.Name, ID: g})
+	}
+	return record(carePlans, id, client, minute, p)
+}
+
+// unreadable is it in a version of that minute that could not be read; envelope
+// says whether at least its envelope could.
+func unreadable(it store.Item, minute int, envelope bool) store.Item {
+	it.State, it.Reason, it.Content, it.EnvelopeRead = store.StateQuarantined, store.BadBody, nil, envelope
+	it.Version, it.Updated, it.Raw = fmt.Sprint(minute), at(minute), []byte("{")
+	if !envelope {
+		it.Client = ""
+	}
+	return it
+}
+
+// failing is what a source says that answers with an HTTP status.
+func failing(kind source.FailureKind, status int) error {
+	return &source.Failure{Kind: kind, Act: "ask", Status: status}
+}
+
+// texts returns what readers may see of reports: text by id.
+func (b *bench) texts() map[string]string {
+	b.t.Helper()
+	rows, err := b.Pool().Query(b.t.Context(), `SELECT id, body->>'text' FROM items WHERE kind = 'report' AND state = 'shown'`)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for rows.Next() {
+		var id, text string
+		if err := rows.Scan(&id, &text); err != nil {
+			b.t.Fatal(err)
+		}
+		got[id] = text
+	}
+	if err := rows.Err(); err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}

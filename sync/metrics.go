@@ -1,0 +1,63 @@
+package sync
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"dossiersync/store"
+)
+
+// metrics of the worker. Labels are from closed sets: configured tenants, and
+// the words of package store.
+type metrics struct {
+	runs     *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	windows  *prometheus.HistogramVec
+	items    *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dossiersync_runs_total",
+			Help: "Runs that ended, by what triggered them and how they ended.",
+		}, []string{"tenant", "trigger", "outcome"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "dossiersync_run_duration_seconds",
+			Help:    "Time from a run's start to its end.",
+			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 4 * 3600},
+		}, []string{"tenant"}),
+		windows: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "dossiersync_window_duration_seconds",
+			Help:    "Time to read and apply one window of source time.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
+		}, []string{"tenant", "stream"}),
+		items: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dossiersync_items_total",
+			Help: "Distinct items that runs have seen, by stream and effect.",
+		}, []string{"tenant", "stream", "effect"}),
+	}
+	for _, c := range []prometheus.Collector{m.runs, m.duration, m.windows, m.items} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) applied(tenant string, stream store.Stream, effects store.Effects) {
+	for e, n := range effects {
+		// An item that first looked unchanged and then changed moves from one
+		// effect to another: counters only rise, so the move down is left out.
+		if n > 0 {
+			m.items.WithLabelValues(tenant, string(stream), string(e.Word())).Add(float64(n))
+		}
+	}
+}
+
+func (m *metrics) ended(run store.Run, outcome store.Outcome, took time.Duration) {
+	m.runs.WithLabelValues(run.Tenant, string(run.Trigger), string(outcome)).Inc()
+	m.duration.WithLabelValues(run.Tenant).Observe(took.Seconds())
+}

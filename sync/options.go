@@ -1,0 +1,103 @@
+package sync
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// Tenant is one care organisation: where its dossiers come from, when they are
+// fetched, and by which rules they are shown.
+type Tenant struct {
+	ID       string
+	Name     string
+	Location *time.Location
+	Schedule cron.Schedule // in Location
+	Source   source.Source
+	// Lag is how far behind the source's own clock a run stops reading, since
+	// records may be committed later than their lastUpdated says; Overlap is how
+	// far before the cursor it begins, for those that were committed later still.
+	Lag, Overlap time.Duration
+	Rules        Rules
+}
+
+// Options are the settings of a [Syncer].
+type Options struct {
+	Log        *zap.Logger
+	Registerer prometheus.Registerer
+	// Worker names this process in runs and logs; default: host name and process
+	// id.
+	Worker string
+	// Slice is how long a run is worked on before other tenants have their turn;
+	// default 30 s.
+	Slice time.Duration
+	// Slots is how many runs are worked on at once; default 4.
+	Slots int
+	// Spread is the time over which the tenants' runs are spread after a slot;
+	// default 60 s, negative: none.
+	Spread time.Duration
+	// WindowItems is about how many records a window holds; default 5,000.
+	WindowItems int
+}
+
+// Syncer works on runs. It is safe for concurrent use.
+type Syncer struct {
+	store   *store.Store
+	tenants map[string]*Tenant
+	opts    Options
+	log     *zap.Logger
+	metrics *metrics
+}
+
+// New returns a Syncer for the tenants. It fails when something needed is
+// missing, and changes nothing.
+func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	if o.Worker == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "worker"
+		}
+		o.Worker = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	if o.Slice == 0 {
+		o.Slice = 30 * time.Second
+	}
+	if o.Slots == 0 {
+		o.Slots = 4
+	}
+	if o.Spread == 0 {
+		o.Spread = time.Minute
+	}
+	if o.WindowItems == 0 {
+		o.WindowItems = 5000
+	}
+	s := &Syncer{store: st, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants))}
+	for _, t := range tenants {
+		if t.ID == "" || t.Location == nil || t.Schedule == nil || t.Source == nil {
+			return nil, errors.New("a tenant lacks its id, location, schedule or source")
+		}
+		if _, twice := s.tenants[t.ID]; twice {
+			return nil, fmt.Errorf("tenant %s is there twice", t.ID)
+		}
+		s.tenants[t.ID] = &t
+	}
+	var err error
+	if s.metrics, err = newMetrics(o.Registerer); err != nil {
+		return nil, err
+	}
+	return s, nil
+}

@@ -1,0 +1,370 @@
+package sync
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"dossiersync/store"
+)
+
+// AuthorRule says what readers are told of who wrote something.
+type AuthorRule string
+
+// The rules of mapping.author.
+const (
+	AuthorNameAndRole  AuthorRule = "name-and-role"
+	AuthorRole         AuthorRule = "role"
+	AuthorOrganisation AuthorRule = "organisation"
+)
+
+// Rules are a tenant's choices in how items look to readers.
+type Rules struct {
+	Author AuthorRule
+	// These stand where the source gives no title.
+	ReportTitle string
+	FormTitle   string
+	PlanTitle   string
+}
+
+// renderer turns content into the shape in which the portal API serves it
+// (portalapi/openapi.yaml). It implements [store.Renderer].
+type renderer struct {
+	tenant string
+	zone   *time.Location
+	rules  Rules
+	// digest changes whenever items would be rendered differently. It is part
+	// of every item's hash and of every type's fingerprint.
+	digest store.Hash
+}
+
+// renderVersion is raised whenever the shapes below, or what fills them, change.
+const renderVersion = 1
+
+func newRenderer(t *Tenant) *renderer {
+	r := &renderer{tenant: t.ID, zone: t.Location, rules: t.Rules}
+	r.rules.ReportTitle = cmp.Or(r.rules.ReportTitle, "Rapportage")
+	r.rules.FormTitle = cmp.Or(r.rules.FormTitle, "Formulier")
+	r.rules.PlanTitle = cmp.Or(r.rules.PlanTitle, "Zorgplan")
+	r.digest = store.IdentityHash(fmt.Sprintf("render %d %s", renderVersion, r.zone), fmt.Sprintf("%q", r.rules))
+	return r
+}
+
+// The shapes served. Fields that are null say so: a portal builder need not
+// guess whether a field may be missing.
+type (
+	cardJSON struct {
+		ID          string          `json:"id"`
+		Kind        store.Kind      `json:"kind"`
+		At          string          `json:"at"`
+		Precision   store.Precision `json:"precision"`
+		Title       string          `json:"title"`
+		Excerpt     string          `json:"excerpt"`
+		Author      *authorJSON     `json:"author"`
+		Category    *string         `json:"category"`
+		CorrectedAt *string         `json:"correctedAt"`
+		RecordedAt  *string         `json:"recordedAt"`
+	}
+	authorJSON struct {
+		Name *string `json:"name"`
+		Role *string `json:"role"`
+	}
+	reportJSON struct {
+		Text        string             `json:"text"`
+		Attachments []store.Attachment `json:"attachments"`
+	}
+	staffJSON struct {
+		Name         string `json:"name,omitempty"`
+		Role         string `json:"role,omitempty"`
+		Organization string `json:"organization,omitempty"`
+	}
+	linkJSON struct {
+		ID    string     `json:"id"`
+		Kind  store.Kind `json:"kind"`
+		Title string     `json:"title"`
+	}
+	contactJSON struct {
+		ID           string  `json:"id"`
+		Name         string  `json:"name"`
+		Relationship *string `json:"relationship"`
+		Email        *string `json:"email"`
+		Phone        *string `json:"phone"`
+	}
+	noteJSON struct {
+		At        *string          `json:"at"`
+		Precision *store.Precision `json:"precision"`
+		Author    *authorJSON      `json:"author"`
+		Text      string           `json:"text"`
+	}
+)
+
+// Render implements [store.Renderer].
+func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Rendered, error) {
+	var out store.Rendered
+	var card, body any
+	model := any(c)
+	key := store.Key(r.tenant, ref)
+	switch c := c.(type) {
+	case *store.Client:
+		card, model = struct{}{}, nil
+	case *store.Contact:
+		out.Part, out.Open, out.Ends = store.PartContacts, &c.Active, c.Ends
+		card = contactJSON{ref.ID, c.Name, orNil(c.Relationship), orNil(c.Email), orNil(c.Phone)}
+	case *store.Staff:
+		card = r.staff(c, look)
+	case *store.Questionnaire:
+		card = linkJSON{key, store.KindQuestionnaire, c.Title}
+	case *store.Form:
+		out.Part, out.At = store.PartForms, c.At.Time
+		card, body = r.form(key, c, look)
+	case *store.PlanAgreement:
+		// Read by nobody by itself.
+		card = struct{}{}
+	case *store.Goal:
+		out.Part = store.PartCarePlans
+		card = linkJSON{key, store.KindGoal, c.Description}
+		body = r.goal(key, c, look)
+	case *store.CarePlan:
+		out.Part, out.At, out.Open, out.Ends = store.PartCarePlans, c.At.Time, &c.Open, c.Ends
+		if out.At.IsZero() {
+			out.At = undated
+		}
+		card, body = r.plan(ref, c, look)
+	case *store.Report:
+		out.Part, out.At, out.Category = store.PartReports, c.At.Time, c.Category
+		out.Plan, out.Goal = r.key(c.Plan), r.key(c.Goal)
+		card, body = r.report(key, c, look)
+		bare := *c
+		bare.Text, bare.Attachments = "", nil // they are in body
+		model = &bare
+	default:
+		return out, fmt.Errorf("no shape for a %s", c.Kind())
+	}
+	for _, part := range []struct {
+		to   *[]byte
+		from any
+	}{{&out.Card, card}, {&out.Body, body}, {&out.Model, model}} {
+		if part.from == nil {
+			continue
+		}
+		b, err := marshal(part.from)
+		if err != nil {
+			return out, err
+		}
+		*part.to = b
+	}
+	return out, nil
+}
+
+// undated is the place in lists of a plan without any date: after all others.
+var undated = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Restore implements [store.Renderer].
+func (r *renderer) Restore(s store.Shown) (store.Content, error) {
+	var c store.Content
+	switch s.Kind {
+	case store.KindClient:
+		return nil, fmt.Errorf("a client names nobody")
+	case store.KindContact:
+		c = new(store.Contact)
+	case store.KindStaff:
+		c = new(store.Staff)
+	case store.KindQuestionnaire:
+		c = new(store.Questionnaire)
+	case store.KindForm:
+		c = new(store.Form)
+	case store.KindAgreement:
+		c = new(store.PlanAgreement)
+	case store.KindGoal:
+		c = new(store.Goal)
+	case store.KindCarePlan:
+		c = new(store.CarePlan)
+	case store.KindReport:
+		report := new(store.Report)
+		var body reportJSON
+		if err := json.Unmarshal(s.Body, &body); err != nil {
+			return nil, err
+		}
+		err := json.Unmarshal(s.Model, report)
+		report.Text, report.Attachments = body.Text, body.Attachments
+		return report, err
+	default:
+		return nil, fmt.Errorf("no shape for a %s", s.Kind)
+	}
+	return c, json.Unmarshal(s.Model, c)
+}
+
+func (r *renderer) key(ref store.Ref) string {
+	if ref.IsZero() {
+		return ""
+	}
+	return store.Key(r.tenant, ref)
+}
+
+func (r *renderer) report(key string, c *store.Report, look store.Lookup) (cardJSON, reportJSON) {
+	attachments := c.Attachments
+	if attachments == nil {
+		attachments = []store.Attachment{}
+	}
+	return cardJSON{
+		ID: key, Kind: store.KindReport, At: r.time(c.At), Precision: c.At.Precision,
+		Title: cmp.Or(c.Title, r.rules.ReportTitle), Excerpt: excerpt(c.Text), Author: r.author(c.Authors, look),
+		Category: &c.Category, CorrectedAt: r.timeOrNil(c.CorrectedAt), RecordedAt: r.timeOrNil(c.RecordedAt),
+	}, reportJSON{Text: c.Text, Attachments: attachments}
+}
+
+// staff resolves a role into the person and organisation that it names.
+func (r *renderer) staff(s *store.Staff, look store.Lookup) staffJSON {
+	switch s.What {
+	case store.StaffOrganization:
+		return staffJSON{Organization: s.Name}
+	case store.StaffRole:
+		person, org := staffOf(look(s.Person)), staffOf(look(s.Organization))
+		return staffJSON{
+			Name: cmp.Or(person.Name, s.PersonName), Role: cmp.Or(s.Role, person.Role),
+			Organization: cmp.Or(org.Organization, s.OrgName),
+		}
+	}
+	return staffJSON{Name: s.Name, Role: s.Role}
+}
+
+func staffOf(s *store.Shown) staffJSON {
+	var st staffJSON
+	if s != nil && s.Kind == store.KindStaff {
+		// What is stored was marshalled by this package.
+		_ = json.Unmarshal(s.Card, &st)
+	}
+	return st
+}
+
+// author sums up who wrote something by the tenant's rule: the first party that
+// has a name, else the first that has a role; and the first organisation.
+func (r *renderer) author(parties []store.Party, look store.Lookup) *authorJSON {
+	var first staffJSON
+	organization := ""
+	for _, p := range parties {
+		st := r.party(p, look)
+		organization = cmp.Or(organization, st.Organization)
+		if first.Name == "" && (st.Name != "" || first.Role == "") {
+			first = st
+		}
+	}
+	var a authorJSON
+	switch r.rules.Author {
+	case AuthorOrganisation:
+		a.Name = orNil(organization)
+	case AuthorRole:
+		a.Role = orNil(first.Role)
+		if a.Role == nil {
+			a.Name = orNil(organization)
+		}
+	default:
+		a.Name, a.Role = orNil(cmp.Or(first.Name, organization)), orNil(first.Role)
+	}
+	if a.Name == nil && a.Role == nil {
+		return nil
+	}
+	return &a
+}
+
+// party resolves one party, as far as it can be.
+func (r *renderer) party(p store.Party, look store.Lookup) staffJSON {
+	var st staffJSON
+	switch found := look(p.Ref); {
+	case p.Inline != nil:
+		st = r.staff(p.Inline, look)
+	case found != nil:
+		st = staffOf(found)
+	}
+	if st.Name == "" {
+		if p.Ref.Type == "Organization" {
+			st.Organization = cmp.Or(st.Organization, p.Display)
+		} else {
+			st.Name = p.Display
+		}
+	}
+	return st
+}
+
+func (r *renderer) note(n store.Note, look store.Lookup) noteJSON {
+	out := noteJSON{At: r.timeOrNil(n.At), Author: r.author([]store.Party{n.Author}, look), Text: n.Text}
+	if out.At != nil {
+		out.Precision = &n.At.Precision
+	}
+	return out
+}
+
+func (r *renderer) notes(list []store.Note, look store.Lookup) []noteJSON {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b store.Note) int { return b.At.Time.Compare(a.At.Time) })
+	out := make([]noteJSON, 0, len(list))
+	for _, n := range list {
+		out = append(out, r.note(n, look))
+	}
+	return out
+}
+
+// time formats a moment with the tenant's offset.
+func (r *renderer) time(m store.Moment) string { return m.Time.In(r.zone).Format(time.RFC3339) }
+
+func (r *renderer) timeOrNil(m store.Moment) *string {
+	if m.IsZero() {
+		return nil
+	}
+	s := r.time(m)
+	return &s
+}
+
+const excerptRunes = 200
+
+// excerpt returns the beginning of a text on one line, cut between words.
+func excerpt(text string) string {
+	var b strings.Builder
+	n, lastSpace := 0, 0
+	space := false
+	for _, c := range text {
+		if unicode.IsSpace(c) {
+			space = n > 0
+			continue
+		}
+		if space {
+			lastSpace = b.Len()
+			b.WriteByte(' ')
+			n++
+			space = false
+		}
+		if n >= excerptRunes {
+			s := b.String()
+			if lastSpace > 0 {
+				s = s[:lastSpace]
+			}
+			return s + "…"
+		}
+		b.WriteRune(c)
+		n++
+	}
+	return b.String()
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// marshal encodes v as the API serves it: text as people wrote it, not escaped
+// for HTML.
+func marshal(v any) ([]byte, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("render: %w", err)
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
+}

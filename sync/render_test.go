@@ -1,0 +1,89 @@
+package sync_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"dossiersync/store"
+	dossiersync "dossiersync/sync"
+)
+
+const author = `SELECT card->>'author' FROM items WHERE id = $1`
+
+func TestChangedAuthorRuleTakesEffectOnWhatIsStored(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("a", 1), nurse("n1", "Fatima de Wit", 1), report("r", "a", "een", 2))
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := b.one(author, "r"); !strings.Contains(got, "Fatima") {
+		t.Fatalf("author %s", got)
+	}
+	b.tenant.Rules.Author = dossiersync.AuthorRole
+	b.restart()
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got, want := b.one(author, "r"), `{"name":null,"role":"verpleegkundige"}`; got != want {
+		t.Errorf("author %s, want %s", got, want)
+	}
+}
+
+// I7: a plan shows the goals of its own client only, whichever comes first.
+func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("a", 1), client("b", 1), goal("g", "a", "minder drinken", 2), plan("p", "a", 3, "g"))
+	b := newBenchOf(t, f)
+	body := func() string { return b.one(`SELECT body::text FROM items WHERE id = 'p'`) }
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := body(); !strings.Contains(got, "minder drinken") {
+		t.Fatalf("the plan lacks its goal: %s", got)
+	}
+	f.put(goal("g", "b", "minder drinken", 13*60)) // it was b's all along
+	f.pass(4 * time.Hour)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := body(); strings.Contains(got, "minder drinken") {
+		t.Errorf("a's plan shows b's goal: %s", got)
+	}
+	f.put(plan("p", "a", 17*60, "g"), plan("q", "b", 17*60, "g"))
+	f.pass(4 * time.Hour)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := body(); strings.Contains(got, "minder drinken") {
+		t.Errorf("a's new plan shows b's goal: %s", got)
+	}
+	if got := b.one(`SELECT body::text FROM items WHERE id = 'q'`); !strings.Contains(got, "minder drinken") {
+		t.Errorf("b's plan lacks its goal: %s", got)
+	}
+}
+
+// Somebody who is not staff may write, too: a client, or a contact.
+func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
+	t.Parallel()
+	r := report("r", "a", "een", 2)
+	r.Content.(*store.Report).Authors = []store.Party{{Ref: store.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
+	b := newBenchOf(t, newFake(t, client("a", 1), r))
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got, want := b.one(author, "r"), `{"name":"Mevrouw Jansen","role":null}`; got != want {
+		t.Errorf("author %s, want %s", got, want)
+	}
+}
+
+func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
+	t.Parallel()
+	far := report("far", "a", "ver weg", 2)
+	far.Content.(*store.Report).At.Time = time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
+	f := newFake(t, client("a", 1), far, report("r", "a", "een", 2))
+	b := newBenchOf(t, f)
+	for range 2 {
+		b.syncs(store.OutcomePartial, store.Scope{})
+		if got := b.texts(); len(got) != 1 || got["r"] != "een" {
+			t.Errorf("shown: %v", got)
+		}
+		if got := b.one(inQuarantine); got != "far not-storable" {
+			t.Errorf("quarantine: %s", got)
+		}
+	}
+	f.put(report("far", "a", "vandaag", 3))
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := b.texts()["far"]; got != "vandaag" {
+		t.Errorf("the corrected one says %q", got)
+	}
+}

@@ -1,0 +1,196 @@
+package sync_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap/zaptest"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+	dossiersync "dossiersync/sync"
+	"dossiersync/sync/fhir"
+	"dossiersync/sync/fhir/simulator"
+	"dossiersync/sync/fhir/simulator/dossiers"
+	"dossiersync/sync/source"
+)
+
+const tenant = "amaris"
+
+// bench is a source with a replica of its own beside it, and a Syncer between
+// them.
+type bench struct {
+	*storetest.Replica
+	t      *testing.T
+	sim    *simulator.Server // nil where the source is another
+	tenant dossiersync.Tenant
+	opts   dossiersync.Options
+	syncer *dossiersync.Syncer // of tenant and opts; see restart
+}
+
+// newBench starts a simulator, behind wrap if that is not nil, and a Syncer.
+func newBench(t *testing.T, wrap func(http.Handler) http.Handler) *bench {
+	t.Helper()
+	sim := simulator.New(simulator.Options{})
+	handler := http.Handler(sim)
+	if wrap != nil {
+		handler = wrap(handler)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	// The simulator commits at once, so that it needs no lag; its clock is ours.
+	// The Date header is to the second: look that much ahead.
+	b := newBenchOf(t, fhirAt(t, server.URL+"/fhir"))
+	b.sim, b.tenant.Lag, b.tenant.Overlap, b.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
+	b.restart()
+	return b
+}
+
+// newBenchOf is newBench with a source of the test's own.
+func newBenchOf(t *testing.T, src source.Source) *bench {
+	t.Helper()
+	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{Replica: storetest.NewReplica(t), t: t, opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
+	b.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: amsterdam(t), Schedule: schedule, Source: src,
+		Lag: time.Minute, Overlap: time.Minute}
+	b.restart()
+	return b
+}
+
+// restart makes what the tenant and the options are now count.
+func (b *bench) restart() {
+	b.t.Helper()
+	var err error
+	if b.syncer, err = dossiersync.New(b.Store, []dossiersync.Tenant{b.tenant}, b.opts); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func fhirAt(t *testing.T, base string) source.Source {
+	t.Helper()
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := fhir.New(fhir.Options{Tenant: tenant, BaseURL: u, PageSize: 100, RequestsPerSecond: 10000, Zone: amsterdam(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func amsterdam(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+// sync brings the replica up to date, and returns the run.
+func (b *bench) sync(scope store.Scope) store.Run {
+	b.t.Helper()
+	run, err := b.syncer.Sync(b.t.Context(), dossiersync.SyncRequest{Tenant: tenant, Scope: scope})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return run
+}
+
+// syncs is sync that ends as want.
+func (b *bench) syncs(want store.Outcome, scope store.Scope) store.Run {
+	b.t.Helper()
+	run := b.sync(scope)
+	if *run.Outcome != want {
+		b.t.Fatalf("run %d is %s (%s), want %s", run.ID, *run.Outcome, message(run), want)
+	}
+	return run
+}
+
+// message returns what the run says to operators.
+func message(run store.Run) string {
+	if run.Message == nil {
+		return ""
+	}
+	return *run.Message
+}
+
+// one returns the text that a query finds, "" for null.
+func (b *bench) one(sql string, args ...any) string {
+	b.t.Helper()
+	var s *string
+	if err := b.Pool().QueryRow(b.t.Context(), sql, args...).Scan(&s); err != nil {
+		b.t.Fatalf("%s: %v", sql, err)
+	}
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// exec changes the database as nothing but a test does.
+func (b *bench) exec(sql string, args ...any) (rows int64) {
+	b.t.Helper()
+	tag, err := b.Pool().Exec(b.t.Context(), sql, args...)
+	if err != nil {
+		b.t.Fatalf("%s: %v", sql, err)
+	}
+	return tag.RowsAffected()
+}
+
+// fill gives the simulator the past of some dossiers.
+func (b *bench) fill(clients int, years float64) *dossiers.Dossiers {
+	b.t.Helper()
+	d, err := dossiers.Generate(dossiers.Options{Clients: clients, Years: years, Seed: 7, Now: time.Now()})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := d.Fill(b.sim); err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+func totals(run store.Run) store.Counts {
+	all := make(store.Effects)
+	for _, t := range run.Types {
+		all.Add(t.Effects)
+	}
+	return all.Counts()
+}
+
+func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.fill(12, 0.5)
+	run := b.sync(store.Scope{})
+	if *run.Outcome != store.OutcomeComplete {
+		t.Fatalf("outcome %s: %v", *run.Outcome, run.Message)
+	}
+	counts := b.sim.Counts()
+	for _, rt := range run.Types {
+		if rt.Type == "Observation" {
+			continue // searched by code
+		}
+		if got, want := rt.Effects.Seen(), int64(counts[rt.Type]); got != want {
+			t.Errorf("%s: seen %d, the source has %d", rt.Type, got, want)
+		}
+	}
+	t.Logf("%+v", totals(run))
+	again := b.sync(store.Scope{})
+	if got := totals(again); got.Created+got.Updated != 0 {
+		t.Errorf("a second run changed something: %+v", got)
+	}
+	full := b.sync(store.Scope{Full: true})
+	if got, want := totals(full), totals(run); got.Seen != want.Seen || got.Unchanged != want.Created {
+		t.Errorf("a full run saw %+v, the first %+v", got, want)
+	}
+}

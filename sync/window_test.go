@@ -1,0 +1,203 @@
+package sync_test
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// However a source answers, everything is read, a run ends, and what changes
+// later comes with the next.
+func TestEverythingIsReadHoweverTheSourceAnswers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		manners manners
+	}{
+		{"honestly", manners{}},
+		{"newest first", manners{order: descending}},
+		{"in no order", manners{order: byID}},
+		{"without totals", manners{noTotals: true}},
+		{"by offsets", manners{offsets: true}},
+		{"by offsets, without totals", manners{offsets: true, noTotals: true}},
+		{"with everything, whatever the interval", manners{unmindful: true}},
+		{"with everything, without totals", manners{unmindful: true, noTotals: true}},
+		{"with everything, newest first", manners{unmindful: true, order: descending}},
+		{"with all that is newer", manners{endless: true}},
+		{"with all that is newer, without totals", manners{endless: true, noTotals: true}},
+		{"with all that is newer, by offsets", manners{endless: true, offsets: true}},
+	} {
+		for _, ofEach := range []int{1, 2, 25} {
+			t.Run(fmt.Sprintf("%s, %d of each moment", tc.name, ofEach), func(t *testing.T) {
+				t.Parallel()
+				f := newFake(t, client("a", 1))
+				f.manners = tc.manners
+				f.put(reports("a", 60, 2, ofEach)...)
+				f.put(report("late", "a", "na afloop", 12*60)) // within the lag
+				b := newBenchOf(t, f)
+				run := b.syncs(store.OutcomeComplete, store.Scope{})
+				if got := len(b.texts()); got < 60 {
+					t.Errorf("%d reports, want 60", got)
+				}
+				if got := totals(run); got.Seen != got.Created || got.Seen < 61 {
+					t.Errorf("accounted for %+v", got)
+				}
+				f.put(report("a-3", "a", "verbeterd", 12*60+1))
+				f.pass(4 * time.Hour)
+				b.syncs(store.OutcomeComplete, store.Scope{})
+				got := b.texts()
+				if len(got) != 61 || got["a-3"] != "verbeterd" {
+					t.Errorf("%d reports, want 61; the corrected one says %q", len(got), got["a-3"])
+				}
+			})
+		}
+	}
+}
+
+// The same against a real server, which says by its self link what it honoured.
+func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	b := newBench(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n := requests.Add(1); n > patience {
+				t.Errorf("asked %d times: this does not end", n)
+				http.Error(w, "asked too often", http.StatusUnauthorized)
+				return
+			}
+			q := r.URL.Query()
+			q.Del("_lastUpdated")
+			r.URL.RawQuery = q.Encode()
+			next.ServeHTTP(w, r)
+		})
+	})
+	b.fill(4, 1)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := totals(b.syncs(store.OutcomeComplete, store.Scope{})); got.Unchanged == 0 || got.Created+got.Updated != 0 {
+		t.Errorf("a second run counts %+v", got)
+	}
+}
+
+// I2: a circle is not the end, unless the source's count says so.
+func TestLinksInACircleAreNotTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		manners manners
+	}{
+		{"with totals", manners{circle: 2}},
+		{"without totals", manners{circle: 2, noTotals: true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, client("a", 1))
+			f.put(reports("a", 60, 2, 30)...)
+			f.manners = tc.manners
+			b := newBenchOf(t, f)
+			run := b.syncs(store.OutcomePartial, store.Scope{})
+			if message(run) == "" {
+				t.Error("the run does not say what is left over")
+			}
+			f.manners = manners{}
+			b.syncs(store.OutcomeComplete, store.Scope{Full: true})
+			if got := len(b.texts()); got != 60 {
+				t.Errorf("%d reports, want 60", got)
+			}
+		})
+	}
+}
+
+func TestRecordThatOffsetsSkippedIsLookedForAgain(t *testing.T) {
+	t.Parallel()
+	for _, noTotals := range []bool{false, true} {
+		t.Run(fmt.Sprintf("without totals %t", noTotals), func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, client("a", 1))
+			f.put(reports("a", 60, 2, 60)...)
+			f.manners = manners{offsets: true, noTotals: noTotals}
+			moved := false
+			f.script = func(a asked) error {
+				if a.act == "search" && a.of(observations) && a.Next != "" && !moved {
+					// One of the first page is corrected meanwhile: it leaves the
+					// window, and those behind it move up.
+					moved = true
+					f.put(report("a-1", "a", "verbeterd", 12*60))
+				}
+				return nil
+			}
+			b := newBenchOf(t, f)
+			run := b.sync(store.Scope{})
+			if got := len(b.texts()); got != 60 {
+				t.Errorf("%d reports, want 60; the run is %s", got, *run.Outcome)
+			}
+		})
+	}
+}
+
+func TestWindowBeginsAnewWhenItsPagesExpire(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("a", 1))
+	f.put(reports("a", 60, 2, 60)...)
+	expired := 0
+	f.script = func(a asked) error {
+		if a.of(observations) && a.Next != "" && expired < 2 {
+			expired++
+			return failing(source.Expired, 410)
+		}
+		return nil
+	}
+	b := newBenchOf(t, f)
+	run := b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := totals(run); got.Created != 61 || got.Seen != 61 {
+		t.Errorf("accounted for %+v", got)
+	}
+}
+
+// I3: after a page that failed, the cursor stands where the last whole window
+// ended, and nothing is asked for twice that was drained.
+func TestCursorStandsAtTheLastDrainedWindow(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("a", 1))
+	f.put(reports("a", 60, 2, 1)...)
+	f.script = func(a asked) error {
+		if a.of(observations) && a.From.After(at(20)) {
+			return failing(source.Unreachable, 500)
+		}
+		return nil
+	}
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomePartial, store.Scope{})
+	cursors, err := b.Cursors(t.Context(), tenant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cursors[store.TypeID{Stream: store.StreamReports, Type: "Observation"}]
+	if c.Upto == nil || !c.Upto.After(at(20)) || c.AsOf != nil {
+		t.Fatalf("cursor %+v", c)
+	}
+	got := len(b.texts())
+	if want := int(c.Upto.Sub(at(2)).Minutes()) + 1; got < want || got == 60 {
+		t.Errorf("%d reports, want at least %d and not all", got, want)
+	}
+	f.script = func(a asked) error {
+		if a.act == "search" && a.of(observations) && a.Next == "" && a.From.Before(c.Upto.Add(-b.tenant.Overlap)) {
+			t.Errorf("asked from %s on, although all up to %s has been read", a.From, c.Upto)
+		}
+		return nil
+	}
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	want := make(map[string]string)
+	for i := range 60 {
+		want[fmt.Sprint("a-", i)] = fmt.Sprint("nummer ", i)
+	}
+	if diff := cmp.Diff(want, b.texts()); diff != "" {
+		t.Error(diff)
+	}
+}
