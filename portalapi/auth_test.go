@@ -1,0 +1,349 @@
+package portalapi_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+
+	"dossiersync/portalapi"
+	"dossiersync/store"
+)
+
+const dossiersURL = "/v1/dossiers"
+
+func TestTokenIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	good := func() claims { return claimsOf("daughter", "dossier:read") }
+	with := func(name string, value any) claims {
+		c := good()
+		c[name] = value
+		return c
+	}
+	es := func(c claims) string { return sign(t, jwa.ES256(), p.keys.private, c) }
+	valid := es(good())
+	parts := strings.Split(valid, ".")
+	header := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := p.keys.private.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw ecdsa.PublicKey
+	if err := jwk.Export(public, &raw); err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published, err := os.ReadFile(p.keys.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	tests := map[string]string{
+		"none":                        header(`{"alg":"none"}`) + "." + parts[1] + ".",
+		"None":                        header(`{"alg":"None"}`) + "." + parts[1] + "." + parts[2],
+		"no algorithm":                header(`{}`) + "." + parts[1] + "." + parts[2],
+		"alg twice":                   header(`{"alg":"none","alg":"ES256","ALG":"none"}`) + "." + parts[1] + ".",
+		"HS256 with the public PEM":   sign(t, jwa.HS256(), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), good()),
+		"HS256 with the public DER":   sign(t, jwa.HS256(), der, good()),
+		"HS256 with the JWKS":         sign(t, jwa.HS256(), published, good()),
+		"another key":                 sign(t, jwa.ES256(), importKey(t, stranger, "first"), good()),
+		"another key, without kid":    sign(t, jwa.ES256(), importKey(t, stranger, ""), good()),
+		"another key, unknown kid":    sign(t, jwa.ES256(), importKey(t, stranger, "third"), good()),
+		"a key in the header":         header(`{"alg":"ES256","jwk":`+string(marshal(t, importKey(t, stranger.Public(), "first")))+`}`) + "." + parts[1] + "." + parts[2],
+		"changed payload":             parts[0] + "." + header(`{"iss":"`+issuer+`","aud":"dossiersync","sub":"son","tenant":"amaris","scope":"dossier:read","exp":9999999999}`) + "." + parts[2],
+		"changed signature":           parts[0] + "." + parts[1] + "." + strings.Repeat("A", len(parts[2])),
+		"no signature":                parts[0] + "." + parts[1] + ".",
+		"two parts":                   parts[0] + "." + parts[1],
+		"four parts":                  valid + "." + parts[2],
+		"crit":                        header(`{"alg":"ES256","crit":["exp"]}`) + "." + parts[1] + "." + parts[2],
+		"not a token":                 "letmein",
+		"empty parts":                 "..",
+		"too long":                    es(with("padding", strings.Repeat("x", 9000))),
+		"expired":                     es(with("exp", now.Add(-2*time.Minute).Unix())),
+		"no expiry":                   es(with("exp", nil)),
+		"not yet valid":               es(with("nbf", now.Add(2*time.Minute).Unix())),
+		"issued in the future":        es(with("iat", now.Add(2*time.Minute).Unix())),
+		"another issuer":              es(with("iss", issuer+"/")),
+		"no issuer":                   es(with("iss", nil)),
+		"another audience":            es(with("aud", "portal")),
+		"no audience":                 es(with("aud", nil)),
+		"no subject":                  es(with("sub", nil)),
+		"empty subject":               es(with("sub", "")),
+		"subject with a NUL":          es(with("sub", "a\x00b")),
+		"subject with a line break":   es(with("sub", "a\nb")),
+		"long subject":                es(with("sub", strings.Repeat("x", 256))),
+		"foreign tenant":              es(with("tenant", "elders")),
+		"no tenant":                   es(with("tenant", nil)),
+		"several tenants":             es(with("tenant", []string{"amaris"})),
+		"scope that is not a text":    es(with("scope", []string{"dossier:read"})),
+		"claims that are not objects": parts[0] + "." + header(`[]`) + "." + parts[2],
+	}
+	for name, token := range tests {
+		a := p.do(http.MethodGet, dossiersURL, token, "")
+		if kind := "invalid-token"; a.status != http.StatusUnauthorized {
+			t.Errorf("%s: answered with %d", name, a.status)
+		} else if got, _ := a.problem(t); got != kind {
+			t.Errorf("%s: the problem is %s", name, got)
+		} else if !strings.Contains(a.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+			t.Errorf("%s: the challenge is %s", name, a.header.Get("WWW-Authenticate"))
+		}
+	}
+	for name, headers := range map[string][]string{
+		"none": nil, "another scheme": {"Authorization", "Basic " + valid}, "no scheme": {"Authorization", valid}, "empty": {"Authorization", "Bearer "},
+	} {
+		if a := p.do(http.MethodGet, dossiersURL, "", "", headers...); a.status != http.StatusUnauthorized {
+			t.Errorf("header %s: answered with %d", name, a.status)
+		}
+	}
+	if n := len(p.accesses()); n != 0 {
+		t.Errorf("%d accesses are logged of users that nobody vouched for", n)
+	}
+}
+
+func TestTokenIsAccepted(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	with := func(name string, value any) claims {
+		c := claimsOf("daughter", "openid dossier:read  profile")
+		c[name] = value
+		return c
+	}
+	now := time.Now()
+	for name, c := range map[string]claims{
+		"one audience of several":   with("aud", []string{"portal", "dossiersync"}),
+		"expired within leeway":     with("exp", now.Add(-50*time.Second).Unix()),
+		"valid soon, within leeway": with("nbf", now.Add(50*time.Second).Unix()),
+		"unknown claims":            with("amr", []string{"sms"}),
+	} {
+		if a := p.do(http.MethodGet, dossiersURL, sign(t, jwa.ES256(), p.keys.private, c), ""); a.status != http.StatusOK {
+			t.Errorf("%s: answered with %d", name, a.status)
+		}
+	}
+	if a := p.do(http.MethodGet, dossiersURL, "", "", "Authorization", "bearer "+p.token("daughter", "dossier:read")); a.status != http.StatusOK {
+		t.Errorf("scheme in lower case: answered with %d", a.status)
+	}
+}
+
+func TestEveryAllowedAlgorithm(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ec := func(c elliptic.Curve) any {
+		key, err := ecdsa.GenerateKey(c, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	tests := []struct {
+		alg jwa.SignatureAlgorithm
+		key any
+	}{
+		{jwa.RS256(), rsaKey}, {jwa.RS384(), rsaKey}, {jwa.RS512(), rsaKey},
+		{jwa.PS256(), rsaKey}, {jwa.PS384(), rsaKey}, {jwa.PS512(), rsaKey},
+		{jwa.ES256(), ec(elliptic.P256())}, {jwa.ES384(), ec(elliptic.P384())}, {jwa.ES512(), ec(elliptic.P521())},
+		{jwa.EdDSA(), edKey},
+	}
+	var published []jwk.Key
+	for _, tt := range tests {
+		// Keys without a kid, as `dossiersync token jwks` publishes.
+		published = append(published, importKey(t, tt.key, ""))
+	}
+	publish(t, p.keys.file, published...)
+	for i, tt := range tests {
+		token := sign(t, tt.alg, published[i], claimsOf("daughter", "dossier:read"))
+		if a := p.do(http.MethodGet, dossiersURL, token, ""); a.status != http.StatusOK {
+			t.Errorf("%s: answered with %d", tt.alg, a.status)
+		}
+	}
+	// A key that is only for one algorithm is not for another.
+	only := importKey(t, rsaKey, "only")
+	if err := only.Set(jwk.AlgorithmKey, jwa.PS256()); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, p.keys.file, only)
+	time.Sleep(1100 * time.Millisecond) // the file is looked at once a second
+	bare := importKey(t, rsaKey, "only")
+	for alg, want := range map[jwa.SignatureAlgorithm]int{jwa.PS256(): http.StatusOK, jwa.RS256(): http.StatusUnauthorized} {
+		token := sign(t, alg, bare, claimsOf("daughter", "dossier:read"))
+		if a := p.do(http.MethodGet, dossiersURL, token, ""); a.status != want {
+			t.Errorf("%s by a key for PS256: answered with %d, want %d", alg, a.status, want)
+		}
+	}
+}
+
+func TestKeyFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	clock := &clock{now: time.Now()}
+	p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+	old := p.token("daughter", "dossier:read")
+	status := func(token string) int { return p.do(http.MethodGet, dossiersURL, token, "").status }
+	if got := status(old); got != http.StatusOK {
+		t.Fatalf("answered with %d", got)
+	}
+	p.keys.rotate(t, "second")
+	if got := status(p.token("daughter", "dossier:read")); got != http.StatusOK {
+		t.Errorf("a token by the new key is answered with %d", got)
+	}
+	if got := status(old); got != http.StatusUnauthorized {
+		t.Errorf("a token by the old key, verified before, is answered with %d", got)
+	}
+	// A file that is gone or broken leaves the keys as they are.
+	if err := os.WriteFile(p.keys.file, []byte(`{"keys":[`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(time.Minute)
+	if got := status(p.token("daughter", "dossier:read")); got != http.StatusOK {
+		t.Errorf("with a broken file answered with %d", got)
+	}
+	if err := os.Remove(p.keys.file); err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(time.Minute)
+	if got := status(p.token("son", "dossier:read")); got != http.StatusOK {
+		t.Errorf("without a file answered with %d", got)
+	}
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func TestKeysOfURL(t *testing.T) {
+	t.Parallel()
+	var fetched atomic.Int64
+	var down atomic.Bool
+	down.Store(true)
+	keys := newKeys(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fetched.Add(1)
+		if down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		_, _ = w.Write(jwks(t, keys.private))
+	}))
+	t.Cleanup(server.Close)
+	clock := &clock{now: time.Now()}
+	p := newPortal(t, func(o *portalapi.Options) {
+		o.Auth.JWKSFile, o.Auth.JWKSURL, o.Now = "", server.URL, clock.Now
+	})
+	p.keys = keys
+	status := func() int { return p.do(http.MethodGet, dossiersURL, p.token("daughter", "dossier:read"), "").status }
+	expect := func(when string, want int, fetches int64) {
+		t.Helper()
+		if got := status(); got != want {
+			t.Errorf("%s: answered with %d, want %d", when, got, want)
+		}
+		if got := fetched.Load(); got != fetches {
+			t.Errorf("%s: fetched %d times, want %d", when, got, fetches)
+		}
+	}
+	expect("before the issuer answers", http.StatusServiceUnavailable, 1)
+	down.Store(false)
+	expect("within the pause", http.StatusServiceUnavailable, 1)
+	clock.advance(11 * time.Second)
+	expect("when it answers", http.StatusOK, 2)
+	keys.rotate(t, "second")
+	expect("a new key within the pause", http.StatusUnauthorized, 2)
+	clock.advance(11 * time.Second)
+	expect("a new key", http.StatusOK, 3)
+	down.Store(true)
+	clock.advance(16 * time.Minute)
+	expect("an outage", http.StatusOK, 4)
+	expect("an outage, the next request", http.StatusOK, 4)
+	clock.advance(time.Minute - time.Second)
+	expect("an outage, later", http.StatusOK, 5)
+}
+
+func TestMissingScope(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	a := p.do(http.MethodGet, "/v1/dossiers/1", p.token("daughter", "dossier:grants openid"), "")
+	if kind, _ := a.problem(t); a.status != http.StatusForbidden || kind != "missing-scope" {
+		t.Errorf("answered with %d, %s", a.status, kind)
+	}
+	a = p.do(http.MethodGet, "/v1/dossiers/1/grants", p.token("daughter", "dossier:read"), "", "Dossier-Actor", "x")
+	if kind, _ := a.problem(t); a.status != http.StatusForbidden || kind != "missing-scope" {
+		t.Errorf("grants are answered with %d, %s", a.status, kind)
+	}
+	if got := p.accesses(); len(got) != 2 || got[0].Outcome != "denied" || got[1].Outcome != "denied" {
+		t.Errorf("the access log has %v", got)
+	}
+}
+
+func TestNewRefusesBadOptions(t *testing.T) {
+	t.Parallel()
+	good := func() portalapi.Options {
+		return portalapi.Options{
+			Auth:    portalapi.Auth{Issuer: issuer, Audience: audience, JWKSFile: newKeys(t).file},
+			Tenants: []portalapi.Tenant{tenantNamed(t, "amaris", "Amaris")},
+		}
+	}
+	if _, err := portalapi.New(nil, nil, good()); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(o *portalapi.Options){
+		"no tenants":        func(o *portalapi.Options) { o.Tenants = nil },
+		"a tenant twice":    func(o *portalapi.Options) { o.Tenants = append(o.Tenants, o.Tenants[0]) },
+		"no location":       func(o *portalapi.Options) { o.Tenants[0].Location = nil },
+		"no schedule":       func(o *portalapi.Options) { o.Tenants[0].Schedule = nil },
+		"odd time line":     func(o *portalapi.Options) { o.Tenants[0].Timeline = []store.Kind{store.KindCarePlan} },
+		"no issuer":         func(o *portalapi.Options) { o.Auth.Issuer = "" },
+		"no audience":       func(o *portalapi.Options) { o.Auth.Audience = "" },
+		"no keys":           func(o *portalapi.Options) { o.Auth.JWKSFile = "" },
+		"keys twice":        func(o *portalapi.Options) { o.Auth.JWKSURL = "https://login.example/jwks" },
+		"a file of no keys": func(o *portalapi.Options) { publish(t, o.Auth.JWKSFile) },
+		"a missing file":    func(o *portalapi.Options) { o.Auth.JWKSFile += ".old" },
+	} {
+		o := good()
+		change(&o)
+		if _, err := portalapi.New(nil, nil, o); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package portalapi
+
+import (
+	"context"
+	"time"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/portalapi/request"
+	"dossiersync/store"
+)
+
+type densityJSON struct {
+	From    string `json:"from"`
+	To      string `json:"to"` // inclusive
+	Reports int64  `json:"reports"`
+	Forms   int64  `json:"forms"`
+}
+
+// density tells how many cards there are per period, for the time bar. A page's
+// next is the same question about the time before it.
+func (a *API) density(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "by", "from", "to", "kind", "category")
+	from, to := q.Interval(c.tenant.Location)
+	ask := store.DensityQuery{
+		By:    store.Period(q.OneOf("by", string(store.Day), string(store.Week), string(store.Month))),
+		Kinds: c.tenant.cardKinds(q), Category: q.OneOf("category", categories...), From: from, To: to,
+	}
+	if err := q.Err(); err != nil {
+		return nil, err
+	}
+	if ask.By == "" {
+		return nil, problem.Invalid("by", "Kies uit day, week, month.")
+	}
+	c.event.Query = q.Encode(nil)
+	st, periods, more, err := a.reader.Density(ctx, c.identity(), c.client, ask)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.know(&st); err != nil {
+		return nil, err
+	}
+	items := make([][]byte, 0, len(periods))
+	for _, p := range periods {
+		items = append(items, encode(densityJSON{
+			p.Start.Format(time.DateOnly), lastDate(p.Start, ask.By).Format(time.DateOnly), p.Reports, p.Forms}))
+	}
+	var p page
+	if more {
+		before := periods[len(periods)-1].Start.AddDate(0, 0, -1).Format(time.DateOnly)
+		next := c.r.URL.EscapedPath() + "?" + q.Encode(map[string]string{"to": before})
+		p.Next = &next
+	}
+	parts := make([]store.Part, 0, len(ask.Kinds))
+	for _, k := range ask.Kinds {
+		parts = append(parts, partOf[k])
+	}
+	s := newStanding(c.tenant, &st, parts...)
+	f := s.freshness()
+	if len(items) == 0 {
+		f = s.ofEmpty(q.Encode(nil, "by") != "")
+	}
+	return &reading{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
+}
+
+// lastDate returns the last date of the period that begins at start.
+func lastDate(start time.Time, by store.Period) time.Time {
+	switch by {
+	case store.Week:
+		return start.AddDate(0, 0, 6)
+	case store.Month:
+		return start.AddDate(0, 1, -1)
+	}
+	return start
+}

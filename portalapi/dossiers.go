@@ -1,0 +1,142 @@
+package portalapi
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/portalapi/request"
+	"dossiersync/store"
+)
+
+// know completes the entry in the access log with what the user is to the client,
+// and fails where there is no dossier that they may open.
+func (c *call) know(s *store.Standing) error {
+	if s.Dossier == nil {
+		return problem.Missing()
+	}
+	c.event.UserRole = string(s.Dossier.Role)
+	if s.Dossier.UserName != nil {
+		c.event.UserName = *s.Dossier.UserName
+	}
+	return nil
+}
+
+// partsOf lists the parts that the user has a right to, in the order in which the
+// portal shows them.
+func partsOf(d *store.Dossier) []store.Part {
+	parts := []store.Part{}
+	for _, p := range store.Parts() {
+		if d.May(p) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+type dossierJSON struct {
+	Client  string       `json:"client"`
+	Name    *string      `json:"name"`
+	Role    store.Role   `json:"role"`
+	Manager bool         `json:"manager"`
+	Parts   []store.Part `json:"parts"`
+}
+
+// dossiers lists what the user may open, by name within a page.
+func (a *API) dossiers(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "cursor")
+	if err := q.Err(); err != nil {
+		return nil, err
+	}
+	l, err := newListing(c, q)
+	if err != nil {
+		return nil, err
+	}
+	st, list, more, err := a.reader.Dossiers(ctx, c.identity(), l.after())
+	if err != nil {
+		return nil, err
+	}
+	var p page
+	if more {
+		p.Next = l.following(list[len(list)-1].Client)
+	}
+	slices.SortStableFunc(list, func(a, b store.Dossier) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	items := make([][]byte, 0, len(list))
+	versions := ""
+	for i := range list {
+		d := &list[i]
+		items = append(items, encode(dossierJSON{d.Client, orNil(d.Name), d.Role, d.Manager, partsOf(d)}))
+		versions += fmt.Sprintf("%s %d %d\n", d.Client, d.Change, d.GrantVersion)
+	}
+	s := newStanding(c.tenant, &st)
+	f := s.freshness()
+	if len(list) == 0 {
+		f = s.ofEmpty(l.from != nil)
+	}
+	return &reading{body: listBody(items, p, f), version: s.version(c, f, versions)}, nil
+}
+
+type startJSON struct {
+	dossierJSON
+	Parts        []partJSON        `json:"parts"`
+	Organisation string            `json:"organisation"`
+	Timezone     string            `json:"timezone"`
+	Labels       map[string]string `json:"labels"`
+	Timeline     []store.Kind      `json:"timeline"`
+}
+
+type partJSON struct {
+	Part   store.Part `json:"part"`
+	Count  int64      `json:"count"`
+	Newest *string    `json:"newest"`
+}
+
+var kindOf = map[store.Part]store.Kind{
+	store.PartReports: store.KindReport, store.PartForms: store.KindForm, store.PartCarePlans: store.KindCarePlan,
+}
+
+var partOf = map[store.Kind]store.Part{
+	store.KindReport: store.PartReports, store.KindForm: store.PartForms, store.KindCarePlan: store.PartCarePlans,
+}
+
+// dossier is the start panel.
+func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return nil, err
+	}
+	st, counts, err := a.reader.Dossier(ctx, c.identity(), c.client)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.know(&st); err != nil {
+		return nil, err
+	}
+	byKind := make(map[store.Kind]store.PartCount, len(counts))
+	for _, n := range counts {
+		byKind[n.Kind] = n
+	}
+	d, t := st.Dossier, c.tenant
+	parts := partsOf(d)
+	s := newStanding(t, &st, parts...)
+	start := startJSON{
+		dossierJSON:  dossierJSON{Client: d.Client, Name: orNil(d.Name), Role: d.Role, Manager: d.Manager},
+		Organisation: t.Name, Timezone: t.Location.String(), Labels: t.Labels, Timeline: t.Timeline,
+		Parts: make([]partJSON, 0, len(parts)),
+	}
+	for _, p := range parts {
+		n := byKind[kindOf[p]]
+		start.Parts = append(start.Parts, partJSON{p, n.Count, t.timeOrNil(n.Newest)})
+	}
+	f := s.freshness()
+	return &reading{body: itemBody(encode(start), f), version: s.version(c, f)}, nil
+}

@@ -1,0 +1,68 @@
+package portalapi_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// noon is a moment today, on a whole second.
+func noon() time.Time {
+	now := time.Now().In(amsterdam)
+	return time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, amsterdam)
+}
+
+func TestDossiersListsWhatUserMayOpen(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t)
+	p.synced("amaris", time.Now())
+	p.client("amaris", "1", "Zwart")
+	p.client("amaris", "2", "aarts")
+	p.client("amaris", "3", "Niet van u")
+	p.client("amaris", "4", "")
+	p.client("szr", "1", "Van een ander huis")
+	p.grant("amaris", "daughter", "1", []string{"care-plans", "reports"}, "role = 'client'")
+	p.grant("amaris", "daughter", "2", nil, "manager = true")
+	p.grant("amaris", "daughter", "4", everyPart)
+	p.grant("amaris", "daughter", "5", everyPart) // not known yet
+	p.grant("szr", "daughter", "1", everyPart)
+
+	got := p.get("daughter", "/v1/dossiers").list(t).Items
+	want := []map[string]any{
+		{"client": "4", "name": nil, "role": "contact", "manager": false, "parts": []any{"reports", "forms", "care-plans"}},
+		{"client": "2", "name": "aarts", "role": "contact", "manager": true, "parts": []any{}},
+		{"client": "1", "name": "Zwart", "role": "client", "manager": true, "parts": []any{"reports", "care-plans"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dossiers (-want +got):\n%s", diff)
+	}
+}
+
+func TestStartPanel(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t)
+	p.synced("amaris", time.Now())
+	p.client("amaris", "1", "Mevrouw De Vries")
+	p.grant("amaris", "daughter", "1", []string{"reports", "care-plans"}, "name = 'P. de Vries'")
+	p.items(report("1", "a", noon()), report("1", "b", noon().Add(-time.Hour)), form("1", "f", noon()))
+
+	a := p.get("daughter", "/v1/dossiers/1")
+	got, _ := a.item(t)
+	want := map[string]any{
+		"client": "1", "name": "Mevrouw De Vries", "role": "contact", "manager": false,
+		"organisation": "Amaris", "timezone": "Europe/Amsterdam",
+		"labels": map[string]any{"reports": "Rapportages"}, "timeline": []any{"report", "form"},
+		"parts": []any{
+			map[string]any{"part": "reports", "count": 2.0, "newest": noon().Format(time.RFC3339)},
+			map[string]any{"part": "care-plans", "count": 0.0, "newest": nil},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("start panel (-want +got):\n%s", diff)
+	}
+	wantLog := []logged{{Action: "read", Event: "dossier", Outcome: "success", User: "daughter", UserName: "P. de Vries", Role: "contact", Client: "1"}}
+	if diff := cmp.Diff(wantLog, p.accesses()); diff != "" {
+		t.Errorf("access log (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,173 @@
+package portalapi
+
+import (
+	"slices"
+	"time"
+
+	"dossiersync/store"
+)
+
+// freshness says as of when an answer is true (I10).
+type freshness struct {
+	AsOf       *string              `json:"asOf"` // null: never
+	NextSync   *string              `json:"nextSync"`
+	State      store.FreshnessState `json:"state"`
+	Incomplete bool                 `json:"incomplete"`
+	Reason     *reason              `json:"reason"` // null unless a list is empty
+}
+
+// reason says why a list is empty. It never depends on what is hidden.
+type reason string
+
+const (
+	readingEnded      reason = "reading-ended"      // the client has died
+	notShared         reason = "not-shared"         // the organisation does not share it
+	noRight           reason = "no-right"           // a grant, but not for this part
+	rechecking        reason = "rechecking"         // rules changed, and what is stored is checked against them
+	sourceUnavailable reason = "source-unavailable" // and so nothing can be said
+	notSyncedYet      reason = "not-synced-yet"     // the history is still being read
+	noMatch           reason = "no-match"           // nothing that the filters let through
+	nothingYet        reason = "nothing-yet"        // indeed nothing
+)
+
+// streams has what the parts are made of. Staff and questionnaires are not among
+// them: an item whose author or questionnaire has not arrived is true already.
+var streams = map[store.Part][]store.Stream{
+	store.PartReports:   {store.StreamReports},
+	store.PartForms:     {store.StreamForms},
+	store.PartCarePlans: {store.StreamCarePlans, store.StreamGoals},
+	store.PartContacts:  {store.StreamContacts},
+}
+
+// standing is what an answer's freshness and reason are made from: the parts that
+// it is about, of which some may be visible.
+type standing struct {
+	*store.Standing
+	tenant  *Tenant
+	parts   []store.Part // what the question was about
+	visible []store.Part // what this user may see of that
+}
+
+func newStanding(t *Tenant, s *store.Standing, parts ...store.Part) *standing {
+	st := &standing{Standing: s, tenant: t, parts: parts}
+	for _, p := range parts {
+		if t.shares(p) && s.Dossier != nil && mayRead(s.Dossier, p) {
+			st.visible = append(st.visible, p)
+		}
+	}
+	return st
+}
+
+func mayRead(d *store.Dossier, p store.Part) bool {
+	if p == store.PartContacts {
+		return d.Manager
+	}
+	return d.May(p)
+}
+
+// asOf returns as of when the visible parts are true: the oldest of their
+// streams' times, or nil if one was never read to its end.
+func (s *standing) asOf() *time.Time {
+	if s.Owed {
+		return nil
+	}
+	parts := s.visible
+	if len(parts) == 0 {
+		parts = s.parts
+	}
+	var oldest *time.Time
+	for _, name := range s.streams(parts) {
+		at := s.Streams[name].AsOf
+		if at == nil {
+			return nil
+		}
+		if oldest == nil || at.Before(*oldest) {
+			oldest = at
+		}
+	}
+	return oldest
+}
+
+// streams lists what the parts are made of. Goals count only where the tenant
+// pulls them: they are read before the plans, and have a state by then.
+func (s *standing) streams(parts []store.Part) []store.Stream {
+	if len(parts) == 0 {
+		return []store.Stream{store.StreamClients}
+	}
+	var list []store.Stream
+	for _, p := range parts {
+		for _, name := range streams[p] {
+			if _, known := s.Streams[name]; !known && name == store.StreamGoals {
+				continue
+			}
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func (s *standing) incomplete() bool {
+	return slices.ContainsFunc(s.streams(s.visible), func(n store.Stream) bool { return s.Streams[n].Incomplete })
+}
+
+// rechecking reports whether nothing of the part may be shown, because what is
+// stored of it is being checked against changed rules. Package store shows none.
+func (s *standing) rechecking(p store.Part) bool {
+	return s.Streams[store.StreamClients].Rechecking ||
+		slices.ContainsFunc(streams[p], func(n store.Stream) bool { return s.Streams[n].Rechecking })
+}
+
+// freshness returns what to say of an answer that is not an empty list.
+func (s *standing) freshness() freshness {
+	next := s.tenant.Schedule.Next(s.Now.In(s.tenant.Location))
+	f := freshness{
+		AsOf:       s.tenant.timeOrNil(s.asOf()),
+		State:      s.state(),
+		Incomplete: s.incomplete(),
+	}
+	if !next.IsZero() {
+		f.NextSync = s.tenant.timeOrNil(&next)
+	}
+	return f
+}
+
+// state tells how the tenant's replica keeps up with its schedule. One that no
+// run has begun to fill is not late yet.
+func (s *standing) state() store.FreshnessState {
+	if s.Since.IsZero() {
+		return store.Fresh
+	}
+	return store.StateOf(s.tenant.Schedule, s.Succeeded, s.Since, s.Now)
+}
+
+// ofEmpty returns what to say of an empty list; filtered says that parameters
+// narrowed it. Of several reasons it gives the one that outlasts the others:
+// there is no use in waiting for a synchronisation of what is not shared.
+func (s *standing) ofEmpty(filtered bool) freshness {
+	f := s.freshness()
+	r := s.reason(filtered)
+	f.Reason = &r
+	return f
+}
+
+func (s *standing) reason(filtered bool) reason {
+	switch {
+	case s.Dossier != nil && s.Dossier.Deceased:
+		return readingEnded
+	case s.Dossier != nil && !slices.ContainsFunc(s.parts, s.tenant.shares):
+		return notShared
+	case s.Dossier != nil && len(s.visible) == 0:
+		return noRight
+	case slices.ContainsFunc(s.visible, s.rechecking):
+		return rechecking
+	case s.asOf() == nil && s.Unreachable != nil:
+		return sourceUnavailable
+	case s.asOf() == nil:
+		return notSyncedYet
+	case filtered:
+		return noMatch
+	case s.Unreachable != nil:
+		return sourceUnavailable
+	}
+	return nothingYet
+}

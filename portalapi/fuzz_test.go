@@ -1,0 +1,119 @@
+package portalapi_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whatever comes behind the question mark: an answer that the contract allows,
+// and never a 500.
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "limit=5", "limit=-1", "limit=9999999999999999999", "from=2026-01-01&to=2026-12-31", "from=0001-01-01", "to=9999-12-31",
+		"to=9998-12-31", "around=9998-12-31", "around=0001-01-01&limit=1", "kind=form&category=general", "by=day", "by=month&to=2026-02-31",
+		"state=current", "cursor=", "cursor=AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "a=%00", "%", "=", "&&", ";", "from=%ff", "limit=1e2",
+		"from=2026-03-29&to=2026-03-29", "limit=١", "cursor=%0A",
+	} {
+		for route := range fuzzRoutes {
+			f.Add(seed, route)
+		}
+	}
+	p := fuzzPortal(f)
+	f.Fuzz(func(t *testing.T, query string, route int) {
+		p := p.of(t)
+		path := fuzzRoutes[uint(route)%uint(len(fuzzRoutes))]
+		p.send(path, query)
+	})
+}
+
+// Whatever a cursor is made of: it leads to a page or is refused.
+func FuzzCursor(f *testing.F) {
+	p := fuzzPortal(f)
+	q := p.of(f)
+	next, err := url.Parse(*q.get("daughter", fuzzRoutes[0]+"?limit=1").list(f).Page.Next)
+	if err != nil {
+		f.Fatal(err)
+	}
+	good, err := base64.RawURLEncoding.DecodeString(next.Query().Get("cursor"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	for i := range good {
+		for _, b := range []byte{0, 1, 0x7f, 0xff} {
+			changed := append([]byte{}, good...)
+			changed[i] = b
+			f.Add(changed)
+		}
+	}
+	f.Add(append(good, 0))
+	f.Add(append(good[:26:26], strings.Repeat("x", 600)...))
+	f.Add(append(good[:26:26], 0xff, 0xfe))
+	f.Fuzz(func(t *testing.T, cursor []byte) {
+		p.of(t).send(fuzzRoutes[0], "cursor="+base64.RawURLEncoding.EncodeToString(cursor))
+	})
+}
+
+// Whatever stands in the place of ids.
+func FuzzPath(f *testing.F) {
+	for _, seed := range []string{"1", "", "..", "%00", "%2f", "a b", "1;drop", "\xff", strings.Repeat("x", 3000), "{client}", "%25"} {
+		f.Add(seed, "x")
+		f.Add("1", seed)
+	}
+	p := fuzzPortal(f)
+	f.Fuzz(func(t *testing.T, client, id string) {
+		p := p.of(t)
+		p.send("/v1/dossiers/"+url.PathEscape(client)+"/reports/"+url.PathEscape(id), "")
+	})
+}
+
+// Whatever is sent as a token: nobody gets in.
+func FuzzToken(f *testing.F) {
+	p := fuzzPortal(f)
+	good := p.token("daughter", "dossier:read")
+	for _, seed := range []string{good[:len(good)-2], "", ".", "..", "a.b.c", "e30.e30.", "eyJhbGciOiJFUzI1NiJ9..", good + "=", "null", "\x00"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		if a := p.of(t).do(http.MethodGet, "/v1/dossiers", token, ""); a.status != http.StatusUnauthorized && token != good {
+			t.Errorf("%q is answered with %d", token, a.status)
+		}
+	})
+}
+
+var fuzzRoutes = []string{
+	"/v1/dossiers/1/timeline", "/v1/dossiers/1/timeline/density", "/v1/dossiers/1/reports", "/v1/dossiers/1/forms",
+	"/v1/dossiers/1/care-plans", "/v1/dossiers/1/contacts", "/v1/dossiers/1/access-log", "/v1/dossiers", "/v1/dossiers/1",
+}
+
+func fuzzPortal(f *testing.F) *portal {
+	f.Helper()
+	p := newDossier(f)
+	for n := range 3 {
+		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint(n), noon().Add(-time.Duration(n)*time.Hour)))
+	}
+	return p
+}
+
+func (p *portal) send(path, query string) {
+	p.t.Helper()
+	u, err := url.Parse(path)
+	if err != nil {
+		return
+	}
+	u.RawQuery = query
+	r := httptest.NewRequestWithContext(p.t.Context(), http.MethodGet, "/", nil)
+	r.URL = u
+	r.Header.Set("Authorization", "Bearer "+p.token("daughter", "dossier:read"))
+	w := httptest.NewRecorder()
+	p.handler.ServeHTTP(w, r)
+	if w.Code >= http.StatusInternalServerError {
+		p.t.Errorf("%q ? %q is answered with %d: %s", path, query, w.Code, w.Body)
+	}
+}

@@ -1,0 +1,219 @@
+package portalapi
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/portalapi/request"
+	"dossiersync/store"
+)
+
+// actorHeader says on whose behalf the portal manages grants.
+const actorHeader = "Dossier-Actor"
+
+const (
+	maxGrant = 16 << 10 // bytes of a grant in JSON
+	maxName  = 200      // bytes of a person's name
+)
+
+type grantJSON struct {
+	User    string           `json:"user"`
+	Role    store.Role       `json:"role"`
+	Manager bool             `json:"manager"`
+	Parts   []store.Part     `json:"parts"`
+	State   store.GrantState `json:"state"`
+	From    *string          `json:"from"`
+	Until   *string          `json:"until"`
+	Contact *string          `json:"contact"`
+	Name    *string          `json:"name"`
+}
+
+func newGrantJSON(g *store.Grant) grantJSON {
+	return grantJSON{
+		User: g.User, Role: g.Role, Manager: g.Manager, Parts: g.Parts, State: g.State,
+		From: date(g.From), Until: date(g.Until), Contact: g.Contact, Name: g.Name,
+	}
+}
+
+func date(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	s := t.Format(time.DateOnly)
+	return &s
+}
+
+// manage begins what is done with grants: it notes on whose behalf. The client's
+// id must be one that a client can have, but need not be known.
+func (c *call) manage() error {
+	actor := c.r.Header.Values(actorHeader)
+	if len(actor) != 1 || !validUser(actor[0]) {
+		return problem.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
+	}
+	c.event.OnBehalfOf = actor[0]
+	c.event.Object = c.grantee()
+	if c.client == "" {
+		return problem.Missing()
+	}
+	if c.r.PathValue("user") != c.grantee() {
+		return problem.Missing()
+	}
+	return nil
+}
+
+// grantee returns whom the path names, or empty where it names nobody that can be.
+func (c *call) grantee() string {
+	if u := c.r.PathValue("user"); validUser(u) {
+		return u
+	}
+	return ""
+}
+
+func (a *API) grants(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "cursor")
+	if err := q.Err(); err != nil {
+		return nil, err
+	}
+	l, err := newListing(c, q)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.manage(); err != nil {
+		return nil, err
+	}
+	st, list, more, err := a.reader.Grants(ctx, c.identity(), c.client, l.after())
+	if err != nil {
+		return nil, err
+	}
+	items := make([][]byte, 0, len(list))
+	for i := range list {
+		items = append(items, encode(newGrantJSON(&list[i])))
+	}
+	var p page
+	if more {
+		p.Next = l.following(list[len(list)-1].User)
+	}
+	return &reading{body: listBody(items, p, grantFreshness(c, &st, len(items) == 0))}, nil
+}
+
+func (a *API) grant(ctx context.Context, c *call) (*reading, error) {
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return nil, err
+	}
+	if err := c.manage(); err != nil {
+		return nil, err
+	}
+	st, g, err := a.reader.Grant(ctx, c.identity(), c.client, c.grantee())
+	if err != nil {
+		return nil, err
+	}
+	return &reading{body: itemBody(encode(newGrantJSON(&g)), grantFreshness(c, &st, false))}, nil
+}
+
+// grantFreshness is as of now: grants are kept here, and come from no source.
+func grantFreshness(c *call, st *store.Standing, empty bool) freshness {
+	f := newStanding(c.tenant, st).freshness()
+	f.AsOf, f.Incomplete = c.tenant.timeOrNil(&st.Now), false
+	if empty {
+		r := nothingYet
+		f.Reason = &r
+	}
+	return f
+}
+
+func (a *API) putGrant(ctx context.Context, c *call) (*reading, error) {
+	c.event.Action = "change"
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return nil, err
+	}
+	if err := c.manage(); err != nil {
+		return nil, err
+	}
+	g, err := readGrant(c)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := a.reader.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, a.access, c.event); err != nil {
+		return nil, err
+	}
+	st, stored, err := a.reader.Grant(ctx, c.identity(), c.client, g.User)
+	if err != nil {
+		return nil, err
+	}
+	return &reading{body: itemBody(encode(newGrantJSON(&stored)), grantFreshness(c, &st, false))}, nil
+}
+
+func (a *API) deleteGrant(ctx context.Context, c *call) (*reading, error) {
+	c.event.Action = "delete"
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return nil, err
+	}
+	if err := c.manage(); err != nil {
+		return nil, err
+	}
+	err := a.reader.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, a.access, c.event)
+	return &reading{}, err
+}
+
+// readGrant reads the grant in the request's body. What is left out is null,
+// except role, parts and state, which must be there.
+func readGrant(c *call) (store.Grant, error) {
+	var in grantJSON
+	if err := request.ReadJSON(c.w, c.r, maxGrant, &in); err != nil {
+		return store.Grant{}, err
+	}
+	g := store.Grant{
+		Client: c.client, User: c.grantee(), Role: in.Role, Manager: in.Manager, State: in.State,
+		Contact: in.Contact, Name: in.Name,
+	}
+	switch {
+	case in.User != "" && in.User != g.User:
+		return g, problem.Invalid("user", "Dit is een andere gebruiker dan die in het adres.")
+	case in.Role != store.RoleClient && in.Role != store.RoleContact && in.Role != store.RoleRepresentative:
+		return g, problem.Invalid("role", "Kies uit client, contact, representative.")
+	case in.State != store.GrantInvited && in.State != store.GrantAccepted && in.State != store.GrantRevoked:
+		return g, problem.Invalid("state", "Kies uit invited, accepted, revoked.")
+	case in.Parts == nil:
+		return g, problem.Invalid("parts", "Noem de onderdelen, of geef een lege lijst.")
+	case in.Contact != nil && !clientID.MatchString(*in.Contact):
+		return g, problem.Invalid("contact", "Dit kan geen id van een contactpersoon zijn.")
+	case in.Name != nil && (*in.Name == "" || !validText(*in.Name, maxName)):
+		return g, problem.Invalid("name", "Geef een naam van hooguit 200 bytes, of null.")
+	}
+	for _, p := range in.Parts {
+		if !slices.Contains(store.Parts(), p) {
+			return g, problem.Invalid("parts", "Kies uit reports, forms, care-plans.")
+		}
+	}
+	// Stored in one order, so that the same parts are the same grant.
+	g.Parts = []store.Part{}
+	for _, p := range store.Parts() {
+		if slices.Contains(in.Parts, p) {
+			g.Parts = append(g.Parts, p)
+		}
+	}
+	var err error
+	if g.From, err = readDate("from", in.From); err != nil {
+		return g, err
+	}
+	if g.Until, err = readDate("until", in.Until); err != nil {
+		return g, err
+	}
+	if g.From != nil && g.Until != nil && g.Until.Before(*g.From) {
+		return g, problem.Invalid("until", "De datum bij until ligt voor die bij from.")
+	}
+	return g, nil
+}
+
+func readDate(name string, s *string) (*time.Time, error) {
+	if s == nil {
+		return nil, nil
+	}
+	t, ok := request.ParseDate(*s, time.UTC)
+	if !ok {
+		return nil, problem.Invalid(name, "Geef een datum als 2026-03-01, of null.")
+	}
+	return &t, nil
+}

@@ -1,0 +1,155 @@
+package portalapi
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/portalapi/request"
+	"dossiersync/store"
+)
+
+var categories = []string{"general", "care-plan"}
+
+// timeline is cards of reports and forms, the newest first.
+func (a *API) timeline(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "from", "to", "kind", "category", "around", "limit", "cursor")
+	kinds := c.tenant.cardKinds(q)
+	around := q.Date("around", c.tenant.Location)
+	list := store.ListQuery{Category: q.OneOf("category", categories...)}
+	if !around.IsZero() {
+		list.Start, list.Between = store.Position{At: request.NextDay(around)}, true
+		if q.Has("cursor") {
+			return nil, problem.Invalid("around", "Geef around of cursor, niet beide.")
+		}
+	}
+	return a.list(ctx, c, q, kinds, list)
+}
+
+// cardKinds returns the kinds that the parameter kind leaves of those that make
+// cards.
+func (t *Tenant) cardKinds(q *request.Query) []store.Kind {
+	kind := q.OneOf("kind", string(store.KindReport), string(store.KindForm))
+	if kind == "" {
+		return t.Timeline
+	}
+	return slices.DeleteFunc(slices.Clone(t.Timeline), func(k store.Kind) bool { return string(k) != kind })
+}
+
+func (a *API) reports(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "from", "to", "category", "limit", "cursor")
+	return a.list(ctx, c, q, []store.Kind{store.KindReport},
+		store.ListQuery{Category: q.OneOf("category", categories...), Bodies: true})
+}
+
+func (a *API) forms(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "from", "to", "limit", "cursor")
+	return a.list(ctx, c, q, []store.Kind{store.KindForm}, store.ListQuery{})
+}
+
+func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
+	q := request.ReadQuery(c.r, "from", "to", "state", "limit", "cursor")
+	var list store.ListQuery
+	if state := q.OneOf("state", "current", "expired"); state != "" {
+		open := state == "current"
+		list.Open = &open
+	}
+	return a.list(ctx, c, q, []store.Kind{store.KindCarePlan}, list)
+}
+
+// list answers with a page of items of the kinds.
+func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store.Kind, list store.ListQuery) (*reading, error) {
+	list.Kinds = kinds
+	list.From, list.To = q.Interval(c.tenant.Location)
+	list.Limit = q.Int("limit", defaultLimit, 1, maxLimit)
+	if err := q.Err(); err != nil {
+		return nil, err
+	}
+	l, err := newListing(c, q)
+	if err != nil {
+		return nil, err
+	}
+	if l.from != nil {
+		list.Start, list.Newer = l.from.position(), l.from.newer
+	}
+	c.event.Query = q.Encode(nil, "cursor")
+	found, err := a.reader.List(ctx, c.identity(), c.client, list)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.know(&found.Standing); err != nil {
+		return nil, err
+	}
+	parts := make([]store.Part, 0, len(kinds))
+	for _, k := range kinds {
+		parts = append(parts, partOf[k])
+	}
+	s := newStanding(c.tenant, &found.Standing, parts...)
+	items := make([][]byte, 0, len(found.Items))
+	for i := range found.Items {
+		items = append(items, object(&found.Items[i], kinds[0]))
+	}
+	f := s.freshness()
+	if len(items) == 0 {
+		f = s.ofEmpty(l.from != nil || q.Encode(nil, "limit", "cursor") != "")
+	}
+	return &reading{
+		body: listBody(items, l.beside(&found), f), version: s.version(c, f), denied: len(s.visible) == 0,
+	}, nil
+}
+
+// item answers with one item of the kind.
+func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, error) {
+	return func(ctx context.Context, c *call) (*reading, error) {
+		if err := request.ReadQuery(c.r).Err(); err != nil {
+			return nil, err
+		}
+		st, it, err := a.reader.Item(ctx, c.identity(), c.client, c.item(), kind)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.know(&st); err != nil {
+			return nil, err
+		}
+		if it == nil {
+			return nil, problem.Missing()
+		}
+		s := newStanding(c.tenant, &st, partOf[kind])
+		f := s.freshness()
+		return &reading{body: itemBody(object(it, kind), f), version: s.version(c, f)}, nil
+	}
+}
+
+// object returns an item as served: its card, its body where it was read, and
+// what is decided only now.
+func object(it *store.Listed, kind store.Kind) []byte {
+	switch {
+	case kind == store.KindCarePlan:
+		state := "expired"
+		if it.Open != nil && *it.Open {
+			state = "current"
+		}
+		return merge(it.Card, []byte(`{"state":"`+state+`"}`), it.Body)
+	case kind == store.KindReport && it.Body != nil:
+		return merge(it.Card, it.Body, encode(struct {
+			Plan *linkJSON `json:"plan"`
+			Goal *linkJSON `json:"goal"`
+		}{link(it.Plan), link(it.Goal)}))
+	}
+	return merge(it.Card, it.Body)
+}
+
+// linkJSON names what a report belongs to.
+type linkJSON struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+}
+
+func link(card []byte) *linkJSON {
+	var l linkJSON
+	if card == nil || json.Unmarshal(card, &l) != nil {
+		return nil
+	}
+	return &l
+}

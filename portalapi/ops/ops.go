@@ -1,0 +1,152 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/store"
+)
+
+// Options are what a [Handler] can do without, or has to be told.
+type Options struct {
+	Log        *zap.Logger           // nil: none
+	Registerer prometheus.Registerer // gets this handler's metrics, and the tenants'; nil: none
+	Gatherer   prometheus.Gatherer   // what /metrics shows; nil: nothing
+	Tenants    []Tenant
+	// Users may do what they may; without any, everybody may do everything.
+	Users []User
+}
+
+// Tenant is one care organisation as operators see it.
+type Tenant struct {
+	ID       string
+	Name     string
+	Location *time.Location
+	Schedule store.Schedule
+	Cron     string // the schedule in the operator's own words
+}
+
+// Handler answers the operators. It is safe for concurrent use.
+type Handler struct {
+	store    *store.Store
+	log      *zap.Logger
+	gatherer prometheus.Gatherer
+	tenants  []Tenant
+	users    []User
+	requests *prometheus.CounterVec
+	origins  *http.CrossOriginProtection
+	routes   *http.ServeMux
+}
+
+// New returns a handler for the replica in st.
+func New(st *store.Store, o Options) (*Handler, error) {
+	h := &Handler{
+		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users,
+		origins: http.NewCrossOriginProtection(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dossiersync_ops_http_requests_total",
+			Help: "Requests to the operators' listener by route pattern and status code.",
+		}, []string{"route", "status"}),
+	}
+	if h.log == nil {
+		h.log = zap.NewNop()
+	}
+	if h.gatherer == nil {
+		h.gatherer = prometheus.NewRegistry()
+	}
+	for _, t := range o.Tenants {
+		if t.ID == "" || t.Location == nil || t.Schedule == nil {
+			return nil, fmt.Errorf("set up the operators' side: tenant %q has no id, location or schedule", t.ID)
+		}
+	}
+	if err := checkUsers(o.Users); err != nil {
+		return nil, fmt.Errorf("set up the operators' side: %w", err)
+	}
+	if o.Registerer != nil {
+		for _, m := range []prometheus.Collector{h.requests, newCollector(st, o.Tenants)} {
+			if err := o.Registerer.Register(m); err != nil {
+				return nil, fmt.Errorf("set up the operators' side: %w", err)
+			}
+		}
+	}
+	h.routes = h.newRoutes()
+	return h, nil
+}
+
+// verb is what a user may do.
+type verb string
+
+const (
+	nothing verb = ""       // whoever asks
+	read    verb = "read"   // see tenants and runs
+	resync  verb = "resync" // ask for runs
+)
+
+func (h *Handler) newRoutes() *http.ServeMux {
+	mux := http.NewServeMux()
+	handle := func(method, pattern string, needs verb, f func(c *call) error) {
+		mux.Handle(pattern, h.serve(pattern, method, needs, f))
+	}
+	handle(http.MethodGet, "/healthz", nothing, h.healthz)
+	handle(http.MethodGet, "/readyz", nothing, h.readyz)
+	handle(http.MethodGet, "/metrics", read, h.metrics())
+	handle(http.MethodGet, "/api/tenants", read, h.listTenants)
+	handle(http.MethodPost, "/api/tenants/{tenant}/resync", resync, h.resync)
+	handle(http.MethodGet, "/api/runs", read, h.listRuns)
+	handle(http.MethodGet, "/api/runs/{id}", read, h.run)
+	mux.Handle("/", h.serve("unknown", "", nothing, func(*call) error { return problem.Missing() }))
+	return mux
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
+
+// healthz answers as long as the process does.
+func (h *Handler) healthz(c *call) error { return c.json(http.StatusOK, status{"ok"}) }
+
+// readyz answers while the database does.
+func (h *Handler) readyz(c *call) error {
+	if _, err := h.store.Now(c.r.Context()); err != nil {
+		return &problem.Problem{Type: problem.Unavailable, Detail: "De database antwoordt niet.", Cause: err}
+	}
+	return c.json(http.StatusOK, status{"ready"})
+}
+
+type status struct {
+	Status string `json:"status"`
+}
+
+func (h *Handler) metrics() func(c *call) error {
+	handler := promhttp.HandlerFor(h.gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	return func(c *call) error {
+		c.status = http.StatusOK
+		handler.ServeHTTP(c.w, c.r)
+		return nil
+	}
+}
+
+// tenant returns the tenant that the path names, or [problem.NotFound] where the
+// user does not see it.
+func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
+	for i := range h.tenants {
+		if h.tenants[i].ID == id && c.user.sees(id) {
+			return &h.tenants[i], nil
+		}
+	}
+	return nil, problem.Missing()
+}
+
+// asProblem sorts the errors of package store.
+func asProblem(err error) *problem.Problem {
+	if errors.Is(err, store.ErrNotFound) {
+		return problem.Missing()
+	}
+	return problem.Of(err)
+}

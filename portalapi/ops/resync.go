@@ -1,0 +1,108 @@
+package ops
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/portalapi/request"
+	"dossiersync/store"
+)
+
+// maxScope is how many bytes the body of a resync may have.
+const maxScope = 4 << 10
+
+// scopeJSON is what a resync is limited to. Left out, it is not.
+type scopeJSON struct {
+	Client string `json:"client"`
+	Stream string `json:"stream"`
+	From   string `json:"from"` // an instant (RFC 3339) or a date in the tenant's zone; inclusive
+	To     string `json:"to"`   // likewise
+	Full   bool   `json:"full"`
+	DryRun bool   `json:"dryRun"`
+}
+
+// resync asks for a run of the tenant: 202 with the run or, where one of the same
+// scope waits already, 200 with that one.
+func (h *Handler) resync(c *call) error {
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return err
+	}
+	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	if err != nil {
+		return err
+	}
+	var in scopeJSON
+	if err := request.ReadJSON(c.w, c.r, maxScope, &in); err != nil {
+		return err
+	}
+	scope, err := in.scope(t.Location)
+	if err != nil {
+		return err
+	}
+	ctx := c.r.Context()
+	if err := h.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
+		return err
+	}
+	run, created, err := h.store.RequestRun(ctx, store.RunRequest{
+		Tenant: t.ID, Trigger: store.TriggerManual, Scope: scope, By: c.user.name()})
+	if err != nil {
+		return err
+	}
+	h.log.Info("an operator asks for a run", zap.String("tenant", t.ID), zap.Int64("run", run.ID),
+		zap.String("by", c.user.name()), zap.Bool("new", created))
+	c.w.Header().Set("Location", "/api/runs/"+strconv.FormatInt(run.ID, 10))
+	if !created {
+		return c.json(http.StatusOK, run)
+	}
+	return c.json(http.StatusAccepted, run)
+}
+
+var clientID = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`) // FHIR R4 §2.24.0.1: id
+
+func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
+	s := store.Scope{Client: in.Client, Stream: store.Stream(in.Stream), Full: in.Full, DryRun: in.DryRun}
+	switch {
+	case in.Client != "" && !clientID.MatchString(in.Client):
+		return s, problem.Invalid("client", "Dit kan geen id van een cliënt zijn.")
+	case in.Stream != "" && !slices.Contains(store.Streams(), s.Stream):
+		return s, problem.Invalid("stream", "Kies uit clients, contacts, staff, questionnaires, goals, care-plans, reports, forms.")
+	case in.Full && in.From != "":
+		return s, problem.Invalid("from", "Met full wordt alles opnieuw gelezen; geef from of full, niet beide.")
+	}
+	var ok bool
+	if s.From, _, ok = instant(in.From, zone); !ok {
+		return s, problem.Invalid("from", "Geef een datum als 2026-03-01 of een tijdstip als 2026-03-01T09:00:00+01:00.")
+	}
+	var whole bool
+	if s.To, whole, ok = instant(in.To, zone); !ok {
+		return s, problem.Invalid("to", "Geef een datum als 2026-03-01 of een tijdstip als 2026-03-01T09:00:00+01:00.")
+	}
+	if whole {
+		s.To = request.NextDay(s.To).Add(-time.Second)
+	}
+	if !s.From.IsZero() && !s.To.IsZero() && s.To.Before(s.From) {
+		return s, problem.Invalid("to", "Het einde bij to ligt voor het begin bij from.")
+	}
+	// One moment in one form, so that the same scope is found again.
+	s.From, s.To = s.From.UTC(), s.To.UTC()
+	return s, nil
+}
+
+// instant reads an instant, or a date, which is whole, as its first one. Empty is
+// zero.
+func instant(s string, zone *time.Location) (t time.Time, whole, ok bool) {
+	if s == "" {
+		return time.Time{}, false, true
+	}
+	if t, ok := request.ParseDate(s, zone); ok {
+		return t, true, true
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return t, false, err == nil && t.Year() >= 1 && t.Year() <= 9998
+}

@@ -1,0 +1,70 @@
+package portaltest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every example in the contract is one that the contract allows.
+func TestExamplesConform(t *testing.T) {
+	t.Parallel()
+	c, err := Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	var walk func(p pointer, value any)
+	walk = func(p pointer, value any) {
+		m, ok := value.(map[string]any)
+		if !ok {
+			return
+		}
+		if example, ok := m["example"]; ok && m["schema"] != nil {
+			n++
+			text, err := json.Marshal(example)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Validate(append(p[:len(p):len(p)], "schema"), text); err != nil {
+				t.Errorf("the example at %s: %v", p, err)
+			}
+		}
+		for name, inner := range m {
+			walk(append(p[:len(p):len(p)], name), inner)
+		}
+	}
+	walk(nil, c.document)
+	if n < 10 {
+		t.Errorf("found %d examples", n)
+	}
+}
+
+// A property that the contract does not name is a fault, at any depth.
+func TestUndeclaredPropertyIsFault(t *testing.T) {
+	t.Parallel()
+	c, err := Contract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := pointer{"paths", "/v1/dossiers/{client}/reports/{id}", "get", "responses", "200", "content", "application/json"}
+	m, _ := c.at(content)
+	text, err := json.Marshal(m["example"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := slices.Concat(content, pointer{"schema"})
+	if err := c.Validate(schema, text); err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range []string{`"item":{`, `"author":{`, `"freshness":{`, `{"`} {
+		bad := strings.Replace(string(text), old, strings.Replace(old, "{", `{"secret":1,`, 1), 1)
+		if old == `{"` {
+			bad = `{"secret":1,"` + strings.TrimPrefix(string(text), `{"`)
+		}
+		if err := c.Validate(schema, []byte(bad)); err == nil {
+			t.Errorf("%s may have a property of any name", old)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Package portaltest checks answers of the portal API against its contract. A
+// handler that is wrapped by [Checked] answers as before, and fails the test where
+// openapi.yaml does not allow what it answers: an undeclared status, header,
+// content type, parameter or property.
+package portaltest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// Checked returns h, with every answer checked.
+func Checked(t testing.TB, h http.Handler) http.Handler {
+	t.Helper()
+	c, err := Contract()
+	if err != nil {
+		t.Fatalf("portaltest: %v", err)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		body := rec.Body.Bytes()
+		if rec.Header().Get("Content-Encoding") == "gzip" {
+			body = decompress(t, body)
+		}
+		if err := c.Check(r, rec.Code, rec.Header(), body); err != nil {
+			t.Errorf("%s %s answers %d against the contract: %v\n%.2000s", r.Method, r.URL, rec.Code, err, body)
+		}
+		for name, values := range rec.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(rec.Code)
+		_, _ = w.Write(rec.Body.Bytes())
+	})
+}
+
+func decompress(t testing.TB, body []byte) []byte {
+	t.Helper()
+	if len(body) == 0 { // HEAD
+		return nil
+	}
+	r, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		t.Errorf("portaltest: %v", err)
+		return nil
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Errorf("portaltest: %v", err)
+	}
+	return text
+}

@@ -1,0 +1,139 @@
+// Package problem is the one place where an error becomes an HTTP answer: a
+// problem document (RFC 9457) of one of a closed set of types, with a title and a
+// detail in Dutch that a portal may show to people.
+//
+// Neither holds anything that came with the request or from the database: what is
+// wrong is said in words of this program's own.
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Type names a kind of problem. As a URI, with [Base] before it, it is stable:
+// programs may rely on it.
+type Type string
+
+// Base is what the types' URIs begin with.
+const Base = "urn:dossiersync:problem:"
+
+// The types of problems.
+const (
+	InvalidParameter Type = "invalid-parameter"
+	InvalidToken     Type = "invalid-token"
+	MissingScope     Type = "missing-scope"
+	NotAllowed       Type = "not-allowed"
+	NotFound         Type = "not-found"
+	MethodNotAllowed Type = "method-not-allowed"
+	TooLarge         Type = "too-large"
+	UnsupportedMedia Type = "unsupported-media-type"
+	Internal         Type = "internal"
+	Unavailable      Type = "unavailable"
+)
+
+var kinds = map[Type]struct {
+	status int
+	title  string
+}{
+	InvalidParameter: {http.StatusBadRequest, "Er klopt iets niet aan de vraag"},
+	InvalidToken:     {http.StatusUnauthorized, "U bent niet (meer) ingelogd"},
+	MissingScope:     {http.StatusForbidden, "Deze toepassing mag dit niet"},
+	NotAllowed:       {http.StatusForbidden, "U mag dit niet doen"},
+	NotFound:         {http.StatusNotFound, "Niet gevonden"},
+	MethodNotAllowed: {http.StatusMethodNotAllowed, "Dit kan hier niet"},
+	TooLarge:         {http.StatusRequestEntityTooLarge, "De vraag is te groot"},
+	UnsupportedMedia: {http.StatusUnsupportedMediaType, "Dit soort inhoud kan hier niet"},
+	Internal:         {http.StatusInternalServerError, "Er ging iets mis"},
+	Unavailable:      {http.StatusServiceUnavailable, "Het lukt nu even niet"},
+}
+
+// Problem is an error that says what to tell whoever asked. The cause that it
+// wraps is for the log, and never leaves.
+type Problem struct {
+	Type      Type
+	Detail    string        // Dutch, for people; holds no personal data
+	Parameter string        // the name of the parameter, header or field that is wrong
+	Allow     string        // of [MethodNotAllowed]: the methods that there are
+	Challenge string        // of 401 and 403: the WWW-Authenticate header
+	Retry     time.Duration // of [Unavailable]: when to ask again; 0: 5 seconds
+	Cause     error
+}
+
+// Error implements error, for logs.
+func (p *Problem) Error() string {
+	s := string(p.Type)
+	if p.Parameter != "" {
+		s += " " + p.Parameter
+	}
+	if p.Cause != nil {
+		s += ": " + p.Cause.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (p *Problem) Unwrap() error { return p.Cause }
+
+// Status returns the status code of the answer.
+func (p *Problem) Status() int { return kinds[p.Type].status }
+
+// Invalid says that a parameter, header or field has a value that it cannot have.
+// detail must not hold that value.
+func Invalid(parameter, detail string) *Problem {
+	return &Problem{Type: InvalidParameter, Parameter: parameter, Detail: detail}
+}
+
+// Missing says that there is no such thing, or none that may be seen: which of
+// the two is nobody's to know.
+func Missing() *Problem {
+	return &Problem{Type: NotFound, Detail: "Dit bestaat niet, of u mag het niet zien."}
+}
+
+// Of returns the problem that err is; one that is not a problem is a bare
+// [Internal].
+func Of(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	return &Problem{Type: Internal, Cause: err}
+}
+
+// Write answers with p.
+func Write(w http.ResponseWriter, p *Problem) {
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Language", "nl")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if p.Allow != "" {
+		h.Set("Allow", p.Allow)
+	}
+	if p.Challenge != "" {
+		h.Set("WWW-Authenticate", p.Challenge)
+	}
+	if p.Type == Unavailable {
+		retry := p.Retry
+		if retry == 0 {
+			retry = 5 * time.Second
+		}
+		h.Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
+	}
+	k := kinds[p.Type]
+	body, err := json.Marshal(struct {
+		Type      string `json:"type"`
+		Title     string `json:"title"`
+		Status    int    `json:"status"`
+		Detail    string `json:"detail,omitempty"`
+		Parameter string `json:"parameter,omitempty"`
+	}{Base + string(p.Type), k.title, k.status, p.Detail, p.Parameter})
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(k.status)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,93 @@
+package request
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"dossiersync/portalapi/problem"
+)
+
+// ReadJSON reads r's body, at most limit bytes of application/json, into the
+// struct that into points to. Each field must be one of the struct's, written as
+// in its json tag and at most once; a body that is empty counts as {}.
+func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return &problem.Problem{Type: problem.UnsupportedMedia, Detail: "Stuur de inhoud als application/json."}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return &problem.Problem{Type: problem.TooLarge, Detail: "De inhoud is te groot."}
+	}
+	if err != nil {
+		return problem.Invalid("", "De inhoud kon niet worden gelezen.")
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}")
+	}
+	if err := checkFields(body, fieldsOf(into)); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			name, _, _ := strings.Cut(t.Field, ".")
+			return problem.Invalid(name, "Dit veld heeft een waarde van het verkeerde soort.")
+		}
+		return problem.Invalid("", "De inhoud is geen geldige JSON.")
+	}
+	return nil
+}
+
+// fieldsOf lists the names in JSON of the fields of the struct that into points
+// to.
+func fieldsOf(into any) map[string]bool {
+	t := reflect.TypeOf(into).Elem()
+	names := make(map[string]bool, t.NumField())
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names[name] = true
+	}
+	return names
+}
+
+// checkFields makes sure that body is one object with none but these fields:
+// package json would take a field twice, or in capitals.
+func checkFields(body []byte, known map[string]bool) error {
+	notAnObject := problem.Invalid("", "De inhoud is geen geldig JSON-object.")
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return notAnObject
+	}
+	seen := make(map[string]bool, len(known))
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return notAnObject
+		}
+		switch {
+		case !known[name]:
+			return problem.Invalid(printable(name), "Dit veld is hier niet bekend.")
+		case seen[name]:
+			return problem.Invalid(name, "Dit veld mag maar één keer voorkomen.")
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return notAnObject
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return notAnObject
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return notAnObject
+	}
+	return nil
+}
