@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"dossiersync/config"
+	"dossiersync/store"
+	"dossiersync/store/embedded"
+)
+
+// database is where the replica is, and how the two roles log in.
+type database struct {
+	owner  string // URL
+	reader string // URL
+	server *embedded.Server
+}
+
+// embeddedName is the database inside a private PostgreSQL.
+const embeddedName = "dossiersync"
+
+// openDatabase finds the configured database, or starts the private one and
+// brings it up to date.
+func openDatabase(ctx context.Context, cfg *config.Config) (*database, error) {
+	if cfg.Database.IsZero() {
+		return openEmbedded(ctx, cfg)
+	}
+	owner, err := cfg.Database.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read database: %w", err)
+	}
+	db := &database{owner: string(owner)}
+	if cfg.PortalAPI.Database.IsZero() {
+		db.reader, err = derivedReader(db.owner)
+		return db, err
+	}
+	reader, err := cfg.PortalAPI.Database.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read portal_api.database: %w", err)
+	}
+	db.reader = string(reader)
+	return db, nil
+}
+
+func openEmbedded(ctx context.Context, cfg *config.Config) (db *database, err error) {
+	server, err := embedded.Start(ctx, filepath.Join(cfg.DataDir, "postgres"), embedded.Options{})
+	if err != nil {
+		return nil, err
+	}
+	db = &database{server: server, owner: server.URL(embeddedName)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, server.Close())
+		}
+	}()
+	if err := store.EnsureDatabase(ctx, server.URL("postgres"), embeddedName); err != nil {
+		return nil, err
+	}
+	if db.reader, err = derivedReader(db.owner); err != nil {
+		return nil, err
+	}
+	if _, err := store.Migrate(ctx, db.owner); err != nil {
+		return nil, err
+	}
+	return db, store.EnsureReader(ctx, db.owner, db.reader)
+}
+
+// Close leaves the private server, if there is one.
+func (d *database) Close() error {
+	if d.server == nil {
+		return nil
+	}
+	return d.server.Close()
+}
+
+// open connects as the owner, and sees to it that the schema is this program's.
+func (d *database) open(ctx context.Context) (*store.Store, error) {
+	m, err := store.MigrationStatus(ctx, d.owner)
+	if err != nil {
+		return nil, err
+	}
+	if m.Current < m.Latest {
+		return nil, usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate", m.Current, m.Latest)
+	}
+	return store.Open(ctx, d.owner)
+}
+
+// derivedReader returns the URL by which the portal API logs in when none is
+// configured: a role of its own in the same database, whose password follows from
+// the owner's, so that every process can work it out and nobody need keep it.
+func derivedReader(owner string) (string, error) {
+	u, err := url.Parse(owner)
+	if err != nil || u.Scheme == "" {
+		return "", usagef("the database must be given as a URL (postgres://user:password@host/database)")
+	}
+	password, ok := u.User.Password()
+	if !ok {
+		return "", usagef("the portal API's own log-in cannot be derived from a database URL without a password: set portal_api.database")
+	}
+	name := strings.TrimPrefix(u.Path, "/")
+	mac := hmac.New(sha256.New, []byte(password))
+	fmt.Fprintf(mac, "dossiersync portal api\x00%s", name)
+	u.User = url.UserPassword(name+"_portal", base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
+	return u.String(), nil
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	stdlog "log"
+	"net"
+	"net/http"
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"dossiersync/config"
+)
+
+// listen binds the address now, and adds the server to the parts.
+func (s *service) listen(what, address string, conf config.TLS, handler http.Handler) error {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	s.closers = append(s.closers, func() { ln.Close() })
+	scheme := "http"
+	if conf.CertFile != "" {
+		tlsConf, err := serverTLS(conf)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		ln, scheme = tls.NewListener(ln, tlsConf), "https"
+	}
+	s.log.Info("listening", zap.String("part", what), zap.String("address", scheme+"://"+ln.Addr().String()))
+	s.parts = append(s.parts, func(ctx context.Context) error { return serve(ctx, ln, newServer(handler, s.log)) })
+	return nil
+}
+
+// serve serves until ctx ends, and returns when the requests in flight have been
+// answered: Serve itself returns as soon as draining begins.
+func serve(ctx context.Context, ln net.Listener, server *http.Server) error {
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close() // whoever still reads has had their time
+	}
+	<-served //nolint:errcheck // http.ErrServerClosed, by now
+	return err
+}
+
+func serverTLS(conf config.TLS) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(conf.CertFile, conf.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
+	if conf.ClientCAFile == "" {
+		return out, nil
+	}
+	pem, err := os.ReadFile(conf.ClientCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	out.ClientCAs = x509.NewCertPool()
+	if !out.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, errors.New("tls: client_ca_file holds no certificate")
+	}
+	out.ClientAuth = tls.RequireAndVerifyClientCert
+	return out, nil
+}
+
+// newLog returns the log of a service: JSON lines, to w.
+func newLog(w io.Writer) *zap.Logger {
+	conf := zap.NewProductionEncoderConfig()
+	conf.TimeKey, conf.EncodeTime, conf.EncodeDuration = "time", zapcore.RFC3339TimeEncoder, zapcore.StringDurationEncoder
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(conf), zapcore.Lock(zapcore.AddSync(w)), zapcore.InfoLevel)
+	return zap.New(core)
+}
+
+// quietLog takes what net/http has to say of connections that broke, which may
+// name addresses, and leaves only that it happened.
+func quietLog(log *zap.Logger) *stdlog.Logger {
+	return stdlog.New(writerFunc(func(p []byte) (int, error) {
+		log.Debug("a connection failed")
+		return len(p), nil
+	}), "", 0)
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

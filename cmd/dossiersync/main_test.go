@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dossiersync/portalapi/portaltest"
+	"dossiersync/store/storetest"
+	"dossiersync/sync/fhir/simulator"
+)
+
+// rig is a care record simulator, a replica, and the configuration that joins
+// them: what an operator has.
+type rig struct {
+	t    *testing.T
+	sim  *simulator.Server
+	dir  string
+	conf string
+	api  string // host:port of the portal API
+	ops  string // host:port of the operators' listener
+	db   *storetest.Replica
+
+	apart map[string]bool // keys of documents that are not compared
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, sim: simulator.New(simulator.Options{}), dir: t.TempDir(), db: storetest.NewReplica(t), apart: make(map[string]bool)}
+	server := httptest.NewServer(r.sim)
+	t.Cleanup(server.Close)
+	r.conf = r.file("dossiersync.yaml", fmt.Sprintf(`
+database: %q
+portal_api:
+  listen: 127.0.0.1:0
+  database: %q
+  auth: {issuer: "https://login.example", audience: dossiersync, jwks_file: jwks.json}
+ops:
+  listen: 127.0.0.1:0
+tenants:
+  - id: amaris
+    name: Amaris
+    source:
+      fhir:
+        base_url: %s/fhir
+        lag: 0s
+        overlap: 30s
+        page_size: 100
+        requests_per_second: 5000
+    mapping:
+      category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
+`, r.db.URL, r.db.ReaderURL, server.URL))
+	key := r.file("key.pem", r.must("token", "key"))
+	r.file("jwks.json", r.must("token", "jwks", "--key", key))
+	return r
+}
+
+func (r *rig) file(name, content string) string {
+	r.t.Helper()
+	path := filepath.Join(r.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// run runs a command as from a shell.
+func (r *rig) run(args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(r.t.Context(), append([]string{"--config", r.conf}, args...), strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// must runs a command that succeeds, and returns what it prints.
+func (r *rig) must(args ...string) string {
+	r.t.Helper()
+	code, out, errs := r.run(args...)
+	if code != exitDone {
+		r.t.Fatalf("dossiersync %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
+
+// sync brings the tenant up to date. The simulator's clock tells seconds only.
+func (r *rig) sync(args ...string) {
+	r.t.Helper()
+	time.Sleep(1100 * time.Millisecond)
+	code, out, errs := r.run(append([]string{"sync", "--tenant", "amaris"}, args...)...)
+	if code != exitDone && code != exitLeftOver {
+		r.t.Fatalf("sync: exit %d\n%s%s", code, out, errs)
+	}
+}
+
+// serve runs the service until the test ends.
+func (r *rig) serve() {
+	r.t.Helper()
+	ctx, stop := context.WithCancel(r.t.Context())
+	ended := make(chan int, 1)
+	log := new(syncBuffer)
+	go func() { ended <- run(ctx, []string{"--config", r.conf, "serve"}, strings.NewReader(""), log, log) }()
+	r.t.Cleanup(func() {
+		stop()
+		if code := <-ended; code != exitDone {
+			r.t.Errorf("serve: exit %d\n%s", code, log)
+		}
+	})
+	deadline := time.Now().Add(30 * time.Second)
+	for r.api == "" || r.ops == "" {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the service does not listen after 30 s\n%s", log)
+		}
+		time.Sleep(10 * time.Millisecond)
+		for line := range strings.Lines(log.String()) {
+			var l struct{ Part, Address string }
+			if json.Unmarshal([]byte(line), &l) != nil {
+				continue
+			}
+			switch host := strings.TrimPrefix(l.Address, "http://"); l.Part {
+			case "portal API":
+				r.api = host
+			case "operators' listener":
+				r.ops = host
+			}
+		}
+	}
+}
+
+// syncBuffer is a buffer that a service writes to while a test reads it.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (r *rig) token(user, scope string) string {
+	r.t.Helper()
+	return strings.TrimSpace(r.must("token", "sign", "--key", filepath.Join(r.dir, "key.pem"), "--issuer", "https://login.example",
+		"--audience", "dossiersync", "--tenant", "amaris", "--user", user, "--scope", scope))
+}
+
+// grant gives the user all of the client's dossier.
+func (r *rig) grant(token, client, user string) {
+	r.t.Helper()
+	body := `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
+	req, err := http.NewRequest(http.MethodPut, "http://"+r.api+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Dossier-Actor", "beheerder")
+	if status, answer := r.do(req, token); status/100 != 2 {
+		r.t.Fatalf("grant: %d %s", status, answer)
+	}
+}
+
+// get fetches an answer of the portal API, checked against the contract.
+func (r *rig) get(token, path string) (int, []byte) {
+	r.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+r.api+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.do(req, token)
+}
+
+func (r *rig) do(req *http.Request, token string) (int, []byte) {
+	r.t.Helper()
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(resp.Body); err != nil {
+		r.t.Fatal(err)
+	}
+	contract, err := portaltest.Contract()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := contract.Check(req, resp.StatusCode, resp.Header, body.Bytes()); err != nil {
+		r.t.Errorf("%s: %v", req.URL.Path, err)
+	}
+	return resp.StatusCode, body.Bytes()
+}
+
+// item is what the tests look at of anything in a list.
+type item struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	Text     string `json:"text"`
+	Category string `json:"category"`
+	State    string `json:"state"`
+	At       string `json:"at"`
+	Client   string `json:"client"`
+	Author   *struct{ Name *string }
+}
+
+// list fetches all pages of a list.
+func (r *rig) list(token, path string) []item {
+	r.t.Helper()
+	var all []item
+	for path != "" {
+		status, body := r.get(token, path)
+		if status != http.StatusOK {
+			r.t.Fatalf("%s: %d %s", path, status, body)
+		}
+		var page struct {
+			Items []item `json:"items"`
+			Page  struct {
+				Next *string `json:"next"`
+			} `json:"page"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, page.Items...)
+		path = ""
+		if page.Page.Next != nil {
+			path = *page.Page.Next
+		}
+	}
+	return all
+}

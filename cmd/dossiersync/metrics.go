@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"dossiersync/sync/fhir"
+)
+
+// newRegistry returns a registry with what every process tells of itself.
+func newRegistry() (*prometheus.Registry, error) {
+	reg := prometheus.NewRegistry()
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "dossiersync_build_info",
+		Help: "Always 1; the labels say what runs.",
+	}, []string{"version", "revision", "go_version"})
+	b := buildInfo()
+	info.WithLabelValues(b.Version, b.Revision, b.GoVersion).Set(1)
+	for _, c := range []prometheus.Collector{
+		info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return reg, nil
+}
+
+// sourceMetrics tells how requests to the sources fare.
+type sourceMetrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	bytes    *prometheus.CounterVec
+	state    *prometheus.GaugeVec
+}
+
+func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
+	m := &sourceMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dossiersync_source_requests_total",
+			Help: "Requests to the sources, by resource type and class of answer.",
+		}, []string{"tenant", "type", "class"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "dossiersync_source_request_duration_seconds",
+			Help:    "Time from the first byte sent to a source to the last received.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 3, 9),
+		}, []string{"tenant"}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "dossiersync_source_received_bytes_total",
+			Help: "Bytes received from the sources, as packed.",
+		}, []string{"tenant"}),
+		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "dossiersync_breaker_state",
+			Help: "The circuit to a source: 0 closed, 1 half-open, 2 open.",
+		}, []string{"tenant"}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.bytes, m.state} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *sourceMetrics) request(tenant string, r fhir.Request) {
+	m.requests.WithLabelValues(tenant, r.Type, r.Class).Inc()
+	m.duration.WithLabelValues(tenant).Observe(r.Duration.Seconds())
+	m.bytes.WithLabelValues(tenant).Add(float64(r.Bytes))
+}
+
+func (m *sourceMetrics) breaker(tenant, state string) {
+	value := map[string]float64{"closed": 0, "half-open": 1, "open": 2}[state]
+	m.state.WithLabelValues(tenant).Set(value)
+}
+
+// build says what this program is.
+type build struct {
+	Version   string `json:"version"`
+	Revision  string `json:"revision"`
+	GoVersion string `json:"go"`
+}
+
+// String tells builds apart.
+func (b build) String() string { return b.Version + " " + b.Revision }
+
+// version is set when a release is built (-ldflags -X main.version=…).
+var version string
+
+func buildInfo() build {
+	b := build{Version: version, Revision: "unknown", GoVersion: "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		b.GoVersion = info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				b.Revision = s.Value
+			}
+		}
+	}
+	if b.Version == "" {
+		b.Version = "devel"
+	}
+	return b
+}

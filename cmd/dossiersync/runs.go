@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"dossiersync/config"
+	"dossiersync/store"
+)
+
+type runsCmd struct {
+	Tenant string `help:"Only this tenant." placeholder:"TENANT"`
+	Limit  int    `help:"How many." default:"20" placeholder:"N"`
+}
+
+// Run implements the command.
+func (c *runsCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		if _, err := selectTenants(cfg, c.Tenant); err != nil {
+			return err
+		}
+		runs, err := st.Runs(ctx, store.RunFilter{Tenant: c.Tenant, Limit: c.Limit})
+		if err != nil {
+			return err
+		}
+		if a.cli.JSON {
+			if runs == nil {
+				runs = []store.Run{}
+			}
+			return printJSON(a.out, map[string]any{"items": runs})
+		}
+		if len(runs) == 0 {
+			fmt.Fprintln(a.out, "No runs yet. The first comes with the next slot, or by: dossiersync sync")
+			return nil
+		}
+		table(a.out, "RUN\tTENANT\tTRIGGER\tASKED\tTOOK\tOUTCOME\tMESSAGE", func(t io.Writer) {
+			for _, r := range runs {
+				took := ""
+				if r.StartedAt != nil && r.FinishedAt != nil {
+					took = r.FinishedAt.Sub(*r.StartedAt).Round(10 * time.Millisecond).String()
+				}
+				message := ""
+				if r.Message != nil {
+					message = *r.Message
+				}
+				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Tenant, r.Trigger,
+					r.RequestedAt.Local().Format("2006-01-02 15:04"), took, outcomeWord(r), message)
+			}
+		})
+		return nil
+	})
+}

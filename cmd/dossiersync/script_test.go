@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"dossiersync/store/storetest"
+	"dossiersync/sync/fhir/simulator"
+	"dossiersync/sync/fhir/simulator/dossiers"
+)
+
+// storeTests leaves the test server when all tests have run.
+type storeTests struct{ m *testing.M }
+
+func (s storeTests) Run() int { return storetest.Main(s.m) }
+
+func TestMain(m *testing.M) {
+	testscript.Main(storeTests{m}, map[string]func(){
+		"dossiersync": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs stories of operators: testdata/script. Each has a replica of
+// its own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE).
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			tb := env.T().(testing.TB)
+			db := storetest.NewReplica(tb)
+			sim := simulator.New(simulator.Options{})
+			d, err := dossiers.Generate(dossiers.Options{Clients: 5, Years: 0.1, Seed: 3, Now: time.Now()})
+			if err != nil {
+				return err
+			}
+			if err := d.Fill(sim); err != nil {
+				return err
+			}
+			server := httptest.NewServer(sim)
+			tb.Cleanup(server.Close)
+			env.Setenv("DATABASE_URL", db.URL)
+			env.Setenv("READER_URL", db.ReaderURL)
+			env.Setenv("SOURCE", server.URL+"/fhir")
+			return nil
+		},
+	})
+}

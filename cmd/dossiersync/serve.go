@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"dossiersync/config"
+	"dossiersync/portalapi"
+	"dossiersync/portalapi/ops"
+	"dossiersync/store"
+)
+
+type serveCmd struct {
+	Only          string `help:"Run one part only: worker, portal or ops." enum:",worker,portal,ops" default:"" placeholder:"PART"`
+	MetricsListen string `help:"Where a worker or portal that runs alone serves its health and metrics; default: nowhere." placeholder:"HOST:PORT"`
+}
+
+// Help implements kong's HelpProvider.
+func (*serveCmd) Help() string {
+	return `Runs until it is asked to stop (SIGINT, SIGTERM): then the worker gives its runs
+back at the next page, and requests in flight are answered. Logs are JSON, one
+line each, on standard error.
+
+On more than one machine, run each part where it belongs with --only; add as many
+workers and portals as you like.`
+}
+
+func (c *serveCmd) runs(part string) bool { return c.Only == "" || c.Only == part }
+
+// Run implements the command.
+func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	log := newLog(a.err)
+	defer log.Sync() //nolint:errcheck // standard error may be a terminal, which cannot be synced
+	db, err := openDatabase(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	reg, err := newRegistry()
+	if err != nil {
+		return err
+	}
+	s := &service{cfg: cfg, log: log, registry: reg}
+	defer s.close()
+	if err := s.prepare(ctx, c, db); err != nil {
+		return err
+	}
+	b := buildInfo()
+	log.Info("dossiersync starts", zap.String("version", b.Version), zap.String("revision", b.Revision), zap.Int("tenants", len(cfg.Tenants)))
+	err = s.run(ctx)
+	log.Info("dossiersync has stopped", zap.Error(err))
+	return err
+}
+
+// service is what serve runs: some long-lived things, all or none.
+type service struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	registry *prometheus.Registry
+	parts    []func(context.Context) error
+	// after runs until all parts have ended: what they lean on.
+	after   []func(context.Context) error
+	closers []func()
+}
+
+func (s *service) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+}
+
+// prepare opens and binds everything, so that whatever is wrong is found before
+// anything begins.
+func (s *service) prepare(ctx context.Context, c *serveCmd, db *database) error {
+	if c.runs("worker") || c.runs("ops") {
+		st, err := db.open(ctx)
+		if err != nil {
+			return err
+		}
+		s.closers = append(s.closers, st.Close)
+		if c.runs("worker") {
+			if err := s.addWorker(st); err != nil {
+				return err
+			}
+		}
+		if c.runs("ops") {
+			if err := s.addOps(st); err != nil {
+				return err
+			}
+		}
+	}
+	if c.runs("portal") {
+		if err := s.addPortal(ctx, db); err != nil {
+			return err
+		}
+	}
+	if c.MetricsListen != "" {
+		return s.addMetrics(c.MetricsListen)
+	}
+	return nil
+}
+
+// addMetrics serves the health and metrics of this process alone. It says nothing
+// of any tenant's dossiers, and asks for no token: bind it where only Prometheus
+// comes.
+func (s *service) addMetrics(address string) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	return s.listen("metrics", address, config.TLS{}, mux)
+}
+
+func (s *service) addWorker(st *store.Store) error {
+	syncer, err := newSyncer(s.cfg, st, s.log, s.registry)
+	if err != nil {
+		return err
+	}
+	s.parts = append(s.parts, syncer.Run)
+	return nil
+}
+
+func (s *service) addPortal(ctx context.Context, db *database) error {
+	reader, err := store.OpenReader(ctx, db.reader)
+	if err != nil {
+		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
+	}
+	s.closers = append(s.closers, reader.Close)
+	access := store.NewAccessLog(reader, "portal-api")
+	s.after = append(s.after, access.Run)
+	p := s.cfg.PortalAPI
+	auth := portalapi.Auth{Issuer: p.Auth.Issuer, Audience: p.Auth.Audience, JWKSFile: p.Auth.JWKSFile, TenantClaim: p.Auth.TenantClaim}
+	if p.Auth.JWKSURL != nil {
+		auth.JWKSURL = p.Auth.JWKSURL.String()
+	}
+	api, err := portalapi.New(reader, access, portalapi.Options{
+		Log: s.log, Registerer: s.registry, Auth: auth, Tenants: portalTenants(s.cfg), Build: buildInfo().String(),
+	})
+	if err != nil {
+		return err
+	}
+	return s.listen("portal API", p.Listen, p.TLS, api)
+}
+
+func (s *service) addOps(st *store.Store) error {
+	var tenants []ops.Tenant
+	for i := range s.cfg.Tenants {
+		t := &s.cfg.Tenants[i]
+		tenants = append(tenants, ops.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text})
+	}
+	var users []ops.User
+	for _, u := range s.cfg.Ops.Users {
+		users = append(users, ops.User{Name: u.Name, Tenants: u.Tenants, May: u.May, Token: secret(u.Token)})
+	}
+	handler, err := ops.New(st, ops.Options{
+		Log: s.log, Registerer: s.registry, Gatherer: s.registry, Tenants: tenants, Users: users,
+	})
+	if err != nil {
+		return err
+	}
+	return s.listen("operators' listener", s.cfg.Ops.Listen, config.TLS{}, handler)
+}
+
+func portalTenants(cfg *config.Config) []portalapi.Tenant {
+	var list []portalapi.Tenant
+	for i := range cfg.Tenants {
+		t := &cfg.Tenants[i]
+		l := t.Mapping.Labels
+		tenant := portalapi.Tenant{
+			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
+			Labels: map[string]string{
+				"reports": l.Reports, "forms": l.Forms, "care-plans": l.CarePlans, "general": l.General, "care-plan": l.CarePlan,
+			},
+			Timeline: []store.Kind{}, Shared: []store.Part{},
+		}
+		for _, k := range t.Mapping.Timeline {
+			tenant.Timeline = append(tenant.Timeline, store.Kind(k))
+		}
+		pulled := searches(t)
+		for _, part := range store.Parts() {
+			if len(pulled[store.Stream(part)]) > 0 {
+				tenant.Shared = append(tenant.Shared, part)
+			}
+		}
+		list = append(list, tenant)
+	}
+	return list
+}
+
+// run runs all parts until ctx ends or one of them fails, and then what they
+// lean on until they have ended.
+func (s *service) run(ctx context.Context) error {
+	leaned, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var under errgroup.Group
+	for _, f := range s.after {
+		under.Go(func() error { return f(leaned) })
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range s.parts {
+		g.Go(func() error { return f(ctx) })
+	}
+	err := g.Wait()
+	stop()
+	return errors.Join(err, under.Wait())
+}
+
+// Limits of every listener. Answers are small; what takes longer is a client
+// that does not read.
+const (
+	readTimeout   = 15 * time.Second
+	writeTimeout  = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	drainTimeout  = 20 * time.Second
+	maxHeaderSize = 16 << 10
+)
+
+func newServer(handler http.Handler, log *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize, ErrorLog: quietLog(log),
+	}
+}

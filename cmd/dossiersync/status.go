@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"dossiersync/config"
+	"dossiersync/store"
+)
+
+type statusCmd struct {
+	Tenant string `help:"Only this tenant." placeholder:"TENANT"`
+}
+
+// Help implements kong's HelpProvider.
+func (*statusCmd) Help() string {
+	return `Exit codes: 0 every tenant is fresh; 3 at least one is late or stale.`
+}
+
+// tenantStatus is how up to date one tenant is. Times are the database's.
+type tenantStatus struct {
+	ID          string               `json:"id"`
+	Name        string               `json:"name"`
+	State       store.FreshnessState `json:"state"`
+	LastSuccess *time.Time           `json:"lastSuccess"`
+	NextSlot    time.Time            `json:"nextSlot"`
+	Unreachable *time.Time           `json:"unreachableSince"`
+	Running     *int64               `json:"running"` // the run's id
+	LastOutcome *store.Outcome       `json:"lastOutcome"`
+	LastMessage *string              `json:"lastMessage"`
+	Quarantined int                  `json:"quarantined"`
+}
+
+// Run implements the command.
+func (c *statusCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		ids, err := selectTenants(cfg, c.Tenant)
+		if err != nil {
+			return err
+		}
+		now, err := st.Now(ctx)
+		if err != nil {
+			return err
+		}
+		var list []tenantStatus
+		for i := range cfg.Tenants {
+			if t := &cfg.Tenants[i]; len(ids) > 1 || t.ID == ids[0] {
+				s, err := readStatus(ctx, st, t, now)
+				if err != nil {
+					return err
+				}
+				list = append(list, s)
+			}
+		}
+		return c.print(a, now, list)
+	})
+}
+
+func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
+	var worst error
+	for _, s := range list {
+		if s.State != store.Fresh {
+			worst = errLeftOver
+		}
+	}
+	if a.cli.JSON {
+		return errors.Join(printJSON(a.out, map[string]any{"items": list}), worst)
+	}
+	table(a.out, "TENANT\tSTATE\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
+		for _, s := range list {
+			source := "reachable"
+			if s.Unreachable != nil {
+				source = "unreachable since " + ago(now, s.Unreachable)
+			}
+			last := "none"
+			switch {
+			case s.Running != nil:
+				last = fmt.Sprintf("run %d is running", *s.Running)
+			case s.LastOutcome != nil:
+				last = string(*s.LastOutcome)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, s.State, ago(now, s.LastSuccess),
+				s.NextSlot.Format("Mon 15:04"), last, s.Quarantined, source)
+		}
+	})
+	for _, s := range list {
+		if s.LastMessage != nil {
+			fmt.Fprintf(a.out, "%s: %s\n", s.ID, *s.LastMessage)
+		}
+	}
+	return worst
+}
+
+func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time.Time) (tenantStatus, error) {
+	s := tenantStatus{ID: t.ID, Name: t.Name, NextSlot: t.Schedule.Next(now).In(t.Location)}
+	known, err := st.Tenant(ctx, t.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return s, err
+	}
+	s.LastSuccess, s.Unreachable = known.Succeeded, known.Unreachable
+	s.State = store.StateOf(t.Schedule, s.LastSuccess, now, now)
+	if s.LastSuccess == nil && err == nil {
+		s.State = store.StateOf(t.Schedule, nil, known.Since, now)
+	}
+	runs, err := st.Runs(ctx, store.RunFilter{Tenant: t.ID, Limit: 5})
+	if err != nil {
+		return s, err
+	}
+	for _, r := range runs {
+		if r.State == store.RunRunning && s.Running == nil {
+			s.Running = &r.ID
+		}
+		if r.State == store.RunDone && s.LastOutcome == nil {
+			s.LastOutcome, s.LastMessage = r.Outcome, r.Message
+		}
+	}
+	list, err := st.Quarantine(ctx, t.ID, 1000)
+	s.Quarantined = len(list)
+	return s, err
+}
+
+// withStore opens what the configuration says and closes it after f.
+func (a *app) withStore(ctx context.Context, f func(*config.Config, *store.Store) error) (err error) {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	st, err := db.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return f(cfg, st)
+}

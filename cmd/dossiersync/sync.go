@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"time"
+
+	"go.uber.org/zap"
+
+	"dossiersync/store"
+	dossiersync "dossiersync/sync"
+)
+
+// scopeFlags limit a run, the same for sync and resync.
+type scopeFlags struct {
+	Client string    `help:"Only this client (the source's Patient id)." placeholder:"ID"`
+	Stream string    `help:"Only this stream: clients, contacts, staff, questionnaires, goals, care-plans, reports or forms." enum:",clients,contacts,staff,questionnaires,goals,care-plans,reports,forms" default:"" placeholder:"STREAM"`
+	From   time.Time `help:"Only what changed in the source since then (RFC 3339)." placeholder:"TIME"`
+	To     time.Time `help:"Only what changed in the source until then (RFC 3339)." placeholder:"TIME"`
+	Full   bool      `help:"Everything from the beginning, not just what is new."`
+	DryRun bool      `help:"Say what would change, and change nothing."`
+}
+
+func (f scopeFlags) scope() store.Scope {
+	return store.Scope{Client: f.Client, Stream: store.Stream(f.Stream), From: f.From, To: f.To, Full: f.Full, DryRun: f.DryRun}
+}
+
+type syncCmd struct {
+	scopeFlags
+	Tenant string `help:"Only this tenant; default: each in turn." placeholder:"TENANT"`
+	NoWait bool   `help:"Fail (exit 1) if another run holds the tenant, instead of waiting."`
+}
+
+// Help implements kong's HelpProvider.
+func (*syncCmd) Help() string {
+	return `Examples:
+  dossiersync sync                                  every tenant, what is new
+  dossiersync sync --tenant amaris --full           all of one tenant again
+  dossiersync sync --tenant amaris --client 4711    all of one client
+
+Exit codes: 0 everything was read and applied; 3 something is left over (see the
+reasons below the table); 1 failed.`
+}
+
+// Run implements the command.
+func (c *syncCmd) Run(ctx context.Context, a *app) (err error) {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	tenants, err := selectTenants(cfg, c.Tenant)
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	st, err := db.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	reg, err := newRegistry()
+	if err != nil {
+		return err
+	}
+	syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
+	if err != nil {
+		return err
+	}
+	return c.each(ctx, a, syncer, st, tenants)
+}
+
+// each runs the tenants in turn; one that fails does not keep the next from its
+// turn.
+func (c *syncCmd) each(ctx context.Context, a *app, syncer *dossiersync.Syncer, st *store.Store, tenants []string) error {
+	var runs []store.Run
+	var worst error
+	for _, tenant := range tenants {
+		run, err := c.one(ctx, a, syncer, st, tenant)
+		switch {
+		case errors.Is(err, store.ErrBusy):
+			fmt.Fprintf(a.err, "%s: %v\n", tenant, err)
+			worst = errTold
+			continue
+		case err != nil:
+			return err
+		}
+		runs = append(runs, run)
+		if !a.cli.JSON {
+			printRun(a.out, run)
+		}
+		switch outcome := *run.Outcome; {
+		case outcome == store.OutcomePartial && worst == nil:
+			worst = errLeftOver
+		case outcome == store.OutcomeFailed || outcome == store.OutcomeCancelled:
+			worst = errTold
+		}
+	}
+	if a.cli.JSON {
+		if err := printJSON(a.out, map[string]any{"items": runs}); err != nil {
+			return err
+		}
+	}
+	return worst
+}
+
+func (c *syncCmd) one(ctx context.Context, a *app, syncer *dossiersync.Syncer, st *store.Store, tenant string) (store.Run, error) {
+	follow := newFollower(a, st, tenant)
+	defer follow.stop()
+	return syncer.Sync(ctx, dossiersync.SyncRequest{
+		Tenant: tenant, Scope: c.scope(), By: operator(), NoWait: c.NoWait,
+		Began: func(run int64) { follow.start(ctx, run) },
+	})
+}
+
+// operator names who runs this command, for the record of the run.
+func operator() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+)
+
+type tokenCmd struct {
+	Key  tokenKeyCmd  `cmd:"" help:"Print a new private key (PEM)."`
+	JWKS tokenJWKSCmd `cmd:"" name:"jwks" help:"Print the public half of a key as a JWKS, for portal_api.auth.jwks_file."`
+	Sign tokenSignCmd `cmd:"" help:"Print a token signed with a key."`
+}
+
+// Help implements kong's HelpProvider.
+func (*tokenCmd) Help() string {
+	return `In production tokens come from the portal's identity provider. To try things out:
+  dossiersync token key > key.pem
+  dossiersync token jwks --key key.pem > jwks.json
+  dossiersync token sign --key key.pem --issuer I --audience A --tenant amaris \
+      --user daughter --scope dossier:read`
+}
+
+type tokenKeyCmd struct{}
+
+// Run implements the command.
+func (*tokenKeyCmd) Run(a *app) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("encode a key: %w", err)
+	}
+	return pem.Encode(a.out, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+type tokenJWKSCmd struct {
+	Key string `help:"The private key (PEM)." required:"" placeholder:"FILE"`
+}
+
+// Run implements the command.
+func (c *tokenJWKSCmd) Run(a *app) error {
+	key, err := readKey(c.Key)
+	if err != nil {
+		return err
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return fmt.Errorf("take the public half of %s: %w", c.Key, err)
+	}
+	set := jwk.NewSet()
+	if err := set.AddKey(public); err != nil {
+		return fmt.Errorf("make a JWKS: %w", err)
+	}
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	return e.Encode(set)
+}
+
+type tokenSignCmd struct {
+	Key         string        `help:"The private key (PEM)." required:"" placeholder:"FILE"`
+	Issuer      string        `help:"As in portal_api.auth." required:"" placeholder:"ISSUER"`
+	Audience    string        `help:"As in portal_api.auth." required:"" placeholder:"AUDIENCE"`
+	Tenant      string        `help:"The tenant's id." required:"" placeholder:"TENANT"`
+	User        string        `help:"The user (sub)." required:"" placeholder:"USER"`
+	Scope       string        `help:"Space-separated: dossier:read, dossier:grants." required:"" placeholder:"SCOPE"`
+	TenantClaim string        `help:"As in portal_api.auth." default:"tenant" placeholder:"CLAIM"`
+	Valid       time.Duration `help:"For how long." default:"1h" placeholder:"DURATION"`
+}
+
+// Run implements the command.
+func (c *tokenSignCmd) Run(a *app) error {
+	key, err := readKey(c.Key)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	token, err := jwt.NewBuilder().Issuer(c.Issuer).Audience([]string{c.Audience}).Subject(c.User).
+		IssuedAt(now).Expiration(now.Add(c.Valid)).Claim(c.TenantClaim, c.Tenant).Claim("scope", c.Scope).Build()
+	if err != nil {
+		return fmt.Errorf("make a token: %w", err)
+	}
+	alg, ok := key.Algorithm()
+	if !ok {
+		return fmt.Errorf("sign a token: %s is not a key that this command makes", c.Key)
+	}
+	signed, err := jwt.Sign(token, jwt.WithKey(alg, key))
+	if err != nil {
+		return fmt.Errorf("sign a token: %w", err)
+	}
+	_, err = fmt.Fprintln(a.out, string(signed))
+	return err
+}
+
+// readKey reads a private key, and gives it the id and algorithm that go with it.
+func readKey(file string) (jwk.Key, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	key, err := jwk.ParseKey(b, jwk.WithPEM(true))
+	if err != nil {
+		return nil, usagef("%s holds no private key (PEM); make one: dossiersync token key > %s", file, file)
+	}
+	if err := jwk.AssignKeyID(key); err != nil {
+		return nil, fmt.Errorf("name the key in %s: %w", file, err)
+	}
+	alg := map[jwa.KeyType]jwa.SignatureAlgorithm{
+		jwa.EC(): jwa.ES256(), jwa.RSA(): jwa.RS256(), jwa.OKP(): jwa.EdDSA()}[key.KeyType()]
+	if err := key.Set(jwk.AlgorithmKey, alg); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return key, key.Set(jwk.KeyUsageKey, "sig")
+}
