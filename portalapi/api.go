@@ -124,6 +124,15 @@ func (t *Tenant) shares(p store.Part) bool {
 	return p == store.PartContacts || slices.Contains(t.Shared, p)
 }
 
+// asked returns k, or a kind of which there is nothing where the organisation does
+// not share it: what was stored before is not served.
+func (t *Tenant) asked(k store.Kind) store.Kind {
+	if !t.shares(partOf[k]) {
+		return "not-shared"
+	}
+	return k
+}
+
 // time formats a moment with the tenant's offset, to the second.
 func (t *Tenant) time(m time.Time) string { return m.In(t.Location).Format(time.RFC3339) }
 

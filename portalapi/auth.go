@@ -83,6 +83,10 @@ func newAuthenticator(o Auth, tenants map[string]*Tenant, now func() time.Time, 
 		if err := keys.load(context.Background()); err != nil {
 			return nil, err
 		}
+		if len(keys.current.Load().keys) == 0 {
+			return nil, errors.New("the JWK Set has no keys")
+		}
+		keys.good = now()
 	}
 	return &authenticator{options: o, tenants: tenants, keys: keys, now: now}, nil
 }

@@ -236,6 +236,45 @@ func TestKeyFileIsReadAgain(t *testing.T) {
 	}
 }
 
+func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
+	t.Parallel()
+	t.Run("an empty set withdraws all at once", func(t *testing.T) {
+		t.Parallel()
+		clock := &clock{now: time.Now()}
+		p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+		token := p.token("daughter", "dossier:read")
+		if got := p.do(http.MethodGet, dossiersURL, token, "").status; got != http.StatusOK {
+			t.Fatalf("answered with %d", got)
+		}
+		publish(t, p.keys.file)
+		clock.advance(2 * time.Second)
+		if got := p.do(http.MethodGet, dossiersURL, token, "").status; got != http.StatusUnauthorized {
+			t.Errorf("answered with %d", got)
+		}
+	})
+	t.Run("a file that is gone does after a day", func(t *testing.T) {
+		t.Parallel()
+		for _, gone := range []bool{false, true} {
+			clock := &clock{now: time.Now()}
+			p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+			claims := claimsOf("daughter", "dossier:read")
+			claims["exp"] = clock.Now().Add(48 * time.Hour).Unix()
+			token := sign(t, jwa.ES256(), p.keys.private, claims)
+			want := http.StatusOK
+			if gone {
+				if err := os.Remove(p.keys.file); err != nil {
+					t.Fatal(err)
+				}
+				want = http.StatusUnauthorized
+			}
+			clock.advance(25 * time.Hour)
+			if got := p.do(http.MethodGet, dossiersURL, token, "").status; got != want {
+				t.Errorf("after a day, file gone %v: answered with %d, want %d", gone, got, want)
+			}
+		}
+	})
+}
+
 type clock struct {
 	mu  sync.Mutex
 	now time.Time

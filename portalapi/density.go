@@ -32,6 +32,11 @@ func (a *API) density(ctx context.Context, c *call) (*reading, error) {
 		return nil, problem.Invalid("by", "Kies uit day, week, month.")
 	}
 	c.event.Query = q.Encode(nil)
+	kinds := ask.Kinds
+	ask.Kinds = make([]store.Kind, 0, len(kinds))
+	for _, k := range kinds {
+		ask.Kinds = append(ask.Kinds, c.tenant.asked(k))
+	}
 	st, periods, more, err := a.reader.Density(ctx, c.identity(), c.client, ask)
 	if err != nil {
 		return nil, err
@@ -50,8 +55,8 @@ func (a *API) density(ctx context.Context, c *call) (*reading, error) {
 		next := c.r.URL.EscapedPath() + "?" + q.Encode(map[string]string{"to": before})
 		p.Next = &next
 	}
-	parts := make([]store.Part, 0, len(ask.Kinds))
-	for _, k := range ask.Kinds {
+	parts := make([]store.Part, 0, len(kinds))
+	for _, k := range kinds {
 		parts = append(parts, partOf[k])
 	}
 	s := newStanding(c.tenant, &st, parts...)

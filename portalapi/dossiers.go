@@ -123,7 +123,9 @@ func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
 	}
 	byKind := make(map[store.Kind]store.PartCount, len(counts))
 	for _, n := range counts {
-		byKind[n.Kind] = n
+		if c.tenant.shares(partOf[n.Kind]) {
+			byKind[n.Kind] = n
+		}
 	}
 	d, t := st.Dossier, c.tenant
 	parts := partsOf(d)

@@ -1,7 +1,9 @@
 package portalapi_test
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -187,5 +189,23 @@ func TestRecheckingPartIsLeftOut(t *testing.T) {
 	start, _ := p.get("daughter", "/v1/dossiers/1").item(t)
 	if n := start["parts"].([]any)[0].(map[string]any)["count"]; n != 0.0 {
 		t.Errorf("the start panel counts %v reports", n)
+	}
+}
+
+func TestPartThatIsNoLongerSharedIsNotServed(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []store.Part{store.PartCarePlans} })
+	it := report("1", "r", noon())
+	p.items(it)
+	for _, url := range []string{"/v1/dossiers/1/reports", "/v1/dossiers/1/timeline", "/v1/dossiers/1/timeline/density?by=day"} {
+		if a := p.get("daughter", url); a.status != http.StatusOK || !strings.Contains(a.body, `"items":[]`) {
+			t.Errorf("%s: %d %s", url, a.status, a.body)
+		}
+	}
+	if a := p.get("daughter", "/v1/dossiers/1/reports/"+it.key()); a.status != http.StatusNotFound {
+		t.Errorf("the item: %d %s", a.status, a.body)
+	}
+	if a := p.get("daughter", "/v1/dossiers/1"); !strings.Contains(a.body, `{"part":"reports","count":0`) {
+		t.Errorf("the start panel: %s", a.body)
 	}
 }

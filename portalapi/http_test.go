@@ -50,6 +50,7 @@ func TestETag(t *testing.T) {
 		{"the dossier moves on", func() { p.exec(`UPDATE clients SET change = change + 1`) }, "daughter", url},
 		{"another grant", func() { p.exec(`UPDATE grants SET version = version + 1`) }, "daughter", url},
 		{"a newer sync", func() { p.exec(`UPDATE cursors SET as_of = as_of + interval '1 minute'`) }, "daughter", url},
+		{"rules are rechecked", func() { p.exec(`UPDATE cursors SET rechecking = true WHERE stream = 'forms'`) }, "daughter", url},
 		{"quarantine", func() {
 			p.exec(`INSERT INTO quarantine (tenant, key, stream, type, client, reason, detail) VALUES ('amaris', 'k', 'reports', 'T', '1', 'bad-body', '')`)
 		}, "daughter", url},

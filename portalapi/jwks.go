@@ -39,7 +39,12 @@ func keysOfFile(path string) func(context.Context) ([]byte, error) {
 
 // keysOfURL returns what fetches the set that is published at url.
 func keysOfURL(url string) func(context.Context) ([]byte, error) {
-	client := &http.Client{Timeout: fetchTime}
+	client := &http.Client{Timeout: fetchTime, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if first := via[0].URL; next.URL.Scheme != first.Scheme || next.URL.Host != first.Host || len(via) > 5 {
+			return errors.New("the issuer sends us elsewhere")
+		}
+		return nil
+	}}
 	return func(ctx context.Context) ([]byte, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {

@@ -41,6 +41,7 @@ func (s *keySet) find(kid, alg string) []key {
 
 // parseKeys reads a JWK Set (RFC 7517 §5). Keys that cannot be used are passed
 // over: symmetric ones, those for encryption, unknown types, RSA below 2048 bits.
+// A set without any key is one: it is how an issuer withdraws all.
 func parseKeys(text []byte) (*keySet, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -54,7 +55,7 @@ func parseKeys(text []byte) (*keySet, error) {
 			s.keys = append(s.keys, k)
 		}
 	}
-	if len(s.keys) == 0 {
+	if len(s.keys) == 0 && (set.Keys == nil || len(set.Keys) > 0) {
 		return nil, errors.New("the JWK Set has no key that can be used")
 	}
 	return &s, nil
@@ -115,7 +116,12 @@ type keyring struct {
 	due     atomic.Int64 // when they are too old, in nanoseconds
 	mu      sync.Mutex   // of fetching
 	tried   time.Time
+	good    time.Time // when they were last known to be the issuer's
+	broken  bool      // what is published cannot be read
 }
+
+// maxAge is how long keys stay in use while what is published cannot be had.
+const maxAge = 24 * time.Hour
 
 // fetchTime bounds a fetch, for which a request waits.
 const fetchTime = 5 * time.Second
@@ -158,10 +164,14 @@ func (r *keyring) refresh(ctx context.Context) {
 	}
 	r.tried = now
 	if err := r.load(ctx); err != nil {
-		r.log.Warn("the keys of tokens could not be read; those known stay in use", zap.Error(err))
-		r.due.Store(now.Add(r.pause).UnixNano())
+		r.log.Warn("the keys of tokens could not be read; those known stay in use for a day", zap.Error(err))
+		r.due.Store(now.Add(max(r.pause, time.Second)).UnixNano())
+		if !r.good.IsZero() && now.Sub(r.good) > maxAge {
+			r.current.Store(new(keySet))
+		}
 		return
 	}
+	r.good = now
 	r.due.Store(now.Add(r.every).UnixNano())
 }
 
@@ -170,10 +180,16 @@ func (r *keyring) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), fetchTime, errors.New("the keys of tokens take too long"))
 	defer cancel()
 	text, err := r.fetch(ctx)
-	if err != nil || text == nil {
+	switch {
+	case err != nil:
 		return err
+	case text == nil && r.broken:
+		return errors.New("the JWK Set is still one that cannot be read")
+	case text == nil:
+		return nil
 	}
 	set, err := parseKeys(text)
+	r.broken = err != nil
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,10 @@ func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
 
 // list answers with a page of items of the kinds.
 func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store.Kind, list store.ListQuery) (*reading, error) {
-	list.Kinds = kinds
+	list.Kinds = make([]store.Kind, 0, len(kinds))
+	for _, k := range kinds {
+		list.Kinds = append(list.Kinds, c.tenant.asked(k))
+	}
 	list.From, list.To = q.Interval(c.tenant.Location)
 	list.Limit = q.Int("limit", defaultLimit, 1, maxLimit)
 	if err := q.Err(); err != nil {
@@ -88,7 +91,7 @@ func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store
 	s := newStanding(c.tenant, &found.Standing, parts...)
 	items := make([][]byte, 0, len(found.Items))
 	for i := range found.Items {
-		items = append(items, object(&found.Items[i], kinds[0]))
+		items = append(items, object(&found.Items[i], kinds[0], c.tenant))
 	}
 	f := s.freshness()
 	if len(items) == 0 {
@@ -105,7 +108,7 @@ func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, erro
 		if err := request.ReadQuery(c.r).Err(); err != nil {
 			return nil, err
 		}
-		st, it, err := a.reader.Item(ctx, c.identity(), c.client, c.item(), kind)
+		st, it, err := a.reader.Item(ctx, c.identity(), c.client, c.item(), c.tenant.asked(kind))
 		if err != nil {
 			return nil, err
 		}
@@ -117,13 +120,13 @@ func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, erro
 		}
 		s := newStanding(c.tenant, &st, partOf[kind])
 		f := s.freshness()
-		return &reading{body: itemBody(object(it, kind), f), version: s.version(c, f)}, nil
+		return &reading{body: itemBody(object(it, kind, c.tenant), f), version: s.version(c, f)}, nil
 	}
 }
 
 // object returns an item as served: its card, its body where it was read, and
 // what is decided only now.
-func object(it *store.Listed, kind store.Kind) []byte {
+func object(it *store.Listed, kind store.Kind, t *Tenant) []byte {
 	switch {
 	case kind == store.KindCarePlan:
 		state := "expired"
@@ -132,6 +135,9 @@ func object(it *store.Listed, kind store.Kind) []byte {
 		}
 		return merge(it.Card, []byte(`{"state":"`+state+`"}`), it.Body)
 	case kind == store.KindReport && it.Body != nil:
+		if !t.shares(store.PartCarePlans) {
+			it.Plan, it.Goal = nil, nil
+		}
 		return merge(it.Card, it.Body, encode(struct {
 			Plan *linkJSON `json:"plan"`
 			Goal *linkJSON `json:"goal"`

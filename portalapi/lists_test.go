@@ -11,13 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"dossiersync/portalapi"
 	"dossiersync/store"
 )
 
 // newDossier returns a portal where daughter may see every part of client 1.
-func newDossier(t testing.TB) *portal {
+func newDossier(t testing.TB, change ...func(*portalapi.Options)) *portal {
 	t.Helper()
-	p := newPortal(t)
+	p := newPortal(t, change...)
 	p.synced("amaris", time.Now())
 	p.client("amaris", "1", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "1", everyPart)

@@ -142,6 +142,10 @@ func merge(objects ...[]byte) []byte {
 // version joins what an answer's ETag covers.
 func (s *standing) version(c *call, f freshness, more ...string) string {
 	parts := []string{string(encode(f)), s.Now.In(c.tenant.Location).Format("2006-01-02")}
+	for _, p := range s.parts {
+		// What is withheld while rules are rechecked moves no change number.
+		parts = append(parts, strconv.FormatBool(s.rechecking(p)))
+	}
 	if d := s.Dossier; d != nil {
 		parts = append(parts, strconv.FormatInt(d.Change, 10), strconv.FormatInt(d.GrantVersion, 10))
 	}

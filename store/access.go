@@ -34,6 +34,9 @@ type AccessQuery struct {
 	Limit    int
 }
 
+// mayManage is mayOpen for what only managers are shown.
+const mayManage = ` AND @client = (SELECT d.client FROM open_dossiers d WHERE d.client = @client AND d.manager)`
+
 // Accesses returns who did what with the dossier, like events of a day folded
 // into one, and whether there are more. Only managers are shown any. A page costs
 // the events of its own days, however long the log is.
@@ -42,11 +45,11 @@ func (r *Reader) Accesses(ctx context.Context, id Identity, client string, q Acc
 		WITH RECURSIVE zone AS MATERIALIZED (SELECT timezone FROM tenants WHERE id = @tenant),
 		days (day) AS (
 			(SELECT (a.time AT TIME ZONE z.timezone)::date FROM access_log a, zone z
-				WHERE a.tenant = @tenant AND a.client = @client AND a.time >= @from AND a.time < @before
+				WHERE a.tenant = @tenant AND a.client = @client` + mayManage + ` AND a.time >= @from AND a.time < @before
 				ORDER BY a.time DESC LIMIT 1)
 			UNION ALL
 			SELECT (SELECT (a.time AT TIME ZONE z.timezone)::date FROM access_log a
-				WHERE a.tenant = @tenant AND a.client = @client AND a.time >= @from
+				WHERE a.tenant = @tenant AND a.client = @client` + mayManage + ` AND a.time >= @from
 				  AND a.time < d.day::timestamp AT TIME ZONE z.timezone
 				ORDER BY a.time DESC LIMIT 1)
 			FROM days d, zone z WHERE d.day IS NOT NULL),
@@ -60,7 +63,7 @@ func (r *Reader) Accesses(ctx context.Context, id Identity, client string, q Acc
 				(array_agg(a.user_role ORDER BY a.time DESC))[1] AS user_role, a.on_behalf_of,
 				md5(ROW(a.action, a.event, a.outcome, a.user_id, a.on_behalf_of)::text) COLLATE "C" AS key
 			FROM access_log a, zone z, begins b
-			WHERE a.tenant = @tenant AND a.client = @client AND a.time >= @from AND a.time < @before AND a.time >= b.at
+			WHERE a.tenant = @tenant AND a.client = @client` + mayManage + ` AND a.time >= @from AND a.time < @before AND a.time >= b.at
 			GROUP BY 1, a.action, a.event, a.outcome, a.user_id, a.on_behalf_of)
 		SELECT day, first, last, count, action, event, outcome, user_id, user_name, user_role, on_behalf_of, key
 		FROM folded WHERE (last, key) < (@at, @key)

@@ -66,10 +66,17 @@ type List struct {
 	Older, Newer bool
 }
 
+// mayOpen is the condition by which a statement about @client reads nothing at
+// all for who may not open that dossier: asked once, before any row, so that a
+// client who is somebody else's costs what one costs who does not exist (I8).
+const mayOpen = ` AND @client = (SELECT d.client FROM open_dossiers d WHERE d.client = @client)`
+
 // readable is the condition that every statement puts on items i beside the
-// policies of row-level security: not while a change of rules may come to hide
-// what was stored under the old ones.
-const readable = ` AND i.state = 'shown' AND i.part <> ALL (ARRAY(
+// policies of row-level security, which it repeats in its own words: only what
+// the user has a right to; and not while a change of rules may come to hide what
+// was stored under the old ones.
+const readable = mayOpen + ` AND i.state = 'shown'
+		AND i.part IN (SELECT p.part FROM open_parts p WHERE p.client = @client) AND i.part <> ALL (ARRAY(
 			SELECT unnest(CASE c.stream
 				WHEN 'clients' THEN '{reports,forms,care-plans,contacts}'
 				WHEN 'goals' THEN '{care-plans}'

@@ -169,6 +169,8 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 				EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', reader, secret);
 				EXECUTE format('GRANT dossiersync_reader TO %I', reader);
 			END IF;
+			-- Readers of other databases of this cluster are members of the same role.
+			EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
 			EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), reader);
 		END
 		$$`

@@ -22,11 +22,25 @@ type Reader struct {
 	pool *pgxpool.Pool
 }
 
-// OpenReader connects to the database at url as a member of [ReaderRole].
+// OpenReader connects to the database at url as a member of [ReaderRole]. A role
+// that row-level security does not hold for is refused.
 func OpenReader(ctx context.Context, url string) (*Reader, error) {
 	pool, err := openPool(ctx, url, "dossiersync portal", nil)
 	if err != nil {
 		return nil, err
+	}
+	const q = `
+		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE')
+		FROM pg_roles r, pg_class c WHERE r.rolname = current_user AND c.oid = 'items'::regclass`
+	var above bool
+	if err := pool.QueryRow(ctx, q).Scan(&above); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("look at the reader's role: %w", err)
+	}
+	if above {
+		pool.Close()
+		return nil, errors.New("the portal API must not log in as the database's owner or as a superuser, for whom row-level security does not hold: " +
+			"give portal_api.database a role of its own, or leave it out")
 	}
 	return &Reader{pool: pool}, nil
 }

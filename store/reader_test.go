@@ -208,6 +208,35 @@ func TestListIsReadAlongIndex(t *testing.T) {
 	}
 }
 
+// A client who is somebody else's costs what one costs who does not exist: not one
+// row of the dossier is looked at.
+func TestForeignClientIsNotEvenLookedAt(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	for _, sql := range []string{
+		`INSERT INTO items (tenant, key, type, id, stream, kind, client, state, part, epoch, version, hash, at, category, card, body)
+			SELECT 'amaris', 'many' || n, 'T', 'many' || n, 'reports', 'report', 'foreign', 'shown', 'reports', 1, '1', '\x00',
+				now() - n * interval '1 hour', 'general', '{}', '{}' FROM generate_series(1, 2000) n`,
+		`INSERT INTO clients (tenant, id, state, name) VALUES ('amaris', 'foreign', 'shown', 'Iemand')`,
+		`ANALYZE`,
+	} {
+		if _, err := r.Pool().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := store.Identity{Tenant: "amaris", User: "daughter"}
+	for _, client := range []string{"foreign", "unknown"} {
+		asReader(t, r, id, func(tx pgx.Tx) {
+			q := store.ListQuery{Kinds: []store.Kind{"report", "form"}, Limit: 20}
+			sql, args := q.Statement(id, client)
+			if n := explain(t, tx, sql, args).touched("items"); n != 0 {
+				t.Errorf("%s: %v rows of items are looked at", client, n)
+			}
+		})
+	}
+}
+
 func explain(t *testing.T, tx pgx.Tx, sql string, args pgx.StrictNamedArgs) plan {
 	t.Helper()
 	rewritten, values, err := args.RewriteQuery(t.Context(), nil, sql, nil)
@@ -256,7 +285,21 @@ type plan struct {
 	Index     string  `json:"Index Name"`
 	IndexCond string  `json:"Index Cond"`
 	Rows      float64 `json:"Actual Rows"`
+	Removed   float64 `json:"Rows Removed by Filter"`
+	Loops     float64 `json:"Actual Loops"`
 	Plans     []plan
+}
+
+// touched counts the rows of relation that the plan has looked at.
+func (p plan) touched(relation string) float64 {
+	var n float64
+	if p.Relation == relation {
+		n = (p.Rows + p.Removed) * p.Loops
+	}
+	for _, inner := range p.Plans {
+		n += inner.touched(relation)
+	}
+	return n
 }
 
 var keyset = regexp.MustCompile(`\(at >= .*\(at < .*ROW\(at, key\) [<>] ROW`)
@@ -305,5 +348,15 @@ func TestReaderTellsUnavailableFromWrong(t *testing.T) {
 	r.Reader.Close()
 	if _, err := r.Reader.List(t.Context(), id, "1", q); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("a closed connection is %v", err)
+	}
+}
+
+func TestOwnerIsNoReader(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	reader, err := store.OpenReader(t.Context(), r.URL)
+	if err == nil {
+		reader.Close()
+		t.Fatal("the owner, for whom row-level security does not hold, was let in")
 	}
 }

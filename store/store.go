@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"strings"
 	"time"
 
@@ -84,7 +85,7 @@ func openPool(ctx context.Context, url, application string, settings map[string]
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("connect to the database: %w", err)
+		return nil, fmt.Errorf("connect to the database: %w", plainly(err))
 	}
 	return pool, nil
 }
@@ -92,6 +93,21 @@ func openPool(ctx context.Context, url, application string, settings map[string]
 // inTx runs f in one transaction, which is committed if f returns nil.
 func inTx(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, pool, f)
+}
+
+// plainly says in one line why there is no connection, without names and
+// addresses.
+func plainly(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return errors.New(pg.Message)
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return errors.New("it cannot be reached")
+	}
+	return err
 }
 
 // asClaimant executes one statement while the claim is held, and renews it.

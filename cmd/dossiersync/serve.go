@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -116,10 +118,18 @@ func (s *service) prepare(ctx context.Context, c *serveCmd, db *database) error 
 // of any tenant's dossiers, and asks for no token: bind it where only Prometheus
 // comes.
 func (s *service) addMetrics(address string) error {
+	if host, _, err := net.SplitHostPort(address); s.cfg.Database.IsZero() && (err != nil || !loopback(host)) {
+		return usagef("--metrics-listen must be on loopback while the private PostgreSQL is used")
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	return s.listen("metrics", address, config.TLS{}, mux)
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (s *service) addWorker(st *store.Store) error {

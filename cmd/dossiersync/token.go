@@ -25,7 +25,7 @@ type tokenCmd struct {
 // Help implements kong's HelpProvider.
 func (*tokenCmd) Help() string {
 	return `In production tokens come from the portal's identity provider. To try things out:
-  dossiersync token key > key.pem
+  (umask 077; dossiersync token key > key.pem)
   dossiersync token jwks --key key.pem > jwks.json
   dossiersync token sign --key key.pem --issuer I --audience A --tenant amaris \
       --user daughter --scope dossier:read`
@@ -117,10 +117,32 @@ func readKey(file string) (jwk.Key, error) {
 	if err := jwk.AssignKeyID(key); err != nil {
 		return nil, fmt.Errorf("name the key in %s: %w", file, err)
 	}
-	alg := map[jwa.KeyType]jwa.SignatureAlgorithm{
-		jwa.EC(): jwa.ES256(), jwa.RSA(): jwa.RS256(), jwa.OKP(): jwa.EdDSA()}[key.KeyType()]
+	alg, ok := algorithm(key)
+	if !ok {
+		return nil, usagef("%s holds a key of a kind that tokens are not signed with", file)
+	}
 	if err := key.Set(jwk.AlgorithmKey, alg); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	return key, key.Set(jwk.KeyUsageKey, "sig")
+}
+
+// algorithm returns what goes with a key (RFC 7518 §3.1).
+func algorithm(key jwk.Key) (jwa.SignatureAlgorithm, bool) {
+	switch key.KeyType() {
+	case jwa.RSA():
+		return jwa.RS256(), true
+	case jwa.OKP():
+		return jwa.EdDSA(), true
+	case jwa.EC():
+		ec, ok := key.(jwk.ECDSAPrivateKey)
+		if !ok {
+			break
+		}
+		curve, _ := ec.Crv()
+		alg, ok := map[jwa.EllipticCurveAlgorithm]jwa.SignatureAlgorithm{
+			jwa.P256(): jwa.ES256(), jwa.P384(): jwa.ES384(), jwa.P521(): jwa.ES512()}[curve]
+		return alg, ok
+	}
+	return jwa.SignatureAlgorithm{}, false
 }
