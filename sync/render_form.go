@@ -138,7 +138,7 @@ func summary(questions []questionJSON) string {
 			for _, a := range q.Answers {
 				answers = append(answers, a.Display)
 			}
-			b.WriteString(strings.TrimRight(q.Label, ":") + " " + strings.Join(answers, ", ") + ". ")
+			b.WriteString(strings.TrimRight(q.Label, ":") + " " + strings.TrimRight(strings.Join(answers, ", "), ". ") + ". ")
 		}
 		b.WriteString(summary(q.Questions))
 	}

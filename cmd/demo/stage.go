@@ -33,6 +33,16 @@ func newStage(dir string, stdout, stderr io.Writer) (*stage, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("find the demo's folder: %w", err)
 	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("make the demo's folder: %w", err)
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the demo's folder: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("another demo is running in %s: stop it first, or name another folder with --data", dir)
+	}
 	marker := filepath.Join(dir, ".dossiersync-demo")
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
@@ -49,7 +59,9 @@ func newStage(dir string, stdout, stderr io.Writer) (*stage, error) {
 	if err := os.WriteFile(marker, nil, 0o600); err != nil {
 		return nil, fmt.Errorf("make the demo's folder: %w", err)
 	}
-	return &stage{bin: filepath.Dir(self), dir: dir, stdout: stdout, stderr: stderr}, nil
+	s := &stage{bin: filepath.Dir(self), dir: dir, stdout: stdout, stderr: stderr}
+	s.stops = append(s.stops, func() { lock.Close() })
+	return s, nil
 }
 
 // path returns the path of a file of the demo.

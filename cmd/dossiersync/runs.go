@@ -21,6 +21,9 @@ func (c *runsCmd) Run(ctx context.Context, a *app) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
+		if c.Limit < 1 {
+			return usagef("--limit must be 1 or more")
+		}
 		runs, err := st.Runs(ctx, store.RunFilter{Tenant: c.Tenant, Limit: c.Limit})
 		if err != nil {
 			return err

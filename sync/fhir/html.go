@@ -22,12 +22,17 @@ func plainHTML(src string) string {
 		case html.TextToken:
 			w.text(string(z.Text()))
 		case html.StartTagToken:
-			w.open(tagOf(z))
+			tag, unseen := tagOf(z)
+			w.open(tag, unseen)
 		case html.EndTagToken:
-			w.close(tagOf(z))
+			tag, _ := tagOf(z)
+			w.close(tag)
 		case html.SelfClosingTagToken:
-			w.open(tagOf(z))
-			w.raw = 0
+			tag, _ := tagOf(z)
+			if w.skip == 0 {
+				w.open(tag, false)
+				w.skip = 0
+			}
 			// XHTML, which a narrative is, knows no raw text: what follows
 			// <script/> is not part of it.
 			z.NextIsNotRawText()
@@ -35,23 +40,39 @@ func plainHTML(src string) string {
 	}
 }
 
-func tagOf(z *html.Tokenizer) atom.Atom {
-	name, _ := z.TagName()
-	return atom.Lookup(name)
+// tagOf returns the tag's name, and whether its attributes keep it from people.
+func tagOf(z *html.Tokenizer) (tag atom.Atom, unseen bool) {
+	name, more := z.TagName()
+	tag = atom.Lookup(name)
+	for more {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		switch string(key) {
+		case "hidden":
+			unseen = true
+		case "style":
+			style := strings.ToLower(strings.Join(strings.Fields(string(value)), ""))
+			unseen = unseen || strings.Contains(style, "display:none") || strings.Contains(style, "visibility:hidden")
+		}
+	}
+	return tag, unseen
 }
 
 // An htmlWriter writes text as a browser would break it into lines.
 type htmlWriter struct {
 	out   strings.Builder
-	space bool      // blank space is due before the next word
-	lines int       // line breaks due before the next word
-	item  bool      // a list item's dash is due before the next word
-	pre   int       // within how many <pre>
-	raw   atom.Atom // the element whose content is not for readers; 0: none
+	space bool // blank space is due before the next word
+	lines int  // line breaks due before the next word
+	item  bool // a list item's dash is due before the next word
+	pre   int  // within how many <pre>
+	// raw is the element whose content is not for readers, and skip within how
+	// many of its kind we are; 0: none.
+	raw  atom.Atom
+	skip int
 }
 
 func (w *htmlWriter) text(s string) {
-	if w.raw != 0 {
+	if w.skip > 0 {
 		return
 	}
 	if w.pre > 0 {
@@ -91,10 +112,25 @@ func (w *htmlWriter) flush() {
 	w.lines, w.space, w.item = 0, false, false
 }
 
-func (w *htmlWriter) open(tag atom.Atom) {
+func (w *htmlWriter) open(tag atom.Atom, unseen bool) {
+	if w.skip > 0 {
+		if tag == w.raw {
+			w.skip++
+		}
+		return
+	}
+	if unseen && !isVoid(tag) {
+		w.raw, w.skip = tag, 1
+		return
+	}
 	switch tag {
-	case atom.Script, atom.Style, atom.Iframe, atom.Title, atom.Noembed, atom.Noframes:
-		w.raw = tag
+	case atom.Script, atom.Style, atom.Iframe, atom.Title, atom.Noembed, atom.Noframes, atom.Noscript, atom.Template,
+		atom.Object, atom.Audio, atom.Video, atom.Canvas:
+		w.raw, w.skip = tag, 1
+	case atom.Del, atom.S, atom.Strike:
+		// What was struck out is no longer said.
+		w.raw, w.skip = tag, 1
+		w.space = true
 	case atom.Br:
 		w.lines++
 	case atom.Li:
@@ -111,7 +147,13 @@ func (w *htmlWriter) open(tag atom.Atom) {
 }
 
 func (w *htmlWriter) close(tag atom.Atom) {
-	if tag == w.raw {
+	if w.skip > 0 {
+		if tag != w.raw {
+			return
+		}
+		if w.skip--; w.skip > 0 {
+			return
+		}
 		w.raw = 0
 	}
 	switch tag {
@@ -121,6 +163,16 @@ func (w *htmlWriter) close(tag atom.Atom) {
 		w.item = false
 	}
 	w.block(tag)
+}
+
+// isVoid reports whether an element has no content and no end (HTML §13.1.2).
+func isVoid(tag atom.Atom) bool {
+	switch tag {
+	case atom.Area, atom.Base, atom.Br, atom.Col, atom.Embed, atom.Hr, atom.Img, atom.Input, atom.Link, atom.Meta,
+		atom.Source, atom.Track, atom.Wbr:
+		return true
+	}
+	return false
 }
 
 // block begins a new line at the border of a block, and leaves one empty at the
