@@ -27,6 +27,7 @@ type bench struct {
 	*storetest.Replica
 	t      *testing.T
 	sim    *simulator.Server // nil where the source is another
+	base   string            // sim's address
 	tenant dossiersync.Tenant
 	opts   dossiersync.Options
 	syncer *dossiersync.Syncer // of tenant and opts; see restart
@@ -45,6 +46,7 @@ func newBench(t *testing.T, wrap func(http.Handler) http.Handler) *bench {
 	// The simulator commits at once, so that it needs no lag; its clock is ours.
 	// The Date header is to the second: look that much ahead.
 	b := newBenchOf(t, fhirAt(t, server.URL+"/fhir"))
+	b.base = server.URL + "/fhir"
 	b.sim, b.tenant.Lag, b.tenant.Overlap, b.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
 	b.restart()
 	return b
@@ -73,13 +75,17 @@ func (b *bench) restart() {
 	}
 }
 
-func fhirAt(t *testing.T, base string) source.Source {
+func fhirAt(t *testing.T, base string, mapping ...fhir.Mapping) source.Source {
 	t.Helper()
 	u, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := fhir.New(fhir.Options{Tenant: tenant, BaseURL: u, PageSize: 100, RequestsPerSecond: 10000, Zone: amsterdam(t)})
+	o := fhir.Options{Tenant: tenant, BaseURL: u, PageSize: 100, RequestsPerSecond: 10000, Zone: amsterdam(t)}
+	if len(mapping) > 0 {
+		o.Mapping = mapping[0]
+	}
+	s, err := fhir.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,23 @@ func (m *mapper) fingerprint(k *kindOfResource) string {
 	if k.uses != nil {
 		f.Uses = k.uses(m.rules)
 	}
-	b, _ := json.Marshal(f) // rules are strings and booleans
+	return digest(f)
+}
+
+// hiding changes with the rules that hide resources of the kind.
+func (m *mapper) hiding(k *kindOfResource) string {
+	rules := []any{m.rules.Hide}
+	switch k.stream {
+	case store.StreamReports:
+		rules = append(rules, m.rules.ReportCodes, m.rules.ShowPreliminary, m.rules.ShowSuperseded)
+	case store.StreamForms:
+		rules = append(rules, m.rules.ShowInProgress, m.rules.ShowStopped)
+	}
+	return digest(rules)
+}
+
+func digest(rules any) string {
+	b, _ := json.Marshal(rules) // they are strings and booleans
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
 }

@@ -164,7 +164,7 @@ func parseSearch(stream store.Stream, s string, m *mapper) (source.Type, error) 
 			return source.Type{}, fmt.Errorf("parameter %s is dossiersync's own", bare)
 		}
 	}
-	return source.Type{Stream: stream, Name: name, Query: query, Fingerprint: m.fingerprint(k)}, nil
+	return source.Type{Stream: stream, Name: name, Query: query, Fingerprint: m.fingerprint(k), Hiding: m.hiding(k)}, nil
 }
 
 func typesOf(stream store.Stream) string {
