@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"dossiersync/config"
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
 )
@@ -45,34 +46,22 @@ reasons below the table); 1 failed.`
 }
 
 // Run implements the command.
-func (c *syncCmd) Run(ctx context.Context, a *app) (err error) {
-	cfg, err := a.load()
-	if err != nil {
-		return err
-	}
-	tenants, err := selectTenants(cfg, c.Tenant)
-	if err != nil {
-		return err
-	}
-	db, err := openDatabase(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	st, err := db.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	reg, err := newRegistry()
-	if err != nil {
-		return err
-	}
-	syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
-	if err != nil {
-		return err
-	}
-	return c.each(ctx, a, syncer, st, tenants)
+func (c *syncCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		tenants, err := selectTenants(cfg, c.Tenant)
+		if err != nil {
+			return err
+		}
+		reg, err := newRegistry()
+		if err != nil {
+			return err
+		}
+		syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
+		if err != nil {
+			return err
+		}
+		return c.each(ctx, a, syncer, st, tenants)
+	})
 }
 
 // each runs the tenants in turn; one that fails does not keep the next from its
