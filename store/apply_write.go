@@ -14,7 +14,6 @@ import (
 type writes struct {
 	replaced []string // keys of rows that make way for new ones
 	items    [][]any  // rows for COPY, in the order of itemColumns
-	keys     []string // of items
 	targets  []string // keys of items that others may be rendered from
 	refFrom  []string // references: who …
 	refTo    []string // … names whom
@@ -55,7 +54,6 @@ func (w *writes) put(tenant, key string, epoch int32, it *Item, r Rendered) {
 			w.refTo = append(w.refTo, Key(tenant, ref))
 		}
 	}
-	w.keys = append(w.keys, key)
 	w.replacements.add(tenant, key, it)
 	w.items = append(w.items, []any{
 		tenant, key, it.Type, it.ID, string(it.Stream), kind, orNull(it.Client), string(it.State), orNull(string(it.Reason)),

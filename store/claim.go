@@ -45,14 +45,12 @@ func (s *Store) ClaimRun(ctx context.Context, id int64, worker string) (Claim, e
 		WHERE id = @id AND (state = 'running' AND lease_until <= now() OR state = 'waiting'
 			AND NOT EXISTS (SELECT FROM runs o WHERE o.tenant = runs.tenant AND o.state = 'running'))
 		RETURNING ` + runColumns + `, fence, failures, failing`
-	var c Claim
-	scan := func(row pgx.CollectableRow) (Run, error) {
-		var r Run
-		err := row.Scan(&r.ID, &r.Tenant, &r.Trigger, &r.Slot, &r.Scope, &r.State, &r.Outcome, &r.Message,
-			&r.RequestedBy, &r.RequestedAt, &r.StartedAt, &r.FinishedAt, &r.Slices, &c.Fence, &c.Failures, &c.Failing)
-		return r, err
+	scan := func(row pgx.CollectableRow) (Claim, error) {
+		var c Claim
+		err := row.Scan(append(c.Run.fields(), &c.Fence, &c.Failures, &c.Failing)...)
+		return c, err
 	}
-	run, err := queryOne(ctx, s.pool, scan, q, pgx.StrictNamedArgs{"id": id, "worker": worker, "lease": LeaseTime})
+	c, err := queryOne(ctx, s.pool, scan, q, pgx.StrictNamedArgs{"id": id, "worker": worker, "lease": LeaseTime})
 	switch {
 	case isUniqueViolation(err, "runs_running"):
 		return Claim{}, ErrBusy
@@ -68,7 +66,6 @@ func (s *Store) ClaimRun(ctx context.Context, id int64, worker string) (Claim, e
 	case err != nil:
 		return Claim{}, fmt.Errorf("claim run %d: %w", id, err)
 	}
-	c.Run = run
 	return c, nil
 }
 

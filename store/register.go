@@ -74,6 +74,11 @@ func (a *application) oweBackfill(ctx context.Context, client string) error {
 	return err
 }
 
+// emptied is what a row becomes that is hidden after it was shown: nothing of its
+// content stays (I6).
+const emptied = `state = 'hidden', card = NULL, body = NULL, model = NULL, kind = NULL, part = NULL, at = NULL,
+			category = NULL, open = NULL, ends = NULL, plan = NULL, goal = NULL`
+
 // purge removes the content of a dossier that is no longer shown.
 func (a *application) purge(ctx context.Context, client string) error {
 	const refs = `
@@ -81,8 +86,7 @@ func (a *application) purge(ctx context.Context, client string) error {
 		WHERE i.tenant = @tenant AND i.client = @client AND i.stream <> 'clients'
 		  AND r.tenant = @tenant AND r.key = i.key`
 	const items = `
-		UPDATE items SET state = 'hidden', reason = 'client-hidden', card = NULL, body = NULL, model = NULL,
-			kind = NULL, part = NULL, at = NULL, category = NULL, open = NULL, ends = NULL, plan = NULL, goal = NULL
+		UPDATE items SET reason = 'client-hidden', ` + emptied + `
 		WHERE tenant = @tenant AND client = @client AND state = 'shown' AND stream <> 'clients'`
 	const contacts = `DELETE FROM contacts WHERE tenant = @tenant AND client = @client`
 	const backfill = `DELETE FROM backfills WHERE tenant = @tenant AND client = @client`

@@ -77,8 +77,7 @@ func (a *application) settleReplacements(ctx context.Context) error {
 		  AND NOT EXISTS (SELECT FROM replacements r WHERE r.tenant = @tenant AND r.target = i.key)
 		ON CONFLICT DO NOTHING`
 	const hide = `
-		UPDATE items i SET state = 'hidden', reason = 'superseded', card = NULL, body = NULL, model = NULL,
-			kind = NULL, part = NULL, at = NULL, category = NULL, open = NULL, ends = NULL, plan = NULL, goal = NULL
+		UPDATE items i SET reason = 'superseded', ` + emptied + `
 		FROM unnest(@targets::text[], @clients::text[]) r (target, client)
 		WHERE i.tenant = @tenant AND i.key = r.target AND i.client = r.client AND i.state = 'shown' AND i.kind = 'report'
 		RETURNING i.client`

@@ -80,10 +80,15 @@ type Run struct {
 const runColumns = `id, tenant, trigger, slot, scope, state, outcome, message, requested_by,
 	requested_at, started_at, finished_at, slices`
 
+// fields are where runColumns are scanned to.
+func (r *Run) fields() []any {
+	return []any{&r.ID, &r.Tenant, &r.Trigger, &r.Slot, &r.Scope, &r.State, &r.Outcome, &r.Message,
+		&r.RequestedBy, &r.RequestedAt, &r.StartedAt, &r.FinishedAt, &r.Slices}
+}
+
 func scanRun(row pgx.CollectableRow) (Run, error) {
 	var r Run
-	err := row.Scan(&r.ID, &r.Tenant, &r.Trigger, &r.Slot, &r.Scope, &r.State, &r.Outcome, &r.Message,
-		&r.RequestedBy, &r.RequestedAt, &r.StartedAt, &r.FinishedAt, &r.Slices)
+	err := row.Scan(r.fields()...)
 	return r, err
 }
 

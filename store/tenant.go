@@ -63,16 +63,6 @@ func (s *Store) SetReachable(ctx context.Context, tenant string, reachable bool)
 	return nil
 }
 
-// Succeeded reports whether the tenant has ever been read successfully.
-func (s *Store) Succeeded(ctx context.Context, tenant string) (bool, error) {
-	const q = `SELECT coalesce((SELECT succeeded IS NOT NULL FROM tenants WHERE id = @tenant), false)`
-	var ok bool
-	if err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&ok); err != nil {
-		return false, fmt.Errorf("look for a success of %s: %w", tenant, err)
-	}
-	return ok, nil
-}
-
 // Tenant returns one tenant, or [ErrNotFound] before its first run.
 func (s *Store) Tenant(ctx context.Context, id string) (Tenant, error) {
 	const q = `SELECT ` + tenantColumns + ` FROM tenants WHERE id = @id`

@@ -77,14 +77,14 @@ func (s *Syncer) catchUp(ctx context.Context, t *Tenant) {
 		return
 	}
 	slot := LastSlot(t.Schedule, now)
-	known, err := s.store.Succeeded(ctx, t.ID)
+	known, err := s.store.Tenant(ctx, t.ID)
 	if err != nil {
 		s.log.Error("look for missed slots", zap.String("tenant", t.ID), zap.Error(err))
 		return
 	}
 	// A tenant that was never read does not wait for the next tick; others leave
 	// a slot that has just come to it.
-	if slot.IsZero() || known && now.Sub(slot) < s.opts.Spread+clockSkew {
+	if slot.IsZero() || known.Succeeded != nil && now.Sub(slot) < s.opts.Spread+clockSkew {
 		return
 	}
 	s.requestSlot(ctx, t, slot, store.TriggerCatchUp)

@@ -17,9 +17,7 @@ CREATE TABLE tenants (
     -- for the whole tenant; null: never.
     succeeded  timestamptz,
     -- Since when the source could not be reached; null: it could.
-    unreachable timestamptz,
-    -- What the source last said of itself, and how our requests fare.
-    source     jsonb NOT NULL DEFAULT '{}'
+    unreachable timestamptz
 );
 
 -- Every client ever known. The content (a name) is here only while shown.
