@@ -62,9 +62,9 @@ func MigrationStatus(ctx context.Context, url string) (Migration, error) {
 }
 
 func withMigrator(ctx context.Context, url string, f func(*pgx.Conn, *migrate.Migrator) error) error {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	t, err := migrate.NewMigrator(ctx, conn, versionTable)
@@ -109,9 +109,9 @@ func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
 // EnsureDatabase makes sure that the server at url, which names any of its
 // databases, has one called name.
 func EnsureDatabase(ctx context.Context, url, name string) error {
-	conn, err := pgx.Connect(ctx, url)
+	conn, err := connect(ctx, url)
 	if err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var exists bool
@@ -147,9 +147,9 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		return errors.New("make the reader's role: its URL cannot be read")
 	}
 	password, _ := u.User.Password()
-	conn, err := pgx.Connect(ctx, ownerURL)
+	conn, err := connect(ctx, ownerURL)
 	if err != nil {
-		return fmt.Errorf("connect to the database: %w", err)
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	// Roles cannot be parameters: format() quotes them, on the server.

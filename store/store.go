@@ -95,6 +95,15 @@ func inTx(ctx context.Context, pool *pgxpool.Pool, f func(tx pgx.Tx) error) erro
 	return pgx.BeginFunc(ctx, pool, f)
 }
 
+// connect opens one connection, outside a pool.
+func connect(ctx context.Context, url string) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", plainly(err))
+	}
+	return conn, nil
+}
+
 // plainly says in one line why there is no connection, without names and
 // addresses.
 func plainly(err error) error {
