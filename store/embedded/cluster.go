@@ -104,6 +104,11 @@ var errHeld = errors.New("another server holds the cluster")
 
 // launch starts the server in the place of old and returns when it answers.
 func (c *cluster) launch(ctx context.Context, old postmaster, opts Options) error {
+	if old.pid == 0 {
+		if err := c.calledOff(); err != nil { // by a process that was killed meanwhile
+			return err
+		}
+	}
 	if err := c.disown(old); err != nil {
 		return err
 	}
@@ -167,8 +172,12 @@ func (c *cluster) stop() error {
 	if err != nil {
 		return err
 	}
-	if running, err := c.running(pm); err != nil || !running {
+	running, err := c.running(pm)
+	if err != nil {
 		return err
+	}
+	if !running {
+		return c.calledOff()
 	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), stopTimeout, errors.New("the server does not stop"))
 	defer cancel()

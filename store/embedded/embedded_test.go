@@ -255,8 +255,16 @@ func TestStartIsCalledOff(t *testing.T) {
 	}
 	expect(200 * time.Millisecond) // while initdb works
 	closeServer(t, start(t, dir, nil))
-	for after := 20 * time.Millisecond; after < 100*time.Millisecond; after += 20 * time.Millisecond {
+	for after := 5 * time.Millisecond; after < 100*time.Millisecond; after += 5 * time.Millisecond {
 		expect(after) // while the server starts
+	}
+	// What a server leaves that was killed between making its pid file and
+	// writing to it.
+	if err := os.WriteFile(filepath.Join(dir, "pgdata", "postmaster.pid"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, start(t, dir, nil).URL("postgres"), "1"); got != "1" {
+		t.Errorf("answer is %s, want 1", got)
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -108,6 +110,38 @@ func (c *cluster) disown(pm postmaster) error {
 	return root.WriteFile(pidName, []byte(strconv.Itoa(noPID)+"\n"+rest), 0o600)
 }
 
+// calledOff ends what is left of a start that was interrupted. A server which
+// has not yet written its number is in no pid file, or in an empty one, which
+// PostgreSQL takes for another server's and never starts over. The caller holds
+// the gate, so nobody else starts one.
+func (c *cluster) calledOff() error {
+	for deadline := time.Now().Add(stopTimeout); ; time.Sleep(20 * time.Millisecond) {
+		pids, err := marked(c.mark())
+		if err != nil {
+			return err
+		}
+		if len(pids) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v of an interrupted start do not end", pids)
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGINT) // a fast shutdown, to a server that listens to signals yet
+		}
+	}
+	root, err := os.OpenRoot(c.base)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	info, err := root.Stat(pidName)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() > 0 {
+		return nil
+	}
+	return errors.Join(err, root.Remove(pidName))
+}
+
 func alive(pid int) bool {
 	return pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
@@ -120,4 +154,32 @@ func commandLine(pid int) (string, error) {
 	}
 	text, err := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
 	return string(text), err
+}
+
+// marked returns the processes that were called with that mark: postgres, the
+// shell that becomes it, pg_ctl.
+func marked(mark string) ([]int, error) {
+	if runtime.GOOS == "linux" {
+		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		var pids []int
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil || !strings.Contains(string(text), mark) {
+				continue // it has just ended
+			}
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+		return pids, err
+	}
+	text, err := exec.Command("ps", "-axww", "-o", "pid=,args=").Output()
+	var pids []int
+	for line := range strings.Lines(string(text)) {
+		number, args, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if pid, err := strconv.Atoi(number); err == nil && strings.Contains(args, mark) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, err
 }
