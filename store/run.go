@@ -50,12 +50,24 @@ type Scope struct {
 	To     time.Time `json:"to,omitzero"`      // source's clock, inclusive
 	Full   bool      `json:"full,omitempty"`   // from the beginning
 	DryRun bool      `json:"dryRun,omitempty"` // say what would change, and change nothing
+	Only   Step      `json:"only,omitempty"`   // only this step of a run
+	// Approve lets a reconcile remove what is confirmed absent beyond the brake.
+	Approve bool `json:"approve,omitempty"`
 }
+
+// Step is a part of a run that can be asked for by itself.
+type Step string
+
+// The steps.
+const (
+	StepQuarantine Step = "quarantine" // try again what is in quarantine
+	StepReconcile  Step = "reconcile"  // compare the whole set of items with the source
+)
 
 // IsWhole reports whether a run of this scope brings the whole tenant up to
 // date, and so satisfies a slot.
 func (s Scope) IsWhole() bool {
-	return s.Client == "" && s.Stream == "" && s.From.IsZero() && s.To.IsZero() && !s.DryRun
+	return s.Client == "" && s.Stream == "" && s.From.IsZero() && s.To.IsZero() && !s.DryRun && s.Only == ""
 }
 
 // Run is one attempt to bring one tenant's replica up to date. Times are the
@@ -203,7 +215,7 @@ func (s *Store) SlotTaken(ctx context.Context, tenant string, slot time.Time) (b
 	const q = `
 		SELECT EXISTS (
 			SELECT FROM runs WHERE tenant = @tenant AND (slot = @slot
-				OR (NOT scope ?| '{client,stream,from,to,dryRun}'
+				OR (NOT scope ?| '{client,stream,from,to,dryRun,only}'
 					AND (state = 'waiting' OR (started_at >= @slot AND (state = 'running' OR outcome IN ('complete', 'partial')))))))`
 	var taken bool
 	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "slot": slot}).Scan(&taken)

@@ -206,8 +206,8 @@ func (s *Store) RunTypes(ctx context.Context, run int64) ([]RunType, error) {
 // until all have been read again.
 func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) error {
 	const insert = `
-		INSERT INTO run_types (run, ordinal, stream, type, query, from_time, to_time, as_of, fingerprint, hiding)
-		VALUES (@run, @ordinal, @stream, @type, @query, @from, @to, @as_of, @fingerprint, @hiding)
+		INSERT INTO run_types (run, ordinal, stream, type, query, from_time, to_time, as_of, fingerprint, hiding, done)
+		VALUES (@run, @ordinal, @stream, @type, @query, @from, @to, @as_of, @fingerprint, @hiding, @done)
 		ON CONFLICT DO NOTHING`
 	const back = `
 		UPDATE cursors k SET
@@ -229,7 +229,7 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 		for i, t := range types {
 			if _, err := tx.Exec(ctx, insert, pgx.StrictNamedArgs{
 				"run": c.Run.ID, "ordinal": i, "stream": t.Stream, "type": t.Type, "query": t.Query,
-				"from": t.From, "to": t.To, "as_of": t.AsOf, "fingerprint": t.Fingerprint, "hiding": t.Hiding}); err != nil {
+				"from": t.From, "to": t.To, "as_of": t.AsOf, "fingerprint": t.Fingerprint, "hiding": t.Hiding, "done": t.Done}); err != nil {
 				return err
 			}
 		}

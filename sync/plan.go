@@ -89,6 +89,7 @@ func (r *reading) plan(ctx context.Context) ([]store.RunType, error) {
 			AsOf:        now.Add(-r.tenant.Lag),
 			Fingerprint: t.Fingerprint,
 			Hiding:      t.Hiding,
+			Done:        run.Scope.Only != "", // its windows are not read
 		}
 		rt.From = r.from(r.cursors[rt.TypeID], rt)
 		if !run.Scope.To.IsZero() && run.Scope.To.Before(rt.To) {

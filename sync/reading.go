@@ -66,11 +66,9 @@ func (r *reading) run(ctx context.Context) (more bool, err error) {
 			}
 		}
 	}
-	if !r.dry() {
-		for _, step := range []func(context.Context) (bool, error){r.retryQuarantined, r.backfill, r.readAgain, r.renderStale} {
-			if more, err := step(ctx); more || err != nil {
-				return more, err
-			}
+	for _, step := range r.steps() {
+		if more, err := step(ctx); more || err != nil {
+			return more, err
 		}
 	}
 	// What the store has counted is what the run is judged by.
@@ -79,6 +77,18 @@ func (r *reading) run(ctx context.Context) (more bool, err error) {
 	}
 	r.quarantined, err = r.syncer.store.CountQuarantine(ctx, r.tenant.ID)
 	return false, err
+}
+
+// steps are what follows the windows, in their order.
+func (r *reading) steps() []func(context.Context) (more bool, err error) {
+	type steps = []func(context.Context) (bool, error)
+	switch {
+	case r.dry():
+		return nil
+	case r.claim.Run.Scope.Only == store.StepQuarantine:
+		return steps{r.retryQuarantined, r.readAgain, r.renderStale}
+	}
+	return steps{r.retryQuarantined, r.backfill, r.readAgain, r.renderStale}
 }
 
 func (r *reading) timeIsUp() bool { return !r.endless && time.Now().After(r.until) }
