@@ -31,6 +31,11 @@ lint: $(LINT) ## Run the linter
 	$(GO) vet ./...
 	$(LINT) run ./...
 
+SOAKTIME ?= 10m
+.PHONY: soak
+soak: deps ## Soak it in faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on: readers must see what the source holds
+	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync -run '^TestSoak' -count=1 -timeout 0 -v
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## Run every fuzz function for FUZZTIME (20s)

@@ -15,10 +15,15 @@ type Config struct {
 	Database Credential
 	// DataDir is the folder for what dossiersync keeps on this machine. It
 	// need not exist yet. Default: data.
-	DataDir    string
-	PortalAPI  PortalAPI
-	Ops        Ops
-	Quarantine Quarantine
+	DataDir string
+	// ErasuresFile is where erasures are recorded outside the database, to be
+	// carried out again when that is restored from a backup. Default:
+	// erasures.jsonl under DataDir.
+	ErasuresFile string
+	PortalAPI    PortalAPI
+	Ops          Ops
+	Quarantine   Quarantine
+	AccessLog    AccessLog
 	// Tenants has at least one entry; their ids differ.
 	Tenants []Tenant
 	// Warnings are what is allowed but unwise, in the order of the file.
@@ -75,13 +80,6 @@ type User struct {
 	May []string
 }
 
-// Quarantine says how items that could not be applied are kept.
-type Quarantine struct {
-	// Key encrypts the raw bytes of quarantined items. Left out: no bytes are
-	// kept, and a retry fetches the item again by its id.
-	Key Credential
-}
-
 // Load reads the configuration file at path. A file that is wrong is refused
 // with [Faults]. Only getenv is asked for the environment.
 func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
@@ -121,21 +119,20 @@ func (v value) config() Config {
 	s := v.section()
 	defer s.end()
 	c := Config{
-		Database:   s.database(),
-		DataDir:    s.key("data_dir").filePath("data"),
-		Quarantine: s.key("quarantine").quarantine(),
-		Tenants:    s.key("tenants").tenants(),
+		Database:     s.database(),
+		DataDir:      s.key("data_dir").filePath("data"),
+		ErasuresFile: s.key("erasures_file").filePath(""),
+		Quarantine:   s.key("quarantine").quarantine(),
+		AccessLog:    s.key("access_log").accessLog(),
+		Tenants:      s.key("tenants").tenants(),
+	}
+	if c.ErasuresFile == "" {
+		c.ErasuresFile = filepath.Join(c.DataDir, "erasures.jsonl")
 	}
 	private := !s.key("database").given() && !s.key("database_file").filled()
 	c.PortalAPI = s.key("portal_api").portalAPI(private)
 	c.Ops = s.key("ops").ops(private, c.Tenants)
 	return c
-}
-
-func (v value) quarantine() Quarantine {
-	s := v.section()
-	defer s.end()
-	return Quarantine{Key: s.credential("key")}
 }
 
 func (s *section) database() Credential {

@@ -106,7 +106,7 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 
 	day := config.Code{System: "http://snomed.info/sct", Code: "11591000146107"}
 	want := &config.Config{
-		DataDir: "etc/data",
+		DataDir: "etc/data", ErasuresFile: "etc/data/erasures.jsonl", AccessLog: config.AccessLog{KeepYears: 5},
 		PortalAPI: config.PortalAPI{
 			Listen: "127.0.0.1:8080",
 			Auth:   config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant"},
@@ -286,13 +286,17 @@ tenants:
 func TestReportsAreSearchedByTheReportCodes(t *testing.T) {
 	t.Parallel()
 	c := mustParse(t, mapping(`report_codes: ["s|a,b", "|c$"]`))
-	got := c.Tenants[0].Source.FHIR.Search["reports"][0].Parameters.Get("code")
-	if want := `s|a\,b,|c\$`; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	searches := c.Tenants[0].Source.FHIR.Search["reports"]
+	const want = `s|a\,b,|c\$`
+	if got := searches[0].Parameters.Get("code"); got != want {
+		t.Errorf("Observation: got %s, want %s", got, want)
+	}
+	if got := searches[2].Parameters.Get("type"); got != want {
+		t.Errorf("Composition: got %s, want %s", got, want)
 	}
 	c = mustParse(t, mapping(`report_codes: []`))
-	if got := c.Tenants[0].Source.FHIR.Search["reports"][0].Type; got == "Observation" {
-		t.Error("without report codes, all Observations are searched for")
+	if got := c.Tenants[0].Source.FHIR.Search["reports"]; len(got) != 1 || got[0].Type != "DocumentReference" {
+		t.Errorf("without report codes, %v are searched for", got)
 	}
 }
 

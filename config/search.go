@@ -63,11 +63,12 @@ func (v value) search(reportCodes []Code) map[string][]Search {
 func (st stream) searches(reportCodes []Code) []Search {
 	switch st.name {
 	case "reports":
-		var all []Search
-		if len(reportCodes) > 0 {
-			all = append(all, Search{Type: "Observation", Parameters: url.Values{"code": {tokens(reportCodes)}}})
+		documents := Search{Type: "DocumentReference"}
+		if len(reportCodes) == 0 {
+			return []Search{documents}
 		}
-		return append(all, Search{Type: "DocumentReference"}, Search{Type: "Composition", Parameters: url.Values{"type": {dayReport}}})
+		return []Search{{Type: "Observation", Parameters: url.Values{"code": {tokens(reportCodes)}}}, documents,
+			{Type: "Composition", Parameters: url.Values{"type": {tokens(reportCodes)}}}}
 	case "care-plans":
 		return []Search{{Type: "CarePlan"}}
 	default:

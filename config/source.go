@@ -24,6 +24,7 @@ func (v value) fhir(reportCodes []Code) FHIR {
 		PageSize:          s.key("page_size").whole(500, 1, 10_000),
 		Concurrency:       s.key("concurrency").whole(4, 1, 64),
 		RequestsPerSecond: s.key("requests_per_second").rate(50, 10_000),
+		RequestsPerRun:    s.key("requests_per_run").whole(0, 0, 1_000_000_000),
 		Lag:               s.key("lag").duration(150 * time.Second),
 		Overlap:           s.key("overlap").duration(150 * time.Second),
 	}

@@ -44,6 +44,9 @@ type FHIR struct {
 	Concurrency int
 	// RequestsPerSecond is above 0, at most 10000. Default: 50.
 	RequestsPerSecond float64
+	// RequestsPerRun is how many requests one run may make, about. Default: 0,
+	// any number.
+	RequestsPerRun int
 	// Lag is how far behind the source's own clock a run stops. Default: 150s.
 	Lag time.Duration
 	// Overlap is how far before the cursor a run begins. Default: 150s.

@@ -48,11 +48,9 @@ func date(t *time.Time) *string {
 // manage begins what is done with grants: it notes on whose behalf. The client's
 // id must be one that a client can have, but need not be known.
 func (c *call) manage() error {
-	actor := c.r.Header.Values(actorHeader)
-	if len(actor) != 1 || !validUser(actor[0]) {
-		return problem.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
+	if err := c.actFor(); err != nil {
+		return err
 	}
-	c.event.OnBehalfOf = actor[0]
 	c.event.Object = c.grantee()
 	if c.client == "" {
 		return problem.Missing()
@@ -60,6 +58,16 @@ func (c *call) manage() error {
 	if c.r.PathValue("user") != c.grantee() {
 		return problem.Missing()
 	}
+	return nil
+}
+
+// actFor notes on whose behalf the portal manages grants.
+func (c *call) actFor() error {
+	actor := c.r.Header.Values(actorHeader)
+	if len(actor) != 1 || !validUser(actor[0]) {
+		return problem.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
+	}
+	c.event.OnBehalfOf = actor[0]
 	return nil
 }
 
@@ -164,13 +172,20 @@ func readGrant(c *call) (store.Grant, error) {
 	if err := request.ReadJSON(c.w, c.r, maxGrant, &in); err != nil {
 		return store.Grant{}, err
 	}
+	if in.User != "" && in.User != c.grantee() {
+		return store.Grant{}, problem.Invalid("user", "Dit is een andere gebruiker dan die in het adres.")
+	}
+	in.User = c.grantee()
+	return in.grant(c.client)
+}
+
+// grant checks what was sent, and returns it as a grant on the client.
+func (in *grantJSON) grant(client string) (store.Grant, error) {
 	g := store.Grant{
-		Client: c.client, User: c.grantee(), Role: in.Role, Manager: in.Manager, State: in.State,
+		Client: client, User: in.User, Role: in.Role, Manager: in.Manager, State: in.State,
 		Contact: in.Contact, Name: in.Name,
 	}
 	switch {
-	case in.User != "" && in.User != g.User:
-		return g, problem.Invalid("user", "Dit is een andere gebruiker dan die in het adres.")
 	case in.Role != store.RoleClient && in.Role != store.RoleContact && in.Role != store.RoleRepresentative:
 		return g, problem.Invalid("role", "Kies uit client, contact, representative.")
 	case in.State != store.GrantInvited && in.State != store.GrantAccepted && in.State != store.GrantRevoked:

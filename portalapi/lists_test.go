@@ -18,7 +18,11 @@ import (
 // newDossier returns a portal where daughter may see every part of client 1.
 func newDossier(t testing.TB, change ...func(*portalapi.Options)) *portal {
 	t.Helper()
-	p := newPortal(t, change...)
+	return newPortal(t, change...).withDossier()
+}
+
+func (p *portal) withDossier() *portal {
+	p.t.Helper()
 	p.synced("amaris", time.Now())
 	p.client("amaris", "1", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "1", everyPart)

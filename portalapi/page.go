@@ -139,7 +139,8 @@ func merge(objects ...[]byte) []byte {
 	return append(out, '}')
 }
 
-// version joins what an answer's ETag covers.
+// version joins what an answer's ETag covers. One that is about parts of which the
+// user may see none does not tell by it that the dossier has moved on.
 func (s *standing) version(c *call, f freshness, more ...string) string {
 	parts := []string{string(encode(f)), s.Now.In(c.tenant.Location).Format("2006-01-02")}
 	for _, p := range s.parts {
@@ -147,7 +148,10 @@ func (s *standing) version(c *call, f freshness, more ...string) string {
 		parts = append(parts, strconv.FormatBool(s.rechecking(p)))
 	}
 	if d := s.Dossier; d != nil {
-		parts = append(parts, strconv.FormatInt(d.Change, 10), strconv.FormatInt(d.GrantVersion, 10))
+		parts = append(parts, strconv.FormatInt(d.GrantVersion, 10))
+		if len(s.parts) == 0 || len(s.visible) > 0 {
+			parts = append(parts, strconv.FormatInt(d.Change, 10))
+		}
 	}
 	return strings.Join(append(parts, more...), "\n")
 }

@@ -56,7 +56,13 @@ type portal struct {
 // newPortal returns a portal; change may alter its options.
 func newPortal(t testing.TB, change ...func(*portalapi.Options)) *portal {
 	t.Helper()
-	p := &portal{t: t, Replica: storetest.NewReplica(t), keys: newKeys(t)}
+	return newPortalOn(t, storetest.NewReplica(t), change...)
+}
+
+// newPortalOn is newPortal on a replica that is there already.
+func newPortalOn(t testing.TB, replica *storetest.Replica, change ...func(*portalapi.Options)) *portal {
+	t.Helper()
+	p := &portal{t: t, Replica: replica, keys: newKeys(t)}
 	p.seeds = newSeeds(t, p.URL)
 	o := portalapi.Options{
 		Auth:    portalapi.Auth{Issuer: issuer, Audience: audience, JWKSFile: p.keys.file},

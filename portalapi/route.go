@@ -34,6 +34,9 @@ func (a *API) table() []route {
 	const dossier = "/v1/dossiers/{client}"
 	return []route{
 		reads("/v1/dossiers", "dossiers", a.dossiers),
+		{"/v1/grants", map[string]endpoint{
+			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logs: true},
+		}},
 		reads(dossier, "dossier", a.dossier),
 		reads(dossier+"/timeline", "timeline", a.timeline),
 		reads(dossier+"/timeline/density", "timeline-density", a.density),

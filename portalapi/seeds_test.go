@@ -148,7 +148,8 @@ func (it item) content() (card, body object) {
 			"answers": []any{object{"display": "Goed", "value": "goed", "questions": []any{}}}}}, "score": nil}
 	case store.KindCarePlan:
 		return object{"id": it.key(), "kind": it.kind, "title": title, "period": object{"start": "2026-01", "end": nil}, "author": author},
-			object{"description": nil, "domains": []any{}, "evaluations": []any{}, "agreement": nil, "narrative": it.text}
+			object{"description": nil, "addresses": []any{}, "team": []any{}, "domains": []any{}, "evaluations": []any{}, "notes": []any{},
+				"agreement": nil, "narrative": it.text}
 	case store.KindGoal:
 		return object{"id": it.key(), "kind": it.kind, "title": title}, object{}
 	case store.KindContact:

@@ -92,8 +92,17 @@ func (c *call) refuse(log *zap.Logger, pattern string, err error) {
 	if c.status >= http.StatusInternalServerError && !errors.Is(c.r.Context().Err(), context.Canceled) {
 		log.Error("a request could not be answered", zap.String("route", pattern), zap.String("request", c.id), zap.Error(p))
 	}
-	problem.Write(c.w, p)
+	w := c.w
+	if c.r.Method == http.MethodHead {
+		w = bodiless{w}
+	}
+	problem.Write(w, p)
 }
+
+// bodiless drops the body of an answer to HEAD.
+type bodiless struct{ http.ResponseWriter }
+
+func (bodiless) Write(p []byte) (int, error) { return len(p), nil }
 
 // asProblem sorts the errors of package store.
 func asProblem(err error) *problem.Problem {

@@ -169,12 +169,12 @@ type execer interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// within logs e in the transaction of what it tells of: either both happen or
+// within logs events in the transaction of what it tells of: either both happen or
 // neither does.
-func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, e AccessEvent) error {
+func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
-	if err := l.insert(ctx, tx, e); err != nil {
+	if err := l.insert(ctx, tx, events...); err != nil {
 		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
 	}
 	return nil

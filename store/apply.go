@@ -2,10 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +17,15 @@ type Batch struct {
 	Type    TypeID
 	Items   []Item
 	Drained *Drained // not nil: these items are the last of a window
+	// Direct says that they were read by their ids, just now: what they say is
+	// how the source has them.
+	Direct bool
+	// Known passes over items of which nothing is stored: deletions and removals
+	// leave no tombstone of what was never here.
+	Known bool
+	// Inferred says that nobody stated it: the items were absent, which was
+	// confirmed. They are counted apart, towards the brake.
+	Inferred bool
 	// Requests is how many requests to the source brought them, for the run's
 	// record.
 	Requests int64
@@ -26,7 +35,11 @@ type Batch struct {
 // not counted before, or not like that.
 type Applied struct {
 	Effects   Effects
-	Cancelled bool // an operator asked to stop the run
+	Cancelled bool  // an operator asked to stop the run
+	Removed   int64 // by inference, counted apart
+	// Older lists items of a direct batch that are older than what is stored: the
+	// source was put back to an older state.
+	Older []Ref
 }
 
 // Apply stores the items in one transaction, which also does the accounting and,
@@ -48,11 +61,11 @@ func (s *Store) Apply(ctx context.Context, b Batch, r Renderer) (Applied, error)
 func (s *Store) applyOrSplit(ctx context.Context, b Batch, r Renderer) (Applied, error) {
 	var applied Applied
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		a := &application{tx: tx, batch: b, render: r}
+		a := &application{tx: tx, batch: b, render: r, sealer: s.sealer}
 		if err := a.run(ctx); err != nil {
 			return err
 		}
-		applied = Applied{Effects: a.counted, Cancelled: a.cancelled}
+		applied = Applied{Effects: a.counted, Cancelled: a.cancelled, Removed: a.removed, Older: a.older}
 		if b.Claim.Run.Scope.DryRun {
 			return a.keepAccountingOnly(ctx)
 		}
@@ -85,6 +98,8 @@ func (s *Store) applyOrSplit(ctx context.Context, b Batch, r Renderer) (Applied,
 	}
 	one.Effects.Add(two.Effects)
 	one.Cancelled = one.Cancelled || two.Cancelled
+	one.Removed += two.Removed
+	one.Older = append(one.Older, two.Older...)
 	return one, nil
 }
 
@@ -161,19 +176,28 @@ type application struct {
 	tx     pgx.Tx
 	batch  Batch
 	render Renderer
+	sealer *Sealer
+	// comparing says that nothing is to be written: the batch is only compared
+	// with what is stored.
+	comparing bool
 
-	epoch      int32
-	cancelled  bool
-	keys       []string            // of batch.Items, in their order
-	old        map[string]stored   // by key
-	shown      map[string]*Shown   // what the items name, by key
-	clients    map[string]State    // by id; absent: unknown
-	before     map[string]Effect   // what this run has counted for a key
-	replacedBy map[string]string   // whose item replaces a key
-	effects    Effects             // of the run's type, with this batch
-	counted    Effects             // what this batch adds to them
-	changed    map[string]struct{} // clients whose dossiers look different now
-	out        writes
+	epoch     int32
+	upto      *time.Time // where comparing: up to when the type is known to be read
+	cancelled bool
+	keys      []string          // of batch.Items, in their order
+	old       map[string]stored // by key
+	around    surroundings      // what the items are rendered from
+	clients   map[string]State  // by id; absent: unknown
+	fresh     []int             // items of which nothing is stored: decided on while others are written
+	erased    map[string]bool   // clients whose dossiers were erased for good
+	before    map[string]Effect // what this run has counted for a key
+	displaced map[displaced]struct{}
+	effects   Effects // of the run's type, with this batch
+	counted   Effects // what this batch adds to them
+	removed   int64
+	older     []Ref
+	changed   map[string]struct{} // clients whose dossiers look different now
+	out       writes
 }
 
 // stored is what is known of an item before the batch.
@@ -205,13 +229,18 @@ func (a *application) run(ctx context.Context) error {
 		var r replacements
 		r.add(a.tenant(), a.keys[i], &a.batch.Items[i])
 		for j, target := range r.targets {
-			a.replacedBy[target] = r.clients[j]
+			a.displaced[displaced{target, r.clients[j]}] = struct{}{}
 		}
 	}
+	dry := a.batch.Claim.Run.Scope.DryRun
 	for i := range a.batch.Items {
-		a.take(i)
+		if _, known := a.old[a.keys[i]]; known || dry || a.batch.Known || a.batch.Inferred {
+			a.take(i)
+		} else {
+			a.fresh = append(a.fresh, i)
+		}
 	}
-	if a.batch.Claim.Run.Scope.DryRun {
+	if dry {
 		return nil
 	}
 	return a.write(ctx)
@@ -225,6 +254,16 @@ func (a *application) take(i int) {
 	if o, ok := a.old[key]; ok {
 		old = &o
 	}
+	if it.Client != "" && a.erased[it.Client] {
+		a.passOver(&it, key, old)
+		return
+	}
+	if (a.batch.Known || a.batch.Inferred) && old == nil || a.batch.Inferred && old.state != StateShown {
+		return
+	}
+	if it.State == StateWithdrawn && old != nil {
+		it.remember(old)
+	}
 	a.hideWithClient(&it)
 	a.standAside(&it, key)
 	r, err := a.rendered(&it, old)
@@ -232,7 +271,15 @@ func (a *application) take(i int) {
 		it.quarantine(NotStorable, "the program cannot show it: "+err.Error())
 	}
 	v := judge(&it, old, a.epoch)
-	a.count(key, v.effect)
+	switch {
+	case a.batch.Inferred:
+		a.removed++
+	default:
+		a.count(key, v.effect)
+	}
+	if v.effect == EffectSuperseded {
+		a.outdated(&it, key)
+	}
 	if v.quarantine {
 		a.out.quarantine(key, &it)
 	} else if it.ID != "" && v.effect != EffectSuperseded {
@@ -253,6 +300,29 @@ func (a *application) take(i int) {
 	}
 }
 
+// remember keeps in a tombstone the last that was known of the record, where its
+// withdrawal does not say: of whom it was, and which version.
+func (it *Item) remember(old *stored) {
+	it.Client, it.Version = cmp.Or(it.Client, old.client), cmp.Or(it.Version, old.version)
+	if it.Updated.IsZero() {
+		it.Updated = old.updated
+	}
+}
+
+// outdated notes an item that is older than what is stored of it. If it came in
+// a list, that may be an old list: it is read again by its id. If it was read by
+// its id, the source itself has gone back.
+func (a *application) outdated(it *Item, key string) {
+	switch {
+	case it.State == StateWithdrawn && it.Reason == WithdrawnDeleted:
+		// It was made again since.
+	case a.batch.Direct:
+		a.older = append(a.older, it.Ref)
+	default:
+		a.out.again = append(a.out.again, reread{key, it})
+	}
+}
+
 // rendered renders an item that is to be shown, unless it is stored as it is.
 func (a *application) rendered(it *Item, old *stored) (Rendered, error) {
 	if it.State != StateShown || old != nil && old.state == StateShown && old.hash == it.Hash && old.client == it.Client {
@@ -261,7 +331,7 @@ func (a *application) rendered(it *Item, old *stored) (Rendered, error) {
 	if it.Content == nil {
 		return Rendered{}, errors.New("it has no content")
 	}
-	r, err := a.render.Render(it.Ref, it.Content, a.lookFor(it.Client))
+	r, err := a.render.Render(it.Ref, it.Content, a.around.lookup(it.Client))
 	if err != nil {
 		return Rendered{}, err
 	}
@@ -293,11 +363,14 @@ func (a *application) put(it *Item, key string, old *stored, r Rendered) {
 		a.out.replaced = append(a.out.replaced, key)
 	}
 	a.out.put(a.tenant(), key, a.epoch, it, r)
-	if isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
-		!bytes.Equal(old.card, r.Card) || !bytes.Equal(old.body, r.Body) || !bytes.Equal(old.model, r.Model)) {
+	wasShown := old != nil && old.state == StateShown
+	switch left := wasShown && (it.State != StateShown || old.client != it.Client); {
+	case it.Stream == StreamCarePlans, it.Stream == StreamGoals && left:
+		a.out.inPlans = append(a.out.inPlans, key)
+	case isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
+		!bytes.Equal(old.card, r.Card) || !bytes.Equal(old.body, r.Body) || !bytes.Equal(old.model, r.Model)):
 		a.out.targets = append(a.out.targets, key)
 	}
-	wasShown := old != nil && old.state == StateShown
 	if it.Client != "" && (it.State == StateShown || wasShown && old.client == it.Client) {
 		a.changed[it.Client] = struct{}{}
 	}
@@ -306,44 +379,12 @@ func (a *application) put(it *Item, key string, old *stored, r Rendered) {
 	}
 }
 
-// isTarget reports whether others are rendered from records of the stream.
+// isTarget reports whether others are rendered from records of the stream; with
+// care plans it is otherwise, see [application.renderPlans].
 func isTarget(s Stream) bool {
 	switch s {
-	case StreamStaff, StreamQuestionnaires, StreamGoals, StreamCarePlans:
+	case StreamClients, StreamContacts, StreamStaff, StreamQuestionnaires, StreamGoals:
 		return true
 	}
 	return false
-}
-
-// lookFor returns how an item of client finds what it names. What belongs to
-// another client is not to be found (I7).
-func (a *application) lookFor(client string) Lookup {
-	return lookup(a.tenant(), client, a.shown)
-}
-
-func lookup(tenant, client string, shown map[string]*Shown) Lookup {
-	return func(ref Ref) *Shown {
-		if ref.IsZero() {
-			return nil
-		}
-		s := shown[Key(tenant, ref)]
-		if s == nil || s.Client != "" && s.Client != client {
-			return nil
-		}
-		return s
-	}
-}
-
-// names lists the keys of what the items name.
-func (a *application) names() []string {
-	var keys []string
-	for i := range a.batch.Items {
-		if c := a.batch.Items[i].Content; c != nil {
-			for _, ref := range c.Refs() {
-				keys = append(keys, Key(a.tenant(), ref))
-			}
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }

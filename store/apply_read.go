@@ -23,9 +23,6 @@ func (a *application) read(ctx context.Context) error {
 	slices.Sort(clients)
 	clients = slices.Compact(clients)
 
-	const typeState = `
-		SELECT t.epoch, r.effects FROM tenants t, run_types r
-		WHERE t.id = @tenant AND r.run = @run AND r.stream = @stream AND r.type = @type AND r.query = @query`
 	const items = `
 		SELECT i.* FROM unnest(@keys::text[]) k CROSS JOIN LATERAL (
 			SELECT key, state, coalesce(reason, ''), coalesce(client, ''), epoch, version, updated, hash, stream,
@@ -40,19 +37,10 @@ func (a *application) read(ctx context.Context) error {
 
 	id, run, tenant := a.batch.Type, a.batch.Claim.Run.ID, a.tenant()
 	var b pgx.Batch
-	b.Queue(holdClaimSQL, holdClaimArgs(a.batch.Claim)).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&a.cancelled)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrFenced
-		}
-		return err
-	})
-	b.Queue(typeState, pgx.StrictNamedArgs{
-		"tenant": tenant, "run": run, "stream": id.Stream, "type": id.Type, "query": id.Query,
-	}).QueryRow(func(row pgx.Row) error { return row.Scan(&a.epoch, &a.effects) })
+	a.queueStanding(&b)
 	a.old = make(map[string]stored)
 	b.Queue(items, pgx.StrictNamedArgs{
-		"tenant": tenant, "keys": a.keys, "targets": isTarget(id.Stream)}).Query(func(rows pgx.Rows) error {
+		"tenant": tenant, "keys": a.keys, "targets": a.comparing || isTarget(id.Stream)}).Query(func(rows pgx.Rows) error {
 		var o stored
 		var updated *time.Time
 		var hash []byte
@@ -73,23 +61,48 @@ func (a *application) read(ctx context.Context) error {
 	b.Queue(seen, pgx.StrictNamedArgs{"run": run, "keys": a.keys}).Query(collectMap(a.before))
 	a.clients = make(map[string]State)
 	b.Queue(clientStates, pgx.StrictNamedArgs{"tenant": tenant, "clients": clients}).Query(collectMap(a.clients))
-	a.replacedBy = make(map[string]string)
-	b.Queue(replacedSQL, pgx.StrictNamedArgs{"tenant": tenant, "keys": a.keys}).Query(collectMap(a.replacedBy))
-	a.shown = make(map[string]*Shown)
-	b.Queue(shownSQL, pgx.StrictNamedArgs{"tenant": tenant, "names": a.names()}).Query(collectShown(a.shown))
+	a.queueErased(&b, clients)
+	a.displaced = make(map[displaced]struct{})
+	b.Queue(replacedSQL, pgx.StrictNamedArgs{"tenant": tenant, "keys": a.keys}).Query(collectDisplaced(a.displaced))
+	a.around.tenant = tenant
+	for i := range a.batch.Items {
+		if it := &a.batch.Items[i]; it.Content != nil {
+			a.around.add(a.keys[i], it.Content)
+		}
+	}
+	a.around.queue(&b)
+	if !a.comparing {
+		b.Queue(planOnce)
+	}
 	return a.tx.SendBatch(ctx, &b).Close()
 }
 
-// shownSQL reads what items are rendered from. Like the other look-ups of a
-// batch it looks up key by key (LATERAL … OFFSET 0): left the choice, the planner
-// reads the whole of a table that it has no statistics of yet, as in a first load.
-const shownSQL = `
-	SELECT i.* FROM unnest(@names::text[]) n CROSS JOIN LATERAL (
-		SELECT key, kind, coalesce(client, ''), card, body, model FROM items
-		WHERE tenant = @tenant AND key = n AND state = 'shown'
-		UNION ALL
-		SELECT alias, 'questionnaire', '', NULL, NULL, model FROM definitions
-		WHERE tenant = @tenant AND alias = n) i`
+// queueStanding asks for the tenant's epoch and, unless nothing is to be written,
+// for the run: that it is still ours, and its accounting so far.
+func (a *application) queueStanding(b *pgx.Batch) {
+	if a.comparing {
+		const known = `
+			SELECT epoch, (SELECT min(upto) FROM cursors WHERE tenant = @tenant AND stream = @stream AND type = @type AND client = '')
+			FROM tenants WHERE id = @tenant`
+		args := pgx.StrictNamedArgs{"tenant": a.tenant(), "stream": a.batch.Type.Stream, "type": a.batch.Type.Type}
+		b.Queue(known, args).QueryRow(func(row pgx.Row) error { return row.Scan(&a.epoch, &a.upto) })
+		return
+	}
+	const typeState = `
+		SELECT t.epoch, r.effects FROM tenants t, run_types r
+		WHERE t.id = @tenant AND r.run = @run AND r.stream = @stream AND r.type = @type AND r.query = @query`
+	b.Queue(holdClaimSQL, holdClaimArgs(a.batch.Claim)).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&a.cancelled)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrFenced
+		}
+		return err
+	})
+	id := a.batch.Type
+	b.Queue(typeState, pgx.StrictNamedArgs{
+		"tenant": a.tenant(), "run": a.batch.Claim.Run.ID, "stream": id.Stream, "type": id.Type, "query": id.Query,
+	}).QueryRow(func(row pgx.Row) error { return row.Scan(&a.epoch, &a.effects) })
+}
 
 func collectMap[V any](m map[string]V) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
@@ -99,16 +112,6 @@ func collectMap[V any](m map[string]V) func(pgx.Rows) error {
 			m[k] = v
 			return nil
 		})
-		return err
-	}
-}
-
-func collectShown(m map[string]*Shown) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Shown])
-		for _, s := range list {
-			m[s.Key] = s
-		}
 		return err
 	}
 }

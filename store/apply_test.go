@@ -31,7 +31,7 @@ func (plain) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Re
 		r.Part, r.At, r.Category = store.PartReports, c.At.Time, c.Category
 		author := ""
 		for _, a := range c.Authors {
-			if s := look(a.Ref); s != nil {
+			if s := look.Shown(a.Ref); s != nil {
 				var st store.Staff
 				if err := json.Unmarshal(s.Model, &st); err != nil {
 					return r, err
@@ -271,13 +271,13 @@ func TestQuarantinedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 			if got := len(r.texts()); got != tc.want {
 				t.Errorf("%d reports are shown, want %d", got, tc.want)
 			}
-			list, err := r.Quarantine(t.Context(), tenant, 10)
+			list, err := r.Quarantine(t.Context(), store.QuarantineFilter{Tenant: tenant})
 			if err != nil || len(list) != 1 || list[0].ID != "1" {
 				t.Errorf("quarantine %v (%v)", list, err)
 			}
 			// A good version ends it.
 			r.apply(reports, report("1", "a", "goed", 3))
-			if list, _ := r.Quarantine(t.Context(), tenant, 10); len(list) != 0 || r.texts()["1"] != "a: goed ()" {
+			if list, _ := r.Quarantine(t.Context(), store.QuarantineFilter{Tenant: tenant}); len(list) != 0 || r.texts()["1"] != "a: goed ()" {
 				t.Errorf("quarantine %v, texts %v", list, r.texts())
 			}
 		})
@@ -368,7 +368,7 @@ func TestClientWhoIsNoLongerSharedLosesTheDossier(t *testing.T) {
 	}
 	// Back in care: a backfill is owed, and brings it again.
 	r.apply(patients, patient("a", 3))
-	owed, err := r.Backfills(t.Context(), tenant)
+	owed, _, err := r.Backfills(t.Context(), r.claim)
 	if err != nil || !cmp.Equal(owed, []string{"a"}) {
 		t.Errorf("owed %v (%v)", owed, err)
 	}

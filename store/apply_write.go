@@ -15,6 +15,8 @@ type writes struct {
 	replaced []string // keys of rows that make way for new ones
 	items    [][]any  // rows for COPY, in the order of itemColumns
 	targets  []string // keys of items that others may be rendered from
+	inPlans  []string // keys of items from which care plans are rendered, at once
+	plans    []string // keys of plans that those of inPlans name, or did
 	refFrom  []string // references: who …
 	refTo    []string // … names whom
 	touched  struct {
@@ -31,8 +33,15 @@ type writes struct {
 	clients      []*Item
 	contacts     []*Item
 	definitions  []definition
-	gone         []string // aliases of definitions that are no more
+	again        []reread // items to be read by their ids
+	gone         []string // aliases that stand for other definitions now, or for none
 	replacements replacements
+	aside        []string // keys of reports that give way to others
+}
+
+type reread struct {
+	key string
+	it  *Item
 }
 
 type quarantined struct {
@@ -48,10 +57,13 @@ var itemColumns = []string{
 func (w *writes) put(tenant, key string, epoch int32, it *Item, r Rendered) {
 	var kind any
 	if it.Content != nil && it.State == StateShown {
-		kind = string(it.Content.Kind())
+		kind = string(r.kind(it.Content))
 		for _, ref := range it.Content.Refs() {
 			w.refFrom = append(w.refFrom, key)
 			w.refTo = append(w.refTo, Key(tenant, ref))
+		}
+		for _, ref := range plansOf(it.Content) {
+			w.plans = append(w.plans, Key(tenant, ref))
 		}
 	}
 	w.replacements.add(tenant, key, it)
@@ -104,16 +116,16 @@ func (a *application) write(ctx context.Context) error {
 			return fmt.Errorf("replace items: %w", err)
 		}
 	}
-	if len(w.items) > 0 {
-		if _, err := a.tx.CopyFrom(ctx, pgx.Identifier{"items"}, itemColumns, pgx.CopyFromRows(w.items)); err != nil {
-			return fmt.Errorf("copy items: %w", err)
-		}
+	if err := a.copyItems(ctx); err != nil {
+		return err
 	}
 	var b pgx.Batch
+	b.Queue(planEach)
 	a.queueDefinitions(&b)
 	a.queueReferences(&b)
 	a.queueAccounting(&b)
 	a.queueQuarantine(&b)
+	a.queueRereads(&b)
 	if err := a.tx.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("note what was applied: %w", err)
 	}
@@ -131,6 +143,9 @@ func (a *application) write(ctx context.Context) error {
 	if err := a.registerContacts(ctx); err != nil {
 		return err
 	}
+	if err := a.renderPlans(ctx); err != nil {
+		return fmt.Errorf("render plans again: %w", err)
+	}
 	if d := a.batch.Drained; d != nil {
 		if err := moveCursor(ctx, a.tx, a.batch.Claim, a.batch.Type, *d); err != nil {
 			return err
@@ -144,8 +159,14 @@ func (a *application) write(ctx context.Context) error {
 func (a *application) queueReferences(b *pgx.Batch) {
 	w, tenant := &a.out, a.tenant()
 	if len(w.replaced) > 0 {
-		const q = `DELETE FROM refs WHERE tenant = @tenant AND key = ANY(@keys)`
-		b.Queue(q, pgx.StrictNamedArgs{"tenant": tenant, "keys": w.replaced})
+		const q = `DELETE FROM refs WHERE tenant = @tenant AND key = ANY(@keys) RETURNING target`
+		b.Queue(q, pgx.StrictNamedArgs{"tenant": tenant, "keys": w.replaced}).Query(func(rows pgx.Rows) error {
+			targets, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if a.batch.Type.Stream == StreamCarePlans {
+				w.plans = append(w.plans, targets...)
+			}
+			return err
+		})
 	}
 	if len(w.refFrom) > 0 {
 		const q = `
@@ -159,9 +180,10 @@ func (a *application) queueReferences(b *pgx.Batch) {
 	}
 	if len(w.touched.keys) > 0 {
 		const q = `
-			UPDATE items i SET version = t.version, updated = t.updated, epoch = @epoch
+			UPDATE items SET version = t.version, updated = t.updated, epoch = @epoch
 			FROM unnest(@keys::text[], @versions::text[], @updated::timestamptz[]) t (key, version, updated)
-			WHERE i.tenant = @tenant AND i.key = t.key`
+			CROSS JOIN LATERAL (SELECT ctid AS place FROM items WHERE tenant = @tenant AND key = t.key OFFSET 0) i
+			WHERE items.ctid = i.place AND items.tenant = @tenant AND items.key = t.key`
 		b.Queue(q, pgx.StrictNamedArgs{"tenant": tenant, "epoch": a.epoch,
 			"keys": w.touched.keys, "versions": w.touched.versions, "updated": w.touched.updated})
 	}
@@ -183,15 +205,15 @@ func (a *application) queueAccounting(b *pgx.Batch) {
 			ON CONFLICT (run, key) DO UPDATE SET effect = excluded.effect`
 		b.Queue(seen, pgx.StrictNamedArgs{"run": run, "keys": w.seenKeys, "effects": w.seenEffects})
 	}
-	if len(w.seenKeys) == 0 && a.batch.Requests == 0 {
+	if len(w.seenKeys) == 0 && a.batch.Requests == 0 && a.removed == 0 {
 		return
 	}
 	const effects = `
-		UPDATE run_types SET effects = @effects, requests = requests + @requests
+		UPDATE run_types SET effects = @effects, requests = requests + @requests, removed = removed + @removed
 		WHERE run = @run AND stream = @stream AND type = @type AND query = @query`
 	maps.DeleteFunc(a.effects, func(_ Effect, n int64) bool { return n == 0 })
 	b.Queue(effects, pgx.StrictNamedArgs{"run": run, "stream": id.Stream, "type": id.Type, "query": id.Query,
-		"effects": a.effects, "requests": a.batch.Requests})
+		"effects": a.effects, "requests": a.batch.Requests, "removed": a.removed})
 }
 
 // keepAccountingOnly is what a dry run writes: what it would have led to.
@@ -221,14 +243,38 @@ func (a *application) queueQuarantine(b *pgx.Batch) {
 	for _, r := range w.quarantined {
 		b.Queue(putQuarantine, pgx.StrictNamedArgs{"tenant": tenant, "key": r.key, "stream": r.it.Stream, "type": r.it.Type,
 			"id": r.it.ID, "client": r.it.Client, "updated": timeOrNull(r.it.Updated),
-			"reason": r.it.Reason, "detail": r.it.Detail})
+			"reason": r.it.Reason, "detail": r.it.Detail, "raw": a.sealed(r)})
+	}
+}
+
+// sealed returns the bytes of a quarantined item as they are kept, or nil.
+func (a *application) sealed(q quarantined) []byte {
+	if q.it.RawCut {
+		return nil
+	}
+	return a.sealer.seal(a.tenant(), q.key, q.it.Raw)
+}
+
+// queueRereads notes what is to be read by its id, and that what was absent is
+// now gone.
+func (a *application) queueRereads(b *pgx.Batch) {
+	const again = `
+		INSERT INTO rereads (tenant, key, stream, type, id) VALUES (@tenant, @key, @stream, @type, @id)
+		ON CONFLICT DO NOTHING`
+	for _, r := range a.out.again {
+		b.Queue(again, pgx.StrictNamedArgs{
+			"tenant": a.tenant(), "key": r.key, "stream": r.it.Stream, "type": r.it.Type, "id": r.it.ID})
+	}
+	if a.batch.Inferred {
+		const gone = `DELETE FROM absences WHERE tenant = @tenant AND key = ANY(@keys)`
+		b.Queue(gone, pgx.StrictNamedArgs{"tenant": a.tenant(), "keys": a.keys})
 	}
 }
 
 const putQuarantine = `
-	INSERT INTO quarantine (tenant, key, stream, type, id, client, updated, reason, detail)
-	VALUES (@tenant, @key, @stream, @type, nullif(@id, ''), nullif(@client, ''), @updated, @reason, @detail)
-	ON CONFLICT (tenant, key) DO UPDATE SET reason = excluded.reason, detail = excluded.detail,
+	INSERT INTO quarantine (tenant, key, stream, type, id, client, updated, reason, detail, raw)
+	VALUES (@tenant, @key, @stream, @type, nullif(@id, ''), nullif(@client, ''), @updated, @reason, @detail, @raw)
+	ON CONFLICT (tenant, key) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, raw = excluded.raw,
 		client = excluded.client, updated = excluded.updated, last_seen = now(), attempts = quarantine.attempts + 1`
 
 // raiseChange gives the transaction its change number, and the dossiers that

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,30 +118,41 @@ type Pause struct {
 	Failed bool
 }
 
-// ReleaseClaim gives the run back between two slices.
+// ReleaseClaim gives the run back between two slices. One that is to be cancelled
+// ends with it.
 func (s *Store) ReleaseClaim(ctx context.Context, c Claim, p Pause) error {
 	const q = `
-		UPDATE runs SET lease_until = now() + @pause, queued_at = now() + @pause,
+		UPDATE runs SET worker = NULL, lease_until = CASE WHEN NOT cancel THEN now() + @pause END, queued_at = now() + @pause,
+			state = CASE WHEN cancel THEN 'done' ELSE state END, outcome = CASE WHEN cancel THEN 'cancelled' END,
+			finished_at = CASE WHEN cancel THEN now() END,
 			failures = CASE WHEN @failed THEN failures + 1 ELSE 0 END,
 			failing = CASE WHEN @failed THEN coalesce(failing, now()) END
 		WHERE id = @id AND fence = @fence AND state = 'running'`
-	tag, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{
-		"id": c.Run.ID, "fence": c.Fence, "pause": p.For, "failed": p.Failed})
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{
+			"id": c.Run.ID, "fence": c.Fence, "pause": p.For, "failed": p.Failed})
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrFenced
+		}
+		return logTransfer(ctx, tx, c.Run.ID)
+	})
 	if err != nil {
 		return fmt.Errorf("release run %d: %w", c.Run.ID, err)
-	}
-	if tag.RowsAffected() == 0 {
-		return ErrFenced
 	}
 	return nil
 }
 
 // FinishRun ends the run. success says whether it counts for freshness: the
-// whole tenant was read, even if something is left over.
+// whole tenant was read, even if something is left over. Of one that an operator
+// has cancelled the message stays that says who. What it has transferred is in the
+// access log.
 func (s *Store) FinishRun(ctx context.Context, c Claim, outcome Outcome, message string, success bool) error {
 	const finish = `
-		UPDATE runs SET state = 'done', outcome = @outcome, message = nullif(@message, ''),
-			finished_at = now(), lease_until = NULL
+		UPDATE runs SET state = 'done', outcome = @outcome, finished_at = now(), lease_until = NULL,
+			message = coalesce(CASE WHEN cancel AND @outcome = 'cancelled' THEN message END, nullif(@message, ''))
 		WHERE id = @id AND fence = @fence AND state = 'running'`
 	const succeeded = `
 		UPDATE tenants SET succeeded = greatest(succeeded, @started) WHERE id = @tenant`
@@ -153,8 +165,8 @@ func (s *Store) FinishRun(ctx context.Context, c Claim, outcome Outcome, message
 		if tag.RowsAffected() == 0 {
 			return ErrFenced
 		}
-		if !success {
-			return nil
+		if err := logTransfer(ctx, tx, c.Run.ID); err != nil || !success {
+			return err
 		}
 		_, err = tx.Exec(ctx, succeeded, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "started": c.Run.StartedAt})
 		return err
@@ -163,6 +175,42 @@ func (s *Store) FinishRun(ctx context.Context, c Claim, outcome Outcome, message
 		return fmt.Errorf("finish run %d: %w", c.Run.ID, err)
 	}
 	return nil
+}
+
+// CancelRun asks the run to stop, in the name of by, and returns it as it is then:
+// one that nobody works on now has ended, another ends at its next page. It fails
+// with [ErrNotFound], or with [ErrRunDone] and the run.
+func (s *Store) CancelRun(ctx context.Context, id int64, by string) (Run, error) {
+	// Who gave the run back, or whose lease has passed, is shut out by the run's end
+	// as by a fence.
+	const idle = `(state = 'waiting' OR worker IS NULL OR lease_until <= now())`
+	const q = `
+		UPDATE runs SET cancel = true, message = CASE WHEN cancel THEN message ELSE @message END,
+			state = CASE WHEN ` + idle + ` THEN 'done' ELSE state END,
+			outcome = CASE WHEN ` + idle + ` THEN 'cancelled' END,
+			finished_at = CASE WHEN ` + idle + ` THEN now() END,
+			lease_until = CASE WHEN NOT ` + idle + ` THEN lease_until END
+		WHERE id = @id AND state <> 'done'
+		RETURNING ` + runColumns
+	var run Run
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		run, err = queryOne(ctx, tx, scanRun, q, pgx.StrictNamedArgs{
+			"id": id, "message": "cancelled by " + cmp.Or(by, "an operator")})
+		if err != nil {
+			return err
+		}
+		return logTransfer(ctx, tx, id)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		if run, err = s.Run(ctx, id); err == nil {
+			err = ErrRunDone
+		}
+		return run, err
+	}
+	if err != nil {
+		return Run{}, fmt.Errorf("cancel run %d: %w", id, err)
+	}
+	return run, nil
 }
 
 // CancelWaiting ends a run that nobody has begun; others it leaves alone.

@@ -140,33 +140,28 @@ type Action struct {
 	OwnGoals    []int  `json:"ownGoals,omitempty"` // places in the plan's OwnGoals
 }
 
-// Agreement tells who agreed to a plan, and when.
-type Agreement struct {
-	By string `json:"by"`
-	At Moment `json:"at,omitzero"`
-}
-
-// CarePlan is a care plan with what hangs on it.
+// CarePlan is a care plan with what hangs on it, or a part of one.
 type CarePlan struct {
-	Title       string     `json:"title,omitempty"` // empty: the tenant's word for a plan
-	Description string     `json:"description,omitempty"`
-	Open        bool       `json:"open"`            // the source says it is in force
-	Start       string     `json:"start,omitempty"` // FHIR date
-	End         string     `json:"end,omitempty"`   // FHIR date
-	Ends        string     `json:"ends,omitempty"`  // the last local date (YYYY-MM-DD) on which it counts
-	At          Moment     `json:"at"`              // its place in a list: start of period, else created
-	Author      []Party    `json:"author,omitempty"`
-	Team        []Party    `json:"team,omitempty"`      // who else works on it
-	Addresses   []string   `json:"addresses,omitempty"` // what it is about: conditions, in words
-	Goals       []Ref      `json:"goals,omitempty"`
-	OwnGoals    []Goal     `json:"ownGoals,omitempty"` // goals written inside the plan, without an identity
-	Actions     []Action   `json:"actions,omitempty"`
-	Evaluations []Note     `json:"evaluations,omitempty"`
-	Notes       []Note     `json:"notes,omitempty"` // remarks on the plan as a whole
-	Agreement   *Agreement `json:"agreement,omitempty"`
-	Narrative   string     `json:"narrative,omitempty"` // plain text
-	Replaces    []Ref      `json:"replaces,omitempty"`
-	PartOf      []Ref      `json:"partOf,omitempty"`
+	Title       string   `json:"title,omitempty"` // empty: the tenant's word for a plan
+	Description string   `json:"description,omitempty"`
+	Status      string   `json:"status"`               // FHIR status
+	Open        bool     `json:"open"`                 // the source says it is in force
+	Superseded  bool     `json:"superseded,omitempty"` // it would be open, had not another plan taken its place
+	Start       string   `json:"start,omitempty"`      // FHIR date
+	End         string   `json:"end,omitempty"`        // FHIR date
+	Ends        string   `json:"ends,omitempty"`       // the last local date (YYYY-MM-DD) on which it counts
+	At          Moment   `json:"at"`                   // its place in a list: start of period, else created
+	Author      []Party  `json:"author,omitempty"`
+	Team        []Party  `json:"team,omitempty"`      // who else works on it
+	Addresses   []string `json:"addresses,omitempty"` // what it is about: conditions, in words
+	Goals       []Ref    `json:"goals,omitempty"`
+	OwnGoals    []Goal   `json:"ownGoals,omitempty"` // goals written inside the plan, without an identity
+	Actions     []Action `json:"actions,omitempty"`
+	Evaluations []Note   `json:"evaluations,omitempty"`
+	Notes       []Note   `json:"notes,omitempty"`     // remarks on the plan as a whole
+	Narrative   string   `json:"narrative,omitempty"` // plain text
+	Replaces    []Ref    `json:"replaces,omitempty"`
+	PartOf      []Ref    `json:"partOf,omitempty"` // plans of which it says it is a part, the likeliest first
 }
 
 // PlanAgreement is an agreement to care plans that the source keeps as a record
@@ -220,7 +215,8 @@ func (g *Goal) Refs() []Ref {
 
 // Refs implements [Content].
 func (p *CarePlan) Refs() []Ref {
-	refs := appendRefs(nil, p.Goals...)
+	refs := appendRefs(nil, p.PartOf...)
+	refs = appendRefs(refs, p.Goals...)
 	for _, a := range p.Actions {
 		refs = appendRefs(refs, a.Goals...)
 	}
@@ -239,6 +235,17 @@ func (p *CarePlan) Refs() []Ref {
 		refs = appendRefs(refs, g.Refs()...)
 	}
 	return refs
+}
+
+// plansOf lists the care plans that c names, and that may be rendered from it.
+func plansOf(c Content) []Ref {
+	switch c := c.(type) {
+	case *CarePlan:
+		return c.PartOf
+	case *PlanAgreement:
+		return c.Plans
+	}
+	return nil
 }
 
 // Refs implements [Content].

@@ -16,12 +16,14 @@ type Cursor struct {
 	Fingerprint string
 	Hiding      string
 	Rechecking  bool
+	Deletes     *time.Time // source's clock: up to when deletions are known; nil: they were never asked for
+	Feed        *bool      // whether the source tells of deletions; nil: not known yet
 }
 
 // Cursors returns the tenant's cursors.
 func (s *Store) Cursors(ctx context.Context, tenant string) (map[TypeID]Cursor, error) {
 	const q = `
-		SELECT stream, type, query, upto, as_of, fingerprint, hiding, rechecking
+		SELECT stream, type, query, upto, as_of, fingerprint, hiding, rechecking, deletes, feed
 		FROM cursors WHERE tenant = @tenant AND client = ''`
 	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
 	if err != nil {
@@ -43,6 +45,8 @@ func (s *Store) Cursors(ctx context.Context, tenant string) (map[TypeID]Cursor, 
 // client who becomes known is owed a backfill.
 func (s *Store) BeginCursor(ctx context.Context, c Claim, id TypeID) error {
 	const q = `
+		WITH begun AS (
+			DELETE FROM unread WHERE tenant = @tenant AND stream = @stream AND type = @type AND query = @query)
 		INSERT INTO cursors (tenant, stream, type, query, fingerprint, hiding)
 		SELECT @tenant, stream, type, query, fingerprint, hiding FROM run_types
 		WHERE run = @run AND stream = @stream AND type = @type AND query = @query

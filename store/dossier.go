@@ -100,6 +100,10 @@ type Standing struct {
 	Streams     map[Stream]StreamState
 }
 
+// ErrAwaitingGrants says that the database was restored from a backup, and that
+// the portal has not sent all grants again: nothing may be shown.
+var ErrAwaitingGrants = fmt.Errorf("%w: it was restored from a backup, and waits for all grants", ErrUnavailable)
+
 // queueStanding adds what tells the standing of client for the current user. The
 // statements are the same whoever asks for whatever client (I8).
 func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
@@ -115,19 +119,25 @@ func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
 		return err
 	})
 	const tenant = `
-		SELECT now(), t.since, t.succeeded, t.unreachable,
-			EXISTS (SELECT FROM backfills WHERE tenant = @tenant AND client = @client)
+		SELECT now(), t.since, t.succeeded, t.unreachable, t.awaiting_grants IS NOT NULL,
+			EXISTS (SELECT FROM backfills WHERE tenant = @tenant AND client = @client AND NOT recheck)
 		FROM (VALUES (@tenant)) asked (id) LEFT JOIN tenants t USING (id)`
 	b.Queue(tenant, args).QueryRow(func(row pgx.Row) error {
 		var since *time.Time
-		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &s.Owed)
+		var awaiting *bool
+		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &awaiting, &s.Owed)
+		if err == nil && awaiting != nil && *awaiting {
+			return ErrAwaitingGrants
+		}
 		if since != nil {
 			s.Since = *since
 		}
 		return err
 	})
 	const streams = `
-		SELECT c.stream, CASE WHEN bool_and(c.as_of IS NOT NULL) THEN min(c.as_of) END, bool_or(c.rechecking),
+		SELECT c.stream, CASE WHEN bool_and(c.as_of IS NOT NULL) AND NOT EXISTS (
+				SELECT FROM unread u WHERE u.tenant = @tenant AND u.stream = c.stream AND NOT u.unsupported) THEN min(c.as_of) END,
+			bool_or(c.rechecking),
 			EXISTS (SELECT FROM quarantine q WHERE q.tenant = @tenant AND q.client = @client AND q.stream = c.stream)
 		FROM cursors c WHERE c.tenant = @tenant AND c.client = '' GROUP BY c.stream`
 	b.Queue(streams, args).Query(func(rows pgx.Rows) error {
@@ -148,17 +158,22 @@ type PartCount struct {
 	Newest *time.Time
 }
 
-// Dossier returns the standing of one dossier, and what it holds.
-func (r *Reader) Dossier(ctx context.Context, id Identity, client string) (Standing, []PartCount, error) {
+// queueCounts adds what tells how much of a dossier the current user may see.
+func queueCounts(b *pgx.Batch, id Identity, client string, counts *[]PartCount) {
 	const q = `
 		SELECT i.kind, count(*), max(i.at) FROM items i
 		WHERE i.tenant = @tenant AND i.client = @client AND i.kind IN ('report', 'form', 'care-plan')` + readable + `
 		GROUP BY i.kind`
+	b.Queue(q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}).Query(collect(counts, pgx.RowToStructByPos[PartCount]))
+}
+
+// Dossier returns the standing of one dossier, and what it holds.
+func (r *Reader) Dossier(ctx context.Context, id Identity, client string) (Standing, []PartCount, error) {
 	var s Standing
 	var counts []PartCount
 	err := r.read(ctx, id, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
-		b.Queue(q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}).Query(collect(&counts, pgx.RowToStructByPos[PartCount]))
+		queueCounts(b, id, client, &counts)
 	})
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read a dossier: %w", err)

@@ -24,6 +24,17 @@ type Question struct {
 	Total   bool       `json:"total,omitempty"`
 	Options []Option   `json:"options,omitempty"`
 	Items   []Question `json:"items,omitempty"`
+	// When says by which answers it is asked at all; empty: always. Any says that
+	// one of the conditions is enough.
+	When []Condition `json:"when,omitempty"`
+	Any  bool        `json:"any,omitempty"`
+}
+
+// Condition is met by the answers to another question of the form.
+type Condition struct {
+	LinkID   string `json:"linkId"`
+	Operator string `json:"operator"` // FHIR's: exists, =, !=, >, <, >=, <=
+	Answer   Answer `json:"answer"`
 }
 
 // Option is one answer to choose.
@@ -52,7 +63,17 @@ type Form struct {
 	Own           *Questionnaire `json:"own,omitempty"` // written inside the form
 	Items         []FormItem     `json:"items,omitempty"`
 	Score         string         `json:"score,omitempty"` // a decimal, where the form itself says it
+	// Pruned says that answers were left out which the questionnaire hides: they
+	// are not stored. To be rendered by another questionnaire, the form has to be
+	// read again.
+	Pruned bool `json:"pruned,omitempty"`
 }
+
+// lossy is content that is stored without something that rendering it again may
+// need.
+type lossy interface{ isLossy() bool }
+
+func (f *Form) isLossy() bool { return f.Pruned }
 
 // FormItem is a question with its answers, or a group of questions.
 type FormItem struct {
@@ -76,6 +97,7 @@ type Answer struct {
 	// Option tells a chosen option from others: system|code, or the value
 	// itself.
 	Option string     `json:"option,omitempty"`
+	Ref    Ref        `json:"ref,omitzero"`    // whom it names, where the answer itself does not say
 	Score  string     `json:"score,omitempty"` // the ordinal value, a decimal, where the answer itself says it
 	Items  []FormItem `json:"items,omitempty"` // questions that this answer raised
 }
@@ -112,7 +134,18 @@ func (f *Form) Refs() []Ref {
 		refs = a.appendTo(refs)
 	}
 	refs = append(refs, f.Definitions()...)
-	return appendRefs(refs, f.Questionnaire)
+	return appendNamed(appendRefs(refs, f.Questionnaire), f.Items)
+}
+
+// appendNamed appends whom the answers to the items name.
+func appendNamed(refs []Ref, items []FormItem) []Ref {
+	for _, it := range items {
+		for _, a := range it.Answers {
+			refs = appendNamed(appendRefs(refs, a.Ref), a.Items)
+		}
+		refs = appendNamed(refs, it.Items)
+	}
+	return refs
 }
 
 // Definitions lists what the form calls its questionnaire, the exact version

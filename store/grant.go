@@ -62,10 +62,7 @@ func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 			"tenant": id.Tenant, "client": g.Client, "user": g.User, "role": g.Role, "manager": g.Manager,
 			"parts": g.Parts, "state": g.State, "from": g.From, "until": g.Until, "contact": g.Contact,
 			"name": g.Name, "by": by})
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == "grants_tenant_fkey" {
-			return fmt.Errorf("%w: no worker has begun with this tenant yet", ErrUnavailable)
-		}
-		if err != nil {
+		if err := awaitedTenant(err); err != nil {
 			return err
 		}
 		changed = tag.RowsAffected() == 1
@@ -84,6 +81,14 @@ func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 		return Grant{}, false, fmt.Errorf("put a grant of %s: %w", id.Tenant, err)
 	}
 	return g, changed, nil
+}
+
+// awaitedTenant tells a grant of a tenant that is not known yet from other errors.
+func awaitedTenant(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == "grants_tenant_fkey" {
+		return fmt.Errorf("%w: no worker has begun with this tenant yet", ErrUnavailable)
+	}
+	return err
 }
 
 // RevokeGrant ends what user has on client; one that has ended already stays as

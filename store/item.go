@@ -54,6 +54,7 @@ const (
 	KindQuestionnaire Kind = "questionnaire"
 	KindGoal          Kind = "goal"
 	KindCarePlan      Kind = "care-plan"
+	KindPlanPart      Kind = "care-plan-part" // a care plan that is shown within another
 	KindReport        Kind = "report"
 	KindForm          Kind = "form"
 	KindAgreement     Kind = "agreement"
@@ -126,8 +127,10 @@ type Item struct {
 	// marks could be read and still allow it to be shown for Client: only then
 	// may the last good version stay.
 	EnvelopeRead bool
-	// Raw holds the bytes of a quarantined item.
-	Raw []byte
+	// Raw holds the bytes of a quarantined item; RawCut says that they are only
+	// the first of a larger one.
+	Raw    []byte
+	RawCut bool
 
 	Version string    // opaque, has no order; empty where the source sends none
 	Updated time.Time // the source's lastUpdated; zero where it sends none

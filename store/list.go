@@ -112,12 +112,17 @@ const (
 			FROM page) l` + withLinks + `
 		WHERE coalesce(l.before, 0) < @max_bodies
 		ORDER BY l.at DESC, l.key DESC`
+	// A link to a part of a plan leads to the whole.
 	withLinks = `
 		LEFT JOIN LATERAL (
-			SELECT (array_agg(i.card) FILTER (WHERE i.key = l.plan))[1] AS plan,
+			SELECT coalesce((SELECT i.plan FROM items i
+				WHERE i.tenant = @tenant AND i.key = l.plan AND i.client = @client AND i.kind = 'care-plan-part'` + readable + `),
+				l.plan) AS plan) whole ON true
+		LEFT JOIN LATERAL (
+			SELECT (array_agg(i.card) FILTER (WHERE i.key = whole.plan AND i.kind = 'care-plan'))[1] AS plan,
 			       (array_agg(i.card) FILTER (WHERE i.key = l.goal))[1] AS goal
 			FROM items i
-			WHERE i.tenant = @tenant AND i.key IN (l.plan, l.goal) AND i.client = @client` + readable + `) links ON true`
+			WHERE i.tenant = @tenant AND i.key IN (whole.plan, l.goal) AND i.client = @client` + readable + `) links ON true`
 )
 
 // sql returns the statement that reads the page.

@@ -91,7 +91,7 @@ func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
 		return fmt.Errorf("lock the job queue's migrations: %w", err)
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), unlock) //nolint:errcheck // the connection ends soon, and the lock with it
-	pool, err := openPool(ctx, url, "dossiersync migrate", nil)
+	pool, err := openPool(ctx, url, "dossiersync migrate", nil, nil)
 	if err != nil {
 		return err
 	}

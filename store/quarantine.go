@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,13 +25,27 @@ type Quarantined struct {
 
 const quarantineColumns = `tenant, key, stream, type, coalesce(id, ''), reason, detail, first_seen, last_seen, attempts`
 
-// Quarantine returns what a tenant has in quarantine, or all tenants if tenant
-// is empty; the oldest first, at most limit.
-func (s *Store) Quarantine(ctx context.Context, tenant string, limit int) ([]Quarantined, error) {
+// QuarantineFilter selects what is in quarantine; zero fields select all.
+type QuarantineFilter struct {
+	Tenant string
+	Client string
+	Limit  int // 0: 1,000
+}
+
+// Quarantine returns what is in quarantine, the oldest first.
+func (s *Store) Quarantine(ctx context.Context, f QuarantineFilter) ([]Quarantined, error) {
 	const q = `
 		SELECT ` + quarantineColumns + ` FROM quarantine
-		WHERE @tenant = '' OR tenant = @tenant ORDER BY first_seen, key LIMIT @limit`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "limit": limit})
+		WHERE (@tenant = '' OR tenant = @tenant) AND (@client = '' OR client = @client)
+		ORDER BY first_seen, key LIMIT @limit`
+	if f.Limit == 0 {
+		f.Limit = 1000
+	}
+	return s.quarantine(ctx, q, pgx.StrictNamedArgs{"tenant": f.Tenant, "client": f.Client, "limit": f.Limit})
+}
+
+func (s *Store) quarantine(ctx context.Context, q string, args pgx.StrictNamedArgs) ([]Quarantined, error) {
+	rows, err := s.pool.Query(ctx, q, args)
 	if err != nil {
 		return nil, fmt.Errorf("read the quarantine: %w", err)
 	}
@@ -41,22 +56,102 @@ func (s *Store) Quarantine(ctx context.Context, tenant string, limit int) ([]Qua
 	return list, nil
 }
 
-// QuarantineToRetry returns items with an id that the run has not tried yet.
+// QuarantinedItem is all that is known of one item in quarantine, but its bytes.
+type QuarantinedItem struct {
+	Quarantined
+	Client  *string    `json:"client"`  // null: none, or it could not be read
+	Updated *time.Time `json:"updated"` // the bad version's lastUpdated, in the source's clock
+	Raw     bool       `json:"raw"`     // its bytes are kept, encrypted
+	// State is what the replica holds of the item besides: shown is its last good
+	// version; null: nothing.
+	State       *State     `json:"state"`
+	StateReason *Reason    `json:"stateReason"`
+	StateOf     *time.Time `json:"stateOf"` // that version's lastUpdated
+}
+
+// QuarantinedItem returns the item in quarantine of that key, or [ErrNotFound].
+func (s *Store) QuarantinedItem(ctx context.Context, key string) (QuarantinedItem, error) {
+	const q = `
+		SELECT ` + quarantineColumns + `, client, updated, raw IS NOT NULL, i.stored, i.why, i.as_of
+		FROM quarantine LEFT JOIN LATERAL (
+			SELECT state AS stored, items.reason AS why, items.updated AS as_of FROM items
+			WHERE items.tenant = quarantine.tenant AND items.key = quarantine.key) i ON true
+		WHERE key = @key`
+	it, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[QuarantinedItem], q, pgx.StrictNamedArgs{"key": key})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return QuarantinedItem{}, fmt.Errorf("quarantined item %s: %w", key, ErrNotFound)
+	}
+	if err != nil {
+		return QuarantinedItem{}, fmt.Errorf("read the quarantine: %w", err)
+	}
+	return it, nil
+}
+
+// ErrNoRaw says that no raw bytes are kept: no key was configured when the item
+// came, it was too large, or only PostgreSQL refused it.
+var ErrNoRaw = errors.New("no raw bytes are kept of it")
+
+// QuarantineRaw returns the bytes of a quarantined item as they were received, to
+// be shown to the operator by. The access log has it before (NEN 7513): where it
+// cannot be written there are no bytes. It fails with [ErrNotFound], [ErrNoRaw],
+// [ErrOtherKey], [ErrNotItsBytes] or [ErrLogUnavailable].
+func (s *Store) QuarantineRaw(ctx context.Context, key, by string) ([]byte, error) {
+	const q = `SELECT tenant, coalesce(client, ''), raw FROM quarantine WHERE key = @key`
+	e := AccessEvent{Action: "read", Event: "quarantine view", Outcome: "success", User: by, Object: key}
+	var raw []byte
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		var sealed []byte
+		err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"key": key}).Scan(&e.Tenant, &e.Client, &sealed)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if raw, err = s.unseal(e.Tenant, key, sealed); err != nil {
+			return err
+		}
+		return (&AccessLog{source: "operator"}).within(ctx, tx, e)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("show the raw bytes of a quarantined item: %w", err)
+	}
+	return raw, nil
+}
+
+func (s *Store) unseal(tenant, key string, sealed []byte) ([]byte, error) {
+	if sealed == nil || s.sealer == nil {
+		return nil, ErrNoRaw
+	}
+	return s.sealer.open(tenant, key, sealed)
+}
+
+// RawToRetry returns the bytes of a quarantined item for a run to decode again.
+// Nobody sees them. It fails like [Store.QuarantineRaw].
+func (s *Store) RawToRetry(ctx context.Context, c Claim, key string) ([]byte, error) {
+	const q = `SELECT raw FROM quarantine WHERE tenant = @tenant AND key = @key`
+	var sealed []byte
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key}).Scan(&sealed)
+	if err == nil {
+		sealed, err = s.unseal(c.Run.Tenant, key, sealed)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the raw bytes of a quarantined item: %w", err)
+	}
+	return sealed, nil
+}
+
+// QuarantineToRetry returns items that the run has not tried yet, of those that
+// its scope names if it names any: they can be asked for by their id, or their
+// bytes are kept and may tell it.
 func (s *Store) QuarantineToRetry(ctx context.Context, c Claim, limit int) ([]Quarantined, error) {
 	const q = `
 		SELECT ` + quarantineColumns + ` FROM quarantine
-		WHERE tenant = @tenant AND id IS NOT NULL AND last_seen < @started
+		WHERE tenant = @tenant AND (id IS NOT NULL OR raw IS NOT NULL AND @sealer) AND last_seen < @started
+		  AND (@keys::text[] IS NULL OR key = ANY(@keys))
 		ORDER BY last_seen, key LIMIT @limit`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{
-		"tenant": c.Run.Tenant, "started": c.Run.StartedAt, "limit": limit})
-	if err != nil {
-		return nil, fmt.Errorf("read the quarantine of %s: %w", c.Run.Tenant, err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Quarantined])
-	if err != nil {
-		return nil, fmt.Errorf("read the quarantine of %s: %w", c.Run.Tenant, err)
-	}
-	return list, nil
+	return s.quarantine(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "started": c.Run.StartedAt,
+		"keys": c.Run.Scope.Keys, "sealer": s.sealer != nil, "limit": limit})
 }
 
 // TouchQuarantine notes that the item was tried again in vain, unless the run has
@@ -72,9 +167,12 @@ func (s *Store) TouchQuarantine(ctx context.Context, c Claim, key string) error 
 	return nil
 }
 
-// DropQuarantine forgets an item that no longer exists in the source.
+// DropQuarantine forgets an item that the source does not have any more, unless
+// its last good version is still shown: whether that goes is reconcile's to judge.
 func (s *Store) DropQuarantine(ctx context.Context, c Claim, key string) error {
-	const q = `DELETE FROM quarantine WHERE tenant = @tenant AND key = @key`
+	const q = `
+		DELETE FROM quarantine q WHERE q.tenant = @tenant AND q.key = @key AND NOT EXISTS (
+			SELECT FROM items i WHERE i.tenant = @tenant AND i.key = @key AND i.state = 'shown')`
 	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key}); err != nil {
 		return fmt.Errorf("forget a quarantined item: %w", err)
 	}
@@ -102,11 +200,12 @@ func forgetGone(ctx context.Context, tx pgx.Tx, c Claim, stream Stream) error {
 	return nil
 }
 
-// CountQuarantine returns how much a tenant has in quarantine.
-func (s *Store) CountQuarantine(ctx context.Context, tenant string) (int64, error) {
-	const q = `SELECT count(*) FROM quarantine WHERE tenant = @tenant`
+// CountQuarantine returns how much a tenant has in quarantine; with keys, how many
+// of those.
+func (s *Store) CountQuarantine(ctx context.Context, tenant string, keys ...string) (int64, error) {
+	const q = `SELECT count(*) FROM quarantine WHERE tenant = @tenant AND (@keys::text[] IS NULL OR key = ANY(@keys))`
 	var n int64
-	if err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&n); err != nil {
+	if err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "keys": keys}).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the quarantine of %s: %w", tenant, err)
 	}
 	return n, nil

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 // quarantine lists what is in it, by type, id and reason, the oldest first.
 func (r *run) quarantine() []string {
 	r.t.Helper()
-	list, err := r.Quarantine(r.t.Context(), tenant, 100)
+	list, err := r.Quarantine(r.t.Context(), store.QuarantineFilter{Tenant: tenant})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -158,5 +159,88 @@ func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	r.apply(reports, report("1", "a", "een", 1))
 	if got := r.quarantine(); len(got) != 0 {
 		t.Errorf("quarantine still holds %v", got)
+	}
+}
+
+func TestQuarantinedItemTellsWhatReadersSeeMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("kept", "a", "een", 1), report("withheld", "a", "twee", 1))
+	r.apply(reports, unreadable(report("kept", "a", "x", 2), true), unreadable(report("withheld", "", "x", 2), false),
+		unreadable(report("new", "a", "x", 2), true))
+	for id, want := range map[string]string{
+		"kept":     "a shown  12:01",
+		"withheld": "null hidden quarantined 12:02",
+		"new":      "a null null null",
+	} {
+		it, err := r.QuarantinedItem(t.Context(), keyOf(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := func(s *string) string {
+			if s == nil {
+				return "null"
+			}
+			return *s
+		}
+		of := "null"
+		if it.StateOf != nil {
+			of = it.StateOf.UTC().Format("15:04")
+		}
+		reason := (*string)(it.StateReason)
+		if id == "kept" && reason == nil {
+			reason = new("")
+		}
+		got := fmt.Sprintf("%s %s %s %s", text(it.Client), text((*string)(it.State)), text(reason), of)
+		if got != want || it.ID != id || it.Updated == nil || it.Raw {
+			t.Errorf("got %q of %+v, want %q", got, it, want)
+		}
+	}
+	if _, err := r.QuarantinedItem(t.Context(), "nothing"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of nothing: %v", err)
+	}
+}
+
+func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0), patient("b", 0))
+	r.apply(reports, unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "b", "x", 2), true))
+	for _, tc := range []struct {
+		filter store.QuarantineFilter
+		want   int
+	}{
+		{store.QuarantineFilter{}, 2}, {store.QuarantineFilter{Tenant: tenant}, 2}, {store.QuarantineFilter{Tenant: "szr"}, 0},
+		{store.QuarantineFilter{Tenant: tenant, Client: "a"}, 1}, {store.QuarantineFilter{Limit: 1}, 1},
+	} {
+		list, err := r.Quarantine(t.Context(), tc.filter)
+		if err != nil || len(list) != tc.want {
+			t.Errorf("%+v: %d items, %v", tc.filter, len(list), err)
+		}
+	}
+	if n, err := r.CountQuarantine(t.Context(), tenant, keyOf("1"), keyOf("3")); err != nil || n != 1 {
+		t.Errorf("of two keys there are %d, %v", n, err)
+	}
+}
+
+// What the source says of a deletion is little; what was known of the record is
+// kept in its tombstone.
+func TestTombstoneKeepsWhoseRecordItWasAndItsLastVersion(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "een", 5))
+	gone := store.Item{Ref: store.Ref{Type: "Observation", ID: "1"}, Stream: store.StreamReports,
+		State: store.StateWithdrawn, Reason: store.WithdrawnDeleted}
+	r.apply(reports, gone)
+	const tombstone = `SELECT concat_ws(' ', state, reason, client, version, to_char(updated AT TIME ZONE 'UTC', 'HH24:MI')) FROM items WHERE id = '1'`
+	if got := r.one(tombstone); got != "withdrawn deleted a 5 12:05" {
+		t.Errorf("stored is %q", got)
+	}
+	// So that what is older stays older.
+	r.apply(reports, report("1", "a", "ouder", 4))
+	if got := r.texts(); len(got) != 0 {
+		t.Errorf("shown again: %v", got)
 	}
 }

@@ -25,7 +25,13 @@ type Reader struct {
 // OpenReader connects to the database at url as a member of [ReaderRole]. A role
 // that row-level security does not hold for is refused.
 func OpenReader(ctx context.Context, url string) (*Reader, error) {
-	pool, err := openPool(ctx, url, "dossiersync portal", nil)
+	return OpenReaderTraced(ctx, url, nil)
+}
+
+// OpenReaderTraced is [OpenReader] with a tracer that is told of every statement,
+// and of every one in a batch where it wants to be (see pgx); nil: none.
+func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Reader, error) {
+	pool, err := openPool(ctx, url, "dossiersync portal", nil, tracer)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func seedTwo(t *testing.T, r *storetest.Replica) {
 			FROM unnest('{amaris,szr}'::text[]) t, unnest('{1,2,3}'::text[]) c`,
 		`INSERT INTO cursors (tenant, stream, type, as_of, fingerprint) SELECT t, s, 'T', now(), 'f'
 			FROM unnest('{amaris,szr}'::text[]) t, unnest('{clients,reports,forms,care-plans,goals,contacts}'::text[]) s`,
+		`INSERT INTO unread (tenant, stream, type) VALUES ('amaris', 'forms', 'T'), ('szr', 'forms', 'T')`,
 		`INSERT INTO backfills (tenant, client) SELECT t, c FROM unnest('{amaris,szr}'::text[]) t, unnest('{1,2}'::text[]) c`,
 		`INSERT INTO quarantine (tenant, key, stream, type, client, reason, detail) SELECT t, 'q' || t || c, 'reports', 'T', c, 'bad-body', ''
 			FROM unnest('{amaris,szr}'::text[]) t, unnest('{1,2,3}'::text[]) c`,
@@ -88,19 +89,19 @@ func TestReaderRoleSeesOnlyWhatIsItsUsers(t *testing.T) {
 		want counts
 	}{
 		{"daughter", store.Identity{Tenant: "amaris", User: "daughter"}, counts{
-			"tenants": 1, "clients": 1, "contacts": 0, "items": 5, "cursors": 6, "backfills": 1, "quarantine": 1,
+			"tenants": 1, "clients": 1, "contacts": 0, "items": 5, "cursors": 6, "unread": 1, "backfills": 1, "quarantine": 1,
 			"grants": 2, "access_log": 0, "open_grants": 1, "open_dossiers": 1, "open_parts": 1}},
 		{"manager", store.Identity{Tenant: "amaris", User: "manager"}, counts{
-			"tenants": 1, "clients": 1, "contacts": 0, "items": 5, "cursors": 6, "backfills": 0, "quarantine": 1,
+			"tenants": 1, "clients": 1, "contacts": 0, "items": 5, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 1,
 			"grants": 1, "access_log": 1, "open_grants": 1, "open_dossiers": 1, "open_parts": 1}},
 		{"son", store.Identity{Tenant: "szr", User: "son"}, counts{
-			"tenants": 1, "clients": 1, "contacts": 0, "items": 20, "cursors": 6, "backfills": 1, "quarantine": 1,
+			"tenants": 1, "clients": 1, "contacts": 0, "items": 20, "cursors": 6, "unread": 1, "backfills": 1, "quarantine": 1,
 			"grants": 1, "access_log": 1, "open_grants": 1, "open_dossiers": 1, "open_parts": 4}},
 		{"son elsewhere", store.Identity{Tenant: "amaris", User: "son"}, counts{
-			"tenants": 1, "clients": 0, "contacts": 0, "items": 0, "cursors": 6, "backfills": 0, "quarantine": 0,
+			"tenants": 1, "clients": 0, "contacts": 0, "items": 0, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 0,
 			"grants": 0, "access_log": 0, "open_grants": 0, "open_dossiers": 0, "open_parts": 0}},
 		{"nobody", store.Identity{}, counts{
-			"tenants": 0, "clients": 0, "contacts": 0, "items": 0, "cursors": 0, "backfills": 0, "quarantine": 0,
+			"tenants": 0, "clients": 0, "contacts": 0, "items": 0, "cursors": 0, "unread": 0, "backfills": 0, "quarantine": 0,
 			"grants": 0, "access_log": 0, "open_grants": 0, "open_dossiers": 0, "open_parts": 0}},
 	}
 	for _, tt := range tests {

@@ -16,8 +16,8 @@ const (
 	HiddenUnknownStatus     Reason = "unknown-status"     // a status this program does not know
 	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: must not be processed when not understood
 	HiddenImplicitRules     Reason = "implicit-rules"     // FHIR R4 §2.26.3.2: likewise
-	HiddenNotAReport        Reason = "not-a-report"       // an Observation whose code is not in report_codes
-	HiddenNoClient          Reason = "no-client"          // names no client, or one of another kind
+	HiddenNotAReport        Reason = "not-a-report"       // an Observation or Composition whose code is not in report_codes
+	HiddenNoClient          Reason = "no-client"          // names no client, or one of another server
 	HiddenSuperseded        Reason = "superseded"         // replaced by another item
 	HiddenInactive          Reason = "inactive"           // a client or contact that the source has deactivated
 	HiddenMerged            Reason = "merged"             // a client merged into another
@@ -26,6 +26,7 @@ const (
 	HiddenUnknownClient     Reason = "unknown-client"     // belongs to a client whom the source has not (yet) shown
 	HiddenClientHidden      Reason = "client-hidden"      // belongs to a client who is not shown
 	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
+	HiddenErased            Reason = "erased"             // its client was erased for good; nothing of it is stored
 	HiddenNotAnAgreement    Reason = "not-an-agreement"   // a signature or consent by which nobody agrees to a care plan
 )
 
@@ -34,7 +35,7 @@ const (
 	WithdrawnInError Reason = "entered-in-error" // the source says it was a mistake
 	WithdrawnDeleted Reason = "deleted"          // the source says it is deleted
 	WithdrawnAbsent  Reason = "absent"           // gone without a trace, confirmed by a direct read
-	WithdrawnPurged  Reason = "purged"           // its client is no longer shared
+	WithdrawnPurged  Reason = "purged"           // its client, or all of its kind, is no longer shared
 )
 
 // Reasons for StateQuarantined.
@@ -55,13 +56,13 @@ const (
 // meanings says each reason to an operator.
 var meanings = map[Reason]string{
 	HiddenMarked:            "marked as not for the client",
-	HiddenStatus:            "its status is not one that is shown: preliminary, draft, in progress",
+	HiddenStatus:            "its status is not one that is shown: preliminary, draft, in progress (reports and forms: mapping: show)",
 	HiddenUnknownStatus:     "a status that dossiersync does not know",
 	HiddenModifierExtension: "carries a modifierExtension, which changes its meaning",
 	HiddenImplicitRules:     "carries implicitRules, which change its meaning",
-	HiddenNotAReport:        "an observation of another kind",
-	HiddenNoClient:          "names no client",
-	HiddenSuperseded:        "replaced by another",
+	HiddenNotAReport:        "of another kind than the reports (mapping: report_codes)",
+	HiddenNoClient:          "names no client, or not one of this source (base_url)",
+	HiddenSuperseded:        "replaced by another, or marked so (mapping: show)",
 	HiddenInactive:          "out of care, says the source",
 	HiddenMerged:            "merged into another client",
 	HiddenEmpty:             "has nothing to read",
@@ -69,11 +70,12 @@ var meanings = map[Reason]string{
 	HiddenUnknownClient:     "belongs to a client whom the source has not shown",
 	HiddenClientHidden:      "belongs to a client who is not shown",
 	HiddenNotADocument:      "a document without content that can be read",
+	HiddenErased:            "belongs to a client whose dossier was erased for good; nothing of it is stored",
 	HiddenNotAnAgreement:    "a signature or consent by which no client, nor anybody for one, agrees to a care plan",
 	WithdrawnInError:        "recorded by mistake, says the source",
 	WithdrawnDeleted:        "deleted in the source",
 	WithdrawnAbsent:         "gone from the source without a trace",
-	WithdrawnPurged:         "its client is no longer shared",
+	WithdrawnPurged:         "no longer shared, or its client is not",
 	BadJSON:                 "is no JSON object",
 	BadID:                   "has no id, or not a valid one",
 	BadEnvelope:             "its id, status, client or marks cannot be read",

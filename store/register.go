@@ -45,7 +45,7 @@ func (a *application) registerClient(ctx context.Context, it *Item) error {
 	case it.State == StateShown && was != StateShown:
 		return a.oweBackfill(ctx, it.ID)
 	case it.State != StateShown && was == StateShown:
-		if err := a.purge(ctx, it.ID); err != nil {
+		if err := a.purge(ctx, it); err != nil {
 			return err
 		}
 	}
@@ -69,18 +69,21 @@ func (a *application) oweBackfill(ctx context.Context, client string) error {
 		SELECT @tenant, @client
 		WHERE EXISTS (SELECT FROM cursors WHERE tenant = @tenant
 			AND stream IN ('contacts', 'goals', 'care-plans', 'reports', 'forms'))
-		ON CONFLICT DO NOTHING`
+		ON CONFLICT (tenant, client) DO UPDATE SET recheck = false WHERE backfills.recheck`
 	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client})
 	return err
 }
 
 // emptied is what a row becomes that is hidden after it was shown: nothing of its
 // content stays (I6).
-const emptied = `state = 'hidden', card = NULL, body = NULL, model = NULL, kind = NULL, part = NULL, at = NULL,
+const emptied = `state = 'hidden', ` + contentless
+
+const contentless = `card = NULL, body = NULL, model = NULL, kind = NULL, part = NULL, at = NULL,
 			category = NULL, open = NULL, ends = NULL, plan = NULL, goal = NULL`
 
-// purge removes the content of a dossier that is no longer shown.
-func (a *application) purge(ctx context.Context, client string) error {
+// purge removes the content of a dossier that is no longer shown. Of a client who
+// is gone it leaves tombstones.
+func (a *application) purge(ctx context.Context, client *Item) error {
 	const refs = `
 		DELETE FROM refs r USING items i
 		WHERE i.tenant = @tenant AND i.client = @client AND i.stream <> 'clients'
@@ -88,10 +91,20 @@ func (a *application) purge(ctx context.Context, client string) error {
 	const items = `
 		UPDATE items SET reason = 'client-hidden', ` + emptied + `
 		WHERE tenant = @tenant AND client = @client AND state = 'shown' AND stream <> 'clients'`
+	const tombstones = `
+		UPDATE items SET state = 'withdrawn', reason = 'purged', ` + contentless + `
+		WHERE tenant = @tenant AND client = @client AND state = 'shown' AND stream <> 'clients'`
 	const contacts = `DELETE FROM contacts WHERE tenant = @tenant AND client = @client`
 	const backfill = `DELETE FROM backfills WHERE tenant = @tenant AND client = @client`
-	for _, q := range []string{refs, items, contacts, backfill} {
-		if _, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client}); err != nil {
+	const raw = `
+		UPDATE quarantine SET raw = NULL
+		WHERE tenant = @tenant AND client = @client AND stream <> 'clients' AND raw IS NOT NULL`
+	left := items
+	if client.State == StateWithdrawn {
+		left = tombstones
+	}
+	for _, q := range []string{refs, left, contacts, backfill, raw} {
+		if _, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client.ID}); err != nil {
 			return err
 		}
 	}

@@ -6,16 +6,25 @@ import "time"
 // lists are selected and sorted by. It depends on the tenant's rules, never on a
 // reader's rights.
 type Rendered struct {
+	Kind     Kind      // what the item is to a reader; empty: what its content is
 	Part     Part      // what a right must be given for; empty: never read by itself
 	At       time.Time // its place in lists; zero: in none
 	Category string
 	Open     *bool  // in force according to the source; nil: not a thing that can be
 	Ends     string // the last local date on which it counts; empty: none
-	Plan     string // the key of the plan it belongs to
+	Plan     string // the key of the plan it belongs to; of a part, that of the whole
 	Goal     string // the key of the goal it is about
 	Card     []byte // a JSON object: what a list shows
 	Body     []byte // a JSON object: what one item adds to its card
 	Model    []byte // a JSON object: what rendering again needs and readers do not
+}
+
+// kind is what an item with the content c is when rendered so.
+func (r *Rendered) kind(c Content) Kind {
+	if r.Kind == "" {
+		return c.Kind()
+	}
+	return r.Kind
 }
 
 // Shown is an item as stored: what another is rendered from.
@@ -28,9 +37,45 @@ type Shown struct {
 	Model  []byte
 }
 
-// Lookup returns the record that ref names if it is shown and belongs to the
-// same client or to none; else nil.
-type Lookup func(ref Ref) *Shown
+// MaxMembers is how many parts and agreements one care plan may have, those of
+// other clients that name it included.
+const MaxMembers = 500
+
+// Lookup finds what an item of one client is rendered from. What belongs to
+// another client is not to be found (I7).
+type Lookup struct {
+	tenant, client string
+	around         *surroundings
+}
+
+// Shown returns the record that ref names if it is shown and belongs to the same
+// client or to none; else nil.
+func (l Lookup) Shown(ref Ref) *Shown {
+	if ref.IsZero() {
+		return nil
+	}
+	s := l.around.shown[Key(l.tenant, ref)]
+	if s == nil || !l.reaches(s) {
+		return nil
+	}
+	return s
+}
+
+// Members returns the parts of plans and the agreements that name the care plan
+// ref, are shown, and belong to the same client or to none; in no order. Where
+// there are more than [MaxMembers], some may be missing, and the second result
+// says so.
+func (l Lookup) Members(ref Ref) (list []*Shown, tooMany bool) {
+	all := l.around.members[Key(l.tenant, ref)]
+	for _, s := range all {
+		if l.reaches(s) {
+			list = append(list, s)
+		}
+	}
+	return list, len(all) > MaxMembers
+}
+
+func (l Lookup) reaches(s *Shown) bool { return s.Client == "" || s.Client == l.client }
 
 // A Renderer turns content into the shape in which it is served.
 type Renderer interface {

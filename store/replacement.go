@@ -8,7 +8,8 @@ import (
 )
 
 // replacer is content that says what it takes the place of: a report hides the
-// one that it replaces, a plan makes it one of the past. Either may come first.
+// one that it replaces, a plan makes it one of the past. Either may come first. A
+// report that is itself replaced still keeps hidden what it replaced.
 type replacer interface{ replaced() []Ref }
 
 func (r *Report) replaced() []Ref   { return r.Replaces }
@@ -23,7 +24,7 @@ type replacements struct {
 
 func (r *replacements) add(tenant, key string, it *Item) {
 	c, ok := it.Content.(replacer)
-	if !ok || it.State != StateShown || it.Client == "" {
+	if !ok || it.State != StateShown && it.Reason != HiddenSuperseded || it.Client == "" {
 		return
 	}
 	for _, ref := range c.replaced() {
@@ -36,24 +37,47 @@ func (r *replacements) add(tenant, key string, it *Item) {
 	}
 }
 
-// replacedSQL finds by whose shown items those of a batch are replaced.
+// displaced is an item that is replaced by one of a client: if it is another's, that
+// counts for nothing.
+type displaced struct{ key, client string }
+
+// replacing is the condition that an item is shown, or would be if it were not
+// replaced itself.
+const replacing = `(state = 'shown' OR state = 'hidden' AND reason = 'superseded')`
+
+// replacedSQL finds by whose items those of a batch are replaced.
 const replacedSQL = `
 	SELECT r.target, i.client FROM unnest(@keys::text[]) k
-	JOIN replacements r ON r.tenant = @tenant AND r.target = k
-	JOIN items i ON i.tenant = @tenant AND i.key = r.key AND i.state = 'shown' AND i.client IS NOT NULL`
+	CROSS JOIN LATERAL (SELECT target, key FROM replacements WHERE tenant = @tenant AND target = k OFFSET 0) r
+	CROSS JOIN LATERAL (SELECT client FROM items
+		WHERE tenant = @tenant AND key = r.key AND ` + replacing + ` AND client IS NOT NULL OFFSET 0) i`
+
+func collectDisplaced(set map[displaced]struct{}) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var d displaced
+		_, err := pgx.ForEachRow(rows, []any{&d.key, &d.client}, func() error {
+			set[d] = struct{}{}
+			return nil
+		})
+		return err
+	}
+}
 
 // standAside lets an item give way to the one that replaces it.
 func (a *application) standAside(it *Item, key string) {
-	client, ok := a.replacedBy[key]
-	if !ok || client != it.Client || it.State != StateShown {
+	if _, ok := a.displaced[displaced{key, it.Client}]; !ok || it.State != StateShown {
 		return
 	}
 	switch c := it.Content.(type) {
 	case *Report:
-		it.State, it.Reason, it.Content = StateHidden, HiddenSuperseded, nil
+		it.State, it.Reason, it.Content = StateHidden, HiddenSuperseded, &Report{Replaces: c.Replaces}
+		a.out.aside = append(a.out.aside, key)
 	case *CarePlan:
+		if !c.Open {
+			return
+		}
 		past := *c
-		past.Open = false
+		past.Open, past.Superseded = false, true
 		it.Content = &past
 		// It looks different now, though the source's version is the same.
 		it.Hash = it.Hash.Mix(IdentityHash("replaced", ""))
@@ -71,23 +95,30 @@ func (a *application) settleReplacements(ctx context.Context) error {
 		ON CONFLICT DO NOTHING`
 	const reread = `
 		INSERT INTO rereads (tenant, key, stream, type, id)
-		SELECT i.tenant, i.key, i.stream, i.type, i.id FROM unnest(@targets::text[]) t
-		JOIN items i ON i.tenant = @tenant AND i.key = t
-		WHERE (i.reason = 'superseded' OR i.kind = 'care-plan')
-		  AND NOT EXISTS (SELECT FROM replacements r WHERE r.tenant = @tenant AND r.target = i.key)
+		SELECT i.tenant, i.key, i.stream, i.type, i.id FROM unnest(@targets::text[]) t CROSS JOIN LATERAL (
+			SELECT tenant, key, stream, type, id, client FROM items
+			WHERE tenant = @tenant AND key = t AND (reason = 'superseded' OR kind IN ('care-plan', 'care-plan-part')) OFFSET 0) i
+		WHERE NOT EXISTS (
+			SELECT FROM replacements r CROSS JOIN LATERAL (
+				SELECT FROM items WHERE tenant = @tenant AND key = r.key AND client = i.client AND ` + replacing + ` OFFSET 0) by
+			WHERE r.tenant = @tenant AND r.target = i.key)
 		ON CONFLICT DO NOTHING`
 	const hide = `
-		UPDATE items i SET reason = 'superseded', ` + emptied + `
-		FROM unnest(@targets::text[], @clients::text[]) r (target, client)
-		WHERE i.tenant = @tenant AND i.key = r.target AND i.client = r.client AND i.state = 'shown' AND i.kind = 'report'
-		RETURNING i.client`
+		WITH hidden AS (
+			UPDATE items SET reason = 'superseded', ` + emptied + `
+			WHERE ctid = ANY(ARRAY(
+				SELECT i.ctid FROM unnest(@targets::text[], @clients::text[]) r (target, of) CROSS JOIN LATERAL (
+					SELECT ctid FROM items WHERE tenant = @tenant AND key = r.target AND client = r.of OFFSET 0) i))
+			  AND tenant = @tenant AND key = ANY(@targets) AND state = 'shown' AND kind = 'report'
+			RETURNING key, client),
+		nameless AS (DELETE FROM refs USING hidden WHERE refs.tenant = @tenant AND refs.key = hidden.key)
+		SELECT client FROM hidden`
 	// A plan that is replaced is read again: its state is part of its shape.
 	const past = `
 		INSERT INTO rereads (tenant, key, stream, type, id)
-		SELECT i.tenant, i.key, i.stream, i.type, i.id
-		FROM unnest(@targets::text[], @clients::text[]) r (target, client)
-		JOIN items i ON i.tenant = @tenant AND i.key = r.target AND i.client = r.client
-		WHERE i.kind = 'care-plan' AND i.open
+		SELECT i.* FROM unnest(@targets::text[], @clients::text[]) r (target, of) CROSS JOIN LATERAL (
+			SELECT tenant, key, stream, type, id FROM items
+			WHERE tenant = @tenant AND key = r.target AND client = r.of AND kind IN ('care-plan', 'care-plan-part') AND open OFFSET 0) i
 		ON CONFLICT DO NOTHING`
 	w, tenant := &a.out, a.tenant()
 	var free []string
@@ -122,7 +153,8 @@ func (a *application) settleReplacements(ctx context.Context) error {
 			a.changed[client] = struct{}{}
 		}
 	}
-	if len(free) == 0 {
+	// What came with an old version of the item that replaced it stands alone.
+	if free = append(free, w.aside...); len(free) == 0 {
 		return nil
 	}
 	_, err := a.tx.Exec(ctx, reread, pgx.StrictNamedArgs{"tenant": tenant, "targets": free})
@@ -136,15 +168,15 @@ type Reread struct {
 	Ref    Ref
 }
 
-// Rereads returns items of the tenant that are to be read again, by key, those
-// after a key only.
-func (s *Store) Rereads(ctx context.Context, tenant, after string, limit int) ([]Reread, error) {
+// Rereads returns items that are to be read again, by key, but those that the run
+// has tried.
+func (s *Store) Rereads(ctx context.Context, c Claim, limit int) ([]Reread, error) {
 	const q = `
 		SELECT key, stream, type, id FROM rereads
-		WHERE tenant = @tenant AND key > @after ORDER BY key LIMIT @limit`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "after": after, "limit": limit})
+		WHERE tenant = @tenant AND tried IS DISTINCT FROM @run ORDER BY key LIMIT @limit`
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "limit": limit})
 	if err != nil {
-		return nil, fmt.Errorf("read what %s has to read again: %w", tenant, err)
+		return nil, fmt.Errorf("read what %s has to read again: %w", c.Run.Tenant, err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Reread, error) {
 		var r Reread
@@ -152,9 +184,33 @@ func (s *Store) Rereads(ctx context.Context, tenant, after string, limit int) ([
 		return r, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read what %s has to read again: %w", tenant, err)
+		return nil, fmt.Errorf("read what %s has to read again: %w", c.Run.Tenant, err)
 	}
 	return list, nil
+}
+
+// RereadFailed notes that the run could not read the item again, or has done so
+// before: the next run may.
+func (s *Store) RereadFailed(ctx context.Context, c Claim, key string) error {
+	const q = `UPDATE rereads SET tried = @run WHERE tenant = @tenant AND key = @key`
+	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "key": key}); err != nil {
+		return fmt.Errorf("note what could not be read again: %w", err)
+	}
+	return nil
+}
+
+// RereadAbsent notes that the source says it does not have the item: as long as the
+// item is kept here, that may be a mistake, and the next run tries again.
+func (s *Store) RereadAbsent(ctx context.Context, c Claim, key string) error {
+	const q = `
+		WITH again AS (
+			UPDATE rereads SET tried = @run WHERE tenant = @tenant AND key = @key
+			  AND EXISTS (SELECT FROM items WHERE tenant = @tenant AND key = @key AND state <> 'withdrawn') RETURNING key)
+		DELETE FROM rereads WHERE tenant = @tenant AND key = @key AND NOT EXISTS (SELECT FROM again)`
+	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "key": key}); err != nil {
+		return fmt.Errorf("note what is not to be read again: %w", err)
+	}
+	return nil
 }
 
 // RereadDone notes that the item was read again.

@@ -34,7 +34,7 @@ func TestCase11ReportReplacedByANewIDInEitherOrder(t *testing.T) {
 			}
 			// When the new one is withdrawn, the old one is to be read again.
 			r.apply(reports, hidden(newer2(newer), store.HiddenMarked))
-			again, err := r.Rereads(t.Context(), tenant, "", 10)
+			again, err := r.Rereads(t.Context(), r.claim, 10)
 			if err != nil || len(again) != 1 || again[0].Ref.ID != "1" {
 				t.Fatalf("to be read again: %v (%v)", again, err)
 			}
@@ -60,5 +60,53 @@ func TestAnotherClientsReportReplacesNothing(t *testing.T) {
 	want := map[string]string{"1": "a: een ()", "2": "b: twee ()"}
 	if diff := cmp.Diff(want, r.texts()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Of three that replace each other in turn only the last is shown, and what comes
+// before the second does not come back when that is hidden.
+func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
+	t.Parallel()
+	one, two, three := report("1", "a", "een", 1), replacing(report("2", "a", "twee", 2), "1"), replacing(report("3", "a", "drie", 3), "2")
+	for name, order := range map[string][]store.Item{
+		"123": {one, two, three}, "132": {one, three, two}, "213": {two, one, three},
+		"231": {two, three, one}, "312": {three, one, two}, "321": {three, two, one},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, storetest.NewReplica(t))
+			r.apply(patients, patient("a", 0))
+			for range 2 {
+				for _, it := range order {
+					r.apply(reports, it)
+				}
+				if diff := cmp.Diff(map[string]string{"3": "a: drie ()"}, r.texts()); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+// One that another client's report names too is still replaced by its own
+// client's, and comes back when that is hidden.
+func TestReportIsReplacedByItsOwnClientsOnly(t *testing.T) {
+	t.Parallel()
+	for _, others := range []string{"0", "9"} { // keys on either side
+		r := newRun(t, storetest.NewReplica(t))
+		r.apply(patients, patient("a", 0), patient("b", 0))
+		old, newer := report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1")
+		r.apply(reports, replacing(report(others, "b", "van b", 2), "1"))
+		r.apply(reports, newer)
+		r.apply(reports, old)
+		want := map[string]string{"2": "a: nieuw ()", others: "b: van b ()"}
+		if diff := cmp.Diff(want, r.texts()); diff != "" {
+			t.Error(diff)
+		}
+		r.apply(reports, hidden(newer2(newer), store.HiddenMarked))
+		again, err := r.Rereads(t.Context(), r.claim, 10)
+		if err != nil || len(again) != 1 || again[0].Ref.ID != "1" {
+			t.Errorf("to be read again: %v (%v)", again, err)
+		}
 	}
 }

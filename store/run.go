@@ -51,6 +51,7 @@ type Scope struct {
 	Full   bool      `json:"full,omitempty"`   // from the beginning
 	DryRun bool      `json:"dryRun,omitempty"` // say what would change, and change nothing
 	Only   Step      `json:"only,omitempty"`   // only this step of a run
+	Keys   []string  `json:"keys,omitempty"`   // of the quarantine only these; with StepQuarantine
 	// Approve lets a reconcile remove what is confirmed absent beyond the brake.
 	Approve bool `json:"approve,omitempty"`
 }
@@ -87,15 +88,18 @@ type Run struct {
 	FinishedAt  *time.Time `json:"finishedAt"`
 	Slices      int        `json:"slices"`
 	Types       []RunType  `json:"types,omitempty"`
+	// NotPulled is how many records of which types the source has that no search
+	// asks for, where a run has read everything from the beginning.
+	NotPulled map[string]int64 `json:"notPulled,omitempty"`
 }
 
 const runColumns = `id, tenant, trigger, slot, scope, state, outcome, message, requested_by,
-	requested_at, started_at, finished_at, slices`
+	requested_at, started_at, finished_at, slices, not_pulled`
 
 // fields are where runColumns are scanned to.
 func (r *Run) fields() []any {
 	return []any{&r.ID, &r.Tenant, &r.Trigger, &r.Slot, &r.Scope, &r.State, &r.Outcome, &r.Message,
-		&r.RequestedBy, &r.RequestedAt, &r.StartedAt, &r.FinishedAt, &r.Slices}
+		&r.RequestedBy, &r.RequestedAt, &r.StartedAt, &r.FinishedAt, &r.Slices, &r.NotPulled}
 }
 
 func scanRun(row pgx.CollectableRow) (Run, error) {

@@ -31,7 +31,9 @@ type RunType struct {
 	// Fingerprint is of the rules under which the run maps the type.
 	Fingerprint string `json:"-"`
 	// Hiding is of those of the rules that hide items.
-	Hiding   string  `json:"-"`
+	Hiding string `json:"-"`
+	// ByClient says that the source can only be searched for it client by client.
+	ByClient bool    `json:"byClient,omitempty"`
 	Done     bool    `json:"done"`
 	Short    bool    `json:"short"`
 	Failure  *string `json:"failure"`
@@ -175,12 +177,12 @@ func (e Effect) next(prev Effect) Effect {
 }
 
 const runTypeColumns = `stream, type, query, from_time, to_time, upto, as_of, expected, done, short,
-	failure, requests, removed, effects, fingerprint, hiding`
+	failure, requests, removed, effects, fingerprint, hiding, by_client`
 
 func scanRunType(row pgx.CollectableRow) (RunType, error) {
 	var t RunType
 	err := row.Scan(&t.Stream, &t.Type, &t.Query, &t.From, &t.To, &t.Upto, &t.AsOf, &t.Expected, &t.Done, &t.Short,
-		&t.Failure, &t.Requests, &t.Removed, &t.Effects, &t.Fingerprint, &t.Hiding)
+		&t.Failure, &t.Requests, &t.Removed, &t.Effects, &t.Fingerprint, &t.Hiding, &t.ByClient)
 	return t, err
 }
 
@@ -200,10 +202,12 @@ func (s *Store) RunTypes(ctx context.Context, run int64) ([]RunType, error) {
 
 // StartRunTypes writes down what the run is going to read, once: repeating it
 // changes nothing. A run of the whole tenant also settles its cursors: those of
-// types that are no longer pulled are dropped; where the rules have changed, or
-// the source's clock was put back, a cursor goes back to where the run begins.
+// types that are no longer pulled are left to [Store.Unshare], and those of other
+// searches dropped; where the rules have changed, or the source's clock was put
+// back, a cursor goes back to where the run begins.
 // Where other items than before are to be hidden, none of the type's are shown
-// until all have been read again.
+// until all have been read again. A type of which no page has come yet is noted: as of
+// when its stream is true, nobody can say.
 func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) error {
 	const insert = `
 		INSERT INTO run_types (run, ordinal, stream, type, query, from_time, to_time, as_of, fingerprint, hiding, done)
@@ -212,16 +216,32 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 	const back = `
 		UPDATE cursors k SET
 			upto = CASE WHEN k.fingerprint = t.fingerprint THEN least(k.upto, t.to_time) END,
+			as_of = CASE WHEN split_part(k.fingerprint, ' ', 1) <> @unshared THEN k.as_of END,
 			fingerprint = t.fingerprint, hiding = t.hiding,
 			rechecking = k.rechecking OR k.hiding <> t.hiding
 		FROM run_types t
 		WHERE t.run = @run AND k.tenant = @tenant AND k.client = ''
 		  AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query)
 		  AND (k.fingerprint <> t.fingerprint OR k.hiding <> t.hiding OR k.upto > t.to_time)`
+	const unshare = `
+		UPDATE cursors k SET fingerprint = @unshared, upto = NULL
+		WHERE k.tenant = @tenant AND k.client = '' AND k.stream <> 'clients' AND NOT EXISTS (
+			SELECT FROM run_types t WHERE t.run = @run AND (k.stream, k.type) = (t.stream, t.type))`
 	const drop = `
-		DELETE FROM cursors k WHERE k.tenant = @tenant AND NOT EXISTS (
+		DELETE FROM cursors k WHERE k.tenant = @tenant AND k.fingerprint <> @unshared AND NOT EXISTS (
 			SELECT FROM run_types t WHERE t.run = @run
 			  AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query))`
+	const unread = `
+		INSERT INTO unread (tenant, stream, type, query)
+		SELECT @tenant, t.stream, t.type, t.query FROM run_types t
+		WHERE t.run = @run AND NOT @dry AND NOT EXISTS (
+			SELECT FROM cursors k WHERE k.tenant = @tenant AND k.client = ''
+			  AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query))
+		ON CONFLICT DO NOTHING`
+	const other = `
+		DELETE FROM unread u WHERE u.tenant = @tenant AND NOT EXISTS (
+			SELECT FROM run_types t WHERE t.run = @run
+			  AND (u.stream, u.type, u.query) = (t.stream, t.type, t.query))`
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
@@ -233,11 +253,18 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 				return err
 			}
 		}
+		if _, err := tx.Exec(ctx, unread, pgx.StrictNamedArgs{
+			"run": c.Run.ID, "tenant": c.Run.Tenant, "dry": c.Run.Scope.DryRun}); err != nil {
+			return err
+		}
 		if !c.Run.Scope.IsWhole() {
 			return nil
 		}
-		for _, q := range []string{back, drop} {
-			if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"run": c.Run.ID, "tenant": c.Run.Tenant}); err != nil {
+		if _, err := tx.Exec(ctx, other, pgx.StrictNamedArgs{"run": c.Run.ID, "tenant": c.Run.Tenant}); err != nil {
+			return err
+		}
+		for _, q := range []string{back, unshare, drop} {
+			if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"run": c.Run.ID, "tenant": c.Run.Tenant, "unshared": unshared}); err != nil {
 				return err
 			}
 		}
@@ -281,6 +308,9 @@ func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, message string
 	const forget = `
 		DELETE FROM cursors
 		WHERE tenant = @tenant AND stream = @stream AND type = @type AND query = @query AND upto IS NULL AND @unsupported`
+	const unread = `
+		UPDATE unread SET unsupported = @unsupported
+		WHERE tenant = @tenant AND stream = @stream AND type = @type AND query = @query`
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
@@ -289,9 +319,13 @@ func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, message string
 			"query": id.Query, "message": message, "unsupported": unsupported}); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, forget, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": id.Stream, "type": id.Type,
-			"query": id.Query, "unsupported": unsupported})
-		return err
+		for _, q := range []string{forget, unread} {
+			if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": id.Stream, "type": id.Type,
+				"query": id.Query, "unsupported": unsupported}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("note that %s cannot be read: %w", id.Type, err)

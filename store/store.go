@@ -11,8 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,16 +26,27 @@ var ErrNotFound = errors.New("not found")
 
 // Store is the worker's handle on the replica. It is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	jobs *jobQueue
+	pool   *pgxpool.Pool
+	jobs   *jobQueue
+	sealer *Sealer // nil: raw bytes are not kept
 }
 
 // Open connects to the database at url as its owner. The schema must have been
 // migrated; see [Migrate].
-func Open(ctx context.Context, url string) (*Store, error) {
-	// A first load finds the tables empty and leaves them large: a plan made at
-	// its beginning is not one to keep.
-	pool, err := openPool(ctx, url, "dossiersync worker", map[string]string{"plan_cache_mode": "force_custom_plan"})
+func Open(ctx context.Context, url string) (*Store, error) { return OpenTraced(ctx, url, nil) }
+
+// OpenTraced is [Open] with a tracer that is told of every statement, for
+// measuring; nil: none. It may be told of batches and copies too (see pgx).
+func OpenTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Store, error) {
+	settings := map[string]string{
+		// A first load finds the tables empty and leaves them large: a plan made at
+		// its beginning is not one to keep.
+		"plan_cache_mode": "force_custom_plan",
+		// A worker that falls asleep within a transaction would hold its run, and with
+		// it the tenant, whatever its lease says: then the database ends its session.
+		"idle_in_transaction_session_timeout": strconv.FormatInt((LeaseTime / 2).Milliseconds(), 10),
+	}
+	pool, err := openPool(ctx, url, "dossiersync worker", settings, tracer)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +75,8 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 }
 
 // openPool connects under the application's name, with settings of PostgreSQL's
-// for each session.
-func openPool(ctx context.Context, url, application string, settings map[string]string) (*pgxpool.Pool, error) {
+// for each session where the URL makes none, and a tracer unless it is nil.
+func openPool(ctx context.Context, url, application string, settings map[string]string, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx's own message holds the URL, with its password blanked out, but
@@ -78,7 +89,12 @@ func openPool(ctx context.Context, url, application string, settings map[string]
 	if !strings.Contains(url, "pool_max_conns") {
 		cfg.MaxConns = max(cfg.MaxConns, 16)
 	}
-	maps.Copy(cfg.ConnConfig.RuntimeParams, settings)
+	for name, value := range settings {
+		if _, said := cfg.ConnConfig.RuntimeParams[name]; !said {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	cfg.ConnConfig.Tracer = tracer
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)

@@ -19,9 +19,16 @@ type Tenant struct {
 	Succeeded   *time.Time // when the last run began that counts as success; database's clock
 	Since       time.Time  // when it became known
 	Unreachable *time.Time // since when the source cannot be reached; database's clock
+	EpochSince  *time.Time // when the present epoch began; nil: it is the first
+	Reconciled  *time.Time // when the last complete reconcile of everything began
+	Rechecked   *time.Time // when the last seventh of the clients was to be read again
+	// Trouble says to operators what keeps the source from being read, and
+	// TroubleUntil until when it is left alone; nil: nothing does.
+	Trouble      *string
+	TroubleUntil *time.Time
 }
 
-const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable`
+const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until`
 
 // PutTenant makes sure that the tenant exists under this name and timezone.
 func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {
@@ -50,15 +57,27 @@ func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
 	return tenants, nil
 }
 
-// SetReachable notes whether the tenant's source can be reached. It keeps the
-// moment at which it first could not.
-func (s *Store) SetReachable(ctx context.Context, tenant string, reachable bool) error {
+// SetReachable notes that the tenant's source can be reached.
+func (s *Store) SetReachable(ctx context.Context, tenant string) error {
 	const q = `
-		UPDATE tenants SET unreachable = CASE WHEN @reachable THEN NULL ELSE coalesce(unreachable, now()) END
-		WHERE id = @tenant AND (unreachable IS NULL) <> @reachable`
-	args := pgx.StrictNamedArgs{"tenant": tenant, "reachable": reachable}
+		UPDATE tenants SET unreachable = NULL, trouble = NULL, trouble_until = NULL
+		WHERE id = @tenant AND (unreachable IS NOT NULL OR trouble IS NOT NULL)`
+	if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}); err != nil {
+		return fmt.Errorf("note that the source of %s can be reached: %w", tenant, err)
+	}
+	return nil
+}
+
+// SetUnreachable notes that the tenant's source cannot be reached, what is the
+// matter, and for how long it is left alone. It keeps the moment at which the
+// source first could not be reached.
+func (s *Store) SetUnreachable(ctx context.Context, tenant, trouble string, pause time.Duration) error {
+	const q = `
+		UPDATE tenants SET unreachable = coalesce(unreachable, now()), trouble = @trouble, trouble_until = now() + @pause
+		WHERE id = @tenant`
+	args := pgx.StrictNamedArgs{"tenant": tenant, "trouble": trouble, "pause": pause}
 	if _, err := s.pool.Exec(ctx, q, args); err != nil {
-		return fmt.Errorf("note whether the source of %s can be reached: %w", tenant, err)
+		return fmt.Errorf("note that the source of %s cannot be reached: %w", tenant, err)
 	}
 	return nil
 }

@@ -17,16 +17,20 @@ func (r *reading) backfill(ctx context.Context) (more bool, err error) {
 	if r.claim.Run.Scope.Client != "" || r.claim.Run.Scope.Stream != "" {
 		return false, nil
 	}
-	owed, err := r.syncer.store.Backfills(ctx, r.tenant.ID)
+	st := r.syncer.store
+	owed, inVain, err := st.Backfills(ctx, r.claim)
 	if err != nil {
 		return false, err
 	}
+	r.owed = inVain
 	for _, client := range owed {
 		err := r.backfillClient(ctx, client)
 		if f, ok := errors.AsType[*source.Failure](err); ok && ctx.Err() == nil && !concernsAll(f) && f.Kind != source.Unauthorized {
 			r.log.Warn("a client's history cannot be read", zap.Error(f))
 			r.owed++
-		} else if err != nil {
+			err = st.BackfillFailed(ctx, r.claim, client)
+		}
+		if err != nil {
 			return false, fmt.Errorf("backfill a client: %w", err)
 		}
 		if r.timeIsUp() {

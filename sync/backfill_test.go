@@ -25,7 +25,7 @@ func newcomer(t *testing.T) (*fake, *bench) {
 
 func (b *bench) owed() []string {
 	b.t.Helper()
-	owed, err := b.Backfills(b.t.Context(), tenant)
+	owed, _, err := b.Backfills(b.t.Context(), store.Claim{Run: store.Run{Tenant: tenant}})
 	if err != nil {
 		b.t.Fatal(err)
 	}

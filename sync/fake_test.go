@@ -19,7 +19,7 @@ import (
 // does what its script says before each answer. It is honest until told
 // otherwise.
 type fake struct {
-	t *testing.T
+	t reporter
 
 	mu        sync.Mutex
 	types     []source.Type
@@ -34,6 +34,14 @@ type fake struct {
 	// script is called before each answer. It may change what there is, and an
 	// error is the answer.
 	script func(a asked) error
+}
+
+// reporter is a test, be it one of package testing or one that rapid has drawn.
+type reporter interface {
+	Helper()
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
 }
 
 // manners are how care record systems differ.
@@ -222,9 +230,10 @@ func (f *fake) matches(q source.Query) []store.Item {
 	for _, it := range f.records {
 		switch {
 		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != store.BadType: // stray ones come with all
+		case q.ID != "" && it.ID != q.ID:
 		case q.Client != "" && it.Client != q.Client && (it.Stream != store.StreamClients || it.ID != q.Client):
 		case !f.manners.unmindful && it.Updated.Before(q.From):
-		case !f.manners.unmindful && !f.manners.endless && it.Updated.After(q.To):
+		case !f.manners.unmindful && !f.manners.endless && !q.To.IsZero() && it.Updated.After(q.To):
 		default:
 			found = append(found, it)
 		}

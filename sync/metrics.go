@@ -16,6 +16,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	windows  *prometheus.HistogramVec
 	items    *prometheus.CounterVec
+	removed  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -36,10 +37,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"tenant", "stream"}),
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_items_total",
-			Help: "Distinct items that runs have seen, by stream and effect.",
-		}, []string{"tenant", "stream", "effect"}),
+			Help: "Distinct items that runs have seen, by stream, effect and reason; not-pulled, of no stream, are those that no search asks for.",
+		}, []string{"tenant", "stream", "effect", "reason"}),
 	}
-	for _, c := range []prometheus.Collector{m.runs, m.duration, m.windows, m.items} {
+	m.removed = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "dossiersync_items_removed_total",
+		Help: "Items removed because the source no longer has them, which a direct read confirmed.",
+	}, []string{"tenant", "stream"})
+	for _, c := range []prometheus.Collector{m.removed, m.runs, m.duration, m.windows, m.items} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -52,9 +57,19 @@ func (m *metrics) applied(tenant string, stream store.Stream, effects store.Effe
 		// An item that first looked unchanged and then changed moves from one
 		// effect to another: counters only rise, so the move down is left out.
 		if n > 0 {
-			m.items.WithLabelValues(tenant, string(stream), string(e.Word())).Add(float64(n))
+			m.items.WithLabelValues(tenant, string(stream), string(e.Word()), string(e.Reason())).Add(float64(n))
 		}
 	}
+}
+
+// notPulled tells what a run that read everything has found the source to have
+// besides.
+func (m *metrics) notPulled(tenant string, counts map[string]int64) {
+	var n int64
+	for _, c := range counts {
+		n += c
+	}
+	m.items.WithLabelValues(tenant, "", "not-pulled", "").Add(float64(n))
 }
 
 func (m *metrics) ended(run store.Run, outcome store.Outcome, took time.Duration) {

@@ -26,7 +26,13 @@ type Tenant struct {
 	// records may be committed later than their lastUpdated says; Overlap is how
 	// far before the cursor it begins, for those that were committed later still.
 	Lag, Overlap time.Duration
-	Rules        Rules
+	// RequestsPerRun is how many requests to the source one run may make, about;
+	// 0: any number. What is left then is the next run's.
+	RequestsPerRun int64
+	// MaxRemoved is the fraction of a stream, from 0 to 1, of which more inferred
+	// removals within 24 hours, and more than 20, are held for an operator.
+	MaxRemoved float64
+	Rules      Rules
 }
 
 // Options are the settings of a [Syncer].

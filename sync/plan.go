@@ -22,11 +22,7 @@ func (r *reading) prepare(ctx context.Context) error {
 	if r.description, err = r.tenant.Source.Describe(ctx); err != nil {
 		return err
 	}
-	for i := range r.description.Types {
-		t := &r.description.Types[i]
-		t.Fingerprint = fmt.Sprintf("%s %x", t.Fingerprint, r.render.digest)
-	}
-	if err := st.SetReachable(ctx, run.Tenant, true); err != nil {
+	if err := st.SetReachable(ctx, run.Tenant); err != nil {
 		return err
 	}
 	if r.cursors, err = st.Cursors(ctx, run.Tenant); err != nil {
@@ -55,11 +51,20 @@ func (r *reading) prepare(ctx context.Context) error {
 		return err
 	}
 	for _, t := range r.types {
-		if typ, ok := r.sourceType(t.TypeID); !ok || typ.Fingerprint != t.Fingerprint || typ.Hiding != t.Hiding {
+		r.spent.Add(t.Requests)
+	}
+	for _, t := range r.types {
+		if typ, ok := r.sourceType(t.TypeID); !ok || r.fingerprint(typ) != t.Fingerprint || typ.Hiding != t.Hiding {
 			return errRulesChanged
 		}
 	}
 	return nil
+}
+
+// fingerprint is of all rules by which items of the type are stored: the source's,
+// of mapping, and ours, of rendering.
+func (r *reading) fingerprint(t source.Type) string {
+	return fmt.Sprintf("%s %x", t.Fingerprint, r.render.digest)
 }
 
 // plan decides for each type from where to where it is read. The end is the
@@ -87,7 +92,7 @@ func (r *reading) plan(ctx context.Context) ([]store.RunType, error) {
 			TypeID:      store.TypeID{Stream: t.Stream, Type: t.Name, Query: t.Query},
 			To:          sourceNow.Add(-r.tenant.Lag),
 			AsOf:        now.Add(-r.tenant.Lag),
-			Fingerprint: t.Fingerprint,
+			Fingerprint: r.fingerprint(t),
 			Hiding:      t.Hiding,
 			Done:        run.Scope.Only != "", // its windows are not read
 		}

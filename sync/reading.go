@@ -26,8 +26,11 @@ type reading struct {
 	cursors     map[store.TypeID]store.Cursor // as they were when the slice began
 	types       []store.RunType               // in reading order
 	owed        int64                         // clients whose history could not be read
-	quarantined int64                         // what the tenant has in quarantine
+	compared    comparison                    // what a reconcile has left over
+	wentBack    bool                          // the source has an older state than it had: all is read again
+	quarantined int64                         // what the tenant has in quarantine, of what the run is about
 	requests    atomic.Int64                  // to the source, not noted yet
+	spent       atomic.Int64                  // requests to the source of the whole run
 	last        atomic.Int64                  // when the slice last made headway, in Unix seconds
 }
 
@@ -36,7 +39,7 @@ func (r *reading) headway() { r.last.Store(time.Now().Unix()) }
 
 // search asks the source for a page.
 func (r *reading) search(ctx context.Context, q source.Query) (source.Page, error) {
-	r.requests.Add(1)
+	r.asking()
 	page, err := r.tenant.Source.Search(ctx, q)
 	r.headway()
 	return page, err
@@ -52,10 +55,13 @@ func (r *reading) run(ctx context.Context) (more bool, err error) {
 	if err := r.prepare(ctx); err != nil {
 		return false, err
 	}
+	if more, err := r.unshare(ctx); more || err != nil {
+		return more, err
+	}
 	for i := range r.types {
 		t := &r.types[i]
 		for !t.Done && t.Failure == nil {
-			if err := r.window(ctx, t); err != nil {
+			if err := r.readType(ctx, t); err != nil {
 				if err := r.typeFailed(ctx, t, err); err != nil {
 					return false, err
 				}
@@ -75,8 +81,21 @@ func (r *reading) run(ctx context.Context) (more bool, err error) {
 	if r.types, err = r.syncer.store.RunTypes(ctx, r.claim.Run.ID); err != nil {
 		return false, err
 	}
-	r.quarantined, err = r.syncer.store.CountQuarantine(ctx, r.tenant.ID)
+	r.quarantined, err = r.syncer.store.CountQuarantine(ctx, r.tenant.ID, r.claim.Run.Scope.Keys...)
 	return false, err
+}
+
+// readType reads the type's next window; or, where the source can only be searched
+// so, client after client.
+func (r *reading) readType(ctx context.Context, t *store.RunType) error {
+	if t.ByClient {
+		return r.readByClient(ctx, t)
+	}
+	err := r.window(ctx, t)
+	if by, trying := r.goByClient(ctx, t, err); by || trying != nil {
+		return trying
+	}
+	return err
 }
 
 // steps are what follows the windows, in their order.
@@ -86,12 +105,28 @@ func (r *reading) steps() []func(context.Context) (more bool, err error) {
 	case r.dry():
 		return nil
 	case r.claim.Run.Scope.Only == store.StepQuarantine:
-		return steps{r.retryQuarantined, r.readAgain, r.renderStale}
+		return steps{r.retryQuarantined, r.renderStale, r.readAgain, r.renderStale}
+	case r.claim.Run.Scope.Only == store.StepReconcile:
+		return steps{r.deletions, r.reconcile, r.readAgain, r.backfill, r.renderStale, r.readAgain, r.renderStale}
 	}
-	return steps{r.retryQuarantined, r.backfill, r.readAgain, r.renderStale}
+	return steps{r.retryQuarantined, r.deletions, r.reconcile, r.readAgain, r.backfill, r.renderStale, r.readAgain, r.renderStale, r.countNotPulled}
 }
 
-func (r *reading) timeIsUp() bool { return !r.endless && time.Now().After(r.until) }
+// timeIsUp reports whether the slice is to end at the next place where it can.
+func (r *reading) timeIsUp() bool {
+	return !r.endless && time.Now().After(r.until) || r.budgetIsSpent()
+}
+
+// budgetIsSpent reports whether the run has made as many requests as it may.
+func (r *reading) budgetIsSpent() bool {
+	return r.tenant.RequestsPerRun > 0 && r.spent.Load() >= r.tenant.RequestsPerRun
+}
+
+// asking counts a request to the source.
+func (r *reading) asking() {
+	r.requests.Add(1)
+	r.spent.Add(1)
+}
 
 // typeFailed notes that a type cannot be read, so that the run goes on with the
 // others. It returns an error when there is no going on.
@@ -133,20 +168,27 @@ func (r *reading) sourceType(id store.TypeID) (source.Type, bool) {
 
 // apply stores what a page brought.
 func (r *reading) apply(ctx context.Context, id store.TypeID, items []store.Item, drained *store.Drained) error {
-	for i := range items {
-		items[i].Hash = items[i].Hash.Mix(r.render.digest)
+	_, err := r.applyBatch(ctx, store.Batch{Type: id, Items: items, Drained: drained})
+	return err
+}
+
+// applyBatch stores a batch of this run.
+func (r *reading) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
+	for i := range b.Items {
+		b.Items[i].Hash = b.Items[i].Hash.Mix(r.render.digest)
 	}
-	applied, err := r.syncer.store.Apply(ctx, store.Batch{
-		Claim: r.claim, Type: id, Items: items, Drained: drained, Requests: r.requests.Swap(0)}, r.render)
+	b.Claim, b.Requests = r.claim, r.requests.Swap(0)
+	applied, err := r.syncer.store.Apply(ctx, b, r.render)
 	if err != nil {
-		return err
+		return applied, err
 	}
 	r.headway()
-	r.syncer.metrics.applied(r.tenant.ID, id.Stream, applied.Effects)
+	r.syncer.metrics.applied(r.tenant.ID, b.Type.Stream, applied.Effects)
+	r.syncer.metrics.removed.WithLabelValues(r.tenant.ID, string(b.Type.Stream)).Add(float64(applied.Removed))
 	if applied.Cancelled {
-		return errCancelled
+		return applied, errCancelled
 	}
-	return nil
+	return applied, nil
 }
 
 // renderStale renders again what names something that has changed.

@@ -43,7 +43,7 @@ type renderer struct {
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
-const renderVersion = 1
+const renderVersion = 2
 
 func newRenderer(t *Tenant) *renderer {
 	r := &renderer{tenant: t.ID, zone: t.Location, rules: t.Rules}
@@ -82,6 +82,9 @@ type (
 		Role         string `json:"role,omitempty"`
 		Organization string `json:"organization,omitempty"`
 	}
+	nameJSON struct {
+		Name string `json:"name"`
+	}
 	linkJSON struct {
 		ID    string     `json:"id"`
 		Kind  store.Kind `json:"kind"`
@@ -110,7 +113,8 @@ func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (st
 	key := store.Key(r.tenant, ref)
 	switch c := c.(type) {
 	case *store.Client:
-		card, model = struct{}{}, nil
+		// Read by nobody by itself; but who agrees to a plan is named by it.
+		card, model = nameJSON{c.Name}, nil
 	case *store.Contact:
 		out.Part, out.Open, out.Ends = store.PartContacts, &c.Active, c.Ends
 		card = contactJSON{ref.ID, c.Name, orNil(c.Relationship), orNil(c.Email), orNil(c.Phone)}
@@ -120,7 +124,7 @@ func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (st
 		card = linkJSON{key, store.KindQuestionnaire, c.Title}
 	case *store.Form:
 		out.Part, out.At = store.PartForms, c.At.Time
-		card, body = r.form(key, c, look)
+		card, body, model = r.form(key, c, look)
 	case *store.PlanAgreement:
 		// Read by nobody by itself.
 		card = struct{}{}
@@ -133,7 +137,17 @@ func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (st
 		if out.At.IsZero() {
 			out.At = undated
 		}
-		card, body = r.plan(ref, c, look)
+		within, err := r.within(ref, c, look)
+		if err != nil {
+			return out, err
+		}
+		if len(within) > 0 {
+			out.Kind, out.Plan = store.KindPlanPart, within[len(within)-1]
+		}
+		if card, body, err = r.plan(ref, c, within, look); err != nil {
+			return out, err
+		}
+		model = planModel{c, within}
 	case *store.Report:
 		out.Part, out.At, out.Category = store.PartReports, c.At.Time, c.Category
 		out.Plan, out.Goal = r.key(c.Plan), r.key(c.Goal)
@@ -181,7 +195,7 @@ func (r *renderer) Restore(s store.Shown) (store.Content, error) {
 		c = new(store.PlanAgreement)
 	case store.KindGoal:
 		c = new(store.Goal)
-	case store.KindCarePlan:
+	case store.KindCarePlan, store.KindPlanPart:
 		c = new(store.CarePlan)
 	case store.KindReport:
 		report := new(store.Report)
@@ -223,7 +237,7 @@ func (r *renderer) staff(s *store.Staff, look store.Lookup) staffJSON {
 	case store.StaffOrganization:
 		return staffJSON{Organization: s.Name}
 	case store.StaffRole:
-		person, org := staffOf(look(s.Person)), staffOf(look(s.Organization))
+		person, org := staffOf(look.Shown(s.Person)), staffOf(look.Shown(s.Organization))
 		return staffJSON{
 			Name: cmp.Or(person.Name, s.PersonName), Role: cmp.Or(s.Role, person.Role),
 			Organization: cmp.Or(org.Organization, s.OrgName),
@@ -234,9 +248,15 @@ func (r *renderer) staff(s *store.Staff, look store.Lookup) staffJSON {
 
 func staffOf(s *store.Shown) staffJSON {
 	var st staffJSON
-	if s != nil && s.Kind == store.KindStaff {
+	switch {
+	case s == nil:
+	case s.Kind == store.KindStaff:
 		// What is stored was marshalled by this package.
 		_ = json.Unmarshal(s.Card, &st)
+	case s.Kind == store.KindContact:
+		var c contactJSON
+		_ = json.Unmarshal(s.Card, &c) // likewise
+		st.Name = c.Name
 	}
 	return st
 }
@@ -274,7 +294,7 @@ func (r *renderer) author(parties []store.Party, look store.Lookup) *authorJSON 
 // party resolves one party, as far as it can be.
 func (r *renderer) party(p store.Party, look store.Lookup) staffJSON {
 	var st staffJSON
-	switch found := look(p.Ref); {
+	switch found := look.Shown(p.Ref); {
 	case p.Inline != nil:
 		st = r.staff(p.Inline, look)
 	case found != nil:
@@ -355,6 +375,13 @@ func orNil(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // marshal encodes v as the API serves it: text as people wrote it, not escaped

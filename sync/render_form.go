@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"dossiersync/store"
@@ -29,39 +30,49 @@ type (
 // show; the answers stay.
 const labelUnknown = "Vraag niet beschikbaar"
 
+// answerUnknown stands for whom an answer names, where the source does not say or
+// show it.
+const answerUnknown = "Niet beschikbaar"
+
 // form renders a form with the labels of the questionnaire's version that it
-// answers. Questions that the questionnaire hides from people are left out.
-func (r *renderer) form(key string, f *store.Form, look store.Lookup) (cardJSON, formJSON) {
-	l := labels{definition: definitionOf(f, look)}
+// answers. Questions that the questionnaire hides from people are left out, also of
+// the model, which is what is stored beside (I6).
+func (r *renderer) form(key string, f *store.Form, look store.Lookup) (card cardJSON, body formJSON, model *store.Form) {
+	l := labels{definition: definitionOf(f, look), renderer: r, look: look}
 	if l.definition != nil {
 		l.questions = make(map[string]*store.Question)
 		l.index(l.definition.Items)
 	}
-	body := formJSON{Questions: l.items(f.Items)}
+	body = formJSON{Questions: l.items(f.Items, nil)}
 	body.Score = orNil(cmp.Or(f.Score, l.total))
 	title := f.Title
 	if l.definition != nil {
 		title = cmp.Or(title, l.definition.Title)
 	}
+	bare := *f
+	bare.Items = l.kept(f.Items, nil)
+	bare.Pruned = f.Pruned || l.pruned
 	return cardJSON{
 		ID: key, Kind: store.KindForm, At: r.time(f.At), Precision: f.At.Precision,
 		Title: cmp.Or(title, r.rules.FormTitle), Excerpt: excerpt(summary(body.Questions)),
 		Author: r.author(f.Authors, look), CorrectedAt: r.timeOrNil(f.CorrectedAt),
-	}, body
+	}, body, &bare
 }
 
-// definitionOf returns the questionnaire that the form answers, or nil.
+// definitionOf returns the questionnaire that the form answers, or nil. Another
+// version's words are not its own; a source may give its questionnaires no versions.
 func definitionOf(f *store.Form, look store.Lookup) *store.Questionnaire {
 	if f.Own != nil {
 		return f.Own
 	}
+	_, version, _ := strings.Cut(f.Canonical, "|")
 	for _, ref := range append(f.Definitions(), f.Questionnaire) {
-		s := look(ref)
+		s := look.Shown(ref)
 		if s == nil || s.Kind != store.KindQuestionnaire {
 			continue
 		}
 		q := new(store.Questionnaire)
-		if json.Unmarshal(s.Model, q) == nil {
+		if json.Unmarshal(s.Model, q) == nil && (version == "" || q.Version == "" || q.Version == version) {
 			return q
 		}
 	}
@@ -73,6 +84,9 @@ type labels struct {
 	definition *store.Questionnaire
 	questions  map[string]*store.Question // by linkId
 	total      string                     // the answer to the question that asks for the score
+	pruned     bool                       // kept has left something out
+	renderer   *renderer
+	look       store.Lookup
 }
 
 func (l *labels) index(items []store.Question) {
@@ -82,21 +96,24 @@ func (l *labels) index(items []store.Question) {
 	}
 }
 
-func (l *labels) items(items []store.FormItem) []questionJSON {
+// items renders items, which are within those of around.
+func (l *labels) items(items []store.FormItem, around [][]store.FormItem) []questionJSON {
 	out := []questionJSON{}
+	around = append(slices.Clip(around), items)
 	for _, it := range items {
 		q := l.questions[it.LinkID]
 		if q == nil {
 			q = &store.Question{}
 		}
-		if q.Hidden {
+		if q.Hidden || !asked(q, around) {
 			continue
 		}
-		rendered := questionJSON{
-			Label: cmp.Or(q.Text, it.Text, labelUnknown), Answers: []answerJSON{}, Questions: l.items(it.Items),
+		rendered := questionJSON{Label: cmp.Or(q.Text, it.Text), Answers: []answerJSON{}, Questions: l.items(it.Items, around)}
+		if rendered.Label == "" && len(it.Items) == 0 {
+			rendered.Label = labelUnknown // a group may do without words
 		}
 		for _, a := range it.Answers {
-			rendered.Answers = append(rendered.Answers, l.answer(q, a))
+			rendered.Answers = append(rendered.Answers, l.answer(q, a, around))
 		}
 		if q.Total && len(rendered.Answers) == 1 {
 			l.total = rendered.Answers[0].Display
@@ -106,7 +123,27 @@ func (l *labels) items(items []store.FormItem) []questionJSON {
 	return out
 }
 
-func (l *labels) answer(q *store.Question, a store.Answer) answerJSON {
+// kept returns the items without those that are not for people. The conditions by
+// which questions are asked are weighed by all there is.
+func (l *labels) kept(items []store.FormItem, around [][]store.FormItem) []store.FormItem {
+	var out []store.FormItem
+	around = append(slices.Clip(around), items)
+	for _, it := range items {
+		if q := l.questions[it.LinkID]; q != nil && (q.Hidden || !asked(q, around)) {
+			l.pruned = true
+			continue
+		}
+		it.Items = l.kept(it.Items, around)
+		it.Answers = slices.Clone(it.Answers)
+		for i := range it.Answers {
+			it.Answers[i].Items = l.kept(it.Answers[i].Items, around)
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+func (l *labels) answer(q *store.Question, a store.Answer, around [][]store.FormItem) answerJSON {
 	display := a.Display
 	if display == "" {
 		for _, o := range q.Options {
@@ -115,15 +152,21 @@ func (l *labels) answer(q *store.Question, a store.Answer) answerJSON {
 			}
 		}
 	}
-	if display == "" {
+	isReference := a.Option != "" && string(a.Value) == "null"
+	switch {
+	case display != "":
+	case isReference:
+		named := l.renderer.party(store.Party{Ref: a.Ref}, l.look)
+		display = cmp.Or(named.Name, named.Role, named.Organization, answerUnknown)
+	default:
 		// A code without words says at least that something was chosen.
-		display = a.Option[strings.LastIndex(a.Option, "|")+1:]
+		_, display = cutCode(a.Option)
 	}
 	value := a.Value
 	if value == nil {
 		value = json.RawMessage("null")
 	}
-	return answerJSON{Display: display, Value: value, Questions: l.items(a.Items)}
+	return answerJSON{Display: display, Value: value, Questions: l.items(a.Items, around)}
 }
 
 // summary is the beginning of a form as one text.

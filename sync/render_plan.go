@@ -3,6 +3,7 @@ package sync
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -23,8 +24,11 @@ type (
 	}
 	planJSON struct {
 		Description *string        `json:"description"`
+		Addresses   []string       `json:"addresses"`
+		Team        []authorJSON   `json:"team"`
 		Domains     []domainJSON   `json:"domains"`
 		Evaluations []noteJSON     `json:"evaluations"`
+		Notes       []noteJSON     `json:"notes"`
 		Agreement   *agreementJSON `json:"agreement"`
 		Narrative   *string        `json:"narrative"`
 	}
@@ -53,7 +57,7 @@ type (
 		Goals       []string `json:"goals"`
 	}
 	agreementJSON struct {
-		By string  `json:"by"`
+		By *string `json:"by"`
 		At *string `json:"at"`
 	}
 )
@@ -69,78 +73,141 @@ func (r *renderer) goal(key string, g *store.Goal, look store.Lookup) goalJSON {
 	return out
 }
 
-func (r *renderer) plan(ref store.Ref, p *store.CarePlan, look store.Lookup) (planCardJSON, planJSON) {
+// plan renders a plan with what its parts bring; within is of what it is a part
+// itself. What a part says of itself then stands under its title, and it is a thing
+// that is done, even where it lists nothing to do.
+func (r *renderer) plan(ref store.Ref, p *store.CarePlan, within []string, look store.Lookup) (planCardJSON, planJSON, error) {
 	card := planCardJSON{
 		ID: r.key(ref), Kind: store.KindCarePlan, Title: cmp.Or(p.Title, r.rules.PlanTitle),
 		Period: periodJSON{orNil(p.Start), orNil(p.End)}, Author: r.author(p.Author, look),
 	}
+	parts, agreement, err := r.members(ref, look)
+	if err != nil {
+		return card, planJSON{}, err
+	}
+	all := r.domains(ref, p, look)
+	for i := range parts {
+		all.add(parts[i].body.Domains)
+	}
+	description, narrative := p.Description, p.Narrative
+	if len(within) > 0 {
+		if !all.acts {
+			all.itself(cmp.Or(p.Title, p.Description), actionStatus(p))
+			if p.Title == "" {
+				description = ""
+			}
+		}
+		description, narrative = headed(p.Title, description), headed(p.Title, narrative)
+	}
 	body := planJSON{
-		Description: orNil(p.Description), Domains: r.domains(ref, p, look),
-		Evaluations: r.notes(p.Evaluations, look), Narrative: orNil(p.Narrative),
+		Description: orNil(description), Addresses: append([]string{}, p.Addresses...), Team: r.team(p.Team, look), Domains: all.list(),
+		Evaluations: r.notes(p.Evaluations, look), Notes: r.notes(p.Notes, look),
+		Agreement: agreement, Narrative: orNil(narrative),
 	}
-	if p.Agreement != nil {
-		body.Agreement = &agreementJSON{p.Agreement.By, r.timeOrNil(p.Agreement.At)}
-	}
-	return card, body
+	body.add(parts)
+	return card, body, nil
 }
 
-// domains groups a plan's goals and actions. A goal that is hidden, or has not
-// arrived, is not among them; an action without a domain of its own stands in
-// that of its first goal.
-func (r *renderer) domains(plan store.Ref, p *store.CarePlan, look store.Lookup) []domainJSON {
-	groups := make(map[store.Domain]*domainJSON)
-	group := func(d store.Domain) *domainJSON {
-		if groups[d] == nil {
-			groups[d] = &domainJSON{Code: orNil(d.Code), Name: orNil(d.Name), Goals: []goalJSON{}, Actions: []actionJSON{}}
-		}
-		return groups[d]
-	}
-	domainOf := make(map[store.Ref]store.Domain)
+// domains are a plan's goals and actions, by domain.
+type domains struct {
+	groups map[store.Domain]*domainJSON
+	of     map[string]store.Domain // the domain of each goal, by id
+	ids    []string                // of the goals, in their order
+	acts   bool                    // there are actions
+}
+
+// domains groups the goals and actions that a plan names itself. A goal that is
+// hidden, or has not arrived, is not among them.
+func (r *renderer) domains(plan store.Ref, p *store.CarePlan, look store.Lookup) *domains {
+	d := &domains{groups: make(map[store.Domain]*domainJSON), of: make(map[string]store.Domain), ids: []string{}}
 	for _, ref := range goalsOf(p) {
-		goal, domain, ok := shownGoal(look(ref))
-		if !ok {
-			continue
+		if goal, domain, ok := shownGoal(look.Shown(ref)); ok {
+			d.goal(goal, domain)
 		}
-		domainOf[ref] = domain
-		g := group(domain)
-		g.Goals = append(g.Goals, goal)
 	}
 	own := make([]string, len(p.OwnGoals))
 	for i := range p.OwnGoals {
 		// They have no identity of their own, but a place in the plan's.
 		own[i] = r.key(store.Ref{Type: plan.Type + "#goal", ID: plan.ID + "#" + strconv.Itoa(i)})
-		g := group(p.OwnGoals[i].Domain)
-		g.Goals = append(g.Goals, r.goal(own[i], &p.OwnGoals[i], look))
+		d.goal(r.goal(own[i], &p.OwnGoals[i], look), p.OwnGoals[i].Domain)
 	}
 	for _, a := range p.Actions {
 		action := actionJSON{Description: a.Description, Status: orNil(a.Status), Goals: []string{}}
-		domain := a.Domain
 		for _, ref := range a.Goals {
-			d, ok := domainOf[ref]
-			if !ok {
-				continue
+			if _, ok := d.of[r.key(ref)]; ok {
+				action.Goals = append(action.Goals, r.key(ref))
 			}
-			action.Goals = append(action.Goals, r.key(ref))
-			domain = cmp.Or(domain, d)
 		}
 		for _, i := range a.OwnGoals {
-			if i < 0 || i >= len(own) {
-				continue
+			if i >= 0 && i < len(own) {
+				action.Goals = append(action.Goals, own[i])
 			}
-			action.Goals = append(action.Goals, own[i])
-			domain = cmp.Or(domain, p.OwnGoals[i].Domain)
 		}
-		g := group(domain)
-		g.Actions = append(g.Actions, action)
+		d.act(action, a.Domain)
 	}
-	list := make([]store.Domain, 0, len(groups))
-	for d := range groups {
-		list = append(list, d)
+	return d
+}
+
+func (d *domains) group(of store.Domain) *domainJSON {
+	if d.groups[of] == nil {
+		d.groups[of] = &domainJSON{Code: orNil(of.Code), Name: orNil(of.Name), Goals: []goalJSON{}, Actions: []actionJSON{}}
 	}
-	slices.SortFunc(list, compareDomains)
-	out := make([]domainJSON, 0, len(list))
-	for _, d := range list {
-		out = append(out, *groups[d])
+	return d.groups[of]
+}
+
+// goal adds a goal, unless it is there.
+func (d *domains) goal(g goalJSON, of store.Domain) {
+	if _, again := d.of[g.ID]; again {
+		return
+	}
+	d.of[g.ID] = of
+	d.ids = append(d.ids, g.ID)
+	group := d.group(of)
+	group.Goals = append(group.Goals, g)
+}
+
+// act adds an action. One without a domain of its own stands in that of its first
+// goal that has one.
+func (d *domains) act(a actionJSON, of store.Domain) {
+	for _, id := range a.Goals {
+		of = cmp.Or(of, d.of[id])
+	}
+	d.acts = true
+	group := d.group(of)
+	group.Actions = append(group.Actions, a)
+}
+
+// itself adds a part as an action, unless it is called what one of its goals says.
+func (d *domains) itself(description string, status *string) {
+	for _, group := range d.groups {
+		if slices.ContainsFunc(group.Goals, func(g goalJSON) bool { return g.Description == description }) {
+			return
+		}
+	}
+	if description != "" {
+		d.act(actionJSON{Description: description, Status: status, Goals: d.ids}, store.Domain{})
+	}
+}
+
+// add adds what a part of the plan has.
+func (d *domains) add(list []domainJSON) {
+	for _, part := range list {
+		of := store.Domain{Code: orEmpty(part.Code), Name: orEmpty(part.Name)}
+		for _, g := range part.Goals {
+			d.goal(g, of)
+		}
+	}
+	for _, part := range list {
+		for _, a := range part.Actions {
+			d.act(a, store.Domain{Code: orEmpty(part.Code), Name: orEmpty(part.Name)})
+		}
+	}
+}
+
+func (d *domains) list() []domainJSON {
+	out := make([]domainJSON, 0, len(d.groups))
+	for _, of := range slices.SortedFunc(maps.Keys(d.groups), compareDomains) {
+		out = append(out, *d.groups[of])
 	}
 	return out
 }

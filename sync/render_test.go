@@ -7,6 +7,7 @@ import (
 
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
+	"dossiersync/sync/source"
 )
 
 const author = `SELECT card->>'author' FROM items WHERE id = $1`
@@ -85,5 +86,24 @@ func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	if got := b.texts()["far"]; got != "vandaag" {
 		t.Errorf("the corrected one says %q", got)
+	}
+}
+
+// A question whose words are not known says so; a group may have none.
+func TestGroupOfQuestionsMayDoWithoutWords(t *testing.T) {
+	t.Parallel()
+	forms := source.Type{Stream: store.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
+	yes := []store.Answer{{Display: "ja"}}
+	f := newFake(t, client("a", 1), record(forms, "v", "a", 2, &store.Form{
+		At: store.Moment{Time: at(0), Precision: store.PrecisionDay},
+		Items: []store.FormItem{{LinkID: "1", Items: []store.FormItem{
+			{LinkID: "1.1", Text: "Slaapt u goed?", Answers: yes}, {LinkID: "1.2", Answers: yes}}}}}))
+	f.types = append(f.types, forms)
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	got := b.one(`SELECT (jsonb_path_query_array(body::jsonb, '$.questions.label') ||
+		jsonb_path_query_array(body::jsonb, '$.questions.questions.label'))::text FROM items WHERE id = 'v'`)
+	if want := `["", "Slaapt u goed?", "Vraag niet beschikbaar"]`; got != want {
+		t.Errorf("labels %s, want %s", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -33,41 +34,79 @@ func (r *reading) retryQuarantined(ctx context.Context) (more bool, err error) {
 
 func (r *reading) retry(ctx context.Context, q store.Quarantined) error {
 	st := r.syncer.store
-	id, ok := r.runType(q.Stream, q.Type)
-	if !ok {
-		return st.TouchQuarantine(ctx, r.claim, q.Key)
-	}
-	r.requests.Add(1)
-	item, err := r.tenant.Source.Read(ctx, q.Stream, store.Ref{Type: q.Type, ID: q.ID})
-	f, failed := errors.AsType[*source.Failure](err)
-	switch {
-	case err == nil:
-		if err := r.apply(ctx, id, []store.Item{item}, nil); err != nil {
+	ref := store.Ref{Type: q.Type, ID: q.ID}
+	nameless := q.ID == ""
+	if nameless {
+		var err error
+		if ref, err = r.identify(ctx, q); err != nil {
 			return err
 		}
-	case !failed || concernsAll(f):
-		return err
-	case f.Kind == source.NotFound:
-		// It is gone: nothing is left to apply. What was stored of it, if
-		// anything, is reconcile's to judge.
-		return st.DropQuarantine(ctx, r.claim, q.Key)
+	}
+	told := silence
+	if !ref.IsZero() {
+		var err error
+		if told, err = r.readByID(ctx, q.Stream, ref); err != nil {
+			return err
+		}
+	}
+	if told == absence || nameless && told == statement {
+		if err := st.DropQuarantine(ctx, r.claim, q.Key); err != nil {
+			return err
+		}
 	}
 	// Tried, whatever came of it: an older version may have come, which says
-	// nothing of the bad one.
+	// nothing of the bad one; or nothing, although the last good one is shown.
 	return st.TouchQuarantine(ctx, r.claim, q.Key)
+}
+
+// identify decodes again the bytes that were kept of a record without an id, in
+// case that this program now finds one. The bytes may be of long ago: what the
+// source has by that id counts.
+func (r *reading) identify(ctx context.Context, q store.Quarantined) (store.Ref, error) {
+	identifier, ok := r.tenant.Source.(source.Identifier)
+	if !ok {
+		return store.Ref{}, nil
+	}
+	raw, err := r.syncer.store.RawToRetry(ctx, r.claim, q.Key)
+	if errors.Is(err, store.ErrOtherKey) || errors.Is(err, store.ErrNotItsBytes) {
+		r.log.Warn("what is kept of a quarantined record cannot be decrypted", zap.String("key", q.Key), zap.Error(err))
+		return store.Ref{}, nil
+	}
+	if err != nil {
+		return store.Ref{}, err
+	}
+	if ref, ok := identifier.Identify(q.Stream, q.Type, raw); ok {
+		return ref, nil
+	}
+	return store.Ref{}, nil
 }
 
 // readAgain reads by id what was hidden for a reason that is no more, or has been
 // replaced meanwhile. What cannot be read now is left to the next run.
 func (r *reading) readAgain(ctx context.Context) (more bool, err error) {
-	for after := ""; ; {
-		list, err := r.syncer.store.Rereads(ctx, r.tenant.ID, after, 50)
+	st := r.syncer.store
+	done := make(map[string]bool)
+	for {
+		list, err := st.Rereads(ctx, r.claim, 50)
 		if err != nil || len(list) == 0 {
 			return false, err
 		}
 		for _, again := range list {
-			after = again.Key
-			if err := r.readOne(ctx, again); err != nil {
+			told := silence
+			if !done[again.Key] { // one may ask for another, and that for the first
+				done[again.Key] = true
+				if told, err = r.readByID(ctx, again.Stream, again.Ref); err != nil {
+					return false, err
+				}
+			}
+			note := st.RereadDone
+			switch told {
+			case silence:
+				note = st.RereadFailed
+			case absence:
+				note = st.RereadAbsent
+			}
+			if err := note(ctx, r.claim, again.Key); err != nil {
 				return false, err
 			}
 			if r.timeIsUp() {
@@ -77,28 +116,40 @@ func (r *reading) readAgain(ctx context.Context) (more bool, err error) {
 	}
 }
 
-func (r *reading) readOne(ctx context.Context, again store.Reread) error {
-	id, ok := r.runType(again.Stream, again.Ref.Type)
+// told is what a source says of one record.
+type told int
+
+const (
+	silence   told = iota // nothing that can be relied on
+	statement             // how it is now, which is applied
+	absence               // that it is not there: obeyed if deleted (410), else left to reconcile (404)
+)
+
+// readByID reads one record and applies what the source states of it. An error is
+// one that concerns more than this record.
+func (r *reading) readByID(ctx context.Context, stream store.Stream, ref store.Ref) (told, error) {
+	id, ok := r.runType(stream, ref.Type)
 	if !ok {
-		return nil // of no type that this run reads
+		return silence, nil // of no type that this run reads
 	}
-	r.requests.Add(1)
-	item, err := r.tenant.Source.Read(ctx, again.Stream, again.Ref)
+	r.asking()
+	item, err := r.tenant.Source.Read(ctx, stream, ref)
+	r.headway()
 	f, failed := errors.AsType[*source.Failure](err)
 	switch {
+	case source.IsGone(err):
+		_, err := r.applyBatch(ctx, store.Batch{
+			Type: id, Items: []store.Item{deletion(stream, ref, time.Time{})}, Known: true})
+		return absence, err
 	case failed && f.Kind == source.NotFound:
-		// Gone: reconcile will judge.
+		return absence, nil
 	case failed && !concernsAll(f):
-		r.log.Warn("a record cannot be read again", zap.String("type", again.Ref.Type), zap.Error(f))
-		return nil
+		r.log.Warn("a record cannot be read by its id", zap.String("type", ref.Type), zap.Error(f))
+		return silence, nil
 	case err != nil:
-		return err
-	default:
-		if err := r.apply(ctx, id, []store.Item{item}, nil); err != nil {
-			return err
-		}
+		return silence, err
 	}
-	return r.syncer.store.RereadDone(ctx, r.claim, again.Key)
+	return statement, r.applyRead(ctx, id, item)
 }
 
 func (r *reading) runType(stream store.Stream, name string) (store.TypeID, bool) {

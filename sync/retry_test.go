@@ -8,10 +8,9 @@ import (
 	"dossiersync/sync/source"
 )
 
-// The source was restored from a backup: the bad version is gone, and what it
-// has is older than that. A retry that leads to nothing is not tried again in
-// the same run.
-func TestRetryThatBringsAnOlderVersionEnds(t *testing.T) {
+// The source was restored from a backup: the bad version is gone, and what it has
+// is older than that. It says so twice, and a new epoch begins.
+func TestRetryThatBringsAnOlderVersionOpensAnEpoch(t *testing.T) {
 	t.Parallel()
 	good := report("r", "a", "een", 2)
 	f := newFake(t, client("a", 1), good)
@@ -23,9 +22,16 @@ func TestRetryThatBringsAnOlderVersionEnds(t *testing.T) {
 	f.put(good)
 	b.syncs(store.OutcomePartial, store.Scope{})
 	reads := f.count(func(a asked) bool { return a.act == "read" })
-	if reads != 1 {
-		t.Errorf("read %d times, want once", reads)
+	if reads != 2 {
+		t.Errorf("read %d times, want twice", reads)
 	}
+	if got := b.one(`SELECT epoch::text FROM tenants`); got != "2" {
+		t.Errorf("the epoch is %s, want 2", got)
+	}
+	if got := b.texts()["r"]; got != "een" {
+		t.Errorf("the report says %q", got)
+	}
+	b.syncs(store.OutcomeComplete, store.Scope{})
 }
 
 // I2: as long as something is in quarantine the run is partial, whether the run

@@ -39,9 +39,10 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 	log := s.log.With(zap.Int64("run", run.ID), zap.String("tenant", run.Tenant))
 	t, ok := s.tenants[run.Tenant]
 	if !ok {
-		// Another worker may know it, for instance one that is newer.
+		// Another worker may know it, for instance one that is newer: it looks for
+		// runs that nobody works on, and finds this one free.
 		log.Warn("a run of a tenant that is not configured here is left to others")
-		return next{again: true, pause: time.Minute}, s.store.ReleaseClaim(ctx, claim, store.Pause{For: time.Minute})
+		return next{again: true, pause: time.Minute}, s.store.ReleaseClaim(ctx, claim, store.Pause{})
 	}
 	log.Info("slice begins", zap.Int("slice", run.Slices), zap.String("trigger", string(run.Trigger)))
 	began := time.Now()
@@ -56,7 +57,11 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 	if cause := context.Cause(work); err != nil && (errors.Is(cause, errCancelled) || errors.Is(cause, store.ErrFenced)) {
 		err = cause
 	}
-	return s.afterSlice(ctx, claim, m, r, more, err, log)
+	next, err := s.afterSlice(ctx, claim, m, r, more, err, log)
+	if errors.Is(err, store.ErrFenced) {
+		log.Warn("the run was taken over; this worker was away for too long")
+	}
+	return next, err
 }
 
 // afterSlice gives the claim back, or ends the run.
@@ -67,7 +72,6 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 	failure, isFailure := errors.AsType[*source.Failure](err)
 	switch {
 	case errors.Is(err, store.ErrFenced):
-		log.Warn("the run was taken over; this worker was away for too long")
 		return next{}, store.ErrFenced
 	case errors.Is(err, errCancelled):
 		return next{}, s.finish(ctx, claim, store.OutcomeCancelled, "cancelled by an operator", false)
@@ -80,6 +84,9 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 		return s.afterFailure(ctx, claim, m, failure, log)
 	case err != nil:
 		return s.afterFault(ctx, claim, m, err, log)
+	case more && r.budgetIsSpent():
+		return next{}, s.finish(ctx, claim, store.OutcomePartial, fmt.Sprintf(
+			"its budget of %d requests is used up; the next run goes on where it ended", r.tenant.RequestsPerRun), false)
 	case more:
 		log.Info("slice ends: other tenants have their turn")
 		return next{again: true}, s.store.ReleaseClaim(ctx, claim, store.Pause{})
@@ -98,8 +105,9 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 
 // afterFailure waits for a source that cannot be reached now, or gives up.
 func (s *Syncer) afterFailure(ctx context.Context, claim store.Claim, m mode, f *source.Failure, log *zap.Logger) (next, error) {
+	pause := min(max(f.After, backoff(claim)), 5*time.Minute)
 	if f.Kind != source.Unsupported {
-		if err := s.store.SetReachable(ctx, claim.Run.Tenant, false); err != nil {
+		if err := s.store.SetUnreachable(ctx, claim.Run.Tenant, f.Error(), pause); err != nil {
 			log.Error("note that the source cannot be reached", zap.Error(err))
 		}
 	}
@@ -111,7 +119,6 @@ func (s *Syncer) afterFailure(ctx context.Context, claim store.Claim, m mode, f 
 	if m == foreground || !waiting || giveUp {
 		return next{}, s.finish(ctx, claim, store.OutcomeFailed, f.Error(), false)
 	}
-	pause := min(max(f.After, backoff(claim)), 5*time.Minute)
 	log.Warn("the source cannot be read now; the run waits", zap.Duration("pause", pause), zap.Error(f))
 	return next{again: true, pause: pause}, s.store.ReleaseClaim(ctx, claim, store.Pause{For: pause, Failed: true})
 }
@@ -168,7 +175,7 @@ func (s *Syncer) finish(ctx context.Context, claim store.Claim, outcome store.Ou
 	s.log.Info("run ends", zap.Int64("run", claim.Run.ID), zap.String("tenant", claim.Run.Tenant),
 		zap.String("outcome", string(outcome)), zap.String("message", message), zap.Duration("took", took))
 	// What it has seen is of no more use. Whatever is left now goes with the next.
-	if err := s.store.ForgetSeen(ctx); err != nil {
+	if err := errors.Join(s.store.ForgetSeen(ctx), s.store.ForgetCensus(ctx)); err != nil {
 		s.log.Warn("what done runs have seen is still there", zap.Error(err))
 	}
 	return nil
@@ -258,6 +265,16 @@ func (r *reading) conclude() (outcome store.Outcome, message string, success boo
 		return store.OutcomeFailed, first, false
 	case failed > 0:
 		return store.OutcomePartial, fmt.Sprintf("%d of %d types could not be read: %s", failed, len(r.types), first), false
+	case r.wentBack:
+		return store.OutcomePartial, "the source was restored or replaced, it has older records than before; everything is read again", success
+	case r.compared.held > 0:
+		return store.OutcomePartial, fmt.Sprintf("%s held, more than may be removed without an operator; see dossiersync reconcile",
+			count(r.compared.held, "removal")), success
+	case r.compared.failed > 0:
+		return store.OutcomePartial, fmt.Sprintf("%s could not be compared in full", count(r.compared.failed, "type")), success
+	case r.compared.unsure > 0:
+		return store.OutcomePartial, fmt.Sprintf("the source would not say whether %s still there",
+			isOrAre(r.compared.unsure, "item")), success
 	case r.owed > 0:
 		return store.OutcomePartial, fmt.Sprintf("the history of %s could not be read", count(r.owed, "client")), success
 	case quarantined > 0:
@@ -266,6 +283,13 @@ func (r *reading) conclude() (outcome store.Outcome, message string, success boo
 		return store.OutcomePartial, fmt.Sprintf("%s stayed short of what the source had counted", count(short, "type")), success
 	}
 	return store.OutcomeComplete, "", success
+}
+
+func isOrAre(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return fmt.Sprintf("%d %ss are", n, noun)
 }
 
 func count(n int64, noun string) string {

@@ -3,12 +3,9 @@ package sync
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sync/errgroup"
 
 	"dossiersync/store"
 	"dossiersync/sync/source"
@@ -36,6 +33,7 @@ type window struct {
 	from, to   time.Time               // zero from: the beginning
 	whole      bool                    // a client's history: moving no cursor, and not cut
 	uncut      bool                    // read to its end, however large it grows
+	census     bool                    // lists who is there, for a reconcile; nothing is applied
 	union      map[store.Hash]sighting // what all passes have brought
 	total      int                     // what the source says there is; -1: it does not
 	offset     bool                    // its pages count records from the start, and may skip some when others move
@@ -58,13 +56,19 @@ func (r *reading) window(ctx context.Context, t *store.RunType) error {
 	if err != nil {
 		return err
 	}
+	w.client = r.claim.Run.Scope.Client
+	return r.readWindow(ctx, w)
+}
+
+// readWindow reads w from where its type is, and notes how far that has come.
+func (r *reading) readWindow(ctx context.Context, w *window) error {
+	t := w.t
 	switch {
 	case t.Upto != nil:
 		w.from = *t.Upto
 	case t.From != nil:
 		w.from = *t.From
 	}
-	w.client = r.claim.Run.Scope.Client
 	drained, err := w.read(ctx)
 	if err != nil {
 		return err
@@ -127,132 +131,6 @@ func (w *window) drain(ctx context.Context) (*store.Drained, error) {
 	}
 }
 
-// pass reads the window's pages once. While one page is applied, the next is
-// fetched. It returns how the window ended, or nil if another pass is needed.
-func (w *window) pass(ctx context.Context) (*store.Drained, error) {
-	w.next = make(map[string]struct{})
-	w.total, w.came = -1, 0
-	w.passes++
-	g, ctx := errgroup.WithContext(ctx)
-	pages := make(chan source.Page)
-	fetching, enough := context.WithCancelCause(ctx)
-	defer enough(nil)
-	g.Go(func() (err error) {
-		defer close(pages)
-		defer recovered(&err)
-		if err := w.fetch(fetching, pages); err != nil && !errors.Is(context.Cause(fetching), errEnough) {
-			return err
-		}
-		return nil
-	})
-	var drained *store.Drained
-	g.Go(func() (err error) {
-		defer recovered(&err)
-		drained, err = w.applyPages(ctx, pages, enough)
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return drained, nil
-}
-
-// recovered turns a panic into an error: a fault of this program must not end the
-// process, and with it the work for other tenants. What was said is not passed
-// on, as it may hold what people wrote; where it happened is.
-func recovered(err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("the program failed (%T) at %s", p, debug.Stack())
-	}
-}
-
-// errEnough stops the fetching of pages once the window is large enough.
-var errEnough = errors.New("enough was read")
-
-// fetch sends the window's pages until there are none.
-func (w *window) fetch(ctx context.Context, pages chan<- source.Page) error {
-	q := source.Query{Type: w.typ, Client: w.client, From: w.from, To: w.to}
-	counted := false
-	for i := range maxPages {
-		page, err := w.search(ctx, q)
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			counted = page.Total >= 0
-		}
-		// A link that was followed already leads in a circle: what is missing
-		// shows in the count.
-		if _, looped := w.next[page.Next]; looped && page.Next != "" {
-			if !counted {
-				return &source.Failure{Kind: source.Invalid, Act: "search " + w.typ.Name, Err: errors.New("the source's pages lead in a circle")}
-			}
-			page.Next = ""
-		}
-		w.next[page.Next] = struct{}{}
-		select {
-		case pages <- page:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if page.Next == "" {
-			return nil
-		}
-		q.Next = page.Next
-	}
-	return &source.Failure{Kind: source.Invalid, Act: "search " + w.typ.Name, Err: errors.New("the source's pages do not end")}
-}
-
-// applyPages applies each page as it comes. The last page's transaction moves
-// the cursor, if the window is drained with it.
-func (w *window) applyPages(ctx context.Context, pages <-chan source.Page, enough context.CancelCauseFunc) (*store.Drained, error) {
-	first := true
-	order := ascending{}
-	for page := range pages {
-		if first {
-			w.total, w.unfiltered, w.offset = page.Total, page.Unfiltered, page.Offset
-			if err := w.begin(ctx, page); err != nil {
-				return nil, err
-			}
-			first = false
-		}
-		for i := range page.Items {
-			w.see(&page.Items[i])
-			order.observe(page.Items[i].Updated)
-		}
-		if page.Next == "" {
-			drained := w.judge()
-			return drained, w.applyLast(ctx, page.Items, drained)
-		}
-		cut := w.cut(order)
-		if !cut.IsZero() {
-			enough(errEnough)
-			return w.endAt(ctx, cut, page.Items)
-		}
-		if err := w.apply(ctx, w.t.TypeID, page.Items, nil); err != nil {
-			return nil, err
-		}
-	}
-	// The fetcher failed, and says why.
-	return nil, ctx.Err()
-}
-
-// begin notes how much is to come, before the first page is applied.
-func (w *window) begin(ctx context.Context, page source.Page) error {
-	st := w.syncer.store
-	if w.client == "" && !w.dry() {
-		if err := st.BeginCursor(ctx, w.claim, w.t.TypeID); err != nil {
-			return err
-		}
-	}
-	if w.whole || w.t.Upto != nil || page.Total < 0 || w.t.Expected != nil {
-		return nil
-	}
-	expected := int64(page.Total)
-	w.t.Expected = &expected
-	return st.NoteExpected(ctx, w.claim, w.t.TypeID, expected)
-}
-
 // see notes that the pass has brought the record.
 func (w *window) see(it *store.Item) {
 	id := identity(it)
@@ -297,7 +175,7 @@ func (w *window) cut(order ascending) time.Time {
 // endAt ends the window at the moment cut, if the source's count agrees that
 // nothing before it is missing. Else a record was skipped, or the order is not
 // what it seems: then that smaller window is read to its end.
-func (w *window) endAt(ctx context.Context, cut time.Time, items []store.Item) (*store.Drained, error) {
+func (w *window) endAt(ctx context.Context, cut time.Time) (*store.Drained, error) {
 	counted, err := w.search(ctx, source.Query{Type: w.typ, Client: w.client, From: w.from, To: cut, CountOnly: true})
 	if source.KindOf(err) == source.Unsupported {
 		counted, err = source.Page{Total: -1}, nil
@@ -309,22 +187,11 @@ func (w *window) endAt(ctx context.Context, cut time.Time, items []store.Item) (
 	// Where the count is of everything from the window's beginning, although
 	// records after its end have come, the source ignores the end.
 	endless := counted.Total == w.total && len(w.union) > have
-	var drained *store.Drained
 	if counted.Total <= have || endless {
-		drained = &store.Drained{Upto: cut}
-	} else {
-		w.to, w.uncut = cut, true
+		return &store.Drained{Upto: cut}, nil
 	}
-	return drained, w.applyLast(ctx, items, drained)
-}
-
-// applyLast applies a pass's last page. If the window is drained with it, the
-// cursor moves in the same transaction.
-func (w *window) applyLast(ctx context.Context, items []store.Item, drained *store.Drained) error {
-	if w.whole {
-		drained = nil
-	}
-	return w.apply(ctx, w.t.TypeID, items, drained)
+	w.to, w.uncut = cut, true
+	return nil, nil
 }
 
 // have counts what all passes have brought up to the moment to.

@@ -23,7 +23,8 @@ func main() {
 
 type options struct {
 	Once    bool     `help:"Sync, print the summary, and end."`
-	Source  *url.URL `help:"Use this FHIR R4 server instead of the simulators." placeholder:"URL"`
+	Source  *url.URL `help:"Use this FHIR R4 server instead of the simulators." placeholder:"URL" xor:"source"`
+	Load    string   `help:"Let a simulator serve the FHIR R4 resources in the JSON and NDJSON files of this folder." type:"existingdir" placeholder:"DIR" xor:"source"`
 	Data    string   `help:"The folder for the demo's data; it is emptied first." default:"data/demo" placeholder:"DIR"`
 	Clients int      `help:"How many clients each simulator makes up." default:"25" placeholder:"N"`
 	Years   int      `help:"How many years of dossiers." default:"2" placeholder:"N"`

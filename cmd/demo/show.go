@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +34,7 @@ func show(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	api, ops, err := s.configure(sources, o.Once)
+	api, ops, err := s.configure(sources, o)
 	if err != nil {
 		return err
 	}
@@ -57,11 +55,7 @@ func show(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w; see %s", err, s.path("dossiersync.log"))
 	}
-	client, err := s.openDossier(ctx, api, sources[0])
-	if err != nil {
-		return err
-	}
-	if err := s.introduce(api, ops, client); err != nil {
+	if err := s.open(ctx, o, api, ops, sources[0]); err != nil {
 		return err
 	}
 	select {
@@ -83,35 +77,51 @@ func (s *stage) sources(ctx context.Context, o options) ([]source, error) {
 	if o.Source != nil {
 		return []source{{tenants[0], strings.TrimSuffix(o.Source.String(), "/")}}, nil
 	}
+	if o.Load != "" {
+		fmt.Fprintf(s.stdout, "Starting a care record simulator with what is in %s ...\n", o.Load)
+		src, err := s.simulate(ctx, tenants[0], "--load", o.Load)
+		s.tellLoaded(tenants[0].id + ".log")
+		return []source{src}, err
+	}
 	var list []source
 	for i, t := range tenants {
 		fmt.Fprintf(s.stdout, "Starting the care record simulator of %s: %d clients, %d years ...\n", t.name, o.Clients, o.Years)
-		portFile := t.id + ".port"
-		args := []string{"--listen", "127.0.0.1:0", "--port-file", s.path(portFile), "--tenant-name", t.name,
+		args := []string{"--tenant-name", t.name,
 			"--clients", fmt.Sprint(o.Clients), "--years", fmt.Sprint(o.Years), "--seed", fmt.Sprint(i + 1)}
 		if !o.Once {
 			args = append(args, "--live", "10s")
 		}
-		ended, err := s.start(t.id+".log", "carerecordsim", args...)
+		src, err := s.simulate(ctx, t, args...)
 		if err != nil {
 			return nil, err
 		}
-		var port string
-		err = waitFor(ctx, "the simulator of "+t.name, ended, func() bool {
-			port = s.readWord(portFile)
-			return port != ""
-		})
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, source{t, "http://127.0.0.1:" + port + "/fhir"})
+		list = append(list, src)
 	}
 	return list, nil
 }
 
+// simulate starts a simulator for the tenant.
+func (s *stage) simulate(ctx context.Context, t tenant, args ...string) (source, error) {
+	portFile := t.id + ".port"
+	args = append([]string{"--listen", "127.0.0.1:0", "--port-file", s.path(portFile)}, args...)
+	ended, err := s.start(t.id+".log", "carerecordsim", args...)
+	if err != nil {
+		return source{}, err
+	}
+	var port string
+	err = waitFor(ctx, "the simulator of "+t.name, ended, func() bool {
+		port = s.readWord(portFile)
+		return port != ""
+	})
+	if err != nil {
+		return source{}, fmt.Errorf("%w; see %s", err, s.path(t.id+".log"))
+	}
+	return source{t, "http://127.0.0.1:" + port + "/fhir"}, nil
+}
+
 // configure writes the keys and the configuration, and returns the addresses of
 // the two listeners.
-func (s *stage) configure(sources []source, once bool) (api, ops string, err error) {
+func (s *stage) configure(sources []source, o options) (api, ops string, err error) {
 	key, err := s.output("dossiersync", "token", "key")
 	if err != nil {
 		return "", "", err
@@ -127,7 +137,7 @@ func (s *stage) configure(sources []source, once bool) (api, ops string, err err
 		return "", "", err
 	}
 	api, ops = "127.0.0.1:8080", "127.0.0.1:8081"
-	if !once {
+	if !o.Once {
 		api, ops = freeAddress(api), freeAddress(ops)
 	}
 	var b strings.Builder
@@ -151,6 +161,10 @@ tenants:
 `, src.id, src.name, src.url)
 		if strings.HasPrefix(src.url, "http://127.0.0.1:") {
 			b.WriteString("        lag: 0s      # the simulator commits at once\n        overlap: 30s\n")
+		}
+		if o.Load != "" {
+			b.WriteString(everything)
+			continue
 		}
 		b.WriteString(`    mapping:
       category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
@@ -187,50 +201,52 @@ func answers(ctx context.Context, url string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// openDossier does what a portal does when a manager lets somebody in: it grants
-// the reader the dossier of a client, and returns the client's id.
-func (s *stage) openDossier(ctx context.Context, api string, src source) (string, error) {
-	client, err := pickClient(ctx, src.url)
-	if err != nil {
-		return "", err
-	}
+// open opens a dossier, and prints what there is to see.
+func (s *stage) open(ctx context.Context, o options, api, ops string, src source) error {
 	token, err := s.token(src.id, "portal", "dossier:grants")
 	if err != nil {
-		return "", err
+		return err
 	}
-	grant := `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut,
-		"http://"+api+"/v1/dossiers/"+client+"/grants/"+reader, bytes.NewReader([]byte(grant)))
+	if o.Load != "" {
+		return s.openFullest(ctx, api, ops, src, token)
+	}
+	client, err := pickClient(ctx, src.url)
 	if err != nil {
-		return "", err
+		return err
+	}
+	if err := grant(ctx, api, token, client); err != nil {
+		return err
+	}
+	return s.introduce(api, ops, "A sync follows every 20 seconds, and the simulators write something every 10.",
+		"/v1/dossiers", "/v1/dossiers/"+client+"/timeline?limit=3", "/v1/dossiers/"+client+"/care-plans?state=current")
+}
+
+// grant does what a portal does when a manager lets somebody in: it grants the
+// reader the dossier of a client.
+func grant(ctx context.Context, api, token, client string) error {
+	const body = `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut,
+		"http://"+api+"/v1/dossiers/"+client+"/grants/"+reader, strings.NewReader(body))
+	if err != nil {
+		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Dossier-Actor", "beheerder")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("grant the dossier: %w", err)
+		return fmt.Errorf("grant the dossier: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-		return "", fmt.Errorf("grant the dossier: %s: %s", resp.Status, body)
+		answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return fmt.Errorf("grant the dossier: %s: %s", resp.Status, answer)
 	}
-	return client, nil
+	return nil
 }
 
 // pickClient returns the client on whom the source was last written to.
 func pickClient(ctx context.Context, base string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/CarePlan?status=active&_count=1&_sort=-_lastUpdated", nil)
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Accept", "application/fhir+json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("ask the source for a client: %w", err)
-	}
-	defer resp.Body.Close()
 	var bundle struct {
 		Entry []struct {
 			Resource struct {
@@ -240,7 +256,8 @@ func pickClient(ctx context.Context, base string) (string, error) {
 			} `json:"resource"`
 		} `json:"entry"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&bundle); err != nil || len(bundle.Entry) == 0 {
+	err := get(ctx, base+"/CarePlan?status=active&_count=1&_sort=-_lastUpdated", "", &bundle)
+	if err != nil || len(bundle.Entry) == 0 {
 		return "", errors.New("ask the source for a client: it has no active care plan")
 	}
 	ref := bundle.Entry[0].Resource.Subject.Reference
@@ -253,14 +270,19 @@ func (s *stage) token(tenant, user, scope string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// introduce prints what there is to see, ready to paste.
-func (s *stage) introduce(api, ops, client string) error {
+// introduce prints what there is to see, ready to paste; paths are the portal
+// API's.
+func (s *stage) introduce(api, ops, news string, paths ...string) error {
 	token, err := s.token(tenants[0].id, reader, "dossier:read")
 	if err != nil {
 		return err
 	}
+	var b strings.Builder
+	for _, path := range paths {
+		fmt.Fprintf(&b, "  curl -s -H \"Authorization: Bearer $TOKEN\" 'http://%s%s'\n", api, path)
+	}
 	fmt.Fprintf(s.stdout, `
-Everything runs. A sync follows every 20 seconds, and the simulators write something every 10.
+Everything runs. %[6]s
 
   portal API    http://%[1]s/v1/            contract: http://%[1]s/openapi.yaml
   operators     http://%[2]s/api/tenants    metrics:  http://%[2]s/metrics
@@ -269,17 +291,14 @@ Everything runs. A sync follows every 20 seconds, and the simulators write somet
 Be somebody's daughter, and open the dossier:
 
   export TOKEN=%[4]s
-  curl -s -H "Authorization: Bearer $TOKEN" http://%[1]s/v1/dossiers
-  curl -s -H "Authorization: Bearer $TOKEN" 'http://%[1]s/v1/dossiers/%[5]s/timeline?limit=3'
-  curl -s -H "Authorization: Bearer $TOKEN" 'http://%[1]s/v1/dossiers/%[5]s/care-plans?state=current'
-
+%[7]s
 Be the operator:
 
-  bin/dossiersync status --config %[6]s
-  bin/dossiersync runs --config %[6]s
+  bin/dossiersync status --config %[5]s
+  bin/dossiersync runs --config %[5]s
   curl -s http://%[2]s/api/tenants
 
 Ctrl-C stops everything.
-`, api, ops, s.dir, token, client, s.path("dossiersync.yaml"))
+`, api, ops, s.dir, token, s.path("dossiersync.yaml"), news, b.String())
 	return nil
 }

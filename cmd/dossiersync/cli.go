@@ -36,15 +36,21 @@ type cli struct {
 	Config string `help:"The configuration file." default:"dossiersync.yaml" placeholder:"FILE" short:"c"`
 	JSON   bool   `help:"Answer with JSON, for scripts." name:"json"`
 
-	Serve   serveCmd   `cmd:"" help:"Run the worker, the portal API and the operators' listener."`
-	Sync    syncCmd    `cmd:"" help:"Bring tenants up to date now, in this process."`
-	Resync  resyncCmd  `cmd:"" help:"Ask the running service for a run."`
-	Status  statusCmd  `cmd:"" help:"Show how up to date each tenant is."`
-	Runs    runsCmd    `cmd:"" help:"List runs, the newest first."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`
-	Conf    configCmd  `cmd:"" name:"config" help:"Check a configuration file, or print an example."`
-	Token   tokenCmd   `cmd:"" help:"Make keys and tokens to try the portal API with."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Run the worker, the portal API and the operators' listener."`
+	Sync       syncCmd       `cmd:"" help:"Bring tenants up to date now, in this process."`
+	Resync     resyncCmd     `cmd:"" help:"Ask the running service for a run."`
+	Status     statusCmd     `cmd:"" help:"Show how up to date each tenant is."`
+	Runs       runsCmd       `cmd:"" help:"List runs, the newest first."`
+	Run        runCmd        `cmd:"" help:"Show all of one run, or cancel it."`
+	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard what could not be applied."`
+	Why        whyCmd        `cmd:"" help:"Say what a client's dossier shows, to whom, and why nothing else."`
+	Reconcile  reconcileCmd  `cmd:"" help:"Compare everything with the source, and repair what differs."`
+	Verify     verifyCmd     `cmd:"" help:"Compare source and replica item by item, and tell what differs."`
+	Erase      eraseCmd      `cmd:"" help:"Remove everything of a client for good, and prove it."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
+	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file, or print an example."`
+	Token      tokenCmd      `cmd:"" help:"Make keys and tokens to try the portal API with."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // app is what every command gets.

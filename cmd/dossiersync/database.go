@@ -21,6 +21,8 @@ type database struct {
 	owner  string // URL
 	reader string // URL
 	server *embedded.Server
+	// quarantine says how the bytes of what cannot be applied are kept.
+	quarantine config.Quarantine
 }
 
 // embeddedName is the database inside a private PostgreSQL.
@@ -36,7 +38,7 @@ func openDatabase(ctx context.Context, cfg *config.Config) (*database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database: %w", err)
 	}
-	db := &database{owner: string(owner)}
+	db := &database{owner: string(owner), quarantine: cfg.Quarantine}
 	if cfg.PortalAPI.Database.IsZero() {
 		db.reader, err = derivedReader(db.owner)
 		return db, err
@@ -54,7 +56,7 @@ func openEmbedded(ctx context.Context, cfg *config.Config) (db *database, err er
 	if err != nil {
 		return nil, err
 	}
-	db = &database{server: server, owner: server.URL(embeddedName)}
+	db = &database{server: server, owner: server.URL(embeddedName), quarantine: cfg.Quarantine}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, server.Close())
@@ -89,7 +91,28 @@ func (d *database) open(ctx context.Context) (*store.Store, error) {
 	if m.Current < m.Latest {
 		return nil, usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate", m.Current, m.Latest)
 	}
-	return store.Open(ctx, d.owner)
+	sealer, err := newSealer(d.quarantine)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, d.owner)
+	if err != nil {
+		return nil, err
+	}
+	return st.WithSealer(sealer), nil
+}
+
+// newSealer returns what encrypts the bytes of quarantined items; nil where no key
+// is configured, and none are kept.
+func newSealer(q config.Quarantine) (*store.Sealer, error) {
+	key, err := q.ReadKey()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if key == nil {
+		return nil, nil
+	}
+	return store.NewSealer(key)
 }
 
 // derivedReader returns the URL by which the portal API logs in when none is

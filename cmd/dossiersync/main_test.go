@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,26 +20,31 @@ import (
 	"dossiersync/sync/fhir/simulator"
 )
 
-// rig is a care record simulator, a replica, and the configuration that joins
-// them: what an operator has.
+// rig is a care record simulator for each tenant, a replica, and the
+// configuration that joins them: what an operator has.
 type rig struct {
 	t    *testing.T
-	sim  *simulator.Server
+	sim  *simulator.Server // the first tenant's
 	dir  string
 	conf string
 	api  string // host:port of the portal API
 	ops  string // host:port of the operators' listener
 	db   *storetest.Replica
-
-	apart map[string]bool // keys of documents that are not compared
+	log  syncBuffer // what the service says
 }
 
-func newRig(t *testing.T) *rig {
+// rigTenant is a care organisation, and its care record system.
+type rigTenant struct {
+	id, name string
+	sim      *simulator.Server
+	search   string // the searches per stream, in YAML; empty: the usual ones
+	mapping  string // more of the mapping, in YAML
+}
+
+func newRigOf(t *testing.T, tenants ...rigTenant) *rig {
 	t.Helper()
-	r := &rig{t: t, sim: simulator.New(simulator.Options{}), dir: t.TempDir(), db: storetest.NewReplica(t), apart: make(map[string]bool)}
-	server := httptest.NewServer(r.sim)
-	t.Cleanup(server.Close)
-	r.conf = r.file("dossiersync.yaml", fmt.Sprintf(`
+	r := &rig{t: t, sim: tenants[0].sim, dir: t.TempDir(), db: storetest.NewReplica(t)}
+	conf := fmt.Sprintf(`
 database: %q
 portal_api:
   listen: 127.0.0.1:0
@@ -47,8 +53,12 @@ portal_api:
 ops:
   listen: 127.0.0.1:0
 tenants:
-  - id: amaris
-    name: Amaris
+`, r.db.URL, r.db.ReaderURL)
+	for _, tenant := range tenants {
+		server := httptest.NewServer(tenant.sim)
+		t.Cleanup(server.Close)
+		conf += fmt.Sprintf(`  - id: %s
+    name: %s
     source:
       fhir:
         base_url: %s/fhir
@@ -56,9 +66,12 @@ tenants:
         overlap: 30s
         page_size: 100
         requests_per_second: 5000
+        search: {%s}
     mapping:
       category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
-`, r.db.URL, r.db.ReaderURL, server.URL))
+%s`, tenant.id, tenant.name, server.URL, tenant.search, tenant.mapping)
+	}
+	r.conf = r.file("dossiersync.yaml", conf)
 	key := r.file("key.pem", r.must("token", "key"))
 	r.file("jwks.json", r.must("token", "jwks", "--key", key))
 	return r
@@ -90,36 +103,26 @@ func (r *rig) must(args ...string) string {
 	return out
 }
 
-// sync brings the tenant up to date. The simulator's clock tells seconds only.
-func (r *rig) sync(args ...string) {
-	r.t.Helper()
-	time.Sleep(1100 * time.Millisecond)
-	code, out, errs := r.run(append([]string{"sync", "--tenant", "amaris"}, args...)...)
-	if code != exitDone && code != exitLeftOver {
-		r.t.Fatalf("sync: exit %d\n%s%s", code, out, errs)
-	}
-}
-
-// serve runs the service until the test ends.
-func (r *rig) serve() {
+// serve runs the service, or one part of it, until the test ends.
+func (r *rig) serve(args ...string) {
 	r.t.Helper()
 	ctx, stop := context.WithCancel(r.t.Context())
 	ended := make(chan int, 1)
-	log := new(syncBuffer)
-	go func() { ended <- run(ctx, []string{"--config", r.conf, "serve"}, strings.NewReader(""), log, log) }()
+	args = append([]string{"--config", r.conf, "serve"}, args...)
+	go func() { ended <- run(ctx, args, strings.NewReader(""), &r.log, &r.log) }()
 	r.t.Cleanup(func() {
 		stop()
 		if code := <-ended; code != exitDone {
-			r.t.Errorf("serve: exit %d\n%s", code, log)
+			r.t.Errorf("serve: exit %d\n%s", code, &r.log)
 		}
 	})
 	deadline := time.Now().Add(30 * time.Second)
-	for r.api == "" || r.ops == "" {
+	for r.api == "" || r.ops == "" && !slices.Contains(args, "portal") {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("the service does not listen after 30 s\n%s", log)
+			r.t.Fatalf("the service does not listen after 30 s\n%s", &r.log)
 		}
 		time.Sleep(10 * time.Millisecond)
-		for line := range strings.Lines(log.String()) {
+		for line := range strings.Lines(r.log.String()) {
 			var l struct{ Part, Address string }
 			if json.Unmarshal([]byte(line), &l) != nil {
 				continue
@@ -152,10 +155,12 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-func (r *rig) token(user, scope string) string {
+func (r *rig) token(user, scope string) string { return r.tokenAt("amaris", user, scope) }
+
+func (r *rig) tokenAt(tenant, user, scope string) string {
 	r.t.Helper()
 	return strings.TrimSpace(r.must("token", "sign", "--key", filepath.Join(r.dir, "key.pem"), "--issuer", "https://login.example",
-		"--audience", "dossiersync", "--tenant", "amaris", "--user", user, "--scope", scope))
+		"--audience", "dossiersync", "--tenant", tenant, "--user", user, "--scope", scope))
 }
 
 // grant gives the user all of the client's dossier.

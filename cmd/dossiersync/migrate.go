@@ -5,16 +5,25 @@ import (
 	"errors"
 	"fmt"
 
+	"dossiersync/config"
 	"dossiersync/store"
 )
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	Restored bool `help:"The database was restored from a backup: nothing is shown until the portal has sent all grants again, and what was erased since is erased again."`
+}
 
 // Help implements kong's HelpProvider.
 func (*migrateCmd) Help() string {
 	return `Brings the schema up to date, and makes the portal API's own role where its
 log-in is derived from the owner's. Harmless to repeat. A private PostgreSQL (no
-database in the configuration) is migrated at every start.`
+database in the configuration) is migrated at every start.
+
+A backup knows rights that were revoked since, and dossiers that were erased.
+After restoring one, run this with --restored before anything else is started:
+the portal API then answers 503 until the portal has sent all grants of its
+organisation again (PUT /v1/grants), and the erasures in erasures_file are
+carried out once more.`
 }
 
 // Run implements the command.
@@ -41,8 +50,21 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) (err error) {
 			return err
 		}
 	}
+	erased := 0
+	if c.Restored {
+		if erased, err = restored(ctx, cfg, db); err != nil {
+			return err
+		}
+	}
 	if a.cli.JSON {
-		return printJSON(a.out, map[string]any{"from": before.Current, "to": after.Current})
+		out := map[string]any{"from": before.Current, "to": after.Current}
+		if c.Restored {
+			out["erased"] = erased
+		}
+		return printJSON(a.out, out)
+	}
+	if c.Restored {
+		fmt.Fprintf(a.out, "Nothing is shown until the portal has sent all grants again. %d dossiers were erased again.\n", erased)
 	}
 	if before.Current == after.Current {
 		fmt.Fprintf(a.out, "The schema is at version %d already.\n", after.Current)
@@ -50,4 +72,18 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	fmt.Fprintf(a.out, "The schema was migrated from version %d to %d.\n", before.Current, after.Current)
 	return nil
+}
+
+// restored makes a database safe that was restored from a backup.
+func restored(ctx context.Context, cfg *config.Config, db *database) (int, error) {
+	since, err := readErasures(cfg.ErasuresFile)
+	if err != nil {
+		return 0, err
+	}
+	st, err := db.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
+	return st.Restored(ctx, since)
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,8 +31,46 @@ func table(w io.Writer, header string, rows func(t io.Writer)) {
 	t.Flush()
 }
 
+// fields writes names and values for people.
+func fields(w io.Writer, list [][2]string) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range list {
+		fmt.Fprintf(t, "  %s\t%s\n", f[0], f[1])
+	}
+	t.Flush()
+}
+
+// moment tells when, in the tenant's own time.
+func moment(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01-02 15:04") }
+
+// zoneOf returns the tenant's zone; this machine's, of a tenant that is no longer
+// configured.
+func zoneOf(cfg *config.Config, tenant string) *time.Location {
+	for i := range cfg.Tenants {
+		if cfg.Tenants[i].ID == tenant {
+			return cfg.Tenants[i].Location
+		}
+	}
+	return time.Local
+}
+
 // printRun tells how a run ended, what it has seen, and what it left out and why.
 func printRun(w io.Writer, run store.Run) {
+	printOutcome(w, run)
+	if len(run.Types) == 0 {
+		return
+	}
+	printReasons(w, printAccounting(w, run.Types))
+	printNotPulled(w, run.NotPulled)
+	for _, rt := range run.Types {
+		if rt.Failure != nil {
+			fmt.Fprintf(w, "  %s %s\n", rt.Stream, *rt.Failure)
+		}
+	}
+}
+
+// printOutcome tells in a line how a run ended, or how it is.
+func printOutcome(w io.Writer, run store.Run) {
 	took := ""
 	if run.StartedAt != nil && run.FinishedAt != nil {
 		took = fmt.Sprintf(" in %s", run.FinishedAt.Sub(*run.StartedAt).Round(10*time.Millisecond))
@@ -39,25 +80,51 @@ func printRun(w io.Writer, run store.Run) {
 		fmt.Fprintf(w, ": %s", *run.Message)
 	}
 	fmt.Fprintln(w)
-	if len(run.Types) == 0 {
-		return
-	}
+}
+
+// printAccounting tells what became of what was seen, type by type, and returns
+// the sum.
+func printAccounting(w io.Writer, types []store.RunType) store.Effects {
 	total := make(store.Effects)
 	table(w, "  stream\ttype\tseen\tcreated\tupdated\tunchanged\thidden\twithdrawn\tsuperseded\tquarantined", func(t io.Writer) {
-		for _, rt := range run.Types {
+		for _, rt := range types {
 			printCounts(t, string(rt.Stream), rt.Type, rt.Effects.Counts())
 			total.Add(rt.Effects)
 		}
 		printCounts(t, "total", "", total.Counts())
 	})
-	for _, e := range total.Reasons() {
-		fmt.Fprintf(w, "  %d %s (%s): %s\n", total[e], e.Word(), e.Reason(), e.Reason().Meaning())
+	return total
+}
+
+// printReasons tells why things are not shown.
+func printReasons(w io.Writer, of store.Effects) {
+	for _, e := range of.Reasons() {
+		fmt.Fprintf(w, "  %d %s (%s): %s\n", of[e], e.Word(), e.Reason(), e.Reason().Meaning())
 	}
-	for _, rt := range run.Types {
-		if rt.Failure != nil {
-			fmt.Fprintf(w, "  %s %s\n", rt.Stream, *rt.Failure)
+}
+
+// printNotPulled tells in a line what the source has that no search asks for, the
+// types with the most of it by name.
+func printNotPulled(w io.Writer, counts map[string]int64) {
+	const named = 4
+	if len(counts) == 0 {
+		return
+	}
+	types := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
+	var total int64
+	var words []string
+	for i, name := range types {
+		total += counts[name]
+		if i < named {
+			words = append(words, fmt.Sprintf("%d %s", counts[name], name))
 		}
 	}
+	if more := len(types) - named; more > 0 {
+		words = append(words, fmt.Sprintf("and of %d more types", more))
+	}
+	fmt.Fprintf(w, "  %d not-pulled: no search asks for them (%s)\n", total, strings.Join(words, ", "))
 }
 
 func printCounts(w io.Writer, stream, typ string, c store.Counts) {

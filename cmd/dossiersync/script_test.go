@@ -26,7 +26,9 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs stories of operators: testdata/script. Each has a replica of
-// its own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE).
+// its own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE), in
+// which it can write: put FILE stores a resource, forget TYPE ID removes one
+// without a trace. sql FILE runs statements as the owner of the replica.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -47,7 +49,22 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DATABASE_URL", db.URL)
 			env.Setenv("READER_URL", db.ReaderURL)
 			env.Setenv("SOURCE", server.URL+"/fhir")
+			env.Values["source"], env.Values["replica"] = sim, db
 			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"put": func(ts *testscript.TestScript, _ bool, args []string) {
+				// Ten minutes ago: a run stays behind the source's clock.
+				_, err := ts.Value("source").(*simulator.Server).PutAt(time.Now().Add(-10*time.Minute), []byte(ts.ReadFile(args[0])))
+				ts.Check(err)
+			},
+			"forget": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Value("source").(*simulator.Server).Forget(args[0], args[1])
+			},
+			"sql": func(ts *testscript.TestScript, _ bool, args []string) {
+				_, err := ts.Value("replica").(*storetest.Replica).Pool().Exec(context.Background(), ts.ReadFile(args[0]))
+				ts.Check(err)
+			},
 		},
 	})
 }

@@ -137,7 +137,9 @@ func (s *service) addWorker(st *store.Store) error {
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, syncer.Run)
+	s.parts = append(s.parts, syncer.Run, func(ctx context.Context) error {
+		return maintain(ctx, st, s.cfg.AccessLog.KeepYears, s.log)
+	})
 	return nil
 }
 

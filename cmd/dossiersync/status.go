@@ -28,10 +28,22 @@ type tenantStatus struct {
 	LastSuccess *time.Time           `json:"lastSuccess"`
 	NextSlot    time.Time            `json:"nextSlot"`
 	Unreachable *time.Time           `json:"unreachableSince"`
-	Running     *int64               `json:"running"` // the run's id
-	LastOutcome *store.Outcome       `json:"lastOutcome"`
-	LastMessage *string              `json:"lastMessage"`
-	Quarantined int                  `json:"quarantined"`
+	// Trouble is what keeps the source from being read, and TroubleUntil until
+	// when it is left alone.
+	Trouble      *string    `json:"trouble"`
+	TroubleUntil *time.Time `json:"troubleUntil"`
+	Reconciled   *time.Time `json:"lastReconcile"` // of everything
+	Epoch        int32      `json:"epoch"`         // rises when the source was restored or replaced
+	EpochSince   *time.Time `json:"epochSince"`
+	// Requests is how many requests the last run, or the one that is running, has
+	// made to the source, of RequestBudget; 0: as many as it likes.
+	Requests      int64                `json:"requests"`
+	RequestBudget int                  `json:"requestBudget"`
+	Held          []store.HeldRemovals `json:"heldRemovals"`
+	Running       *int64               `json:"running"` // the run's id
+	LastOutcome   *store.Outcome       `json:"lastOutcome"`
+	LastMessage   *string              `json:"lastMessage"`
+	Quarantined   int64                `json:"quarantined"`
 }
 
 // Run implements the command.
@@ -73,7 +85,7 @@ func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 		for _, s := range list {
 			source := "reachable"
 			if s.Unreachable != nil {
-				source = "unreachable since " + ago(now, s.Unreachable)
+				source = "not readable, first " + ago(now, s.Unreachable)
 			}
 			last := "none"
 			switch {
@@ -87,11 +99,33 @@ func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 		}
 	})
 	for _, s := range list {
-		if s.LastMessage != nil {
-			fmt.Fprintf(a.out, "%s: %s\n", s.ID, *s.LastMessage)
-		}
+		s.remarks(a.out, now)
 	}
 	return worst
+}
+
+// remarks are what a table has no room for.
+func (s *tenantStatus) remarks(w io.Writer, now time.Time) {
+	if s.LastMessage != nil {
+		fmt.Fprintf(w, "%s: %s\n", s.ID, *s.LastMessage)
+	}
+	if s.Trouble != nil {
+		next := ""
+		if s.TroubleUntil != nil && s.TroubleUntil.After(now) {
+			next = fmt.Sprintf("; it is left alone for %s", s.TroubleUntil.Sub(now).Round(time.Second))
+		}
+		fmt.Fprintf(w, "%s: %s%s\n", s.ID, *s.Trouble, next)
+	}
+	for _, h := range s.Held {
+		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve\n",
+			s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID, h.Stream)
+	}
+	if s.EpochSince != nil {
+		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(now, s.EpochSince), s.Epoch)
+	}
+	if s.RequestBudget > 0 {
+		fmt.Fprintf(w, "%s: the last run made %d requests of the %d that it may\n", s.ID, s.Requests, s.RequestBudget)
+	}
 }
 
 func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time.Time) (tenantStatus, error) {
@@ -101,12 +135,26 @@ func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time
 		return s, err
 	}
 	s.LastSuccess, s.Unreachable = known.Succeeded, known.Unreachable
+	s.Trouble, s.TroubleUntil, s.Reconciled = known.Trouble, known.TroubleUntil, known.Reconciled
+	s.Epoch, s.EpochSince, s.RequestBudget = known.Epoch, known.EpochSince, t.Source.FHIR.RequestsPerRun
 	s.State = store.StateOf(t.Schedule, s.LastSuccess, now, now)
 	if s.LastSuccess == nil && err == nil {
 		s.State = store.StateOf(t.Schedule, nil, known.Since, now)
 	}
 	runs, err := st.Runs(ctx, store.RunFilter{Tenant: t.ID, Limit: 5})
 	if err != nil {
+		return s, err
+	}
+	for _, r := range runs[:min(len(runs), 1)] {
+		types, err := st.RunTypes(ctx, r.ID)
+		if err != nil {
+			return s, err
+		}
+		for _, rt := range types {
+			s.Requests += rt.Requests
+		}
+	}
+	if s.Held, err = st.HeldRemovals(ctx, t.ID); err != nil {
 		return s, err
 	}
 	for _, r := range runs {
@@ -117,8 +165,7 @@ func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time
 			s.LastOutcome, s.LastMessage = r.Outcome, r.Message
 		}
 	}
-	list, err := st.Quarantine(ctx, t.ID, 1000)
-	s.Quarantined = len(list)
+	s.Quarantined, err = st.CountQuarantine(ctx, t.ID)
 	return s, err
 }
 

@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os/user"
 	"time"
 
-	"go.uber.org/zap"
-
 	"dossiersync/config"
 	"dossiersync/store"
-	dossiersync "dossiersync/sync"
 )
 
 // scopeFlags limit a run, the same for sync and resync.
@@ -52,58 +47,12 @@ func (c *syncCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		reg, err := newRegistry()
+		w, err := newForeground(a, cfg, st, c.scope())
 		if err != nil {
 			return err
 		}
-		syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
-		if err != nil {
-			return err
-		}
-		return c.each(ctx, a, syncer, st, tenants)
-	})
-}
-
-// each runs the tenants in turn; one that fails does not keep the next from its
-// turn.
-func (c *syncCmd) each(ctx context.Context, a *app, syncer *dossiersync.Syncer, st *store.Store, tenants []string) error {
-	var runs []store.Run
-	var worst error
-	for _, tenant := range tenants {
-		run, err := c.one(ctx, a, syncer, st, tenant)
-		switch {
-		case errors.Is(err, store.ErrBusy):
-			fmt.Fprintf(a.err, "%s: %v\n", tenant, err)
-			worst = errTold
-			continue
-		case err != nil:
-			return err
-		}
-		runs = append(runs, run)
-		if !a.cli.JSON {
-			printRun(a.out, run)
-		}
-		switch outcome := *run.Outcome; {
-		case outcome == store.OutcomePartial && worst == nil:
-			worst = errLeftOver
-		case outcome == store.OutcomeFailed || outcome == store.OutcomeCancelled:
-			worst = errTold
-		}
-	}
-	if a.cli.JSON {
-		if err := printJSON(a.out, map[string]any{"items": runs}); err != nil {
-			return err
-		}
-	}
-	return worst
-}
-
-func (c *syncCmd) one(ctx context.Context, a *app, syncer *dossiersync.Syncer, st *store.Store, tenant string) (store.Run, error) {
-	follow := newFollower(a, st, tenant)
-	defer follow.stop()
-	return syncer.Sync(ctx, dossiersync.SyncRequest{
-		Tenant: tenant, Scope: c.scope(), By: operator(), NoWait: c.NoWait,
-		Began: func(run int64) { follow.start(ctx, run) },
+		w.noWait = c.NoWait
+		return w.each(ctx, tenants)
 	})
 }
 

@@ -30,6 +30,7 @@ func newSyncer(cfg *config.Config, st *store.Store, log *zap.Logger, reg prometh
 		tenants = append(tenants, dossiersync.Tenant{
 			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
 			Source: src, Lag: t.Source.FHIR.Lag, Overlap: t.Source.FHIR.Overlap,
+			RequestsPerRun: int64(t.Source.FHIR.RequestsPerRun), MaxRemoved: t.MaxRemoved,
 			Rules: dossiersync.Rules{
 				Author:      dossiersync.AuthorRule(t.Mapping.Author),
 				ReportTitle: t.Mapping.Labels.Reports,

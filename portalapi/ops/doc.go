@@ -1,5 +1,5 @@
 // Package ops is the operators' HTTP: health, metrics, how each tenant fares, what
-// runs have done, and asking for one.
+// runs have done, asking for one, and cancelling one.
 //
 // Where users are configured, each brings a token and sees and does what their
 // tenants and verbs allow; a tenant that is not theirs is answered like one that

@@ -86,7 +86,7 @@ type verb string
 const (
 	nothing verb = ""       // whoever asks
 	read    verb = "read"   // see tenants and runs
-	resync  verb = "resync" // ask for runs
+	resync  verb = "resync" // ask for runs, and for their end
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
@@ -101,6 +101,7 @@ func (h *Handler) newRoutes() *http.ServeMux {
 	handle(http.MethodPost, "/api/tenants/{tenant}/resync", resync, h.resync)
 	handle(http.MethodGet, "/api/runs", read, h.listRuns)
 	handle(http.MethodGet, "/api/runs/{id}", read, h.run)
+	handle(http.MethodPost, "/api/runs/{id}/cancel", resync, h.cancel)
 	mux.Handle("/", h.serve("unknown", "", nothing, func(*call) error { return problem.Missing() }))
 	return mux
 }

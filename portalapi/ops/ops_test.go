@@ -61,6 +61,7 @@ func withUsers(o *ops.Options) {
 		user("ann", []string{"amaris", "szr"}, []string{"read", "resync"}),
 		user("bob", []string{"szr"}, []string{"read"}),
 		user("eve", nil, nil),
+		user("zoe", []string{"szr"}, []string{"read", "resync"}),
 		{Name: "lost", Tenants: []string{"amaris"}, May: []string{"read"}, Token: func() (string, error) { return "", errors.New("no such file") }},
 		{Name: "empty", Tenants: []string{"amaris"}, May: []string{"read"}, Token: func() (string, error) { return "", nil }},
 	}

@@ -73,16 +73,26 @@ func (h *Handler) run(c *call) error {
 	if err := request.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
-	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
-	if err != nil {
-		return problem.Missing()
-	}
-	run, err := h.store.Run(c.r.Context(), id)
+	run, err := h.named(c)
 	if err != nil {
 		return err
 	}
-	if !c.user.sees(run.Tenant) {
-		return fmt.Errorf("run %d: %w", id, store.ErrNotFound)
-	}
 	return c.json(http.StatusOK, run)
+}
+
+// named returns the run that the path names, or [problem.NotFound] where the user
+// does not see its tenant.
+func (h *Handler) named(c *call) (store.Run, error) {
+	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return store.Run{}, problem.Missing()
+	}
+	run, err := h.store.Run(c.r.Context(), id)
+	if err != nil {
+		return store.Run{}, err
+	}
+	if !c.user.sees(run.Tenant) {
+		return store.Run{}, fmt.Errorf("run %d: %w", id, store.ErrNotFound)
+	}
+	return run, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
@@ -31,7 +32,13 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) err
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}
-	if err := checkFields(body, fieldsOf(into)); err != nil {
+	return ParseJSON(body, into)
+}
+
+// ParseJSON decodes one JSON object into the struct that into points to, as
+// strictly as [ReadJSON].
+func ParseJSON(body []byte, into any) error {
+	if err := checkFields(body, fieldsOf(reflect.TypeOf(into).Elem())); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, into); err != nil {
@@ -44,12 +51,14 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) err
 	return nil
 }
 
-// fieldsOf lists the names in JSON of the fields of the struct that into points
-// to.
-func fieldsOf(into any) map[string]bool {
-	t := reflect.TypeOf(into).Elem()
+// fieldsOf lists the names in JSON of the fields of t, a struct.
+func fieldsOf(t reflect.Type) map[string]bool {
 	names := make(map[string]bool, t.NumField())
 	for i := range t.NumField() {
+		if t.Field(i).Anonymous {
+			maps.Copy(names, fieldsOf(t.Field(i).Type))
+			continue
+		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		names[name] = true
 	}

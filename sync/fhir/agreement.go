@@ -71,6 +71,9 @@ func (m *mapper) consent(r *resource, e *envelope) (store.Content, verdict) {
 			break
 		}
 	}
+	if a.By.Ref.Type == "Patient" {
+		a.By.Display = "" // what a client is called is for that client's dossier only
+	}
 	return agreed(a)
 }
 

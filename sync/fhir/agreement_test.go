@@ -69,7 +69,7 @@ func TestConsent(t *testing.T) { // case 49
 		{"verified with", []string{"performer", "", "dateTime", "", "verification", `[{"verified":true,"verifiedWith":{"reference":"RelatedPerson/k1"},"verificationDate":"2025-01-05"}]`},
 			store.PlanAgreement{By: store.Party{Ref: relative}, At: at(t, "2025-01-05")}},
 		{"by the client, if nobody else", []string{"performer", ""},
-			store.PlanAgreement{By: store.Party{Ref: store.Ref{Type: "Patient", ID: "c1"}, Display: "Jo de Wit"}, At: at(t, "2025-01-02")}},
+			store.PlanAgreement{By: store.Party{Ref: store.Ref{Type: "Patient", ID: "c1"}}, At: at(t, "2025-01-02")}},
 		{"in a provision within", []string{"provision", `{"provision":[{"type":"permit",` + data + `}]}`},
 			store.PlanAgreement{By: store.Party{Ref: relative, Display: "Jan de Wit"}, At: at(t, "2025-01-02")}},
 	} {

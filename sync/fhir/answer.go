@@ -88,6 +88,9 @@ var answerKinds = map[string]func(*mapper, *resource, *store.Answer, value){
 		if a.Display = p.Display; a.Display == "" && p.Inline != nil {
 			a.Display = join(p.Inline.Name, p.Inline.PersonName)
 		}
+		if a.Display == "" {
+			a.Ref = p.Ref
+		}
 	},
 }
 

@@ -35,6 +35,9 @@ func (m *mapper) contents(r *resource, p *store.Report) (readable bool) {
 				t.add(s, rank)
 				continue
 			}
+		case rank > 0 && saysEmpty(a):
+			t.add("", rank)
+			continue
 		case rank > 0 && fetchable:
 			apart = append(apart, textFile{a, where, rank})
 			continue
@@ -46,6 +49,13 @@ func (m *mapper) contents(r *resource, p *store.Report) (readable bool) {
 	m.fetched(r, &t, apart)
 	p.Text = clean(strings.Join(t.all, "\n\n"))
 	return t.rank > 0
+}
+
+// saysEmpty reports whether v, an Attachment without content, says that there is
+// none to be had.
+func saysEmpty(v value) bool {
+	size, ok := sizeOf(v)
+	return ok && size == 0 && !v.get("data").ok() && !v.get("url").ok()
 }
 
 // bestText keeps the best of a document's texts; of equals all.

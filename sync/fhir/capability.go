@@ -38,7 +38,29 @@ func (s *Source) Describe(ctx context.Context) (source.Description, error) {
 	if version := r.get("fhirVersion").str(); !isR4(version) {
 		return d, &source.Failure{Kind: source.WrongVersion, Act: act, Err: wrongVersion(version)}
 	}
+	d.Holds = searchable(r)
 	return d, nil
+}
+
+// searchable names the types that r, a CapabilityStatement, says can be searched
+// for.
+func searchable(r *resource) []string {
+	var names []string
+	for _, rest := range r.get("rest").each() {
+		if rest.get("mode").str() == "client" {
+			continue
+		}
+		for _, of := range rest.get("resource").each() {
+			name := of.get("type").str()
+			for _, can := range of.get("interaction").each() {
+				if can.get("code").str() == "search-type" && isTypeName(name) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // isR4 reports whether resources of the version can be read. R4B (4.3.0) is R4

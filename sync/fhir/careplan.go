@@ -19,6 +19,7 @@ func (m *mapper) carePlan(r *resource, e *envelope) (store.Content, verdict) {
 	p := &store.CarePlan{
 		Title:       line(r.get("title").str()),
 		Description: m.text(r.get("description")),
+		Status:      status,
 		Open:        status == "active" || status == "on-hold",
 		Start:       m.literal(period.get("start")),
 		End:         m.literal(period.get("end")),

@@ -30,7 +30,7 @@ func TestCarePlan(t *testing.T) {
 			{"reference":{"display":"Fysiotherapie"}},
 			{"progress":[{"authorString":"Mw. X","text":"Losse noot"},{"text":" "}]}]`))
 	want := &store.CarePlan{
-		Title: "Zorgleefplan", Description: "Samen op pad.\nElke dag.", Open: true,
+		Title: "Zorgleefplan", Description: "Samen op pad.\nElke dag.", Status: "active", Open: true,
 		Start: "2025-01-01", End: "2025-06", Ends: "2025-06-30", At: at(t, "2025-01-01"),
 		Author: []store.Party{{Ref: store.Ref{Type: "Practitioner", ID: "s1"}}},
 		Goals:  []store.Ref{{Type: "Goal", ID: "g1"}},
@@ -56,8 +56,8 @@ func TestCarePlan(t *testing.T) {
 func TestCarePlanIsOpen(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]bool{"active": true, "on-hold": true, "completed": false, "revoked": false} { // cases 42, 43, 50
-		if got := contentOf[*store.CarePlan](t, Mapping{}, with(t, carePlan, "status", `"`+status+`"`)).Open; got != want {
-			t.Errorf("%s: got %v", status, got)
+		if got := contentOf[*store.CarePlan](t, Mapping{}, with(t, carePlan, "status", `"`+status+`"`)); got.Open != want || got.Status != status {
+			t.Errorf("%s: got %v, %s", status, got.Open, got.Status)
 		}
 	}
 }

@@ -41,6 +41,30 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// Where the tenant's rule is that what was replaced stays shown, nothing may take
+// its place.
+func TestWhatIsReplacedStaysWhereTheRuleSaysSo(t *testing.T) {
+	t.Parallel()
+	const replaces = `[{"code":"replaces","target":{"reference":"DocumentReference/d0"},"targetReference":{"reference":"Composition/v0"}}]`
+	rules := Mapping{ShowSuperseded: true}
+	for _, raw := range []string{document, composition} {
+		raw = with(t, raw, "relatesTo", replaces)
+		if got := contentOf[*store.Report](t, Mapping{}, raw).Replaces; len(got) != 1 {
+			t.Errorf("without the rule it replaces %v", got)
+		}
+		if got := contentOf[*store.Report](t, rules, raw).Replaces; len(got) != 0 {
+			t.Errorf("with the rule it replaces %v", got)
+		}
+	}
+	// A change of the rule takes effect on what is stored.
+	for _, name := range []string{"DocumentReference", "Composition"} {
+		k, _ := kindNamed(name)
+		if testMapper(Mapping{}).fingerprint(k) == testMapper(rules).fingerprint(k) {
+			t.Errorf("%s: the same fingerprint with and without the rule", name)
+		}
+	}
+}
+
 func TestDocumentText(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, content, want string }{
@@ -142,10 +166,11 @@ func TestDocumentWithoutContentIsHidden(t *testing.T) {
 		content string
 		reason  store.Reason
 	}{
-		"none":         {`[]`, store.HiddenNotADocument},
-		"nothing in":   {`[{"attachment":{"contentType":"text/plain"}}]`, store.HiddenNotADocument},
-		"empty text":   {`[{"attachment":` + inline("text/plain", " \n") + `}]`, store.HiddenEmpty},
-		"HTML of none": {`[{"attachment":` + inline("text/html", "<p></p>") + `}]`, store.HiddenEmpty},
+		"none":             {`[]`, store.HiddenNotADocument},
+		"nothing in":       {`[{"attachment":{"contentType":"text/plain"}}]`, store.HiddenNotADocument},
+		"empty text":       {`[{"attachment":` + inline("text/plain", " \n") + `}]`, store.HiddenEmpty},
+		"said to be empty": {`[{"attachment":{"contentType":"text/plain","size":0,"title":"Verslag"}}]`, store.HiddenEmpty},
+		"HTML of none":     {`[{"attachment":` + inline("text/html", "<p></p>") + `}]`, store.HiddenEmpty},
 	} {
 		if it := mapOne(t, Mapping{}, with(t, document, "content", test.content)); it.State != store.StateHidden || it.Reason != test.reason {
 			t.Errorf("%s: got %s %s", name, it.State, it.Reason)

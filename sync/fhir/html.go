@@ -22,16 +22,18 @@ func plainHTML(src string) string {
 		case html.TextToken:
 			w.text(string(z.Text()))
 		case html.StartTagToken:
-			tag, unseen := tagOf(z)
+			tag, unseen, alt := tagOf(z)
 			w.open(tag, unseen)
+			w.image(alt)
 		case html.EndTagToken:
-			tag, _ := tagOf(z)
+			tag, _, _ := tagOf(z)
 			w.close(tag)
 		case html.SelfClosingTagToken:
-			tag, _ := tagOf(z)
+			tag, _, alt := tagOf(z)
 			if w.skip == 0 {
 				w.open(tag, false)
 				w.skip = 0
+				w.image(alt)
 			}
 			// XHTML, which a narrative is, knows no raw text: what follows
 			// <script/> is not part of it.
@@ -40,14 +42,17 @@ func plainHTML(src string) string {
 	}
 }
 
-// tagOf returns the tag's name, and whether its attributes keep it from people.
-func tagOf(z *html.Tokenizer) (tag atom.Atom, unseen bool) {
+// tagOf returns the tag's name, whether its attributes keep it from people, and of
+// an image that people see the words that stand for it.
+func tagOf(z *html.Tokenizer) (tag atom.Atom, unseen bool, alt string) {
 	name, more := z.TagName()
 	tag = atom.Lookup(name)
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
 		switch string(key) {
+		case "alt":
+			alt = string(value)
 		case "hidden":
 			unseen = true
 		case "style":
@@ -55,7 +60,10 @@ func tagOf(z *html.Tokenizer) (tag atom.Atom, unseen bool) {
 			unseen = unseen || strings.Contains(style, "display:none") || strings.Contains(style, "visibility:hidden")
 		}
 	}
-	return tag, unseen
+	if tag != atom.Img || unseen {
+		alt = ""
+	}
+	return tag, unseen, alt
 }
 
 // An htmlWriter writes text as a browser would break it into lines.
@@ -93,6 +101,15 @@ func (w *htmlWriter) text(s string) {
 		w.flush()
 		w.out.WriteString(s[:blank])
 		s = s[blank:]
+	}
+}
+
+// image writes what stands for an image, which readers do not get (HTML §4.8.4).
+func (w *htmlWriter) image(alt string) {
+	if alt != "" && w.skip == 0 {
+		w.space = true
+		w.text(alt)
+		w.space = true
 	}
 }
 

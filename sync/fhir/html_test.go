@@ -29,6 +29,8 @@ func TestPlainHTML(t *testing.T) {
 		{"case 57 style", `<style>p{color:red}</style><p style="x">tekst</p>`, "tekst"},
 		{"case 57 iframe", `a<iframe src="https://evil.example">niet</iframe>b`, "ab"},
 		{"case 57 remote image", `a<img src="https://evil.example/pixel.gif" onerror="x">b`, "ab"},
+		{"image with words", `a<img src="https://evil.example/x.png" alt="een &lt;foto&gt;">b<img alt="klein"/>`, "a een <foto> b klein"},
+		{"hidden image with words", `a<img hidden alt="niet">b<div hidden><img alt="ook niet"></div>`, "ab"},
 		{"case 57 javascript link", `<a href="javascript:alert(1)">klik</a>`, "klik"},
 		{"case 57 self-closing script in XHTML", `a<script src="x"/>b`, "ab"},
 		{"case 57 script in mixed case", `a<ScRiPt>x</sCrIpT>b`, "ab"},

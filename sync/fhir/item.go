@@ -115,7 +115,7 @@ func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *store
 func (m *mapper) quarantine(it store.Item, raw []byte, f fault) store.Item {
 	it.State, it.Reason, it.Detail = store.StateQuarantined, f.reason, f.detail
 	it.Content, it.Hash = nil, store.Hash{}
-	it.Raw = bytes.Clone(raw[:min(len(raw), m.limits.Raw)])
+	it.Raw, it.RawCut = bytes.Clone(raw[:min(len(raw), m.limits.Raw)]), len(raw) > m.limits.Raw
 	return it
 }
 

@@ -197,8 +197,9 @@ func TestQuarantine(t *testing.T) {
 			if test.envelope && (it.Client != "c1" || it.ID != "r1") {
 				t.Errorf("got client %q of %q", it.Client, it.ID)
 			}
-			if want := test.raw[:min(len(test.raw), 256<<10)]; string(it.Raw) != want || it.Content != nil {
-				t.Errorf("got %d raw bytes, want %d; content %v", len(it.Raw), len(want), it.Content)
+			want := test.raw[:min(len(test.raw), 256<<10)]
+			if cut := len(want) < len(test.raw); string(it.Raw) != want || it.RawCut != cut || it.Content != nil {
+				t.Errorf("got %d raw bytes (cut: %v), want %d; content %v", len(it.Raw), it.RawCut, len(want), it.Content)
 			}
 		})
 	}

@@ -39,8 +39,8 @@ func kindNamed(name string) (*kindOfResource, bool) {
 // kinds holds every resource type that is pulled, in reading order. It is never
 // written to.
 var kinds = []kindOfResource{{
-	name: "Patient", stream: store.StreamClients, version: 1,
-	client: itself, search: "_id", elements: "active,link",
+	name: "Patient", stream: store.StreamClients, version: 2,
+	client: itself, search: "_id", elements: "active,link,deceased,deceasedBoolean,deceasedDateTime",
 	status: patientStatus, body: (*mapper).patient, remains: patientRemains,
 }, {
 	name: "RelatedPerson", stream: store.StreamContacts, version: 1,
@@ -57,7 +57,7 @@ var kinds = []kindOfResource{{
 	name: "Organization", stream: store.StreamStaff, version: 1,
 	client: nobodys, body: (*mapper).organization,
 }, {
-	name: "Questionnaire", stream: store.StreamQuestionnaires, version: 1,
+	name: "Questionnaire", stream: store.StreamQuestionnaires, version: 2,
 	client: nobodys, elements: "status,url,version,code",
 	mark: markQuestionnaire, status: questionnaireStatus, body: (*mapper).questionnaire,
 }, {
@@ -66,7 +66,7 @@ var kinds = []kindOfResource{{
 	code: "description", category: "category",
 	status: goalStatus, body: (*mapper).goal, uses: domainRules,
 }, {
-	name: "CarePlan", stream: store.StreamCarePlans, version: 2,
+	name: "CarePlan", stream: store.StreamCarePlans, version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,category",
 	category: "category",
 	status:   carePlanStatus, body: (*mapper).carePlan, uses: domainRules,
@@ -75,27 +75,27 @@ var kinds = []kindOfResource{{
 	client: nobodys, elements: "activity", code: "activity",
 	body: (*mapper).signature,
 }, {
-	name: "Consent", stream: store.StreamCarePlans, version: 1,
+	name: "Consent", stream: store.StreamCarePlans, version: 2,
 	client: clientIn("patient"), search: "patient", elements: "status,patient,category",
 	category: "category",
 	status:   consentStatus, body: (*mapper).consent,
 }, {
-	name: "Observation", stream: store.StreamReports, version: 2,
+	name: "Observation", stream: store.StreamReports, version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,code,category",
 	code: "code", category: "category",
 	status: observationStatus, allow: isReport, body: (*mapper).observation, uses: reportRules,
 }, {
-	name: "DocumentReference", stream: store.StreamReports, version: 2,
+	name: "DocumentReference", stream: store.StreamReports, version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,docStatus,subject,type,category,securityLabel",
 	code: "type", category: "category", label: "securityLabel",
 	status: documentStatus, body: (*mapper).document, uses: reportRules,
 }, {
-	name: "Composition", stream: store.StreamReports, version: 1,
+	name: "Composition", stream: store.StreamReports, version: 2,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,type,category,confidentiality",
 	code: "type", category: "category",
 	mark: markComposition, status: compositionStatus, allow: isReport, body: (*mapper).composition, uses: reportRules,
 }, {
-	name: "QuestionnaireResponse", stream: store.StreamForms, version: 1,
+	name: "QuestionnaireResponse", stream: store.StreamForms, version: 2,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,questionnaire",
 	mark: markForm, status: formStatus, body: (*mapper).form, uses: formRules,
 }}

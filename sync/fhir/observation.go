@@ -28,7 +28,8 @@ func (m *mapper) observation(r *resource, e *envelope) (store.Content, verdict) 
 		RecordedAt: m.moment(issued),
 	}
 	updated := r.get("meta").get("lastUpdated")
-	m.date(r, p, r.get("effectiveDateTime"), r.get("effectivePeriod").get("start"), r.get("effectiveInstant"),
+	period := r.get("effectivePeriod")
+	m.date(r, p, r.get("effectiveDateTime"), period.get("start"), r.get("effectiveInstant"), period.get("end"),
 		issued, updated)
 	if s := r.get("status").str(); s == "amended" || s == "corrected" {
 		m.correct(p, updated, issued)

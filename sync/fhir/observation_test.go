@@ -111,6 +111,7 @@ func TestObservationMoments(t *testing.T) {
 		{"case 53 no offset", []string{"effectiveDateTime", `"2025-07-01T08:00:00"`}, "2025-07-01T08:00:00", "", ""},
 		{"case 54 winter offset in summer", []string{"effectiveDateTime", `"2025-07-01T08:00:00+01:00"`}, "2025-07-01T08:00:00+01:00", "", ""},
 		{"case 55 leap second", []string{"effectiveDateTime", `"2016-12-31T23:59:60Z"`}, "2016-12-31T23:59:60Z", "", ""},
+		{"case 52 period without a start", []string{"effectiveDateTime", "", "effectivePeriod", `{"end":"2025-03-02"}`}, "2025-03-02", "", ""},
 		{"period", []string{"effectiveDateTime", "", "effectivePeriod", `{"start":"2025-03-01","end":"2025-03-02"}`}, "2025-03-01", "", ""},
 		{"instant", []string{"effectiveDateTime", "", "effectiveInstant", `"2025-03-01T00:00:00Z"`}, "2025-03-01T00:00:00Z", "", ""},
 		{"issued only", []string{"effectiveDateTime", "", "issued", `"2025-03-05T00:00:00Z"`}, "2025-03-05T00:00:00Z", "2025-03-05T00:00:00Z", ""},

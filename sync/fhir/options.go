@@ -59,7 +59,7 @@ type Options struct {
 // Request is what became of one attempt, for metrics. Its texts are from closed
 // sets.
 type Request struct {
-	Type     string        // the resource type, or "metadata"
+	Type     string        // the resource type, "other", or "metadata"
 	Class    string        // "2xx" to "5xx", "throttled", "refused" by the breaker, or "error"
 	Duration time.Duration // from the first byte sent to the last received
 	Bytes    int64         // received, as packed

@@ -3,17 +3,24 @@ package fhir
 import "dossiersync/store"
 
 // patientStatus hides a client who was merged into another, or whom the source
-// has deactivated. A client without active is active.
+// has deactivated. A client without active is active. One who has died stays
+// known, though most sources deactivate them: readers are told that reading has
+// ended.
 func patientStatus(_ *mapper, r *resource) verdict {
 	merged := replacedBy(r).ok()
 	active := r.get("active")
 	switch {
 	case merged:
 		return hidden(store.HiddenMerged)
-	case active.ok() && !active.bool():
+	case active.ok() && !active.bool() && !hasDied(r):
 		return hidden(store.HiddenInactive)
 	}
 	return shown
+}
+
+// hasDied reads deceased[x], of which the date may be any.
+func hasDied(r *resource) bool {
+	return r.get("deceasedBoolean").bool() || r.get("deceasedDateTime").str() != ""
 }
 
 // replacedBy returns the Reference to the Patient that replaces r.
@@ -37,10 +44,5 @@ func patientRemains(m *mapper, r *resource) store.Content {
 }
 
 func (m *mapper) patient(r *resource, _ *envelope) (store.Content, verdict) {
-	died := r.get("deceasedDateTime")
-	c := &store.Client{Name: nameOf(r.get("name")), Deceased: r.get("deceasedBoolean").bool()}
-	if died.str() != "" {
-		c.Deceased = true
-	}
-	return c, shown
+	return &store.Client{Name: nameOf(r.get("name")), Deceased: hasDied(r)}, shown
 }

@@ -18,6 +18,7 @@ func TestPatient(t *testing.T) {
 		{"plain", nil, &store.Client{Name: "Jo de Wit"}},
 		{"active", []string{"active", `true`}, &store.Client{Name: "Jo de Wit"}},
 		{"case 3 deceased", []string{"deceasedBoolean", `true`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
+		{"case 3 deceased, and no longer active", []string{"active", `false`, "deceasedBoolean", `true`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
 		{"case 3 deceased some day", []string{"deceasedDateTime", `"2025"`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
 		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &store.Client{Name: "Jo de Wit"}},
 		{"no name", []string{"name", ""}, &store.Client{}},

@@ -56,10 +56,27 @@ func (q *questionReader) items(v value) []store.Question {
 			Text:    q.m.questionText(e),
 			Hidden:  extension(e, extHidden).get("valueBoolean").bool(),
 			Options: q.options(e),
+			When:    q.conditions(e),
+			Any:     e.get("enableBehavior").str() == "any",
 		}
 		q.total.take(item.LinkID, rankOf(e, &item))
 		item.Items = q.items(e.get("item"))
 		all = append(all, item)
+	}
+	return all
+}
+
+// conditions returns when v, an item, is asked.
+func (q *questionReader) conditions(v value) []store.Condition {
+	var all []store.Condition
+	for _, e := range v.get("enableWhen").each() {
+		c := store.Condition{LinkID: line(e.get("question").str()), Operator: e.get("operator").str()}
+		kind, is := e.choice("answer")
+		if read, known := answerKinds[kind]; known {
+			read(q.m, q.r, &c.Answer, is)
+			c.Answer.Display, c.Answer.Option = "", q.m.option(kind, is)
+		}
+		all = append(all, c)
 	}
 	return all
 }

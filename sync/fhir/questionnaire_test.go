@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,10 @@ func TestQuestionnaire(t *testing.T) {
 		{"linkId":"h","text":"Intern","type":"string","extension":[{"url":"http://hl7.org/fhir/StructureDefinition/questionnaire-hidden","valueBoolean":true}]},
 		{"linkId":"i","prefix":"2.","text":"2. Anders","type":"open-choice","answerOption":[{"valueString":"geen"},{"valueInteger":3},{"valueDate":"2025-03-03"},
 			{"valueTime":"08:00:00"},{"valueReference":{"reference":"Practitioner/s1","display":"S. de Boer"}},{"valueCoding":{}}]},
-		{"linkId":"j","text":"Score","type":"integer"}]`))
+		{"linkId":"j","text":"Score","type":"integer","enableBehavior":"any","enableWhen":[
+			{"question":"g.1","operator":"=","answerCoding":{"system":"https://x","code":"nooit","display":"nooit"}},
+			{"question":"g.2","operator":">","answerQuantity":{"value":1.50,"unit":"mmHg"}},
+			{"question":"h","operator":"exists","answerBoolean":true}]}]`))
 	want := &store.Questionnaire{
 		URL: "https://ecd.example/vragen/valrisico", Version: "2", Title: "Valrisico",
 		Items: []store.Question{
@@ -32,7 +36,11 @@ func TestQuestionnaire(t *testing.T) {
 			{LinkID: "i", Text: "2. Anders", Options: []store.Option{
 				{Value: "geen", Display: "geen"}, {Value: "3", Display: "3"}, {Value: "2025-03-03", Display: "3 maart 2025"},
 				{Value: "08:00:00", Display: "08:00:00"}, {Value: "Practitioner/s1", Display: "S. de Boer"}}},
-			{LinkID: "j", Text: "Score", Total: true},
+			{LinkID: "j", Text: "Score", Total: true, Any: true, When: []store.Condition{ // case 34
+				{LinkID: "g.1", Operator: "=", Answer: store.Answer{Value: json.RawMessage(`{"system":"https://x","code":"nooit"}`), Option: "https://x|nooit"}},
+				{LinkID: "g.2", Operator: ">", Answer: store.Answer{Value: json.RawMessage(`{"value":"1.50","unit":"mmHg"}`)}},
+				{LinkID: "h", Operator: "exists", Answer: store.Answer{Value: json.RawMessage(`true`)}},
+			}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -55,9 +55,13 @@ func (m *mapper) link(p *store.Report, v value) {
 }
 
 // replaced returns the records of the kind that r says it replaces, in the member
-// target of its relatesTo. What it appends to, or transforms, stays as it is.
+// target of its relatesTo; none if those stay shown. What it appends to, or
+// transforms, stays as it is.
 func (m *mapper) replaced(r *resource, target, kind string) []store.Ref {
 	var refs []store.Ref
+	if m.rules.ShowSuperseded {
+		return nil
+	}
 	for _, rel := range r.get("relatesTo").each() {
 		if rel.get("code").str() != "replaces" {
 			continue

@@ -37,6 +37,11 @@ func (s *Source) Search(ctx context.Context, q source.Query) (source.Page, error
 		}
 		q.Next = ""
 	}
+	return s.negotiate(ctx, act, k, q)
+}
+
+// negotiate asks for the first page in the plainest way that the source takes.
+func (s *Source) negotiate(ctx context.Context, act string, k *kindOfResource, q source.Query) (source.Page, error) {
 	refused := s.learned.known()
 	ans, err := s.searchFirst(ctx, act, k, q, featuresOf(q, refused))
 	if status(err) != http.StatusBadRequest {
@@ -61,8 +66,8 @@ func (s *Source) searchFirst(ctx context.Context, act string, k *kindOfResource,
 	for {
 		size := s.learned.pageSize(k.name, s.pageSize)
 		u := s.searchURL(k, q, want, size)
-		ans, err := s.client.get(ctx, request{act: act, kind: k.name, url: u, strict: want&withStrict != 0})
-		if !errors.Is(err, errTooLarge) || !s.learned.shrink(k.name, size) {
+		ans, err := s.client.get(ctx, request{act: act, kind: metricType(k.name), url: u, strict: want&withStrict != 0})
+		if !errors.Is(err, errTooLarge) || q.CountOnly || !s.learned.shrink(k.name, size) {
 			if err == nil && !q.Envelope && !q.CountOnly && int64(len(ans.body)) < s.limits.Response/8 {
 				s.learned.grow(k.name, size, s.pageSize)
 			}
@@ -108,6 +113,9 @@ func (s *Source) searchURL(k *kindOfResource, q source.Query, want feature, size
 			who = "Patient/" + who
 		}
 		params.Set(k.search, who)
+	}
+	if q.ID != "" {
+		params.Set("_id", q.ID)
 	}
 	if !q.From.IsZero() {
 		params.Add("_lastUpdated", "ge"+instant(q.From))
@@ -159,7 +167,7 @@ func (s *Source) page(ctx context.Context, act string, q source.Query, u *url.UR
 	if err != nil {
 		return source.Page{}, invalid(act, ans, err)
 	}
-	p := source.Page{Total: b.total, Bytes: ans.wire}
+	p := source.Page{Total: b.total, Bytes: ans.wire, Size: int64(len(ans.body))}
 	if q.CountOnly {
 		return p, nil
 	}

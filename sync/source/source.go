@@ -37,6 +37,9 @@ type Description struct {
 	Now time.Time
 	// Types lists what is to be pulled, in the order of [store.Streams].
 	Types []Type
+	// Holds names all types that the source can be searched for, sorted; none
+	// where it does not tell. How much there is of them [Counts] says.
+	Holds []string
 }
 
 // Type is one source type of a stream.
@@ -58,6 +61,7 @@ type Type struct {
 type Query struct {
 	Type     Type
 	Client   string    // only this client's records; empty: all
+	ID       string    // only the record of this id; empty: all
 	From, To time.Time // a closed interval of the source's lastUpdated; a zero From: from the beginning
 	Next     string    // [Page.Next] of the page before; empty: the first page
 	// Envelope asks for identity, version and marks only, where the source can
@@ -80,4 +84,5 @@ type Page struct {
 	Unfiltered bool
 	Warnings   int   // remarks of the source among the entries, which are not data
 	Bytes      int64 // size of the answer as received
+	Size       int64 // and unpacked
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// firstLoad compares a first load with the least that it could be: COPY of the
+// very same rows, finished, into the very same empty tables with their indexes
+// and constraints, one COPY for each table, in one transaction.
+func firstLoad() row {
+	return row{name: "B1", what: "first load against COPY of its finished rows", goal: 0.5,
+		measure: func(ctx context.Context, s *stage) (result, error) {
+			var loads, copies []measure
+			var rows []table
+			for range s.times {
+				m, err := s.load(ctx, s.many)
+				if err != nil {
+					return result{}, err
+				}
+				loads = append(loads, m)
+				if rows == nil {
+					if rows, err = finished(ctx, s.loaded[s.many]); err != nil {
+						return result{}, err
+					}
+				}
+				copied, err := s.copyBack(ctx, rows)
+				if err != nil {
+					return result{}, err
+				}
+				copies = append(copies, copied)
+			}
+			load, spread := best(loads)
+			copied, spreadCopies := best(copies)
+			return result{
+				ratio: copied.Took.Seconds() / load.Took.Seconds(), noise: max(spread, spreadCopies), phases: load.phases(),
+				notes: []string{
+					fmt.Sprintf("load %s, %s; %d items, %d MB, %d requests, %d statements", seconds(load.Took), load.processor(),
+						load.Items, load.Bytes>>20, load.Requests, load.Statements),
+					fmt.Sprintf("COPY %s, %s", seconds(copied.Took), copied.processor()),
+				},
+			}, nil
+		}}
+}
+
+// A table is what a load has left in one.
+type table struct {
+	name    string
+	columns []string
+	rows    [][]any
+}
+
+// ofDossiers are the tables that a load fills, beside its own records.
+var ofDossiers = []string{"clients", "contacts", "items", "refs", "definitions", "replacements"}
+
+// finished reads the rows that a load has left, in the order in which they lie.
+func finished(ctx context.Context, url string) ([]table, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var all []table
+	for _, name := range ofDossiers {
+		rows, err := conn.Query(ctx, "SELECT * FROM "+name+" ORDER BY ctid")
+		if err != nil {
+			return nil, err
+		}
+		t := table{name: name}
+		for _, f := range rows.FieldDescriptions() {
+			t.columns = append(t.columns, f.Name)
+		}
+		for rows.Next() {
+			values, err := values(rows)
+			if err != nil {
+				return nil, err
+			}
+			t.rows = append(t.rows, values)
+		}
+		if rows.Err() != nil {
+			return nil, rows.Err()
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// values returns a row as the program itself would hand it to COPY: JSON as bytes.
+func values(rows pgx.Rows) ([]any, error) {
+	list, err := rows.Values()
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range rows.FieldDescriptions() {
+		if f.DataTypeOID == jsonOID && list[i] != nil {
+			list[i] = append([]byte(nil), rows.RawValues()[i]...)
+		}
+	}
+	return list, nil
+}
+
+const jsonOID = 114
+
+// copyBack copies the rows into empty tables.
+func (s *stage) copyBack(ctx context.Context, all []table) (m measure, err error) {
+	url, err := s.database(ctx, "bench_copy")
+	if err != nil {
+		return m, err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return m, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	const tenant = `INSERT INTO tenants (id, name, timezone) VALUES ($1, 'Bench', 'Europe/Amsterdam')`
+	if _, err := conn.Exec(ctx, tenant, tenantID); err != nil {
+		return m, err
+	}
+	began, before, database := time.Now(), cpu(), s.databaseCPU()
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, t := range all {
+			if _, err := tx.CopyFrom(ctx, pgx.Identifier{t.name}, t.columns, pgx.CopyFromRows(t.rows)); err != nil {
+				return fmt.Errorf("copy %s: %w", t.name, err)
+			}
+		}
+		return nil
+	})
+	m.Took, m.CPU, m.Database = time.Since(began), cpu()-before, s.databaseCPU()-database
+	return m, err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// memory is the most that `dossiersync sync` ever holds in a first load.
+func memory() row {
+	return row{name: "B5", what: "peak resident memory of a first load, in MiB", goal: 128, most: true,
+		measure: func(ctx context.Context, s *stage) (result, error) {
+			peak, err := s.peak(ctx, s.many)
+			return result{ratio: float64(peak) / (1 << 20), unit: " MiB"}, err
+		}}
+}
+
+// memoryRatio compares it with that of a smaller load.
+func memoryRatio() row {
+	return row{name: "B5", what: "and against that of a quarter of it", goal: 1.1, most: true,
+		measure: func(ctx context.Context, s *stage) (result, error) {
+			some, err := s.peak(ctx, s.some)
+			if err != nil {
+				return result{}, err
+			}
+			many, err := s.peak(ctx, s.many)
+			return result{ratio: float64(many) / float64(some),
+				notes: []string{fmt.Sprintf("%d items: %d MiB; %d items: %d MiB", s.some, some>>20, s.many, many>>20)}}, err
+		}}
+}
+
+// peak has the program itself do a first load, and returns the largest size of its
+// resident memory, in bytes.
+func (s *stage) peak(ctx context.Context, items int) (int64, error) {
+	url, err := s.database(ctx, "bench_memory")
+	if err != nil {
+		return 0, err
+	}
+	conf := filepath.Join(s.dir, "memory.yaml")
+	text := fmt.Sprintf(`database: %s
+portal_api: {auth: {issuer: "https://login.example", audience: bench, jwks_url: "https://login.example/jwks"}}
+tenants:
+  - id: %s
+    name: Bench
+    source:
+      fhir: {base_url: "%s", requests_per_second: 10000}
+`, strconv.Quote(url), tenantID, s.source(items))
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "dossiersync"), "sync", "--config", conf)
+	cmd.Stderr = s.stderr
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var peak int64
+	for {
+		// The mark only rises: what is missed lies in the last moment.
+		if now := highWater(cmd.Process.Pid); now > 0 {
+			peak = now
+		}
+		select {
+		case err := <-ended:
+			if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
+				return 0, fmt.Errorf("dossiersync sync: %w", err)
+			}
+			return peak, nil
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// highWater returns the most that a process has held so far; 0: not known.
+func highWater(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if kb, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kb), "kB")), 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}

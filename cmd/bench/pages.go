@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"dossiersync/sync/fhir/simulator"
+	"dossiersync/sync/fhir/simulator/archive"
+	"dossiersync/sync/fhir/simulator/dossiers"
+)
+
+// A shelf holds all that one care record system has, written out beforehand.
+type shelf struct {
+	dir   string
+	lists map[string]*list // by resource type
+	files map[string][]byte
+}
+
+// A list holds the records of one type as entries of a Bundle, in the order of
+// their lastUpdated, with commas between them: any page is a part of the file.
+type list struct {
+	path    string
+	updated []time.Time
+	ends    []int64 // where each entry ends, without the comma
+}
+
+// past is where the dossiers end: long enough ago that nothing of them is new.
+var past = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// build makes up dossiers of exactly so many records that are pulled, and
+// writes them below dir.
+func build(items int, dir, base string) (*shelf, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	system, err := makeUp(items)
+	if err != nil {
+		return nil, err
+	}
+	s := &shelf{dir: dir, lists: make(map[string]*list), files: make(map[string][]byte)}
+	surplus := pulled(system.Counts()) - items
+	for name := range system.Counts() {
+		records := system.List(name)
+		if name == "Binary" {
+			for _, v := range records {
+				s.files[v.ID] = v.Body
+			}
+			continue
+		}
+		slices.SortStableFunc(records, func(a, b *archive.Version) int {
+			return cmp.Or(a.LastUpdated.Compare(b.LastUpdated), cmp.Compare(a.ID, b.ID))
+		})
+		if name == "Observation" {
+			records = records[:len(records)-surplus]
+		}
+		if s.lists[name], err = writeList(filepath.Join(dir, name+".json"), base, records); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// makeUp returns a system with at least so many records that are pulled, most of
+// which are Observations.
+func makeUp(items int) (*simulator.Server, error) {
+	const perClient = 1000 // about, in two years
+	for clients := items/perClient + 1; ; clients += clients/10 + 1 {
+		d, err := dossiers.Generate(dossiers.Options{Clients: clients, Years: 2, Seed: 1, Now: past})
+		if err != nil {
+			return nil, err
+		}
+		s := simulator.New(simulator.Options{})
+		if err := d.Fill(s); err != nil {
+			return nil, err
+		}
+		if counts := s.Counts(); pulled(counts) >= items && counts["Observation"] > pulled(counts)-items {
+			return s, nil
+		}
+	}
+}
+
+func pulled(counts map[string]int) int {
+	n := 0
+	for name, of := range counts {
+		if name != "Binary" {
+			n += of
+		}
+	}
+	return n
+}
+
+func writeList(path, base string, records []*archive.Version) (*list, error) {
+	l := &list{path: path}
+	return l, l.write(len(records), func(w *bufio.Writer, i int) error {
+		v := records[i]
+		l.updated = append(l.updated, v.LastUpdated)
+		_, err := fmt.Fprintf(w, `{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"match"}}`, base, v.Type, v.ID, v.Body)
+		return err
+	})
+}
+
+// write writes n entries.
+func (l *list) write(n int, entry func(w *bufio.Writer, i int) error) error {
+	f, err := os.Create(l.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	at := &counter{}
+	w := bufio.NewWriterSize(at.over(f), 1<<16)
+	for i := range n {
+		if i > 0 {
+			w.WriteByte(',') //nolint:errcheck // Flush tells
+		}
+		if err := entry(w, i); err != nil {
+			return err
+		}
+		l.ends = append(l.ends, at.n+int64(w.Buffered()))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// brief returns the list with only some elements of each record, as _elements
+// has it.
+func (l *list) brief(elements string) (*list, error) {
+	keep := append(strings.Split(elements, ","), "resourceType")
+	all, err := os.ReadFile(l.path)
+	if err != nil {
+		return nil, err
+	}
+	b := &list{path: l.path + ".brief", updated: l.updated}
+	return b, b.write(len(l.ends), func(w *bufio.Writer, i int) error {
+		var e struct {
+			FullURL  string                     `json:"fullUrl"`
+			Resource map[string]json.RawMessage `json:"resource"`
+			Search   json.RawMessage            `json:"search"`
+		}
+		if err := json.Unmarshal(all[l.start(i):l.ends[i]], &e); err != nil {
+			return err
+		}
+		for name := range e.Resource {
+			if !slices.Contains(keep, name) {
+				delete(e.Resource, name)
+			}
+		}
+		entry, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(entry)
+		return err
+	})
+}
+
+// start returns where the i-th entry begins.
+func (l *list) start(i int) int64 {
+	if i == 0 {
+		return 0
+	}
+	return l.ends[i-1] + 1
+}
+
+// between returns which records lie in the closed interval; a zero bound is none.
+func (l *list) between(from, to time.Time) (first, end int) {
+	end = len(l.updated)
+	if !from.IsZero() {
+		first, _ = slices.BinarySearchFunc(l.updated, from, time.Time.Compare)
+	}
+	if !to.IsZero() {
+		end, _ = slices.BinarySearchFunc(l.updated, to.Add(time.Millisecond), time.Time.Compare)
+	}
+	return first, max(first, end)
+}

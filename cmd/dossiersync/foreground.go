@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.uber.org/zap"
+
+	"dossiersync/config"
+	"dossiersync/store"
+	dossiersync "dossiersync/sync"
+)
+
+// foreground works on runs in this process, one tenant after another, while a
+// person waits.
+type foreground struct {
+	app    *app
+	store  *store.Store
+	syncer *dossiersync.Syncer
+	scope  store.Scope
+	noWait bool
+	print  func(io.Writer, store.Run) // how a run is told to people
+}
+
+func newForeground(a *app, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
+	reg, err := newRegistry()
+	if err != nil {
+		return nil, err
+	}
+	syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
+	if err != nil {
+		return nil, err
+	}
+	return &foreground{app: a, store: st, syncer: syncer, scope: scope, print: printRun}, nil
+}
+
+// each runs the tenants in turn; one that fails does not keep the next from its
+// turn.
+func (f *foreground) each(ctx context.Context, tenants []string) error {
+	var runs []store.Run
+	var worst error
+	for _, tenant := range tenants {
+		run, err := f.one(ctx, tenant)
+		switch {
+		case errors.Is(err, store.ErrBusy):
+			fmt.Fprintf(f.app.err, "%s: %v\n", tenant, err)
+			worst = errTold
+			continue
+		case err != nil:
+			return err
+		}
+		runs = append(runs, run)
+		if !f.app.cli.JSON {
+			f.print(f.app.out, run)
+		}
+		switch outcome := *run.Outcome; {
+		case outcome == store.OutcomePartial && worst == nil:
+			worst = errLeftOver
+		case outcome == store.OutcomeFailed || outcome == store.OutcomeCancelled:
+			worst = errTold
+		}
+	}
+	if f.app.cli.JSON {
+		if err := printJSON(f.app.out, map[string]any{"items": runs}); err != nil {
+			return err
+		}
+	}
+	return worst
+}
+
+func (f *foreground) one(ctx context.Context, tenant string) (store.Run, error) {
+	follow := newFollower(f.app, f.store, tenant)
+	defer follow.stop()
+	return f.syncer.Sync(ctx, dossiersync.SyncRequest{
+		Tenant: tenant, Scope: f.scope, By: operator(), NoWait: f.noWait,
+		Began: func(run int64) { follow.start(ctx, run) },
+	})
+}

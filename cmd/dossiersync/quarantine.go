@@ -1,0 +1,275 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"dossiersync/config"
+	"dossiersync/store"
+)
+
+type quarantineCmd struct {
+	List    quarantineListCmd    `cmd:"" default:"withargs" help:"List what is in quarantine, the oldest first."`
+	Show    quarantineShowCmd    `cmd:"" help:"Show all that is known of one item."`
+	Retry   quarantineRetryCmd   `cmd:"" help:"Read items again now, and apply them."`
+	Discard quarantineDiscardCmd `cmd:"" help:"Decide to forget items."`
+	Key     quarantineKeyCmd     `cmd:"" help:"Print a new key for quarantine.key_file."`
+}
+
+// Help implements kong's HelpProvider.
+func (*quarantineCmd) Help() string {
+	return `An item that could not be applied waits in quarantine, and every run tries it
+again. Where its newest version may be about somebody else, or not be for the
+client's eyes, readers see nothing of it meanwhile; else they see the last good
+version.
+
+Examples:
+  dossiersync quarantine --tenant amaris
+  dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA
+  dossiersync quarantine retry --tenant amaris
+
+A key that begins with - goes behind two more (show -- -xE4w6U…), and one that
+begins with ? between quotes.`
+}
+
+type quarantineListCmd struct {
+	Tenant    string `help:"Only this tenant." placeholder:"TENANT"`
+	Client    string `help:"Only this client (the source's Patient id)." placeholder:"ID"`
+	Limit     int    `help:"How many." default:"100" placeholder:"N"`
+	Discarded bool   `help:"Instead, list what operators have discarded, the newest first."`
+}
+
+// Help implements kong's HelpProvider.
+func (*quarantineListCmd) Help() string {
+	return `Which client an item is of is told by quarantine show only.
+
+Examples:
+  dossiersync quarantine list --tenant amaris
+  dossiersync quarantine list --tenant amaris --client 4711
+  dossiersync quarantine list --discarded`
+}
+
+// Run implements the command.
+func (c *quarantineListCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		if _, err := selectTenants(cfg, c.Tenant); err != nil {
+			return err
+		}
+		switch {
+		case c.Limit < 1:
+			return usagef("--limit must be 1 or more")
+		case c.Discarded && c.Client != "":
+			return usagef("--discarded and --client do not go together: it is not kept whose an item was that was discarded")
+		case c.Discarded:
+			return c.discarded(ctx, a, cfg, st)
+		}
+		list, err := st.Quarantine(ctx, store.QuarantineFilter{Tenant: c.Tenant, Client: c.Client, Limit: c.Limit + 1})
+		if err != nil {
+			return err
+		}
+		more := len(list) > c.Limit
+		list = list[:min(len(list), c.Limit)]
+		if c.Client == "" {
+			hideClients(list)
+		}
+		if a.cli.JSON {
+			return printJSON(a.out, map[string]any{"items": meant(list), "more": more})
+		}
+		if len(list) == 0 {
+			fmt.Fprintln(a.out, c.nothing())
+			return nil
+		}
+		printQuarantine(a.out, cfg, list)
+		if more {
+			fmt.Fprintf(a.out, "There is more; these are the oldest %d (--limit).\n", c.Limit)
+		}
+		return nil
+	})
+}
+
+func (c *quarantineListCmd) nothing() string {
+	switch {
+	case c.Client != "":
+		return "Nothing of this client is in quarantine."
+	case c.Tenant != "":
+		return "Nothing is in quarantine: all that came of " + c.Tenant + " could be applied."
+	}
+	return "Nothing is in quarantine: all that came could be applied."
+}
+
+// hideClients leaves out the ids of clients, who were not asked for.
+func hideClients(list []store.Quarantined) {
+	for i := range list {
+		if list[i].Stream == store.StreamClients {
+			list[i].ID = ""
+		}
+	}
+}
+
+// quarantinedJSON is an item of which scripts need not look up the meaning.
+type quarantinedJSON struct {
+	store.Quarantined
+	Meaning string `json:"meaning"`
+}
+
+func meant(list []store.Quarantined) []quarantinedJSON {
+	out := make([]quarantinedJSON, 0, len(list))
+	for _, q := range list {
+		out = append(out, quarantinedJSON{q, q.Reason.Meaning()})
+	}
+	return out
+}
+
+func printQuarantine(w io.Writer, cfg *config.Config, list []store.Quarantined) {
+	table(w, "TENANT\tKEY\tSTREAM\tTYPE\tID\tFIRST SEEN\tLAST SEEN\tTRIES\tREASON", func(t io.Writer) {
+		for _, q := range list {
+			zone := zoneOf(cfg, q.Tenant)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s: %s\n", q.Tenant, q.Key, q.Stream, q.Type, cmp.Or(q.ID, "-"),
+				moment(q.FirstSeen, zone), moment(q.LastSeen, zone), q.Attempts, q.Reason, q.Reason.Meaning())
+		}
+	})
+}
+
+func (c *quarantineListCmd) discarded(ctx context.Context, a *app, cfg *config.Config, st *store.Store) error {
+	list, err := st.Decisions(ctx, c.Tenant, store.DecisionDiscard, c.Limit)
+	if err != nil {
+		return err
+	}
+	if a.cli.JSON {
+		if list == nil {
+			list = []store.Decision{}
+		}
+		return printJSON(a.out, map[string]any{"items": list})
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.out, "Nothing was ever discarded.")
+		return nil
+	}
+	table(a.out, "TENANT\tDISCARDED\tBY\tTYPE\tKEY\tREASON", func(t io.Writer) {
+		for _, d := range list {
+			typ, key, _ := strings.Cut(d.Object, "/")
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Tenant, moment(d.At, zoneOf(cfg, d.Tenant)), d.By, typ, key, d.Reason)
+		}
+	})
+	return nil
+}
+
+type quarantineShowCmd struct {
+	Key string `arg:"" help:"The item's key, as quarantine list shows it."`
+	Raw bool   `help:"Print the bytes as they were received, and nothing else. This is written to the access log."`
+}
+
+// Help implements kong's HelpProvider.
+func (*quarantineShowCmd) Help() string {
+	return `With --raw it prints what the source sent, where quarantine.key_file was
+configured by then and it was not too large. That is part of somebody's dossier:
+the access log tells the client that you have looked (NEN 7513), and where it
+cannot be written nothing is printed.
+
+Examples:
+  dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA
+  dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA --raw | jq .`
+}
+
+// Run implements the command.
+func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		it, err := st.QuarantinedItem(ctx, c.Key)
+		if errors.Is(err, store.ErrNotFound) {
+			fmt.Fprintf(a.err, "dossiersync: there is no item %s in quarantine; see dossiersync quarantine list\n", c.Key)
+			return errTold
+		}
+		if err != nil {
+			return err
+		}
+		var raw []byte
+		if c.Raw {
+			if cfg.Quarantine.Key.IsZero() {
+				return usagef("raw bytes are not kept: there is no quarantine.key_file in the configuration")
+			}
+			if raw, err = st.QuarantineRaw(ctx, c.Key, operator()); err != nil {
+				return err
+			}
+		}
+		switch {
+		case a.cli.JSON:
+			return printJSON(a.out, struct {
+				store.QuarantinedItem
+				Meaning string `json:"meaning"`
+				Bytes   []byte `json:"rawBytes,omitempty"` // in base64
+			}{it, it.Reason.Meaning(), raw})
+		case c.Raw:
+			_, err := a.out.Write(raw)
+			return err
+		}
+		c.print(a.out, cfg, it)
+		return nil
+	})
+}
+
+func (c *quarantineShowCmd) print(w io.Writer, cfg *config.Config, it store.QuarantinedItem) {
+	zone := zoneOf(cfg, it.Tenant)
+	client, updated := "none, or it could not be read", "unknown"
+	if it.Client != nil {
+		client = *it.Client
+	}
+	if it.Updated != nil {
+		updated = moment(*it.Updated, zone) + " by the source's clock"
+	}
+	raw := "not kept"
+	switch {
+	case it.Raw:
+		raw = "kept, encrypted: --raw prints them"
+	case cfg.Quarantine.Key.IsZero():
+		raw = "not kept: there is no quarantine.key_file"
+	}
+	fields(w, [][2]string{
+		{"key", it.Key}, {"tenant", it.Tenant}, {"stream", string(it.Stream)}, {"type", it.Type},
+		{"id", cmp.Or(it.ID, "none that can be read")}, {"client", client}, {"lastUpdated", updated},
+		{"reason", fmt.Sprintf("%s: %s", it.Reason, it.Reason.Meaning())}, {"detail", cmp.Or(it.Detail, "none")},
+		{"first seen", moment(it.FirstSeen, zone)},
+		{"last seen", fmt.Sprintf("%s, tried %d times", moment(it.LastSeen, zone), it.Attempts)},
+		{"raw bytes", raw}, {"readers see", seenMeanwhile(it, zone)},
+	})
+}
+
+// seenMeanwhile tells what is left of an item while its newest version is in
+// quarantine.
+func seenMeanwhile(it store.QuarantinedItem, zone *time.Location) string {
+	switch {
+	case it.State == nil:
+		return "nothing: no version of it could be applied yet"
+	case *it.State == store.StateShown && it.StateOf != nil:
+		return "the last good version, of " + moment(*it.StateOf, zone)
+	case *it.State == store.StateShown:
+		return "the last good version"
+	case it.StateReason == nil:
+		return fmt.Sprintf("nothing: it is %s", *it.State)
+	}
+	return fmt.Sprintf("nothing: it is %s (%s): %s", *it.State, *it.StateReason, it.StateReason.Meaning())
+}
+
+type quarantineKeyCmd struct{}
+
+// Help implements kong's HelpProvider.
+func (*quarantineKeyCmd) Help() string {
+	return `Keep it where only dossiersync reads it. What was encrypted with a key that is
+lost stays unreadable; each item is encrypted anew when it comes again.
+
+  (umask 077; dossiersync quarantine key > quarantine.key)`
+}
+
+// Run implements the command.
+func (*quarantineKeyCmd) Run(a *app) error {
+	key := make([]byte, store.KeySize)
+	_, _ = rand.Read(key) // never fails
+	_, err := fmt.Fprintln(a.out, base64.StdEncoding.EncodeToString(key))
+	return err
+}

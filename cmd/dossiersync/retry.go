@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"dossiersync/config"
+	"dossiersync/store"
+)
+
+type quarantineRetryCmd struct {
+	Keys   []string `arg:"" optional:"" name:"key" help:"Only these items; default: all of the tenant's."`
+	Tenant string   `help:"The tenant." required:"" placeholder:"TENANT"`
+	NoWait bool     `help:"Fail (exit 1) if another run holds the tenant, instead of waiting."`
+}
+
+// maxKeys is how many keys a run can be about: they are part of its scope, by
+// which runs that wait are told apart.
+const maxKeys = 50
+
+// Help implements kong's HelpProvider.
+func (*quarantineRetryCmd) Help() string {
+	return `Reads items again by their ids and applies them, in this process, as every run
+does at its end. An item without an id cannot be asked for: sync --full tells
+whether it is still there.
+
+Examples:
+  dossiersync quarantine retry --tenant amaris
+  dossiersync quarantine retry 3xE4w6UEAgpxV2HZxJrlAA --tenant amaris
+
+Exit codes: 0 all of them have left the quarantine; 3 something stays; 1 failed.`
+}
+
+// Run implements the command.
+func (c *quarantineRetryCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		keys := distinct(c.Keys)
+		if len(keys) > maxKeys {
+			return usagef("retry takes %d keys at most; without any it tries all", maxKeys)
+		}
+		before, err := quarantinedOf(ctx, a, cfg, st, c.Tenant, keys)
+		if err != nil {
+			return err
+		}
+		if len(before) == 0 {
+			if a.cli.JSON {
+				return printJSON(a.out, retryJSON{Left: meant(nil)})
+			}
+			fmt.Fprintf(a.out, "Nothing of %s is in quarantine.\n", c.Tenant)
+			return nil
+		}
+		f, err := newForeground(a, cfg, st, store.Scope{Only: store.StepQuarantine, Keys: keys})
+		if err != nil {
+			return err
+		}
+		f.noWait = c.NoWait
+		run, err := f.one(ctx, c.Tenant)
+		if err != nil {
+			return err
+		}
+		after, err := st.Quarantine(ctx, store.QuarantineFilter{Tenant: c.Tenant, Limit: allOfIt})
+		if err != nil {
+			return err
+		}
+		return c.tell(a, cfg, run, before, after)
+	})
+}
+
+// allOfIt is the limit with which a tenant's whole quarantine is looked at.
+const allOfIt = 100_000
+
+type retryJSON struct {
+	Run  *store.Run        `json:"run"`  // null: there was nothing to try
+	Left []quarantinedJSON `json:"left"` // what stays in quarantine of what was tried
+}
+
+// tell says what has become of the items that were tried.
+func (c *quarantineRetryCmd) tell(a *app, cfg *config.Config, run store.Run, before, after []store.Quarantined) error {
+	tried := make(map[string]bool, len(before))
+	for _, q := range before {
+		tried[q.Key] = true
+	}
+	left := slices.DeleteFunc(after, func(q store.Quarantined) bool { return !tried[q.Key] })
+	hideClients(left)
+	var worst error
+	switch {
+	case *run.Outcome == store.OutcomeFailed || *run.Outcome == store.OutcomeCancelled:
+		worst = errTold
+	case len(left) > 0 || *run.Outcome == store.OutcomePartial:
+		worst = errLeftOver
+	}
+	if a.cli.JSON {
+		return errors.Join(printJSON(a.out, retryJSON{&run, meant(left)}), worst)
+	}
+	printRun(a.out, run)
+	fmt.Fprintf(a.out, "%d left the quarantine, %d stay in it.\n", len(before)-len(left), len(left))
+	if len(left) > 0 {
+		printQuarantine(a.out, cfg, left)
+	}
+	return worst
+}
+
+// quarantinedOf returns what the tenant has in quarantine, or what there is of the
+// keys: each of them must be there.
+func quarantinedOf(ctx context.Context, a *app, cfg *config.Config, st *store.Store, tenant string, keys []string) ([]store.Quarantined, error) {
+	if _, err := selectTenants(cfg, tenant); err != nil {
+		return nil, err
+	}
+	list, err := st.Quarantine(ctx, store.QuarantineFilter{Tenant: tenant, Limit: allOfIt})
+	if err != nil || len(keys) == 0 {
+		return list, err
+	}
+	list = slices.DeleteFunc(list, func(q store.Quarantined) bool { return !slices.Contains(keys, q.Key) })
+	for _, key := range keys {
+		if !slices.ContainsFunc(list, func(q store.Quarantined) bool { return q.Key == key }) {
+			fmt.Fprintf(a.err, "dossiersync: %s has no item %s in quarantine; nothing was done\n", tenant, key)
+			err = errTold
+		}
+	}
+	return list, err
+}
+
+func distinct(keys []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(keys)))
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"dossiersync/config"
+	"dossiersync/store"
+)
+
+type runCmd struct {
+	Show   runShowCmd   `cmd:"" help:"Show all of one run."`
+	Cancel runCancelCmd `cmd:"" help:"Ask a run to stop."`
+}
+
+// Help implements kong's HelpProvider.
+func (*runCmd) Help() string {
+	return `The ids of runs are those that dossiersync runs lists.
+
+Examples:
+  dossiersync run show 42
+  dossiersync run cancel 42`
+}
+
+type runShowCmd struct {
+	ID int64 `arg:"" help:"The run's id."`
+}
+
+// Run implements the command.
+func (c *runShowCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
+		run, err := st.Run(ctx, c.ID)
+		if err != nil {
+			return a.noRun(c.ID, err)
+		}
+		if a.cli.JSON {
+			return printJSON(a.out, run)
+		}
+		zone := zoneOf(cfg, run.Tenant)
+		printOutcome(a.out, run)
+		fields(a.out, runFields(run, zone))
+		if len(run.Types) == 0 {
+			return nil
+		}
+		fmt.Fprintln(a.out)
+		printAccounting(a.out, run.Types)
+		for _, t := range run.Types {
+			printRunType(a.out, run.Scope, t, zone)
+		}
+		return nil
+	})
+}
+
+// noRun says so where there is no such run.
+func (a *app) noRun(id int64, err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	fmt.Fprintf(a.err, "dossiersync: there is no run %d; see dossiersync runs\n", id)
+	return errTold
+}
+
+func runFields(run store.Run, zone *time.Location) [][2]string {
+	at := func(t *time.Time, otherwise string) string {
+		if t == nil {
+			return otherwise
+		}
+		return t.In(zone).Format(time.DateTime)
+	}
+	by := ""
+	if run.RequestedBy != nil {
+		by = " by " + *run.RequestedBy
+	}
+	list := [][2]string{
+		{"trigger", string(run.Trigger)},
+		{"scope", scopeWords(run.Scope, zone)},
+		{"asked for", at(&run.RequestedAt, "") + by},
+		{"begun", at(run.StartedAt, "not yet")},
+		{"ended", at(run.FinishedAt, "not yet")},
+		{"slices", fmt.Sprint(run.Slices)},
+	}
+	if run.Slot != nil {
+		list = slices.Insert(list, 1, [2]string{"slot", at(run.Slot, "")})
+	}
+	if len(run.NotPulled) > 0 {
+		list = append(list, [2]string{"not pulled", notPulled(run.NotPulled)})
+	}
+	return list
+}
+
+// notPulled lists what the source has that no stream reads, the most first.
+func notPulled(counts map[string]int64) string {
+	types := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
+	for i, name := range types {
+		types[i] = fmt.Sprintf("%s %d", name, counts[name])
+	}
+	return strings.Join(types, ", ")
+}
+
+// scopeWords says a scope as people would.
+func scopeWords(s store.Scope, zone *time.Location) string {
+	var words []string
+	add := func(when bool, format string, args ...any) {
+		if when {
+			words = append(words, fmt.Sprintf(format, args...))
+		}
+	}
+	add(s.Only == store.StepQuarantine && len(s.Keys) == 0, "what is in quarantine")
+	add(s.Only == store.StepQuarantine && len(s.Keys) > 0, "of the quarantine: %s", strings.Join(s.Keys, ", "))
+	add(s.Only == store.StepReconcile, "comparing everything with the source")
+	add(s.Only == "" && (s.Full || s.Client != ""), "everything from the beginning")
+	add(s.Only == "" && !s.Full && s.Client == "" && s.From.IsZero() && s.To.IsZero(), "what is new")
+	add(s.Only == "" && !s.Full && s.Client == "" && (!s.From.IsZero() || !s.To.IsZero()), "what changed in the source")
+	add(!s.From.IsZero(), "since %s", moment(s.From, zone))
+	add(!s.To.IsZero(), "until %s", moment(s.To, zone))
+	add(s.Client != "", "of client %s", s.Client)
+	add(s.Stream != "", "in %s", s.Stream)
+	text := strings.Join(words, " ")
+	if s.Approve {
+		text += ", and removing what is confirmed absent, however much it is"
+	}
+	if s.DryRun {
+		text += "; a dry run, which changes nothing"
+	}
+	return text
+}
+
+// printRunType tells how far a run is with one type, and what it left out and why.
+func printRunType(w io.Writer, scope store.Scope, t store.RunType, zone *time.Location) {
+	name := t.Type
+	if t.Query != "" {
+		name += "?" + t.Query
+	}
+	fmt.Fprintf(w, "\n%s %s\n", t.Stream, name)
+	if scope.Only == "" {
+		from, reached := "the beginning", "nothing is read yet"
+		if t.From != nil {
+			from = moment(*t.From, zone)
+		}
+		switch {
+		case t.Done && t.Failure == nil:
+			reached = "all is read"
+		case t.Upto != nil:
+			reached = "read up to " + moment(*t.Upto, zone)
+		}
+		if t.Short {
+			reached += ", and fewer came than the source had counted"
+		}
+		fmt.Fprintf(w, "  from %s to %s by the source's clock: %s\n", from, moment(t.To, zone), reached)
+	}
+	expected := "no count given"
+	if t.Expected != nil {
+		expected = fmt.Sprintf("%d expected", *t.Expected)
+	}
+	fmt.Fprintf(w, "  %s, %d seen, %d removed that the source no longer has, %d requests\n", expected, t.Effects.Seen(), t.Removed, t.Requests)
+	printReasons(w, t.Effects)
+	if t.Failure != nil {
+		fmt.Fprintf(w, "  failed: %s\n", *t.Failure)
+	}
+}
+
+type runCancelCmd struct {
+	ID int64 `arg:"" help:"The run's id."`
+}
+
+// Help implements kong's HelpProvider.
+func (*runCancelCmd) Help() string {
+	return `A run that waits has ended at once, and a slot that it was for gets no other. One
+that is being worked on ends at its next page; what it has applied stays, and the
+next run goes on from there.
+
+Exit codes: 0 it was asked to stop; 1 it had ended already.`
+}
+
+// Run implements the command.
+func (c *runCancelCmd) Run(ctx context.Context, a *app) error {
+	return a.withStore(ctx, func(_ *config.Config, st *store.Store) error {
+		run, err := st.CancelRun(ctx, c.ID, operator())
+		if errors.Is(err, store.ErrRunDone) {
+			fmt.Fprintf(a.err, "dossiersync: run %d has ended already: %s\n", run.ID, outcomeWord(run))
+			return errTold
+		}
+		if err != nil {
+			return a.noRun(c.ID, err)
+		}
+		switch {
+		case a.cli.JSON:
+			return printJSON(a.out, run)
+		case run.State == store.RunDone:
+			fmt.Fprintf(a.out, "Run %d of %s is cancelled.\n", run.ID, run.Tenant)
+		default:
+			fmt.Fprintf(a.out, "Run %d of %s ends at its next page. See: dossiersync run show %d\n", run.ID, run.Tenant, run.ID)
+		}
+		return nil
+	})
+}

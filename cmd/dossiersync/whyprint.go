@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"dossiersync/store"
+)
+
+// print tells people the answer: what it rests on first, and the conclusions last.
+func (w *whyAnswer) print(out io.Writer, zone *time.Location) {
+	w.printClient(out, zone)
+	w.printTenant(out, zone)
+	w.printGrants(out)
+	w.printStreams(out, zone)
+	if w.Known == nil {
+		return
+	}
+	fmt.Fprintln(out)
+	table(out, "PART\tSHARED\tAS OF\tREPLICA\tRECHECKING\tINCOMPLETE", func(t io.Writer) {
+		for _, p := range w.Parts {
+			asOf := "never"
+			if p.AsOf != nil {
+				asOf = moment(*p.AsOf, zone)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Part, yes(p.Shared), asOf, p.State, yes(p.Rechecking), yes(p.Incomplete))
+		}
+	})
+	fmt.Fprintln(out)
+	if w.User != nil && !w.User.Opens {
+		fmt.Fprintf(out, "User %s may not open this dossier: to them it does not exist.\n", w.User.User)
+	}
+	for _, p := range w.Parts {
+		fmt.Fprintf(out, "%s: %s\n", p.Part, p.Conclusion)
+	}
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}
+
+func (w *whyAnswer) printClient(out io.Writer, zone *time.Location) {
+	c := w.Known
+	if c == nil {
+		fmt.Fprintf(out, "%s has no client %s, as far as the replica knows.\n", w.Tenant.ID, w.Client)
+		if len(w.Grants) > 0 {
+			fmt.Fprintf(out, "Grants that wait for the client: %d.\n", len(w.Grants))
+		}
+		return
+	}
+	fmt.Fprintf(out, "Client %s of %s is %s", w.Client, w.Tenant.ID, c.State)
+	if c.Reason != "" {
+		fmt.Fprintf(out, " (%s): %s", c.Reason, c.Meaning)
+	}
+	fmt.Fprintf(out, ", since %s.\n", moment(c.Since, zone))
+	if c.ReplacedBy != nil {
+		fmt.Fprintf(out, "The source has merged this client into %s.\n", *c.ReplacedBy)
+	}
+	if c.Deceased {
+		fmt.Fprintln(out, "The client has died: reading has ended.")
+	}
+	if w.Owed != nil {
+		fmt.Fprintf(out, "The whole history is still to be read, since %s.\n", moment(*w.Owed, zone))
+	}
+}
+
+func (w *whyAnswer) printTenant(out io.Writer, zone *time.Location) {
+	s := w.Tenant
+	last, source := "no run has succeeded yet", "the source can be reached"
+	if s.LastSuccess != nil {
+		last = "the last success began at " + moment(*s.LastSuccess, zone)
+	}
+	if s.Unreachable != nil {
+		source = "the source cannot be reached since " + moment(*s.Unreachable, zone)
+	}
+	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n", s.ID, s.State, last, moment(s.NextSlot, zone), source)
+	if len(w.Runs) > 0 {
+		fmt.Fprintln(out)
+		table(out, "RUN\tTRIGGER\tASKED\tOUTCOME\tMESSAGE", func(t io.Writer) {
+			for _, r := range w.Runs {
+				message := ""
+				if r.Message != nil {
+					message = *r.Message
+				}
+				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", r.ID, r.Trigger, moment(r.RequestedAt, zone), outcomeWord(r), message)
+			}
+		})
+	}
+}
+
+func (w *whyAnswer) printGrants(out io.Writer) {
+	if len(w.Grants) == 0 {
+		return
+	}
+	day := func(d *string) string {
+		if d == nil {
+			return "-"
+		}
+		return *d
+	}
+	fmt.Fprintln(out)
+	table(out, "USER\tROLE\tPARTS\tSTATE\tFROM\tUNTIL\tCONTACT\tCOUNTS TODAY", func(t io.Writer) {
+		for _, g := range w.Grants {
+			parts := make([]string, 0, len(g.Parts))
+			for _, p := range g.Parts {
+				parts = append(parts, string(p))
+			}
+			role, contact, counts := string(g.Role), "-", "yes"
+			if g.Manager {
+				role += ", manager"
+			}
+			if g.ContactCounts != nil {
+				contact = *g.GrantOn.Contact + ": " + map[bool]string{true: "counts", false: "does not count"}[*g.ContactCounts]
+			}
+			if !g.Counts {
+				counts = "no: " + strings.Join(g.Meanings, "; ")
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.User, role, orDash(strings.Join(parts, ", ")), g.State,
+				day(g.From), day(g.Until), contact, counts)
+		}
+	})
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func (w *whyAnswer) printStreams(out io.Writer, zone *time.Location) {
+	if len(w.Streams) > 0 {
+		fmt.Fprintln(out)
+		table(out, "STREAM\tSHOWN\tNEWEST\tHIDDEN\tWITHDRAWN\tQUARANTINED", func(t io.Writer) {
+			for _, s := range w.Streams {
+				newest := "-"
+				if s.Newest != nil {
+					newest = s.Newest.In(zone).Format(time.DateOnly)
+				}
+				n := make(map[store.State]int64)
+				for _, o := range s.Others {
+					n[o.State] += o.Count
+				}
+				fmt.Fprintf(t, "%s\t%d\t%s\t%d\t%d\t%d\n", s.Stream, s.Shown, newest,
+					n[store.StateHidden], n[store.StateWithdrawn], n[store.StateQuarantined])
+			}
+		})
+	}
+	for _, s := range w.Streams {
+		for _, o := range s.Others {
+			fmt.Fprintf(out, "  %s: %d %s (%s): %s\n", s.Stream, o.Count, o.State, o.Reason, o.Meaning)
+		}
+	}
+	if w.Nameless > 0 {
+		fmt.Fprintf(out, "  in quarantine are %d more whose client could not be read; they may be of this one\n", w.Nameless)
+	}
+}

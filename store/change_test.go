@@ -1,0 +1,34 @@
+package store_test
+
+import (
+	"testing"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+// A record that nobody may see does not move its client's dossier on, by which
+// readers would know that there is something.
+func TestHiddenItemMovesNoDossierOn(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("shown", "a", "Goed geslapen", 1))
+	change := func() string { return r.one(`SELECT change::text FROM clients WHERE id = 'a'`) }
+	before := change()
+	hidden := func(id string, state store.State, reason store.Reason, minute int) store.Item {
+		it := report(id, "a", id, minute)
+		it.State, it.Reason, it.Content = state, reason, nil
+		return it
+	}
+	r.apply(reports, hidden("marked", store.StateHidden, store.HiddenMarked, 2))
+	r.apply(reports, hidden("marked", store.StateHidden, store.HiddenMarked, 3))
+	r.apply(reports, hidden("error", store.StateWithdrawn, store.WithdrawnInError, 2))
+	if after := change(); after != before {
+		t.Errorf("hidden records have moved the dossier on, from %s to %s", before, after)
+	}
+	r.apply(reports, hidden("shown", store.StateHidden, store.HiddenMarked, 4))
+	if after := change(); after == before {
+		t.Error("a report that was shown has gone, and the dossier has not moved on")
+	}
+}

@@ -1,0 +1,265 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// LogKeepYears is how long the law has the access log kept, at least (NEN
+	// 7513).
+	LogKeepYears = 5
+	// logAhead is for how many months after this one there are partitions.
+	logAhead = 3
+)
+
+// LogMaintained says what maintenance of the access log has done.
+type LogMaintained struct {
+	Created []string // partitions
+	Dropped []string
+	// Stuck says that entries lie in the default partition, where retention does
+	// not find them: the clock has gone back by months.
+	Stuck bool
+}
+
+// MaintainLog sees to it that this month and the next three have a partition of
+// the access log of their own, and drops those that hold nothing younger than so
+// many years: what it drops, it logs. Months are of UTC. Two at once are harmless:
+// the second does nothing.
+//
+// What was written for a month that had no partition lies in the default one. That
+// becomes the partition of all the months it covers, and another takes its place:
+// no entry is ever moved.
+//
+// Who reads the log may wait half a second for it. So may who writes it where this
+// month has no partition yet, and for as long as reading the default one takes.
+func (s *Store) MaintainLog(ctx context.Context, keepYears int) (LogMaintained, error) {
+	if keepYears < LogKeepYears {
+		return LogMaintained{}, fmt.Errorf("maintain the access log: it must be kept for %d years at least, not %d", LogKeepYears, keepYears)
+	}
+	var out LogMaintained
+	for _, step := range []func(context.Context, pgx.Tx, *LogMaintained) error{
+		provide,
+		func(ctx context.Context, tx pgx.Tx, out *LogMaintained) error {
+			return dropOld(ctx, tx, keepYears, out)
+		},
+	} {
+		done := out
+		err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+			const begin = `SELECT set_config('lock_timeout', '500ms', true), pg_try_advisory_xact_lock(hashtext('dossiersync access log'))`
+			var mine bool
+			if err := tx.QueryRow(ctx, begin).Scan(nil, &mine); err != nil || !mine {
+				return err
+			}
+			return step(ctx, tx, &done)
+		})
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+			err = errors.New("somebody reads or backs up the log for longer than may be waited for")
+		}
+		if err != nil {
+			return out, fmt.Errorf("maintain the access log: %w", err)
+		}
+		out = done
+	}
+	return out, nil
+}
+
+// partition is one of the log's but the default.
+type partition struct {
+	name     string
+	from, to time.Time // a half-open interval
+}
+
+const logRest = "access_log_rest"
+
+// logPartitions returns the partitions, the oldest first, and the database's time.
+func logPartitions(ctx context.Context, tx pgx.Tx) ([]partition, time.Time, error) {
+	const q = `
+		SELECT name, bounds[1]::timestamptz, bounds[2]::timestamptz FROM (
+			SELECT c.relname::text AS name,
+				regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \('([^']+)'\) TO \('([^']+)'\)$$) AS bounds
+			FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+			WHERE i.inhparent = 'access_log'::regclass) p
+		WHERE bounds IS NOT NULL ORDER BY 2`
+	rows, err := tx.Query(ctx, q)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (partition, error) {
+		var p partition
+		return p, row.Scan(&p.name, &p.from, &p.to)
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	var now time.Time
+	err = tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now)
+	return list, now.UTC(), err
+}
+
+func monthOf(t time.Time) time.Time {
+	t = t.UTC()
+	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// overlap reports whether any of the list has a moment in common with p.
+func (p partition) overlap(list []partition) bool {
+	return slices.ContainsFunc(list, func(o partition) bool { return p.from.Before(o.to) && o.from.Before(p.to) })
+}
+
+// attach makes the table, which exists, the partition p.
+func (p partition) attach(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, fmt.Sprintf(`ALTER TABLE access_log ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`,
+		pgx.Identifier{p.name}.Sanitize(), p.from.Format(time.RFC3339), p.to.Format(time.RFC3339)))
+	return err
+}
+
+// create makes a table that can become a partition, protected as such. One that
+// is made as a partition at once would lock the whole log.
+func create(ctx context.Context, tx pgx.Tx, name string) error {
+	name = pgx.Identifier{name}.Sanitize()
+	if _, err := tx.Exec(ctx, `CREATE TABLE `+name+` (LIKE access_log INCLUDING DEFAULTS)`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `SELECT guard_log_partition($1::text::regclass)`, name)
+	return err
+}
+
+// provide makes the partitions of this month and the next ones, but those of which
+// something lies elsewhere already.
+func provide(ctx context.Context, tx pgx.Tx, out *LogMaintained) error {
+	const anything = `SELECT EXISTS (SELECT FROM ` + logRest + `)`
+	list, now, err := logPartitions(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var used bool
+	if err := tx.QueryRow(ctx, anything).Scan(&used); err != nil {
+		return err
+	}
+	if used || !monthPartition(now, 0).overlap(list) {
+		// Nobody must be adding to the default partition what belongs in a new one.
+		if _, err := tx.Exec(ctx, `LOCK TABLE access_log IN ACCESS EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		if err := setRestAside(ctx, tx, list, out); err != nil {
+			return err
+		}
+		if list, now, err = logPartitions(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for ahead := range logAhead + 1 {
+		if err := createMonth(ctx, tx, monthPartition(now, ahead), list, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// monthPartition returns the partition of the month that is so many after that of
+// now.
+func monthPartition(now time.Time, ahead int) partition {
+	p := partition{from: monthOf(now).AddDate(0, ahead, 0), to: monthOf(now).AddDate(0, ahead+1, 0)}
+	p.name = "access_log_" + p.from.Format("2006_01")
+	return p
+}
+
+func createMonth(ctx context.Context, tx pgx.Tx, p partition, list []partition, out *LogMaintained) error {
+	const inRest = `SELECT EXISTS (SELECT FROM ` + logRest + ` WHERE time >= @from AND time < @to)`
+	var elsewhere bool
+	if err := tx.QueryRow(ctx, inRest, pgx.StrictNamedArgs{"from": p.from, "to": p.to}).Scan(&elsewhere); err != nil {
+		return err
+	}
+	if elsewhere || p.overlap(list) {
+		return nil
+	}
+	if err := create(ctx, tx, p.name); err != nil {
+		return err
+	}
+	out.Created = append(out.Created, p.name)
+	return p.attach(ctx, tx)
+}
+
+// setRestAside makes a partition of the default one, if that holds anything, and
+// puts an empty one in its place. Where others lie between its months, it stays.
+func setRestAside(ctx context.Context, tx pgx.Tx, list []partition, out *LogMaintained) error {
+	const span = `SELECT min(time), max(time) FROM ` + logRest
+	var first, last *time.Time
+	if err := tx.QueryRow(ctx, span).Scan(&first, &last); err != nil || first == nil {
+		return err
+	}
+	p := monthPartition(*first, 0)
+	if p.to = monthOf(*last).AddDate(0, 1, 0); p.to.After(p.from.AddDate(0, 1, 0)) {
+		p.name += "_to_" + last.UTC().Format("2006_01")
+	}
+	if p.overlap(list) {
+		out.Stuck = true
+		return nil
+	}
+	for _, sql := range []string{
+		`ALTER TABLE access_log DETACH PARTITION ` + logRest,
+		`ALTER TABLE ` + logRest + ` RENAME TO ` + pgx.Identifier{p.name}.Sanitize(),
+	} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	if err := p.attach(ctx, tx); err != nil {
+		return err
+	}
+	if err := create(ctx, tx, logRest); err != nil {
+		return err
+	}
+	out.Created = append(out.Created, p.name)
+	_, err := tx.Exec(ctx, `ALTER TABLE access_log ATTACH PARTITION `+logRest+` DEFAULT`)
+	return err
+}
+
+// dropOld drops the partitions all of whose entries are older than may be kept,
+// and logs for each tenant how many of its entries went with them.
+func dropOld(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained) error {
+	list, now, err := logPartitions(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.to.After(now.AddDate(-keepYears, 0, 0)) {
+			break
+		}
+		name := pgx.Identifier{p.name}.Sanitize()
+		rows, err := tx.Query(ctx, `SELECT tenant, count(*) FROM `+name+` GROUP BY tenant ORDER BY tenant`)
+		if err != nil {
+			return err
+		}
+		events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AccessEvent, error) {
+			e := AccessEvent{Action: "delete", Event: "access-log-retention", Outcome: "success", User: systemUser, Object: p.name}
+			var n int64
+			err := row.Scan(&e.Tenant, &n)
+			e.Query = fmt.Sprintf("entries=%d&keep_years=%d", n, keepYears)
+			return e, err
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DROP TABLE `+name); err != nil {
+			return err
+		}
+		if len(events) > 0 {
+			if err := (&AccessLog{source: "worker"}).within(ctx, tx, events...); err != nil {
+				return err
+			}
+		}
+		out.Dropped = append(out.Dropped, p.name)
+	}
+	return nil
+}
+
+// systemUser is who the log names where no person has asked for what is done.
+const systemUser = "dossiersync"

@@ -1,0 +1,43 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+// A source that says by mistake that it does not have a record must not keep it
+// hidden for ever.
+func TestWhatTheSourceDoesNotHaveIsReadAgainAsLongAsItIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1"))
+	r.apply(reports, hidden(report("2", "a", "nieuw", 3), store.HiddenMarked))
+	key := store.Key(tenant, store.Ref{Type: "Observation", ID: "1"})
+	absent := func() {
+		t.Helper()
+		if got := r.again(); !slices.Equal(got, []string{"1"}) {
+			t.Fatalf("to be read again: %v", got)
+		}
+		if err := r.RereadAbsent(t.Context(), r.claim, key); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.again(); len(got) > 0 {
+			t.Fatalf("the same run is to read again: %v", got)
+		}
+	}
+	absent()
+	r = r.pulling(patients, staff, reports)
+	absent()
+	// A reconcile has removed it.
+	r = r.pulling(patients, staff, reports)
+	r.exec(`UPDATE items SET state = 'withdrawn', reason = 'absent' WHERE id = '1'`)
+	absent()
+	r = r.pulling(patients, staff, reports)
+	if got := r.again(); len(got) > 0 {
+		t.Errorf("what is gone is still to be read again: %v", got)
+	}
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// A Sealer encrypts the raw bytes of quarantined items, with AES-256-GCM. What it
+// has sealed opens only for the item that it was sealed for, so that bytes cannot
+// be moved from one row to another.
+type Sealer struct {
+	aead cipher.AEAD
+	id   [4]byte // tells keys apart, and nothing of the key itself
+}
+
+// KeySize is how many bytes a [Sealer]'s key has.
+const KeySize = 32
+
+// MaxRaw is how many bytes of one quarantined item are kept; of a larger one none
+// are (I12).
+const MaxRaw = 1 << 20
+
+// sealFormat begins what is sealed. Another format would have another number.
+const sealFormat = 1
+
+var (
+	// ErrOtherKey says that the bytes were encrypted with another key.
+	ErrOtherKey = errors.New("the raw bytes were encrypted with another key")
+	// ErrNotItsBytes says that the bytes were changed, or are another item's.
+	ErrNotItsBytes = errors.New("the raw bytes are not those that were kept of this item")
+)
+
+// NewSealer returns a Sealer with the key of [KeySize] bytes.
+func NewSealer(key []byte) (*Sealer, error) {
+	if len(key) != KeySize {
+		return nil, fmt.Errorf("a key has %d bytes, not %d", KeySize, len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("use the quarantine's key: %w", err)
+	}
+	s := &Sealer{}
+	if s.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return nil, fmt.Errorf("use the quarantine's key: %w", err)
+	}
+	sum := sha256.Sum256(append([]byte("dossiersync quarantine key\x00"), key...))
+	copy(s.id[:], sum[:])
+	return s, nil
+}
+
+// seal encrypts raw for the tenant's item of that key. A nil Sealer keeps
+// nothing, and nothing is kept of what is too large: nil.
+func (s *Sealer) seal(tenant, key string, raw []byte) []byte {
+	if s == nil || len(raw) == 0 || len(raw) > MaxRaw {
+		return nil
+	}
+	head := s.head()
+	sealed := s.aead.Seal(nil, nil, raw, boundTo(head, tenant, key)) //nolint:gosec // G407: this AEAD takes no nonce, and makes a random one each time
+	return append(head, sealed...)
+}
+
+// open is seal's inverse. It fails with [ErrOtherKey] or [ErrNotItsBytes].
+func (s *Sealer) open(tenant, key string, sealed []byte) ([]byte, error) {
+	head := s.head()
+	switch {
+	case len(sealed) < len(head) || sealed[0] != sealFormat:
+		return nil, ErrNotItsBytes
+	case [4]byte(sealed[1:len(head)]) != s.id:
+		return nil, ErrOtherKey
+	}
+	raw, err := s.aead.Open(nil, nil, sealed[len(head):], boundTo(head, tenant, key))
+	if err != nil {
+		return nil, ErrNotItsBytes
+	}
+	return raw, nil
+}
+
+func (s *Sealer) head() []byte { return append([]byte{sealFormat}, s.id[:]...) }
+
+// boundTo is what sealed bytes are bound to. Neither a tenant nor a key holds
+// U+0000, so that no two rows have the same.
+func boundTo(head []byte, tenant, key string) []byte {
+	return fmt.Appendf(nil, "%s%s\x00%s", head, tenant, key)
+}
+
+// WithSealer returns a handle on the same connections that keeps the raw bytes of
+// quarantined items, sealed; with nil it keeps none.
+func (s *Store) WithSealer(k *Sealer) *Store {
+	with := *s
+	with.sealer = k
+	return &with
+}

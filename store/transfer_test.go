@@ -1,0 +1,103 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+// transfers returns what the log has of runs.
+func transfers(t *testing.T, r *storetest.Replica) []string {
+	t.Helper()
+	rows, err := r.Pool().Query(t.Context(), `
+		SELECT concat_ws(' ', l.tenant, l.action, l.event, l.outcome, l.user_id, coalesce(l.client, '-'), l.query, l.source)
+		FROM access_log l JOIN runs ON l.object = 'run/' || runs.id ORDER BY l.time`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// What runs transfer from the source is in the access log: one event for each, with
+// how many records of which streams.
+func TestEveryRunThatEndsIsLoggedAsATransfer(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0), patient("b", 0))
+	r.apply(reports, report("r", "a", "Goed geslapen", 1))
+	if got := transfers(t, r.Replica); len(got) > 0 {
+		t.Errorf("before its end the run is logged as %v", got)
+	}
+	r.finish()
+	begin := func(scope store.Scope, by string) *run {
+		asked, _, err := r.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope, By: by})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim, err := r.ClaimRun(t.Context(), asked.ID, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.StartRunTypes(t.Context(), claim, []store.RunType{{TypeID: reports, Fingerprint: "f"}}); err != nil {
+			t.Fatal(err)
+		}
+		return &run{Replica: r.Replica, t: t, claim: claim}
+	}
+	one := begin(store.Scope{Client: "a"}, "beheer")
+	one.apply(reports, report("r", "a", "Goed geslapen", 1), report("s", "a", "Slecht geslapen", 2))
+	one.finish()
+	begin(store.Scope{DryRun: true}, "beheer").finish()
+	failed := begin(store.Scope{Full: true}, "")
+	if err := r.FinishRun(t.Context(), failed.claim, store.OutcomeFailed, "the source is away", false); err != nil {
+		t.Fatal(err)
+	}
+	cancelled := begin(store.Scope{Stream: store.StreamReports}, "")
+	cancelled.cancel(cancelled.claim.Run.ID)
+	if err := r.ReleaseClaim(t.Context(), cancelled.claim, store.Pause{}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"amaris transfer sync success command - clients=2&reports=1 sync",
+		"amaris transfer sync success beheer a reports=2 sync",
+		"amaris transfer sync failed manual - sync",
+		"amaris transfer sync failed manual - sync",
+	}
+	if diff := cmp.Diff(want, transfers(t, r.Replica)); diff != "" {
+		t.Errorf("transfers (-want +got):\n%s", diff)
+	}
+}
+
+// A run of one client who was erased meanwhile does not bring back who that was.
+func TestTransferOfAnErasedClientNamesNobody(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	if err := r.PutTenant(t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
+		t.Fatal(err)
+	}
+	asked, _, err := r.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Client: "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, err := r.ClaimRun(t.Context(), asked.ID, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Erase(t.Context(), tenant, "a", "beheer"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.FinishRun(t.Context(), claim, store.OutcomeComplete, "", true); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"amaris transfer sync success manual - sync"}
+	if diff := cmp.Diff(want, transfers(t, r)); diff != "" {
+		t.Errorf("transfers (-want +got):\n%s", diff)
+	}
+}

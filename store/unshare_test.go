@@ -1,0 +1,223 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+var (
+	relatives      = store.TypeID{Stream: store.StreamContacts, Type: "RelatedPerson"}
+	questionnaires = store.TypeID{Stream: store.StreamQuestionnaires, Type: "Questionnaire"}
+	notes          = store.TypeID{Stream: store.StreamReports, Type: "Composition"}
+)
+
+// pulling ends r's run and begins one of the whole tenant that pulls the types.
+func (r *run) pulling(types ...store.TypeID) *run {
+	r.t.Helper()
+	ctx := r.t.Context()
+	r.finish()
+	asked, _, err := r.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerCommand})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	next := &run{Replica: r.Replica, t: r.t}
+	if next.claim, err = r.ClaimRun(ctx, asked.ID, "test"); err != nil {
+		r.t.Fatal(err)
+	}
+	var list []store.RunType
+	for _, id := range types {
+		list = append(list, store.RunType{TypeID: id, To: time.Now(), AsOf: time.Now(), Fingerprint: "f"})
+	}
+	if err := r.StartRunTypes(ctx, next.claim, list); err != nil {
+		r.t.Fatal(err)
+	}
+	return next
+}
+
+// drain notes that all of the types has been read.
+func (r *run) drain(types ...store.TypeID) {
+	r.t.Helper()
+	for _, id := range types {
+		if err := r.BeginCursor(r.t.Context(), r.claim, id); err != nil {
+			r.t.Fatal(err)
+		}
+		d := &store.Drained{Upto: at(0), Last: true}
+		if _, err := r.Apply(r.t.Context(), store.Batch{Claim: r.claim, Type: id, Drained: d}, plain{}); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// unshare removes what is no longer shared in bites, and returns how much.
+func (r *run) unshare(bite int) map[store.Stream]int64 {
+	r.t.Helper()
+	removed := make(map[store.Stream]int64)
+	for range 100 {
+		u, err := r.Unshare(r.t.Context(), r.claim, bite)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for stream, n := range u.Items {
+			removed[stream] += n
+		}
+		if !u.More {
+			return removed
+		}
+	}
+	r.t.Fatal("it does not end")
+	return nil
+}
+
+// states returns every item's state and reason, but for clients.
+func (r *run) states() map[string]string {
+	r.t.Helper()
+	rows, err := r.Pool().Query(r.t.Context(), `SELECT id, state, coalesce(reason, '') FROM items WHERE stream <> 'clients'`)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rows.Close()
+	got := make(map[string]string)
+	for rows.Next() {
+		var id, state, reason string
+		if err := rows.Scan(&id, &state, &reason); err != nil {
+			r.t.Fatal(err)
+		}
+		got[id] = state + " " + reason
+	}
+	return got
+}
+
+func note(id, text string, minute int) store.Item {
+	it := report(id, "a", text, minute)
+	it.Type = "Composition"
+	return it
+}
+
+func nurse(name string, minute int) store.Item {
+	return store.Item{Ref: store.Ref{Type: "Practitioner", ID: "p1"}, Stream: store.StreamStaff, State: store.StateShown,
+		Updated: at(minute), Hash: hash(name), Content: &store.Staff{What: store.StaffPerson, Name: name}}
+}
+
+// shared is a replica in which everything has been read once.
+func shared(t *testing.T) *run {
+	t.Helper()
+	r := newRun(t, storetest.NewReplica(t), relatives, questionnaires, notes)
+	r.drain(patients, staff, reports, relatives, questionnaires, notes)
+	r.apply(patients, patient("a", 0))
+	r.apply(staff, nurse("Fatima", 1))
+	r.apply(reports, report("1", "a", "een", 1))
+	r.apply(notes, note("2", "twee", 1), hidden(note("3", "drie", 1), store.HiddenMarked), note("4", "vier", 1))
+	gone := hidden(note("4", "vier", 2), store.WithdrawnInError)
+	gone.State = store.StateWithdrawn
+	r.apply(notes, gone, unreadable(note("5", "vijf", 1), true))
+	r.apply(relatives, store.Item{Ref: store.Ref{Type: "RelatedPerson", ID: "dochter"}, Stream: store.StreamContacts, Client: "a",
+		State: store.StateShown, Updated: at(1), Content: &store.Contact{Name: "Dochter", Active: true}})
+	r.apply(questionnaires, store.Item{Ref: store.Ref{Type: "Questionnaire", ID: "q"}, Stream: store.StreamQuestionnaires,
+		State: store.StateShown, Updated: at(1), Content: &store.Questionnaire{URL: "u", Version: "1"}})
+	return r
+}
+
+func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
+	t.Parallel()
+	r := shared(t)
+	change := r.one(`SELECT change::text FROM clients`)
+	r = r.pulling(patients, reports)
+	want := map[store.Stream]int64{"staff": 1, "reports": 2, "contacts": 1, "questionnaires": 1}
+	if diff := cmp.Diff(want, r.unshare(2)); diff != "" {
+		t.Errorf("removed: %s", diff)
+	}
+	wantStates := map[string]string{"1": "shown ", "2": "withdrawn purged", "3": "withdrawn purged",
+		"4": "withdrawn entered-in-error", "p1": "withdrawn purged", "dochter": "withdrawn purged", "q": "withdrawn purged"}
+	if diff := cmp.Diff(wantStates, r.states()); diff != "" {
+		t.Error(diff)
+	}
+	if got := r.one(`SELECT count(*)::text FROM items WHERE reason = 'purged'
+		AND (card IS NOT NULL OR body IS NOT NULL OR model IS NOT NULL OR at IS NOT NULL)`); got != "0" {
+		t.Errorf("%s tombstones have content", got)
+	}
+	for _, table := range []string{"contacts", "definitions", "quarantine"} {
+		if got := r.one(`SELECT count(*)::text FROM ` + table); got != "0" {
+			t.Errorf("%s still has %s rows", table, got)
+		}
+	}
+	if r.one(`SELECT change::text FROM clients`) == change {
+		t.Error("the dossier's change number is as it was")
+	}
+	// What named something removed is rendered without it.
+	if _, err := r.RenderStale(t.Context(), r.claim, plain{}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"1": "a: een ()"}, r.texts()); diff != "" {
+		t.Error(diff)
+	}
+	if again := r.unshare(2); len(again) != 0 {
+		t.Errorf("removed again: %v", again)
+	}
+}
+
+func TestRemovalIsFinishedByTheNextRun(t *testing.T) {
+	t.Parallel()
+	r := shared(t)
+	r = r.pulling(patients, staff, reports, relatives, questionnaires)
+	if u, err := r.Unshare(t.Context(), r.claim, 1); err != nil || !u.More {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	// Killed here. What was looked at already may have come back meanwhile.
+	r = r.pulling(patients, staff, reports, relatives, questionnaires)
+	r.unshare(100)
+	if got := r.texts(); len(got) != 1 {
+		t.Errorf("still there: %v", got)
+	}
+	if cursors, err := r.Cursors(t.Context(), tenant); err != nil || len(cursors) != 5 {
+		t.Errorf("cursors %v, %v", cursors, err)
+	}
+}
+
+func TestWhatIsSharedAgainIsReadFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	for _, bites := range []int{0, 1, 100} {
+		r := shared(t)
+		r = r.pulling(patients, staff, reports, relatives, questionnaires)
+		for range bites {
+			if _, err := r.Unshare(t.Context(), r.claim, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r = r.pulling(patients, staff, reports, relatives, questionnaires, notes)
+		if removed := r.unshare(100); len(removed) != 0 {
+			t.Errorf("after %d bites: removed %v of what is shared", bites, removed)
+		}
+		cursors, err := r.Cursors(t.Context(), tenant)
+		if c := cursors[notes]; err != nil || c.Upto != nil || c.AsOf != nil {
+			t.Errorf("after %d bites: the cursor stands at %v, %v (%v)", bites, c.Upto, c.AsOf, err)
+		}
+		r.apply(notes, note("2", "twee", 1))
+		if got := r.texts()["2"]; got != "a: twee (Fatima)" {
+			t.Errorf("after %d bites: got %q", bites, got)
+		}
+	}
+}
+
+func TestOnlyTheConfigurationDecidesWhatIsShared(t *testing.T) {
+	t.Parallel()
+	r := shared(t)
+	before := r.states()
+	otherwise := notes
+	otherwise.Query = "type=x"
+	r = r.pulling(patients, staff, reports, relatives, questionnaires, otherwise)
+	// The source fails, or does not know the type today.
+	if err := r.FailType(t.Context(), r.claim, reports, "404", true); err != nil {
+		t.Fatal(err)
+	}
+	if removed := r.unshare(100); len(removed) != 0 {
+		t.Errorf("removed %v", removed)
+	}
+	if diff := cmp.Diff(before, r.states()); diff != "" {
+		t.Error(diff)
+	}
+}

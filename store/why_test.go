@@ -1,0 +1,161 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+func (r *run) why(client, user string) store.Why {
+	r.t.Helper()
+	w, err := r.Why(r.t.Context(), tenant, client, user)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return w
+}
+
+// putGrant stores a grant as the portal does not: whatever the columns say.
+func (r *run) putGrant(user, state, from, until, contact string) {
+	r.t.Helper()
+	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until, contact, name, updated_by)
+		VALUES ($1, 'a', $2, 'contact', '{reports}', $3, nullif($4, '')::date, nullif($5, '')::date, nullif($6, ''), 'Geheime Naam', 'portal')`,
+		tenant, user, state, from, until, contact)
+}
+
+// A grant that has no fault opens the dossier, and one that has does not: whatever
+// its dates and its contact.
+func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0), patient("b", 0))
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := r.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(n int) string { return now.In(zone).AddDate(0, 0, n).Format(time.DateOnly) }
+	r.exec(`INSERT INTO contacts (tenant, id, client, active, ends) VALUES ('amaris', 'good', 'a', true, NULL),
+		('amaris', 'other', 'b', true, NULL), ('amaris', 'nobodys', NULL, true, NULL), ('amaris', 'inactive', 'a', false, NULL)`)
+	r.exec(`INSERT INTO contacts (tenant, id, client, active, ends) VALUES
+		('amaris', 'ended', 'a', true, $1::text::date), ('amaris', 'ends', 'a', true, $2::text::date)`, day(-1), day(0))
+	days := []string{"", day(-1), day(0), day(1)}
+	for _, state := range []string{"invited", "accepted", "revoked"} {
+		for f, from := range days {
+			for u, until := range days {
+				for _, contact := range []string{"", "good", "other", "nobodys", "inactive", "ended", "ends", "unknown"} {
+					r.putGrant(fmt.Sprintf("%s %d %d %s", state, f, u, contact), state, from, until, contact)
+				}
+			}
+		}
+	}
+	grants := r.why("a", "").Grants
+	if len(grants) != 3*4*4*8 {
+		t.Fatalf("%d grants", len(grants))
+	}
+	seen := make(map[store.GrantFault]int)
+	counting := 0
+	for _, g := range grants {
+		_, list, _, err := r.Reader.Dossiers(t.Context(), store.Identity{Tenant: tenant, User: g.User}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opens := len(list) == 1; opens != (len(g.Faults) == 0) {
+			t.Errorf("%s: opens the dossier: %v; faults: %v", g.User, opens, g.Faults)
+		}
+		for _, f := range g.Faults {
+			if f.Meaning() == "" {
+				t.Errorf("%s has no meaning", f)
+			}
+			seen[f]++
+		}
+		if len(g.Faults) == 0 {
+			counting++
+		}
+	}
+	if len(seen) != 8 || counting == 0 {
+		t.Errorf("%d grants count, and there are the faults %v", counting, seen)
+	}
+}
+
+func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
+		t.Fatal(err)
+	}
+	r.apply(patients, patient("a", 0), patient("b", 0))
+	withdrawn := hidden(report("4", "a", "x", 1), store.WithdrawnInError)
+	withdrawn.State = store.StateWithdrawn
+	nameless := unreadable(report("6", "", "x", 1), false)
+	r.apply(reports, report("1", "a", "een", 1), report("2", "a", "twee", 1), report("9", "b", "negen", 1),
+		hidden(report("3", "a", "x", 1), store.HiddenMarked), withdrawn, unreadable(report("5", "a", "x", 1), true), nameless)
+	r.putGrant("dochter", "accepted", "", "", "")
+	w := r.why("a", "dochter")
+	newest := at(0)
+	want := []store.ItemCount{
+		{Stream: "reports", State: "hidden", Reason: "marked", Count: 1},
+		{Stream: "reports", State: "quarantined", Reason: "bad-body", Count: 1},
+		{Stream: "reports", State: "withdrawn", Reason: "entered-in-error", Count: 1},
+		{Stream: "reports", Kind: "report", State: "shown", Count: 2, Newest: &newest},
+	}
+	if diff := cmp.Diff(want, w.Items); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+	if w.Client == nil || w.Client.State != store.StateShown || w.Owed == nil || w.Nameless != 1 {
+		t.Errorf("client %+v, owed %v, nameless %d", w.Client, w.Owed, w.Nameless)
+	}
+	// What it says of the user is what the portal API answers from.
+	standing, counts, err := r.Reader.Dossier(t.Context(), store.Identity{Tenant: tenant, User: "dochter"}, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	standing.Now = w.Standing.Now
+	if diff := cmp.Diff(standing, w.Standing); diff != "" {
+		t.Errorf("standing (-portal +why):\n%s", diff)
+	}
+	if diff := cmp.Diff(counts, w.Counts); diff != "" || len(counts) != 1 {
+		t.Errorf("counts (-portal +why):\n%s", diff)
+	}
+	if w := r.why("a", "buurman"); w.Standing.Dossier != nil || len(w.Counts) != 0 {
+		t.Errorf("to a stranger: %+v, %v", w.Standing.Dossier, w.Counts)
+	}
+}
+
+func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(reports, report("1", "a", "een", 1))
+	r.putGrant("dochter", "accepted", "", "", "")
+	w := r.why("a", "dochter")
+	if w.Client != nil || w.Standing.Dossier != nil || len(w.Grants) != 1 {
+		t.Errorf("client %v, dossier %v, %d grants", w.Client, w.Standing.Dossier, len(w.Grants))
+	}
+	if len(w.Items) != 1 || w.Items[0].Reason != store.HiddenUnknownClient {
+		t.Errorf("items %+v", w.Items)
+	}
+	if w, err := r.Why(t.Context(), "nowhere", "a", ""); err != nil || w.Client != nil || len(w.Grants) != 0 {
+		t.Errorf("at a tenant that no run has begun: %+v, %v", w, err)
+	}
+}
+
+func TestWhySaysIntoWhomAClientWasMerged(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	merged := hidden(patient("a", 2), store.HiddenMerged)
+	merged.Content = &store.Client{ReplacedBy: "b"}
+	r.apply(patients, merged)
+	w := r.why("a", "")
+	if w.Client == nil || w.Client.Reason != store.HiddenMerged || w.Client.ReplacedBy == nil || *w.Client.ReplacedBy != "b" {
+		t.Errorf("client %+v", w.Client)
+	}
+}

@@ -1,0 +1,132 @@
+package sync_test
+
+import (
+	"testing"
+
+	"dossiersync/store"
+	dossiersync "dossiersync/sync"
+	"dossiersync/sync/source"
+)
+
+// agreement is one to plans, made on a day of January.
+func agreement(t source.Type, id, client string, day int, by store.Party, plans ...string) store.Item {
+	a := &store.PlanAgreement{By: by, At: begin(day - 1)}
+	for _, p := range plans {
+		a.Plans = append(a.Plans, store.Ref{Type: carePlans.Name, ID: p})
+	}
+	return record(t, id, client, 5, a)
+}
+
+func party(t source.Type, id string) store.Party {
+	return store.Party{Ref: store.Ref{Type: t.Name, ID: id}}
+}
+
+func relative(id, client, name string) store.Item {
+	return record(relatives, id, client, 2, &store.Contact{Name: name, Active: true})
+}
+
+// agreed says who agreed to the client's first plan, and on what day.
+func (b *bench) agreed(client string) string {
+	b.t.Helper()
+	a := b.planned(client)[0].Agreement
+	if a == nil {
+		return "nobody"
+	}
+	by := "unknown"
+	if a.By != nil {
+		by = *a.By
+	}
+	return by + " " + (*a.At)[:len("2026-01-01")]
+}
+
+func TestCase49AgreementIsTheNewestThatIsShown(t *testing.T) {
+	t.Parallel()
+	f, b := newPlansBench(t, client("a", 1), client("b", 1), relative("dochter", "a", "Els"))
+	daughter := party(relatives, "dochter")
+	want := func(what, agreed string) {
+		t.Helper()
+		if got := b.agreed("a"); got != agreed {
+			t.Errorf("%s: agreed by %s, want %s", what, got, agreed)
+		}
+	}
+	b.later(f, agreement(consents, "c", "a", 3, daughter, "p"))
+	b.later(f, planOf("p", 0))
+	want("the agreement came first", "Els 2026-01-03")
+	b.later(f, agreement(signatures, "s", "", 5, party(patients, "a"), "p"))
+	want("a newer one came", "Mevrouw a 2026-01-05")
+	b.later(f, agreement(signatures, "old", "", 4, daughter, "p"))
+	want("an older one came", "Mevrouw a 2026-01-05")
+	b.later(f, agreement(consents, "theirs", "b", 9, party(patients, "b"), "p"))
+	want("another client agrees to it", "Mevrouw a 2026-01-05")
+	b.later(f, agreement(consents, "part", "a", 8, daughter, "q"), planOf("q", 0, partOf("p")))
+	want("somebody agrees to a part", "Mevrouw a 2026-01-05")
+	b.later(f, withdrawn(agreement(signatures, "s", "", 5, store.Party{})))
+	want("the newest was withdrawn", "Els 2026-01-04")
+	b.later(f, agreement(signatures, "old", "", 4, daughter, "elsewhere"))
+	want("the next is about another plan", "Els 2026-01-03")
+	b.later(f, away(agreement(consents, "c", "a", 3, store.Party{})))
+	want("only that to a part is left", "Els 2026-01-08")
+	b.later(f, away(agreement(consents, "part", "a", 8, store.Party{})))
+	want("none is left", "nobody")
+}
+
+// I7: who agreed goes by the name in their own record, and nobody else's client is
+// named.
+func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		by     store.Party
+		change []store.Item
+		want   string
+	}{
+		{"the client", party(patients, "a"), nil, "Mevrouw a"},
+		{"the client, renamed", party(patients, "a"), []store.Item{record(patients, "a", "a", 0, &store.Client{Name: "Mevrouw A. Jansen"})}, "Mevrouw A. Jansen"},
+		{"the client, who has no name", party(patients, "a"), []store.Item{record(patients, "a", "a", 0, &store.Client{})}, "unknown"},
+		{"another client", party(patients, "b"), nil, "unknown"},
+		{"a relative", party(relatives, "zoon"), nil, "Jan"},
+		{"a relative, renamed", party(relatives, "zoon"), []store.Item{relative("zoon", "a", "Jan Jansen")}, "Jan Jansen"},
+		{"a relative who is hidden", party(relatives, "zoon"), []store.Item{away(relative("zoon", "a", ""))}, "unknown"},
+		{"a relative of somebody else", party(relatives, "zoon"), []store.Item{relative("zoon", "b", "Jan")}, "unknown"},
+		{"a relative who came later", party(relatives, "nicht"), []store.Item{relative("nicht", "a", "Mia")}, "Mia"},
+		{"somebody of the staff", party(practitioners, "n1"), nil, "Fatima"},
+		{"somebody of the staff, renamed", party(practitioners, "n1"), []store.Item{nurse("n1", "Fatima de Wit", 0)}, "Fatima de Wit"},
+		{"somebody without a record", store.Party{Display: "Buurvrouw"}, nil, "Buurvrouw"},
+		{"somebody written within", store.Party{Inline: &store.Staff{What: store.StaffPerson, Name: "Neef"}}, nil, "Neef"},
+		{"somebody without any name", party(relatives, "nergens"), nil, "unknown"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f, b := newPlansBench(t, client("a", 1), client("b", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"),
+				planOf("p", 3), planOf("theirs", 3), agreement(signatures, "s", "", 3, tc.by, "p", "theirs"))
+			f.put(of("b", planOf("theirs", 3)))
+			b.syncs(store.OutcomeComplete, store.Scope{})
+			b.later(f, tc.change...)
+			if got, want := b.agreed("a"), tc.want+" 2026-01-03"; got != want {
+				t.Errorf("agreed by %s, want %s", got, want)
+			}
+			// The same signature is under a plan of b's.
+			if got := b.agreed("b"); len(tc.change) == 0 && tc.by.Ref.Type == patients.Name && got != map[string]string{
+				"a": "unknown 2026-01-03", "b": "Mevrouw b 2026-01-03"}[tc.by.Ref.ID] {
+				t.Errorf("in b's dossier it is by %s", got)
+			}
+		})
+	}
+}
+
+// The tenant's rule on authors is about staff.
+func TestStaffWhoAgreedAreNamedByTheTenantsRule(t *testing.T) {
+	t.Parallel()
+	f, b := newPlansBench(t, client("a", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"), planOf("p", 3),
+		agreement(consents, "c", "a", 3, party(practitioners, "n1"), "p"))
+	b.tenant.Rules.Author = dossiersync.AuthorRole
+	b.restart()
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got, want := b.agreed("a"), "verpleegkundige 2026-01-03"; got != want {
+		t.Errorf("agreed by %s, want %s", got, want)
+	}
+	b.later(f, agreement(consents, "c", "a", 3, party(relatives, "zoon"), "p"))
+	if got, want := b.agreed("a"), "Jan 2026-01-03"; got != want {
+		t.Errorf("agreed by %s, want %s", got, want)
+	}
+}

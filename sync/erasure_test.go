@@ -1,0 +1,133 @@
+package sync_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	dossiersync "dossiersync/sync"
+)
+
+// everywhere counts rows that hold the text, table by table, the access log apart.
+func (b *bench) everywhere(text string) map[string]int {
+	b.t.Helper()
+	rows, err := b.Pool().Query(b.t.Context(), `
+		SELECT c.relname, (xpath('/row/n/text()', query_to_xml(format(
+			'SELECT count(*) AS n FROM %I t WHERE t::text LIKE %L', c.relname, '%' || $1 || '%'), false, true, '')))[1]::text::int
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT LIKE 'access\_log%'`, text)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	found := make(map[string]int)
+	for rows.Next() {
+		var table string
+		var n int
+		if err := rows.Scan(&table, &n); err != nil {
+			b.t.Fatal(err)
+		}
+		if n > 0 {
+			found[table] = n
+		}
+	}
+	if err := rows.Err(); err != nil {
+		b.t.Fatal(err)
+	}
+	return found
+}
+
+// Case 8: an erased client leaves nothing, and does not come back.
+func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
+	t.Parallel()
+	const erased = "te-wissen-4711"
+	mine := func(id, text string, minute int) store.Item { return report(erased+id, erased, text, minute) }
+	f := newFake(t, nurse("n1", "Anna", 0), client(erased, 0), client("c2", 0),
+		mine("-a", "geheim van te-wissen-4711", 10), mine("-b", "nog meer", 11), report("r2", "c2", "blijft", 10),
+		goal(erased+"-g", erased, "lopen", 5), plan(erased+"-p", erased, 6, erased+"-g"),
+		unreadable(mine("-c", "", 12), 12, true))
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomePartial, store.Scope{})
+	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
+	b.syncs(store.OutcomePartial, store.Scope{Client: erased})
+	if len(b.everywhere(erased)) < 3 {
+		t.Fatalf("it is found only in %v: the test tests nothing", b.everywhere(erased))
+	}
+
+	out, err := b.Store.Erase(t.Context(), tenant, erased, "beheer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Left) > 0 || len(out.Removed) < 5 {
+		t.Errorf("the report says %+v", out)
+	}
+	never := func(when string) {
+		t.Helper()
+		if got := b.everywhere(erased); len(got) > 0 {
+			t.Errorf("%s it is found in %v", when, got)
+		}
+	}
+	never("after the erasure")
+	if got := b.one(`SELECT string_agg(action || ' ' || event || ' ' || user_id, ',') FROM access_log WHERE client = $1`, erased); !strings.Contains(got, "delete erasure beheer") {
+		t.Errorf("the access log has %q", got)
+	}
+
+	f.pass(4 * time.Hour)
+	f.put(mine("-d", "nieuw", 15*60))
+	run := b.syncs(store.OutcomeComplete, store.Scope{Full: true})
+	never("after a full run")
+	if got := totals(run).Reasons["hidden:erased"]; got < 5 {
+		t.Errorf("the run counts %d erased", got)
+	}
+	// Corrected to be of the erased client, a record goes as well.
+	f.put(report("r2", erased, "blijft", 16*60+30))
+	f.pass(time.Hour)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := b.texts(); len(got) != 0 {
+		t.Errorf("shown are %v", b.shownReports())
+	}
+	b.syncs(store.OutcomeComplete, reconcile)
+	never("after a reconcile")
+	if got := b.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
+		t.Errorf("differs %v", got)
+	}
+}
+
+// A restored backup knows grants that were revoked since, and dossiers that were
+// erased.
+func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10), report("r2", "c2", "twee", 10))
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
+	reader, err := store.OpenReader(t.Context(), b.ReaderURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reader.Close)
+	id := store.Identity{Tenant: tenant, User: "u"}
+	if _, _, err := reader.Dossier(t.Context(), id, "c1"); err != nil {
+		t.Fatal(err)
+	}
+	n, err := b.Store.Restored(t.Context(), []store.Erasure{
+		{Tenant: tenant, Client: store.ErasureDigest(tenant, "c2"), At: time.Now(), By: "beheer"},
+		{Tenant: tenant, Client: store.ErasureDigest(tenant, "niet-meer-bekend"), At: time.Now(), By: "beheer"},
+		{Tenant: "weg", Client: store.ErasureDigest("weg", "c2"), At: time.Now(), By: "beheer"}})
+	if err != nil || n != 1 {
+		t.Fatalf("%d dossiers were erased again, %v", n, err)
+	}
+	if diff := cmp.Diff(map[string]string{"r1": "een"}, b.texts()); diff != "" {
+		t.Errorf("reports (-want +got):\n%s", diff)
+	}
+	_, _, err = reader.Dossier(t.Context(), id, "c1")
+	if err == nil || !strings.Contains(err.Error(), "waits for all grants") {
+		t.Errorf("a reader is answered with %v", err)
+	}
+	b.syncs(store.OutcomeComplete, store.Scope{Full: true})
+	if got := b.texts()["r2"]; got != "" {
+		t.Error("what was erased came back")
+	}
+}

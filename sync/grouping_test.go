@@ -1,0 +1,214 @@
+package sync_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+)
+
+// scenario is what a source has of some clients' plans in the end, and what it had
+// before.
+type scenario struct {
+	*rand.Rand
+
+	clients []string
+	last    []store.Item
+	rounds  [][]store.Item
+}
+
+const rounds = 4
+
+func newScenario(seed uint64, clients int) *scenario {
+	s := &scenario{Rand: rand.New(rand.NewPCG(seed, 1)), rounds: make([][]store.Item, rounds)}
+	for i := range clients {
+		s.clients = append(s.clients, fmt.Sprint("c", i))
+	}
+	for i, c := range s.clients {
+		s.client(c, s.clients[(i+1)%clients])
+	}
+	return s
+}
+
+func (s *scenario) chance(percent int) bool { return s.IntN(100) < percent }
+
+// client draws the plans of one client, each of which may have been something else
+// before; and some that turn out to be another's.
+func (s *scenario) client(id, other string) {
+	const plans = 7
+	name := func(i int) string { return fmt.Sprint(id, "-", i) }
+	goal := func() store.Item {
+		return record(goals, id+"-g", id, 0, &store.Goal{Description: fmt.Sprint("doel ", s.IntN(100)), Status: "active"})
+	}
+	plan := func(i int) store.Item {
+		p := &store.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: begin(s.IntN(3)),
+			Notes: []store.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
+		for range s.IntN(3) {
+			p.PartOf = append(p.PartOf, store.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // one of them is not there
+		}
+		if s.chance(20) {
+			p.Open, p.Status = false, "completed"
+		}
+		if s.chance(15) {
+			p.Replaces = []store.Ref{{Type: carePlans.Name, ID: name(s.IntN(plans))}}
+		}
+		if s.chance(50) {
+			p.Goals = []store.Ref{{Type: goals.Name, ID: id + "-g"}}
+		}
+		return s.perhaps(record(carePlans, name(i), id, 0, p), other)
+	}
+	agreed := func(i int) store.Item {
+		by := []store.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other), {Display: "Buurvrouw"}}[s.IntN(4)]
+		it := agreement(consents, name(i)+"-c", id, 1+s.IntN(9), by, name(s.IntN(plans)), name(s.IntN(plans)))
+		if s.chance(50) {
+			it = agreement(signatures, name(i)+"-s", "", 1+s.IntN(9), by, name(s.IntN(plans)), fmt.Sprint(other, "-", s.IntN(plans)))
+		}
+		return s.perhaps(it, other)
+	}
+	s.add(func() store.Item {
+		return record(patients, id, id, 0, &store.Client{Name: fmt.Sprint("Mevrouw ", s.IntN(100))})
+	})
+	s.add(func() store.Item { return relative(id+"-k", id, fmt.Sprint("Jan ", s.IntN(100))) })
+	s.add(goal)
+	for i := range plans {
+		s.add(func() store.Item { return plan(i) })
+	}
+	for i := range 3 {
+		it := agreed(i)
+		s.add(func() store.Item {
+			for {
+				if again := agreed(i); again.Ref == it.Ref {
+					return again
+				}
+			}
+		})
+	}
+}
+
+// perhaps hides the record, or gives it to another client.
+func (s *scenario) perhaps(it store.Item, other string) store.Item {
+	switch {
+	case s.chance(10):
+		return away(it)
+	case it.Client != "" && s.chance(10):
+		return of(other, it)
+	}
+	return it
+}
+
+// add draws a record, and what it was in rounds before it became so.
+func (s *scenario) add(draw func() store.Item) {
+	final := s.IntN(rounds)
+	for round := range final {
+		if s.chance(50) {
+			s.rounds[round] = append(s.rounds[round], draw())
+		}
+	}
+	it := draw()
+	s.rounds[final] = append(s.rounds[final], it)
+	s.last = append(s.last, it)
+}
+
+// replica returns a replica of a source that came to have the records round by
+// round, in an order of its own.
+func (s *scenario) replica(t *testing.T, rounds ...[]store.Item) *bench {
+	t.Helper()
+	f, b := newPlansBench(t)
+	for _, items := range rounds {
+		items = slices.Clone(items)
+		s.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+		for i := range items {
+			f.mu.Lock()
+			items[i].Updated = f.now.Add(time.Hour + time.Duration(i)*time.Second)
+			f.mu.Unlock()
+		}
+		f.put(items...)
+		f.pass(4 * time.Hour)
+		b.syncs(store.OutcomeComplete, store.Scope{})
+	}
+	return b
+}
+
+// shape is all that a reader gets of the clients' plans.
+func (b *bench) shape(clients []string) map[string][]string {
+	b.t.Helper()
+	all := make(map[string][]string)
+	for _, c := range clients {
+		for _, l := range b.listed(c) {
+			all[c] = append(all[c], fmt.Sprintf("%s open=%v\n%s\n%s", l.Key, *l.Open, l.Card, l.Body))
+		}
+	}
+	return all
+}
+
+// I1: however the records came, and whatever they were before, the plans are those
+// of a replica that got them all at once; and each plan is in one place.
+func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			s := newScenario(seed, 25)
+			b := s.replica(t, s.rounds...)
+			got := b.shape(s.clients)
+			if diff := cmp.Diff(s.replica(t, s.last).shape(s.clients), got); diff != "" {
+				t.Errorf("at once (-) and step by step (+): %s", diff)
+			}
+			b.syncs(store.OutcomeComplete, store.Scope{Full: true})
+			if diff := cmp.Diff(got, b.shape(s.clients)); diff != "" {
+				t.Errorf("before (-) and after (+) another full run: %s", diff)
+			}
+			for _, c := range s.clients {
+				s.checkOneClient(t, b, c)
+			}
+		})
+	}
+}
+
+// checkOneClient looks for each of the client's plans, by its first note.
+func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) {
+	t.Helper()
+	where := make(map[string][]string) // note → the plans that hold it
+	for _, l := range b.listed(client) {
+		var p planned
+		if err := json.Unmarshal(l.Body, &p); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range p.Notes {
+			where[n.Text] = append(where[n.Text], l.Key)
+		}
+	}
+	parts := 0
+	for _, it := range s.last {
+		if it.Stream != store.StreamCarePlans || it.Type != carePlans.Name {
+			continue
+		}
+		found, want := where[it.ID], 0
+		if it.State == store.StateShown && it.Client == client {
+			want = 1
+		}
+		if len(found) != want {
+			t.Errorf("plan %s of %s is %d times in %s's dossier, want %d", it.ID, it.Client, len(found), client, want)
+		}
+		if len(found) == 1 && found[0] != store.Key(tenant, it.Ref) {
+			parts++
+			if p, ok := it.Content.(*store.CarePlan); ok && len(p.PartOf) == 0 {
+				t.Errorf("plan %s is in another, and is a part of none", it.ID)
+			}
+		}
+		delete(where, it.ID)
+	}
+	for note := range where {
+		if strings.HasPrefix(note, "c") {
+			t.Errorf("%s has the note %s", client, note)
+		}
+	}
+	_ = parts
+}

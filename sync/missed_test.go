@@ -1,0 +1,86 @@
+package sync_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// missing is a script by which one record is left out of the next answer that is
+// asked for so.
+func missing(f *fake, it store.Item, when func(a asked) bool) func(a asked) error {
+	left, done := false, false
+	return func(a asked) error {
+		if left {
+			f.put(it)
+			left, done = false, true
+		}
+		if a.act == "search" && a.of(observations) && when(a) && !done {
+			f.remove(func(x store.Item) bool { return x.Ref == it.Ref })
+			left = true
+		}
+		return nil
+	}
+}
+
+// What comes back to be shown is read in full; what is missed then no increment
+// brings.
+func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
+	t.Parallel()
+	ofClient := func(a asked) bool { return a.Client == "c1" }
+	fromTheBeginning := func(a asked) bool { return a.From.IsZero() }
+	for _, tc := range []struct {
+		name string
+		hide func(f *fake, minute int)
+		show func(f *fake, minute int)
+		when func(a asked) bool
+	}{{
+		"the client was out of care",
+		func(f *fake, minute int) { f.put(gone(client("c1", minute), store.StateHidden, store.HiddenInactive)) },
+		func(f *fake, minute int) { f.put(client("c1", minute)) }, ofClient,
+	}, {
+		"the client was deleted",
+		func(f *fake, minute int) {
+			f.put(gone(client("c1", minute), store.StateWithdrawn, store.WithdrawnDeleted))
+		},
+		func(f *fake, minute int) { f.put(client("c1", minute)) }, ofClient,
+	}, {
+		"the reports were not shared",
+		func(f *fake, _ int) {
+			f.types = slices.DeleteFunc(f.types, func(t source.Type) bool { return t.Name == observations.Name })
+		},
+		func(f *fake, _ int) { f.types = append(f.types, observations) }, fromTheBeginning,
+	}} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f, b := caredFor(t, 5)
+			f.manners.noTotals = true
+			tc.hide(f, 725)
+			f.pass(time.Hour)
+			b.syncs(store.OutcomeComplete, store.Scope{})
+			if got := b.texts(); len(got) > 0 {
+				t.Fatalf("still shown: %v", got)
+			}
+			tc.show(f, 785)
+			f.pass(time.Hour)
+			f.script = missing(f, f.records[slices.IndexFunc(f.records, isReport(3))], tc.when)
+			b.syncs(store.OutcomeComplete, store.Scope{})
+			if got := b.texts(); len(got) != 4 {
+				t.Fatalf("none is missing: %v", got)
+			}
+			b.syncs(store.OutcomeComplete, reconcile)
+			if got := b.texts(); len(got) != 5 {
+				t.Errorf("after a reconcile there are %v", b.shownReports())
+			}
+		})
+	}
+}
+
+// gone is it as it is when it is no longer shown.
+func gone(it store.Item, state store.State, reason store.Reason) store.Item {
+	it.State, it.Reason, it.Content = state, reason, nil
+	return it
+}

@@ -1,0 +1,165 @@
+package sync_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// scripted is a world as a source shows it: a fake with more manners, whose
+// answers can be interfered with by their number.
+type scripted struct {
+	*fake
+	world  *world
+	custom custom
+	// before is called before the n-th answer since it was set; an error is the
+	// answer.
+	before func(n int, a asked) error
+	n      int
+	calm   bool // the faults are over
+}
+
+// custom is manners that a fake does not have.
+type custom struct {
+	feed     bool // it tells of deletions
+	gone     bool // and knows for good what it has deleted (410)
+	short    bool // pages are of any length
+	shuffled bool // the order changes with each request
+	cached   bool // searches show what there was before the clock last moved
+	inflated bool // it counts one more than it has
+	empty    bool // searches find nothing, as for one without rights
+}
+
+var (
+	_ source.Source  = (*scripted)(nil)
+	_ source.Changes = (*scripted)(nil)
+)
+
+func newScripted(t reporter, w *world) *scripted {
+	s := &scripted{world: w, fake: &fake{t: t, pageSize: 3, types: []source.Type{patients, relatedPersons, practitioners,
+		roles, questionnaires, goals, carePlans, dayReports, responses}}}
+	s.script = s.prepare
+	return s
+}
+
+// prepare is called before each answer, one at a time.
+func (s *scripted) prepare(a asked) error {
+	s.n++
+	var err error
+	if s.before != nil {
+		err = s.before(s.n, a)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.world.now
+	search := a.act != "read"
+	switch c := s.custom; {
+	case search && c.empty:
+		s.records = nil
+	case search && c.cached:
+		s.records = items(s.world.moved, true)
+	default:
+		s.records = items(s.world.records, search)
+	}
+	if s.custom.shuffled {
+		s.fake.manners.order = order(s.n % 3)
+	}
+	if s.custom.short {
+		s.pageSize = 1 + s.n%3
+	}
+	return err
+}
+
+// Search implements [source.Source].
+func (s *scripted) Search(ctx context.Context, q source.Query) (source.Page, error) {
+	page, err := s.fake.Search(ctx, q)
+	if q.Envelope {
+		for i := range page.Items {
+			page.Items[i] = envelope(page.Items[i])
+		}
+	}
+	if s.custom.inflated && page.Total >= 0 && !s.calm {
+		page.Total++
+	}
+	return page, err
+}
+
+// Read implements [source.Source].
+func (s *scripted) Read(ctx context.Context, stream store.Stream, ref store.Ref) (store.Item, error) {
+	it, err := s.fake.Read(ctx, stream, ref)
+	f, missing := err.(*source.Failure)
+	if missing && f.Kind == source.NotFound && s.custom.gone &&
+		slices.ContainsFunc(s.world.deleted, func(d source.Deletion) bool { return d.Ref == ref }) {
+		f.Status = 410
+	}
+	return it, err
+}
+
+// Deleted implements [source.Changes].
+func (s *scripted) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage, error) {
+	var page source.DeletedPage
+	if err := s.answer(ctx, asked{act: "deletions", Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
+		return page, err
+	}
+	if !s.custom.feed {
+		return page, failing(source.Unsupported, 404)
+	}
+	from := 0
+	_, _ = fmt.Sscan(next, &from)
+	for i, d := range s.world.deleted[min(from, len(s.world.deleted)):] {
+		if d.Type != t.Name || d.At.Before(since) {
+			continue
+		}
+		if len(page.Deletions) == 2 {
+			page.Next = fmt.Sprint(from + i)
+			break
+		}
+		page.Deletions = append(page.Deletions, d)
+	}
+	return page, nil
+}
+
+// trouble returns the failure of that name.
+func trouble(name string) error {
+	switch name {
+	case "unreachable":
+		return failing(source.Unreachable, 0)
+	case "500":
+		return failing(source.Unreachable, 500)
+	case "401", "403":
+		return failing(source.Unauthorized, 401)
+	case "404":
+		return failing(source.NotFound, 404)
+	case "410":
+		return failing(source.NotFound, 410)
+	case "429":
+		return failing(source.Throttled, 429)
+	case "expired":
+		return failing(source.Expired, 410)
+	case "invalid":
+		return failing(source.Invalid, 200)
+	case "unsupported":
+		return failing(source.Unsupported, 400)
+	case "breaker":
+		return failing(source.BreakerOpen, 0)
+	}
+	panic("no such trouble: " + name)
+}
+
+// suits reports whether a request can be answered with the trouble of that name.
+func suits(name string, a asked) bool {
+	switch name {
+	case "404", "410":
+		return a.act == "read"
+	case "expired":
+		return strings.HasPrefix(a.act, "search") && a.Next != ""
+	case "unsupported":
+		return a.act != "describe" && a.act != "read"
+	}
+	return true
+}

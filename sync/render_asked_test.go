@@ -1,0 +1,89 @@
+package sync
+
+import (
+	"encoding/json"
+	"testing"
+
+	"dossiersync/store"
+)
+
+// A form has one answer a, a group with another, and no b.
+func TestQuestionIsAskedByTheAnswersToOthers(t *testing.T) {
+	t.Parallel()
+	answer := func(value string) store.Answer { return store.Answer{Value: json.RawMessage(value)} }
+	coded := func(code string) store.Answer { return store.Answer{Value: json.RawMessage(`{}`), Option: code} }
+	when := func(operator string, a store.Answer) store.Condition {
+		return store.Condition{LinkID: "a", Operator: operator, Answer: a}
+	}
+	none := when("exists", answer("true"))
+	none.LinkID = "b"
+	for _, test := range []struct {
+		name  string
+		given store.Answer
+		when  store.Condition
+		want  bool
+	}{
+		{"exists", answer("3"), when("exists", answer("true")), true},
+		{"exists not", answer("3"), when("exists", answer("false")), false},
+		{"no such answer", answer("3"), none, false},
+		{"boolean", answer("true"), when("=", answer("true")), true},
+		{"other boolean", answer("true"), when("=", answer("false")), false},
+		{"decimal as written otherwise", answer(`"1.50"`), when("=", answer(`"1.5"`)), true},
+		{"other than", answer("3"), when("!=", answer("3")), false},
+		{"other than another", answer("3"), when("!=", answer("4")), true},
+		{"more by number, not by text", answer("10"), when(">", answer("9")), true},
+		{"not more", answer("9"), when(">", answer("9")), false},
+		{"at least", answer("9"), when(">=", answer("9")), true},
+		{"less", answer(`"2025-03-03"`), when("<", answer(`"2025-03-04"`)), true},
+		{"at most", answer(`"22:15:00"`), when("<=", answer(`"22:00:00"`)), false},
+		{"quantity", answer(`{"value":"64.0","unit":"kg"}`), when(">", answer(`{"value":"9","unit":"kg"}`)), true},
+		{"quantity of another unit", answer(`{"value":"64.0","unit":"kg"}`), when(">", answer(`{"value":"9","unit":"g"}`)), false},
+		{"code", coded("https://x|ja"), when("=", coded("https://x|ja")), true},
+		{"code without its system", coded("https://x|ja"), when("=", coded("ja")), true},
+		{"code of another system", coded("https://x|ja"), when("=", coded("https://y|ja")), false},
+		{"an operator that nobody knows", answer("3"), when("~", answer("4")), true},
+		{"no number that people write", answer(`"1e999999999"`), when("=", answer("1")), false},
+	} {
+		form := []store.FormItem{{LinkID: "a", Answers: []store.Answer{test.given}}}
+		if got := asked(&store.Question{When: []store.Condition{test.when}}, [][]store.FormItem{form}); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+func TestQuestionIsAskedByAllOrAnyOfItsConditions(t *testing.T) {
+	t.Parallel()
+	yes := store.Condition{LinkID: "a", Operator: "exists", Answer: store.Answer{Value: json.RawMessage("true")}}
+	no := yes
+	no.LinkID = "b"
+	form := [][]store.FormItem{{{LinkID: "a", Answers: []store.Answer{{Value: json.RawMessage("1")}}}}}
+	for _, test := range []struct {
+		q    store.Question
+		want bool
+	}{
+		{store.Question{}, true},
+		{store.Question{When: []store.Condition{yes, yes}}, true},
+		{store.Question{When: []store.Condition{yes, no}}, false},
+		{store.Question{When: []store.Condition{no, yes}, Any: true}, true},
+		{store.Question{When: []store.Condition{no, no}, Any: true}, false},
+	} {
+		if got := asked(&test.q, form); got != test.want {
+			t.Errorf("%+v: %v", test.q, got)
+		}
+	}
+}
+
+// In a group that repeats, its own answer counts.
+func TestQuestionIsAskedByTheNearestAnswer(t *testing.T) {
+	t.Parallel()
+	group := func(value string) store.FormItem {
+		return store.FormItem{LinkID: "g", Items: []store.FormItem{{LinkID: "a", Answers: []store.Answer{{Value: json.RawMessage(value)}}}}}
+	}
+	form := []store.FormItem{group("true"), group("false")}
+	q := store.Question{When: []store.Condition{{LinkID: "a", Operator: "=", Answer: store.Answer{Value: json.RawMessage("true")}}}}
+	for i, want := range []bool{true, false} {
+		if got := asked(&q, [][]store.FormItem{form, form[i].Items}); got != want {
+			t.Errorf("in group %d: %v", i, got)
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package sync_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
+	"dossiersync/sync/source"
+)
+
+// Case 46: a plan that the source keeps as many CarePlans is one to readers, with
+// all that each says.
+func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
+	t.Parallel()
+	note := func(minute int, text string) store.Note {
+		return store.Note{At: store.Moment{Time: at(minute), Precision: store.PrecisionSecond}, Text: text}
+	}
+	goalIn := func(id, description string, domain store.Domain) store.Item {
+		return record(goals, id, "a", 2, &store.Goal{Description: description, Domain: domain, Status: "active"})
+	}
+	to := func(id string) store.Ref { return store.Ref{Type: goals.Name, ID: id} }
+	physical, home := store.Domain{Code: "lichamelijk", Name: "Lichamelijk"}, store.Domain{Code: "wonen", Name: "Wonen"}
+	f, b := newPlansBench(t, client("a", 1), nurse("n1", "Fatima de Wit", 1),
+		goalIn("g1", "Veilig lopen", physical), goalIn("g2", "Goed eten", physical), goalIn("g3", "Eigen kamer", home),
+		planOf("p", 3, func(p *store.CarePlan) {
+			p.Title, p.Description, p.Addresses = "Zorgleefplan", "Samen gemaakt.", []string{"Valrisico"}
+			p.Goals = []store.Ref{to("g1")}
+			p.Actions = []store.Action{{Description: "Dagelijks wandelen", Status: "in-progress", Goals: []store.Ref{to("g1")}}}
+			p.Evaluations, p.Notes = []store.Note{note(10, "tweede")}, []store.Note{note(40, "van het geheel")}
+		}),
+		planOf("eten", 3, partOf("p"), func(p *store.CarePlan) {
+			p.Title, p.Description, p.At, p.Status = "Dieet", "Zonder zout.", begin(1), "on-hold"
+			p.Goals, p.Notes = []store.Ref{to("g1"), to("g2")}, []store.Note{note(50, "van het eten"), {Text: "zonder datum"}}
+			p.Addresses, p.Narrative = []string{"Valrisico", "Ondergewicht"}, "Elke dag wegen."
+			p.Team = []store.Party{{Ref: store.Ref{Type: practitioners.Name, ID: "n1"}}}
+		}),
+		planOf("wonen", 3, partOf("p"), func(p *store.CarePlan) {
+			p.Title, p.At, p.Goals, p.Notes = "Eigen kamer", begin(2), []store.Ref{to("g3")}, nil
+			p.Evaluations = []store.Note{note(20, "eerste"), note(5, "derde")}
+			p.Team = []store.Party{{Ref: store.Ref{Type: practitioners.Name, ID: "n1"}}, {Display: "Jan"}}
+		}),
+		planOf("los", 3, partOf("eten"), func(p *store.CarePlan) {
+			p.Title, p.Description, p.Notes = "", "Bijvoeding", nil
+		}))
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	list := b.listed("a")
+	if len(list) != 1 {
+		t.Fatalf("%d plans are listed, want 1", len(list))
+	}
+	key := func(id string) string { return store.Key(tenant, to(id)) }
+	const none = `"achievement":null,"start":null,"targets":[],"notes":[]`
+	goalJSON := func(id, description string) string {
+		return `{"id":"` + key(id) + `","description":"` + description + `","status":"active",` + none + `}`
+	}
+	day := func(clock string) string {
+		return `"at":"2026-01-01T` + clock + `:00+01:00","precision":"second","author":null,`
+	}
+	want := `{"description":"Samen gemaakt.\n\nDieet\nZonder zout.","addresses":["Valrisico","Ondergewicht"],` +
+		`"team":[{"name":"Fatima de Wit","role":"verpleegkundige"},{"name":"Jan","role":null}],"domains":[` +
+		`{"code":"lichamelijk","name":"Lichamelijk","goals":[` + goalJSON("g1", "Veilig lopen") + `,` + goalJSON("g2", "Goed eten") + `],` +
+		`"actions":[{"description":"Dagelijks wandelen","status":"in-progress","goals":["` + key("g1") + `"]}]},` +
+		`{"code":"wonen","name":"Wonen","goals":[` + goalJSON("g3", "Eigen kamer") + `],"actions":[]},` +
+		`{"code":null,"name":null,"goals":[],"actions":[{"description":"Bijvoeding","status":"in-progress","goals":[]}]}],` +
+		`"evaluations":[{` + day("01:20") + `"text":"eerste"},{` + day("01:10") + `"text":"tweede"},{` + day("01:05") + `"text":"derde"}],` +
+		`"notes":[{` + day("01:50") + `"text":"van het eten"},{` + day("01:40") + `"text":"van het geheel"},` +
+		`{"at":null,"precision":null,"author":null,"text":"zonder datum"}],` +
+		`"agreement":null,"narrative":"Dieet\nElke dag wegen."}`
+	if diff := cmp.Diff(want, string(list[0].Body)); diff != "" {
+		t.Error(diff)
+	}
+	// A part that lists nothing to do is itself what is done.
+	b.later(f, away(planOf("los", 0)))
+	p := b.planned("a")[0]
+	if a := p.Domains[0].Actions; len(a) != 2 || a[1].Description != "Dieet" || *a[1].Status != "on-hold" ||
+		!cmp.Equal(a[1].Goals, []string{key("g1"), key("g2")}) {
+		t.Errorf("actions %+v", a)
+	}
+}
+
+// Whatever becomes of a plan or its parts, each is where it belongs after the run.
+func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
+	t.Parallel()
+	before := []store.Item{planOf("p", 2), planOf("q", 2, partOf("p")), planOf("r", 2, partOf("q")), planOf("s", 2)}
+	for _, tc := range []struct {
+		name   string
+		before []store.Item // more that is there before
+		change []store.Item
+		want   string // of client a
+		ofB    string
+	}{
+		{"nothing changes", nil, nil, "Plan p: p q r, Plan s: s", ""},
+		{"the whole is hidden", nil, []store.Item{away(before[0])}, "Plan q: q r, Plan s: s", ""},
+		{"the whole is of another client", nil, []store.Item{of("b", planOf("p", 0))}, "Plan q: q r, Plan s: s", "Plan p: p"},
+		{"a part is of another client", nil, []store.Item{of("b", planOf("q", 0, partOf("p")))}, "Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
+		{"all are of another client", nil, []store.Item{of("b", planOf("p", 0)), of("b", planOf("q", 0, partOf("p"))), of("b", planOf("r", 0, partOf("q")))},
+			"Plan s: s", "Plan p: p q r"},
+		{"a part is withdrawn", nil, []store.Item{withdrawn(before[1])}, "Plan p: p, Plan r: r, Plan s: s", ""},
+		{"a part of a part is hidden", nil, []store.Item{away(before[2])}, "Plan p: p q, Plan s: s", ""},
+		{"a part is unreadable", nil, []store.Item{unreadable(before[1], 0, false)}, "Plan p: p, Plan r: r, Plan s: s", ""},
+		{"a part stands on its own", nil, []store.Item{planOf("q", 0)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"a part goes elsewhere", nil, []store.Item{planOf("q", 0, partOf("s"))}, "Plan p: p, Plan s: s q r", ""},
+		{"a part says something else", nil, []store.Item{planOf("r", 0, partOf("q"), func(p *store.CarePlan) { p.Notes[0].Text = "R" })}, "Plan p: p q R, Plan s: s", ""},
+		{"the whole becomes a part", nil, []store.Item{planOf("p", 0, partOf("s"))}, "Plan s: s p q r", ""},
+		{"the whole is completed, its parts are not", nil, []store.Item{planOf("p", 0, closed)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"all are completed", nil, []store.Item{planOf("p", 0, closed), planOf("q", 0, partOf("p"), closed), planOf("r", 0, partOf("q"), closed)},
+			"Plan p: p q r, Plan s: s", ""},
+		{"a part is completed, its own part is not", nil, []store.Item{planOf("q", 0, partOf("p"), closed)}, "Plan p: p q, Plan r: r, Plan s: s", ""},
+		{"a part is replaced", nil, []store.Item{planOf("r2", 0, partOf("q"), replaces("r"))}, "Plan p: p q r2, Plan r: r, Plan s: s", ""},
+		{"what replaced a part is hidden", []store.Item{planOf("r2", 2, partOf("q"), replaces("r"))}, []store.Item{away(planOf("r2", 0))},
+			"Plan p: p q r, Plan s: s", ""},
+		{"the whole is replaced", nil, []store.Item{planOf("p2", 0, replaces("p"))}, "Plan p2: p2, Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"all are replaced", nil, []store.Item{planOf("p2", 0, replaces("p")), planOf("q2", 0, partOf("p2"), replaces("q")), planOf("r2", 0, partOf("q2"), replaces("r"))},
+			"Plan p2: p2 q2 r2, Plan p: p q r, Plan s: s", ""},
+		{"the whole ends before a part begins", nil, []store.Item{planOf("p", 0, ends("2026-01-02")),
+			planOf("q", 0, partOf("p"), starts(2)), planOf("r", 0, partOf("p"), starts(1))}, "Plan p: p r, Plan q: q, Plan s: s", ""},
+		{"the parts end before the whole", nil, []store.Item{planOf("p", 0, ends("2026-01-04")), planOf("q", 0, partOf("p"), starts(1), ends("2026-01-03"))},
+			"Plan p: p q r, Plan s: s", ""},
+		{"two name each other", nil, []store.Item{planOf("s", 0, partOf("s2")), planOf("s2", 0, partOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
+		{"one names itself", nil, []store.Item{planOf("s", 0, partOf("s"))}, "Plan p: p q r, Plan s: s", ""},
+		{"a circle is broken up", []store.Item{planOf("s2", 2, partOf("s3")), planOf("s3", 2, partOf("s4")), planOf("s4", 2, partOf("s2"))},
+			[]store.Item{planOf("s4", 0)}, "Plan p: p q r, Plan s4: s4 s3 s2, Plan s: s", ""},
+		{"the second that it names is there", nil, []store.Item{planOf("q", 0, partOf("nowhere", "s"))}, "Plan p: p, Plan s: s q r", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f, b := newPlansBench(t, client("a", 1), client("b", 1))
+			f.put(before...)
+			f.put(tc.before...)
+			b.syncs(store.OutcomeComplete, store.Scope{})
+			for i := range tc.change {
+				tc.change[i].Updated = at(13 * 60)
+			}
+			f.put(tc.change...)
+			f.pass(4 * time.Hour)
+			b.sync(store.Scope{})
+			if got := b.plans("a"); got != tc.want {
+				t.Errorf("a has %s, want %s", got, tc.want)
+			}
+			if got := b.plans("b"); got != tc.ofB {
+				t.Errorf("b has %s, want %s", got, tc.ofB)
+			}
+			if got := b.one(`SELECT count(*)::text FROM stale`); got != "0" {
+				t.Errorf("%s are still to be rendered again", got)
+			}
+		})
+	}
+}
+
+// I6: what is hidden in a part leaves the plan at once, though the run fails later.
+func TestHiddenPartLeavesThePlanThoughTheRunFails(t *testing.T) {
+	t.Parallel()
+	f, b := newPlansBench(t, client("a", 1), goal("g", "a", "geheim doel", 2),
+		planOf("p", 2), planOf("q", 2, partOf("p"), func(p *store.CarePlan) { p.Goals = []store.Ref{{Type: goals.Name, ID: "g"}} }))
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	goalsOf := func() (n int) {
+		for _, p := range b.planned("a") {
+			for _, d := range p.Domains {
+				n += len(d.Goals)
+			}
+		}
+		return n
+	}
+	if b.plans("a") != "Plan p: p q" || goalsOf() != 1 {
+		t.Fatalf("at first: %s, %d goals", b.plans("a"), goalsOf())
+	}
+	f.script = func(a asked) error {
+		if a.of(observations) {
+			return failing(source.BreakerOpen, 0)
+		}
+		return nil
+	}
+	f.put(away(record(goals, "g", "a", 13*60, nil)))
+	f.pass(4 * time.Hour)
+	b.syncs(store.OutcomeFailed, store.Scope{})
+	if got := goalsOf(); got != 0 {
+		t.Errorf("%d goals are shown", got)
+	}
+	f.put(away(record(carePlans, "q", "a", 17*60, nil)))
+	f.pass(4 * time.Hour)
+	b.syncs(store.OutcomeFailed, store.Scope{})
+	if got := b.plans("a"); got != "Plan p: p" {
+		t.Errorf("a has %s", got)
+	}
+}
+
+// I12: a plan of more parts than can be shown together is not shown, and said to
+// be in quarantine; its parts are.
+func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
+	t.Parallel()
+	f, b := newPlansBench(t, client("a", 1), planOf("p", 2))
+	f.pageSize, b.opts.WindowItems = 1000, 1000
+	b.restart()
+	var parts []store.Item
+	for i := range store.MaxMembers + 1 {
+		parts = append(parts, planOf(fmt.Sprint("part", i), 3, partOf("p")))
+	}
+	f.put(parts...)
+	b.syncs(store.OutcomePartial, store.Scope{})
+	if got := b.one(inQuarantine); got != "p not-storable" {
+		t.Errorf("quarantine: %s", got)
+	}
+	const count = `SELECT count(*)::text FROM items WHERE kind = 'care-plan' AND state = 'shown'`
+	if got, want := b.one(count), fmt.Sprint(len(parts)); got != want {
+		t.Errorf("%s plans are shown, want %s", got, want)
+	}
+	f.remove(func(it store.Item) bool { return it.ID == "part0" })
+	f.put(away(record(carePlans, "part0", "a", 13*60, nil)))
+	f.pass(4 * time.Hour)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := len(b.listed("a")); got != 1 {
+		t.Errorf("%d plans are listed, want 1", got)
+	}
+}
+
+// I12: parts are nested so deep and no deeper.
+func TestPartThatIsNestedTooDeepIsQuarantined(t *testing.T) {
+	t.Parallel()
+	f, b := newPlansBench(t, client("a", 1), planOf("0", 2))
+	for i := range 17 {
+		f.put(planOf(fmt.Sprint(i+1), 2, partOf(fmt.Sprint(i))))
+	}
+	want := "Plan 0: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"
+	for range 2 {
+		b.syncs(store.OutcomePartial, store.Scope{})
+		if got := b.plans("a"); got != want {
+			t.Errorf("a has %s, want %s", got, want)
+		}
+		if got := b.one(inQuarantine); got != "17 not-storable" {
+			t.Errorf("quarantine: %s", got)
+		}
+	}
+	b.later(f, planOf("17", 0))
+	if got := b.plans("a"); got != want+", Plan 17: 17" {
+		t.Errorf("a has %s", got)
+	}
+}
+
+// A report about a part is about the plan, for who may see plans.
+func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
+	t.Parallel()
+	r := report("r", "a", "over q", 4)
+	r.Content.(*store.Report).Plan = store.Ref{Type: carePlans.Name, ID: "r"}
+	f, b := newPlansBench(t, client("a", 1), planOf("p", 2), planOf("q", 2, partOf("p")), planOf("r", 2, partOf("q")), r)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	daughter := b.reads("daughter", []string{"reports", "care-plans"}, "a")
+	son := b.reads("son", []string{"reports"}, "a")
+	link := func(id store.Identity) string {
+		t.Helper()
+		_, it, err := b.Reader.Item(t.Context(), id, "a", store.Key(tenant, r.Ref), store.KindReport)
+		if err != nil || it == nil {
+			t.Fatal(it, err)
+		}
+		l, err := b.Reader.List(t.Context(), id, "a", store.ListQuery{Kinds: []store.Kind{store.KindReport}, Bodies: true, Limit: 1})
+		if err != nil || string(l.Items[0].Plan) != string(it.Plan) {
+			t.Fatalf("in a list the plan is %s (%v), else %s", l.Items[0].Plan, err, it.Plan)
+		}
+		return string(it.Plan)
+	}
+	whole := func(id string) string {
+		return fmt.Sprintf(`{"id":%q,"kind":"care-plan","title":"Plan %s","period":{"start":null,"end":null},"author":null}`,
+			store.Key(tenant, store.Ref{Type: carePlans.Name, ID: id}), id)
+	}
+	if got := link(daughter); got != whole("p") {
+		t.Errorf("linked to %s", got)
+	}
+	if got := link(son); got != "" {
+		t.Errorf("who may see reports only is linked to %s", got)
+	}
+	for id, found := range map[string]bool{"p": true, "q": false, "r": false} {
+		_, it, err := b.Reader.Item(t.Context(), daughter, "a", store.Key(tenant, store.Ref{Type: carePlans.Name, ID: id}), store.KindCarePlan)
+		if err != nil || (it != nil) != found {
+			t.Errorf("plan %s is found: %v (%v)", id, it != nil, err)
+		}
+	}
+	_, counts, err := b.Reader.Dossier(t.Context(), daughter, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range counts {
+		if c.Kind == store.KindCarePlan && c.Count != 1 {
+			t.Errorf("%d plans are counted, want 1", c.Count)
+		}
+	}
+	// The plan is hidden: what was a part of it is a plan.
+	b.later(f, away(planOf("p", 0)))
+	if got := link(daughter); got != whole("q") {
+		t.Errorf("linked to %s", got)
+	}
+	b.later(f, of("b", planOf("q", 0)), client("b", 0))
+	if got := link(daughter); got != whole("r") {
+		t.Errorf("linked to %s", got)
+	}
+}
