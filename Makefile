@@ -16,14 +16,14 @@ demo: deps build ## Run everything on this machine and show it (ARGS=--once: syn
 	@bin/demo $(ARGS)
 
 .PHONY: test
-test: deps ## Run the tests
+test: deps pgbouncer ## Run the tests
 	$(GO) test ./...
 
 .PHONY: check
 check: race lint ## Run what takes longer: the race detector, the linter
 
 .PHONY: race
-race: deps cc ## Run the tests under the race detector
+race: deps pgbouncer cc ## Run the tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 .PHONY: lint
@@ -57,6 +57,11 @@ build: ## Build the programs into bin/
 .PHONY: deps
 deps: ## Install PostgreSQL, if it is missing
 	@.ci/install-postgresql
+
+# Tests read the replica through it too.
+.PHONY: pgbouncer
+pgbouncer:
+	@.ci/install-pgbouncer
 
 # The race detector needs a C compiler.
 .PHONY: cc

@@ -34,6 +34,11 @@ var (
 // answer admits the caller, lets e read, logs, and only then answers (I9). What
 // was refused for want of a right is logged as well.
 func (a *API) answer(c *call, e *endpoint) error {
+	leave, err := a.gate.enter(c.r.Context())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if err := c.admit(a.auth, e); err != nil {
 		return a.logRefusal(c, err)
 	}

@@ -53,6 +53,7 @@ type API struct {
 	auth    *authenticator
 	log     *zap.Logger
 	metrics *metrics
+	gate    *gate
 	build   string
 	routes  *http.ServeMux
 }
@@ -65,7 +66,7 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a := &API{reader: reader, access: log, log: o.Log, build: o.Build}
+	a := &API{reader: reader, access: log, log: o.Log, build: o.Build, gate: newGate(perConnection * reader.Connections())}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}

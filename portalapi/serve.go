@@ -45,6 +45,9 @@ func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 		c := &call{w: w, r: r.WithContext(ctx), id: requestID(r)}
 		w.Header().Set("X-Request-Id", c.id)
 		if err := guard(c, f); err != nil {
+			if errors.Is(err, errCrowded) {
+				a.metrics.shed.Inc()
+			}
 			c.refuse(a.log, pattern, err)
 		}
 		took := time.Since(began)
@@ -88,8 +91,9 @@ func guard(c *call, f func(c *call) error) (err error) {
 func (c *call) refuse(log *zap.Logger, pattern string, err error) {
 	p := asProblem(err)
 	c.status = p.Status()
-	// Of one who has hung up there is nothing to report.
-	if c.status >= http.StatusInternalServerError && !errors.Is(c.r.Context().Err(), context.Canceled) {
+	// Of one who has hung up there is nothing to report, and of many who were turned
+	// away the metrics tell.
+	if c.status >= http.StatusInternalServerError && !errors.Is(err, errCrowded) && !errors.Is(c.r.Context().Err(), context.Canceled) {
 		log.Error("a request could not be answered", zap.String("route", pattern), zap.String("request", c.id), zap.Error(p))
 	}
 	w := c.w
@@ -107,6 +111,8 @@ func (bodiless) Write(p []byte) (int, error) { return len(p), nil }
 // asProblem sorts the errors of package store.
 func asProblem(err error) *problem.Problem {
 	switch {
+	case errors.Is(err, errCrowded):
+		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: gateRetry, Detail: "Het is nu even te druk."}
 	case errors.Is(err, store.ErrLogUnavailable):
 		return &problem.Problem{Type: problem.Unavailable, Cause: err,
 			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}

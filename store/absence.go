@@ -140,7 +140,7 @@ const differs = `
 		WHEN i.key IS NULL OR c.state = 'quarantined' THEN true
 		ELSE i.client IS DISTINCT FROM c.client
 			OR c.version <> '' AND c.version <> i.version
-			OR c.updated <> i.updated
+			OR c.updated <> i.updated OR i.updated IS NULL AND c.updated IS NOT NULL
 			OR i.state = 'shown' AND c.state <> 'shown'
 			OR c.state = 'shown' AND (
 				i.state = 'withdrawn' AND i.reason IN ('absent', 'deleted', 'entered-in-error')

@@ -23,8 +23,8 @@ type writes struct {
 		keys, versions []string
 		updated        []*time.Time
 	}
-	seenKeys    []string
-	seenEffects []Effect
+	seen        sightings // keys that the run had not counted
+	recounted   sightings // and those that it had
 	quarantined []quarantined
 	cleared     struct { // items that are fine, and may be in quarantine
 		keys    []string
@@ -37,6 +37,12 @@ type writes struct {
 	gone         []string // aliases that stand for other definitions now, or for none
 	replacements replacements
 	aside        []string // keys of reports that give way to others
+}
+
+// sightings are keys, and what became of each.
+type sightings struct {
+	keys    []string
+	effects []Effect
 }
 
 type reread struct {
@@ -88,9 +94,9 @@ func (w *writes) touch(key string, it *Item) {
 	w.touched.updated = append(w.touched.updated, timeOrNull(it.Updated))
 }
 
-func (w *writes) seen(key string, e Effect) {
-	w.seenKeys = append(w.seenKeys, key)
-	w.seenEffects = append(w.seenEffects, e)
+func (s *sightings) add(key string, e Effect) {
+	s.keys = append(s.keys, key)
+	s.effects = append(s.effects, e)
 }
 
 func (w *writes) clear(key string, it *Item) {
@@ -198,14 +204,17 @@ const markStale = `
 // queueAccounting notes what the run has seen.
 func (a *application) queueAccounting(b *pgx.Batch) {
 	w, id, run := &a.out, a.batch.Type, a.batch.Claim.Run.ID
-	if len(w.seenKeys) > 0 {
-		const seen = `
-			INSERT INTO seen (run, key, effect)
-			SELECT @run, key, effect FROM unnest(@keys::text[], @effects::text[]) s (key, effect)
-			ON CONFLICT (run, key) DO UPDATE SET effect = excluded.effect`
-		b.Queue(seen, pgx.StrictNamedArgs{"run": run, "keys": w.seenKeys, "effects": w.seenEffects})
+	const seen = `
+		INSERT INTO seen (run, key, effect)
+		SELECT @run, key, effect FROM unnest(@keys::text[], @effects::text[]) s (key, effect)`
+	const again = seen + ` ON CONFLICT (run, key) DO UPDATE SET effect = excluded.effect`
+	if s := w.seen; len(s.keys) > 0 {
+		b.Queue(seen, pgx.StrictNamedArgs{"run": run, "keys": s.keys, "effects": s.effects})
 	}
-	if len(w.seenKeys) == 0 && a.batch.Requests == 0 && a.removed == 0 {
+	if s := w.recounted; len(s.keys) > 0 {
+		b.Queue(again, pgx.StrictNamedArgs{"run": run, "keys": s.keys, "effects": s.effects})
+	}
+	if len(w.seen.keys)+len(w.recounted.keys) == 0 && a.batch.Requests == 0 && a.removed == 0 {
 		return
 	}
 	const effects = `

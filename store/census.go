@@ -148,6 +148,18 @@ func noteCensus(ctx context.Context, tx pgx.Tx, c Claim, id TypeID, d *Drained, 
 	return err
 }
 
+// HasListed reports whether the run's reconcile found the source to have anything
+// of the type.
+func (s *Store) HasListed(ctx context.Context, c Claim, stream Stream, typ string) (bool, error) {
+	const q = `SELECT EXISTS (SELECT FROM census WHERE run = @run AND stream = @stream AND type = @type)`
+	var has bool
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"run": c.Run.ID, "stream": stream, "type": typ}).Scan(&has)
+	if err != nil {
+		return false, fmt.Errorf("look whether any %s was listed: %w", typ, err)
+	}
+	return has, nil
+}
+
 // FailCensus notes that the source could not list it.
 func (s *Store) FailCensus(ctx context.Context, c Claim, id TypeID, failure string) error {
 	const q = `

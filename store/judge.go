@@ -54,8 +54,10 @@ func (a *application) count(key string, e Effect) {
 		return
 	}
 	a.before[key] = now
-	a.out.seen(key, now)
-	if prev != "" {
+	if prev == "" {
+		a.out.seen.add(key, now)
+	} else {
+		a.out.recounted.add(key, now)
 		a.effects[prev]--
 		a.counted[prev]--
 	}

@@ -23,7 +23,9 @@ type Reader struct {
 }
 
 // OpenReader connects to the database at url as a member of [ReaderRole]. A role
-// that row-level security does not hold for is refused.
+// that row-level security does not hold for is refused. A pooler may stand in
+// between that gives a connection to another client after each transaction, such
+// as pgbouncer: nothing that a reader sets outlasts its transaction.
 func OpenReader(ctx context.Context, url string) (*Reader, error) {
 	return OpenReaderTraced(ctx, url, nil)
 }
@@ -33,6 +35,9 @@ func OpenReader(ctx context.Context, url string) (*Reader, error) {
 func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Reader, error) {
 	pool, err := openPool(ctx, url, "dossiersync portal", nil, tracer)
 	if err != nil {
+		return nil, err
+	}
+	if pool, err = withoutPreparing(ctx, pool); err != nil {
 		return nil, err
 	}
 	const q = `
@@ -51,8 +56,44 @@ func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (
 	return &Reader{pool: pool}, nil
 }
 
+// withoutPreparing returns the pool, or where something like pgbouncer stands
+// between us and the database, one in its place that keeps no prepared statements:
+// the next transaction may be on another of the database's connections, which does
+// not know them. A pooler gives each client a process id of its own, by which it is
+// known.
+func withoutPreparing(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
+	conf := pool.Config()
+	if conf.ConnConfig.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
+		return pool, nil // the URL says how: default_query_exec_mode
+	}
+	pooled := false
+	err := pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		var pid uint32
+		const q = `SELECT pg_backend_pid()`
+		err := conn.QueryRow(ctx, q, pgx.QueryExecModeSimpleProtocol).Scan(&pid)
+		pooled = pid != conn.Conn().PgConn().PID()
+		return err
+	})
+	if err == nil && !pooled {
+		return pool, nil
+	}
+	pool.Close()
+	if err != nil {
+		return nil, fmt.Errorf("look at what is between us and the database: %w", plainly(err))
+	}
+	conf.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	if pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return pool, nil
+}
+
 // Close ends the connections; it waits for those in use.
 func (r *Reader) Close() { r.pool.Close() }
+
+// Connections returns how many there are at most, and so how much can be read at
+// once.
+func (r *Reader) Connections() int { return int(r.pool.Config().MaxConns) }
 
 // Ping reports whether the database answers.
 func (r *Reader) Ping(ctx context.Context) error {

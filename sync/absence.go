@@ -148,7 +148,8 @@ func (r *reading) look(ctx context.Context, a store.Absence) (presence, error) {
 }
 
 // leftSearches reports whether none of the searches for the record's type finds
-// it. It is not sure where one of them failed.
+// it. It is not sure where one of them failed, or where they find nothing at all
+// and no operator has approved.
 func (r *reading) leftSearches(ctx context.Context, a store.Absence) (left, sure bool, err error) {
 	for _, t := range r.types {
 		if t.Stream != a.Stream || t.Type != a.Ref.Type {
@@ -175,7 +176,13 @@ func (r *reading) leftSearches(ctx context.Context, a store.Absence) (left, sure
 			return false, false, nil // it searched for something else
 		}
 	}
-	return true, true, nil
+	// Searches that find nothing at all say nothing of any one record: perhaps we may
+	// not see what they find any more.
+	if r.claim.Run.Scope.Approve {
+		return true, true, nil
+	}
+	sure, err = r.syncer.store.HasListed(ctx, r.claim, a.Stream, a.Ref.Type)
+	return sure, sure, err
 }
 
 // clientFor returns whom a search for the absentee has to name: nobody, unless the

@@ -165,15 +165,20 @@ func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
 			if diff := cmp.Diff(got, b.shape(s.clients)); diff != "" {
 				t.Errorf("before (-) and after (+) another full run: %s", diff)
 			}
+			parts := 0
 			for _, c := range s.clients {
-				s.checkOneClient(t, b, c)
+				parts += s.checkOneClient(t, b, c)
+			}
+			if parts < len(s.clients) {
+				t.Errorf("only %d plans are parts of others", parts)
 			}
 		})
 	}
 }
 
-// checkOneClient looks for each of the client's plans, by its first note.
-func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) {
+// checkOneClient looks for each of the client's plans, by its first note, and
+// returns how many are within others.
+func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) (parts int) {
 	t.Helper()
 	where := make(map[string][]string) // note → the plans that hold it
 	for _, l := range b.listed(client) {
@@ -185,7 +190,6 @@ func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) {
 			where[n.Text] = append(where[n.Text], l.Key)
 		}
 	}
-	parts := 0
 	for _, it := range s.last {
 		if it.Stream != store.StreamCarePlans || it.Type != carePlans.Name {
 			continue
@@ -210,5 +214,5 @@ func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) {
 			t.Errorf("%s has the note %s", client, note)
 		}
 	}
-	_ = parts
+	return parts
 }

@@ -79,6 +79,28 @@ func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
 	}
 }
 
+// A record that once came without its time may have been mapped otherwise for it,
+// and no increment brings it again.
+func TestReconcileRepairsWhatCameWithoutItsTime(t *testing.T) {
+	t.Parallel()
+	whole := report("c1-0", "c1", "met tijd", 10)
+	timeless := report("c1-0", "c1", "zonder tijd", 10)
+	timeless.Updated = time.Time{}
+	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0), timeless)
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	f.put(whole)
+	f.pass(time.Hour)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := b.texts()["c1-0"]; got != "zonder tijd" {
+		t.Fatalf("an increment brought %q", got)
+	}
+	b.syncs(store.OutcomeComplete, reconcile)
+	if got := b.texts()["c1-0"]; got != "met tijd" {
+		t.Errorf("after a reconcile it is %q", got)
+	}
+}
+
 // gone is it as it is when it is no longer shown.
 func gone(it store.Item, state store.State, reason store.Reason) store.Item {
 	it.State, it.Reason, it.Content = state, reason, nil

@@ -176,11 +176,8 @@ func (st *stage) perform(ctx context.Context, t reporter, s drama) {
 var debugLog *zap.Logger
 
 // wipe leaves nothing of the play before.
-const wipe = `
-	DELETE FROM absences; DELETE FROM rereads; DELETE FROM stale; DELETE FROM refs; DELETE FROM replacements;
-	DELETE FROM definitions; DELETE FROM backfills; DELETE FROM quarantine; DELETE FROM cursors; DELETE FROM contacts;
-	DELETE FROM clients; DELETE FROM items; DELETE FROM census; DELETE FROM censuses; DELETE FROM seen;
-	DELETE FROM run_types; DELETE FROM runs; DELETE FROM river_job; DELETE FROM strike; DELETE FROM tenants`
+const wipe = `TRUNCATE absences, rereads, stale, refs, replacements, definitions, backfills, quarantine, cursors, contacts,
+	clients, items, census, censuses, seen, run_types, runs, river_job, strike, tenants CASCADE`
 
 func (p *play) failf(format string, args ...any) {
 	p.t.Helper()
@@ -336,14 +333,12 @@ func (p *play) run(l line) {
 		p.t.Fatalf("%v", err)
 	}
 	var run store.Run
-	switch l.word(0) {
-	case "finish":
-		p.finishAll(ctx, syncer, true)
-	case "worker":
-		p.finishAll(ctx, syncer, true)
+	verb := l.word(0)
+	switch finished := p.finishAll(ctx, syncer, verb == "worker" || verb == "finish"); {
+	case !finished || verb == "finish":
+	case verb == "worker":
 		run = p.scheduled(ctx, syncer)
 	default:
-		p.finishAll(ctx, syncer, false)
 		run = p.command(ctx, syncer, scope)
 	}
 	p.pending = nil
@@ -413,8 +408,8 @@ func (p *play) scheduled(ctx context.Context, s *dossiersync.Syncer) store.Run {
 }
 
 // finishAll works on the runs that were left behind, and on those that wait if
-// asked to, as workers do in time.
-func (p *play) finishAll(ctx context.Context, s *dossiersync.Syncer, waiting bool) {
+// asked to, as workers do in time. It reports whether it got to the end of them.
+func (p *play) finishAll(ctx context.Context, s *dossiersync.Syncer, waiting bool) bool {
 	for {
 		var id *int64
 		const q = `SELECT min(id) FROM runs WHERE state = 'running' OR $1 AND state = 'waiting'
@@ -423,11 +418,11 @@ func (p *play) finishAll(ctx context.Context, s *dossiersync.Syncer, waiting boo
 			p.t.Fatalf("%v", err)
 		}
 		if id == nil {
-			return
+			return true
 		}
 		p.resumed = true
 		if !p.work(ctx, s, *id) {
-			return
+			return false
 		}
 	}
 }

@@ -152,9 +152,7 @@ func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (st
 		out.Part, out.At, out.Category = store.PartReports, c.At.Time, c.Category
 		out.Plan, out.Goal = r.key(c.Plan), r.key(c.Goal)
 		card, body = r.report(key, c, look)
-		bare := *c
-		bare.Text, bare.Attachments = "", nil // they are in body
-		model = &bare
+		model = (*reportModel)(c)
 	default:
 		return out, fmt.Errorf("no shape for a %s", c.Kind())
 	}
@@ -219,16 +217,12 @@ func (r *renderer) key(ref store.Ref) string {
 	return store.Key(r.tenant, ref)
 }
 
-func (r *renderer) report(key string, c *store.Report, look store.Lookup) (cardJSON, reportJSON) {
-	attachments := c.Attachments
-	if attachments == nil {
-		attachments = []store.Attachment{}
-	}
-	return cardJSON{
+func (r *renderer) report(key string, c *store.Report, look store.Lookup) (*cardJSON, *reportJSON) {
+	return &cardJSON{
 		ID: key, Kind: store.KindReport, At: r.time(c.At), Precision: c.At.Precision,
 		Title: cmp.Or(c.Title, r.rules.ReportTitle), Excerpt: excerpt(c.Text), Author: r.author(c.Authors, look),
 		Category: &c.Category, CorrectedAt: r.timeOrNil(c.CorrectedAt), RecordedAt: r.timeOrNil(c.RecordedAt),
-	}, reportJSON{Text: c.Text, Attachments: attachments}
+	}, &reportJSON{Text: c.Text, Attachments: c.Attachments}
 }
 
 // staff resolves a role into the person and organisation that it names.
@@ -344,6 +338,7 @@ const excerptRunes = 200
 // excerpt returns the beginning of a text on one line, cut between words.
 func excerpt(text string) string {
 	var b strings.Builder
+	b.Grow(min(len(text), 2*excerptRunes))
 	n, lastSpace := 0, 0
 	space := false
 	for _, c := range text {
@@ -382,16 +377,4 @@ func orEmpty(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// marshal encodes v as the API serves it: text as people wrote it, not escaped
-// for HTML.
-func marshal(v any) ([]byte, error) {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("render: %w", err)
-	}
-	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }

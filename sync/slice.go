@@ -32,6 +32,9 @@ const giveUpAfter = 30 * time.Minute
 
 var errCancelled = errors.New("an operator cancelled the run")
 
+// turn is how long a run of an unknown tenant is left to other workers.
+const turn = 15 * time.Second
+
 // slice works on the claimed run until it is done, its time is up, or ctx ends.
 // It gives the claim back in every case but [store.ErrFenced].
 func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, error) {
@@ -39,10 +42,10 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 	log := s.log.With(zap.Int64("run", run.ID), zap.String("tenant", run.Tenant))
 	t, ok := s.tenants[run.Tenant]
 	if !ok {
-		// Another worker may know it, for instance one that is newer: it looks for
-		// runs that nobody works on, and finds this one free.
+		// Another worker may know it, for instance one that is newer. Whose turn is
+		// next is not ours to say: it comes soon.
 		log.Warn("a run of a tenant that is not configured here is left to others")
-		return next{again: true, pause: time.Minute}, s.store.ReleaseClaim(ctx, claim, store.Pause{})
+		return next{again: true, pause: turn}, s.store.ReleaseClaim(ctx, claim, store.Pause{For: turn})
 	}
 	log.Info("slice begins", zap.Int("slice", run.Slices), zap.String("trigger", string(run.Trigger)))
 	began := time.Now()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"dossiersync/config"
@@ -21,14 +22,17 @@ import (
 
 // refusing is a source that refuses requests for paths with this in them, while it
 // is not empty.
-type refusing struct{ part atomic.Pointer[string] }
+type refusing struct {
+	part   atomic.Pointer[string]
+	status int // 0: forbidden
+}
 
 func (f *refusing) paths(part string) { f.part.Store(&part) }
 
 func (f *refusing) layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if part := f.part.Load(); part != nil && *part != "" && strings.Contains(r.URL.Path, *part) {
-			http.Error(w, "", http.StatusForbidden)
+			http.Error(w, "", cmp.Or(f.status, http.StatusForbidden))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -66,7 +70,7 @@ func TestEveryReasonComesFromRuns(t *testing.T) {
 	const dossier = "/v1/dossiers/zwart"
 	want := func(when string, want []string, paths ...string) {
 		t.Helper()
-		if diff := cmp.Diff(want, s.why(s.reader, paths...)); diff != "" {
+		if diff := gocmp.Diff(want, s.why(s.reader, paths...)); diff != "" {
 			t.Errorf("%s, %v (-want +got):\n%s", when, paths, diff)
 		}
 	}
@@ -90,7 +94,7 @@ func TestEveryReasonComesFromRuns(t *testing.T) {
 	want("once all is read", []string{"", "no-match", "not-shared", "nothing-yet", "no-match", "not-shared"},
 		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans", dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
 	son := s.token("zoon", "dossier:read")
-	if diff := cmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.why(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
+	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.why(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
 		t.Errorf("with a right to plans only (-want +got):\n%s", diff)
 	}
 
@@ -115,6 +119,22 @@ func TestEveryReasonComesFromRuns(t *testing.T) {
 	run(store.OutcomeComplete)
 	want("after death", []string{"", "reading-ended", "reading-ended", "reading-ended", "reading-ended"},
 		"/v1/dossiers", dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/contacts")
+}
+
+// A type that the source does not know keeps nobody waiting for it.
+func TestTypeThatTheSourceDoesNotKnowIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	source := refusing{status: http.StatusNotFound}
+	s := newStory(t, setting{layers: []simulator.Layer{source.layer}})
+	s.client = "zwart"
+	s.put(zwart)
+	source.paths("/Composition")
+	for range 2 {
+		s.work(store.Scope{})
+		if diff := gocmp.Diff([]string{"nothing-yet"}, s.why(s.reader, "/v1/dossiers/zwart/reports")); diff != "" {
+			t.Errorf("reports (-want +got):\n%s", diff)
+		}
+	}
 }
 
 // restart is a worker with more in its mapping; the portal stays as it is.

@@ -17,6 +17,7 @@ type front struct {
 	faults *faults.Injector
 	url    string // where FHIR begins
 	behind http.Handler
+	clock  func() time.Time // the source's
 
 	mu    sync.Mutex
 	acts  func(*http.Request) // nil: it only passes requests on
@@ -25,7 +26,10 @@ type front struct {
 
 func newFront(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.Rule) *front {
 	t.Helper()
-	f := &front{faults: faults.New(o, rules...)}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	f := &front{faults: faults.New(o, rules...), clock: o.Clock}
 	f.behind = f.faults.Layer(sim)
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
@@ -36,6 +40,7 @@ func newFront(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.total.Add(1)
+	w.Header().Set("Date", f.clock().UTC().Format(http.TimeFormat))
 	f.mu.Lock()
 	acts := f.acts
 	f.mu.Unlock()

@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	stdlog "log"
 	"net"
 	"net/http"
-	"os"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -27,14 +25,14 @@ func (s *service) listen(what, address string, conf config.TLS, handler http.Han
 	s.closers = append(s.closers, func() { ln.Close() })
 	scheme := "http"
 	if conf.CertFile != "" {
-		tlsConf, err := serverTLS(conf)
+		tlsConf, err := serverTLS(conf, s.log)
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		ln, scheme = tls.NewListener(ln, tlsConf), "https"
 	}
 	s.log.Info("listening", zap.String("part", what), zap.String("address", scheme+"://"+ln.Addr().String()))
-	s.parts = append(s.parts, func(ctx context.Context) error { return serve(ctx, ln, newServer(handler, s.log)) })
+	s.parts = append(s.parts, func(ctx context.Context) error { return serve(ctx, ln, newServer(handler, s.log, usualLimits())) })
 	return nil
 }
 
@@ -56,27 +54,6 @@ func serve(ctx context.Context, ln net.Listener, server *http.Server) error {
 	}
 	<-served //nolint:errcheck // http.ErrServerClosed, by now
 	return err
-}
-
-func serverTLS(conf config.TLS) (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(conf.CertFile, conf.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
-	if conf.ClientCAFile == "" {
-		return out, nil
-	}
-	pem, err := os.ReadFile(conf.ClientCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	out.ClientCAs = x509.NewCertPool()
-	if !out.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("tls: client_ca_file holds no certificate")
-	}
-	out.ClientAuth = tls.RequireAndVerifyClientCert
-	return out, nil
 }
 
 // newLog returns the log of a service: JSON lines, to w.

@@ -13,14 +13,12 @@ type planView struct {
 	Goals                            []string // each with its domain, sorted
 	Actions                          []string // each with its domain, sorted
 	Evaluations                      []string // newest first
-
-	grouped bool
 }
 
 func (o *oracle) plans(clients map[string]*dossier) {
 	plans := o.of("CarePlan")
 	shown := make(map[string]*planView)
-	replaced, grouped := make(map[string]bool), make(map[string]bool)
+	replaced := make(map[string]bool)
 	for key, x := range plans {
 		d := ownerOf(clients, x, "subject")
 		if d == nil || !isForClients(x) || !slices.Contains([]string{"active", "on-hold", "completed", "revoked"}, x.text("status")) {
@@ -33,33 +31,32 @@ func (o *oracle) plans(clients map[string]*dossier) {
 				replaced[keyOf(ref)] = true
 			}
 		}
-		for _, ref := range append(x.parts("partOf"), x.parts("basedOn")...) {
-			grouped[key], grouped[keyOf(ref)] = true, true
-		}
 	}
+	wholes := o.partsOf(plans, shown, replaced)
 	for key, v := range shown {
 		if replaced[key] {
 			v.State = "expired"
 		}
-		v.grouped = grouped[key]
-		ownerOf(clients, plans[key], "subject").Plans[key] = *v
+		if wholes[key] == "" {
+			ownerOf(clients, plans[key], "subject").Plans[key] = o.gather(key, wholes, plans, shown)
+		}
 	}
 	for _, d := range clients {
 		for key, v := range d.Reports {
-			v.Plan, v.Goal = o.linked(v, shown), o.goalOf(v.client, v.Goal).text("description", "text")
+			v.Plan, v.Goal = o.linked(v, shown, wholes), o.goalOf(v.client, v.Goal).text("description", "text")
 			d.Reports[key] = v
 		}
 	}
 }
 
-// linked returns the title of the plan to which a report belongs, if that is
-// shown.
-func (o *oracle) linked(v reportView, shown map[string]*planView) string {
+// linked returns the title of the plan to which a report belongs, or to a part of
+// it, if that is shown.
+func (o *oracle) linked(v reportView, shown map[string]*planView, wholes map[string]string) string {
 	x := o.all[v.Plan]
 	if x.text("subject", "reference") != v.client {
 		return ""
 	}
-	if p := shown[keyOf(resource{"reference": v.Plan})]; p != nil {
+	if p := shown[wholeOf(wholes, keyOf(resource{"reference": v.Plan}))]; p != nil {
 		return p.Title
 	}
 	return ""

@@ -69,9 +69,20 @@ type portal struct {
 	token string
 }
 
+// ask fetches an answer, if need be again: on a machine that has much to do the
+// access log may take longer than a reader waits.
+func (p portal) ask(path string) (status int, body []byte) {
+	for range 30 {
+		if status, body = p.get(p.token, path); status != http.StatusServiceUnavailable {
+			break
+		}
+	}
+	return status, body
+}
+
 // fetch fetches an answer that must be there.
 func (p portal) fetch(path string, to any) error {
-	status, body := p.get(p.token, path)
+	status, body := p.ask(path)
 	if status != http.StatusOK {
 		return fmt.Errorf("%s: %d %s", path, status, body)
 	}

@@ -227,19 +227,24 @@ func (s *service) run(ctx context.Context) error {
 	return errors.Join(err, under.Wait())
 }
 
-// Limits of every listener. Answers are small; what takes longer is a client
-// that does not read.
-const (
-	readTimeout   = 15 * time.Second
-	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
-	drainTimeout  = 20 * time.Second
-	maxHeaderSize = 16 << 10
-)
+// limits are for how long a connection may take for what, and how large the
+// headers of a request may be, in bytes.
+type limits struct {
+	readHeader, read, write, idle time.Duration
+	header                        int
+}
 
-func newServer(handler http.Handler, log *zap.Logger) *http.Server {
+// usualLimits are those of every listener. Answers are small, and made before they
+// are sent; what takes longer is a client that does not write or does not read.
+func usualLimits() limits {
+	return limits{readHeader: 5 * time.Second, read: 15 * time.Second, write: 30 * time.Second, idle: 2 * time.Minute, header: 16 << 10}
+}
+
+const drainTimeout = 20 * time.Second
+
+func newServer(handler http.Handler, log *zap.Logger, l limits) *http.Server {
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize, ErrorLog: quietLog(log),
+		Handler: handler, ReadHeaderTimeout: l.readHeader, ReadTimeout: l.read, WriteTimeout: l.write,
+		IdleTimeout: l.idle, MaxHeaderBytes: l.header, ErrorLog: quietLog(log),
 	}
 }

@@ -25,6 +25,7 @@ type soak struct {
 	*world
 	server behaviours.Preset
 	faults *faults.Injector
+	search string // what the organisation shares now: searches, in YAML
 }
 
 func TestSoakEndsWithWhatTheSourceHolds(t *testing.T) {
@@ -106,9 +107,13 @@ func (s *soak) run(kinds []string, rounds int) {
 	for few := range slices.Chunk(kinds, several) {
 		s.happen()
 		s.trouble(few)
+		if s.dice.IntN(3) == 0 {
+			s.share(notShared[s.dice.IntN(len(notShared))])
+		}
 		s.work("sync")
 	}
 	s.calm()
+	s.share("")
 	for !s.isTold() {
 		s.happen()
 	}
@@ -117,6 +122,16 @@ func (s *soak) run(kinds []string, rounds int) {
 	s.update("sync")
 	s.update("reconcile", "--approve")
 	s.compare()
+}
+
+// notShared are choices of an organisation that shares less than all.
+var notShared = []string{"", "forms: []", "reports: [DocumentReference]", "goals: []", "care-plans: [], questionnaires: []", "staff: [], contacts: []"}
+
+// share changes what the organisation shares.
+func (s *soak) share(search string) {
+	s.configure("search: {"+s.search+"}", "search: {"+search+"}")
+	s.search = search
+	s.tell("the organisation shares {%s}", search)
 }
 
 // trouble lets the source fail in some ways, people write while it is read, and

@@ -82,6 +82,7 @@ type request struct {
 	url    *url.URL
 	strict bool // ask the server to refuse parameters that it does not know
 	file   bool // take whatever comes, not only FHIR
+	list   bool // take it apart as a Bundle
 }
 
 // An answer is what came back. Of an answer that is an error only status and
@@ -91,6 +92,9 @@ type answer struct {
 	header http.Header
 	body   []byte
 	wire   int64 // bytes received, as packed
+
+	bundle   bundle // where a list was asked for
+	noBundle error  // why it is none, though whole and JSON
 }
 
 // get asks until it has an answer with status 200, or there is no use in asking

@@ -51,7 +51,7 @@ func (s *Source) Deleted(ctx context.Context, t source.Type, since time.Time, ne
 func (s *Source) deletions(ctx context.Context, act string, k *kindOfResource, f feed, since time.Time, next string) (source.DeletedPage, error) {
 	for {
 		size := s.learned.pageSize(k.name, s.pageSize)
-		req := request{act: act, kind: k.name, url: s.deletionsURL(k, f, since, size)}
+		req := request{act: act, kind: k.name, url: s.deletionsURL(k, f, since, size), list: true}
 		missing := source.Unsupported
 		if next != "" {
 			u, err := s.follow(next)
@@ -95,10 +95,10 @@ func (s *Source) deletionsURL(k *kindOfResource, f feed, since time.Time, size i
 
 // deletedPage reads the answer to a request for u, which is a later page or not.
 func (s *Source) deletedPage(act string, k *kindOfResource, f feed, u *url.URL, later bool, ans answer) (source.DeletedPage, error) {
-	b, err := readBundle(ans.body, s.limits)
-	if err != nil {
-		return source.DeletedPage{}, invalid(act, ans, err)
+	if ans.noBundle != nil {
+		return source.DeletedPage{}, invalid(act, ans, ans.noBundle)
 	}
+	b := ans.bundle
 	p := source.DeletedPage{Bytes: ans.wire}
 	var ok bool
 	if f == feedHistory {

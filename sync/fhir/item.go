@@ -59,7 +59,7 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 		return m.quarantine(it, raw, *r.failed)
 	}
 	if !envelopeOnly {
-		it.Hash = hash(t, &it)
+		it.Hash = r.hash(t, &it)
 	}
 	return it
 }
@@ -121,13 +121,18 @@ func (m *mapper) quarantine(it store.Item, raw []byte, f fault) store.Item {
 
 // hash digests what a reader could see of it, and the rules that made it so:
 // equal hashes mean that nothing worth storing has changed.
-func hash(t source.Type, it *store.Item) store.Hash {
-	h := sha256.New()
+func (r *resource) hash(t source.Type, it *store.Item) store.Hash {
+	b := r.scratch[:0]
 	for _, s := range [...]string{t.Fingerprint, string(it.State), string(it.Reason), it.Client} {
-		h.Write(append([]byte(s), 0))
+		b = append(append(b, s...), 0)
 	}
-	_ = json.NewEncoder(h).Encode(it.Content) // strings, numbers and times of the years 1 to 9999
-	var sum [sha256.Size]byte
-	h.Sum(sum[:0])
+	if report, ok := it.Content.(*store.Report); ok {
+		b = report.AppendJSON(b)
+	} else {
+		text, _ := json.Marshal(it.Content) // strings, numbers and times of the years 1 to 9999
+		b = append(append(b, text...), '\n')
+	}
+	r.scratch = b
+	sum := sha256.Sum256(b)
 	return store.Hash(sum[:len(store.Hash{})])
 }

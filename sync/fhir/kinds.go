@@ -80,17 +80,17 @@ var kinds = []kindOfResource{{
 	category: "category",
 	status:   consentStatus, body: (*mapper).consent,
 }, {
-	name: "Observation", stream: store.StreamReports, version: 3,
+	name: "Observation", stream: store.StreamReports, version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,code,category",
 	code: "code", category: "category",
 	status: observationStatus, allow: isReport, body: (*mapper).observation, uses: reportRules,
 }, {
-	name: "DocumentReference", stream: store.StreamReports, version: 3,
+	name: "DocumentReference", stream: store.StreamReports, version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,docStatus,subject,type,category,securityLabel",
 	code: "type", category: "category", label: "securityLabel",
 	status: documentStatus, body: (*mapper).document, uses: reportRules,
 }, {
-	name: "Composition", stream: store.StreamReports, version: 2,
+	name: "Composition", stream: store.StreamReports, version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,type,category,confidentiality",
 	code: "type", category: "category",
 	mark: markComposition, status: compositionStatus, allow: isReport, body: (*mapper).composition, uses: reportRules,

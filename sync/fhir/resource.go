@@ -38,6 +38,7 @@ type resource struct {
 	failed *fault // the first fault
 
 	envelope envelope
+	scratch  []byte
 }
 
 type field struct {
@@ -55,21 +56,29 @@ var errFields = errors.New("too many members")
 
 // load makes r stand for raw.
 func (r *resource) load(raw []byte) error {
+	r.begin(raw)
+	return members(raw, r.add)
+}
+
+// begin makes r stand for an object in raw of which no member was added yet.
+func (r *resource) begin(raw []byte) {
 	*r = resource{limits: r.limits, raw: raw, fields: r.fields[:0], nodes: r.nodes[:0],
-		blame: store.BadEnvelope, envelope: r.envelope, files: r.files, wanted: r.wanted[:0]}
-	return members(raw, func(name, is span, depth int) error {
-		if len(r.fields) == maxFields {
-			return errFields
-		}
-		if bytes.IndexByte(name.of(raw), '\\') >= 0 {
-			return errSyntax
-		}
-		if depth >= r.limits.Depth {
-			r.deep = true
-		}
-		r.fields = append(r.fields, field{name: name, is: is, node: -1})
-		return nil
-	})
+		blame: store.BadEnvelope, envelope: r.envelope, scratch: r.scratch, files: r.files, wanted: r.wanted[:0]}
+}
+
+// add adds a member.
+func (r *resource) add(name, is span, depth int) error {
+	if len(r.fields) == maxFields {
+		return errFields
+	}
+	if bytes.IndexByte(name.of(r.raw), '\\') >= 0 {
+		return errSyntax
+	}
+	if depth >= r.limits.Depth {
+		r.deep = true
+	}
+	r.fields = append(r.fields, field{name: name, is: is, node: -1})
+	return nil
 }
 
 // get returns the resource's member called name.

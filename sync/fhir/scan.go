@@ -114,7 +114,24 @@ func (s span) of(b []byte) []byte { return b[s.start:s.end] }
 // with its name (as written, without quotes), its value and how deep that
 // nests. It stops at the first error, and that is what it returns.
 func members(b []byte, yield func(name, value span, depth int) error) error {
-	return walk(b, '{', '}', func(i int) (int, error) {
+	end, err := membersAt(b, skipSpace(b, 0), func(name span, i int) (int, error) {
+		end, depth, err := skip(b, i)
+		if err != nil {
+			return 0, err
+		}
+		return end, yield(name, span{int32(i), int32(end)}, depth)
+	})
+	if err == nil && skipSpace(b, end) != len(b) {
+		err = errSyntax
+	}
+	return err
+}
+
+// membersAt follows the members of the JSON object that begins at b[i], and returns
+// the index just past it. Read is called with the name of each and where its value
+// begins, and returns the index just past that.
+func membersAt(b []byte, i int, read func(name span, i int) (int, error)) (int, error) {
+	return walk(b, i, '{', '}', func(i int) (int, error) {
 		if b[i] != '"' {
 			return 0, errSyntax
 		}
@@ -130,61 +147,41 @@ func members(b []byte, yield func(name, value span, depth int) error) error {
 		if b[i] != ':' {
 			return 0, errSyntax
 		}
-		i = skipSpace(b, i+1)
-		end, depth, err := skip(b, i)
-		if err != nil {
-			return 0, err
-		}
-		return end, yield(name, span{int32(i), int32(end)}, depth)
+		return read(name, skipSpace(b, i+1))
 	})
 }
 
-// elements calls yield for every element of the JSON array that b is.
-func elements(b []byte, yield func(value span) error) error {
-	return walk(b, '[', ']', func(i int) (int, error) {
-		end, _, err := skip(b, i)
-		if err != nil {
-			return 0, err
-		}
-		return end, yield(span{int32(i), int32(end)})
-	})
-}
-
-// walk follows the commas of the object or array that b is. Each reads what
-// begins at i and returns the index just past it.
-func walk(b []byte, opens, closes byte, each func(i int) (int, error)) error {
-	i := skipSpace(b, 0)
+// walk follows the commas of the object or array that begins at b[i], and returns
+// the index just past it. Each reads what begins at i and returns the index just
+// past that.
+func walk(b []byte, i int, opens, closes byte, each func(i int) (int, error)) (int, error) {
 	if i == len(b) {
-		return errCutOff
+		return 0, errCutOff
 	}
 	if b[i] != opens {
-		return errSyntax
+		return 0, errSyntax
 	}
 	i = skipSpace(b, i+1)
 	for first := true; ; first = false {
 		if i == len(b) {
-			return errCutOff
+			return 0, errCutOff
 		}
 		if b[i] == closes && first {
-			break
+			return i + 1, nil
 		}
 		end, err := each(i)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if i = skipSpace(b, end); i == len(b) {
-			return errCutOff
+			return 0, errCutOff
 		}
 		if b[i] == closes {
-			break
+			return i + 1, nil
 		}
 		if b[i] != ',' {
-			return errSyntax
+			return 0, errSyntax
 		}
 		i = skipSpace(b, i+1)
 	}
-	if skipSpace(b, i+1) != len(b) {
-		return errSyntax
-	}
-	return nil
 }

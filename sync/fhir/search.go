@@ -66,7 +66,7 @@ func (s *Source) searchFirst(ctx context.Context, act string, k *kindOfResource,
 	for {
 		size := s.learned.pageSize(k.name, s.pageSize)
 		u := s.searchURL(k, q, want, size)
-		ans, err := s.client.get(ctx, request{act: act, kind: metricType(k.name), url: u, strict: want&withStrict != 0})
+		ans, err := s.client.get(ctx, request{act: act, kind: metricType(k.name), url: u, strict: want&withStrict != 0, list: true})
 		if !errors.Is(err, errTooLarge) || q.CountOnly || !s.learned.shrink(k.name, size) {
 			if err == nil && !q.Envelope && !q.CountOnly && int64(len(ans.body)) < s.limits.Response/8 {
 				s.learned.grow(k.name, size, s.pageSize)
@@ -83,7 +83,7 @@ func (s *Source) searchNext(ctx context.Context, act string, k *kindOfResource, 
 	if err != nil {
 		return source.Page{}, &source.Failure{Kind: source.Invalid, Act: act, Err: err}
 	}
-	ans, err := s.client.get(ctx, request{act: act, kind: k.name, url: u})
+	ans, err := s.client.get(ctx, request{act: act, kind: k.name, url: u, list: true})
 	return s.page(ctx, act, q, u, ans, notFoundIs(source.Expired, err))
 }
 
@@ -163,10 +163,10 @@ func (s *Source) page(ctx context.Context, act string, q source.Query, u *url.UR
 	if err != nil {
 		return source.Page{}, err
 	}
-	b, err := readBundle(ans.body, s.limits)
-	if err != nil {
-		return source.Page{}, invalid(act, ans, err)
+	if ans.noBundle != nil {
+		return source.Page{}, invalid(act, ans, ans.noBundle)
 	}
+	b := ans.bundle
 	p := source.Page{Total: b.total, Bytes: ans.wire, Size: int64(len(ans.body))}
 	if q.CountOnly {
 		return p, nil

@@ -10,7 +10,27 @@ import (
 // control characters and without blank space around it. The words are never
 // touched.
 func clean(s string) string {
-	return strings.TrimFunc(strings.Map(keepPrintable, breaks(s)), isBlank)
+	if !isClean(s) {
+		s = strings.Map(keepPrintable, breaks(s))
+	}
+	return strings.TrimFunc(s, isBlank)
+}
+
+// isClean reports whether s holds no character that clean drops or replaces; all of
+// them but the plain control characters begin with one of three bytes.
+func isClean(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n' || c == '\t':
+		case c < ' ' || c == 0x7f:
+			return false
+		case c == 0xc2 || c == 0xe2 || c == 0xef:
+			if r, _ := utf8.DecodeRuneInString(s[i:]); keepPrintable(r) != r {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // line returns s as one line: like clean, with every run of blank space as one

@@ -55,8 +55,12 @@ func (c *client) do(ctx context.Context, req request) (answer, error) {
 	if ans.status/100 != 2 {
 		return ans, nil // the status says enough
 	}
-	if err == nil && !req.file {
-		err = checkJSON(resp.Header.Get("Content-Type"), ans.body)
+	switch contentType := resp.Header.Get("Content-Type"); {
+	case err != nil || req.file:
+	case req.list:
+		err = ans.readBundle(contentType, c.limits)
+	default:
+		err = checkJSON(contentType, ans.body)
 	}
 	if err != nil {
 		ans.body = nil
@@ -100,14 +104,31 @@ func unpack(resp *http.Response, wire io.Reader, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// checkJSON returns what is wrong with an answer that should be a JSON object.
-// Servers do not agree on a content type; what is surely something else is told
-// apart for the operator.
-func checkJSON(contentType string, body []byte) error {
+// readBundle takes an answer apart that should be a Bundle. One that did not come
+// whole, or is no JSON, is an error now: it may be worth another attempt.
+func (a *answer) readBundle(contentType string, limits Limits) error {
+	if isWebPage(contentType, a.body) {
+		return errWebPage
+	}
+	a.bundle, a.noBundle = readBundle(a.body, limits)
+	if wrong, _ := errors.AsType[plain](a.noBundle); wrong == errBroken || wrong == errNotJSON {
+		return wrong
+	}
+	return nil
+}
+
+// isWebPage reports whether an answer that should be JSON is surely something else,
+// which is told apart for the operator; servers do not agree on a content type.
+func isWebPage(contentType string, body []byte) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
 	first := bytes.TrimLeft(body, " \t\r\n")
-	if !strings.Contains(media, "json") && (strings.Contains(media, "html") || strings.Contains(media, "xml")) ||
-		bytes.HasPrefix(first, []byte("<")) {
+	return !strings.Contains(media, "json") && (strings.Contains(media, "html") || strings.Contains(media, "xml")) ||
+		bytes.HasPrefix(first, []byte("<"))
+}
+
+// checkJSON returns what is wrong with an answer that should be a JSON object.
+func checkJSON(contentType string, body []byte) error {
+	if isWebPage(contentType, body) {
 		return errWebPage
 	}
 	switch err := whole(body); {

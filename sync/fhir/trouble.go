@@ -73,6 +73,7 @@ func sortOut(ctx context.Context, act string, ans answer, err error) *trouble {
 		f.Kind, f.Status = source.Invalid, ans.status
 		return &trouble{failure: f, answered: true}
 	}
+	f.Status = ans.status // of an answer that had begun: it alone may be the one that fails
 	return &trouble{failure: f, retry: true, guilty: true}
 }
 

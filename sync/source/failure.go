@@ -64,6 +64,8 @@ var sentences = map[FailureKind]string{
 func (f *Failure) Error() string {
 	s := f.Act + ": " + sentences[f.Kind]
 	switch {
+	case f.Kind == Unreachable && f.Status/100 == 2:
+		s = f.Act + ": the source's answer does not come through"
 	case f.Kind == Unreachable && f.Status != 0:
 		s = f.Act + ": the source answers with an error"
 	case f.Kind == Unauthorized && f.Status == 0:

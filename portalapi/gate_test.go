@@ -1,0 +1,130 @@
+package portalapi_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"dossiersync/portalapi"
+)
+
+// More requests than can be answered: those who are too many are told so at once,
+// none waits for ever, and when it is over everybody is answered as before.
+func TestOverloadIsShed(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewPedanticRegistry()
+	p := newDossier(t, func(o *portalapi.Options) { o.Registerer = registry })
+	p.items(report("1", "r", noon()))
+	const url = "/v1/dossiers/1/reports"
+	token := p.token("daughter", "dossier:read")
+	inside := 4 * p.Reader.Connections()
+
+	// While this holds, no read comes to its end.
+	tx := p.hold(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
+	type outcome struct {
+		status int
+		retry  string
+		took   time.Duration
+	}
+	outcomes := make(chan outcome, 5*inside)
+	var g errgroup.Group
+	for range cap(outcomes) {
+		g.Go(func() error {
+			began := time.Now()
+			a := p.do(http.MethodGet, url, token, "")
+			outcomes <- outcome{a.status, a.header.Get("Retry-After"), time.Since(began)}
+			return nil
+		})
+	}
+	// All but those inside are turned away, most of them at once, the others after
+	// half a second of waiting.
+	fast := 0
+	for n := range cap(outcomes) - inside {
+		select {
+		case o := <-outcomes:
+			if o.status != http.StatusServiceUnavailable || o.retry != "2" {
+				t.Errorf("a request too many is answered with %d, Retry-After %q", o.status, o.retry)
+			}
+			if o.took < 400*time.Millisecond {
+				fast++
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("only %d were turned away", n)
+		}
+	}
+	if fast < inside {
+		t.Errorf("%d were turned away at once, of %d", fast, cap(outcomes))
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(outcomes)
+	for o := range outcomes {
+		if o.status != http.StatusOK {
+			t.Errorf("a request inside is answered with %d", o.status)
+		}
+	}
+	if a := p.get("daughter", url); a.status != http.StatusOK {
+		t.Errorf("once it is over, answered with %d", a.status)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if got, want := f.GetMetric()[0].GetCounter().GetValue(), float64(cap(outcomes)-inside); f.GetName() == "dossiersync_http_shed_total" && got != want {
+			t.Errorf("%v requests are counted as turned away, want %v", got, want)
+		}
+	}
+}
+
+// hold begins a transaction with a statement, until it is rolled back.
+func (p *portal) hold(sql string) pgx.Tx {
+	p.t.Helper()
+	tx, err := p.db.Begin(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
+	if _, err := tx.Exec(p.t.Context(), sql); err != nil {
+		p.t.Fatal(err)
+	}
+	return tx
+}
+
+// Who hangs up while waiting leaves no slot taken.
+func TestWhoHangsUpMakesRoom(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	p.items(report("1", "r", noon()))
+	tx := p.hold(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
+	ctx, hangUp := context.WithCancel(t.Context())
+	var g errgroup.Group
+	for range 4 * p.Reader.Connections() {
+		g.Go(func() error {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/dossiers/1/reports", nil)
+			r.Header.Set("Authorization", "Bearer "+p.token("daughter", "dossier:read"))
+			p.handler.ServeHTTP(httptest.NewRecorder(), r)
+			return nil
+		})
+	}
+	hangUp()
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
+		t.Errorf("answered with %d", a.status)
+	}
+}

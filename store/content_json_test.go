@@ -1,0 +1,59 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"dossiersync/store"
+)
+
+// plainJSON is what encoding/json makes of v, not escaped for HTML.
+func plainJSON(t testing.TB, v any) string {
+	t.Helper()
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+func FuzzStringIsWrittenAsEncodingJSONDoes(f *testing.F) {
+	for _, s := range []string{"", "Mevrouw <b>sliep</b> & at", "a\"b\\c\b\f\n\r\t\v\x00\x7f", "é\u2028\u2029\xff\ufffd", "💙"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := string(store.AppendJSONString(nil, s)), plainJSON(t, s); got != want {
+			t.Errorf("%q is written as %s, want %s", s, got, want)
+		}
+	})
+}
+
+// Every field is drawn, also those that are added later.
+func TestReportIsWrittenAsEncodingJSONDoes(t *testing.T) {
+	t.Parallel()
+	moments := rapid.Custom(func(t *rapid.T) store.Moment {
+		if rapid.Bool().Draw(t, "none") {
+			return store.Moment{}
+		}
+		at := time.UnixMilli(rapid.Int64Range(-1e12, 4e12).Draw(t, "time"))
+		return store.Moment{Time: at.In(time.FixedZone("", 3600*rapid.IntRange(-2, 2).Draw(t, "zone"))),
+			Precision: store.Precision(rapid.String().Draw(t, "precision")), Literal: rapid.String().Draw(t, "literal")}
+	})
+	drawn := rapid.MakeCustom[store.Report](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
+		reflect.TypeFor[store.Moment](): moments.AsAny(),
+	}})
+	rapid.Check(t, func(rt *rapid.T) {
+		r := drawn.Draw(rt, "report")
+		if diff := cmp.Diff(plainJSON(t, &r), string(r.AppendJSON(nil))); diff != "" {
+			rt.Errorf("-want +got\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"dossiersync/store"
+	"dossiersync/store/storetest"
+)
+
+// unprepared is the part of a URL by which pgx keeps no prepared statements.
+const unprepared = "&default_query_exec_mode=exec"
+
+// I8 holds through pgbouncer as well: what each role sees of every table.
+func TestReaderRoleSeesOnlyWhatIsItsUsersThroughPgbouncer(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	pooled := *r
+	pooled.ReaderURL = storetest.Pgbouncer(t, r.ReaderURL, 1) + unprepared
+	wantOnlyTheirs(t, &pooled)
+	// All were on the same connection, one after the other.
+	asReader(t, &pooled, store.Identity{}, func(tx pgx.Tx) {
+		var left string
+		const q = `SELECT concat(current_setting('dossiersync.tenant', true), current_setting('dossiersync.user', true),
+			current_setting('dossiersync.scope', true))`
+		if err := tx.QueryRow(t.Context(), q).Scan(&left); err != nil || left != "" {
+			t.Errorf("of the transactions before, %q is left, %v", left, err)
+		}
+	})
+}
+
+// Many users at once, on few connections: everybody sees what they see when they
+// are alone, whoever was on the connection before, and whether or not that one had
+// the patience to wait.
+func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	reader, err := store.OpenReader(t.Context(), storetest.Pgbouncer(t, r.ReaderURL, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reader.Close)
+	users := []store.Identity{{Tenant: "amaris", User: "daughter"}, {Tenant: "amaris", User: "manager"}, {Tenant: "szr", User: "son"},
+		{Tenant: "amaris", User: "son"}, {Tenant: "szr", User: "nobody"}}
+	look := func(ctx context.Context, from *store.Reader, id store.Identity, client string) (any, error) {
+		_, dossiers, _, err := from.Dossiers(ctx, id, "")
+		if err != nil {
+			return nil, err
+		}
+		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: []store.Kind{"report", "form"}, Limit: 20, Bodies: true})
+		if err != nil {
+			return nil, err
+		}
+		_, item, err := from.Item(ctx, id, client, id.Tenant+client+"reports1", store.KindReport)
+		if err != nil {
+			return nil, err
+		}
+		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: []store.Kind{"report", "form"}})
+		if err != nil {
+			return nil, err
+		}
+		_, contacts, _, err := from.Contacts(ctx, id, client, "")
+		if err != nil {
+			return nil, err
+		}
+		_, accesses, _, err := from.Accesses(ctx, id, client, store.AccessQuery{Limit: 10})
+		return []any{dossiers, list, item, periods, contacts, accesses}, err
+	}
+	type place struct {
+		id     store.Identity
+		client string
+	}
+	want := make(map[place]any)
+	for _, id := range users {
+		for _, client := range []string{"1", "2", "3"} {
+			if want[place{id, client}], err = look(t.Context(), r.Reader, id, client); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	log := store.NewAccessLog(reader, "pooled")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- log.Run(ctx) }()
+	const busy, each = 12, 25
+	var g errgroup.Group
+	for range busy {
+		g.Go(func() error {
+			for range each {
+				p := place{users[rand.IntN(len(users))], fmt.Sprint(1 + rand.IntN(3))}
+				if rand.IntN(4) == 0 { // goes away in the middle
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(3000))*time.Microsecond)
+					_, _ = look(ctx, reader, p.id, p.client)
+					cancel()
+					continue
+				}
+				got, err := look(t.Context(), reader, p.id, p.client)
+				if err != nil {
+					return err
+				}
+				if diff := cmp.Diff(want[p], got, cmpopts.IgnoreFields(store.Standing{}, "Now")); diff != "" {
+					return fmt.Errorf("%v of %s (-alone +among others):\n%s", p.id, p.client, diff)
+				}
+				e := event(p.id.User)
+				e.Client = ""
+				if err := log.Append(t.Context(), e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	// The portal stores grants beside them, and waits in the middle of it.
+	g.Go(func() error {
+		for n := range each {
+			grant := store.Grant{Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact, Parts: []store.Part{store.PartReports}, State: store.GrantAccepted}
+			if _, _, err := reader.PutGrant(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, grant, "x", log, event("portal")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

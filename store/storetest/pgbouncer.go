@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Pgbouncer returns the address of a pgbouncer in transaction mode that shares so
+// many connections to the database at url among all who come, and ends with the
+// test. What is sent between two transactions of one client may so reach the
+// database on any of them.
+func Pgbouncer(t testing.TB, address string, connections int) string {
+	t.Helper()
+	program := findPgbouncer(t)
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	dir, err := os.MkdirTemp("", "pgbouncer-")
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	password, _ := u.User.Password()
+	port := freePort(t)
+	files := map[string]string{
+		"users.txt": fmt.Sprintf("%q %q\n", u.User.Username(), password),
+		"pgbouncer.ini": fmt.Sprintf(`
+[databases]
+* = host=%s port=%s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = %s
+pool_mode = transaction
+default_pool_size = %d
+max_client_conn = 500
+server_lifetime = 3600
+`, u.Hostname(), u.Port(), port, filepath.Join(dir, "users.txt"), connections),
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatalf("storetest: %v", err)
+		}
+	}
+	args := []string{"--quiet", filepath.Join(dir, "pgbouncer.ini")}
+	if os.Getuid() == 0 { // it refuses to be root
+		args = append([]string{"--user", "nobody"}, args...)
+		for _, path := range []string{"", "users.txt", "pgbouncer.ini"} {
+			if err := os.Chown(filepath.Join(dir, path), nobody, nobody); err != nil {
+				t.Fatalf("storetest: %v", err)
+			}
+		}
+	}
+	var said bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // at once, without waiting for clients
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("pgbouncer said:\n%s", &said)
+		}
+	})
+	u.Host = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
+	awaitPgbouncer(t, u.String())
+	return u.String()
+}
+
+// nobody is the user of Debian and others that owns nothing.
+const nobody = 65534
+
+func findPgbouncer(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("storetest: pgbouncer is not installed: run .ci/install-pgbouncer, or get it by your system's package manager")
+	return ""
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+func awaitPgbouncer(t testing.TB, url string) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var conn *pgx.Conn
+		if conn, err = pgx.Connect(t.Context(), url); err == nil {
+			_ = conn.Close(context.Background())
+			return
+		}
+	}
+	t.Fatalf("storetest: pgbouncer does not answer: %v", err)
+}

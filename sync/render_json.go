@@ -1,0 +1,86 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"dossiersync/store"
+)
+
+// An appender is a shape that writes itself. Those of reports do, which are nearly
+// all that is rendered: reflection takes several times as long.
+type appender interface{ appendJSON(b []byte) []byte }
+
+// marshal encodes v as the API serves it: text as people wrote it, not escaped
+// for HTML.
+func marshal(v any) ([]byte, error) {
+	if a, ok := v.(appender); ok {
+		return a.appendJSON(nil), nil
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("render: %w", err)
+	}
+	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
+}
+
+func (c *cardJSON) appendJSON(b []byte) []byte {
+	b = slices.Grow(b, 512+len(c.Excerpt))
+	b = store.AppendJSONString(append(b, `{"id":`...), c.ID)
+	b = store.AppendJSONString(append(b, `,"kind":`...), string(c.Kind))
+	b = store.AppendJSONString(append(b, `,"at":`...), c.At)
+	b = store.AppendJSONString(append(b, `,"precision":`...), string(c.Precision))
+	b = store.AppendJSONString(append(b, `,"title":`...), c.Title)
+	b = store.AppendJSONString(append(b, `,"excerpt":`...), c.Excerpt)
+	if c.Author == nil {
+		b = append(b, `,"author":null`...)
+	} else {
+		b = appendOrNull(append(b, `,"author":{"name":`...), c.Author.Name)
+		b = append(appendOrNull(append(b, `,"role":`...), c.Author.Role), '}')
+	}
+	b = appendOrNull(append(b, `,"category":`...), c.Category)
+	b = appendOrNull(append(b, `,"correctedAt":`...), c.CorrectedAt)
+	b = appendOrNull(append(b, `,"recordedAt":`...), c.RecordedAt)
+	return append(b, '}')
+}
+
+func (r *reportJSON) appendJSON(b []byte) []byte {
+	b = slices.Grow(b, 64+len(r.Text)+len(r.Text)/16)
+	b = store.AppendJSONString(append(b, `{"text":`...), r.Text)
+	b = append(b, `,"attachments":[`...)
+	for i, a := range r.Attachments {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = store.AppendJSONString(append(b, `{"title":`...), a.Title)
+		b = store.AppendJSONString(append(b, `,"contentType":`...), a.ContentType)
+		b = append(b, `,"size":`...)
+		if a.Size == nil {
+			b = append(b, "null}"...)
+		} else {
+			b = append(strconv.AppendInt(b, *a.Size, 10), '}')
+		}
+	}
+	return append(b, "]}"...)
+}
+
+// reportModel is what is kept of a report beside its card and body.
+type reportModel store.Report
+
+func (m *reportModel) appendJSON(b []byte) []byte {
+	bare := store.Report(*m)
+	bare.Text, bare.Attachments = "", nil // they are in the body
+	return bare.AppendJSON(slices.Grow(b, 512))
+}
+
+func appendOrNull(b []byte, s *string) []byte {
+	if s == nil {
+		return append(b, "null"...)
+	}
+	return store.AppendJSONString(b, *s)
+}

@@ -1,0 +1,35 @@
+package sync
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"dossiersync/store"
+)
+
+func TestShapesOfReportsAreWrittenAsEncodingJSONDoes(t *testing.T) {
+	t.Parallel()
+	check := func(t *rapid.T, shape appender, plain any) {
+		var want bytes.Buffer
+		e := json.NewEncoder(&want)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(plain); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), string(shape.appendJSON(nil))+"\n"); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		card := rapid.Make[cardJSON]().Draw(t, "card")
+		check(t, &card, card)
+		body := rapid.Make[reportJSON]().Draw(t, "body")
+		plain := body
+		plain.Attachments = append([]store.Attachment{}, body.Attachments...) // never null
+		check(t, &body, plain)
+	})
+}
