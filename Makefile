@@ -20,7 +20,8 @@ test: deps pgbouncer ## Run the tests
 	$(GO) test ./...
 
 .PHONY: check
-check: race lint ## Run what takes longer: the race detector, the linter
+check: export DOSSIERSYNC_LONG = 1 # tests wait for leases to pass
+check: race lint openapi ## Run what takes longer: the race detector, the linters
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -32,9 +33,15 @@ lint: $(LINT) ## Run the linter
 	$(LINT) run ./...
 
 SOAKTIME ?= 10m
+SOAKCHECKS ?= 1000
 .PHONY: soak
 soak: deps ## Soak it in faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on: readers must see what the source holds
-	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync -run '^TestSoak' -count=1 -timeout 0 -v
+	DOSSIERSYNC_CHECKS=$(SOAKCHECKS) $(GO) test ./sync -run '^TestReplicaEqualsSource' -count=1 -timeout 0
+	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync -run '^TestSoak|^TestReplicaEqualsTheSourceHowever' -count=1 -timeout 0 -v
+
+.PHONY: openapi
+openapi: ## Lint the portal API's contract
+	@.ci/lint-openapi portalapi/openapi.yaml
 
 FUZZTIME ?= 20s
 .PHONY: fuzz
@@ -47,8 +54,8 @@ fuzz: ## Run every fuzz function for FUZZTIME (20s)
 	done
 
 .PHONY: bench
-bench: deps ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: deps build ## Print a table of ratios measured in one run (ARGS=--quick: smaller numbers, in a minute)
+	@bin/bench $(ARGS)
 
 .PHONY: build
 build: ## Build the programs into bin/

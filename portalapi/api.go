@@ -66,7 +66,7 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a := &API{reader: reader, access: log, log: o.Log, build: o.Build, gate: newGate(perConnection * reader.Connections())}
+	a := &API{reader: reader, access: log, log: o.Log, build: o.Build}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
@@ -79,6 +79,7 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if a.metrics, err = newMetrics(o.Registerer); err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
+	a.gate = newGate(perConnection * reader.Connections())
 	a.routes = a.newRoutes()
 	return a, nil
 }

@@ -60,6 +60,7 @@ func TestCase77RightsAndContentAreOfOneMoment(t *testing.T) {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
 	parts := [2]string{"reports", "forms"}
+	p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", "") // of both parts
 	ctx, stop := context.WithCancel(t.Context())
 	var g errgroup.Group
 	for range 4 {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 	"unicode/utf8"
 )
@@ -10,8 +11,14 @@ import (
 // times as long: they are written out here. What is written is what encoding/json
 // writes without escaping for HTML.
 
-// AppendJSON appends the report as JSON.
-func (r *Report) AppendJSON(b []byte) []byte {
+// AppendJSON appends the report as JSON. It fails on a moment beyond the years that
+// JSON has, and then appends nothing.
+func (r *Report) AppendJSON(b []byte) ([]byte, error) {
+	for _, m := range [...]Moment{r.At, r.RecordedAt, r.CorrectedAt} {
+		if y := m.Time.Year(); y < 0 || y > 9999 {
+			return b, errors.New("a year beyond 9999")
+		}
+	}
 	b = append(b, `{"at":`...)
 	b = r.At.appendJSON(b)
 	b = appendMoment(b, `,"recordedAt":`, r.RecordedAt)
@@ -36,7 +43,7 @@ func (r *Report) AppendJSON(b []byte) []byte {
 	if len(r.Attachments) > 0 {
 		b = appendAny(append(b, `,"attachments":`...), r.Attachments)
 	}
-	return append(b, '}')
+	return append(b, '}'), nil
 }
 
 func (p *Party) appendJSON(b []byte) []byte {

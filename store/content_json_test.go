@@ -52,8 +52,9 @@ func TestReportIsWrittenAsEncodingJSONDoes(t *testing.T) {
 	}})
 	rapid.Check(t, func(rt *rapid.T) {
 		r := drawn.Draw(rt, "report")
-		if diff := cmp.Diff(plainJSON(t, &r), string(r.AppendJSON(nil))); diff != "" {
-			rt.Errorf("-want +got\n%s", diff)
+		got, err := r.AppendJSON(nil)
+		if diff := cmp.Diff(plainJSON(t, &r), string(got)); diff != "" || err != nil {
+			rt.Errorf("%v; -want +got\n%s", err, diff)
 		}
 	})
 }

@@ -52,17 +52,25 @@ func (s *Store) Reconciled(ctx context.Context, c Claim) error {
 }
 
 // DeletionsRead notes up to which source time the deletions of a type are known;
-// zero: the source does not tell of them.
-func (s *Store) DeletionsRead(ctx context.Context, c Claim, id TypeID, upto time.Time) error {
+// zero: the source does not tell of them. It reports false, and notes nothing, of a
+// type that has not been read yet.
+func (s *Store) DeletionsRead(ctx context.Context, c Claim, id TypeID, upto time.Time) (noted bool, err error) {
 	const q = `
 		UPDATE cursors SET deletes = coalesce(@upto, deletes), feed = @feed
 		WHERE tenant = @tenant AND stream = @stream AND type = @type`
-	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant,
-		"stream": id.Stream, "type": id.Type, "upto": timeOrNull(upto), "feed": !upto.IsZero()})
+	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := holdClaim(ctx, tx, c); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant,
+			"stream": id.Stream, "type": id.Type, "upto": timeOrNull(upto), "feed": !upto.IsZero()})
+		noted = tag.RowsAffected() > 0
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("note the deletions of %s: %w", id.Type, err)
+		return false, fmt.Errorf("note the deletions of %s: %w", id.Type, err)
 	}
-	return nil
+	return noted, nil
 }
 
 // Versions returns when those of the records were last updated of which something

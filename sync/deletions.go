@@ -50,8 +50,10 @@ func (r *reading) deletionsOf(ctx context.Context, feed source.Changes, t *store
 	}
 	// Of what was deleted before it was first read, nothing is here.
 	since := t.To
-	if c.Deletes != nil && c.Deletes.Before(since) {
-		since = *c.Deletes
+	for _, known := range []*time.Time{c.Upto, c.Deletes} {
+		if known != nil && known.Before(since) {
+			since = *known
+		}
 	}
 	since = since.Add(-r.tenant.Overlap)
 	links := make(map[string]struct{})
@@ -62,7 +64,8 @@ func (r *reading) deletionsOf(ctx context.Context, feed source.Changes, t *store
 		f, failed := errors.AsType[*source.Failure](err)
 		switch {
 		case failed && f.Kind == source.Unsupported:
-			return false, r.noteDeletions(ctx, t, time.Time{})
+			_, err := r.noteDeletions(ctx, t, time.Time{})
+			return false, err
 		case failed && !concernsAll(f):
 			// The next run asks again, from where this one did.
 			r.log.Warn("deletions cannot be read", zap.String("type", t.Type), zap.Error(f))
@@ -74,7 +77,7 @@ func (r *reading) deletionsOf(ctx context.Context, feed source.Changes, t *store
 			return false, err
 		}
 		if next = page.Next; next == "" {
-			return true, r.noteDeletions(ctx, t, t.To)
+			return r.noteDeletions(ctx, t, t.To)
 		}
 		if _, again := links[next]; again || len(links) >= maxPages {
 			r.log.Warn("the pages of deletions do not end", zap.String("type", t.Type))
@@ -84,9 +87,11 @@ func (r *reading) deletionsOf(ctx context.Context, feed source.Changes, t *store
 	}
 }
 
-func (r *reading) noteDeletions(ctx context.Context, t *store.RunType, upto time.Time) error {
-	if err := r.syncer.store.DeletionsRead(ctx, r.claim, t.TypeID, upto); err != nil {
-		return err
+// noteDeletions notes up to when deletions are known. It reports whether that can
+// be noted yet.
+func (r *reading) noteDeletions(ctx context.Context, t *store.RunType, upto time.Time) (noted bool, err error) {
+	if noted, err = r.syncer.store.DeletionsRead(ctx, r.claim, t.TypeID, upto); err != nil {
+		return false, err
 	}
 	feed := !upto.IsZero()
 	for id, known := range r.cursors {
@@ -95,7 +100,7 @@ func (r *reading) noteDeletions(ctx context.Context, t *store.RunType, upto time
 			r.cursors[id] = known
 		}
 	}
-	return nil
+	return noted, nil
 }
 
 // obey removes what the source says it has deleted, unless it has made it again

@@ -12,13 +12,19 @@ import (
 
 // An appender is a shape that writes itself. Those of reports do, which are nearly
 // all that is rendered: reflection takes several times as long.
-type appender interface{ appendJSON(b []byte) []byte }
+type appender interface {
+	appendJSON(b []byte) ([]byte, error)
+}
 
 // marshal encodes v as the API serves it: text as people wrote it, not escaped
 // for HTML.
 func marshal(v any) ([]byte, error) {
 	if a, ok := v.(appender); ok {
-		return a.appendJSON(nil), nil
+		b, err := a.appendJSON(nil)
+		if err != nil {
+			return nil, fmt.Errorf("render: %w", err)
+		}
+		return b, nil
 	}
 	var b strings.Builder
 	e := json.NewEncoder(&b)
@@ -29,7 +35,7 @@ func marshal(v any) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
 }
 
-func (c *cardJSON) appendJSON(b []byte) []byte {
+func (c *cardJSON) appendJSON(b []byte) ([]byte, error) {
 	b = slices.Grow(b, 512+len(c.Excerpt))
 	b = store.AppendJSONString(append(b, `{"id":`...), c.ID)
 	b = store.AppendJSONString(append(b, `,"kind":`...), string(c.Kind))
@@ -46,10 +52,10 @@ func (c *cardJSON) appendJSON(b []byte) []byte {
 	b = appendOrNull(append(b, `,"category":`...), c.Category)
 	b = appendOrNull(append(b, `,"correctedAt":`...), c.CorrectedAt)
 	b = appendOrNull(append(b, `,"recordedAt":`...), c.RecordedAt)
-	return append(b, '}')
+	return append(b, '}'), nil
 }
 
-func (r *reportJSON) appendJSON(b []byte) []byte {
+func (r *reportJSON) appendJSON(b []byte) ([]byte, error) {
 	b = slices.Grow(b, 64+len(r.Text)+len(r.Text)/16)
 	b = store.AppendJSONString(append(b, `{"text":`...), r.Text)
 	b = append(b, `,"attachments":[`...)
@@ -66,13 +72,13 @@ func (r *reportJSON) appendJSON(b []byte) []byte {
 			b = append(strconv.AppendInt(b, *a.Size, 10), '}')
 		}
 	}
-	return append(b, "]}"...)
+	return append(b, "]}"...), nil
 }
 
 // reportModel is what is kept of a report beside its card and body.
 type reportModel store.Report
 
-func (m *reportModel) appendJSON(b []byte) []byte {
+func (m *reportModel) appendJSON(b []byte) ([]byte, error) {
 	bare := store.Report(*m)
 	bare.Text, bare.Attachments = "", nil // they are in the body
 	return bare.AppendJSON(slices.Grow(b, 512))

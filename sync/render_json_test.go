@@ -20,8 +20,9 @@ func TestShapesOfReportsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 		if err := e.Encode(plain); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want.String(), string(shape.appendJSON(nil))+"\n"); diff != "" {
-			t.Errorf("-want +got\n%s", diff)
+		got, err := shape.appendJSON(nil)
+		if diff := cmp.Diff(want.String(), string(got)+"\n"); diff != "" || err != nil {
+			t.Errorf("%v; -want +got\n%s", err, diff)
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {

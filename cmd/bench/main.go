@@ -1,5 +1,3 @@
-// Command bench measures what dossiersync promises to be quick at, each promise
-// as a ratio of two things done in the same run; see doc.go.
 package main
 
 import (

@@ -141,7 +141,9 @@ func TestCase75CertificateExpired(t *testing.T) {
 	certificate.Store(s.certify(t, time.Now().Add(time.Hour)))
 	server := httptest.NewUnstartedServer(s.front)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.TLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate.Load(), nil }}
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return &tls.Config{Certificates: []tls.Certificate{*certificate.Load()}, MinVersion: tls.VersionTLS12}, nil
+	}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s.rewrite(`base_url: \S+`, "base_url: "+server.URL+"/fhir\n        auth: {mtls: {ca_file: ca.pem}}")

@@ -110,6 +110,7 @@ func (c *crew) passLease() {
 	if isLong() {
 		return
 	}
+	c.t.Log("DOSSIERSYNC_LONG is not set: the lease passes by decree")
 	c.exec(`UPDATE runs SET lease_until = now() - interval '1 second', queued_at = now() - interval '1 hour' WHERE state = 'running'`)
 	if n, err := c.db.QueueLostRuns(c.t.Context()); n != 1 || err != nil {
 		c.t.Fatalf("%d lost runs are found, want 1 (%v)", n, err)
@@ -219,6 +220,14 @@ func TestSleeperInATransactionHoldsNobodyUp(t *testing.T) {
 	c := newCrew(t, url)
 	waitFor(t, "a run", c.come)
 	busy, idle := c.working()
+	const setting = `SELECT setting::bigint FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'`
+	var ends int64 // in milliseconds, where the database's URL says nothing of it
+	if err := c.db.Pool().QueryRow(t.Context(), setting).Scan(&ends); err != nil {
+		t.Fatal(err)
+	}
+	if ends == 0 || ends >= store.LeaseTime.Milliseconds() {
+		t.Errorf("a transaction may be idle for %d ms, and a lease lasts %s", ends, store.LeaseTime)
+	}
 
 	// Every transaction that changes what readers see ends with the tenant's row.
 	c.exec(`BEGIN`)

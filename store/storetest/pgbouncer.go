@@ -23,7 +23,7 @@ import (
 func Pgbouncer(t testing.TB, address string, connections int) string {
 	t.Helper()
 	program := findPgbouncer(t)
-	u, err := url.Parse(address)
+	behind, err := pgx.ParseConfig(address)
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
@@ -32,13 +32,12 @@ func Pgbouncer(t testing.TB, address string, connections int) string {
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	password, _ := u.User.Password()
 	port := freePort(t)
 	files := map[string]string{
-		"users.txt": fmt.Sprintf("%q %q\n", u.User.Username(), password),
+		"users.txt": fmt.Sprintf("%q %q\n", behind.User, behind.Password),
 		"pgbouncer.ini": fmt.Sprintf(`
 [databases]
-* = host=%s port=%s
+* = host=%s port=%d
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %d
@@ -49,25 +48,24 @@ pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 500
 server_lifetime = 3600
-`, u.Hostname(), u.Port(), port, filepath.Join(dir, "users.txt"), connections),
+`, behind.Host, behind.Port, port, filepath.Join(dir, "users.txt"), connections),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatalf("storetest: %v", err)
 		}
 	}
-	args := []string{"--quiet", filepath.Join(dir, "pgbouncer.ini")}
-	if os.Getuid() == 0 { // it refuses to be root
-		args = append([]string{"--user", "nobody"}, args...)
-		for _, path := range []string{"", "users.txt", "pgbouncer.ini"} {
-			if err := os.Chown(filepath.Join(dir, path), nobody, nobody); err != nil {
+	var said bytes.Buffer
+	cmd := exec.Command(program, "--quiet", filepath.Join(dir, "pgbouncer.ini"))
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if os.Getuid() == 0 { // it refuses to be root, and must reach the server's socket
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: ownerOf(t, behind.Host)}
+		for _, name := range []string{"", "users.txt", "pgbouncer.ini"} {
+			if err := os.Chown(filepath.Join(dir, name), int(cmd.SysProcAttr.Credential.Uid), -1); err != nil {
 				t.Fatalf("storetest: %v", err)
 			}
 		}
 	}
-	var said bytes.Buffer
-	cmd := exec.Command(program, args...)
-	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
@@ -78,13 +76,21 @@ server_lifetime = 3600
 			t.Logf("pgbouncer said:\n%s", &said)
 		}
 	})
-	u.Host = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
-	awaitPgbouncer(t, u.String())
-	return u.String()
+	front := url.URL{Scheme: "postgres", User: url.UserPassword(behind.User, behind.Password), Host: fmt.Sprint("127.0.0.1:", port),
+		Path: "/" + behind.Database, RawQuery: "sslmode=disable"}
+	awaitPgbouncer(t, front.String())
+	return front.String()
 }
 
-// nobody is the user of Debian and others that owns nothing.
-const nobody = 65534
+func ownerOf(t testing.TB, path string) *syscall.Credential {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	owner := info.Sys().(*syscall.Stat_t) // so on every unix
+	return &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
+}
 
 func findPgbouncer(t testing.TB) string {
 	t.Helper()

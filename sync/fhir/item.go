@@ -127,9 +127,9 @@ func (r *resource) hash(t source.Type, it *store.Item) store.Hash {
 		b = append(append(b, s...), 0)
 	}
 	if report, ok := it.Content.(*store.Report); ok {
-		b = report.AppendJSON(b)
+		b, _ = report.AppendJSON(b) // of the years 1 to 9999
 	} else {
-		text, _ := json.Marshal(it.Content) // strings, numbers and times of the years 1 to 9999
+		text, _ := json.Marshal(it.Content) // strings, numbers and times of those years
 		b = append(append(b, text...), '\n')
 	}
 	r.scratch = b
