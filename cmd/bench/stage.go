@@ -68,13 +68,13 @@ func newStage(ctx context.Context, c runCmd, s streams) (st *stage, err error) {
 			err = errors.Join(err, st.close())
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o755); err != nil { //nolint:gosec // PostgreSQL's user must get through it
+	if err := os.MkdirAll(c.Data, 0o755); err != nil { // PostgreSQL's user must get through it
 		return st, err
 	}
 	if st.dir, err = os.MkdirTemp(c.Data, "run-"); err != nil {
 		return st, err
 	}
-	if err := os.Chmod(st.dir, 0o755); err != nil { //nolint:gosec // as above
+	if err := os.Chmod(st.dir, 0o755); err != nil {
 		return st, err
 	}
 	if st.dir, err = filepath.Abs(st.dir); err != nil {

@@ -20,7 +20,7 @@ func (o *oracle) partsOf(plans map[string]resource, shown map[string]*planView, 
 				continue
 			}
 			open, wholeOpen := isInForce(x) && !replaced[key], isInForce(plans[of]) && !replaced[of]
-			if (!open || wholeOpen) && !(isInForce(x) && replaced[key] && wholeOpen) {
+			if (!open || wholeOpen) && (!isInForce(x) || !replaced[key] || !wholeOpen) {
 				wholes[key] = of
 			}
 		}

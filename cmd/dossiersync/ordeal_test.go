@@ -42,7 +42,7 @@ type ordeal struct {
 // newOrdeal begins an ordeal that the seed decides, as far as time can be decided.
 func newOrdeal(t *testing.T, seed uint64, private bool) *ordeal {
 	t.Helper()
-	o := &ordeal{rand: rand.New(rand.NewPCG(seed, 1)), fates: make(map[string]int)} //nolint:gosec // disorder, and no secret
+	o := &ordeal{rand: rand.New(rand.NewPCG(seed, 1)), fates: make(map[string]int)}
 	presets := behaviours.All()
 	for o.preset.Name == "" || !isSoak() && isSlow(o.preset) {
 		o.preset = presets[o.rand.IntN(len(presets))]

@@ -1,0 +1,39 @@
+package sync_test
+
+import "testing"
+
+// Scripts that once led to a fault in the engine, as small as they could be made.
+func TestScriptsThatOnceWentWrong(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	for _, script := range []string{
+		// Asking for deletions could fill every short slice for ever.
+		`source page=3 feed
+		run
+		worker tiny`,
+		// What a replaced report named stayed in refs.
+		`source page=3 feed
+		all
+		pass 1h
+		run
+		put r4 c1 by=n1 replaces=r1
+		run`,
+		// A client whom only a reconcile found stayed without a history.
+		`source page=3 feed
+		pass 1h
+		run
+		put c1 late=3h
+		reconcile`,
+		// A bad version that increments had missed left the old one shown.
+		`source page=3 feed
+		all
+		pass 1h
+		run
+		merge c1 c3
+		clock -3h
+		bad k1 envelope
+		reconcile`,
+	} {
+		st.perform(t.Context(), t, scriptOf(script))
+	}
+}
