@@ -132,6 +132,8 @@ func TestRawBytesOpenNowhereElse(t *testing.T) {
 			t.Errorf("%s: shown %q, %v", name, got, err)
 		}
 	}
+	r.exec(`UPDATE quarantine SET raw = NULL`)
+	r.apply(reports, sealed("1", "a", plaintext))
 	r.keep(2)
 	if _, err := r.raw("1"); !errors.Is(err, store.ErrOtherKey) {
 		t.Errorf("under another key: %v", err)
