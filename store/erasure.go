@@ -160,21 +160,31 @@ func (s *Store) lookForTraces(ctx context.Context, client string, out *Erased) e
 	})
 }
 
-// Restored makes a database safe that was restored from a backup: the portal has
-// to send all grants of every tenant again before anything is shown, and the
-// erasures since are carried out once more. It returns how many dossiers that
-// were.
-func (s *Store) Restored(ctx context.Context, since []Erasure) (erased int, err error) {
-	const await = `UPDATE tenants SET awaiting_grants = now()`
+// AwaitGrants shows nothing of any tenant until its portal has sent all grants
+// again: a database that was restored from a backup knows some that were revoked
+// since.
+func (s *Store) AwaitGrants(ctx context.Context) error {
+	const q = `UPDATE tenants SET awaiting_grants = now()`
+	if _, err := s.pool.Exec(ctx, q); err != nil {
+		return fmt.Errorf("wait for all grants: %w", err)
+	}
+	return nil
+}
+
+// EraseAgain carries out erasures once more, after the database was restored from a
+// backup that may be older than they are. It returns how many dossiers there were.
+func (s *Store) EraseAgain(ctx context.Context, since []Erasure) (erased int, err error) {
 	const clients = `
 		SELECT id FROM clients WHERE tenant = @tenant AND id > @after
-		UNION SELECT client FROM grants WHERE tenant = @tenant AND client > @after ORDER BY 1 LIMIT 1000`
+		UNION SELECT client FROM grants WHERE tenant = @tenant AND client > @after
+		UNION SELECT client FROM contacts WHERE tenant = @tenant AND client > @after
+		UNION SELECT client FROM items WHERE tenant = @tenant AND client > @after
+		UNION SELECT client FROM quarantine WHERE tenant = @tenant AND client > @after
+		UNION SELECT client FROM backfills WHERE tenant = @tenant AND client > @after
+		UNION SELECT client FROM cursors WHERE tenant = @tenant AND client > @after ORDER BY 1 LIMIT 1000`
 	const note = `
 		INSERT INTO erasures (tenant, client, at, by) SELECT @tenant, @client, @at, @by
 		WHERE EXISTS (SELECT FROM tenants WHERE id = @tenant) ON CONFLICT DO NOTHING`
-	if _, err := s.pool.Exec(ctx, await); err != nil {
-		return 0, fmt.Errorf("wait for all grants: %w", err)
-	}
 	byTenant := make(map[string]map[string]Erasure)
 	for _, e := range since {
 		if byTenant[e.Tenant] == nil {

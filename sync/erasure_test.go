@@ -112,7 +112,10 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	if _, _, err := reader.Dossier(t.Context(), id, "c1"); err != nil {
 		t.Fatal(err)
 	}
-	n, err := b.Store.Restored(t.Context(), []store.Erasure{
+	if err := b.Store.AwaitGrants(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n, err := b.Store.EraseAgain(t.Context(), []store.Erasure{
 		{Tenant: tenant, Client: store.ErasureDigest(tenant, "c2"), At: time.Now(), By: "beheer"},
 		{Tenant: tenant, Client: store.ErasureDigest(tenant, "niet-meer-bekend"), At: time.Now(), By: "beheer"},
 		{Tenant: "weg", Client: store.ErasureDigest("weg", "c2"), At: time.Now(), By: "beheer"}})

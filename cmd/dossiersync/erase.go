@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -101,12 +100,9 @@ func recordErasure(file string, e store.Erasure) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// readErasures reads what was recorded; nothing, where there is no file.
+// readErasures reads what was recorded.
 func readErasures(file string) ([]store.Erasure, error) {
 	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read the erasures: %w", err)
 	}

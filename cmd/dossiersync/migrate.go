@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"dossiersync/config"
 	"dossiersync/store"
@@ -74,16 +75,24 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	return nil
 }
 
-// restored makes a database safe that was restored from a backup.
+// restored makes a database safe that was restored from a backup. Whatever comes of
+// the erasures, nothing is shown before all grants have come.
 func restored(ctx context.Context, cfg *config.Config, db *database) (int, error) {
-	since, err := readErasures(cfg.ErasuresFile)
-	if err != nil {
-		return 0, err
-	}
 	st, err := db.open(ctx)
 	if err != nil {
 		return 0, err
 	}
 	defer st.Close()
-	return st.Restored(ctx, since)
+	if err := st.AwaitGrants(ctx); err != nil {
+		return 0, err
+	}
+	since, err := readErasures(cfg.ErasuresFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("nothing is shown until the portal has sent all grants again, but what was erased since the backup may be back: "+
+			"there is no erasures file %s; bring it here, or make an empty one if nothing was ever erased", cfg.ErasuresFile)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return st.EraseAgain(ctx, since)
 }
