@@ -62,7 +62,7 @@ func (j *judgement) run(ctx context.Context, atMost int) (out Compared, err erro
 		FROM censuses WHERE run = @run AND stream = @stream AND type = @type`
 	const read = `
 		SELECT min(upto), count(*) FILTER (WHERE upto IS NULL) = 0 AND count(*) > 0
-		FROM cursors WHERE tenant = @tenant AND stream = @stream AND type = @type`
+		FROM cursors WHERE tenant = @tenant AND stream = @stream AND type = @type AND client = ''`
 	const judged = `
 		UPDATE censuses SET judged = true WHERE run = @run AND stream = @stream AND type = @type`
 	var to, upto *time.Time

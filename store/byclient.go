@@ -55,6 +55,37 @@ func (s *Store) ClientsToRead(ctx context.Context, c Claim, id TypeID, after str
 	return list, nil
 }
 
+// ClientFailed notes that the run could not read one client's records of the type:
+// it is not tried again in this run, unless the type is.
+func (s *Store) ClientFailed(ctx context.Context, c Claim, id TypeID, client string) error {
+	const q = `
+		INSERT INTO cursors (tenant, stream, type, query, client, fingerprint, hiding, run, failed)
+		SELECT @tenant, stream, type, query, @client, fingerprint, hiding, run, true FROM run_types
+		WHERE run = @run AND stream = @stream AND type = @type AND query = @query
+		ON CONFLICT (tenant, stream, type, query, client) DO UPDATE SET run = excluded.run, failed = true`
+	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "client": client,
+		"run": c.Run.ID, "stream": id.Stream, "type": id.Type, "query": id.Query})
+	if err != nil {
+		return fmt.Errorf("note that a client of %s could not be read: %w", c.Run.Tenant, err)
+	}
+	return nil
+}
+
+// FailedClients returns of how many clients the run could not read the records of
+// the type.
+func (s *Store) FailedClients(ctx context.Context, c Claim, id TypeID) (int64, error) {
+	const q = `
+		SELECT count(*) FROM cursors
+		WHERE tenant = @tenant AND stream = @stream AND type = @type AND query = @query AND client <> '' AND run = @run AND failed`
+	var n int64
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID,
+		"stream": id.Stream, "type": id.Type, "query": id.Query}).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count clients of %s: %w", c.Run.Tenant, err)
+	}
+	return n, nil
+}
+
 // ClientRead notes that the run has read one client's records of the type, up to
 // its end.
 func (s *Store) ClientRead(ctx context.Context, c Claim, id TypeID, client string) error {
@@ -63,7 +94,7 @@ func (s *Store) ClientRead(ctx context.Context, c Claim, id TypeID, client strin
 		SELECT @tenant, stream, type, query, @client, to_time, fingerprint, hiding, run FROM run_types
 		WHERE run = @run AND stream = @stream AND type = @type AND query = @query
 		ON CONFLICT (tenant, stream, type, query, client) DO UPDATE SET upto = excluded.upto,
-			fingerprint = excluded.fingerprint, hiding = excluded.hiding, run = excluded.run`
+			fingerprint = excluded.fingerprint, hiding = excluded.hiding, run = excluded.run, failed = false`
 	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "client": client,
 		"run": c.Run.ID, "stream": id.Stream, "type": id.Type, "query": id.Query})
 	if err != nil {

@@ -54,7 +54,7 @@ var traces = []struct{ table, where string }{
 	{"rereads", `tenant = @tenant AND key = ANY(@keys)`},
 	{"replacements", `tenant = @tenant AND (key = ANY(@keys) OR target = ANY(@keys))`},
 	{"absences", `tenant = @tenant AND key = ANY(@keys)`},
-	{"census", `key = ANY(@keys) OR client = @client`},
+	{"census", `run IN (SELECT id FROM runs WHERE tenant = @tenant) AND (key = ANY(@keys) OR client = @client)`},
 	{"seen", `key = ANY(@keys)`},
 	{"quarantine", `tenant = @tenant AND (client = @client OR key = ANY(@keys))`},
 	{"decisions", `tenant = @tenant AND EXISTS (SELECT FROM unnest(@keys::text[]) k WHERE object LIKE '%' || k)`},
@@ -72,8 +72,14 @@ var traces = []struct{ table, where string }{
 // erased as well: nothing will be stored.
 func (s *Store) Erase(ctx context.Context, tenant, client, by string) (Erased, error) {
 	out := Erased{Erasure: Erasure{Tenant: tenant, Client: ErasureDigest(tenant, client), By: by}}
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := beginErasure(ctx, tx, &out.Erasure, client); err != nil {
+	// First, and by itself: what is applied from now on goes by it, and what does
+	// not yet is waited for.
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return noteErasure(ctx, tx, &out.Erasure) })
+	if err != nil {
+		return Erased{}, fmt.Errorf("note an erasure of %s: %w", tenant, err)
+	}
+	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := beginErasure(ctx, tx, tenant, client); err != nil {
 			return err
 		}
 		keys, err := keysOf(ctx, tx, tenant, client)
@@ -95,26 +101,33 @@ func (s *Store) Erase(ctx context.Context, tenant, client, by string) (Erased, e
 	return out, nil
 }
 
-// beginErasure notes the erasure, by which everything that is applied later goes,
-// and waits for what is being applied.
-func beginErasure(ctx context.Context, tx pgx.Tx, e *Erasure, client string) error {
-	const hold = `SELECT FROM runs WHERE tenant = @tenant AND state = 'running' FOR UPDATE`
-	const note = `
+// noteErasure notes the erasure, by which everything that is applied later goes.
+func noteErasure(ctx context.Context, tx pgx.Tx, e *Erasure) error {
+	const q = `
 		INSERT INTO erasures (tenant, client, by) VALUES (@tenant, @digest, @by)
 		ON CONFLICT (tenant, client) DO UPDATE SET at = erasures.at RETURNING at`
+	args := pgx.StrictNamedArgs{"tenant": e.Tenant, "digest": e.Client, "by": e.By}
+	return tx.QueryRow(ctx, q, args).Scan(&e.At)
+}
+
+// beginErasure waits for what is being applied, and removes what other rows say of
+// the client.
+func beginErasure(ctx context.Context, tx pgx.Tx, tenant, client string) error {
+	const hold = `SELECT FROM runs WHERE tenant = @tenant AND state = 'running' FOR UPDATE`
 	// An operator may have asked for a run of this client.
 	const ask = `
 		UPDATE runs SET scope = scope || jsonb_build_object('client', 'erased ' || id)
 		WHERE tenant = @tenant AND scope->>'client' = @client`
-	if _, err := tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": e.Tenant}); err != nil {
+	const merged = `UPDATE clients SET replaced_by = NULL WHERE tenant = @tenant AND replaced_by = @client`
+	if _, err := tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": tenant}); err != nil {
 		return err
 	}
-	args := pgx.StrictNamedArgs{"tenant": e.Tenant, "digest": e.Client, "by": e.By}
-	if err := tx.QueryRow(ctx, note, args).Scan(&e.At); err != nil {
-		return err
+	for _, q := range []string{ask, merged} {
+		if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "client": client}); err != nil {
+			return err
+		}
 	}
-	_, err := tx.Exec(ctx, ask, pgx.StrictNamedArgs{"tenant": e.Tenant, "client": client})
-	return err
+	return nil
 }
 
 func keysOf(ctx context.Context, tx pgx.Tx, tenant, client string) ([]string, error) {
@@ -281,6 +294,10 @@ func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []Item) 
 // and removes what is stored of it.
 func (a *application) passOver(it *Item, key string, old *stored) {
 	a.count(key, withReason(EffectHidden, HiddenErased))
+	a.out.clear(key, &Item{})
+	if it.Stream == StreamContacts { // it may have been another client's
+		a.out.contacts = append(a.out.contacts, &Item{Ref: it.Ref, Stream: it.Stream, State: StateHidden})
+	}
 	if old == nil {
 		return
 	}

@@ -43,7 +43,10 @@ func (s *Store) OweRecheck(ctx context.Context, c Claim) error {
 
 // Reconciled notes that the run has compared everything.
 func (s *Store) Reconciled(ctx context.Context, c Claim) error {
-	const q = `UPDATE tenants SET reconciled = greatest(reconciled, @started) WHERE id = @tenant`
+	// An epoch that began meanwhile is owed a reconcile of its own.
+	const q = `
+		UPDATE tenants SET reconciled = greatest(reconciled, @started)
+		WHERE id = @tenant AND coalesce(epoch_since < @started, true)`
 	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "started": c.Run.StartedAt})
 	if err != nil {
 		return fmt.Errorf("note a reconcile of %s: %w", c.Run.Tenant, err)
@@ -110,8 +113,15 @@ func (s *Store) ReadTypeAnew(ctx context.Context, c Claim, id TypeID) error {
 	const q = `
 		UPDATE run_types SET from_time = NULL, upto = NULL, done = false
 		WHERE run = @run AND stream = @stream AND type = @type AND query = @query AND failure IS NULL`
-	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{
-		"run": c.Run.ID, "stream": id.Stream, "type": id.Type, "query": id.Query})
+	const clients = `
+		UPDATE cursors SET run = NULL
+		WHERE tenant = @tenant AND stream = @stream AND type = @type AND query = @query AND client <> '' AND run = @run`
+	args := pgx.StrictNamedArgs{"run": c.Run.ID, "stream": id.Stream, "type": id.Type, "query": id.Query}
+	err := s.asClaimant(ctx, c, q, args)
+	if err == nil {
+		args["tenant"] = c.Run.Tenant
+		err = s.asClaimant(ctx, c, clients, args)
+	}
 	if err != nil {
 		return fmt.Errorf("begin to read %s anew: %w", id.Type, err)
 	}

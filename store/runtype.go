@@ -279,7 +279,12 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 // RetryTypes lets the run try those types again that it could not read.
 func (s *Store) RetryTypes(ctx context.Context, c Claim) error {
 	const q = `UPDATE run_types SET failure = NULL WHERE run = @run AND NOT done`
-	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"run": c.Run.ID}); err != nil {
+	const clients = `UPDATE cursors SET run = NULL, failed = false WHERE tenant = @tenant AND run = @run AND failed`
+	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"run": c.Run.ID})
+	if err == nil {
+		err = s.asClaimant(ctx, c, clients, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
+	}
+	if err != nil {
 		return fmt.Errorf("try the types of run %d again: %w", c.Run.ID, err)
 	}
 	return nil

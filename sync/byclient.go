@@ -64,8 +64,12 @@ func (r *reading) readByClient(ctx context.Context, t *store.RunType) error {
 			err := r.readClient(ctx, t, c)
 			f, isFailure := errors.AsType[*source.Failure](err)
 			if isFailure && ctx.Err() == nil && !concernsAll(f) && f.Kind != source.Unauthorized {
-				failed++
 				first = f
+				if r.dry() {
+					failed++
+				} else if err := st.ClientFailed(ctx, r.claim, t.TypeID, c.Client); err != nil {
+					return err
+				}
 			} else if err != nil {
 				return err
 			}
@@ -73,6 +77,15 @@ func (r *reading) readByClient(ctx context.Context, t *store.RunType) error {
 				return nil
 			}
 		}
+	}
+	if !r.dry() {
+		var err error
+		if failed, err = st.FailedClients(ctx, r.claim, t.TypeID); err != nil {
+			return err
+		}
+	}
+	if failed > 0 && first == nil {
+		first = &source.Failure{Kind: source.Invalid, Act: "search " + t.Type}
 	}
 	if failed > 0 {
 		return &source.Failure{Kind: source.Invalid, Act: "read " + t.Type,

@@ -191,6 +191,16 @@ func (r *reading) applyBatch(ctx context.Context, b store.Batch) (store.Applied,
 	return applied, nil
 }
 
+// renderAllStale is renderStale that does not give way.
+func (r *reading) renderAllStale(ctx context.Context) error {
+	for {
+		n, err := r.syncer.store.RenderStale(ctx, r.claim, r.render, 500)
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
 // renderStale renders again what names something that has changed.
 func (r *reading) renderStale(ctx context.Context) (more bool, err error) {
 	for {

@@ -90,6 +90,10 @@ func (r *reading) reconcileStream(ctx context.Context, stream store.Stream, list
 		}
 		anew = anew || read
 	}
+	// What was confirmed by an earlier run says nothing without a list of today.
+	if slices.ContainsFunc(list, func(c store.Census) bool { return !c.IsWhole() }) {
+		return anew, nil
+	}
 	if more, err := r.settleAbsences(ctx, stream); more || err != nil {
 		return more, err
 	}

@@ -88,6 +88,11 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 	case err != nil:
 		return s.afterFault(ctx, claim, m, err, log)
 	case more && r.budgetIsSpent():
+		// What names something that was hidden is rendered again all the same: it
+		// takes no request.
+		if err := r.renderAllStale(ctx); err != nil {
+			return next{}, err
+		}
 		return next{}, s.finish(ctx, claim, store.OutcomePartial, fmt.Sprintf(
 			"its budget of %d requests is used up; the next run goes on where it ended", r.tenant.RequestsPerRun), false)
 	case more:

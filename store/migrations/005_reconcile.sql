@@ -17,7 +17,8 @@ ALTER TABLE tenants
 -- A type that can only be searched client by client has a cursor for each.
 ALTER TABLE run_types ADD COLUMN by_client boolean NOT NULL DEFAULT false;
 ALTER TABLE cursors
-    ADD COLUMN run     bigint,      -- of a client's cursor: the run that moved it last
+    ADD COLUMN run     bigint,      -- of a client's cursor: the run that read it last
+    ADD COLUMN failed  boolean NOT NULL DEFAULT false, -- which could not
     ADD COLUMN deletes timestamptz, -- up to which source time deletions are known; null: they were never asked for
     ADD COLUMN feed    boolean;     -- whether the source tells of deletions; null: not known yet
 
@@ -88,7 +89,7 @@ DROP INDEX items_absent;
 DROP TABLE absences, census, censuses;
 ALTER TABLE rereads DROP COLUMN tried;
 ALTER TABLE backfills DROP COLUMN recheck, DROP COLUMN tried;
-ALTER TABLE cursors DROP COLUMN run, DROP COLUMN deletes, DROP COLUMN feed;
+ALTER TABLE cursors DROP COLUMN run, DROP COLUMN failed, DROP COLUMN deletes, DROP COLUMN feed;
 ALTER TABLE run_types DROP COLUMN by_client;
 ALTER TABLE tenants DROP COLUMN trouble, DROP COLUMN trouble_until, DROP COLUMN epoch_since, DROP COLUMN reconciled, DROP COLUMN rechecked, DROP COLUMN recheck_turn;
 ALTER TABLE runs DROP COLUMN not_pulled;
