@@ -18,7 +18,7 @@ demo: deps build ## Run everything on this machine and show it (ARGS=--once: syn
 .PHONY: test
 test: deps ## Run the tests
 	-@.ci/install-pgbouncer
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # tests wait for leases to pass
@@ -26,7 +26,7 @@ check: openapi lint race ## Run what takes longer: the race detector, the linter
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
 .PHONY: lint
 lint: $(LINT) ## Run the linter
