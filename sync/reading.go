@@ -194,8 +194,8 @@ func (r *reading) applyBatch(ctx context.Context, b store.Batch) (store.Applied,
 // renderAllStale is renderStale that does not give way.
 func (r *reading) renderAllStale(ctx context.Context) error {
 	for {
-		n, err := r.syncer.store.RenderStale(ctx, r.claim, r.render, 500)
-		if err != nil || n == 0 {
+		more, err := r.renderStale(ctx)
+		if err != nil || !more {
 			return err
 		}
 	}

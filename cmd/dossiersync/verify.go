@@ -8,8 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"go.uber.org/zap"
-
 	"dossiersync/config"
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
@@ -48,15 +46,11 @@ func (c *verifyCmd) Run(ctx context.Context, a *app) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		reg, err := newRegistry()
+		w, err := newForeground(a, cfg, st, store.Scope{})
 		if err != nil {
 			return err
 		}
-		syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
-		if err != nil {
-			return err
-		}
-		v, err := syncer.Verify(ctx, dossiersync.VerifyRequest{
+		v, err := w.syncer.Verify(ctx, dossiersync.VerifyRequest{
 			Tenant: c.Tenant, Client: c.Client, Sample: c.Sample, Keep: differencesTold})
 		if err != nil {
 			return err

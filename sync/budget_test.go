@@ -1,0 +1,31 @@
+package sync_test
+
+import (
+	"testing"
+
+	"dossiersync/store"
+)
+
+// A run whose budget of requests is used up ends, and the next goes on where it
+// ended.
+func TestRunsGoOnWhereABudgetEnded(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
+	f.put(reports("c1", 60, 10, 3)...)
+	b := newBenchOf(t, f)
+	b.tenant.RequestsPerRun = 6
+	b.restart()
+	run := b.syncs(store.OutcomePartial, store.Scope{})
+	if got := message(run); got != "its budget of 6 requests is used up; the next run goes on where it ended" {
+		t.Errorf("the run says %q", got)
+	}
+	if got := len(b.texts()); got == 60 {
+		t.Fatal("one budget was enough: the test tests nothing")
+	}
+	for n := 1; len(b.texts()) < 60; n++ {
+		if n > 20 {
+			t.Fatalf("after %d runs %d of 60 reports are shown", n, len(b.texts()))
+		}
+		b.sync(store.Scope{})
+	}
+}
