@@ -241,8 +241,9 @@ func (s *Store) EraseAgain(ctx context.Context, since []Erasure) (erased int, er
 // erasedSQL finds which of a batch's clients were erased.
 const erasedSQL = `SELECT client FROM erasures WHERE tenant = @tenant AND client = ANY(@digests)`
 
-// digests returns the clients by their digests.
+// digests returns the clients by their digests, each once.
 func digests(tenant string, clients []string) (map[string]string, [][]byte) {
+	clients = slices.Compact(slices.Sorted(slices.Values(clients)))
 	byDigest := make(map[string]string, len(clients))
 	list := make([][]byte, 0, len(clients))
 	for _, c := range clients {
