@@ -177,7 +177,7 @@ func (st *stage) perform(ctx context.Context, t reporter, s drama) {
 // wipe leaves nothing of the play before. Deleting is quicker than truncating, and
 // leaves more and more behind that is to be passed over.
 func (st *stage) wipe() string {
-	const tables = "absences, rereads, stale, refs, replacements, definitions, backfills, quarantine, cursors, unread, contacts, clients, " +
+	const tables = "decisions, absences, rereads, stale, refs, replacements, definitions, backfills, quarantine, cursors, unread, contacts, clients, " +
 		"items, census, censuses, seen, run_types, runs, river_job, strike, tenants"
 	if st.plays++; st.plays%5 == 0 {
 		return "TRUNCATE " + tables + " CASCADE"
