@@ -239,7 +239,7 @@ func dropOld(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained) 
 			return err
 		}
 		events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AccessEvent, error) {
-			e := AccessEvent{Action: "delete", Event: "access-log-retention", Outcome: "success", User: systemUser, Object: p.name}
+			e := AccessEvent{Action: "delete", Event: "access-log-retention", Outcome: "success", User: SystemUser, Object: p.name}
 			var n int64
 			err := row.Scan(&e.Tenant, &n)
 			e.Query = fmt.Sprintf("entries=%d&keep_years=%d", n, keepYears)
@@ -261,5 +261,6 @@ func dropOld(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained) 
 	return nil
 }
 
-// systemUser is who the log names where no person has asked for what is done.
-const systemUser = "dossiersync"
+// SystemUser is who the log and grants name where no person has asked for what is
+// done.
+const SystemUser = "dossiersync"
