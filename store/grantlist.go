@@ -171,7 +171,11 @@ func mergeList(ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time, b
 	put := `
 		WITH put AS (
 			INSERT INTO grants AS g (tenant, client, user_id, updated_by, ` + grantFields + `)
-			SELECT @tenant, client, user_id, @by, ` + grantFields + ` FROM listed ORDER BY user_id, client
+			SELECT @tenant, client, user_id, @by, ` + grantFields + ` FROM listed l
+			WHERE NOT EXISTS ( -- most are as they were
+				SELECT FROM grants o WHERE o.tenant = @tenant AND o.client = l.client AND o.user_id = l.user_id
+				  AND (` + prefixed("o", grantFields) + `) IS NOT DISTINCT FROM (` + prefixed("l", grantFields) + `))
+			ORDER BY user_id, client
 			ON CONFLICT (tenant, user_id, client) DO UPDATE
 			SET (` + grantFields + `) = (` + prefixed("excluded", grantFields) + `),
 				version = g.version + 1, updated_at = now(), updated_by = excluded.updated_by
