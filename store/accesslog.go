@@ -179,3 +179,22 @@ func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent
 	}
 	return nil
 }
+
+// withinEach logs e in the transaction of what it tells of, once for each row of
+// the temporary table told: with its action, client and user. Nobody may keep it from
+// the log for longer than others.
+func (l *AccessLog) withinEach(ctx context.Context, tx pgx.Tx, e AccessEvent) error {
+	const q = `
+		INSERT INTO access_log (tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object, source)
+		SELECT @tenant, action, @event, @outcome, @user, nullif(@behalf, ''), nullif(@point, ''), client, user_id, @source FROM told`
+	_, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', @wait, true)`, pgx.StrictNamedArgs{"wait": logWait.String()})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": e.Tenant, "event": e.Event, "outcome": e.Outcome, "user": e.User,
+		"behalf": e.OnBehalfOf, "point": e.AccessPoint, "source": l.source})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
+	}
+	return nil
+}

@@ -171,7 +171,8 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 			END IF;
 			-- Readers of other databases of this cluster are members of the same role.
 			EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
-			EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), reader);
+			-- A list of all grants is staged in a temporary table.
+			EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', current_database(), reader);
 		END
 		$$`
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {

@@ -26,9 +26,13 @@ type Tenant struct {
 	// TroubleUntil until when it is left alone; nil: nothing does.
 	Trouble      *string
 	TroubleUntil *time.Time
+	// AwaitingGrants is since when the portal has to send all grants again, because
+	// the database was restored from a backup; until then it shows nothing. nil: it
+	// has not.
+	AwaitingGrants *time.Time
 }
 
-const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until`
+const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until, awaiting_grants`
 
 // PutTenant makes sure that the tenant exists under this name and timezone.
 func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {

@@ -94,5 +94,13 @@ func restored(ctx context.Context, cfg *config.Config, db *database) (int, error
 	if err != nil {
 		return 0, err
 	}
-	return st.EraseAgain(ctx, since)
+	keys, err := readErasureKeys(cfg.ErasuresFile)
+	if err != nil {
+		return 0, err
+	}
+	erased, err := st.EraseAgain(ctx, since, keys)
+	if err != nil {
+		err = fmt.Errorf("nothing is shown until the portal has sent all grants again, but %w (the keys belong in %s)", err, keyFile(cfg.ErasuresFile))
+	}
+	return erased, err
 }

@@ -17,7 +17,8 @@ type statusCmd struct {
 
 // Help implements kong's HelpProvider.
 func (*statusCmd) Help() string {
-	return `Exit codes: 0 every tenant is fresh; 3 at least one is late or stale.`
+	return `Exit codes: 0 every tenant is fresh; 3 at least one is late or stale, or waits for
+its grants after a restore.`
 }
 
 // tenantStatus is how up to date one tenant is. Times are the database's.
@@ -44,6 +45,9 @@ type tenantStatus struct {
 	LastOutcome   *store.Outcome       `json:"lastOutcome"`
 	LastMessage   *string              `json:"lastMessage"`
 	Quarantined   int64                `json:"quarantined"`
+	// AwaitingGrants is since when nothing is shown, until the portal has sent all
+	// grants again after a restore.
+	AwaitingGrants *time.Time `json:"awaitingGrantsSince"`
 }
 
 // Run implements the command.
@@ -74,7 +78,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 	var worst error
 	for _, s := range list {
-		if s.State != store.Fresh {
+		if s.State != store.Fresh || s.AwaitingGrants != nil {
 			worst = errLeftOver
 		}
 	}
@@ -106,6 +110,9 @@ func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 
 // remarks are what a table has no room for.
 func (s *tenantStatus) remarks(w io.Writer, now time.Time) {
+	if s.AwaitingGrants != nil {
+		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until the portal has sent all grants (PUT /v1/grants)\n", s.ID, ago(now, s.AwaitingGrants))
+	}
 	if s.LastMessage != nil {
 		fmt.Fprintf(w, "%s: %s\n", s.ID, *s.LastMessage)
 	}
@@ -136,6 +143,7 @@ func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time
 	}
 	s.LastSuccess, s.Unreachable = known.Succeeded, known.Unreachable
 	s.Trouble, s.TroubleUntil, s.Reconciled = known.Trouble, known.TroubleUntil, known.Reconciled
+	s.AwaitingGrants = known.AwaitingGrants
 	s.Epoch, s.EpochSince, s.RequestBudget = known.Epoch, known.EpochSince, t.Source.FHIR.RequestsPerRun
 	s.State = store.StateOf(t.Schedule, s.LastSuccess, now, now)
 	if s.LastSuccess == nil && err == nil {

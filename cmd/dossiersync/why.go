@@ -74,7 +74,7 @@ func (c *whyCmd) answer(ctx context.Context, cfg *config.Config, st *store.Store
 		w.Known = &knownClient{*why.Client, why.Client.Reason.Meaning()}
 	}
 	if c.User != "" {
-		w.User = &whyUser{c.User, why.Standing.Dossier != nil}
+		w.User = &whyUser{c.User, why.Standing.Dossier != nil && why.Standing.Awaiting == nil}
 	}
 	for _, g := range why.Grants {
 		w.Grants = append(w.Grants, newWhyGrant(g))
@@ -107,7 +107,7 @@ type knownClient struct {
 
 type whyUser struct {
 	User  string `json:"user"`
-	Opens bool   `json:"opens"` // false: the portal API answers as if there were no such dossier
+	Opens bool   `json:"opens"` // false: the portal API answers as if there were no such dossier, or 503 after a restore
 }
 
 type whyGrant struct {
@@ -213,6 +213,12 @@ func (w *whyAnswer) part(portal portalapi.Tenant, why *store.Why, part store.Par
 		asked, seen = &why.Standing, seenOf(why.Counts, part)
 		p.Sees = &seen
 	}
+	if w.Tenant.AwaitingGrants != nil {
+		seen, asked = 0, &store.Standing{}
+		if p.Sees != nil {
+			p.Sees = &seen
+		}
+	}
 	if !e.Shared {
 		seen = 0 // what was stored before is not served
 	}
@@ -268,6 +274,8 @@ func (w *whyAnswer) stored(p *whyPart, zone *time.Location) string {
 // conclude says of a part, in a sentence, who sees what of it, and why no more.
 func (w *whyAnswer) conclude(p *whyPart, zone *time.Location) string {
 	switch {
+	case w.Tenant.AwaitingGrants != nil:
+		return "nobody sees any: after a restore the portal has not sent all grants again"
 	case w.Known == nil:
 		return "nobody sees any: the client is not known"
 	case w.Known.State != store.StateShown:

@@ -15,8 +15,8 @@ type collector struct {
 	store   *store.Store
 	tenants []Tenant
 
-	success, age, unreachable, quarantine, late *prometheus.Desc
-	up                                          *prometheus.Desc
+	success, age, unreachable, quarantine, late, awaiting *prometheus.Desc
+	up                                                    *prometheus.Desc
 }
 
 // scrapeTimeout bounds what a scrape waits for the database.
@@ -33,13 +33,14 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 		unreachable: desc("dossiersync_source_unreachable_seconds", "For how long the source could not be reached; 0: it can."),
 		quarantine:  desc("dossiersync_quarantine_items", "Items that could not be applied."),
 		late:        desc("dossiersync_tenant_late", "1 if the last success is further back than the schedule promises: 30 minutes past a due slot."),
+		awaiting:    desc("dossiersync_awaiting_grants", "1 if nothing is shown until the portal has sent all grants again, after a restore of the database."),
 		up:          prometheus.NewDesc("dossiersync_database_up", "1 if the database answered this scrape.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.success, c.age, c.unreachable, c.quarantine, c.late, c.up} {
+	for _, d := range []*prometheus.Desc{c.success, c.age, c.unreachable, c.quarantine, c.late, c.awaiting, c.up} {
 		ch <- d
 	}
 }
@@ -91,6 +92,11 @@ func (c *collector) collect(ctx context.Context, ch chan<- prometheus.Metric) er
 				late = 1
 			}
 			gauge(c.late, late, t.ID)
+			awaiting := 0.0
+			if k.AwaitingGrants != nil {
+				awaiting = 1
+			}
+			gauge(c.awaiting, awaiting, t.ID)
 		}
 	}
 	return nil

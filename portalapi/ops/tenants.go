@@ -18,7 +18,10 @@ type tenantJSON struct {
 	AgeSeconds       *int64               `json:"ageSeconds"`  // since then
 	State            store.FreshnessState `json:"state"`
 	UnreachableSince *time.Time           `json:"unreachableSince"`
-	Running          *store.Run           `json:"running"`
+	// AwaitingGrantsSince is since when nothing is shown, until the portal has sent
+	// all grants again after a restore; null: it has not to.
+	AwaitingGrantsSince *time.Time `json:"awaitingGrantsSince"`
+	Running             *store.Run `json:"running"`
 }
 
 func (h *Handler) listTenants(c *call) error {
@@ -73,7 +76,7 @@ func (t *Tenant) json(known store.Tenant, running *store.Run, now time.Time) ten
 		return j
 	}
 	j.State = store.StateOf(t.Schedule, known.Succeeded, known.Since, now)
-	j.UnreachableSince = in(t.Location, known.Unreachable)
+	j.UnreachableSince, j.AwaitingGrantsSince = in(t.Location, known.Unreachable), in(t.Location, known.AwaitingGrants)
 	if j.LastSuccess = in(t.Location, known.Succeeded); j.LastSuccess != nil {
 		age := int64(now.Sub(*j.LastSuccess) / time.Second)
 		j.AgeSeconds = &age
