@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -92,6 +91,9 @@ func (s *service) prepare(ctx context.Context, c *serveCmd, db *database) error 
 			return err
 		}
 		s.closers = append(s.closers, st.Close)
+		if err := s.registry.Register(newPoolMetrics("owner", st.PoolStats)); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 		if c.runs("worker") {
 			if err := s.addWorker(st); err != nil {
 				return err
@@ -114,17 +116,21 @@ func (s *service) prepare(ctx context.Context, c *serveCmd, db *database) error 
 	return nil
 }
 
-// addMetrics serves the health and metrics of this process alone. It says nothing
-// of any tenant's dossiers, and asks for no token: bind it where only Prometheus
-// comes.
+// addMetrics serves the health and metrics of this process alone, by the TLS and to
+// the token of the operators' side.
 func (s *service) addMetrics(address string) error {
 	if host, _, err := net.SplitHostPort(address); s.cfg.Database.IsZero() && (err != nil || !loopback(host)) {
 		return usagef("--metrics-listen must be on loopback while the private PostgreSQL is used")
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
-	return s.listen("metrics", address, config.TLS{}, mux)
+	return s.listen(partMetrics, address, s.cfg.Ops.TLS, ops.MetricsOnly(s.registry, metricsToken(s.cfg)))
+}
+
+// metricsToken returns how the token for metrics is read; nil: there is none.
+func metricsToken(cfg *config.Config) func() (string, error) {
+	if cfg.Ops.MetricsToken.IsZero() {
+		return nil
+	}
+	return secret(cfg.Ops.MetricsToken)
 }
 
 func loopback(host string) bool {
@@ -149,6 +155,9 @@ func (s *service) addPortal(ctx context.Context, db *database) error {
 		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
 	}
 	s.closers = append(s.closers, reader.Close)
+	if err := s.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
 	access := store.NewAccessLog(reader, "portal-api")
 	s.after = append(s.after, access.Run)
 	p := s.cfg.PortalAPI
@@ -162,7 +171,7 @@ func (s *service) addPortal(ctx context.Context, db *database) error {
 	if err != nil {
 		return err
 	}
-	return s.listen("portal API", p.Listen, p.TLS, api)
+	return s.listen(partPortal, p.Listen, p.TLS, api)
 }
 
 func (s *service) addOps(st *store.Store) error {
@@ -177,11 +186,12 @@ func (s *service) addOps(st *store.Store) error {
 	}
 	handler, err := ops.New(st, ops.Options{
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry, Tenants: tenants, Users: users,
+		MetricsToken: metricsToken(s.cfg),
 	})
 	if err != nil {
 		return err
 	}
-	return s.listen("operators' listener", s.cfg.Ops.Listen, config.TLS{}, handler)
+	return s.listen(partOps, s.cfg.Ops.Listen, s.cfg.Ops.TLS, handler)
 }
 
 func portalTenants(cfg *config.Config) []portalapi.Tenant {
