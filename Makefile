@@ -22,7 +22,7 @@ test: deps ## Run the tests
 
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # tests wait for leases to pass
-check: openapi lint race ## Run what takes longer: the race detector, the linters
+check: openapi lint check-deploy race ## Run what takes longer: the race detector, the linters, what lies in deploy/
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -32,6 +32,10 @@ race: deps pgbouncer cc ## Run the tests under the race detector
 lint: $(LINT) ## Run the linter
 	$(GO) vet ./...
 	$(LINT) run ./...
+
+.PHONY: check-deploy
+check-deploy: ## Check what lies in deploy/ by its own tools
+	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_PROMTOOL=$$bin/promtool $(GO) test -count=1 ./deploy
 
 SOAKTIME ?= 10m
 SOAKCHECKS ?= 1000
