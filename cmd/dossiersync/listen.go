@@ -5,13 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	stdlog "log"
 	"net"
 	"net/http"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"dossiersync/config"
 )
@@ -67,14 +65,6 @@ func serve(ctx context.Context, ln net.Listener, server *http.Server) error {
 	}
 	<-served //nolint:errcheck // http.ErrServerClosed, by now
 	return err
-}
-
-// newLog returns the log of a service: JSON lines, to w.
-func newLog(w io.Writer) *zap.Logger {
-	conf := zap.NewProductionEncoderConfig()
-	conf.TimeKey, conf.EncodeTime, conf.EncodeDuration = "time", zapcore.RFC3339TimeEncoder, zapcore.StringDurationEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(conf), zapcore.Lock(zapcore.AddSync(w)), zapcore.InfoLevel)
-	return zap.New(core)
 }
 
 // quietLog takes what net/http has to say of connections that broke, which may

@@ -22,6 +22,7 @@ import (
 type serveCmd struct {
 	Only          string `help:"Run one part only: worker, portal or ops." enum:",worker,portal,ops" default:"" placeholder:"PART"`
 	MetricsListen string `help:"Where a worker or portal that runs alone serves its health and metrics; default: nowhere." placeholder:"HOST:PORT"`
+	LogLevel      string `help:"From which level on it logs: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 }
 
 // Help implements kong's HelpProvider.
@@ -30,8 +31,14 @@ func (*serveCmd) Help() string {
 back at the next page, and requests in flight are answered. Logs are JSON, one
 line each, on standard error.
 
+SIGUSR1 turns debugging on, and off again.
+
 On more than one machine, run each part where it belongs with --only; add as many
-workers and portals as you like.`
+workers and portals as you like.
+
+Examples:
+  dossiersync serve
+  dossiersync serve --only portal --metrics-listen 127.0.0.1:9090`
 }
 
 func (c *serveCmd) runs(part string) bool { return c.Only == "" || c.Only == part }
@@ -42,7 +49,11 @@ func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	log := newLog(a.err)
+	level, err := zap.ParseAtomicLevel(c.LogLevel)
+	if err != nil {
+		return usageError{err}
+	}
+	log := newLog(a.err, level)
 	defer log.Sync() //nolint:errcheck // standard error may be a terminal, which cannot be synced
 	db, err := openDatabase(ctx, cfg)
 	if err != nil {
@@ -54,6 +65,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	s := &service{cfg: cfg, log: log, registry: reg}
+	s.parts = append(s.parts, func(ctx context.Context) error { return switchLevel(ctx, level, log) })
 	defer s.close()
 	if err := s.prepare(ctx, c, db); err != nil {
 		return err
