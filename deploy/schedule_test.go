@@ -3,7 +3,6 @@ package deploy_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,16 +13,10 @@ import (
 	"dossiersync/store"
 )
 
-// promtool runs Prometheus' own tool, which make check fetches and names.
+// promtool runs Prometheus' own tool.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
-	tool := os.Getenv("DOSSIERSYNC_PROMTOOL")
-	if tool == "" {
-		t.Skip("DOSSIERSYNC_PROMTOOL is not set: make check does this")
-	}
-	if out, err := exec.CommandContext(t.Context(), tool, args...).CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
+	command(t, nil, tool(t, "promtool"), args...)
 }
 
 func TestRulesHold(t *testing.T) {

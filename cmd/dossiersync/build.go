@@ -12,8 +12,8 @@ type build struct {
 // String tells builds apart.
 func (b build) String() string { return b.Version + " " + b.Revision }
 
-// version is set when a release is built (-ldflags -X main.version=…).
-var version string
+// Set when a release is built (-ldflags -X main.version=…).
+var version, revision string
 
 func buildInfo() build {
 	b := build{Version: version, Revision: "unknown", GoVersion: "unknown"}
@@ -24,6 +24,9 @@ func buildInfo() build {
 				b.Revision = s.Value
 			}
 		}
+	}
+	if revision != "" {
+		b.Revision = revision
 	}
 	if b.Version == "" {
 		b.Version = "devel"
