@@ -40,10 +40,10 @@ func TestImagesProgramsRunOnTheirOwn(t *testing.T) {
 	t.Parallel()
 	tool(t, "promtool")
 	out := build(t, "..", nil)
-	if err := os.Chmod(out, 0o755); err != nil { //nolint:gosec // another user runs what is in it
+	if err := os.Chmod(out, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(filepath.Dir(out), 0o755); err != nil { //nolint:gosec // likewise
+	if err := os.Chmod(filepath.Dir(out), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	run := func(name string, args ...string) string {
@@ -52,7 +52,7 @@ func TestImagesProgramsRunOnTheirOwn(t *testing.T) {
 		cmd.Dir, cmd.Env = t.TempDir(), []string{}
 		if os.Getuid() == 0 {
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
-			if err := os.Chmod(cmd.Dir, 0o755); err != nil { //nolint:gosec // likewise
+			if err := os.Chmod(cmd.Dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -108,9 +108,9 @@ func TestReleasesAreReproducible(t *testing.T) {
 		}
 		switch {
 		case d.IsDir():
-			return os.MkdirAll(filepath.Join(elsewhere, name), 0o755) //nolint:gosec // a copy of the source
+			return os.MkdirAll(filepath.Join(elsewhere, name), 0o755)
 		case d.Type().IsRegular():
-			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), 0o644) //nolint:gosec // likewise
+			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), 0o644)
 		}
 		return nil
 	})

@@ -28,7 +28,7 @@ the law has kept, and a digest that names nobody: in the database, and in
 erasures_file, so that it can be erased again after a backup was restored.
 The source keeps its own records. This cannot be undone.
 
-Example:
+Examples:
   dossiersync erase --tenant amaris --client 4711
 
 Exit codes: 0 nothing is left; 1 failed, or something is.`
