@@ -21,7 +21,7 @@ func TestEveryCommandHasExamples(t *testing.T) {
 		name := strings.TrimPrefix(leaf.FullPath(), "dossiersync ")
 		_, examples, found := strings.Cut(leaf.Detail, "Examples:\n")
 		n := 0
-		for _, m := range regexp.MustCompile(`(?m)^  (?:\(umask 077; )?(dossiersync .*)$`).FindAllStringSubmatch(strings.ReplaceAll(examples, "\\\n", ""), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^  (?:\(umask 077; )?(dossiersync .*)$`).FindAllStringSubmatch(regexp.MustCompile(`\\\n *`).ReplaceAllString(examples, ""), -1) {
 			line, _, _ := strings.Cut(m[1], " && ")
 			line, _, _ = strings.Cut(line, " > ")
 			line, _, _ = strings.Cut(line, " | ")
