@@ -80,6 +80,7 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if a.metrics, err = newMetrics(o.Registerer); err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
+	log.OnCommit = func(took time.Duration, _ error) { a.metrics.logged.Observe(took.Seconds()) }
 	a.gate = newGate(perConnection*reader.Connections(), len(tenants))
 	a.routes = a.newRoutes()
 	return a, nil

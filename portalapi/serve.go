@@ -44,8 +44,11 @@ func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 		c := &call{w: w, r: r, id: requestID(r)}
 		w.Header().Set("X-Request-Id", c.id)
 		if err := guard(c, f); err != nil {
-			if errors.Is(err, errCrowded) {
+			switch {
+			case errors.Is(err, errCrowded):
 				a.metrics.shed.Inc()
+			case errors.Is(err, store.ErrLogUnavailable):
+				a.metrics.unlogged.Inc()
 			}
 			c.refuse(a.log, pattern, err)
 		}

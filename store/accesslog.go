@@ -42,6 +42,10 @@ type AccessLog struct {
 	config  *pgxpool.Config
 	source  string
 	pending chan pendingEvent
+
+	// OnCommit is told how long a commit took, by which some events were logged or
+	// not. It may be nil, and is set before anything is appended.
+	OnCommit func(took time.Duration, err error)
 }
 
 type pendingEvent struct {
@@ -115,9 +119,13 @@ func (l *AccessLog) commit(ctx context.Context, db execer, batch []pendingEvent)
 	for i := range batch {
 		events[i] = batch[i].event
 	}
+	began := time.Now()
 	err := l.insert(ctx, db, events...)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
+	}
+	if l.OnCommit != nil {
+		l.OnCommit(time.Since(began), err)
 	}
 	for _, p := range batch {
 		p.done <- err

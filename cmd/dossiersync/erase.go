@@ -25,7 +25,7 @@ file, in a file of its own (….key): who has both can find out who was erased, 
 trying ids. Back both up, apart, and neither with the database.
 The source keeps its own records. This cannot be undone.
 
-Example:
+Examples:
   dossiersync erase --tenant amaris --client 4711
 
 Exit codes: 0 nothing is left; 1 failed, or something is.`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"dossiersync/config"
@@ -12,13 +13,23 @@ import (
 )
 
 type statusCmd struct {
-	Tenant string `help:"Only this tenant." placeholder:"TENANT"`
+	Tenant string        `help:"Only this tenant." placeholder:"TENANT"`
+	Watch  bool          `help:"Show it again and again, until you stop it."`
+	Every  time.Duration `help:"How often, with --watch." default:"5s" placeholder:"TIME"`
 }
 
 // Help implements kong's HelpProvider.
 func (*statusCmd) Help() string {
-	return `Exit codes: 0 every tenant is fresh; 3 at least one is late or stale, or waits for
-its grants after a restore.`
+	return `With --json, --watch answers with one line each time.
+
+Examples:
+  dossiersync status
+  dossiersync status --tenant amaris
+  dossiersync status --watch
+  dossiersync --json status
+
+Exit codes: 0 every tenant is fresh, or you stopped --watch; 3 at least one is late
+or stale, or waits for its grants after a restore.`
 }
 
 // tenantStatus is how up to date one tenant is. Times are the database's.
@@ -52,40 +63,58 @@ type tenantStatus struct {
 
 // Run implements the command.
 func (c *statusCmd) Run(ctx context.Context, a *app) error {
+	if c.Every < 100*time.Millisecond {
+		return usagef("--every must be 100ms or more")
+	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		ids, err := selectTenants(cfg, c.Tenant)
 		if err != nil {
 			return err
 		}
-		now, err := st.Now(ctx)
+		if c.Watch {
+			return c.watch(ctx, a, cfg, st, ids)
+		}
+		now, list, err := readStatuses(ctx, cfg, st, ids)
 		if err != nil {
 			return err
 		}
-		var list []tenantStatus
-		for i := range cfg.Tenants {
-			if t := &cfg.Tenants[i]; len(ids) > 1 || t.ID == ids[0] {
-				s, err := readStatus(ctx, st, t, now)
-				if err != nil {
-					return err
-				}
-				list = append(list, s)
+		if a.cli.JSON {
+			err = printJSON(a.out, map[string]any{"items": list})
+		} else {
+			printStatus(a.out, now, list)
+		}
+		for _, s := range list {
+			if (s.State != store.Fresh || s.AwaitingGrants != nil) && err == nil {
+				err = errLeftOver
 			}
 		}
-		return c.print(a, now, list)
+		return err
 	})
 }
 
-func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
-	var worst error
-	for _, s := range list {
-		if s.State != store.Fresh || s.AwaitingGrants != nil {
-			worst = errLeftOver
+// readStatuses returns how up to date the tenants are, and when that was.
+func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []tenantStatus, error) {
+	now, err := st.Now(ctx)
+	if err != nil {
+		return now, nil, err
+	}
+	list := []tenantStatus{}
+	for i := range cfg.Tenants {
+		if t := &cfg.Tenants[i]; slices.Contains(ids, t.ID) {
+			s, err := readStatus(ctx, st, t, now)
+			if err != nil {
+				return now, nil, err
+			}
+			list = append(list, s)
 		}
 	}
-	if a.cli.JSON {
-		return errors.Join(printJSON(a.out, map[string]any{"items": list}), worst)
-	}
-	table(a.out, "TENANT\tSTATE\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
+	return now, list, nil
+}
+
+// printStatus tells people, on a terminal in colour.
+func printStatus(w io.Writer, now time.Time, list []tenantStatus) {
+	paint := painter(w)
+	table(w, "TENANT\t"+paint(plain, "STATE")+"\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
 		for _, s := range list {
 			source := "reachable"
 			if s.Unreachable != nil {
@@ -98,15 +127,16 @@ func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 			case s.LastOutcome != nil:
 				last = string(*s.LastOutcome)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, s.State, ago(now, s.LastSuccess),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, paint(colourOf[s.State], string(s.State)), ago(now, s.LastSuccess),
 				s.NextSlot.Format("Mon 15:04"), last, s.Quarantined, source)
 		}
 	})
 	for _, s := range list {
-		s.remarks(a.out, now)
+		s.remarks(w, now)
 	}
-	return worst
 }
+
+var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: yellow, store.Stale: red}
 
 // remarks are what a table has no room for.
 func (s *tenantStatus) remarks(w io.Writer, now time.Time) {

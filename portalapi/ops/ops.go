@@ -22,6 +22,9 @@ type Options struct {
 	Tenants    []Tenant
 	// Users may do what they may; without any, everybody may do everything.
 	Users []User
+	// MetricsToken returns the token that opens /metrics and nothing else; it is
+	// asked for every scrape. nil: there is none.
+	MetricsToken func() (string, error)
 }
 
 // Tenant is one care organisation as operators see it.
@@ -40,6 +43,7 @@ type Handler struct {
 	gatherer prometheus.Gatherer
 	tenants  []Tenant
 	users    []User
+	scraper  func() (string, error) // the token of whoever scrapes; nil: none
 	requests *prometheus.CounterVec
 	origins  *http.CrossOriginProtection
 	routes   *http.ServeMux
@@ -48,7 +52,7 @@ type Handler struct {
 // New returns a handler for the replica in st.
 func New(st *store.Store, o Options) (*Handler, error) {
 	h := &Handler{
-		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users,
+		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, scraper: o.MetricsToken,
 		origins: http.NewCrossOriginProtection(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_ops_http_requests_total",
@@ -87,6 +91,7 @@ const (
 	nothing verb = ""       // whoever asks
 	read    verb = "read"   // see tenants and runs
 	resync  verb = "resync" // ask for runs, and for their end
+	scrape  verb = "scrape" // see the metrics, which are of all tenants: no user's own verb
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
@@ -96,7 +101,7 @@ func (h *Handler) newRoutes() *http.ServeMux {
 	}
 	handle(http.MethodGet, "/healthz", nothing, h.healthz)
 	handle(http.MethodGet, "/readyz", nothing, h.readyz)
-	handle(http.MethodGet, "/metrics", read, h.metrics())
+	handle(http.MethodGet, "/metrics", scrape, h.metrics())
 	handle(http.MethodGet, "/api/tenants", read, h.listTenants)
 	handle(http.MethodPost, "/api/tenants/{tenant}/resync", resync, h.resync)
 	handle(http.MethodGet, "/api/runs", read, h.listRuns)
