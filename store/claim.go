@@ -116,6 +116,9 @@ type Pause struct {
 	For time.Duration // it can be claimed again after that long
 	// Failed says that the slice made no headway because of a failure.
 	Failed bool
+	// Fails says that something fails still, though the slice ended for another
+	// reason: since when it does is kept.
+	Fails bool
 }
 
 // ReleaseClaim gives the run back between two slices. One that is to be cancelled
@@ -125,12 +128,12 @@ func (s *Store) ReleaseClaim(ctx context.Context, c Claim, p Pause) error {
 		UPDATE runs SET worker = NULL, lease_until = CASE WHEN NOT cancel THEN now() + @pause END, queued_at = now() + @pause,
 			state = CASE WHEN cancel THEN 'done' ELSE state END, outcome = CASE WHEN cancel THEN 'cancelled' END,
 			finished_at = CASE WHEN cancel THEN now() END,
-			failures = CASE WHEN @failed THEN failures + 1 ELSE 0 END,
-			failing = CASE WHEN @failed THEN coalesce(failing, now()) END
+			failures = CASE WHEN @failed THEN failures + 1 WHEN @fails THEN failures ELSE 0 END,
+			failing = CASE WHEN @failed THEN coalesce(failing, now()) WHEN @fails THEN failing END
 		WHERE id = @id AND fence = @fence AND state = 'running'`
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{
-			"id": c.Run.ID, "fence": c.Fence, "pause": p.For, "failed": p.Failed})
+			"id": c.Run.ID, "fence": c.Fence, "pause": p.For, "failed": p.Failed, "fails": p.Fails})
 		if err != nil {
 			return err
 		}

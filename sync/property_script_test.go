@@ -49,6 +49,12 @@ func TestScriptsThatOnceWentWrong(t *testing.T) {
 		put c1 late=3h
 		pass 400ms
 		run`,
+		// A type that failed for ever in slices that ended with it was tried for ever.
+		`source feed
+		run
+		run stream=reports
+		from 18 fail unsupported
+		worker tiny`,
 	} {
 		st.perform(t.Context(), t, scriptOf(script))
 	}

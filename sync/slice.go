@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -99,7 +100,7 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 		return next{}, s.finish(ctx, claim, store.OutcomePartial, fmt.Sprintf(
 			"its budget of %d requests is used up; the next run goes on where it ended", r.tenant.RequestsPerRun), false)
 	case more:
-		return next{again: true}, s.store.ReleaseClaim(ctx, claim, store.Pause{})
+		return next{again: true}, s.store.ReleaseClaim(ctx, claim, store.Pause{Fails: r.fails()})
 	}
 	if m == background && r.worthRetrying() {
 		pause := backoff(claim)
@@ -232,15 +233,12 @@ func (s *Syncer) holdClaim(ctx context.Context, r *reading, stop context.CancelC
 // worthRetrying reports whether types could not be read that may be readable a
 // little later.
 func (r *reading) worthRetrying() bool {
-	if r.claim.Failures >= typeRetries {
-		return false
-	}
-	for _, t := range r.types {
-		if t.Failure != nil && !t.Done {
-			return true
-		}
-	}
-	return false
+	return r.claim.Failures < typeRetries && r.fails()
+}
+
+// fails reports whether some types cannot be read.
+func (r *reading) fails() bool {
+	return slices.ContainsFunc(r.types, func(t store.RunType) bool { return t.Failure != nil && !t.Done })
 }
 
 // typeRetries is how often a run tries again what it could not read.
