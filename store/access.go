@@ -35,7 +35,7 @@ type AccessQuery struct {
 }
 
 // mayManage is mayOpen for what only managers are shown.
-const mayManage = ` AND @client = (SELECT d.client FROM open_dossiers d WHERE d.client = @client AND d.manager)`
+const mayManage = ` AND @client = ANY (nullif(current_setting('dossiersync.managed', true), '')::text[])`
 
 // Accesses returns who did what with the dossier, like events of a day folded
 // into one, and whether there are more. Only managers are shown any. A page costs
@@ -82,7 +82,7 @@ func (r *Reader) Accesses(ctx context.Context, id Identity, client string, q Acc
 	}
 	var s Standing
 	var list []Access
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
 		// One more for what says that there are more, and one for the day on
 		// which the page begins, all of which may have been shown.

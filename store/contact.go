@@ -21,7 +21,7 @@ func (r *Reader) Contacts(ctx context.Context, id Identity, client, after string
 		ORDER BY i.key LIMIT @limit`
 	var s Standing
 	var list []Listed
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
 		b.Queue(q, pgx.StrictNamedArgs{
 			"tenant": id.Tenant, "client": client, "after": after, "limit": ListMax + 1,

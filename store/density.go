@@ -54,7 +54,7 @@ func (r *Reader) Density(ctx context.Context, id Identity, client string, q Dens
 	args["by"], args["kinds"], args["limit"] = q.By, q.Kinds, ListMax+1
 	var s Standing
 	var periods []Density
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
 		b.Queue(count, args).Query(collect(&periods, pgx.RowToStructByPos[Density]))
 	})

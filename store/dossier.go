@@ -39,9 +39,7 @@ func (d *Dossier) May(p Part) bool {
 }
 
 const dossierColumns = `
-	d.client, coalesce(d.name, ''), d.role, d.manager, d.parts, d.version, d.deceased, d.change,
-	(SELECT g.name FROM grants g
-		WHERE g.tenant = d.tenant AND g.user_id = current_setting('dossiersync.user', true) AND g.client = d.client)`
+	d.client, coalesce(d.name, ''), d.role, d.manager, d.parts, d.version, d.deceased, d.change, d.user_name`
 
 // ListMax is the length of a page of a list that is not one of items.
 const ListMax = 1000
@@ -50,13 +48,14 @@ const ListMax = 1000
 // after that of a client; at most [ListMax], and whether there are more. The
 // standing is that of the register of clients.
 func (r *Reader) Dossiers(ctx context.Context, id Identity, after string) (Standing, []Dossier, bool, error) {
-	const q = `
-		SELECT ` + dossierColumns + ` FROM open_dossiers d WHERE d.client > @after ORDER BY d.client LIMIT @limit`
+	const q = identify + ` WHERE d.client > @after ORDER BY d.client LIMIT @limit`
 	var s Standing
 	var list []Dossier
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	args := id.args("", "")
+	args["after"], args["limit"] = after, ListMax+1
+	err := r.inBatch(ctx, func(b *pgx.Batch) {
+		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Dossier]))
 		queueStanding(b, id, "", &s)
-		b.Queue(q, pgx.StrictNamedArgs{"after": after, "limit": ListMax + 1}).Query(collect(&list, pgx.RowToStructByPos[Dossier]))
 	})
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read dossiers: %w", err)
@@ -116,15 +115,6 @@ func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
 func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, awaiting error) {
 	s.Streams = make(map[Stream]StreamState)
 	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
-	const dossier = `
-		SELECT ` + dossierColumns + ` FROM open_dossiers d WHERE d.client = @client`
-	b.Queue(dossier, pgx.StrictNamedArgs{"client": client}).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Dossier])
-		if len(list) > 0 {
-			s.Dossier = list[0]
-		}
-		return err
-	})
 	const tenant = `
 		SELECT now(), t.since, t.succeeded, t.unreachable, t.awaiting_grants,
 			EXISTS (SELECT FROM backfills WHERE tenant = @tenant AND client = @client AND NOT recheck)
@@ -177,7 +167,7 @@ func queueCounts(b *pgx.Batch, id Identity, client string, counts *[]PartCount) 
 func (r *Reader) Dossier(ctx context.Context, id Identity, client string) (Standing, []PartCount, error) {
 	var s Standing
 	var counts []PartCount
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
 		queueCounts(b, id, client, &counts)
 	})

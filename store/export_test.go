@@ -11,4 +11,4 @@ func (q ListQuery) Statement(id Identity, client string) (string, pgx.StrictName
 }
 
 // IdentityArgs returns the arguments of [Identify].
-func IdentityArgs(id Identity) pgx.StrictNamedArgs { return id.args("") }
+func IdentityArgs(id Identity) pgx.StrictNamedArgs { return id.args("", "") }

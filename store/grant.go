@@ -152,7 +152,7 @@ func (r *Reader) Grants(ctx context.Context, id Identity, client, after string) 
 // Register returns the standing of the register of clients.
 func (r *Reader) Register(ctx context.Context, id Identity) (Standing, error) {
 	var s Standing
-	err := r.readAs(ctx, id, scopeGrants, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
+	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
 	if err != nil {
 		return Standing{}, fmt.Errorf("read the standing of %s: %w", id.Tenant, err)
 	}
@@ -175,7 +175,7 @@ func (r *Reader) Grant(ctx context.Context, id Identity, client, user string) (S
 func (r *Reader) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
 	var s Standing
 	var list []Grant
-	err := r.readAs(ctx, id, scopeGrants, func(b *pgx.Batch) {
+	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
 		queueStanding(b, id, "", &s)
 		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Grant]))
 	})

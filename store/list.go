@@ -69,14 +69,15 @@ type List struct {
 // mayOpen is the condition by which a statement about @client reads nothing at
 // all for who may not open that dossier: asked once, before any row, so that a
 // client who is somebody else's costs what one costs who does not exist (I8).
-const mayOpen = ` AND @client = (SELECT d.client FROM open_dossiers d WHERE d.client = @client)`
+const mayOpen = ` AND @client = ANY (nullif(current_setting('dossiersync.opened', true), '')::text[])`
 
 // readable is the condition that every statement puts on items i beside the
 // policies of row-level security, which it repeats in its own words: only what
 // the user has a right to; and not while a change of rules may come to hide what
 // was stored under the old ones.
 const readable = mayOpen + ` AND i.state = 'shown'
-		AND i.part IN (SELECT p.part FROM open_parts p WHERE p.client = @client) AND i.part <> ALL (ARRAY(
+		AND @client || ' ' || i.part = ANY ((SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[])
+		AND i.part <> ALL (ARRAY(
 			SELECT unnest(CASE c.stream
 				WHEN 'clients' THEN '{reports,forms,care-plans,contacts}'
 				WHEN 'goals' THEN '{care-plans}'
@@ -183,7 +184,7 @@ func (q *ListQuery) args(id Identity, client string) pgx.StrictNamedArgs {
 func (r *Reader) List(ctx context.Context, id Identity, client string, q ListQuery) (List, error) {
 	var list List
 	total := 0
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	err := r.read(ctx, id, client, &list.Standing, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &list.Standing)
 		if len(q.Kinds) == 0 {
 			return
@@ -227,7 +228,7 @@ func (r *Reader) Item(ctx context.Context, id Identity, client, key string, kind
 		withLinks
 	var s Standing
 	var items []*Listed
-	err := r.read(ctx, id, func(b *pgx.Batch) {
+	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
 		b.Queue(q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "key": key, "kind": kind}).Query(
 			collect(&items, func(row pgx.CollectableRow) (*Listed, error) {

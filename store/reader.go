@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,26 +116,43 @@ const scopeGrants = "dossier:grants"
 
 const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 
-// The policies of row-level security make a plan large: making it anew for each
-// request would cost more than carrying it out.
-const identify = `
-	SELECT set_config('dossiersync.tenant', @tenant, true), set_config('dossiersync.user', @user, true),
-	       set_config('dossiersync.scope', @scope, true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+// identify says who asks, about which client (empty: about all), and with which
+// scope. It returns the dossiers that they may open, and makes what they may read
+// known to the statements and policies that follow in the transaction. Plans are
+// kept from then on: making them anew for each request would cost more than carrying
+// them out.
+const identify = `SELECT ` + dossierColumns + ` FROM identify(@tenant, @user, @client, @scope) d`
 
-func (id Identity) args(scope string) pgx.StrictNamedArgs {
-	return pgx.StrictNamedArgs{"tenant": id.Tenant, "user": id.User, "scope": scope}
+func (id Identity) args(scope, client string) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{"tenant": id.Tenant, "user": id.User, "scope": scope, "client": client}
 }
 
-// read runs what queue adds in one round trip and one snapshot, as id. It fails
-// with [ErrUnavailable] where the database is not to be had.
-func (r *Reader) read(ctx context.Context, id Identity, queue func(b *pgx.Batch)) error {
-	return r.readAs(ctx, id, "", queue)
+// noClient is an id that none has.
+const noClient = " "
+
+// read runs what queue adds in one round trip and one snapshot, as id and about one
+// client (empty: about none), whose dossier it notes in s if the user may open it. It fails with
+// [ErrUnavailable] where the database is not to be had.
+func (r *Reader) read(ctx context.Context, id Identity, client string, s *Standing, queue func(b *pgx.Batch)) error {
+	return r.readAs(ctx, id, "", client, s, queue)
 }
 
-func (r *Reader) readAs(ctx context.Context, id Identity, scope string, queue func(b *pgx.Batch)) error {
+func (r *Reader) readAs(ctx context.Context, id Identity, scope, client string, s *Standing, queue func(b *pgx.Batch)) error {
+	return r.inBatch(ctx, func(b *pgx.Batch) {
+		b.Queue(identify, id.args(scope, cmp.Or(client, noClient))).Query(func(rows pgx.Rows) error {
+			list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Dossier])
+			if len(list) > 0 {
+				s.Dossier = list[0]
+			}
+			return err
+		})
+		queue(b)
+	})
+}
+
+func (r *Reader) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
 	var b pgx.Batch
 	b.Queue(beginRead)
-	b.Queue(identify, id.args(scope))
 	queue(&b)
 	b.Queue(`COMMIT`)
 	return classify(r.pool.SendBatch(ctx, &b).Close())
@@ -144,7 +162,7 @@ func (r *Reader) readAs(ctx context.Context, id Identity, scope string, queue fu
 // with [ErrUnavailable] where the database is not to be had.
 func (r *Reader) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
 	return classify(inTx(ctx, r.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, identify, id.args(scopeGrants)); err != nil {
+		if _, err := tx.Exec(ctx, identify, id.args(scopeGrants, "")); err != nil {
 			return err
 		}
 		return f(tx)

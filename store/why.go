@@ -52,7 +52,7 @@ type GrantOn struct {
 // GrantFault is something that keeps a grant from counting.
 type GrantFault string
 
-// What keeps a grant from counting; see also the view open_grants.
+// What keeps a grant from counting; see also function identify.
 const (
 	FaultInvited          GrantFault = "invited"
 	FaultRevoked          GrantFault = "revoked"
@@ -114,7 +114,7 @@ func (s *Store) Why(ctx context.Context, tenant, client, user string) (Why, erro
 	id := Identity{Tenant: tenant, User: user}
 	args := pgx.StrictNamedArgs{"tenant": tenant, "client": client}
 	// The owner sees every row; the statements of readers hold rights all the same.
-	err := (&Reader{pool: s.pool}).read(ctx, id, func(b *pgx.Batch) {
+	err := (&Reader{pool: s.pool}).read(ctx, id, client, &w.Standing, func(b *pgx.Batch) {
 		queueAnyStanding(b, id, client, &w.Standing, nil)
 		queueCounts(b, id, client, &w.Counts)
 		b.Queue(known, args).Query(func(rows pgx.Rows) error {
@@ -135,7 +135,7 @@ func (s *Store) Why(ctx context.Context, tenant, client, user string) (Why, erro
 	return w, nil
 }
 
-// grantsOn says of each grant by which of the conditions of the view open_grants
+// grantsOn says of each grant by which of the conditions of function identify
 // it does not count today.
 const grantsOn = `
 	SELECT g.user_id, g.role, g.manager OR g.role = 'client', g.parts, g.state, g.valid_from::text, g.valid_until::text,
