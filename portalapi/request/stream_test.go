@@ -102,7 +102,7 @@ func (f *forever) Read(p []byte) (int, error) {
 func TestStreamIsBounded(t *testing.T) {
 	t.Parallel()
 	for head, text := range map[string]string{
-		`{"items":["`: "x", `{"`: "x", `{"items":[`: "[", `{"asOf":"`: "x", "": " ", `{"items":[ `: " ",
+		`{"items":["`: "x", `{"`: "x", `{"items":[`: "[", `{"asOf":"`: "x", "": " ", `{"items":[1,`: " ",
 	} {
 		body := &forever{head: head, text: text}
 		_, _, _, err := streamed(body, 1<<30, 16<<10)
