@@ -43,7 +43,9 @@ lint: $(LINT) ## Run the linter
 .PHONY: check-deploy
 check-deploy: deps $(COMPOSE_TOOL) ## Check what lies in deploy/, the Dockerfile and releases by their own tools
 	@.ci/lint-dockerfile Dockerfile
-	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin:$(dir $(COMPOSE_TOOL)) $(GO) test -count=1 -timeout 30m ./deploy
+	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin:$(dir $(COMPOSE_TOOL)) && export DOSSIERSYNC_DEPLOY_TOOLS && \
+		$(GO) test -count=1 -timeout 30m ./deploy && \
+		$(GO) test -count=1 -timeout 10m ./cmd/dossiersync -run '^TestDashboardShows'
 
 $(COMPOSE_TOOL):
 	@mkdir -p $(dir $@)

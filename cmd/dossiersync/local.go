@@ -14,7 +14,7 @@ import (
 func localBase(address string, conf config.TLS) string {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil && (host == "" || host == "0.0.0.0" || host == "::") {
-		address = net.JoinHostPort("localhost", port)
+		address = net.JoinHostPort("127.0.0.1", port)
 	}
 	if conf.CertFile != "" {
 		return "https://" + address
