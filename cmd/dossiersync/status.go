@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -20,32 +21,6 @@ func (*statusCmd) Help() string {
 	return `Exit codes: 0 every tenant is fresh; 3 at least one is late or stale.`
 }
 
-// tenantStatus is how up to date one tenant is. Times are the database's.
-type tenantStatus struct {
-	ID          string               `json:"id"`
-	Name        string               `json:"name"`
-	State       store.FreshnessState `json:"state"`
-	LastSuccess *time.Time           `json:"lastSuccess"`
-	NextSlot    time.Time            `json:"nextSlot"`
-	Unreachable *time.Time           `json:"unreachableSince"`
-	// Trouble is what keeps the source from being read, and TroubleUntil until
-	// when it is left alone.
-	Trouble      *string    `json:"trouble"`
-	TroubleUntil *time.Time `json:"troubleUntil"`
-	Reconciled   *time.Time `json:"lastReconcile"` // of everything
-	Epoch        int32      `json:"epoch"`         // rises when the source was restored or replaced
-	EpochSince   *time.Time `json:"epochSince"`
-	// Requests is how many requests the last run, or the one that is running, has
-	// made to the source, of RequestBudget; 0: as many as it likes.
-	Requests      int64                `json:"requests"`
-	RequestBudget int                  `json:"requestBudget"`
-	Held          []store.HeldRemovals `json:"heldRemovals"`
-	Running       *int64               `json:"running"` // the run's id
-	LastOutcome   *store.Outcome       `json:"lastOutcome"`
-	LastMessage   *string              `json:"lastMessage"`
-	Quarantined   int64                `json:"quarantined"`
-}
-
 // Run implements the command.
 func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
@@ -53,25 +28,19 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		now, err := st.Now(ctx)
+		var tenants []*answer.Tenant
+		for _, id := range ids {
+			tenants = append(tenants, opsTenant(cfg, id))
+		}
+		list, err := answer.Statuses(ctx, st, tenants)
 		if err != nil {
 			return err
 		}
-		var list []tenantStatus
-		for i := range cfg.Tenants {
-			if t := &cfg.Tenants[i]; len(ids) > 1 || t.ID == ids[0] {
-				s, err := readStatus(ctx, st, t, now)
-				if err != nil {
-					return err
-				}
-				list = append(list, s)
-			}
-		}
-		return c.print(a, now, list)
+		return c.print(a, list)
 	})
 }
 
-func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
+func (c *statusCmd) print(a *app, list []answer.Status) error {
 	var worst error
 	for _, s := range list {
 		if s.State != store.Fresh {
@@ -85,7 +54,7 @@ func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 		for _, s := range list {
 			source := "reachable"
 			if s.Unreachable != nil {
-				source = "not readable, first " + ago(now, s.Unreachable)
+				source = "not readable, first " + ago(s.Now, s.Unreachable)
 			}
 			last := "none"
 			switch {
@@ -94,79 +63,38 @@ func (c *statusCmd) print(a *app, now time.Time, list []tenantStatus) error {
 			case s.LastOutcome != nil:
 				last = string(*s.LastOutcome)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, s.State, ago(now, s.LastSuccess),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, s.State, ago(s.Now, s.LastSuccess),
 				s.NextSlot.Format("Mon 15:04"), last, s.Quarantined, source)
 		}
 	})
 	for _, s := range list {
-		s.remarks(a.out, now)
+		printRemarks(a.out, &s)
 	}
 	return worst
 }
 
-// remarks are what a table has no room for.
-func (s *tenantStatus) remarks(w io.Writer, now time.Time) {
+// printRemarks tells what a table has no room for.
+func printRemarks(w io.Writer, s *answer.Status) {
 	if s.LastMessage != nil {
 		fmt.Fprintf(w, "%s: %s\n", s.ID, *s.LastMessage)
 	}
 	if s.Trouble != nil {
 		next := ""
-		if s.TroubleUntil != nil && s.TroubleUntil.After(now) {
-			next = fmt.Sprintf("; it is left alone for %s", s.TroubleUntil.Sub(now).Round(time.Second))
+		if s.TroubleUntil != nil && s.TroubleUntil.After(s.Now) {
+			next = fmt.Sprintf("; it is left alone for %s", s.TroubleUntil.Sub(s.Now).Round(time.Second))
 		}
 		fmt.Fprintf(w, "%s: %s%s\n", s.ID, *s.Trouble, next)
 	}
 	for _, h := range s.Held {
 		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve\n",
-			s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID, h.Stream)
+			s.ID, h.Items, h.Stream, ago(s.Now, &h.Since), s.ID, h.Stream)
 	}
 	if s.EpochSince != nil {
-		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(now, s.EpochSince), s.Epoch)
+		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(s.Now, s.EpochSince), s.Epoch)
 	}
 	if s.RequestBudget > 0 {
 		fmt.Fprintf(w, "%s: the last run made %d requests of the %d that it may\n", s.ID, s.Requests, s.RequestBudget)
 	}
-}
-
-func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time.Time) (tenantStatus, error) {
-	s := tenantStatus{ID: t.ID, Name: t.Name, NextSlot: t.Schedule.Next(now).In(t.Location)}
-	known, err := st.Tenant(ctx, t.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return s, err
-	}
-	s.LastSuccess, s.Unreachable = known.Succeeded, known.Unreachable
-	s.Trouble, s.TroubleUntil, s.Reconciled = known.Trouble, known.TroubleUntil, known.Reconciled
-	s.Epoch, s.EpochSince, s.RequestBudget = known.Epoch, known.EpochSince, t.Source.FHIR.RequestsPerRun
-	s.State = store.StateOf(t.Schedule, s.LastSuccess, now, now)
-	if s.LastSuccess == nil && err == nil {
-		s.State = store.StateOf(t.Schedule, nil, known.Since, now)
-	}
-	runs, err := st.Runs(ctx, store.RunFilter{Tenant: t.ID, Limit: 5})
-	if err != nil {
-		return s, err
-	}
-	for _, r := range runs[:min(len(runs), 1)] {
-		types, err := st.RunTypes(ctx, r.ID)
-		if err != nil {
-			return s, err
-		}
-		for _, rt := range types {
-			s.Requests += rt.Requests
-		}
-	}
-	if s.Held, err = st.HeldRemovals(ctx, t.ID); err != nil {
-		return s, err
-	}
-	for _, r := range runs {
-		if r.State == store.RunRunning && s.Running == nil {
-			s.Running = &r.ID
-		}
-		if r.State == store.RunDone && s.LastOutcome == nil {
-			s.LastOutcome, s.LastMessage = r.Outcome, r.Message
-		}
-	}
-	s.Quarantined, err = st.CountQuarantine(ctx, t.ID)
-	return s, err
 }
 
 // withStore opens what the configuration says and closes it after f.

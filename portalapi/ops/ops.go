@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
@@ -25,13 +26,7 @@ type Options struct {
 }
 
 // Tenant is one care organisation as operators see it.
-type Tenant struct {
-	ID       string
-	Name     string
-	Location *time.Location
-	Schedule store.Schedule
-	Cron     string // the schedule in the operator's own words
-}
+type Tenant = answer.Tenant
 
 // Handler answers the operators. It is safe for concurrent use.
 type Handler struct {
@@ -61,9 +56,9 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	if h.gatherer == nil {
 		h.gatherer = prometheus.NewRegistry()
 	}
-	for _, t := range o.Tenants {
-		if t.ID == "" || t.Location == nil || t.Schedule == nil {
-			return nil, fmt.Errorf("set up the operators' side: tenant %q has no id, location or schedule", t.ID)
+	for i := range o.Tenants {
+		if err := o.Tenants[i].Check(); err != nil {
+			return nil, fmt.Errorf("set up the operators' side: %w", err)
 		}
 	}
 	if err := checkUsers(o.Users); err != nil {
@@ -142,6 +137,17 @@ func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
 		}
 	}
 	return nil, problem.Missing()
+}
+
+// tenants returns the tenants that the user sees.
+func (c *call) tenants(h *Handler) []*Tenant {
+	var list []*Tenant
+	for i := range h.tenants {
+		if t := &h.tenants[i]; c.user.sees(t.ID) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // asProblem sorts the errors of package store.
