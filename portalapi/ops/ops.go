@@ -23,6 +23,8 @@ type Options struct {
 	Tenants    []Tenant
 	// Users may do what they may; without any, everybody may do everything.
 	Users []User
+	// Now is the clock by which sessions end; default time.Now.
+	Now func() time.Time
 }
 
 // Tenant is one care organisation as operators see it.
@@ -37,14 +39,20 @@ type Handler struct {
 	users    []User
 	requests *prometheus.CounterVec
 	origins  *http.CrossOriginProtection
+	sessions *sessions
+	attempts *attempts
 	routes   *http.ServeMux
 }
 
 // New returns a handler for the replica in st.
 func New(st *store.Store, o Options) (*Handler, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	h := &Handler{
 		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users,
-		origins: http.NewCrossOriginProtection(),
+		origins:  http.NewCrossOriginProtection(),
+		sessions: newSessions(o.Now), attempts: newAttempts(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_ops_http_requests_total",
 			Help: "Requests to the operators' listener by route pattern and status code.",
@@ -79,26 +87,40 @@ func New(st *store.Store, o Options) (*Handler, error) {
 type verb string
 
 const (
-	nothing verb = ""       // whoever asks
-	read    verb = "read"   // see tenants and runs
-	resync  verb = "resync" // ask for runs, and for their end
+	nothing verb = ""        // whoever asks, under whatever name
+	visit   verb = "visit"   // whoever asks, but not for another site
+	read    verb = "read"    // see tenants, runs, and what is left out
+	resync  verb = "resync"  // ask for runs, and for their end
+	approve verb = "approve" // take upon them that something goes: held removals, items in quarantine
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
-	handle := func(method, pattern string, needs verb, f func(c *call) error) {
-		mux.Handle(pattern, h.serve(pattern, method, needs, f))
-	}
-	handle(http.MethodGet, "/healthz", nothing, h.healthz)
-	handle(http.MethodGet, "/readyz", nothing, h.readyz)
-	handle(http.MethodGet, "/metrics", read, h.metrics())
-	handle(http.MethodGet, "/api/tenants", read, h.listTenants)
-	handle(http.MethodPost, "/api/tenants/{tenant}/resync", resync, h.resync)
-	handle(http.MethodGet, "/api/runs", read, h.listRuns)
-	handle(http.MethodGet, "/api/runs/{id}", read, h.run)
-	handle(http.MethodPost, "/api/runs/{id}/cancel", resync, h.cancel)
-	mux.Handle("/", h.serve("unknown", "", nothing, func(*call) error { return problem.Missing() }))
+	handle := func(pattern string, list ...route) { mux.Handle(pattern, h.serve(pattern, list)) }
+	handle("/healthz", get(nothing, h.healthz))
+	handle("/readyz", get(nothing, h.readyz))
+	handle("/metrics", get(read, h.metrics()))
+	handle("/openapi.yaml", get(visit, h.openAPI))
+	h.addAPI(handle)
+	h.addPages(handle)
+	mux.Handle("/", h.serve("unknown", []route{{"", nothing, h.unknown, false}}))
 	return mux
+}
+
+// addAPI adds what programs ask.
+func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
+	handle("/api/tenants", get(read, h.listTenants))
+	handle("/api/tenants/{tenant}/resync", post(resync, h.resync))
+	handle("/api/tenants/{tenant}/reconcile", post(resync, h.reconcile))
+	handle("/api/tenants/{tenant}/why", post(read, h.why))
+	handle("/api/runs", get(read, h.listRuns))
+	handle("/api/runs/{id}", get(read, h.run))
+	handle("/api/runs/{id}/cancel", post(resync, h.cancel))
+	handle("/api/quarantine", get(read, h.listQuarantine))
+	handle("/api/quarantine/{id}", get(read, h.quarantined))
+	handle("/api/quarantine/{id}/retry", post(resync, h.retry))
+	handle("/api/quarantine/{id}/discard", post(approve, h.discard))
+	handle("/api/held-removals", get(read, h.listHeld))
 }
 
 // ServeHTTP implements http.Handler.
@@ -128,6 +150,12 @@ func (h *Handler) metrics() func(c *call) error {
 	}
 }
 
+// unknown answers a program with a problem, and a person with a page.
+func (h *Handler) unknown(c *call) error {
+	c.page = asksForPage(c.r)
+	return problem.Missing()
+}
+
 // tenant returns the tenant that the path names, or [problem.NotFound] where the
 // user does not see it.
 func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
@@ -152,8 +180,12 @@ func (c *call) tenants(h *Handler) []*Tenant {
 
 // asProblem sorts the errors of package store.
 func asProblem(err error) *problem.Problem {
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return problem.Missing()
+	case errors.Is(err, store.ErrAwaitingGrants):
+		return &problem.Problem{Type: problem.Unavailable, Cause: err,
+			Detail: "De database is teruggezet en wacht op alle machtigingen van het portaal."}
 	}
 	return problem.Of(err)
 }

@@ -1,4 +1,4 @@
-// Package portaltest checks answers of the portal API against its contract. A
+// Package portaltest checks answers of an API against its contract. A
 // handler that is wrapped by [Checked] answers as before, and fails the test where
 // openapi.yaml does not allow what it answers: an undeclared status, header,
 // content type, parameter or property.
@@ -13,13 +13,19 @@ import (
 	"testing"
 )
 
-// Checked returns h, with every answer checked.
+// Checked returns h, with every answer checked against the portal API's contract.
 func Checked(t testing.TB, h http.Handler) http.Handler {
 	t.Helper()
 	c, err := Contract()
 	if err != nil {
 		t.Fatalf("portaltest: %v", err)
 	}
+	return CheckedBy(t, c, h)
+}
+
+// CheckedBy returns h, with every answer checked against the contract c.
+func CheckedBy(t testing.TB, c *OpenAPI, h http.Handler) http.Handler {
+	t.Helper()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)

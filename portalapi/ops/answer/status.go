@@ -36,11 +36,13 @@ type Status struct {
 	LastMessage   *string              `json:"lastMessage"`
 	Quarantined   int64                `json:"quarantined"`
 
-	// Now is when this was so; Known is false before the tenant's first run.
+	// Now is when this was so. Known is false before the tenant's first run, and
+	// Since is when it became so.
 	// Current is the run that is running and Last the one that has ended last, or
 	// nil.
 	Now     time.Time  `json:"-"`
 	Known   bool       `json:"-"`
+	Since   time.Time  `json:"-"`
 	Current *store.Run `json:"-"`
 	Last    *store.Run `json:"-"`
 }
@@ -123,7 +125,7 @@ func (f *facts) of(t *Tenant) Status {
 		Trouble: known.Trouble, TroubleUntil: t.in(known.TroubleUntil), Reconciled: t.in(known.Reconciled),
 		Epoch: known.Epoch, EpochSince: t.in(known.EpochSince), AwaitingGrants: t.in(known.AwaitingGrants),
 		Requests: last.Requests, RequestBudget: t.RequestBudget, Held: f.held[t.ID], Quarantined: f.quarantined[t.ID],
-		Now: f.now.In(t.Location), Known: known.ID != "", Current: f.running[t.ID], Last: last.Ended,
+		Now: f.now.In(t.Location), Known: known.ID != "", Since: known.Since, Current: f.running[t.ID], Last: last.Ended,
 	}
 	if s.Held == nil {
 		s.Held = []store.HeldRemovals{}

@@ -1,0 +1,194 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"time"
+
+	"dossiersync/portalapi/ops/answer"
+	"dossiersync/store"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// Page is one page: its frame, and what is in it.
+type Page struct {
+	Title  string // of the page, before the program's name
+	Here   string // the place in the menu: overview, quarantine, held, or none
+	User   string // who has logged in; empty: nobody needs to
+	Notice string // what has just been done
+	Body   any    // one of the types below
+}
+
+// Overview is how all tenants fare, those that need somebody first.
+type Overview struct {
+	Now     time.Time
+	Tenants []answer.Status
+	Fresh   int
+	Live    bool // it keeps itself up to date
+}
+
+// TenantPage is one tenant.
+type TenantPage struct {
+	Tenant *answer.Tenant
+	Status answer.Status
+	Days   []answer.StripDay
+	Runs   []store.Run
+	Older  int64 // the run before which there are more; 0: there are none
+	// MayResync says that the user may ask for runs, MayApprove that they may let
+	// held removals go.
+	MayResync, MayApprove bool
+	Form                  ResyncForm
+}
+
+// ResyncForm is what was filled in to ask for a run, and what is wrong with it.
+type ResyncForm struct {
+	Client, Stream, From, To string
+	Full, DryRun             bool
+	Faults                   map[string]string // by field
+}
+
+// RunsPage is a tenant's runs.
+type RunsPage struct {
+	Tenant *answer.Tenant
+	Now    time.Time
+	Runs   []store.Run
+	Older  int64
+}
+
+// RunPage is one run.
+type RunPage struct {
+	Tenant    *answer.Tenant
+	Now       time.Time
+	Run       store.Run
+	Progress  answer.Progress
+	Trouble   string // what keeps the source from being read, while the run is not done
+	Live      bool   // it keeps itself up to date
+	MayCancel bool
+}
+
+// QuarantinePage is what could not be applied.
+type QuarantinePage struct {
+	Now     time.Time
+	Tenants []*answer.Tenant // to choose from
+	Tenant  string           // the one that is chosen; empty: all
+	Items   []QuarantineRow
+	Next    string // the place from which to read on
+}
+
+// QuarantineRow is one item of the list.
+type QuarantineRow struct {
+	store.Quarantined
+	Tenant *answer.Tenant
+}
+
+// ItemPage is one item in quarantine.
+type ItemPage struct {
+	Tenant               *answer.Tenant
+	Now                  time.Time
+	Item                 store.QuarantinedItem
+	MayRetry, MayDiscard bool
+	Discarding           bool // to be confirmed
+	Reason, ReasonFault  string
+	ReasonLength         int
+}
+
+// HeldPage is what waits for approval.
+type HeldPage struct {
+	Now  time.Time
+	Held []HeldRow
+}
+
+// HeldRow is what is held of one stream.
+type HeldRow struct {
+	store.HeldRemovals
+	Tenant     *answer.Tenant
+	MayApprove bool
+}
+
+// ApprovePage asks whether held removals may go.
+type ApprovePage struct {
+	Tenant *answer.Tenant
+	Now    time.Time
+	Held   store.HeldRemovals
+}
+
+// WhyPage asks for a client, and answers.
+type WhyPage struct {
+	Tenant       *answer.Tenant
+	Now          time.Time
+	Client, User string
+	Faults       map[string]string
+	Answer       *answer.Why // nil: not asked yet
+	Failure      string
+}
+
+// LoginPage asks for a token.
+type LoginPage struct {
+	Next    string // where to go then
+	Failure string
+}
+
+// FailurePage says what went wrong.
+type FailurePage struct {
+	Status int
+	Words  string
+}
+
+var pages = parsePages()
+
+// names are the pages, each with its template.
+var names = []string{"overview", "tenant", "runs", "run", "quarantine", "item", "held", "approve", "why", "login", "failure"}
+
+func parsePages() map[string]*template.Template {
+	base := template.Must(template.New("base").Funcs(funcs).ParseFS(templateFiles, "templates/base.html", "templates/parts.html"))
+	list := make(map[string]*template.Template, len(names))
+	for _, name := range names {
+		list[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return list
+}
+
+// name returns the page's template.
+func (p *Page) name() string {
+	switch p.Body.(type) {
+	case Overview:
+		return "overview"
+	case TenantPage:
+		return "tenant"
+	case RunsPage:
+		return "runs"
+	case RunPage:
+		return "run"
+	case QuarantinePage:
+		return "quarantine"
+	case ItemPage:
+		return "item"
+	case HeldPage:
+		return "held"
+	case ApprovePage:
+		return "approve"
+	case WhyPage:
+		return "why"
+	case LoginPage:
+		return "login"
+	}
+	return "failure"
+}
+
+// HTML returns the whole page.
+func (p *Page) HTML() ([]byte, error) { return p.render("page") }
+
+// Moving returns only that part of the page that keeps itself up to date.
+func (p *Page) Moving() ([]byte, error) { return p.render("moving") }
+
+func (p *Page) render(part string) ([]byte, error) {
+	var b bytes.Buffer
+	if err := pages[p.name()].ExecuteTemplate(&b, part, p); err != nil {
+		return nil, fmt.Errorf("draw the page %s: %w", p.name(), err)
+	}
+	return b.Bytes(), nil
+}
