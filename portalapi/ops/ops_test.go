@@ -60,6 +60,8 @@ func withUsers(o *ops.Options) {
 	o.Users = []ops.User{
 		user("ann", []string{"amaris", "szr"}, []string{"read", "resync"}),
 		user("bob", []string{"szr"}, []string{"read"}),
+		user("amy", []string{"amaris"}, []string{"read", "resync", "approve"}),
+		user("chef", []string{"amaris", "szr"}, []string{"read", "resync", "approve"}),
 		user("eve", nil, nil),
 		user("zoe", []string{"szr"}, []string{"read", "resync"}),
 		{Name: "lost", Tenants: []string{"amaris"}, May: []string{"read"}, Token: func() (string, error) { return "", errors.New("no such file") }},

@@ -25,9 +25,6 @@ func (h *Handler) overviewPage(c *call) error {
 	}
 	body := console.Overview{Tenants: statuses, Live: live}
 	for i := range statuses {
-		if statuses[i].State == store.Fresh {
-			body.Fresh++
-		}
 		body.Now = statuses[i].Now
 	}
 	if body.Now.IsZero() {

@@ -12,10 +12,12 @@ import (
 type Progress struct {
 	Streams []StreamProgress
 	Total   StreamProgress
-	Phase   string        // what it does now, for people; empty: nothing, it has ended
-	Took    time.Duration // until now, or to its end
-	Rate    float64       // items a second since it began; 0: cannot be told
-	// Remaining is how long reading takes still at that rate; nil: cannot be told.
+	Current *StreamProgress // the stream that it reads now; nil: none
+	Phase   string          // what it does now, for people; empty: nothing, it has ended
+	Took    time.Duration   // until now, or to its end
+	Rate    float64         // items a second since it began; 0: cannot be told
+	// Remaining is how long reading takes still at that rate, of what the source has
+	// counted so far; nil: cannot be told.
 	Remaining *time.Duration
 	Requests  int64
 }
@@ -32,7 +34,7 @@ type StreamProgress struct {
 }
 
 // Percent returns how much of what is expected has been seen, or -1.
-func (p *StreamProgress) Percent() int {
+func (p StreamProgress) Percent() int {
 	switch {
 	case p.State == "read":
 		return 100
@@ -90,8 +92,8 @@ func progressOf(run *store.Run, now time.Time) Progress {
 	if !known {
 		p.Total.Expected = nil
 	}
-	p.Phase = phase(run, p.Streams)
-	p.time(run, now, expected, known)
+	p.setPhase(run)
+	p.setTime(run, now, expected)
 	return p
 }
 
@@ -139,28 +141,30 @@ func sum(a, b store.Counts) store.Counts {
 	return out
 }
 
-// phase tells what the run does now.
-func phase(run *store.Run, streams []StreamProgress) string {
+// setPhase tells what the run does now.
+func (p *Progress) setPhase(run *store.Run) {
 	switch {
 	case run.State == store.RunDone:
-		return ""
 	case run.State == store.RunWaiting:
-		return "waiting for its turn"
+		p.Phase = "waiting for its turn"
 	case run.Scope.Only == store.StepQuarantine:
-		return "trying again what is in quarantine"
-	case len(streams) == 0:
-		return "asking the source what it has"
-	}
-	for _, s := range streams {
-		if s.State == "reading" || s.State == "to come" {
-			return "reading " + string(s.Stream)
+		p.Phase = "trying again what is in quarantine"
+	case len(p.Streams) == 0:
+		p.Phase = "asking the source what it has"
+	default:
+		p.Phase = finishing
+		for i, s := range p.Streams {
+			if s.State == "reading" || s.State == "to come" {
+				p.Phase = fmt.Sprintf("reading %s, stream %d of %d", s.Stream, i+1, len(p.Streams))
+				p.Current = &p.Streams[i]
+				break
+			}
 		}
 	}
-	return finishing
 }
 
-// time tells how long the run takes.
-func (p *Progress) time(run *store.Run, now time.Time, expected int64, known bool) {
+// setTime tells how long the run takes.
+func (p *Progress) setTime(run *store.Run, now time.Time, expected int64) {
 	if run.StartedAt == nil {
 		return
 	}
@@ -172,7 +176,7 @@ func (p *Progress) time(run *store.Run, now time.Time, expected int64, known boo
 	if p.Took >= time.Second && p.Total.Seen > 0 {
 		p.Rate = float64(p.Total.Seen) / p.Took.Seconds()
 	}
-	if run.State == store.RunRunning && known && p.Rate > 0 && expected > p.Total.Seen {
+	if run.State == store.RunRunning && p.Rate > 0 && expected > p.Total.Seen {
 		left := time.Duration(float64(expected-p.Total.Seen) / p.Rate * float64(time.Second))
 		p.Remaining = &left
 	}

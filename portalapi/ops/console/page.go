@@ -27,8 +27,29 @@ type Page struct {
 type Overview struct {
 	Now     time.Time
 	Tenants []answer.Status
-	Fresh   int
 	Live    bool // it keeps itself up to date
+}
+
+// Behind lists the names of the tenants that are not fresh.
+func (o Overview) Behind() []string {
+	var list []string
+	for _, s := range o.Tenants {
+		if s.State != store.Fresh {
+			list = append(list, s.Name)
+		}
+	}
+	return list
+}
+
+// Worst returns the state of the tenant that is furthest behind.
+func (o Overview) Worst() store.FreshnessState {
+	worst := store.Fresh
+	for _, s := range o.Tenants {
+		if s.State == store.Stale || s.State == store.Late && worst == store.Fresh {
+			worst = s.State
+		}
+	}
+	return worst
 }
 
 // TenantPage is one tenant.

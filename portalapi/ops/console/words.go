@@ -45,6 +45,7 @@ var funcs = template.FuncMap{
 	"by":       by,
 	"reasons":  reasons,
 	"yes":      yes,
+	"some":     some,
 	"othersOf": othersOf,
 	"runsOf":   newRunList,
 	"whyForm":  newWhyForm,
@@ -171,6 +172,18 @@ func yes(is bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// some lists names, the first few of many.
+func some(names []string) string {
+	const few = 4
+	if len(names) > few+1 {
+		names = append(slices.Clone(names[:few]), fmt.Sprintf("%d others", len(names)-few))
+	}
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
 }
 
 // missing says which types the source has that no search asks for, the most first.
