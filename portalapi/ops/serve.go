@@ -123,5 +123,7 @@ func (c *call) write(status int, media string, body []byte) {
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	c.status = status
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(body)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body)
+	}
 }

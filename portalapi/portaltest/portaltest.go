@@ -7,6 +7,7 @@ package portaltest
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -42,6 +43,37 @@ func CheckedBy(t testing.TB, c *OpenAPI, h http.Handler) http.Handler {
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(rec.Body.Bytes())
 	})
+}
+
+// CheckExamples fails the test where an example in the contract is none that it
+// allows, or where there are fewer than atLeast.
+func CheckExamples(t testing.TB, c *OpenAPI, atLeast int) {
+	t.Helper()
+	n := 0
+	var walk func(p pointer, value any)
+	walk = func(p pointer, value any) {
+		m, ok := value.(map[string]any)
+		if !ok {
+			return
+		}
+		if example, ok := m["example"]; ok && m["schema"] != nil {
+			n++
+			text, err := json.Marshal(example)
+			if err == nil {
+				err = c.Validate(append(p[:len(p):len(p)], "schema"), text)
+			}
+			if err != nil {
+				t.Errorf("the example at %s: %v", p, err)
+			}
+		}
+		for name, inner := range m {
+			walk(append(p[:len(p):len(p)], name), inner)
+		}
+	}
+	walk(nil, c.document)
+	if n < atLeast {
+		t.Errorf("found %d examples", n)
+	}
 }
 
 func decompress(t testing.TB, body []byte) []byte {

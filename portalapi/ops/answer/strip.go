@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// stripTime is how far back a strip reaches, and stripSlots how many slots it
-	// has at most: those of a schedule that fires every few seconds are many.
-	stripTime  = 14 * 24 * time.Hour
+	// stripDays is how many days a strip shows, today among them, and stripSlots how
+	// many slots at most: those of a schedule that fires every few seconds are many.
+	stripDays  = 14
 	stripSlots = 72
 )
 
@@ -88,7 +88,7 @@ func Strip(ctx context.Context, st *store.Store, t *Tenant, s *Status) ([]StripD
 // them. A schedule tells only what comes next: it is asked from further and
 // further back.
 func lastSlots(schedule store.Schedule, since, now time.Time) []time.Time {
-	oldest := now.Add(-stripTime)
+	oldest := time.Date(now.Year(), now.Month(), now.Day()-stripDays+1, 0, 0, 0, 0, now.Location())
 	if since.After(oldest) {
 		oldest = since.In(now.Location())
 	}

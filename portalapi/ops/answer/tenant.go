@@ -34,11 +34,11 @@ func (t *Tenant) portal() portalapi.Tenant {
 	return portalapi.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Shared: t.Shared}
 }
 
-// in returns t in the tenant's zone, or nil.
+// in returns at in the tenant's zone, to the second, or nil.
 func (t *Tenant) in(at *time.Time) *time.Time {
 	if at == nil {
 		return nil
 	}
-	local := at.In(t.Location)
+	local := at.In(t.Location).Truncate(time.Second)
 	return &local
 }
