@@ -89,6 +89,9 @@ func printRemarks(w io.Writer, s *answer.Status) {
 		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve\n",
 			s.ID, h.Items, h.Stream, ago(s.Now, &h.Since), s.ID, h.Stream)
 	}
+	if s.AwaitingGrants != nil {
+		fmt.Fprintf(w, "%s: nothing is shown to anybody: the database was restored from a backup %s, and waits for the portal to send all grants\n", s.ID, ago(s.Now, s.AwaitingGrants))
+	}
 	if s.EpochSince != nil {
 		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(s.Now, s.EpochSince), s.Epoch)
 	}

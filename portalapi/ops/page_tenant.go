@@ -66,7 +66,7 @@ func (h *Handler) tenantPage(c *call) error {
 
 // shortList is how many runs a tenant's page shows, and longList a page of runs.
 const (
-	shortList = 10
+	shortList = 6
 	longList  = 50
 )
 
