@@ -163,6 +163,11 @@ func TestForcedDeedsAreRefused(t *testing.T) {
 		if w := s.as("bob").post(address, form); w.Code != http.StatusForbidden {
 			t.Errorf("bob, who may only read: %s is answered with %d", address, w.Code)
 		}
+		if approving := strings.Contains(address, "approve") || strings.Contains(address, "discard"); approving {
+			if w := s.as("ann").post(address, form); w.Code != http.StatusForbidden {
+				t.Errorf("ann, who may not approve: %s is answered with %d", address, w.Code)
+			}
+		}
 		if w := s.as("amy").post(address, form); w.Code != http.StatusNotFound {
 			t.Errorf("amy, who sees another tenant: %s is answered with %d", address, w.Code)
 		}

@@ -264,6 +264,10 @@ func textOf(n *html.Node) string {
 func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
+	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO quarantine (tenant, key, stream, type, reason, detail)
+		VALUES ('szr', '7xE4w6UEAgpxV2HZxJrlAE', 'forms', 'QuestionnaireResponse', 'bad-id', '')`); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ url, action, may string }{
 		{"/tenants/szr", `action="/tenants/szr/resync"`, "ann chef"},
 		{"/tenants/szr", `action="/tenants/szr/reconcile"`, "ann chef"},
@@ -272,6 +276,8 @@ func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
 		{runPage(s.done), `/cancel"`, ""},
 		{"/quarantine/" + s.bad, `/retry"`, "ann chef"},
 		{"/quarantine/" + s.bad, `/discard"`, "chef"},
+		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", `/retry"`, ""}, // has neither id nor bytes
+		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", "cannot be tried again by itself", "ann bob chef"},
 		{"/held-removals", `/approve/reports"`, "chef"},
 	} {
 		for _, user := range []string{"ann", "bob", "chef"} {
@@ -299,6 +305,7 @@ func TestPagesTellWhatThereIs(t *testing.T) {
 		"done":       {v.get(runPage(s.done)).Body.String(), []string{"partial", "2 items in quarantine"}},
 		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has a date that is none", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
 		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only the command line shows them"}},
+		"stray":      {v.get("/quarantine/" + url.PathEscape(s.stray)).Body.String(), []string{"QuestionnaireResponse without an id", "none, or it could not be read"}},
 		"held":       {v.get("/held-removals").Body.String(), []string{"412", "needs the right approve"}},
 		"why":        {why, []string{"this user does not see them: their grant does not count today", "the invitation was not accepted yet", "1 hidden", "This user may not open the dossier"}},
 	} {
