@@ -36,7 +36,7 @@ func TestContractNamesEveryRoute(t *testing.T) {
 // Whatever the API is asked, it answers what its contract says.
 func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	s := newScene(t).checked()
+	s := newScene(t)
 	item := "/api/quarantine/" + s.bad
 	run := "/api/runs/" + fmt.Sprint(s.running.ID)
 	for _, tt := range []struct {
@@ -84,7 +84,7 @@ func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
 
 func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 	t.Parallel()
-	s := newScene(t).checked()
+	s := newScene(t)
 	type page struct {
 		Items []struct{ Tenant, Key, Stream, ID, Meaning string }
 		Next  *string
@@ -138,7 +138,7 @@ func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 
 func TestDeedsByAPIAreRecorded(t *testing.T) {
 	t.Parallel()
-	s := newScene(t).checked()
+	s := newScene(t)
 	var run store.Run
 	s.decode(s.do("POST", "/api/tenants/szr/reconcile", `{"stream":"reports","approve":true}`, as("chef")...), &run)
 	want := store.Scope{Only: store.StepReconcile, Stream: store.StreamReports, Approve: true}
@@ -156,8 +156,7 @@ func TestDeedsByAPIAreRecorded(t *testing.T) {
 
 func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
 	t.Parallel()
-	pages := newScene(t)
-	s := pages.checked()
+	s := newScene(t)
 	if _, err := s.Pool().Exec(t.Context(), `UPDATE tenants SET awaiting_grants = now() WHERE id = 'szr'`); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +182,7 @@ func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
 	if w := s.do("POST", "/api/tenants/szr/why", `{"client":"1042"}`, as("bob")...); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("why is answered with %d", w.Code)
 	}
-	w := pages.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
+	w := s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "waits for the portal to send all grants again") {
 		t.Errorf("the page is answered with %d", w.Code)
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"dossiersync/portalapi/ops"
-	"dossiersync/portalapi/portaltest"
 	"dossiersync/store"
 )
 
@@ -139,17 +138,3 @@ func (v *visitor) ask(method, url, body string, headers ...string) *httptest.Res
 }
 
 func runPage(r store.Run) string { return fmt.Sprintf("/runs/%d", r.ID) }
-
-// checked returns the scene with every answer checked against the API's contract.
-func (s *scene) checked() *scene {
-	s.t.Helper()
-	c, err := portaltest.Parse(ops.OpenAPI())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	d := *s.desk
-	d.handler = portaltest.CheckedBy(s.t, c, s.handler)
-	strict := *s
-	strict.desk = &d
-	return &strict
-}
