@@ -5,7 +5,14 @@ CACHE := $(CURDIR)/.cache
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+# What a release is built with: the same source and toolchain give the same bytes,
+# in whatever folder, and whether or not git is there.
+RELEASE := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+COMPOSE_VERSION := v2.16.2
+COMPOSE_TOOL := $(CACHE)/bin/compose-go-$(COMPOSE_VERSION)/compose-config
 
 .PHONY: help
 help: ## Show this list
@@ -22,7 +29,7 @@ test: deps ## Run the tests
 
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # tests wait for leases to pass
-check: openapi lint race ## Run what takes longer: the race detector, the linters
+check: openapi lint check-deploy race ## Run what takes longer: the race detector, the linters, what lies in deploy/
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -32,6 +39,16 @@ race: deps pgbouncer cc ## Run the tests under the race detector
 lint: $(LINT) ## Run the linter
 	$(GO) vet ./...
 	$(LINT) run ./...
+
+.PHONY: check-deploy
+check-deploy: deps $(COMPOSE_TOOL) ## Check what lies in deploy/, the Dockerfile and releases by their own tools
+	@.ci/lint-dockerfile Dockerfile
+	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin:$(dir $(COMPOSE_TOOL)) $(GO) test -count=1 -timeout 30m ./deploy
+
+$(COMPOSE_TOOL):
+	@mkdir -p $(dir $@)
+	GOBIN=$(dir $@) $(GO) install github.com/compose-spec/compose-go/v2/cmd@$(COMPOSE_VERSION)
+	@mv $(dir $@)cmd $@
 
 SOAKTIME ?= 10m
 SOAKCHECKS ?= 1000
@@ -61,6 +78,21 @@ bench: deps build ## Print a table of ratios measured in one run (ARGS=--quick: 
 .PHONY: build
 build: ## Build the programs into bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: dist
+dist: ## Build static binaries for linux and darwin, amd64 and arm64, into dist/, with checksums
+	@rm -rf dist && mkdir dist
+	@for p in $(PLATFORMS); do \
+		name=dist/dossiersync-$(VERSION)-$${p%/*}-$${p#*/}; echo $$name; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o $$name ./cmd/dossiersync || exit 1; \
+	done
+	@cd dist && { sha256sum dossiersync-* 2>/dev/null || shasum -a 256 dossiersync-*; } > SHA256SUMS
+
+# What the Dockerfile runs.
+OUT ?= bin
+.PHONY: binaries
+binaries:
+	$(RELEASE) -o $(OUT)/ ./cmd/dossiersync ./cmd/carerecordsim
 
 .PHONY: deps
 deps: ## Install PostgreSQL, if it is missing

@@ -65,6 +65,10 @@ type TokenAuth struct {
 type Ops struct {
 	// Listen is host:port. Default: 127.0.0.1:8081.
 	Listen string
+	TLS    TLS
+	// MetricsToken opens the metrics, of all tenants, and nothing else. Left out:
+	// users who may read all tenants see them.
+	MetricsToken Credential
 	// Users may be empty only when Listen is on loopback.
 	Users []User
 }

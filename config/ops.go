@@ -6,7 +6,11 @@ import "slices"
 func (v value) ops(private bool, tenants []Tenant) Ops {
 	s := v.section()
 	defer s.end()
-	o := Ops{Listen: s.key("listen").listener("127.0.0.1:8081", private)}
+	o := Ops{
+		Listen:       s.key("listen").listener("127.0.0.1:8081", private),
+		TLS:          s.key("tls").tls(),
+		MetricsToken: s.key("metrics").metrics(),
+	}
 	users := s.key("users")
 	names, tokens := map[string]string{}, map[Credential]string{}
 	for _, item := range users.list() {
@@ -21,7 +25,16 @@ func (v value) ops(private bool, tenants []Tenant) Ops {
 	if !loopbackAddress(o.Listen) && users.empty() {
 		users.faultf("must name at least one user, because ops.listen is open to other machines; or set ops.listen to 127.0.0.1:8081")
 	}
+	if o.TLS.CertFile == "" && !loopbackAddress(o.Listen) {
+		s.key("listen").warnf("answers other machines over plain http, tokens included; give tls, or make sure that something in front of it encrypts")
+	}
 	return o
+}
+
+func (v value) metrics() Credential {
+	s := v.section()
+	defer s.end()
+	return s.credential("token")
 }
 
 func (v value) user(names map[string]string, tenants []Tenant) User {

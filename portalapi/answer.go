@@ -3,9 +3,11 @@ package portalapi
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -34,34 +36,53 @@ var (
 // answer admits the caller, lets e read, logs, and only then answers (I9). What
 // was refused for want of a right is logged as well.
 func (a *API) answer(c *call, e *endpoint) error {
-	leave, err := a.gate.enter(c.r.Context())
-	if err != nil {
+	patience := readTime
+	if e.patience > 0 {
+		patience = e.patience
+	}
+	ctx, cancel := context.WithTimeoutCause(c.r.Context(), patience, errors.New("the request takes too long"))
+	defer cancel()
+	if err := c.identify(a.auth, e); err != nil {
 		return err
 	}
-	defer leave()
-	if err := c.admit(a.auth, e); err != nil {
-		return a.logRefusal(c, err)
-	}
-	read, err := e.handle(c.r.Context(), c)
+	read, err := a.read(ctx, c, e)
 	if err != nil {
-		return a.logRefusal(c, err)
-	}
-	if !e.logs {
-		if read.denied {
-			c.event.Outcome = "denied"
-		}
-		if err := a.access.Append(c.r.Context(), c.event); err != nil {
-			return err
-		}
+		return err
 	}
 	c.send(read, a.build)
 	return nil
 }
 
-// admit checks the token and begins the entry in the access log. An id in the
+// read is what takes the database's time: nobody without a token gets to it, and
+// none stays in it because they read the answer slowly.
+func (a *API) read(ctx context.Context, c *call, e *endpoint) (*reading, error) {
+	leave, err := a.gate.enter(ctx, c.tenant.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if err := c.allow(e.scope); err != nil {
+		return nil, a.logRefusal(ctx, c, err)
+	}
+	read, err := e.handle(ctx, c)
+	if err != nil {
+		return nil, a.logRefusal(ctx, c, err)
+	}
+	if !e.logs {
+		if read.denied {
+			c.event.Outcome = "denied"
+		}
+		if err := a.access.Append(ctx, c.event); err != nil {
+			return nil, err
+		}
+	}
+	return read, nil
+}
+
+// identify checks the token and begins the entry in the access log. An id in the
 // path that none can have goes on as the empty one, the same way as any other that
 // does not exist.
-func (c *call) admit(auth *authenticator, e *endpoint) error {
+func (c *call) identify(auth *authenticator, e *endpoint) error {
 	p, err := auth.authenticate(c.r)
 	if err != nil {
 		return err
@@ -74,7 +95,7 @@ func (c *call) admit(auth *authenticator, e *endpoint) error {
 		Tenant: p.tenant.ID, Action: "read", Event: e.event, Outcome: "success", User: p.user,
 		AccessPoint: c.id, Client: c.client, Object: c.item(),
 	}
-	return p.allow(e.scope)
+	return nil
 }
 
 // item returns the id of the item that the path names, or empty.
@@ -86,7 +107,7 @@ func (c *call) item() string {
 }
 
 // logRefusal returns err, once what it refuses is in the access log.
-func (a *API) logRefusal(c *call, err error) error {
+func (a *API) logRefusal(ctx context.Context, c *call, err error) error {
 	switch p := asProblem(err); p.Type {
 	case problem.MissingScope, problem.NotFound:
 	default:
@@ -95,7 +116,7 @@ func (a *API) logRefusal(c *call, err error) error {
 	c.event.Outcome = "denied"
 	// Nothing of the refusal depends on the log, but neither may it tell by its
 	// absence which ids exist.
-	if logErr := a.access.Append(c.r.Context(), c.event); logErr != nil {
+	if logErr := a.access.Append(ctx, c.event); logErr != nil {
 		return logErr
 	}
 	return err

@@ -54,6 +54,7 @@ type API struct {
 	log     *zap.Logger
 	metrics *metrics
 	gate    *gate
+	lists   chan struct{} // of all grants: one at a time
 	build   string
 	routes  *http.ServeMux
 }
@@ -66,7 +67,7 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a := &API{reader: reader, access: log, log: o.Log, build: o.Build}
+	a := &API{reader: reader, access: log, log: o.Log, build: o.Build, lists: make(chan struct{}, 1)}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
@@ -79,7 +80,8 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if a.metrics, err = newMetrics(o.Registerer); err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a.gate = newGate(perConnection * reader.Connections())
+	log.OnCommit = func(took time.Duration, _ error) { a.metrics.logged.Observe(took.Seconds()) }
+	a.gate = newGate(perConnection*reader.Connections(), len(tenants))
 	a.routes = a.newRoutes()
 	return a, nil
 }

@@ -2,8 +2,11 @@ package portalapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +50,52 @@ func TestCase77RevokedWhileReading(t *testing.T) {
 	}
 	if n := len(p.get("daughter", "/v1/dossiers").list(t).Items); n != 0 {
 		t.Errorf("%d dossiers are listed", n)
+	}
+}
+
+// A right that is revoked while answers are on their way: the portal is told at once
+// that it is revoked, whoever still reads an old answer; what had been read before
+// arrives whole; and whoever asks then is told nothing.
+func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	for n := range 20 {
+		it := report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n))
+		it.text = strings.Repeat(it.text+". ", 50_000)
+		p.items(it)
+	}
+	server := httptest.NewServer(p.api)
+	t.Cleanup(server.Close)
+	token := p.token("daughter", "dossier:read")
+	get := func(url string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Accept-Encoding", "identity")
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { res.Body.Close() })
+		return res
+	}
+	whole := get("/v1/dossiers/1/reports") // of which only the beginning has been read
+	if whole.StatusCode != http.StatusOK || whole.ContentLength < 1<<20 {
+		t.Fatalf("answered with %d and %d bytes", whole.StatusCode, whole.ContentLength)
+	}
+	if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusNoContent {
+		t.Fatalf("revoking is answered with %d", a.status)
+	}
+	for _, url := range []string{"/v1/dossiers/1/reports", "/v1/dossiers/1/timeline?limit=1", "/v1/dossiers/1"} {
+		if res := get(url); res.StatusCode != http.StatusNotFound {
+			t.Errorf("once it is revoked, %s is answered with %d", url, res.StatusCode)
+		}
+	}
+	text, err := io.ReadAll(whole.Body)
+	if err != nil || int64(len(text)) != whole.ContentLength || !json.Valid(text) {
+		t.Errorf("of what was on its way %d bytes of %d arrive, %v", len(text), whole.ContentLength, err)
 	}
 }
 

@@ -3,12 +3,19 @@
 //
 // # What happens to a request
 //
-// Its token is checked, its parameters are read strictly, and then one pipelined
-// read in one snapshot tells who asks, what they may open, what is in it and how
-// fresh it is. What was read is logged, and only then does anything leave: an
+// Its token is checked, and a place is waited for: so many are answered at once, and
+// no organisation takes all places. Its parameters are read strictly, and then one
+// pipelined read in one snapshot tells who asks, what they may open, what is in it
+// and how fresh it is. What was read is logged, and only then does anything leave: an
 // entry that cannot be written within a second makes the answer a 503. Whoever
 // has no right gets the answer, by the same statements and with the same entry in
 // the log, that a client who does not exist would get.
+//
+// The answer is built from the snapshot before the log's commit and sent after it,
+// whole, with its place given back. It is true of the moment of the snapshot, which
+// comes after the request did: a right that was revoked before a request came shows
+// nothing in it. One that is revoked while the answer waits for the log, or is on its
+// way, does not call it back; the entry that tells of it is there by then.
 //
 // # What is and is not decided here
 //

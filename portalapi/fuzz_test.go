@@ -87,9 +87,67 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
+// Whatever the portal sends as a grant, for whomever: it is stored or refused.
+func FuzzGrant(f *testing.F) {
+	const good = `"role":"contact","parts":["reports"],"state":"accepted"`
+	for _, body := range []string{
+		"", "{", "[]", "null", "{}", `{` + good + `}`, `{` + good + `,"from":"2026-02-30"}`, `{` + good + `,"name":"\u0000"}`, `{` + good + `,"name":"\ud800"}`,
+		`{` + good + `,"contact":""}`, `{` + good + `,"manager":null}`, `{` + good + `,"version":1}`, `{` + good + `,` + good + `}`, `{"Role":"client"}`,
+		`{` + good + `,"from":"0001-01-01","until":"9998-12-31"}`, `{` + good + `,"name":"` + "\xff" + `"}`, `{"parts":` + strings.Repeat("[", 5000),
+	} {
+		f.Add("1", "son", body, "daughter")
+	}
+	f.Add("%00", "..", "{}", "a\x00")
+	f.Add("9", "auth0|x/y", "{}", "")
+	f.Add("1", "\xff", "{}", "dossiersync")
+	p := fuzzPortal(f)
+	f.Fuzz(func(t *testing.T, client, user, body, actor string) {
+		q := p.of(t)
+		for _, method := range []string{http.MethodPut, http.MethodGet, http.MethodDelete} {
+			q.sendGrants(method, "/v1/dossiers/"+url.PathEscape(client)+"/grants/"+url.PathEscape(user), body, actor)
+		}
+		q.sendGrants(http.MethodGet, "/v1/dossiers/"+url.PathEscape(client)+"/grants", "", actor)
+	})
+}
+
+// Whatever the portal sends as a list of all grants: it is stored whole or refused.
+func FuzzGrants(f *testing.F) {
+	const one = `{"client":"1","user":"son","role":"contact","parts":["reports"],"state":"accepted"}`
+	for _, body := range []string{
+		"", "{", "[]", "null", `{"items":[]}`, `{"items":[` + one + `]}`, `{"items":[` + one + `,` + one + `]}`, `{"items":[` + one + `]`, `{"items":null}`,
+		`{"items":[null]}`, `{"items":[[]]}`, `{"items":[],"asOf":"2026-01-01T00:00:00Z"}`, `{"asOf":"9999-12-31T23:59:59-23:59","items":[]}`,
+		`{"asOf":"0000-01-01T00:00:00+23:59","items":[]}`, `{"asOf":1,"items":[]}`, `{"items":[]}{}`, `{"items":[` + one + ` ` + one + `]}`, `{"items":[],}`,
+		`{"items":` + strings.Repeat("[", 3000), `{"` + strings.Repeat("x", 100_000) + `":1}`, `{"items":["` + strings.Repeat("x", 100_000) + `"]}`,
+	} {
+		f.Add(body)
+	}
+	p := fuzzPortal(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		p.of(t).sendGrants(http.MethodPut, allGrants, body, "beheer")
+	})
+}
+
+// sendGrants sends it as the portal does.
+func (p *portal) sendGrants(method, path, body, actor string) {
+	p.t.Helper()
+	u, err := url.Parse(path)
+	if err != nil {
+		return
+	}
+	r := httptest.NewRequestWithContext(p.t.Context(), method, "/", strings.NewReader(body))
+	r.URL = u
+	r.Header = http.Header{"Authorization": {"Bearer " + p.token("portal", "dossier:grants")}, "Dossier-Actor": {actor}, "Content-Type": {"application/json"}}
+	w := httptest.NewRecorder()
+	p.handler.ServeHTTP(w, r)
+	if w.Code >= http.StatusInternalServerError {
+		p.t.Errorf("%s %q with %.200q is answered with %d: %s", method, path, body, w.Code, w.Body)
+	}
+}
+
 var fuzzRoutes = []string{
 	"/v1/dossiers/1/timeline", "/v1/dossiers/1/timeline/density", "/v1/dossiers/1/reports", "/v1/dossiers/1/forms",
 	"/v1/dossiers/1/care-plans", "/v1/dossiers/1/contacts", "/v1/dossiers/1/access-log", "/v1/dossiers", "/v1/dossiers/1",
+	"/v1/dossiers/1/reports/x", "/v1/dossiers/1/forms/x", "/v1/dossiers/1/care-plans/x", "/v1/dossiers/1/grants", "/v1/dossiers/1/grants/son",
 }
 
 func fuzzPortal(f *testing.F) *portal {
@@ -110,7 +168,8 @@ func (p *portal) send(path, query string) {
 	u.RawQuery = query
 	r := httptest.NewRequestWithContext(p.t.Context(), http.MethodGet, "/", nil)
 	r.URL = u
-	r.Header.Set("Authorization", "Bearer "+p.token("daughter", "dossier:read"))
+	r.Header.Set("Authorization", "Bearer "+p.token("daughter", "dossier:read dossier:grants"))
+	r.Header.Set("Dossier-Actor", "daughter")
 	w := httptest.NewRecorder()
 	p.handler.ServeHTTP(w, r)
 	if w.Code >= http.StatusInternalServerError {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -19,7 +20,7 @@ import (
 func TestOverloadIsShed(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	p := newDossier(t, func(o *portalapi.Options) { o.Registerer = registry })
+	p := newDossier(t, func(o *portalapi.Options) { o.Registerer, o.Tenants = registry, o.Tenants[:1] })
 	p.items(report("1", "r", noon()))
 	const url = "/v1/dossiers/1/reports"
 	token := p.token("daughter", "dossier:read")
@@ -44,6 +45,12 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 	// All but those inside are turned away, most of them at once, the others after
 	// half a second of waiting.
+	// Who has no token is told so all the same, and takes nobody's place.
+	for range inside {
+		if a := p.do(http.MethodGet, url, "", ""); a.status != http.StatusUnauthorized {
+			t.Fatalf("without a token: %d", a.status)
+		}
+	}
 	fast := 0
 	for n := range cap(outcomes) - inside {
 		select {
@@ -127,4 +134,99 @@ func TestWhoHangsUpMakesRoom(t *testing.T) {
 	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
 		t.Errorf("answered with %d", a.status)
 	}
+}
+
+// However many ask of one organisation, others find room.
+func TestOneTenantLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	p.grant("szr", "son", "1", everyPart)
+	p.client("szr", "1", "Jan")
+	tx := p.hold(`SELECT FROM tenants FOR UPDATE`) // holds no read up
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	token := p.token("daughter", "dossier:read")
+	places := 4 * p.Reader.Connections()
+	var g errgroup.Group
+	statuses := make(chan int, 4*places)
+	for range cap(statuses) {
+		g.Go(func() error {
+			statuses <- p.do(http.MethodGet, "/v1/dossiers/1/reports", token, "").status
+			return nil
+		})
+	}
+	for n := range cap(statuses) - places/2 {
+		select {
+		case status := <-statuses:
+			if status != http.StatusServiceUnavailable {
+				t.Errorf("one too many is answered with %d", status)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("only %d were turned away: more than half are inside", n)
+		}
+	}
+	// The connections are all taken: what does not need one shows that there is room.
+	c := claimsOf("son", "openid")
+	c["tenant"] = "szr"
+	if a := p.do(http.MethodGet, "/v1/dossiers/1/reports", sign(t, jwa.ES256(), p.keys.private, c), ""); a.status != http.StatusForbidden {
+		t.Errorf("of another organisation, answered with %d", a.status)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	close(statuses)
+	for status := range statuses {
+		if status != http.StatusOK {
+			t.Errorf("one inside is answered with %d", status)
+		}
+	}
+}
+
+// Who reads the answer slowly keeps nobody out.
+func TestSlowReaderTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t, func(o *portalapi.Options) { o.Tenants = o.Tenants[:1] })
+	p.items(report("1", "r", noon()))
+	token := p.token("daughter", "dossier:read")
+	release := make(chan struct{})
+	var g errgroup.Group
+	started := make(chan struct{}, 5*p.Reader.Connections())
+	for range cap(started) {
+		g.Go(func() error {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/dossiers/1/reports", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			p.api.ServeHTTP(&slowWriter{ResponseRecorder: httptest.NewRecorder(), started: started, release: release}, r)
+			return nil
+		})
+	}
+	for range cap(started) {
+		select {
+		case <-started:
+		case <-time.After(20 * time.Second):
+			t.Fatal("those who read slowly keep others out")
+		}
+	}
+	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
+		t.Errorf("answered with %d", a.status)
+	}
+	close(release)
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	started chan<- struct{}
+	release <-chan struct{}
+}
+
+func (w *slowWriter) Write(p []byte) (int, error) {
+	w.started <- struct{}{}
+	<-w.release
+	return w.ResponseRecorder.Write(p)
 }

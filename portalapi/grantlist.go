@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"time"
 
 	"dossiersync/portalapi/problem"
 	"dossiersync/portalapi/request"
@@ -13,14 +16,15 @@ import (
 )
 
 const (
-	maxGrants     = 200_000  // of one organisation
-	maxGrantsBody = 64 << 20 // bytes of all of them in JSON
+	maxGrants     = 200_000   // of one organisation
+	maxGrantsBody = 128 << 20 // bytes of all of them in JSON
+	// listTime is how long a list of all grants may take, from its first byte to the
+	// answer; sendTime is for the answer to be read.
+	listTime = 5 * time.Minute
+	sendTime = 30 * time.Second
+	// listRetry is when who came while another list is stored is asked to come back.
+	listRetry = 30 * time.Second
 )
-
-// grantsJSON has all grants of an organisation.
-type grantsJSON struct {
-	Items []json.RawMessage `json:"items"`
-}
 
 // clientGrantJSON is a grant with whose dossier it is on.
 type clientGrantJSON struct {
@@ -30,7 +34,7 @@ type clientGrantJSON struct {
 
 // putGrants stores all grants of the organisation, and revokes every other: what a
 // portal does after the replica was restored from a backup, and may do at any
-// time.
+// time. It reads one list at a time, as it comes in.
 func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	c.event.Action = "change"
 	if err := request.ReadQuery(c.r).Err(); err != nil {
@@ -39,57 +43,104 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	if err := c.actFor(); err != nil {
 		return nil, err
 	}
-	var in grantsJSON
-	if err := request.ReadJSON(c.w, c.r, maxGrantsBody, &in); err != nil {
-		return nil, err
-	}
-	list, err := in.grants()
+	in, err := request.NewStream(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
 	if err != nil {
 		return nil, err
 	}
-	put, err := a.reader.PutGrants(ctx, c.identity(), list, c.event.OnBehalfOf, a.access, c.event)
+	select {
+	case a.lists <- struct{}{}:
+		defer func() { <-a.lists }()
+	default:
+		return nil, store.ErrListBusy
+	}
+	if err := c.takeTime(); err != nil {
+		return nil, err
+	}
+	list := &grantList{in: in}
+	put, err := a.reader.PutGrants(ctx, c.identity(), store.GrantList{Next: list.next, AsOf: func() *time.Time { return list.asOf }},
+		c.event.OnBehalfOf, a.access, c.event)
+	if twice, ok := errors.AsType[*store.DuplicateGrantError](err); ok {
+		return nil, problem.Invalid(fmt.Sprintf("items[%d].user", twice.Index), "Deze gebruiker staat er bij deze cliënt al.")
+	}
+	if errors.Is(err, store.ErrListAsOf) {
+		return nil, problem.Invalid("asOf", "Dit moment ligt in de toekomst, of vóór het terugzetten van de back-up: stuur een nieuwe lijst.")
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &reading{body: encode(map[string]any{"item": put})}, nil
 }
 
-// grants checks the list. What is wrong is named by its place.
-func (in *grantsJSON) grants() ([]store.Grant, error) {
-	switch {
-	case in.Items == nil:
-		return nil, problem.Invalid("items", "Noem alle rechten, of geef een lege lijst: dan vervallen ze alle.")
-	case len(in.Items) > maxGrants:
+// takeTime gives the connection longer than others have.
+func (c *call) takeTime() error {
+	rc, now := http.NewResponseController(c.w), time.Now()
+	err := errors.Join(rc.SetReadDeadline(now.Add(listTime)), rc.SetWriteDeadline(now.Add(listTime+sendTime)))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil // who serves without deadlines
+	}
+	return err
+}
+
+// grantList is all grants of an organisation, as they come in. What is wrong is
+// named by its place.
+type grantList struct {
+	in   *request.Stream
+	n    int // how many there were
+	asOf *time.Time
+}
+
+// next returns the next grant, or nil after the last.
+func (l *grantList) next() (*store.Grant, error) {
+	for {
+		name, value, err := l.in.Next()
+		switch {
+		case errors.Is(err, io.EOF) && !l.in.Listed():
+			return nil, problem.Invalid("items", "Noem alle rechten, of geef een lege lijst: dan vervallen ze alle.")
+		case errors.Is(err, io.EOF):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case name == "":
+			return l.grant(value)
+		}
+		var text *string
+		if json.Unmarshal(value, &text) != nil {
+			return nil, wrongMoment
+		}
+		if text == nil {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, *text)
+		if err != nil {
+			return nil, wrongMoment
+		}
+		l.asOf = &at
+	}
+}
+
+var wrongMoment = problem.Invalid("asOf", "Geef een moment als 2026-03-01T09:30:00+01:00, of null.")
+
+func (l *grantList) grant(value []byte) (*store.Grant, error) {
+	if l.n == maxGrants {
 		return nil, problem.Invalid("items", fmt.Sprintf("Geef hooguit %d rechten.", maxGrants))
 	}
-	list := make([]store.Grant, 0, len(in.Items))
-	type holder struct{ client, user string }
-	known := make(map[holder]bool, len(in.Items))
-	for i := range in.Items {
-		var it clientGrantJSON
-		at := func(name, detail string) error {
-			return problem.Invalid(strings.TrimSuffix(fmt.Sprintf("items[%d].%s", i, name), "."), detail)
-		}
-		if p, ok := errors.AsType[*problem.Problem](request.ParseJSON(in.Items[i], &it)); ok {
-			return nil, at(p.Parameter, p.Detail)
-		}
-		switch {
-		case !clientID.MatchString(it.Client):
-			return nil, at("client", "Dit kan geen id van een cliënt zijn.")
-		case !validUser(it.User):
-			return nil, at("user", "Dit kan geen gebruiker zijn.")
-		case known[holder{it.Client, it.User}]:
-			return nil, at("user", "Deze gebruiker staat er bij deze cliënt al.")
-		}
-		known[holder{it.Client, it.User}] = true
-		g, err := it.grant(it.Client)
-		if p, ok := errors.AsType[*problem.Problem](err); ok {
-			return nil, at(p.Parameter, p.Detail)
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, g)
+	at := func(name, detail string) error {
+		return problem.Invalid(strings.TrimSuffix(fmt.Sprintf("items[%d].%s", l.n, name), "."), detail)
 	}
-	return list, nil
+	var it clientGrantJSON
+	if p, ok := errors.AsType[*problem.Problem](request.ParseJSON(value, &it)); ok {
+		return nil, at(p.Parameter, p.Detail)
+	}
+	switch {
+	case !clientID.MatchString(it.Client):
+		return nil, at("client", "Dit kan geen id van een cliënt zijn.")
+	case !validUser(it.User):
+		return nil, at("user", "Dit kan geen gebruiker zijn.")
+	}
+	g, err := it.grant(it.Client)
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return nil, at(p.Parameter, p.Detail)
+	}
+	l.n++
+	return &g, err
 }

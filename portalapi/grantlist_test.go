@@ -1,10 +1,19 @@
 package portalapi_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/store"
 )
 
 const allGrants = "/v1/grants"
@@ -19,7 +28,7 @@ func TestAllGrantsAreReplaced(t *testing.T) {
 		{"client":"2","user":"son","role":"contact","parts":["reports"],"state":"accepted","name":"J. de Vries"},
 		{"client":"9","user":"son","role":"client","parts":[],"state":"invited"}]}`
 	got, _ := p.manage(http.MethodPut, allGrants, body).item(t)
-	if diff := cmp.Diff(map[string]any{"changed": 2.0, "revoked": 1.0}, got); diff != "" {
+	if diff := cmp.Diff(map[string]any{"changed": 2.0, "revoked": 1.0, "kept": 0.0}, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	if a := p.get("daughter", "/v1/dossiers/1"); a.status != http.StatusNotFound {
@@ -33,7 +42,7 @@ func TestAllGrantsAreReplaced(t *testing.T) {
 		t.Errorf("of another organisation %d grants are left, %v", others, err)
 	}
 	again, _ := p.manage(http.MethodPut, allGrants, body).item(t)
-	if diff := cmp.Diff(map[string]any{"changed": 0.0, "revoked": 0.0}, again); diff != "" {
+	if diff := cmp.Diff(map[string]any{"changed": 0.0, "revoked": 0.0, "kept": 0.0}, again); diff != "" {
 		t.Errorf("sent again (-want +got):\n%s", diff)
 	}
 	var log []string
@@ -61,8 +70,20 @@ func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
 	if a := p.putGrant("1", "son", `{"role":"client","parts":["reports"],"state":"accepted"}`); a.status != http.StatusServiceUnavailable {
 		t.Errorf("one grant is answered with %d", a.status)
 	}
+	var stored int
+	if err := p.db.QueryRow(t.Context(), `SELECT count(*) FROM grants WHERE user_id = 'son'`).Scan(&stored); err != nil || stored != 0 {
+		t.Errorf("one grant is refused and stored %d times, %v", stored, err)
+	}
 	if a := p.get("daughter", "/v1/dossiers"); a.status != http.StatusServiceUnavailable {
 		t.Errorf("after one grant: %d", a.status)
+	}
+	if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusNoContent {
+		t.Errorf("revoking is answered with %d", a.status)
+	}
+	old := time.Now().Add(-time.Hour).Format(time.RFC3339)
+	a := p.manage(http.MethodPut, allGrants, `{"asOf":"`+old+`","items":[]}`)
+	if _, parameter := a.problem(t); a.status != http.StatusBadRequest || parameter != "asOf" {
+		t.Errorf("a list from before the restore is answered with %d %s", a.status, parameter)
 	}
 	p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
 	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
@@ -85,14 +106,23 @@ func TestAllGrantsAreReadStrictly(t *testing.T) {
 		`{"items":[{"client":"1","user":"","role":"client","parts":[],"state":"accepted"}]}`:         "items[0].user",
 		`{"items":[{"client":"1","user":"a","role":"boss","parts":[],"state":"accepted"}]}`:          "items[0].role",
 		`{"items":[{"client":"1","user":"a","role":"client","parts":["money"],"state":"accepted"}]}`: "items[0].parts",
-		`{"items":[{"client":"1","user":"a","role":"client","parts":[],"state":"accepted","x":1}]}`:  "",
-		`{"items":[],"more":1}`: "",
+		`{"items":[{"client":"1","user":"a","role":"client","parts":[],"state":"accepted","x":1}]}`:  "items[0].x",
+		`{"items":[],"more":1}`:                             "more",
+		`{"items":[],"items":[]}`:                           "items",
+		`{"items":{}}`:                                      "items",
+		`{"items":[` + good + `]`:                           "",
+		`{"items":[` + good + `]} x`:                        "",
+		`{"items":[` + good + ` ` + good:                    "",
+		`[]`:                                                "",
+		`{"items":[],"asOf":"yesterday"}`:                   "asOf",
+		`{"asOf":"2999-01-01T00:00:00Z","items":[]}`:        "asOf",
+		`{"items":[` + good + `,` + good + `],"asOf":null}`: "items[1].user",
 	} {
 		a := p.manage(http.MethodPut, allGrants, body)
 		if a.status != http.StatusBadRequest {
 			t.Errorf("%s is answered with %d", body, a.status)
 		}
-		if _, got := a.problem(t); parameter != "" && got != parameter {
+		if _, got := a.problem(t); got != parameter {
 			t.Errorf("%s: the parameter is %q, want %q", body, got, parameter)
 		}
 	}
@@ -101,5 +131,291 @@ func TestAllGrantsAreReadStrictly(t *testing.T) {
 	}
 	if a := p.do(http.MethodPut, allGrants, p.token("daughter", "dossier:read"), `{"items":[]}`); a.status != http.StatusForbidden {
 		t.Errorf("a reader's token is answered with %d", a.status)
+	}
+}
+
+// What the list cannot know, it does not undo: what was revoked because the client
+// was merged, and what was changed after the list was taken.
+func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	const one = `{"client":"1","user":%q,"role":"contact","parts":["reports"],"state":"accepted"}`
+	ago := func(d string) string { return "state = 'revoked', updated_at = now() - interval '" + d + "'" }
+	for user, set := range map[string]string{
+		"merged":     "state = 'revoked', updated_by = 'dossiersync', updated_at = now() - interval '1 year'",
+		"before":     ago("1 hour"),
+		"about then": ago("10 minutes 30 seconds"),
+		"after":      ago("5 minutes"),
+		"new":        "updated_at = now() - interval '5 minutes'", // and not in the list
+		"gone":       "updated_at = now() - interval '1 hour'",    // neither
+		"narrowed":   "parts = '{}', updated_at = now() - interval '5 minutes'",
+	} {
+		p.grant("amaris", user, "1", []string{"reports"}, set)
+	}
+	var items []string
+	for _, user := range []string{"merged", "before", "about then", "after", "narrowed"} {
+		items = append(items, fmt.Sprintf(one, user))
+	}
+	send := func(asOf string) map[string]any {
+		put, _ := p.manage(http.MethodPut, allGrants, `{"items":[`+strings.Join(items, ",")+`]`+asOf+`}`).item(t)
+		return put
+	}
+	p.items(report("1", "r", noon()))
+	p.exec(`UPDATE grants SET updated_at = now() - interval '1 hour' WHERE user_id = 'daughter'`)
+	open := func() (list []string) {
+		for _, user := range []string{"merged", "before", "about then", "after", "new", "gone", "narrowed", "daughter"} {
+			if a := p.get(user, "/v1/dossiers/1/reports"); a.status == http.StatusOK && len(a.list(t).Items) > 0 {
+				list = append(list, user)
+			}
+		}
+		return list
+	}
+	asOf := time.Now().Add(-10 * time.Minute).Format(time.RFC3339)
+	if diff := cmp.Diff(map[string]any{"changed": 1.0, "revoked": 2.0, "kept": 4.0}, send(`,"asOf":"`+asOf+`"`)); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"before", "new"}, open()); diff != "" {
+		t.Errorf("who may read (-want +got):\n%s", diff)
+	}
+	// A list of just now knows all that was revoked by the portal.
+	if diff := cmp.Diff(map[string]any{"changed": 3.0, "revoked": 1.0, "kept": 1.0}, send("")); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"before", "about then", "after", "narrowed"}, open()); diff != "" {
+		t.Errorf("who may read (-want +got):\n%s", diff)
+	}
+	// By itself, the portal gives again what it was told to.
+	if a := p.putGrant("1", "merged", `{"role":"contact","parts":["reports"],"state":"accepted"}`); a.status != http.StatusOK {
+		t.Errorf("a grant by itself is answered with %d", a.status)
+	}
+	if got := open(); len(got) != 5 {
+		t.Errorf("then may read %v", got)
+	}
+	if a := p.do(http.MethodPut, allGrants, p.token("portal", "dossier:grants"), `{"items":[]}`, "Dossier-Actor", store.SystemUser, "Content-Type", "application/json"); a.status != http.StatusBadRequest {
+		t.Errorf("in this program's own name: %d", a.status)
+	}
+}
+
+// A grant on an erased client is not stored, whichever way it comes, and is answered
+// as one on a client who is not known.
+func TestGrantsOnAnErasedClientAreNotStored(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	if _, err := p.Erase(t.Context(), "amaris", "1", "beheer"); err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"role":"contact","manager":true,"parts":["reports"],"state":"accepted","name":"J. de Vries"}`
+	erased, _ := p.putGrant("1", "son", body).item(t)
+	unknown, _ := p.putGrant("9", "son", body).item(t)
+	if diff := cmp.Diff(unknown, erased); diff != "" {
+		t.Errorf("an erased client is told from an unknown one (-unknown +erased):\n%s", diff)
+	}
+	put, _ := p.manage(http.MethodPut, allGrants, `{"items":[
+		{"client":"1","user":"son","role":"contact","parts":[],"state":"accepted"},
+		{"client":"2","user":"son","role":"contact","parts":[],"state":"accepted"}]}`).item(t)
+	if diff := cmp.Diff(map[string]any{"changed": 1.0, "revoked": 1.0, "kept": 0.0}, put); diff != "" {
+		t.Errorf("answer to a list (-want +got):\n%s", diff)
+	}
+	p.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ('amaris', '1', 'x', 'contact', '{}', 'accepted', 'x')`)
+	p.exec(`UPDATE grants SET client = '1' WHERE client = '2'`)
+	var n int
+	if err := p.db.QueryRow(t.Context(), `SELECT count(*) FROM grants WHERE tenant = 'amaris' AND client = '1'`).Scan(&n); err != nil || n != 0 {
+		t.Errorf("%d grants are stored, %v", n, err)
+	}
+	log := p.accesses()
+	if e := log[len(log)-1]; e.Event != "grants" {
+		t.Errorf("last in the log is %+v", e)
+	}
+	for _, e := range log {
+		if e.Event == "grant" && e.Outcome != map[string]string{"1": "denied", "9": "success"}[e.Client] {
+			t.Errorf("logged is %+v", e)
+		}
+	}
+}
+
+// An erasure waits for a grant that is being stored, and removes it.
+func TestErasureWaitsForGrants(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	tx := p.hold(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ('amaris', '1', 'son', 'contact', '{}', 'accepted', 'x')`)
+	done := make(chan error, 1)
+	go func() {
+		_, err := p.Erase(t.Context(), "amaris", "1", "beheer")
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("it does not wait: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := p.db.QueryRow(t.Context(), `SELECT count(*) FROM grants WHERE client = '1'`).Scan(&n); err != nil || n != 0 {
+		t.Errorf("%d grants are left, %v", n, err)
+	}
+}
+
+// Two hundred thousand grants, over a connection whose ordinary limits are far too
+// short for them: stored in time and in little memory, and half of them revoked.
+func TestVeryManyGrants(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	server := httptest.NewUnstartedServer(p.api)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	p.exec(`INSERT INTO erasures (tenant, client, by) SELECT 'amaris', sha256(n::text::bytea), 'x' FROM generate_series(1, 100) n`)
+
+	const many = 200_000
+	token := p.token("portal", "dossier:grants")
+	put := func(role string, n int) (int, string, time.Duration) {
+		began := time.Now()
+		body, w := io.Pipe()
+		go func() {
+			b := bufio.NewWriter(w)
+			fmt.Fprint(b, `{"items":[`)
+			for i := range n {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				fmt.Fprintf(b, `{"client":"c-%d","user":"auth0|user-%d","role":%q,"manager":false,"parts":["reports","forms"],"state":"accepted",`+
+					`"from":"2026-01-01","until":null,"contact":"rp-%d","name":"Mevrouw A. van der Berg-de Vries (%d)"}`, i/3, i, role, i, i)
+			}
+			fmt.Fprint(b, `]}`)
+			_ = b.Flush()
+			_ = w.Close()
+		}()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+allGrants, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Dossier-Actor", "beheer")
+		r.Header.Set("Content-Type", "application/json")
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(text), time.Since(began)
+	}
+	var most uint64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	for _, tt := range []struct {
+		n    int
+		want string
+	}{
+		{many, `{"item":{"changed":200000,"revoked":1,"kept":0}}`},
+		{many / 2, `{"item":{"changed":0,"revoked":100000,"kept":0}}`},
+	} {
+		status, answer, took := put("contact", tt.n)
+		if status != http.StatusOK || answer != tt.want || took > 2*time.Minute {
+			t.Errorf("answered with %d %s in %v, want %s", status, answer, took, tt.want)
+		}
+		t.Logf("%d grants in %v", tt.n, took)
+	}
+	close(stop)
+	<-stopped
+	// The list is 40 MB; other tests run in this process.
+	t.Logf("at most %d MB of heap", most>>20)
+	if status, answer, _ := put("contact", many+1); status != http.StatusBadRequest || !strings.Contains(answer, `"parameter":"items"`) {
+		t.Errorf("one too many is answered with %d %s", status, answer)
+	}
+	var n, logged int
+	err := p.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM grants WHERE state = 'accepted'),
+		(SELECT count(*) FROM access_log WHERE event = 'grants' AND client IS NOT NULL)`).Scan(&n, &logged)
+	if err != nil || n != many/2 || logged != many+1+many/2 {
+		t.Errorf("%d grants are stored and %d changes logged, %v", n, logged, err)
+	}
+}
+
+// until waits for a query to say true.
+func (p *portal) until(sql string) {
+	p.t.Helper()
+	for range 1000 {
+		var yes bool
+		if err := p.db.QueryRow(p.t.Context(), sql).Scan(&yes); err != nil {
+			p.t.Fatal(err)
+		}
+		if yes {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	p.t.Fatalf("not yet after 10 seconds: %s", sql)
+}
+
+// While a list comes in, another is told to come back.
+func TestOneListOfGrantsAtATime(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	server := httptest.NewServer(p.handler)
+	t.Cleanup(server.Close)
+	body, w := io.Pipe()
+	first := make(chan int, 1)
+	go func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+allGrants, body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+p.token("portal", "dossier:grants"))
+		r.Header.Set("Dossier-Actor", "beheer")
+		r.Header.Set("Content-Type", "application/json")
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Error(err)
+			first <- 0
+			return
+		}
+		defer res.Body.Close()
+		first <- res.StatusCode
+	}()
+	if _, err := io.WriteString(w, `{"items":[`); err != nil {
+		t.Fatal(err)
+	}
+	p.until(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%')`)
+	a := p.manage(http.MethodPut, allGrants, `{"items":[]}`)
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "30" {
+		t.Errorf("another list is answered with %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
+	}
+	// Meanwhile single grants change as ever, and this list does not undo it.
+	if a := p.putGrant("1", "son", `{"role":"contact","parts":["reports"],"state":"accepted"}`); a.status != http.StatusOK {
+		t.Errorf("a single grant is answered with %d", a.status)
+	}
+	if _, err := io.WriteString(w, `]}`); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	if status := <-first; status != http.StatusOK {
+		t.Errorf("the first is answered with %d", status)
+	}
+	if a := p.get("son", "/v1/dossiers/1"); a.status != http.StatusOK {
+		t.Errorf("what was granted meanwhile is answered with %d", a.status)
+	}
+	if a := p.get("daughter", "/v1/dossiers/1"); a.status != http.StatusNotFound {
+		t.Errorf("who is not in the list is answered with %d", a.status)
 	}
 }

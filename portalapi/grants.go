@@ -61,10 +61,10 @@ func (c *call) manage() error {
 	return nil
 }
 
-// actFor notes on whose behalf the portal manages grants.
+// actFor notes on whose behalf the portal manages grants: never this program's own.
 func (c *call) actFor() error {
 	actor := c.r.Header.Values(actorHeader)
-	if len(actor) != 1 || !validUser(actor[0]) {
+	if len(actor) != 1 || !validUser(actor[0]) || actor[0] == store.SystemUser {
 		return problem.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
 	}
 	c.event.OnBehalfOf = actor[0]
@@ -143,10 +143,11 @@ func (a *API) putGrant(ctx context.Context, c *call) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := a.reader.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, a.access, c.event); err != nil {
+	stored, _, err := a.reader.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, a.access, c.event)
+	if err != nil {
 		return nil, err
 	}
-	st, stored, err := a.reader.Grant(ctx, c.identity(), c.client, g.User)
+	st, err := a.reader.Register(ctx, c.identity())
 	if err != nil {
 		return nil, err
 	}

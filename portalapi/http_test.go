@@ -326,3 +326,46 @@ func TestTimelineKindsAreTenants(t *testing.T) {
 		t.Errorf("reports are %v", l.Items)
 	}
 }
+
+// The portal's own id of a request comes back, stands in the log lines and with what
+// is logged of the dossier; one that cannot be an id is replaced.
+func TestRequestIDIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	core, lines := observer.New(zap.DebugLevel)
+	p := newDossier(t, func(o *portalapi.Options) { o.Log = zap.New(core) })
+	in := func(id string) (inLog, inAccesses int) {
+		for _, line := range lines.All() {
+			if line.ContextMap()["request"] == id {
+				inLog++
+			}
+		}
+		err := p.db.QueryRow(t.Context(), `SELECT count(*) FROM access_log WHERE access_point = $1`, id).Scan(&inAccesses)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inLog, inAccesses
+	}
+	for url, want := range map[string]struct{ status, accesses int }{
+		"/v1/dossiers/1/reports": {200, 1}, "/v1/dossiers/2/reports": {404, 1}, "/v1/dossiers/1?x=y": {400, 0}, "/v1/nergens": {404, 0}, "/openapi.yaml": {200, 0},
+	} {
+		id := "portal-" + strings.NewReplacer("/", ".", "?", "_", "=", "_").Replace(url)
+		a := p.get("daughter", url, "X-Request-Id", id)
+		if a.status != want.status || a.header.Get("X-Request-Id") != id {
+			t.Errorf("%s is answered with %d and the id %q", url, a.status, a.header.Get("X-Request-Id"))
+		}
+		if log, accesses := in(id); log != 1 || accesses != want.accesses {
+			t.Errorf("%s is in %d lines of the log and %d entries of the access log, want %d", url, log, accesses, want.accesses)
+		}
+	}
+	seen := map[string]bool{}
+	for _, id := range []string{"", "", "een zin", "regel\neinde", strings.Repeat("x", 65), "<script>"} {
+		got := p.get("daughter", "/v1/dossiers", "X-Request-Id", id).header.Get("X-Request-Id")
+		if got == id || len(got) < 16 || seen[got] {
+			t.Errorf("%q comes back as %q", id, got)
+		}
+		seen[got] = true
+		if log, accesses := in(got); log != 1 || accesses != 1 {
+			t.Errorf("%q is in %d lines of the log and %d entries of the access log", got, log, accesses)
+		}
+	}
+}

@@ -12,6 +12,10 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	shed     prometheus.Counter
+	// How long the access log's commits took, and what could not be shown because
+	// it could not be logged.
+	logged   prometheus.Histogram
+	unlogged prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -29,11 +33,20 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "dossiersync_http_shed_total",
 			Help: "Requests to the portal API that were turned away with 503 because there were too many at once.",
 		}),
+		logged: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "dossiersync_access_log_commit_duration_seconds",
+			Help:    "How long commits of the access log took; one may be shared by many requests.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
+		}),
+		unlogged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "dossiersync_access_log_refused_total",
+			Help: "Requests that were answered with 503 because they could not be written to the access log in time.",
+		}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.shed} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.shed, m.logged, m.unlogged} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"dossiersync/portalapi/problem"
 	"dossiersync/store"
@@ -19,6 +20,8 @@ type endpoint struct {
 	// logs says that handle itself logs what it has done, with what it has
 	// done; what it has refused is logged for it.
 	logs bool
+	// patience is how long it may take; 0: readTime.
+	patience time.Duration
 }
 
 // route is a path with what its methods do. GET answers HEAD as well.
@@ -35,7 +38,7 @@ func (a *API) table() []route {
 	return []route{
 		reads("/v1/dossiers", "dossiers", a.dossiers),
 		{"/v1/grants", map[string]endpoint{
-			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logs: true},
+			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logs: true, patience: listTime},
 		}},
 		reads(dossier, "dossier", a.dossier),
 		reads(dossier+"/timeline", "timeline", a.timeline),

@@ -18,7 +18,8 @@ import (
 const (
 	maxURL     = 4 << 10  // bytes of path and query
 	maxHeaders = 32 << 10 // bytes of names and values
-	// readTime bounds what a request asks of the database.
+	// readTime bounds what a request asks of the database, but for a list of all
+	// grants.
 	readTime = 10 * time.Second
 )
 
@@ -40,13 +41,14 @@ type call struct {
 func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeoutCause(r.Context(), readTime, errors.New("the request takes too long"))
-		defer cancel()
-		c := &call{w: w, r: r.WithContext(ctx), id: requestID(r)}
+		c := &call{w: w, r: r, id: requestID(r)}
 		w.Header().Set("X-Request-Id", c.id)
 		if err := guard(c, f); err != nil {
-			if errors.Is(err, errCrowded) {
+			switch {
+			case errors.Is(err, errCrowded):
 				a.metrics.shed.Inc()
+			case errors.Is(err, store.ErrLogUnavailable):
+				a.metrics.unlogged.Inc()
 			}
 			c.refuse(a.log, pattern, err)
 		}
@@ -113,6 +115,10 @@ func asProblem(err error) *problem.Problem {
 	switch {
 	case errors.Is(err, errCrowded):
 		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: gateRetry, Detail: "Het is nu even te druk."}
+	case errors.Is(err, store.ErrListBusy):
+		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Er wordt al een lijst met rechten verwerkt."}
+	case errors.Is(err, store.ErrAwaitingGrants):
+		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wie wat mag zien."}
 	case errors.Is(err, store.ErrLogUnavailable):
 		return &problem.Problem{Type: problem.Unavailable, Cause: err,
 			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}

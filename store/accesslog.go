@@ -42,6 +42,10 @@ type AccessLog struct {
 	config  *pgxpool.Config
 	source  string
 	pending chan pendingEvent
+
+	// OnCommit is told how long a commit took, by which some events were logged or
+	// not. It may be nil, and is set before anything is appended.
+	OnCommit func(took time.Duration, err error)
 }
 
 type pendingEvent struct {
@@ -115,9 +119,13 @@ func (l *AccessLog) commit(ctx context.Context, db execer, batch []pendingEvent)
 	for i := range batch {
 		events[i] = batch[i].event
 	}
+	began := time.Now()
 	err := l.insert(ctx, db, events...)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
+	}
+	if l.OnCommit != nil {
+		l.OnCommit(time.Since(began), err)
 	}
 	for _, p := range batch {
 		p.done <- err
@@ -175,6 +183,25 @@ func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
 	if err := l.insert(ctx, tx, events...); err != nil {
+		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
+	}
+	return nil
+}
+
+// withinEach logs e in the transaction of what it tells of, once for each row of
+// the temporary table told: with its action, client and user. Nobody may keep it from
+// the log for longer than others.
+func (l *AccessLog) withinEach(ctx context.Context, tx pgx.Tx, e AccessEvent) error {
+	const q = `
+		INSERT INTO access_log (tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object, source)
+		SELECT @tenant, action, @event, @outcome, @user, nullif(@behalf, ''), nullif(@point, ''), client, user_id, @source FROM told`
+	_, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', @wait, true)`, pgx.StrictNamedArgs{"wait": logWait.String()})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": e.Tenant, "event": e.Event, "outcome": e.Outcome, "user": e.User,
+		"behalf": e.OnBehalfOf, "point": e.AccessPoint, "source": l.source})
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
 	}
 	return nil

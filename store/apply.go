@@ -196,7 +196,8 @@ type application struct {
 	counted   Effects // what this batch adds to them
 	removed   int64
 	older     []Ref
-	changed   map[string]struct{} // clients whose dossiers look different now
+	barred    map[string]time.Time // which versions of a direct batch's items are in quarantine
+	changed   map[string]struct{}  // clients whose dossiers look different now
 	out       writes
 }
 
@@ -277,7 +278,8 @@ func (a *application) take(i int) {
 	default:
 		a.count(key, v.effect)
 	}
-	if v.effect == EffectSuperseded {
+	bad, isBad := a.barred[key]
+	if v.effect == EffectSuperseded || isBad && !it.Updated.IsZero() && it.Updated.Before(bad) {
 		a.outdated(&it, key)
 	}
 	if v.quarantine {

@@ -35,6 +35,8 @@ func (a *application) read(ctx context.Context) error {
 		SELECT c.* FROM unnest(@clients::text[]) x CROSS JOIN LATERAL (
 			SELECT id, state FROM clients WHERE tenant = @tenant AND id = x OFFSET 0) c`
 
+	const barred = `SELECT key, updated FROM quarantine WHERE tenant = @tenant AND key = ANY(@keys) AND updated IS NOT NULL`
+
 	id, run, tenant := a.batch.Type, a.batch.Claim.Run.ID, a.tenant()
 	var b pgx.Batch
 	a.queueStanding(&b)
@@ -57,6 +59,10 @@ func (a *application) read(ctx context.Context) error {
 			})
 		return err
 	})
+	if a.batch.Direct {
+		a.barred = make(map[string]time.Time)
+		b.Queue(barred, pgx.StrictNamedArgs{"tenant": tenant, "keys": a.keys}).Query(collectMap(a.barred))
+	}
 	a.before = make(map[string]Effect)
 	b.Queue(seen, pgx.StrictNamedArgs{"run": run, "keys": a.keys}).Query(collectMap(a.before))
 	a.clients = make(map[string]State)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A Census is the listing of all that the source has for one search: identities,
@@ -37,6 +39,9 @@ func (s *Store) BeginCensuses(ctx context.Context, c Claim, list []Census) error
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := makeCensus(ctx, tx, c.Run.ID); err != nil {
+			return err
+		}
 		var b pgx.Batch
 		for i, x := range list {
 			b.Queue(q, pgx.StrictNamedArgs{"run": c.Run.ID, "ordinal": i,
@@ -48,6 +53,29 @@ func (s *Store) BeginCensuses(ctx context.Context, c Claim, list []Census) error
 		return fmt.Errorf("begin to reconcile %s: %w", c.Run.Tenant, err)
 	}
 	return nil
+}
+
+// censusOf names the partition of a run's census: PostgreSQL has nothing to look
+// up, check or log for what is copied into it, and drops it whole.
+func censusOf(run int64) pgx.Identifier { return pgx.Identifier{fmt.Sprintf("census_%d", run)} }
+
+// makeCensus makes the run's census, empty. A partition is attached rather than
+// made as one: that keeps nobody waiting who writes to another.
+func makeCensus(ctx context.Context, tx pgx.Tx, run int64) error {
+	name := censusOf(run)
+	var exists bool
+	if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, name[0]).Scan(&exists); err != nil {
+		return err
+	}
+	if exists { // left by a crash of the server, which emptied it
+		_, err := tx.Exec(ctx, `TRUNCATE `+name.Sanitize())
+		return err
+	}
+	if _, err := tx.Exec(ctx, `CREATE UNLOGGED TABLE `+name.Sanitize()+` (LIKE census INCLUDING DEFAULTS)`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf(`ALTER TABLE census ATTACH PARTITION %s FOR VALUES IN (%d)`, name.Sanitize(), run))
+	return err
 }
 
 // Censuses returns how far the run is with its reconcile, in reading order;
@@ -70,7 +98,7 @@ func (s *Store) Censuses(ctx context.Context, run int64) ([]Census, error) {
 // ErrCensusLost says that the database crashed and has lost what was listed.
 var ErrCensusLost = errors.New("the database lost what was listed")
 
-// AddToCensus notes what a page of envelopes brought, and with the last page of a
+// AddToCensus notes what pages of envelopes brought, and with the last page of a
 // window its end. It fails with [ErrCensusLost] when there is no such census.
 func (s *Store) AddToCensus(ctx context.Context, c Claim, id TypeID, items []Item, d *Drained, requests int64) error {
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
@@ -88,36 +116,28 @@ func (s *Store) AddToCensus(ctx context.Context, c Claim, id TypeID, items []Ite
 	return nil
 }
 
+var censusColumns = []string{"run", "key", "stream", "type", "id", "client", "state", "version", "updated"}
+
 func addToCensus(ctx context.Context, tx pgx.Tx, c Claim, items []Item) error {
-	const add = `
-		INSERT INTO census (run, key, stream, type, id, client, state, version, updated)
-		SELECT @run, c.* FROM unnest(@keys::text[], @streams::text[], @types::text[], @ids::text[],
-			@clients::text[], @states::text[], @versions::text[], @updated::timestamptz[]) c
-		ON CONFLICT (run, key) DO UPDATE SET client = excluded.client, state = excluded.state,
-			version = excluded.version, updated = excluded.updated`
 	items, err := withoutErased(ctx, tx, c.Run.Tenant, latest(items))
 	if err != nil {
 		return err
 	}
-	var keys, streams, types, ids, states, versions []string
-	var clients []*string
-	var updated []*time.Time
-	for i := range items {
-		it := &items[i]
-		if it.ID == "" {
-			continue // who it is cannot be read: the windows have counted it
-		}
-		it.normalize()
-		keys = append(keys, it.key(c.Run.Tenant))
-		streams, types, ids = append(streams, string(it.Stream)), append(types, it.Type), append(ids, it.ID)
-		states, versions = append(states, string(it.State)), append(versions, it.Version)
-		clients, updated = append(clients, stringOrNull(it.Client)), append(updated, timeOrNull(it.Updated))
-	}
-	if len(keys) == 0 {
+	items = slices.DeleteFunc(items, func(it Item) bool {
+		return it.ID == "" // who it is cannot be read: the windows have counted it
+	})
+	if len(items) == 0 {
 		return nil
 	}
-	_, err = tx.Exec(ctx, add, pgx.StrictNamedArgs{"run": c.Run.ID, "keys": keys, "streams": streams, "types": types,
-		"ids": ids, "clients": clients, "states": states, "versions": versions, "updated": updated})
+	_, err = tx.CopyFrom(ctx, censusOf(c.Run.ID), censusColumns, pgx.CopyFromSlice(len(items), func(i int) ([]any, error) {
+		it := &items[i]
+		it.normalize()
+		return []any{c.Run.ID, it.key(c.Run.Tenant), string(it.Stream), it.Type, it.ID,
+			stringOrNull(it.Client), string(it.State), it.Version, timeOrNull(it.Updated)}, nil
+	}))
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42P01" {
+		return ErrCensusLost
+	}
 	return err
 }
 
@@ -173,13 +193,36 @@ func (s *Store) FailCensus(ctx context.Context, c Claim, id TypeID, failure stri
 	return nil
 }
 
-// ForgetCensus removes what done runs have listed.
+// ForgetCensus removes what done runs have listed. It does not wait long for who
+// is listing just now: the next call may do it as well.
 func (s *Store) ForgetCensus(ctx context.Context) error {
-	for _, table := range []string{"census", "censuses"} {
-		q := `DELETE FROM ` + table + ` x WHERE NOT EXISTS (SELECT FROM runs r WHERE r.id = x.run AND r.state <> 'done')`
-		if _, err := s.pool.Exec(ctx, q); err != nil {
-			return fmt.Errorf("forget what done runs have listed: %w", err)
-		}
+	const lists = `DELETE FROM censuses x WHERE NOT EXISTS (SELECT FROM runs r WHERE r.id = x.run AND r.state <> 'done')`
+	const done = `
+		SELECT substr(c.relname, 8)::bigint FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
+		WHERE h.inhparent = 'census'::regclass
+		  AND NOT EXISTS (SELECT FROM runs r WHERE r.id = substr(c.relname, 8)::bigint AND r.state <> 'done')`
+	if _, err := s.pool.Exec(ctx, lists); err != nil {
+		return fmt.Errorf("forget what done runs have listed: %w", err)
+	}
+	rows, err := s.pool.Query(ctx, done)
+	if err != nil {
+		return fmt.Errorf("forget what done runs have listed: %w", err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	for _, run := range runs {
+		err = errors.Join(err, inTx(ctx, s.pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '1s'`); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, `DROP TABLE IF EXISTS `+censusOf(run).Sanitize())
+			if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+				return nil
+			}
+			return err
+		}))
+	}
+	if err != nil {
+		return fmt.Errorf("forget what done runs have listed: %w", err)
 	}
 	return nil
 }

@@ -224,6 +224,16 @@ func (s *Store) CancelWaiting(ctx context.Context, id int64) error {
 	return nil
 }
 
+// endSleepers ends the sessions of workers that fell asleep in the middle of a
+// COPY: they hold their run, whose lease has long passed, and while PostgreSQL
+// waits for rows no time-out of its own ends them.
+const endSleepers = `
+	SELECT pg_terminate_backend(a.pid) FROM runs r
+	JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = r.xmax AND l.granted
+	JOIN pg_stat_activity a ON a.pid = l.pid
+	WHERE r.state = 'running' AND r.lease_until < now() - @grace::interval
+	  AND a.datname = current_database() AND a.usename = current_user AND a.wait_event_type = 'Client'`
+
 // QueueLostRuns queues a job again for every run that nobody works on although
 // somebody should: its lease has passed, or it waits without a job, for instance
 // because the process that asked for it died. A run whose job merely waits for a
@@ -242,6 +252,9 @@ func (s *Store) QueueLostRuns(ctx context.Context) (int, error) {
 				  AND j.scheduled_at < now() + interval '1 minute' AND j.args @> jsonb_build_object('run', runs.id))
 			FOR UPDATE SKIP LOCKED)
 		RETURNING id`
+	if _, err := s.pool.Exec(ctx, endSleepers, pgx.StrictNamedArgs{"grace": LeaseTime / 2}); err != nil {
+		return 0, fmt.Errorf("end the sessions of workers that sleep: %w", err)
+	}
 	var n int
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, q)

@@ -97,6 +97,7 @@ type Standing struct {
 	Succeeded   *time.Time // when the tenant's last successful run began
 	Unreachable *time.Time // since when the tenant's source cannot be reached
 	Owed        bool       // the client's history is still to be read
+	Awaiting    *time.Time // since when the portal has to send all grants again; see [ErrAwaitingGrants]
 	Streams     map[Stream]StreamState
 }
 
@@ -105,8 +106,14 @@ type Standing struct {
 var ErrAwaitingGrants = fmt.Errorf("%w: it was restored from a backup, and waits for all grants", ErrUnavailable)
 
 // queueStanding adds what tells the standing of client for the current user. The
-// statements are the same whoever asks for whatever client (I8).
+// statements are the same whoever asks for whatever client (I8). They fail with
+// [ErrAwaitingGrants] where nothing may be shown.
 func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
+	queueAnyStanding(b, id, client, s, ErrAwaitingGrants)
+}
+
+// queueAnyStanding is queueStanding with another error, or none, for operators.
+func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, awaiting error) {
 	s.Streams = make(map[Stream]StreamState)
 	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
 	const dossier = `
@@ -119,15 +126,14 @@ func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
 		return err
 	})
 	const tenant = `
-		SELECT now(), t.since, t.succeeded, t.unreachable, t.awaiting_grants IS NOT NULL,
+		SELECT now(), t.since, t.succeeded, t.unreachable, t.awaiting_grants,
 			EXISTS (SELECT FROM backfills WHERE tenant = @tenant AND client = @client AND NOT recheck)
 		FROM (VALUES (@tenant)) asked (id) LEFT JOIN tenants t USING (id)`
 	b.Queue(tenant, args).QueryRow(func(row pgx.Row) error {
 		var since *time.Time
-		var awaiting *bool
-		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &awaiting, &s.Owed)
-		if err == nil && awaiting != nil && *awaiting {
-			return ErrAwaitingGrants
+		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &s.Awaiting, &s.Owed)
+		if err == nil && s.Awaiting != nil {
+			err = awaiting
 		}
 		if since != nil {
 			s.Since = *since

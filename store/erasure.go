@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
@@ -13,28 +12,24 @@ import (
 // Erasure is the record that a client's dossier was erased for good.
 type Erasure struct {
 	Tenant string    `json:"tenant"`
-	Client []byte    `json:"client"` // a digest: see [ErasureDigest]
+	Client []byte    `json:"client"`        // see [ErasureKey.Digest]
+	Key    string    `json:"key,omitempty"` // the key's id; empty: the digest is of a version that had no keys
 	At     time.Time `json:"at"`
 	By     string    `json:"by"` // an operator's name
-}
-
-// ErasureDigest returns by what an erased client is known: enough to keep the
-// dossier from coming back, and to erase it again after a backup was restored.
-func ErasureDigest(tenant, client string) []byte {
-	h := sha256.New()
-	for _, s := range [...]string{"erasure", tenant, client} {
-		h.Write([]byte(s))
-		h.Write([]byte{0})
-	}
-	return h.Sum(nil)
 }
 
 // Erased says what an erasure came to.
 type Erased struct {
 	Erasure
 	Removed []TableCount `json:"removed"` // rows, by table
+	// Cleared is how many rows of others named the client, by table and column;
+	// they do no longer.
+	Cleared []TableCount `json:"cleared"`
 	// Left is what was found of the client after the erasure, by table: nothing.
 	Left []TableCount `json:"left"`
+	// Nameless is how many of the tenant's items in quarantine do not say whose
+	// they are: they stay, and may be of this client.
+	Nameless int64 `json:"nameless"`
 	// Logged is how many entries of the access log name the client: the law (NEN
 	// 7513) has them kept.
 	Logged int64 `json:"logged"`
@@ -71,15 +66,18 @@ var traces = []struct{ table, where string }{
 // what is just being written of the tenant. A client of whom nothing is known is
 // erased as well: nothing will be stored.
 func (s *Store) Erase(ctx context.Context, tenant, client, by string) (Erased, error) {
-	out := Erased{Erasure: Erasure{Tenant: tenant, Client: ErasureDigest(tenant, client), By: by}}
+	keys, err := s.ErasureKeys(ctx)
+	if err != nil {
+		return Erased{}, err
+	}
+	out := Erased{Erasure: Erasure{Tenant: tenant, Client: keys[0].Digest(tenant, client), Key: keys[0].ID(), By: by}}
 	// First, and by itself: what is applied from now on goes by it, and what does
 	// not yet is waited for.
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return noteErasure(ctx, tx, &out.Erasure) })
-	if err != nil {
+	if err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return noteErasure(ctx, tx, &out.Erasure) }); err != nil {
 		return Erased{}, fmt.Errorf("note an erasure of %s: %w", tenant, err)
 	}
 	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := beginErasure(ctx, tx, tenant, client); err != nil {
+		if err := beginErasure(ctx, tx, client, &out); err != nil {
 			return err
 		}
 		keys, err := keysOf(ctx, tx, tenant, client)
@@ -110,21 +108,31 @@ func noteErasure(ctx context.Context, tx pgx.Tx, e *Erasure) error {
 	return tx.QueryRow(ctx, q, args).Scan(&e.At)
 }
 
-// beginErasure waits for what is being applied, and removes what other rows say of
-// the client.
-func beginErasure(ctx context.Context, tx pgx.Tx, tenant, client string) error {
+// beginErasure waits for what is being applied and granted, and removes what other
+// rows say of the client.
+func beginErasure(ctx context.Context, tx pgx.Tx, client string, out *Erased) error {
 	const hold = `SELECT FROM runs WHERE tenant = @tenant AND state = 'running' FOR UPDATE`
-	// An operator may have asked for a run of this client.
-	const ask = `
-		UPDATE runs SET scope = scope || jsonb_build_object('client', 'erased ' || id)
-		WHERE tenant = @tenant AND scope->>'client' = @client`
-	const merged = `UPDATE clients SET replaced_by = NULL WHERE tenant = @tenant AND replaced_by = @client`
-	if _, err := tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": tenant}); err != nil {
-		return err
-	}
-	for _, q := range []string{ask, merged} {
-		if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "client": client}); err != nil {
+	// See keep_out_erased.
+	const granting = `SELECT pg_advisory_xact_lock(hashtextextended('dossiersync grants of ' || @tenant, 0))`
+	for _, q := range []string{hold, granting} {
+		if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": out.Tenant}); err != nil {
 			return err
+		}
+	}
+	for _, c := range []struct{ what, sql string }{
+		// An operator may have asked for a run of this client.
+		{"runs.scope", `
+			UPDATE runs SET scope = scope || jsonb_build_object('client', 'erased ' || id)
+			WHERE tenant = @tenant AND scope->>'client' = @client`},
+		// Others may have been merged into this one.
+		{"clients.replaced_by", `UPDATE clients SET replaced_by = NULL WHERE tenant = @tenant AND replaced_by = @client`},
+	} {
+		tag, err := tx.Exec(ctx, c.sql, pgx.StrictNamedArgs{"tenant": out.Tenant, "client": client})
+		if err != nil {
+			return err
+		}
+		if n := tag.RowsAffected(); n > 0 {
+			out.Cleared = append(out.Cleared, TableCount{c.what, n})
 		}
 	}
 	return nil
@@ -160,7 +168,9 @@ func eachTrace(ctx context.Context, tx pgx.Tx, statement, tenant, client string,
 }
 
 func (s *Store) lookForTraces(ctx context.Context, client string, out *Erased) error {
-	const logged = `SELECT count(*) FROM access_log WHERE tenant = @tenant AND client = @client`
+	const kept = `
+		SELECT (SELECT count(*) FROM access_log WHERE tenant = @tenant AND client = @client),
+			(SELECT count(*) FROM quarantine WHERE tenant = @tenant AND client IS NULL AND stream NOT IN ('staff', 'questionnaires'))`
 	return inTx(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		keys, err := keysOf(ctx, tx, out.Tenant, client)
 		if err != nil {
@@ -169,98 +179,20 @@ func (s *Store) lookForTraces(ctx context.Context, client string, out *Erased) e
 		if out.Left, err = eachTrace(ctx, tx, `SELECT FROM `, out.Tenant, client, keys); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, logged, pgx.StrictNamedArgs{"tenant": out.Tenant, "client": client}).Scan(&out.Logged)
+		return tx.QueryRow(ctx, kept, pgx.StrictNamedArgs{"tenant": out.Tenant, "client": client}).Scan(&out.Logged, &out.Nameless)
 	})
 }
 
-// AwaitGrants shows nothing of any tenant until its portal has sent all grants
-// again: a database that was restored from a backup knows some that were revoked
-// since.
-func (s *Store) AwaitGrants(ctx context.Context) error {
-	const q = `UPDATE tenants SET awaiting_grants = now()`
-	if _, err := s.pool.Exec(ctx, q); err != nil {
-		return fmt.Errorf("wait for all grants: %w", err)
-	}
-	return nil
-}
-
-// EraseAgain carries out erasures once more, after the database was restored from a
-// backup that may be older than they are. It returns how many dossiers there were.
-func (s *Store) EraseAgain(ctx context.Context, since []Erasure) (erased int, err error) {
-	const clients = `
-		SELECT id FROM clients WHERE tenant = @tenant AND id > @after
-		UNION SELECT client FROM grants WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM contacts WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM items WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM quarantine WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM backfills WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM cursors WHERE tenant = @tenant AND client > @after ORDER BY 1 LIMIT 1000`
-	const note = `
-		INSERT INTO erasures (tenant, client, at, by) SELECT @tenant, @client, @at, @by
-		WHERE EXISTS (SELECT FROM tenants WHERE id = @tenant) ON CONFLICT DO NOTHING`
-	byTenant := make(map[string]map[string]Erasure)
-	for _, e := range since {
-		if byTenant[e.Tenant] == nil {
-			byTenant[e.Tenant] = make(map[string]Erasure)
-		}
-		byTenant[e.Tenant][string(e.Client)] = e
-		_, err := s.pool.Exec(ctx, note, pgx.StrictNamedArgs{"tenant": e.Tenant, "client": e.Client, "at": e.At, "by": e.By})
-		if err != nil {
-			return 0, fmt.Errorf("note an erasure of %s again: %w", e.Tenant, err)
-		}
-	}
-	for tenant, of := range byTenant {
-		for after := ""; ; {
-			rows, err := s.pool.Query(ctx, clients, pgx.StrictNamedArgs{"tenant": tenant, "after": after})
-			if err != nil {
-				return erased, fmt.Errorf("read the clients of %s: %w", tenant, err)
-			}
-			ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				return erased, fmt.Errorf("read the clients of %s: %w", tenant, err)
-			}
-			if len(ids) == 0 {
-				break
-			}
-			for _, id := range ids {
-				after = id
-				e, ok := of[string(ErasureDigest(tenant, id))]
-				if !ok {
-					continue
-				}
-				if _, err := s.Erase(ctx, tenant, id, e.By); err != nil {
-					return erased, err
-				}
-				erased++
-			}
-		}
-	}
-	return erased, nil
-}
-
 // erasedSQL finds which of a batch's clients were erased.
-const erasedSQL = `SELECT client FROM erasures WHERE tenant = @tenant AND client = ANY(@digests)`
-
-// digests returns the clients by their digests.
-func digests(tenant string, clients []string) (map[string]string, [][]byte) {
-	byDigest := make(map[string]string, len(clients))
-	list := make([][]byte, 0, len(clients))
-	for _, c := range clients {
-		d := ErasureDigest(tenant, c)
-		byDigest[string(d)] = c
-		list = append(list, d)
-	}
-	return byDigest, list
-}
+const erasedSQL = `SELECT erased_among(@tenant, @clients)`
 
 // queueErased asks which of the batch's clients were erased.
 func (a *application) queueErased(b *pgx.Batch, clients []string) {
-	byDigest, list := digests(a.tenant(), clients)
 	a.erased = make(map[string]bool)
-	b.Queue(erasedSQL, pgx.StrictNamedArgs{"tenant": a.tenant(), "digests": list}).Query(func(rows pgx.Rows) error {
-		var digest []byte
-		_, err := pgx.ForEachRow(rows, []any{&digest}, func() error {
-			a.erased[byDigest[string(digest)]] = true
+	b.Queue(erasedSQL, pgx.StrictNamedArgs{"tenant": a.tenant(), "clients": clients}).Query(func(rows pgx.Rows) error {
+		var client string
+		_, err := pgx.ForEachRow(rows, []any{&client}, func() error {
+			a.erased[client] = true
 			return nil
 		})
 		return err
@@ -269,25 +201,21 @@ func (a *application) queueErased(b *pgx.Batch, clients []string) {
 
 // withoutErased leaves out the items of clients who were erased.
 func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []Item) ([]Item, error) {
-	var clients []string
+	clients := make([]string, 0, len(items))
 	for i := range items {
 		items[i].normalize()
 		clients = append(clients, items[i].Client)
 	}
-	byDigest, list := digests(tenant, clients)
-	rows, err := tx.Query(ctx, erasedSQL, pgx.StrictNamedArgs{"tenant": tenant, "digests": list})
+	slices.Sort(clients)
+	rows, err := tx.Query(ctx, erasedSQL, pgx.StrictNamedArgs{"tenant": tenant, "clients": slices.Compact(clients)})
 	if err != nil {
 		return nil, err
 	}
-	erased, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	erased, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(erased) == 0 {
 		return items, err
 	}
-	gone := make(map[string]bool, len(erased))
-	for _, digest := range erased {
-		gone[byDigest[string(digest)]] = true
-	}
-	return slices.DeleteFunc(items, func(it Item) bool { return gone[it.Client] }), nil
+	return slices.DeleteFunc(items, func(it Item) bool { return slices.Contains(erased, it.Client) }), nil
 }
 
 // passOver keeps the i-th item from being stored, because its client was erased,

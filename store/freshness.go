@@ -26,11 +26,7 @@ type Schedule interface {
 // succeeded; nil: there was none, and the replica is known since known. All times
 // are of one clock. A night without slots makes nothing late.
 func StateOf(s Schedule, succeeded *time.Time, known, now time.Time) FreshnessState {
-	last := known
-	if succeeded != nil {
-		last = *succeeded
-	}
-	first := s.Next(last)
+	first := due(s, succeeded, known)
 	switch second := s.Next(first); {
 	case !first.IsZero() && !second.IsZero() && now.After(second.Add(LateAfter)):
 		return Stale
@@ -38,4 +34,22 @@ func StateOf(s Schedule, succeeded *time.Time, known, now time.Time) FreshnessSt
 		return Late
 	}
 	return Fresh
+}
+
+// LagOf tells for how long the first slot is due that no success has satisfied; 0:
+// none is. It grows until a run succeeds, and a night without slots adds nothing
+// to one that is on time.
+func LagOf(s Schedule, succeeded *time.Time, known, now time.Time) time.Duration {
+	if first := due(s, succeeded, known); !first.IsZero() {
+		return max(now.Sub(first), 0)
+	}
+	return 0
+}
+
+// due returns the first slot after the last success.
+func due(s Schedule, succeeded *time.Time, known time.Time) time.Time {
+	if succeeded != nil {
+		return s.Next(*succeeded)
+	}
+	return s.Next(known)
 }

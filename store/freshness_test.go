@@ -49,3 +49,30 @@ func TestStateOf(t *testing.T) {
 		}
 	}
 }
+
+func TestLagIsWhatTheSchedulePromised(t *testing.T) {
+	t.Parallel()
+	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+	last := slot.Add(20 * time.Second)
+	for _, tt := range []struct {
+		since time.Duration // since 23:00 in Amsterdam
+		want  time.Duration
+	}{
+		{time.Hour, 0}, {8*time.Hour - time.Second, 0}, {8 * time.Hour, 0}, // the night, and the slot itself
+		{8*time.Hour + time.Minute, time.Minute}, {8*time.Hour + 30*time.Minute, 30 * time.Minute},
+		{12*time.Hour + time.Minute, 4*time.Hour + time.Minute}, // the next slot takes nothing back
+		{32 * time.Hour, 24 * time.Hour},
+	} {
+		now := slot.Add(tt.since)
+		if got := store.LagOf(schedule, &last, time.Time{}, now); got != tt.want {
+			t.Errorf("%s after the last slot: %s, want %s", tt.since, got, tt.want)
+		}
+		if got := store.LagOf(schedule, nil, last, now); got != tt.want {
+			t.Errorf("%s after the last slot, never synced: %s, want %s", tt.since, got, tt.want)
+		}
+	}
+}

@@ -39,9 +39,10 @@ const grantColumns = `client, user_id, role, manager, parts, state, valid_from, 
 
 // PutGrant stores g for the portal's tenant, replacing what the user had on the
 // client, and reports whether anything changed. by is on whose behalf the portal
-// acts. The client need not be known yet: the grant waits. A revoked grant takes
-// effect for the next request. e is logged with it or, where the log fails,
-// nothing is stored.
+// acts. The client need not be known yet: the grant waits. One on a client who was
+// erased is not stored, and looks as if it waited. A revoked grant takes effect for
+// the next request. e is logged with it or, where the log fails, nothing is stored.
+// It fails with [ErrAwaitingGrants] while all grants have to be sent.
 func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
 	const put = `
 		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state,
@@ -58,6 +59,9 @@ func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 	const get = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
 	var changed bool
 	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+		if err := notAwaiting(ctx, tx, id.Tenant); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, put, pgx.StrictNamedArgs{
 			"tenant": id.Tenant, "client": g.Client, "user": g.User, "role": g.Role, "manager": g.Manager,
 			"parts": g.Parts, "state": g.State, "from": g.From, "until": g.Until, "contact": g.Contact,
@@ -66,14 +70,19 @@ func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 			return err
 		}
 		changed = tag.RowsAffected() == 1
-		g, err = queryOne(ctx, tx, pgx.RowToStructByPos[Grant], get, pgx.StrictNamedArgs{
+		stored, err := queryOne(ctx, tx, pgx.RowToStructByPos[Grant], get, pgx.StrictNamedArgs{
 			"tenant": id.Tenant, "client": g.Client, "user": g.User})
-		if err != nil {
-			return err
-		}
 		e.Action = "change"
-		if g.Version == 1 && changed {
-			e.Action = "add"
+		switch {
+		case errors.Is(err, pgx.ErrNoRows): // see keep_out_erased
+			e.Action, e.Outcome, g.Version = "add", "denied", 1
+		case err != nil:
+			return err
+		default:
+			g = stored
+			if g.Version == 1 && changed {
+				e.Action = "add"
+			}
 		}
 		return log.within(ctx, tx, e)
 	})
@@ -81,6 +90,18 @@ func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 		return Grant{}, false, fmt.Errorf("put a grant of %s: %w", id.Tenant, err)
 	}
 	return g, changed, nil
+}
+
+// notAwaiting fails with [ErrAwaitingGrants] while all grants of the tenant have to
+// be sent.
+func notAwaiting(ctx context.Context, tx pgx.Tx, tenant string) error {
+	const q = `SELECT EXISTS (SELECT FROM tenants WHERE id = @tenant AND awaiting_grants IS NOT NULL)`
+	var awaiting bool
+	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&awaiting)
+	if err == nil && awaiting {
+		err = ErrAwaitingGrants
+	}
+	return err
 }
 
 // awaitedTenant tells a grant of a tenant that is not known yet from other errors.
@@ -126,6 +147,16 @@ func (r *Reader) Grants(ctx context.Context, id Identity, client, after string) 
 		WHERE tenant = @tenant AND client = @client AND user_id > @after ORDER BY user_id LIMIT @limit`
 	return r.grants(ctx, id, q, pgx.StrictNamedArgs{
 		"tenant": id.Tenant, "client": client, "after": after, "limit": ListMax + 1})
+}
+
+// Register returns the standing of the register of clients.
+func (r *Reader) Register(ctx context.Context, id Identity) (Standing, error) {
+	var s Standing
+	err := r.readAs(ctx, id, scopeGrants, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
+	if err != nil {
+		return Standing{}, fmt.Errorf("read the standing of %s: %w", id.Tenant, err)
+	}
+	return s, nil
 }
 
 // Grant returns what user has on client, or [ErrNotFound].

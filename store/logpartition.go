@@ -44,30 +44,44 @@ func (s *Store) MaintainLog(ctx context.Context, keepYears int) (LogMaintained, 
 		return LogMaintained{}, fmt.Errorf("maintain the access log: it must be kept for %d years at least, not %d", LogKeepYears, keepYears)
 	}
 	var out LogMaintained
-	for _, step := range []func(context.Context, pgx.Tx, *LogMaintained) error{
-		provide,
-		func(ctx context.Context, tx pgx.Tx, out *LogMaintained) error {
-			return dropOld(ctx, tx, keepYears, out)
-		},
-	} {
-		done := out
-		err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-			const begin = `SELECT set_config('lock_timeout', '500ms', true), pg_try_advisory_xact_lock(hashtext('dossiersync access log'))`
-			var mine bool
-			if err := tx.QueryRow(ctx, begin).Scan(nil, &mine); err != nil || !mine {
-				return err
-			}
-			return step(ctx, tx, &done)
+	err := s.maintainLog(ctx, &out, func(tx pgx.Tx, out *LogMaintained) (bool, error) { return false, provide(ctx, tx, out) })
+	if err == nil {
+		err = s.maintainLog(ctx, &out, func(tx pgx.Tx, out *LogMaintained) (bool, error) {
+			return dropOldest(ctx, tx, keepYears, out)
 		})
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
-			err = errors.New("somebody reads or backs up the log for longer than may be waited for")
-		}
-		if err != nil {
-			return out, fmt.Errorf("maintain the access log: %w", err)
-		}
-		out = done
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+		err = errors.New("somebody reads or backs up the log for longer than may be waited for")
+	}
+	if err != nil {
+		return out, fmt.Errorf("maintain the access log: %w", err)
 	}
 	return out, nil
+}
+
+// maintainLog repeats a step, each time in a transaction of its own, until there is
+// nothing more to do: none holds the log for longer than one step takes, and what
+// was done stays done. Somebody else's maintenance counts as nothing to do.
+func (s *Store) maintainLog(ctx context.Context, out *LogMaintained, step func(pgx.Tx, *LogMaintained) (more bool, err error)) error {
+	const begin = `SELECT set_config('lock_timeout', '500ms', true), pg_try_advisory_xact_lock(hashtext('dossiersync access log'))`
+	for more := true; more; {
+		done := *out
+		err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+			var mine bool
+			if err := tx.QueryRow(ctx, begin).Scan(nil, &mine); err != nil || !mine {
+				more = false
+				return err
+			}
+			var err error
+			more, err = step(tx, &done)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		*out = done
+	}
+	return nil
 }
 
 // partition is one of the log's but the default.
@@ -222,44 +236,42 @@ func setRestAside(ctx context.Context, tx pgx.Tx, list []partition, out *LogMain
 	return err
 }
 
-// dropOld drops the partitions all of whose entries are older than may be kept,
-// and logs for each tenant how many of its entries went with them.
-func dropOld(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained) error {
+// dropOldest drops the oldest partition if all of its entries are older than may be
+// kept, logs for each tenant how many of its entries went with it, and reports
+// whether there may be another. The log is locked only in the end.
+func dropOldest(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained) (more bool, err error) {
 	list, now, err := logPartitions(ctx, tx)
+	if err != nil || len(list) == 0 || list[0].to.After(now.AddDate(-keepYears, 0, 0)) {
+		return false, err
+	}
+	p := list[0]
+	name := pgx.Identifier{p.name}.Sanitize()
+	rows, err := tx.Query(ctx, `SELECT tenant, count(*) FROM `+name+` GROUP BY tenant ORDER BY tenant`)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, p := range list {
-		if p.to.After(now.AddDate(-keepYears, 0, 0)) {
-			break
-		}
-		name := pgx.Identifier{p.name}.Sanitize()
-		rows, err := tx.Query(ctx, `SELECT tenant, count(*) FROM `+name+` GROUP BY tenant ORDER BY tenant`)
-		if err != nil {
-			return err
-		}
-		events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AccessEvent, error) {
-			e := AccessEvent{Action: "delete", Event: "access-log-retention", Outcome: "success", User: systemUser, Object: p.name}
-			var n int64
-			err := row.Scan(&e.Tenant, &n)
-			e.Query = fmt.Sprintf("entries=%d&keep_years=%d", n, keepYears)
-			return e, err
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DROP TABLE `+name); err != nil {
-			return err
-		}
-		if len(events) > 0 {
-			if err := (&AccessLog{source: "worker"}).within(ctx, tx, events...); err != nil {
-				return err
-			}
-		}
-		out.Dropped = append(out.Dropped, p.name)
+	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AccessEvent, error) {
+		e := AccessEvent{Action: "delete", Event: "access-log-retention", Outcome: "success", User: SystemUser, Object: p.name}
+		var n int64
+		err := row.Scan(&e.Tenant, &n)
+		e.Query = fmt.Sprintf("entries=%d&keep_years=%d", n, keepYears)
+		return e, err
+	})
+	if err != nil {
+		return false, err
 	}
-	return nil
+	if len(events) > 0 {
+		if err := (&AccessLog{source: "worker"}).within(ctx, tx, events...); err != nil {
+			return false, err
+		}
+	}
+	if _, err := tx.Exec(ctx, `DROP TABLE `+name); err != nil {
+		return false, err
+	}
+	out.Dropped = append(out.Dropped, p.name)
+	return true, nil
 }
 
-// systemUser is who the log names where no person has asked for what is done.
-const systemUser = "dossiersync"
+// SystemUser is who the log and grants name where no person has asked for what is
+// done.
+const SystemUser = "dossiersync"

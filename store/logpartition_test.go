@@ -157,6 +157,39 @@ func TestLogIsKeptAsLongAsAsked(t *testing.T) {
 	}
 }
 
+// Of many months that are old enough, each goes by itself: what somebody reads stops
+// it there, after half a second, and what has gone before stays gone.
+func TestOldMonthsAreDroppedOneByOne(t *testing.T) {
+	t.Parallel()
+	l := entries{t, storetest.NewReplica(t)}
+	maintain(t, l.Replica)
+	var names []string
+	for _, at := range []string{"2010-01-15", "2010-02-15", "2010-03-15"} {
+		l.insert(at)
+		names = append(names, maintainFor(t, l.Replica, 99).Created...)
+	}
+	tx, err := l.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE `+names[1]+` IN ACCESS SHARE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	out, err := l.MaintainLog(t.Context(), 5)
+	if err == nil || !slices.Equal(out.Dropped, names[:1]) || time.Since(began) > 10*time.Second {
+		t.Errorf("while somebody reads %s, %v are dropped, %v", names[1], out.Dropped, err)
+	}
+	l.insert("2026-01-15") // nobody is kept from writing
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if out := maintain(t, l.Replica); !slices.Equal(out.Dropped, names[1:]) {
+		t.Errorf("later %v are dropped", out.Dropped)
+	}
+}
+
 func maintainFor(t *testing.T, r *storetest.Replica, years int) store.LogMaintained {
 	t.Helper()
 	out, err := r.MaintainLog(t.Context(), years)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 
 	"github.com/jackc/pgx/v5"
@@ -26,7 +27,13 @@ const versionTable = "public.dossiersync_schema_version"
 type Migration struct {
 	Current int32 // the version of the database; 0: empty
 	Latest  int32 // the version of this program
+	// Jobs says that River's own tables are as its library wants them.
+	Jobs bool
 }
+
+// Pending reports whether the schema is to be migrated before this program can
+// work. One of a newer program is not: it has all that this one needs.
+func (m Migration) Pending() bool { return m.Current < m.Latest || !m.Jobs }
 
 // Migrate brings the schema of the database at url, with River's, to this
 // program's version. It is harmless to repeat, and two at once wait for each
@@ -37,12 +44,14 @@ func Migrate(ctx context.Context, url string) (Migration, error) {
 		if err := migrateRiver(ctx, conn, url); err != nil {
 			return err
 		}
+		var err error
+		if m, err = status(ctx, url, t); err != nil || m.Current >= m.Latest {
+			return err // of a newer program: there is nothing to do
+		}
 		if err := t.Migrate(ctx); err != nil {
 			return fmt.Errorf("migrate the database: %w", err)
 		}
-		m.Latest = int32(len(t.Migrations))
-		var err error
-		m.Current, err = t.GetCurrentVersion(ctx)
+		m, err = status(ctx, url, t)
 		return err
 	})
 	return m, err
@@ -52,11 +61,25 @@ func Migrate(ctx context.Context, url string) (Migration, error) {
 // changes nothing but, in an empty database, the table that holds the version.
 func MigrationStatus(ctx context.Context, url string) (Migration, error) {
 	var m Migration
-	err := withMigrator(ctx, url, func(_ *pgx.Conn, t *migrate.Migrator) error {
-		m.Latest = int32(len(t.Migrations))
-		var err error
-		m.Current, err = t.GetCurrentVersion(ctx)
+	err := withMigrator(ctx, url, func(_ *pgx.Conn, t *migrate.Migrator) (err error) {
+		m, err = status(ctx, url, t)
 		return err
+	})
+	return m, err
+}
+
+func status(ctx context.Context, url string, t *migrate.Migrator) (m Migration, err error) {
+	m.Latest = int32(len(t.Migrations))
+	if m.Current, err = t.GetCurrentVersion(ctx); err != nil {
+		return m, fmt.Errorf("read the schema's version: %w", err)
+	}
+	err = withRiver(ctx, url, func(r *rivermigrate.Migrator[pgx.Tx]) error {
+		v, err := r.Validate(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("read the version of the job queue: %w", err)
+		}
+		m.Jobs = v.OK
+		return nil
 	})
 	return m, err
 }
@@ -91,19 +114,25 @@ func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
 		return fmt.Errorf("lock the job queue's migrations: %w", err)
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), unlock) //nolint:errcheck // the connection ends soon, and the lock with it
+	return withRiver(ctx, url, func(m *rivermigrate.Migrator[pgx.Tx]) error {
+		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+			return fmt.Errorf("migrate the job queue: %w", err)
+		}
+		return nil
+	})
+}
+
+func withRiver(ctx context.Context, url string, f func(*rivermigrate.Migrator[pgx.Tx]) error) error {
 	pool, err := openPool(ctx, url, "dossiersync migrate", nil, nil)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	m, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return fmt.Errorf("load the job queue's migrations: %w", err)
 	}
-	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return fmt.Errorf("migrate the job queue: %w", err)
-	}
-	return nil
+	return f(m)
 }
 
 // EnsureDatabase makes sure that the server at url, which names any of its
@@ -171,7 +200,8 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 			END IF;
 			-- Readers of other databases of this cluster are members of the same role.
 			EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
-			EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), reader);
+			-- A list of all grants is staged in a temporary table.
+			EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', current_database(), reader);
 		END
 		$$`
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {

@@ -39,6 +39,18 @@ func TestReaderRoleSeesOnlyWhatIsItsUsersThroughPgbouncer(t *testing.T) {
 	})
 }
 
+// listOf returns the grants as a list.
+func listOf(grants ...store.Grant) store.GrantList {
+	return store.GrantList{AsOf: func() *time.Time { return nil }, Next: func() (*store.Grant, error) {
+		if len(grants) == 0 {
+			return nil, nil
+		}
+		g := grants[0]
+		grants = grants[1:]
+		return &g, nil
+	}}
+}
+
 // Many users at once, on few connections: everybody sees what they see when they
 // are alone, whoever was on the connection before, and whether or not that one had
 // the patience to wait.
@@ -129,6 +141,11 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 			grant := store.Grant{Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact, Parts: []store.Part{store.PartReports}, State: store.GrantAccepted}
 			if _, _, err := reader.PutGrant(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, grant, "x", log, event("portal")); err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 				return err
+			}
+			all := listOf(store.Grant{Client: "1", User: "son", Role: store.RoleContact, Manager: true, Parts: store.Parts(), State: store.GrantAccepted})
+			put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "szr", User: "portal"}, all, "x", log, event("portal"))
+			if (err != nil || put != store.GrantsPut{}) && !errors.Is(err, store.ErrLogUnavailable) {
+				return fmt.Errorf("a list of the grants that there are has changed %v, %w", put, err)
 			}
 		}
 		return nil

@@ -156,7 +156,8 @@ func (r *Reader) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) er
 func classify(err error) error {
 	var scan pgx.ScanArgError
 	switch pg, ok := errors.AsType[*pgconn.PgError](err); {
-	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable), errors.As(err, &scan):
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable), errors.Is(err, ErrUnavailable),
+		errors.Is(err, ErrListAsOf), errors.As(err, &scan):
 		return err
 	case ok && transient[pg.Code[:min(2, len(pg.Code))]]:
 		return fmt.Errorf("%w: %w", ErrUnavailable, refusal{pg})

@@ -113,9 +113,9 @@ func (a *application) purge(ctx context.Context, client *Item) error {
 
 func (a *application) revokeGrants(ctx context.Context, client string) error {
 	const q = `
-		UPDATE grants SET state = 'revoked', version = version + 1, updated_at = now(), updated_by = 'dossiersync'
+		UPDATE grants SET state = 'revoked', version = version + 1, updated_at = now(), updated_by = @system
 		WHERE tenant = @tenant AND client = @client AND state <> 'revoked'`
-	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client})
+	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client, "system": SystemUser})
 	return err
 }
 

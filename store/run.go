@@ -20,6 +20,11 @@ const (
 	TriggerCommand  Trigger = "command"  // `dossiersync sync`
 )
 
+// Triggers lists them.
+func Triggers() []Trigger {
+	return []Trigger{TriggerSchedule, TriggerCatchUp, TriggerManual, TriggerCommand}
+}
+
 // RunState says where a run is in its life.
 type RunState string
 
@@ -40,6 +45,11 @@ const (
 	OutcomeFailed    Outcome = "failed"    // the source could not be read
 	OutcomeCancelled Outcome = "cancelled" // an operator stopped it
 )
+
+// Outcomes lists them.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeComplete, OutcomePartial, OutcomeFailed, OutcomeCancelled}
+}
 
 // Scope limits a run. The zero Scope is the whole tenant, from where the last
 // run ended.

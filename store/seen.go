@@ -16,6 +16,7 @@ func (s *Store) EnsureSeen(ctx context.Context, c Claim) (lost bool, err error) 
 	const again = `
 		UPDATE run_types SET done = false, upto = NULL, short = false, failure = NULL, effects = '{}'
 		WHERE run = @run AND (upto IS NOT NULL OR effects <> '{}')`
+	const clients = `UPDATE cursors SET run = NULL WHERE tenant = @tenant AND client <> '' AND run = @run`
 	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
@@ -25,7 +26,10 @@ func (s *Store) EnsureSeen(ctx context.Context, c Claim) (lost bool, err error) 
 			return err
 		}
 		tag, err = tx.Exec(ctx, again, pgx.StrictNamedArgs{"run": c.Run.ID})
-		lost = tag.RowsAffected() > 0
+		if lost = tag.RowsAffected() > 0; err != nil || !lost {
+			return err
+		}
+		_, err = tx.Exec(ctx, clients, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
 		return err
 	})
 	if err != nil {

@@ -26,13 +26,13 @@ type Tenant struct {
 	// TroubleUntil until when it is left alone; nil: nothing does.
 	Trouble      *string
 	TroubleUntil *time.Time
-	// AwaitingGrants is since when nothing of it is shown until the portal has sent
-	// all grants, after a backup was restored; nil: it is.
+	// AwaitingGrants is since when the portal has to send all grants again, because
+	// the database was restored from a backup; until then it shows nothing. nil: it
+	// has not.
 	AwaitingGrants *time.Time
 }
 
-const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked,
-	trouble, trouble_until, awaiting_grants`
+const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until, awaiting_grants`
 
 // PutTenant makes sure that the tenant exists under this name and timezone.
 func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {

@@ -25,7 +25,7 @@ const (
 // removes those that are gone, unless they are more than the brake allows.
 func (r *reading) settleAbsences(ctx context.Context, stream store.Stream) (more bool, err error) {
 	st := r.syncer.store
-	b, err := st.Brake(ctx, r.tenant.ID, stream)
+	b, err := st.Brake(ctx, r.claim, stream)
 	if err != nil || b.Suspects+b.Confirmed+b.Held == 0 {
 		return false, err
 	}

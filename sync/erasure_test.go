@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,8 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 	b := newBenchOf(t, f)
 	b.syncs(store.OutcomePartial, store.Scope{})
 	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
+	b.exec(`UPDATE clients SET replaced_by = $2 WHERE tenant = $1 AND id = 'c2'`, tenant, erased)
+	b.exec(`INSERT INTO quarantine (tenant, key, stream, type, reason, detail) VALUES ($1, 'wiens', 'reports', 'T', 'unreadable', '')`, tenant)
 	b.syncs(store.OutcomePartial, store.Scope{Client: erased})
 	if len(b.everywhere(erased)) < 3 {
 		t.Fatalf("it is found only in %v: the test tests nothing", b.everywhere(erased))
@@ -63,6 +66,11 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 	if len(out.Left) > 0 || len(out.Removed) < 5 {
 		t.Errorf("the report says %+v", out)
 	}
+	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}}, out.Cleared); diff != "" || out.Nameless != 1 {
+		t.Errorf("%d items are nobody's; named by others (-want +got):\n%s", out.Nameless, diff)
+	}
+	b.exec(`DELETE FROM quarantine WHERE key = 'wiens'`)
+	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
 	never := func(when string) {
 		t.Helper()
 		if got := b.everywhere(erased); len(got) > 0 {
@@ -115,11 +123,19 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	if err := b.Store.AwaitGrants(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	n, err := b.Store.EraseAgain(t.Context(), []store.Erasure{
-		{Tenant: tenant, Client: store.ErasureDigest(tenant, "c2"), At: time.Now(), By: "beheer"},
-		{Tenant: tenant, Client: store.ErasureDigest(tenant, "niet-meer-bekend"), At: time.Now(), By: "beheer"},
-		{Tenant: "weg", Client: store.ErasureDigest("weg", "c2"), At: time.Now(), By: "beheer"}})
-	if err != nil || n != 1 {
+	// c2 was erased by a version without keys, the others under a key that this
+	// database has not seen; of tenant weg it knows nothing.
+	plain := sha256.Sum256([]byte("erasure\x00" + tenant + "\x00c2\x00"))
+	key := store.NewErasureKey()
+	since := []store.Erasure{
+		{Tenant: tenant, Client: plain[:], At: time.Now(), By: "beheer"},
+		{Tenant: tenant, Client: key.Digest(tenant, "niet-meer-bekend"), Key: key.ID(), At: time.Now(), By: "beheer"},
+		{Tenant: "weg", Client: key.Digest("weg", "c2"), Key: key.ID(), At: time.Now(), By: "beheer"}}
+	if n, err := b.Store.EraseAgain(t.Context(), since, nil); err == nil || n != 1 {
+		t.Fatalf("without the key %d dossiers were erased again, %v", n, err)
+	}
+	n, err := b.Store.EraseAgain(t.Context(), since, []store.ErasureKey{key})
+	if err != nil || n != 0 {
 		t.Fatalf("%d dossiers were erased again, %v", n, err)
 	}
 	if diff := cmp.Diff(map[string]string{"r1": "een"}, b.texts()); diff != "" {
@@ -128,6 +144,11 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	_, _, err = reader.Dossier(t.Context(), id, "c1")
 	if err == nil || !strings.Contains(err.Error(), "waits for all grants") {
 		t.Errorf("a reader is answered with %v", err)
+	}
+	for of, who := range map[string]string{tenant: "niet-meer-bekend", "weg": "c2"} {
+		if got := b.one(`SELECT string_agg(c, ',') FROM erased_among($1, ARRAY[$2, 'iemand']) c`, of, who); got != who {
+			t.Errorf("of %s are erased: %s", of, got)
+		}
 	}
 	b.syncs(store.OutcomeComplete, store.Scope{Full: true})
 	if got := b.texts()["r2"]; got != "" {

@@ -19,7 +19,9 @@ type metrics struct {
 	removed  *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+// newMetrics registers the metrics, with what can be known of the tenants at 0: a
+// first failure must show as a rise.
+func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics, error) {
 	m := &metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_runs_total",
@@ -47,6 +49,16 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	for _, c := range []prometheus.Collector{m.removed, m.runs, m.duration, m.windows, m.items} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	for id := range tenants {
+		for _, trigger := range store.Triggers() {
+			for _, outcome := range store.Outcomes() {
+				m.runs.WithLabelValues(id, string(trigger), string(outcome))
+			}
+		}
+		for _, stream := range store.Streams() {
+			m.removed.WithLabelValues(id, string(stream))
 		}
 	}
 	return m, nil

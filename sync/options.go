@@ -102,7 +102,7 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 		s.tenants[t.ID] = &t
 	}
 	var err error
-	if s.metrics, err = newMetrics(o.Registerer); err != nil {
+	if s.metrics, err = newMetrics(o.Registerer, s.tenants); err != nil {
 		return nil, err
 	}
 	return s, nil

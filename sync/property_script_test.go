@@ -33,6 +33,22 @@ func TestScriptsThatOnceWentWrong(t *testing.T) {
 		clock -3h
 		bad k1 envelope
 		reconcile`,
+		// A bad version that was all that had ever come barred an older good one, which
+		// the source went back to, for ever.
+		`source order=byID endless
+		all
+		bad c1 envelope
+		pass 1h
+		truncate
+		worker tiny
+		pass 30s
+		tx 11 kill
+		at 30 fail invalid
+		source feed gone cached
+		run
+		put c1 late=3h
+		pass 400ms
+		run`,
 	} {
 		st.perform(t.Context(), t, scriptOf(script))
 	}

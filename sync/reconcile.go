@@ -53,77 +53,92 @@ func (r *reading) reconcile(ctx context.Context) (more bool, err error) {
 		}
 	}
 	r.compared = comparison{}
-	for _, stream := range store.Streams() {
-		of := slices.DeleteFunc(slices.Clone(list), func(c store.Census) bool { return c.Stream != stream })
-		if len(of) == 0 {
-			continue
-		}
-		if more, err := r.reconcileStream(ctx, stream, of); more || err != nil {
+	for _, streams := range together {
+		if more, err := r.reconcileStreams(ctx, streams, list); more || err != nil {
 			return more, err
 		}
 	}
 	return false, r.concludeReconcile(ctx, len(list))
 }
 
-func (r *reading) reconcileStream(ctx context.Context, stream store.Stream, list []store.Census) (more bool, err error) {
+// together are the streams that are listed and compared together: clients first,
+// as what goes with a client who is gone is not missing by itself.
+var together = [][]store.Stream{{store.StreamClients}, slices.DeleteFunc(store.Streams(), func(s store.Stream) bool {
+	return s == store.StreamClients
+})}
+
+// reconcileStreams lists streams, has read again what is different, and settles
+// what is absent.
+func (r *reading) reconcileStreams(ctx context.Context, streams []store.Stream, list []store.Census) (more bool, err error) {
+	unlisted := make(map[store.Stream]bool)
 	for i := range list {
+		if !slices.Contains(streams, list[i].Stream) {
+			continue
+		}
 		more, err := r.census(ctx, &list[i])
 		if errors.Is(err, store.ErrCensusLost) {
-			r.log.Warn("the database lost what a reconcile had listed; it begins anew")
-			return true, nil
+			return r.listAnew()
 		}
 		if more || err != nil {
 			return more, err
 		}
 		if !list[i].IsWhole() {
 			r.compared.failed++
+			unlisted[list[i].Stream] = true
 		}
 	}
 	anew := false
-	for _, c := range list {
-		if c.Judged {
-			continue
+	if slices.ContainsFunc(list, func(c store.Census) bool { return !c.Judged && slices.Contains(streams, c.Stream) }) {
+		if anew, err = r.judge(ctx, streams); errors.Is(err, store.ErrCensusLost) {
+			return r.listAnew()
 		}
-		read, err := r.judge(ctx, c.TypeID)
 		if err != nil {
 			return false, err
 		}
-		anew = anew || read
 	}
-	// What was confirmed by an earlier run says nothing without a list of today.
-	if slices.ContainsFunc(list, func(c store.Census) bool { return !c.IsWhole() }) {
-		return anew, nil
-	}
-	if more, err := r.settleAbsences(ctx, stream); more || err != nil {
-		return more, err
+	for _, stream := range streams {
+		listed := slices.ContainsFunc(list, func(c store.Census) bool { return c.Stream == stream })
+		if !listed || unlisted[stream] { // what an earlier run confirmed says nothing without a list of today
+			continue
+		}
+		if more, err := r.settleAbsences(ctx, stream); more || err != nil {
+			return more, err
+		}
 	}
 	// What is to be read anew is, before other streams have their turn.
 	return anew, nil
 }
 
-// judge compares what was listed of a type with the replica. It reports whether
-// the type is to be read anew.
-func (r *reading) judge(ctx context.Context, id store.TypeID) (anew bool, err error) {
-	found, err := r.syncer.store.Judge(ctx, r.claim, id.Stream, id.Type, rereadsAtMost)
+// listAnew has the next slice begin: the database has crashed.
+func (r *reading) listAnew() (more bool, err error) {
+	r.log.Warn("the database lost what a reconcile had listed; it begins anew")
+	return true, nil
+}
+
+// judge compares what was listed of streams with the replica. It reports whether
+// any of their types is to be read anew.
+func (r *reading) judge(ctx context.Context, streams []store.Stream) (anew bool, err error) {
+	all, err := r.syncer.store.Judge(ctx, r.claim, streams, rereadsAtMost)
 	if err != nil {
 		return false, err
 	}
 	r.headway()
-	if found.Absent > 0 || found.Different > 0 {
-		r.log.Info("the replica differs from the source", zap.String("stream", string(id.Stream)), zap.String("type", id.Type),
+	for _, found := range all {
+		r.log.Info("the replica differs from the source", zap.String("stream", string(found.Stream)), zap.String("type", found.Type),
 			zap.Int64("absent", found.Absent), zap.Int64("different", found.Different))
-	}
-	if !found.Anew {
-		return false, nil
-	}
-	for _, t := range r.types {
-		if t.Stream == id.Stream && t.Type == id.Type {
-			if err := r.syncer.store.ReadTypeAnew(ctx, r.claim, t.TypeID); err != nil {
-				return false, err
+		if !found.Anew {
+			continue
+		}
+		anew = true
+		for _, t := range r.types {
+			if t.Stream == found.Stream && t.Type == found.Type {
+				if err := r.syncer.store.ReadTypeAnew(ctx, r.claim, t.TypeID); err != nil {
+					return false, err
+				}
 			}
 		}
 	}
-	return true, nil
+	return anew, nil
 }
 
 // endOfTime is the end of a window that has none.

@@ -47,7 +47,9 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 		log.Warn("a run of a tenant that is not configured here is left to others")
 		return next{again: true, pause: turn}, s.store.ReleaseClaim(ctx, claim, store.Pause{For: turn})
 	}
-	log.Info("slice begins", zap.Int("slice", run.Slices), zap.String("trigger", string(run.Trigger)))
+	if run.Slices <= 1 {
+		log.Info("run begins", zap.String("trigger", string(run.Trigger)), zap.Bool("whole", run.Scope.IsWhole()))
+	}
 	began := time.Now()
 
 	work, stop := context.WithCancelCause(ctx)
@@ -64,6 +66,8 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 	if errors.Is(err, store.ErrFenced) {
 		log.Warn("the run was taken over; this worker was away for too long")
 	}
+	log.Info("slice ends", zap.Int("slice", run.Slices), zap.Duration("took", time.Since(began)),
+		zap.Bool("more", next.again), zap.Duration("pause", next.pause))
 	return next, err
 }
 
@@ -81,7 +85,6 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 	case errors.Is(err, errRulesChanged):
 		return next{}, s.beginAnew(ctx, claim)
 	case errors.Is(err, context.Canceled):
-		log.Info("slice ends early: the worker is stopping")
 		return next{again: true}, s.store.ReleaseClaim(ctx, claim, store.Pause{})
 	case isFailure:
 		return s.afterFailure(ctx, claim, m, failure, log)
@@ -96,7 +99,6 @@ func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *r
 		return next{}, s.finish(ctx, claim, store.OutcomePartial, fmt.Sprintf(
 			"its budget of %d requests is used up; the next run goes on where it ended", r.tenant.RequestsPerRun), false)
 	case more:
-		log.Info("slice ends: other tenants have their turn")
 		return next{again: true}, s.store.ReleaseClaim(ctx, claim, store.Pause{})
 	}
 	if m == background && r.worthRetrying() {

@@ -24,6 +24,7 @@ type streams struct {
 type cli struct {
 	Run   runCmd   `cmd:"" default:"withargs" help:"Measure, and print the table."`
 	Pages pagesCmd `cmd:"" hidden:"" help:"Serve prebuilt pages, until standard input ends."`
+	Bare  bareCmd  `cmd:"" hidden:"" help:"Serve cards and nothing else, until standard input ends."`
 	Work  workCmd  `cmd:"" hidden:"" help:"Do the job on standard input, and print what it took."`
 }
 

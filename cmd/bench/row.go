@@ -24,7 +24,7 @@ type row struct {
 
 // rows lists the table's rows, in its order.
 func rows() []row {
-	return []row{firstLoad(), nothingNew(), reconcile(), memory(), memoryRatio()}
+	return []row{firstLoad(), nothingNew(), reconcile(), memory(), memoryRatio(), firstPage(), unchanged()}
 }
 
 // A result is what a row's measurement came to.

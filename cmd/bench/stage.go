@@ -45,6 +45,7 @@ type stage struct {
 	profile string
 	stops   []func() error
 	loaded  map[int]string // URLs of databases into which so many records were loaded
+	served  *portal        // nil: not started yet
 }
 
 // settings are those of PostgreSQL: safe, and with room enough for the log that

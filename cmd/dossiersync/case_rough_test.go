@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap/zapcore"
 
 	"dossiersync/config"
 	"dossiersync/store"
@@ -42,7 +43,7 @@ func (s *story) reload() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.syncer, err = newSyncer(cfg, s.db.Store, newLog(&s.log), prometheus.NewRegistry()); err != nil {
+	if s.syncer, err = newSyncer(cfg, s.db.Store, newLog(&s.log, zapcore.DebugLevel), prometheus.NewRegistry()); err != nil {
 		s.t.Fatal(err)
 	}
 }

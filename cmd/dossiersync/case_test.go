@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap/zapcore"
 
 	"dossiersync/config"
 	"dossiersync/store"
@@ -99,7 +100,7 @@ func newStories(t *testing.T, set setting, tenants ...string) []*story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	syncer, err := newSyncer(cfg, r.db.Store, newLog(&r.log), prometheus.NewRegistry())
+	syncer, err := newSyncer(cfg, r.db.Store, newLog(&r.log, zapcore.DebugLevel), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

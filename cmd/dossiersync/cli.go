@@ -47,6 +47,7 @@ type cli struct {
 	Reconcile  reconcileCmd  `cmd:"" help:"Compare everything with the source, and repair what differs."`
 	Verify     verifyCmd     `cmd:"" help:"Compare source and replica item by item, and tell what differs."`
 	Erase      eraseCmd      `cmd:"" help:"Remove everything of a client for good, and prove it."`
+	Health     healthCmd     `cmd:"" help:"Ask the service on this machine whether it is well."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
 	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file, or print an example."`
 	Token      tokenCmd      `cmd:"" help:"Make keys and tokens to try the portal API with."`
@@ -127,10 +128,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // load reads the configuration, and passes on what it warns of.
 func (a *app) load() (*config.Config, error) {
-	cfg, err := config.Load(a.cli.Config, os.LookupEnv)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, usagef("there is no configuration file %s; name one with --config, or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
-	}
+	cfg, err := a.loadQuietly()
 	if err != nil {
 		return nil, err
 	}
@@ -138,4 +136,12 @@ func (a *app) load() (*config.Config, error) {
 		fmt.Fprintln(a.err, "warning:", w)
 	}
 	return cfg, nil
+}
+
+func (a *app) loadQuietly() (*config.Config, error) {
+	cfg, err := config.Load(a.cli.Config, os.LookupEnv)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, usagef("there is no configuration file %s; name one with --config, or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
+	}
+	return cfg, err
 }

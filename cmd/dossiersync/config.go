@@ -13,6 +13,13 @@ type configCmd struct {
 
 type configCheckCmd struct{}
 
+// Help implements kong's HelpProvider.
+func (*configCheckCmd) Help() string {
+	return `Examples:
+  dossiersync config check
+  dossiersync --config new.yaml config check`
+}
+
 // Run implements the command.
 func (*configCheckCmd) Run(a *app) error {
 	cfg, err := a.load()
@@ -32,6 +39,12 @@ func (*configCheckCmd) Run(a *app) error {
 
 type configExampleCmd struct{}
 
+// Help implements kong's HelpProvider.
+func (*configExampleCmd) Help() string {
+	return `Examples:
+  dossiersync config example > dossiersync.yaml`
+}
+
 // Run implements the command.
 func (*configExampleCmd) Run(a *app) error {
 	_, err := a.out.Write(config.Example())
@@ -39,6 +52,13 @@ func (*configExampleCmd) Run(a *app) error {
 }
 
 type versionCmd struct{}
+
+// Help implements kong's HelpProvider.
+func (*versionCmd) Help() string {
+	return `Examples:
+  dossiersync version
+  dossiersync --json version`
+}
 
 // Run implements the command.
 func (*versionCmd) Run(a *app) error {

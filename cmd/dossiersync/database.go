@@ -88,7 +88,7 @@ func (d *database) open(ctx context.Context) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Current < m.Latest {
+	if m.Pending() {
 		return nil, usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate", m.Current, m.Latest)
 	}
 	sealer, err := newSealer(d.quarantine)

@@ -26,7 +26,7 @@ What readers see stays as it is. An item that comes again from the source, and i
 still bad, is back in quarantine: a full run, a reconcile or a change at the source
 brings it.
 
-Example:
+Examples:
   dossiersync quarantine discard 3xE4w6UEAgpxV2HZxJrlAA --tenant amaris \
       --reason "test record of the supplier, call 20391"`
 }

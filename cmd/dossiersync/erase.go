@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"dossiersync/config"
@@ -24,11 +19,13 @@ type eraseCmd struct {
 func (*eraseCmd) Help() string {
 	return `Removes everything that is stored of a client, grants included, and keeps it from
 being stored again whatever the source sends. What stays is the access log, which
-the law has kept, and a digest that names nobody: in the database, and in
-erasures_file, so that it can be erased again after a backup was restored.
+the law has kept, and a digest under a key: in the database, and in erasures_file,
+so that it can be erased again after a backup was restored. The key is beside that
+file, in a file of its own (….key): who has both can find out who was erased, by
+trying ids. Back both up, apart, and neither with the database.
 The source keeps its own records. This cannot be undone.
 
-Example:
+Examples:
   dossiersync erase --tenant amaris --client 4711
 
 Exit codes: 0 nothing is left; 1 failed, or something is.`
@@ -43,9 +40,13 @@ func (c *eraseCmd) Run(ctx context.Context, a *app) error {
 		if _, err := st.Tenant(ctx, c.Tenant); err != nil {
 			return err
 		}
+		keys, err := st.ErasureKeys(ctx)
+		if err != nil {
+			return err
+		}
 		// First: erased in the database only, a restore would bring it back.
-		e := store.Erasure{Tenant: c.Tenant, Client: store.ErasureDigest(c.Tenant, c.Client), At: time.Now().UTC(), By: operator()}
-		if err := recordErasure(cfg.ErasuresFile, e); err != nil {
+		e := store.Erasure{Tenant: c.Tenant, Client: keys[0].Digest(c.Tenant, c.Client), Key: keys[0].ID(), At: time.Now().UTC(), By: operator()}
+		if err := recordErasure(cfg.ErasuresFile, e, keys[0]); err != nil {
 			return err
 		}
 		erased, err := st.Erase(ctx, c.Tenant, c.Client, operator())
@@ -69,7 +70,10 @@ func printErased(w io.Writer, c *eraseCmd, e store.Erased, file string) {
 	for _, n := range e.Removed {
 		fmt.Fprintf(w, "  removed %d from %s\n", n.Rows, n.Table)
 	}
-	if len(e.Removed) == 0 {
+	for _, n := range e.Cleared {
+		fmt.Fprintf(w, "  cleared %d of %s, where others named the client\n", n.Rows, n.Table)
+	}
+	if len(e.Removed)+len(e.Cleared) == 0 {
 		fmt.Fprintln(w, "  Nothing was stored.")
 	}
 	for _, n := range e.Left {
@@ -78,46 +82,9 @@ func printErased(w io.Writer, c *eraseCmd, e store.Erased, file string) {
 	if len(e.Left) == 0 {
 		fmt.Fprintln(w, "  Looked again in every table: nothing is left.")
 	}
+	if e.Nameless > 0 {
+		fmt.Fprintf(w, "  %d items in quarantine do not say whose they are, and stay: look at them\n  with dossiersync quarantine list --tenant %s.\n", e.Nameless, c.Tenant)
+	}
 	fmt.Fprintf(w, "  %d entries of the access log stay, as the law asks.\n", e.Logged)
-	fmt.Fprintf(w, "Recorded in %s. Backups from before still hold the dossier: after restoring one,\nrun dossiersync migrate --restored.\n", file)
-}
-
-// recordErasure appends to the file outside the database, and makes sure that it
-// is on disk.
-func recordErasure(file string, e store.Erasure) error {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return fmt.Errorf("record the erasure: %w", err)
-	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("record the erasure: %w", err)
-	}
-	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// readErasures reads what was recorded.
-func readErasures(file string) ([]store.Erasure, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the erasures: %w", err)
-	}
-	defer f.Close()
-	var list []store.Erasure
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		var e store.Erasure
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return nil, fmt.Errorf("read the erasures: line %d of %s: %w", n, file, err)
-		}
-		list = append(list, e)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read the erasures: %w", err)
-	}
-	return list, nil
+	fmt.Fprintf(w, "Recorded in %s, under the key in %s. Backups from before still hold the dossier: after restoring one,\nrun dossiersync migrate --restored.\n", file, keyFile(file))
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"dossiersync/store"
 )
@@ -28,11 +26,7 @@ type follower struct {
 }
 
 func newFollower(a *app, st *store.Store, tenant string) *follower {
-	f := &follower{out: a.err, st: st, tenant: tenant, quiet: a.cli.JSON, done: make(chan struct{})}
-	if file, ok := a.err.(*os.File); ok {
-		f.tty = term.IsTerminal(int(file.Fd()))
-	}
-	return f
+	return &follower{out: a.err, st: st, tenant: tenant, quiet: a.cli.JSON, tty: isTerminal(a.err), done: make(chan struct{})}
 }
 
 // start follows the run until stop or its end.

@@ -14,6 +14,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap/zapcore"
 
 	"dossiersync/config"
 	"dossiersync/store"
@@ -148,7 +149,7 @@ func (s *story) restart(mapping string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.syncer, err = newSyncer(cfg, s.db.Store, newLog(&s.log), prometheus.NewRegistry()); err != nil {
+	if s.syncer, err = newSyncer(cfg, s.db.Store, newLog(&s.log, zapcore.DebugLevel), prometheus.NewRegistry()); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -5,16 +5,24 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	stdlog "log"
 	"net"
 	"net/http"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"dossiersync/config"
 )
+
+// What is listened for, as logs name it.
+const (
+	partPortal  = "portal API"
+	partOps     = "operators' listener"
+	partMetrics = "metrics"
+)
+
+// listenerLabels is how metrics name it.
+var listenerLabels = map[string]string{partPortal: "portal", partOps: "ops", partMetrics: "metrics"}
 
 // listen binds the address now, and adds the server to the parts.
 func (s *service) listen(what, address string, conf config.TLS, handler http.Handler) error {
@@ -25,11 +33,14 @@ func (s *service) listen(what, address string, conf config.TLS, handler http.Han
 	s.closers = append(s.closers, func() { ln.Close() })
 	scheme := "http"
 	if conf.CertFile != "" {
-		tlsConf, err := serverTLS(conf, s.log)
+		certs, err := openCertificates(conf, s.log)
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		ln, scheme = tls.NewListener(ln, tlsConf), "https"
+		if err := s.registry.Register(certs.metric(listenerLabels[what])); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+		ln, scheme = tls.NewListener(ln, certs.server()), "https"
 	}
 	s.log.Info("listening", zap.String("part", what), zap.String("address", scheme+"://"+ln.Addr().String()))
 	s.parts = append(s.parts, func(ctx context.Context) error { return serve(ctx, ln, newServer(handler, s.log, usualLimits())) })
@@ -54,14 +65,6 @@ func serve(ctx context.Context, ln net.Listener, server *http.Server) error {
 	}
 	<-served //nolint:errcheck // http.ErrServerClosed, by now
 	return err
-}
-
-// newLog returns the log of a service: JSON lines, to w.
-func newLog(w io.Writer) *zap.Logger {
-	conf := zap.NewProductionEncoderConfig()
-	conf.TimeKey, conf.EncodeTime, conf.EncodeDuration = "time", zapcore.RFC3339TimeEncoder, zapcore.StringDurationEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(conf), zapcore.Lock(zapcore.AddSync(w)), zapcore.InfoLevel)
-	return zap.New(core)
 }
 
 // quietLog takes what net/http has to say of connections that broke, which may

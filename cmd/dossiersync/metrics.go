@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -33,6 +32,7 @@ func newRegistry() (*prometheus.Registry, error) {
 type sourceMetrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	waited   *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
 	state    *prometheus.GaugeVec
 }
@@ -48,6 +48,11 @@ func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
 			Help:    "Time from the first byte sent to a source to the last received.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 3, 9),
 		}, []string{"tenant"}),
+		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "dossiersync_source_limiter_wait_duration_seconds",
+			Help:    "How long requests to the sources waited because of requests_per_second.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+		}, []string{"tenant"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_source_received_bytes_total",
 			Help: "Bytes received from the sources, as packed.",
@@ -57,7 +62,7 @@ func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
 			Help: "The circuit to a source: 0 closed, 1 half-open, 2 open.",
 		}, []string{"tenant"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.bytes, m.state} {
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.waited, m.bytes, m.state} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -67,6 +72,10 @@ func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
 
 func (m *sourceMetrics) request(tenant string, r fhir.Request) {
 	m.requests.WithLabelValues(tenant, r.Type, r.Class).Inc()
+	m.waited.WithLabelValues(tenant).Observe(r.Waited.Seconds())
+	if r.Class == "refused" {
+		return // it was not sent
+	}
 	m.duration.WithLabelValues(tenant).Observe(r.Duration.Seconds())
 	m.bytes.WithLabelValues(tenant).Add(float64(r.Bytes))
 }
@@ -74,33 +83,4 @@ func (m *sourceMetrics) request(tenant string, r fhir.Request) {
 func (m *sourceMetrics) breaker(tenant, state string) {
 	value := map[string]float64{"closed": 0, "half-open": 1, "open": 2}[state]
 	m.state.WithLabelValues(tenant).Set(value)
-}
-
-// build says what this program is.
-type build struct {
-	Version   string `json:"version"`
-	Revision  string `json:"revision"`
-	GoVersion string `json:"go"`
-}
-
-// String tells builds apart.
-func (b build) String() string { return b.Version + " " + b.Revision }
-
-// version is set when a release is built (-ldflags -X main.version=…).
-var version string
-
-func buildInfo() build {
-	b := build{Version: version, Revision: "unknown", GoVersion: "unknown"}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		b.GoVersion = info.GoVersion
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				b.Revision = s.Value
-			}
-		}
-	}
-	if b.Version == "" {
-		b.Version = "devel"
-	}
-	return b
 }

@@ -21,8 +21,14 @@ type process struct {
 // start starts the program with the rig's configuration. It ends with the test.
 func (r *rig) start(args ...string) *process {
 	r.t.Helper()
+	return r.startProgram("dossiersync", args...) // this binary, by TestMain
+}
+
+// startProgram starts another build of the program likewise.
+func (r *rig) startProgram(program string, args ...string) *process {
+	r.t.Helper()
 	p := &process{t: r.t, name: strings.Join(args, " "), ended: make(chan struct{})}
-	p.cmd = exec.Command("dossiersync", append([]string{"--config", r.conf}, args...)...) // this binary, by TestMain
+	p.cmd = exec.Command(program, append([]string{"--config", r.conf}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := p.cmd.Start(); err != nil {

@@ -263,6 +263,7 @@ func (*quarantineKeyCmd) Help() string {
 	return `Keep it where only dossiersync reads it. What was encrypted with a key that is
 lost stays unreadable; each item is encrypted anew when it comes again.
 
+Examples:
   (umask 077; dossiersync quarantine key > quarantine.key)`
 }
 

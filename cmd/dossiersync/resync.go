@@ -41,9 +41,12 @@ func (c *resyncCmd) Run(ctx context.Context, a *app) error {
 	if _, err := selectTenants(cfg, c.Tenant); err != nil {
 		return err
 	}
-	client := &opsClient{base: strings.TrimSuffix(c.Server, "/"), tokenFile: c.TokenFile}
+	client := &opsClient{base: strings.TrimSuffix(c.Server, "/"), http: http.DefaultClient, tokenFile: c.TokenFile}
 	if client.base == "" {
-		client.base = "http://" + cfg.Ops.Listen
+		client.base = localBase(cfg.Ops.Listen, cfg.Ops.TLS)
+		if client.http, err = localClient(cfg.Ops.TLS); err != nil {
+			return err
+		}
 	}
 	body, err := json.Marshal(c.scope())
 	if err != nil {
@@ -98,6 +101,7 @@ func (c *resyncCmd) follow(ctx context.Context, a *app, client *opsClient, run s
 // opsClient asks the running service.
 type opsClient struct {
 	base      string
+	http      *http.Client
 	tokenFile string
 }
 
@@ -120,7 +124,7 @@ func (c *opsClient) do(ctx context.Context, method, path string, body []byte, ou
 		}
 		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, fmt.Errorf("reach the running service at %s (is dossiersync serve running? without it, use dossiersync sync): %w", c.base, err)
 	}

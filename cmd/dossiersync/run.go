@@ -34,6 +34,15 @@ type runShowCmd struct {
 	ID int64 `arg:"" help:"The run's id."`
 }
 
+// Help implements kong's HelpProvider.
+func (*runShowCmd) Help() string {
+	return `How far it is with each type, what it has seen, and what it left out and why.
+
+Examples:
+  dossiersync run show 42
+  dossiersync --json run show 42`
+}
+
 // Run implements the command.
 func (c *runShowCmd) Run(ctx context.Context, a *app) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
@@ -151,7 +160,10 @@ func (*runCancelCmd) Help() string {
 that is being worked on ends at its next page; what it has applied stays, and the
 next run goes on from there.
 
-Exit codes: 0 it was asked to stop; 1 it had ended already.`
+Exit codes: 0 it was asked to stop; 1 it had ended already.
+
+Examples:
+  dossiersync run cancel 42`
 }
 
 // Run implements the command.

@@ -15,6 +15,14 @@ type runsCmd struct {
 	Limit  int    `help:"How many." default:"20" placeholder:"N"`
 }
 
+// Help implements kong's HelpProvider.
+func (*runsCmd) Help() string {
+	return `Examples:
+  dossiersync runs
+  dossiersync runs --tenant amaris --limit 5
+  dossiersync --json runs`
+}
+
 // Run implements the command.
 func (c *runsCmd) Run(ctx context.Context, a *app) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -25,6 +24,7 @@ import (
 type serveCmd struct {
 	Only          string `help:"Run one part only: worker, portal or ops." enum:",worker,portal,ops" default:"" placeholder:"PART"`
 	MetricsListen string `help:"Where a worker or portal that runs alone serves its health and metrics; default: nowhere." placeholder:"HOST:PORT"`
+	LogLevel      string `help:"From which level on it logs: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 }
 
 // Help implements kong's HelpProvider.
@@ -33,8 +33,14 @@ func (*serveCmd) Help() string {
 back at the next page, and requests in flight are answered. Logs are JSON, one
 line each, on standard error.
 
+SIGUSR1 turns debugging on, and off again.
+
 On more than one machine, run each part where it belongs with --only; add as many
-workers and portals as you like.`
+workers and portals as you like.
+
+Examples:
+  dossiersync serve
+  dossiersync serve --only portal --metrics-listen 127.0.0.1:9090`
 }
 
 func (c *serveCmd) runs(part string) bool { return c.Only == "" || c.Only == part }
@@ -45,7 +51,11 @@ func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	log := newLog(a.err)
+	level, err := zap.ParseAtomicLevel(c.LogLevel)
+	if err != nil {
+		return usageError{err}
+	}
+	log := newLog(a.err, level)
 	defer log.Sync() //nolint:errcheck // standard error may be a terminal, which cannot be synced
 	db, err := openDatabase(ctx, cfg)
 	if err != nil {
@@ -57,6 +67,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	s := &service{cfg: cfg, log: log, registry: reg}
+	s.parts = append(s.parts, func(ctx context.Context) error { return switchLevel(ctx, level, log) })
 	defer s.close()
 	if err := s.prepare(ctx, c, db); err != nil {
 		return err
@@ -94,6 +105,9 @@ func (s *service) prepare(ctx context.Context, c *serveCmd, db *database) error 
 			return err
 		}
 		s.closers = append(s.closers, st.Close)
+		if err := s.registry.Register(newPoolMetrics("owner", st.PoolStats)); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 		if c.runs("worker") {
 			if err := s.addWorker(st); err != nil {
 				return err
@@ -116,17 +130,21 @@ func (s *service) prepare(ctx context.Context, c *serveCmd, db *database) error 
 	return nil
 }
 
-// addMetrics serves the health and metrics of this process alone. It says nothing
-// of any tenant's dossiers, and asks for no token: bind it where only Prometheus
-// comes.
+// addMetrics serves the health and metrics of this process alone, by the TLS and to
+// the token of the operators' side.
 func (s *service) addMetrics(address string) error {
 	if host, _, err := net.SplitHostPort(address); s.cfg.Database.IsZero() && (err != nil || !loopback(host)) {
 		return usagef("--metrics-listen must be on loopback while the private PostgreSQL is used")
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
-	return s.listen("metrics", address, config.TLS{}, mux)
+	return s.listen(partMetrics, address, s.cfg.Ops.TLS, ops.MetricsOnly(s.registry, metricsToken(s.cfg)))
+}
+
+// metricsToken returns how the token for metrics is read; nil: there is none.
+func metricsToken(cfg *config.Config) func() (string, error) {
+	if cfg.Ops.MetricsToken.IsZero() {
+		return nil
+	}
+	return secret(cfg.Ops.MetricsToken)
 }
 
 func loopback(host string) bool {
@@ -151,6 +169,9 @@ func (s *service) addPortal(ctx context.Context, db *database) error {
 		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
 	}
 	s.closers = append(s.closers, reader.Close)
+	if err := s.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
 	access := store.NewAccessLog(reader, "portal-api")
 	s.after = append(s.after, access.Run)
 	p := s.cfg.PortalAPI
@@ -164,7 +185,7 @@ func (s *service) addPortal(ctx context.Context, db *database) error {
 	if err != nil {
 		return err
 	}
-	return s.listen("portal API", p.Listen, p.TLS, api)
+	return s.listen(partPortal, p.Listen, p.TLS, api)
 }
 
 func (s *service) addOps(st *store.Store) error {
@@ -178,11 +199,12 @@ func (s *service) addOps(st *store.Store) error {
 	}
 	handler, err := ops.New(st, ops.Options{
 		Log: s.log, Registerer: s.registry, Gatherer: s.registry, Tenants: tenants, Users: users,
+		MetricsToken: metricsToken(s.cfg),
 	})
 	if err != nil {
 		return err
 	}
-	return s.listen("operators' listener", s.cfg.Ops.Listen, config.TLS{}, handler)
+	return s.listen(partOps, s.cfg.Ops.Listen, s.cfg.Ops.TLS, handler)
 }
 
 // opsTenant returns a configured tenant as operators see it.

@@ -13,48 +13,77 @@ import (
 )
 
 type statusCmd struct {
-	Tenant string `help:"Only this tenant." placeholder:"TENANT"`
+	Tenant string        `help:"Only this tenant." placeholder:"TENANT"`
+	Watch  bool          `help:"Show it again and again, until you stop it."`
+	Every  time.Duration `help:"How often, with --watch." default:"5s" placeholder:"TIME"`
 }
 
 // Help implements kong's HelpProvider.
 func (*statusCmd) Help() string {
-	return `Exit codes: 0 every tenant is fresh; 3 at least one is late or stale.`
+	return `With --json, --watch answers with one line each time.
+
+Examples:
+  dossiersync status
+  dossiersync status --tenant amaris
+  dossiersync status --watch
+  dossiersync --json status
+
+Exit codes: 0 every tenant is fresh, or you stopped --watch; 3 at least one is late
+or stale, or waits for its grants after a restore.`
 }
 
 // Run implements the command.
 func (c *statusCmd) Run(ctx context.Context, a *app) error {
+	if c.Every < 100*time.Millisecond {
+		return usagef("--every must be 100ms or more")
+	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		ids, err := selectTenants(cfg, c.Tenant)
 		if err != nil {
 			return err
 		}
-		var tenants []*answer.Tenant
-		for _, id := range ids {
-			tenants = append(tenants, opsTenant(cfg, id))
+		if c.Watch {
+			return c.watch(ctx, a, cfg, st, ids)
 		}
-		list, err := answer.Statuses(ctx, st, tenants)
+		now, list, err := readStatuses(ctx, cfg, st, ids)
 		if err != nil {
 			return err
 		}
-		return c.print(a, list)
+		if a.cli.JSON {
+			err = printJSON(a.out, map[string]any{"items": list})
+		} else {
+			printStatus(a.out, now, list)
+		}
+		for _, s := range list {
+			if (s.State != store.Fresh || s.AwaitingGrants != nil) && err == nil {
+				err = errLeftOver
+			}
+		}
+		return err
 	})
 }
 
-func (c *statusCmd) print(a *app, list []answer.Status) error {
-	var worst error
-	for _, s := range list {
-		if s.State != store.Fresh {
-			worst = errLeftOver
-		}
+// readStatuses returns how up to date the tenants are, and when that was.
+func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []answer.Status, error) {
+	tenants := make([]*answer.Tenant, 0, len(ids))
+	for _, id := range ids {
+		tenants = append(tenants, opsTenant(cfg, id))
 	}
-	if a.cli.JSON {
-		return errors.Join(printJSON(a.out, map[string]any{"items": list}), worst)
+	list, err := answer.Statuses(ctx, st, tenants)
+	if err != nil {
+		return time.Time{}, nil, err
 	}
-	table(a.out, "TENANT\tSTATE\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
+	return list[0].Now, list, nil
+}
+
+// printStatus tells people, on a terminal in colour.
+func printStatus(w io.Writer, now time.Time, list []answer.Status) {
+	paint := painter(w)
+	table(w, "TENANT\t"+paint(plain, "STATE")+"\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
 		for _, s := range list {
 			source := "reachable"
 			if s.Unreachable != nil {
-				source = "not readable, first " + ago(s.Now, s.Unreachable)
+				source = "not readable, first " + ago(now, s.Unreachable)
 			}
 			last := "none"
 			switch {
@@ -63,37 +92,38 @@ func (c *statusCmd) print(a *app, list []answer.Status) error {
 			case s.LastOutcome != nil:
 				last = string(*s.LastOutcome)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, s.State, ago(s.Now, s.LastSuccess),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, paint(colourOf[s.State], string(s.State)), ago(now, s.LastSuccess),
 				s.NextSlot.Format("Mon 15:04"), last, s.Quarantined, source)
 		}
 	})
 	for _, s := range list {
-		printRemarks(a.out, &s)
+		printRemarks(w, &s, now)
 	}
-	return worst
 }
 
+var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: yellow, store.Stale: red}
+
 // printRemarks tells what a table has no room for.
-func printRemarks(w io.Writer, s *answer.Status) {
+func printRemarks(w io.Writer, s *answer.Status, now time.Time) {
+	if s.AwaitingGrants != nil {
+		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until the portal has sent all grants (PUT /v1/grants)\n", s.ID, ago(now, s.AwaitingGrants))
+	}
 	if s.LastMessage != nil {
 		fmt.Fprintf(w, "%s: %s\n", s.ID, *s.LastMessage)
 	}
 	if s.Trouble != nil {
 		next := ""
-		if s.TroubleUntil != nil && s.TroubleUntil.After(s.Now) {
-			next = fmt.Sprintf("; it is left alone for %s", s.TroubleUntil.Sub(s.Now).Round(time.Second))
+		if s.TroubleUntil != nil && s.TroubleUntil.After(now) {
+			next = fmt.Sprintf("; it is left alone for %s", s.TroubleUntil.Sub(now).Round(time.Second))
 		}
 		fmt.Fprintf(w, "%s: %s%s\n", s.ID, *s.Trouble, next)
 	}
 	for _, h := range s.Held {
 		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve\n",
-			s.ID, h.Items, h.Stream, ago(s.Now, &h.Since), s.ID, h.Stream)
-	}
-	if s.AwaitingGrants != nil {
-		fmt.Fprintf(w, "%s: nothing is shown to anybody: the database was restored from a backup %s, and waits for the portal to send all grants\n", s.ID, ago(s.Now, s.AwaitingGrants))
+			s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID, h.Stream)
 	}
 	if s.EpochSince != nil {
-		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(s.Now, s.EpochSince), s.Epoch)
+		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(now, s.EpochSince), s.Epoch)
 	}
 	if s.RequestBudget > 0 {
 		fmt.Fprintf(w, "%s: the last run made %d requests of the %d that it may\n", s.ID, s.Requests, s.RequestBudget)

@@ -10,24 +10,45 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"dossiersync/config"
 )
 
-// serverTLS returns how a listener speaks TLS. Its files are read again when they
+// openCertificates reads the files of a listener. They are read again when they
 // change, so that a certificate can be renewed, and an authority withdrawn, while
 // the program runs: the next connection goes by the new ones. While they cannot be
 // read, for instance because only one of two is there yet, the old ones stay in use.
-func serverTLS(conf config.TLS, log *zap.Logger) (*tls.Config, error) {
-	c := &certificates{files: conf, log: log}
+func openCertificates(files config.TLS, log *zap.Logger) (*certificates, error) {
+	c := &certificates{files: files, log: log}
 	if _, err := c.current(); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
+	return c, nil
+}
+
+// server returns how the listener speaks TLS.
+func (c *certificates) server() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current() },
-	}, nil
+	}
+}
+
+// metric tells until when the certificate that is in use is valid.
+func (c *certificates) metric(listener string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "dossiersync_certificate_expiry_timestamp_seconds",
+		Help:        "Until when the certificate of a listener is valid.",
+		ConstLabels: prometheus.Labels{"listener": listener},
+	}, func() float64 {
+		conf, err := c.current()
+		if err != nil || conf.Certificates[0].Leaf == nil {
+			return 0
+		}
+		return float64(conf.Certificates[0].Leaf.NotAfter.Unix())
+	})
 }
 
 // certificates are the files of a listener, and what they held when they were last

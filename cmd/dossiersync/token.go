@@ -33,6 +33,12 @@ func (*tokenCmd) Help() string {
 
 type tokenKeyCmd struct{}
 
+// Help implements kong's HelpProvider.
+func (*tokenKeyCmd) Help() string {
+	return `Examples:
+  (umask 077; dossiersync token key > key.pem)`
+}
+
 // Run implements the command.
 func (*tokenKeyCmd) Run(a *app) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -48,6 +54,12 @@ func (*tokenKeyCmd) Run(a *app) error {
 
 type tokenJWKSCmd struct {
 	Key string `help:"The private key (PEM)." required:"" placeholder:"FILE"`
+}
+
+// Help implements kong's HelpProvider.
+func (*tokenJWKSCmd) Help() string {
+	return `Examples:
+  dossiersync token jwks --key key.pem > jwks.json`
 }
 
 // Run implements the command.
@@ -78,6 +90,12 @@ type tokenSignCmd struct {
 	Scope       string        `help:"Space-separated: dossier:read, dossier:grants." required:"" placeholder:"SCOPE"`
 	TenantClaim string        `help:"As in portal_api.auth." default:"tenant" placeholder:"CLAIM"`
 	Valid       time.Duration `help:"For how long." default:"1h" placeholder:"DURATION"`
+}
+
+// Help implements kong's HelpProvider.
+func (*tokenSignCmd) Help() string {
+	return `Examples:
+  dossiersync token sign --key key.pem --issuer https://login.example --audience dossiersync --tenant amaris --user daughter --scope dossier:read`
 }
 
 // Run implements the command.

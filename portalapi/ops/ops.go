@@ -23,6 +23,9 @@ type Options struct {
 	Tenants    []Tenant
 	// Users may do what they may; without any, everybody may do everything.
 	Users []User
+	// MetricsToken returns the token that opens /metrics and nothing else; it is
+	// asked for every scrape. nil: there is none.
+	MetricsToken func() (string, error)
 	// Now is the clock by which sessions end; default time.Now.
 	Now func() time.Time
 }
@@ -37,6 +40,7 @@ type Handler struct {
 	gatherer prometheus.Gatherer
 	tenants  []Tenant
 	users    []User
+	scraper  func() (string, error) // the token of whoever scrapes; nil: none
 	requests *prometheus.CounterVec
 	origins  *http.CrossOriginProtection
 	sessions *sessions
@@ -50,7 +54,7 @@ func New(st *store.Store, o Options) (*Handler, error) {
 		o.Now = time.Now
 	}
 	h := &Handler{
-		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users,
+		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, scraper: o.MetricsToken,
 		origins:  http.NewCrossOriginProtection(),
 		sessions: newSessions(o.Now), attempts: newAttempts(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -91,6 +95,7 @@ const (
 	visit   verb = "visit"   // whoever asks, but not for another site
 	read    verb = "read"    // see tenants, runs, and what is left out
 	resync  verb = "resync"  // ask for runs, and for their end
+	scrape  verb = "scrape"  // see the metrics, which are of all tenants: no user's own verb
 	approve verb = "approve" // take upon them that something goes: held removals, items in quarantine
 )
 
@@ -99,7 +104,7 @@ func (h *Handler) newRoutes() *http.ServeMux {
 	handle := func(pattern string, list ...route) { mux.Handle(pattern, h.serve(pattern, list)) }
 	handle("/healthz", get(nothing, h.healthz))
 	handle("/readyz", get(nothing, h.readyz))
-	handle("/metrics", get(read, h.metrics()))
+	handle("/metrics", get(scrape, h.metrics()))
 	handle("/openapi.yaml", get(visit, h.openAPI))
 	h.addAPI(handle)
 	h.addPages(handle)
@@ -180,12 +185,8 @@ func (c *call) tenants(h *Handler) []*Tenant {
 
 // asProblem sorts the errors of package store.
 func asProblem(err error) *problem.Problem {
-	switch {
-	case errors.Is(err, store.ErrNotFound):
+	if errors.Is(err, store.ErrNotFound) {
 		return problem.Missing()
-	case errors.Is(err, store.ErrAwaitingGrants):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err,
-			Detail: "De database is teruggezet en wacht op alle machtigingen van het portaal."}
 	}
 	return problem.Of(err)
 }

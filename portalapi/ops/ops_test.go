@@ -206,6 +206,7 @@ func TestTenantsTellHowTheyFare(t *testing.T) {
 		ID, Name, Timezone, Schedule, State string
 		NextSlot                            time.Time
 		LastSuccess, UnreachableSince       *time.Time
+		AwaitingGrantsSince                 *time.Time
 		AgeSeconds                          *int64
 		Running                             *store.Run
 	}
@@ -219,6 +220,15 @@ func TestTenantsTellHowTheyFare(t *testing.T) {
 		t.Errorf("before any run: %+v", before)
 	}
 	d.put("amaris")
+	if get()[0].AwaitingGrantsSince != nil {
+		t.Error("the tenant waits for grants")
+	}
+	if err := d.AwaitGrants(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if get()[0].AwaitingGrantsSince == nil {
+		t.Error("the tenant does not wait for its grants")
+	}
 	if _, err := d.Pool().Exec(t.Context(), `
 		UPDATE tenants SET succeeded = now() - interval '3 days', unreachable = now() - interval '1 hour' WHERE id = 'amaris'`); err != nil {
 		t.Fatal(err)
@@ -376,12 +386,19 @@ func TestMetricsAreServedAndNamedWell(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
 	d := newDesk(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
+	d.put("amaris")
+	d.put("szr")
+	if _, err := d.Pool().Exec(t.Context(), `UPDATE tenants SET awaiting_grants = now() WHERE id = 'szr'`); err != nil {
+		t.Fatal(err)
+	}
 	d.do("GET", "/api/tenants", "")
 	d.do("GET", "/nowhere/amaris", "")
 	w := d.do("GET", "/metrics", "")
 	for _, want := range []string{
 		`dossiersync_ops_http_requests_total{route="/api/tenants",status="200"} 1`,
 		`dossiersync_ops_http_requests_total{route="unknown",status="404"} 1`,
+		`dossiersync_awaiting_grants{tenant="amaris"} 0`,
+		`dossiersync_awaiting_grants{tenant="szr"} 1`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %s in\n%s", want, w.Body)

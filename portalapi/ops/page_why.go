@@ -1,14 +1,12 @@
 package ops
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
 	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/ops/console"
 	"dossiersync/portalapi/request"
-	"dossiersync/store"
 )
 
 func (h *Handler) whyPage(c *call) error {
@@ -51,10 +49,6 @@ func (h *Handler) answerWhy(c *call) error {
 		return h.showWhy(c, http.StatusUnprocessableEntity, body)
 	}
 	body.Answer, err = answer.WhyOf(c.r.Context(), h.store, t, body.Client, body.User)
-	if errors.Is(err, store.ErrAwaitingGrants) {
-		body.Failure = "Nobody sees anything: the database was restored from a backup, and waits for the portal to send all grants again."
-		return h.showWhy(c, http.StatusOK, body)
-	}
 	if err != nil {
 		return err
 	}

@@ -18,21 +18,33 @@ import (
 // struct that into points to. Each field must be one of the struct's, written as
 // in its json tag and at most once; a body that is empty counts as {}.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return &problem.Problem{Type: problem.UnsupportedMedia, Detail: "Stuur de inhoud als application/json."}
+	if err := IsJSON(r); err != nil {
+		return err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return &problem.Problem{Type: problem.TooLarge, Detail: "De inhoud is te groot."}
-	}
 	if err != nil {
-		return problem.Invalid("", "De inhoud kon niet worden gelezen.")
+		return unreadable(err)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}
 	return ParseJSON(body, into)
+}
+
+// IsJSON fails unless r says that its body is JSON.
+func IsJSON(r *http.Request) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return &problem.Problem{Type: problem.UnsupportedMedia, Detail: "Stuur de inhoud als application/json."}
+	}
+	return nil
+}
+
+func unreadable(err error) error {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return &problem.Problem{Type: problem.TooLarge, Detail: "De inhoud is te groot."}
+	}
+	return problem.Invalid("", "De inhoud kon niet worden gelezen.")
 }
 
 // ParseJSON decodes one JSON object into the struct that into points to, as

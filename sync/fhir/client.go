@@ -137,19 +137,21 @@ func (c *client) get(ctx context.Context, req request) (answer, error) {
 
 // attempt asks once.
 func (c *client) attempt(ctx context.Context, req request) (answer, *trouble) {
+	asked := time.Now()
 	if err := c.limiter.Wait(ctx); err != nil {
 		return answer{}, &trouble{}
 	}
+	waited := time.Since(asked)
 	done, after := c.breaker.allow()
 	if done == nil {
-		c.observe(Request{Type: req.kind, Class: "refused"})
+		c.observe(Request{Type: req.kind, Class: "refused", Waited: waited})
 		return answer{}, &trouble{failure: &source.Failure{Kind: source.BreakerOpen, Act: req.act, After: after}}
 	}
 	began := time.Now()
 	ans, err := c.do(ctx, req)
 	t := sortOut(ctx, req.act, ans, err)
 	done(t)
-	c.observe(Request{Type: req.kind, Class: class(ans.status, t), Duration: time.Since(began), Bytes: ans.wire})
+	c.observe(Request{Type: req.kind, Class: class(ans.status, t), Waited: waited, Duration: time.Since(began), Bytes: ans.wire})
 	return ans, t
 }
 

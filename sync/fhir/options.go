@@ -61,6 +61,7 @@ type Options struct {
 type Request struct {
 	Type     string        // the resource type, "other", or "metadata"
 	Class    string        // "2xx" to "5xx", "throttled", "refused" by the breaker, or "error"
+	Waited   time.Duration // for the limiter, before it was sent
 	Duration time.Duration // from the first byte sent to the last received
 	Bytes    int64         // received, as packed
 }

@@ -10,8 +10,7 @@ import (
 )
 
 // WhyOf answers what the client's dossier shows, to whom, and why nothing else;
-// with a user, also what they see of it. It fails with [store.ErrAwaitingGrants]
-// while nothing is shown to anybody.
+// with a user, also what they see of it.
 func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user string) (*Why, error) {
 	why, err := st.Why(ctx, t.ID, client, user)
 	if err != nil {
@@ -31,7 +30,7 @@ func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user string)
 		w.Known = &KnownClient{*why.Client, why.Client.Reason.Meaning()}
 	}
 	if user != "" {
-		w.User = &WhyUser{user, why.Standing.Dossier != nil}
+		w.User = &WhyUser{user, why.Standing.Dossier != nil && why.Standing.Awaiting == nil}
 	}
 	for _, g := range why.Grants {
 		w.Grants = append(w.Grants, newWhyGrant(g))
@@ -66,7 +65,7 @@ type KnownClient struct {
 // WhyUser is the user who was asked about.
 type WhyUser struct {
 	User  string `json:"user"`
-	Opens bool   `json:"opens"` // false: the portal API answers as if there were no such dossier
+	Opens bool   `json:"opens"` // false: the portal API answers as if there were no such dossier, or 503 after a restore
 }
 
 // WhyGrant is a grant on the dossier, and whether it counts.
@@ -173,6 +172,12 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) Why
 	if w.User != nil {
 		asked, seen = &why.Standing, seenOf(why.Counts, part)
 		p.Sees = &seen
+	}
+	if w.Tenant.AwaitingGrants != nil {
+		seen, asked = 0, &store.Standing{}
+		if p.Sees != nil {
+			p.Sees = &seen
+		}
 	}
 	if !e.Shared {
 		seen = 0 // what was stored before is not served

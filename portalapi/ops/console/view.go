@@ -131,7 +131,6 @@ type WhyPage struct {
 	Client, User string
 	Faults       map[string]string
 	Answer       *answer.Why // nil: not asked yet
-	Failure      string
 }
 
 // LoginPage asks for a token.

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+const (
+	dossierCount = 2000 // whose first page is asked for, each by its own user
+	connections  = 64
+)
+
+// firstPage compares the first page of the time line with a handler that reads
+// the same cards by one statement, and does nothing else: no token, no rights, no
+// row-level security, no log.
+func firstPage() row {
+	return row{name: "B6", what: "first page of the time line against a bare SELECT", goal: 0.6,
+		measure: func(ctx context.Context, s *stage) (result, error) {
+			p, err := s.portal(ctx)
+			if err != nil {
+				return result{}, err
+			}
+			var whole, bare []load
+			for range s.times {
+				w, err := p.ask(ctx, p.api, p.requests())
+				if err != nil {
+					return result{}, err
+				}
+				b, err := p.ask(ctx, p.bare, p.bareRequests())
+				if err != nil {
+					return result{}, err
+				}
+				whole, bare = append(whole, w), append(bare, b)
+			}
+			w, spread := most(whole)
+			b, spreadBare := most(bare)
+			return result{ratio: w.rate() / b.rate(), noise: max(spread, spreadBare),
+				notes: []string{
+					fmt.Sprintf("%.0f pages a second, %s", w.rate(), w.latencies()),
+					fmt.Sprintf("bare %.0f a second, %s; %d connections, %d dossiers", b.rate(), b.latencies(), connections, dossierCount),
+				}}, nil
+		}}
+}
+
+// unchanged compares the same with asking whether it has changed, when it has not.
+func unchanged() row {
+	return row{name: "B7", what: "the same, unchanged since If-None-Match, against B6", goal: 1.5,
+		measure: func(ctx context.Context, s *stage) (result, error) {
+			p, err := s.portal(ctx)
+			if err != nil {
+				return result{}, err
+			}
+			tags, err := p.tags(ctx)
+			if err != nil {
+				return result{}, err
+			}
+			var pages, same []load
+			for range s.times {
+				w, err := p.ask(ctx, p.api, p.requests())
+				if err != nil {
+					return result{}, err
+				}
+				n, err := p.ask(ctx, p.api, p.requestsWith(tags))
+				if err != nil {
+					return result{}, err
+				}
+				if n.unchanged != n.answers {
+					return result{}, fmt.Errorf("%d of %d answers were not 304", n.answers-n.unchanged, n.answers)
+				}
+				pages, same = append(pages, w), append(same, n)
+			}
+			w, spread := most(pages)
+			n, spreadSame := most(same)
+			return result{ratio: n.rate() / w.rate(), noise: max(spread, spreadSame),
+				notes: []string{fmt.Sprintf("%.0f a second, %s; pages %.0f a second", n.rate(), n.latencies(), w.rate())}}, nil
+		}}
+}
+
+// requests returns what the portal sends for each dossier.
+func (p *portal) requests() []string {
+	list := make([]string, dossierCount)
+	for i := range list {
+		list[i] = fmt.Sprintf("GET /v1/dossiers/b%d/timeline HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", i, p.api, p.tokens[i])
+	}
+	return list
+}
+
+func (p *portal) requestsWith(tags []string) []string {
+	list := p.requests()
+	for i := range list {
+		list[i] = strings.TrimSuffix(list[i], "\r\n") + "If-None-Match: " + tags[i] + "\r\n\r\n"
+	}
+	return list
+}
+
+func (p *portal) bareRequests() []string {
+	list := make([]string, dossierCount)
+	for i := range list {
+		list[i] = fmt.Sprintf("GET /b%d HTTP/1.1\r\nHost: %s\r\n\r\n", i, p.bare)
+	}
+	return list
+}
+
+// tags returns the ETag of each dossier's first page.
+func (p *portal) tags(ctx context.Context) ([]string, error) {
+	tags := make([]string, dossierCount)
+	c, err := dial(ctx, p.api)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	for i, r := range p.requests() {
+		a, err := c.ask(r)
+		if err != nil {
+			return nil, err
+		}
+		if a.status != 200 || a.etag == "" {
+			return nil, fmt.Errorf("dossier %d is answered with %d, ETag %q", i, a.status, a.etag)
+		}
+		tags[i] = a.etag
+	}
+	return tags, nil
+}
+
+// ask sends requests in random order over all connections for some seconds.
+func (p *portal) ask(ctx context.Context, address string, requests []string) (load, error) {
+	l, err := ask(ctx, address, p.seconds, func() string { return requests[rand.IntN(len(requests))] }) //nolint:gosec // which dossier is asked for is no secret
+	if err == nil && l.answers == 0 {
+		err = errors.New("nothing was answered")
+	}
+	return l, err
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	neturl "net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"dossiersync/store"
+)
+
+// A portal is the program itself, serving some thousands of dossiers, and the bare
+// handler on the same database.
+type portal struct {
+	api, bare string   // host:port
+	tokens    []string // of each dossier's user
+	seconds   time.Duration
+}
+
+const (
+	benchIssuer   = "https://login.example"
+	benchAudience = "bench"
+)
+
+// portal starts it once.
+func (s *stage) portal(ctx context.Context) (*portal, error) {
+	if s.served != nil {
+		return s.served, nil
+	}
+	url, err := s.stored(ctx, s.few)
+	if err != nil {
+		return nil, err
+	}
+	if err := execute(ctx, url, manyDossiers...); err != nil {
+		return nil, err
+	}
+	p := &portal{seconds: 5 * time.Second}
+	if s.times < full.times {
+		p.seconds = time.Second
+	}
+	jwks := filepath.Join(s.dir, "jwks.json")
+	if p.tokens, err = tokens(jwks); err != nil {
+		return nil, err
+	}
+	if p.api, err = s.startAPI(ctx, url, jwks); err != nil {
+		return nil, err
+	}
+	if p.bare, err = s.startBare(ctx, url); err != nil {
+		return nil, err
+	}
+	s.served = p
+	return p, nil
+}
+
+// manyDossiers makes dossiers of the cards that a load has left: forty of each, of
+// which one page shows half, and one user for each.
+var manyDossiers = []string{
+	fmt.Sprintf(`INSERT INTO clients (tenant, id, state, name)
+		SELECT '%s', 'b' || n, 'shown', 'Client ' || n FROM generate_series(0, %d) n`, tenantID, dossierCount-1),
+	fmt.Sprintf(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+		SELECT '%s', 'b' || n, 'user' || n, 'contact', '{reports,forms,care-plans}', 'accepted', 'bench'
+		FROM generate_series(0, %d) n`, tenantID, dossierCount-1),
+	fmt.Sprintf(`INSERT INTO items (tenant, key, type, id, stream, kind, client, state, part, epoch, version, hash, at, category, card, body)
+		SELECT tenant, left(md5(key || n), 22), type, id || '-' || n, stream, kind, 'b' || n, state, part, epoch, version, hash, at, category, card, body
+		FROM (SELECT * FROM items WHERE kind IN ('report', 'form') AND state = 'shown' ORDER BY key LIMIT 40) i,
+			generate_series(0, %d) n`, dossierCount-1),
+	`VACUUM (ANALYZE)`, `CHECKPOINT`,
+}
+
+// tokens returns a token for each user, and writes the key by which they are
+// checked.
+func tokens(jwks string) ([]string, error) {
+	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	key, err := jwk.Import(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(key.Set(jwk.KeyIDKey, "bench"), key.Set(jwk.AlgorithmKey, jwa.ES256())); err != nil {
+		return nil, err
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	set := jwk.NewSet()
+	if err := set.AddKey(public); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(set)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(jwks, text, 0o600); err != nil {
+		return nil, err
+	}
+	list := make([]string, dossierCount)
+	for i := range list {
+		t, err := jwt.NewBuilder().Issuer(benchIssuer).Audience([]string{benchAudience}).Subject(fmt.Sprint("user", i)).
+			IssuedAt(time.Now()).Expiration(time.Now().Add(6*time.Hour)).Claim("tenant", tenantID).Claim("scope", "dossier:read").Build()
+		if err != nil {
+			return nil, err
+		}
+		signed, err := jwt.Sign(t, jwt.WithKey(jwa.ES256(), key))
+		if err != nil {
+			return nil, err
+		}
+		list[i] = string(signed)
+	}
+	return list, nil
+}
+
+// startAPI has the program serve the portal API, and returns where.
+func (s *stage) startAPI(ctx context.Context, url, jwks string) (string, error) {
+	free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		return "", err
+	}
+	reader, err := neturl.Parse(url)
+	if err != nil {
+		return "", err
+	}
+	reader.User = neturl.UserPassword("bench_reader", rand.Text())
+	if err := store.EnsureReader(ctx, url, reader.String()); err != nil {
+		return "", err
+	}
+	conf := filepath.Join(s.dir, "portal.yaml")
+	text := fmt.Sprintf(`database: %s
+portal_api:
+  listen: %s
+  database: %s
+  auth: {issuer: "%s", audience: %s, jwks_file: %s}
+tenants:
+  - id: %s
+    name: Bench
+    source: {fhir: {base_url: "https://ecd.example/fhir"}}
+`, strconv.Quote(url), address, strconv.Quote(reader.String()), benchIssuer, benchAudience, strconv.Quote(jwks), tenantID)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "dossiersync"), "serve", "--only", "portal", "--config", conf)
+	log, err := os.Create(filepath.Join(s.dir, "portal.log"))
+	if err != nil {
+		return "", err
+	}
+	defer log.Close()
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	s.stops = append(s.stops, func() error {
+		return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
+	})
+	for range 300 {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return address, c.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	said, _ := os.ReadFile(log.Name())
+	return "", fmt.Errorf("the portal API does not begin to listen: %s", said)
+}
+
+// startBare starts the handler that the API is compared with.
+func (s *stage) startBare(ctx context.Context, url string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, self, "bare", url)
+	cmd.Stderr = s.stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	s.stops = append(s.stops, func() error { return errors.Join(in.Close(), cmd.Wait()) })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	return strings.TrimSpace(line), err
+}
+
+// bareCmd serves the cards of a dossier's first page to whoever asks.
+type bareCmd struct {
+	Database string `arg:""`
+}
+
+// theCards is the statement of a first page, without rights.
+const theCards = `
+	WITH page AS MATERIALIZED (
+		(SELECT key, at, card FROM items WHERE tenant = $1 AND client = $2 AND kind = 'report' AND state = 'shown'
+			ORDER BY at DESC, key DESC LIMIT 21)
+		UNION ALL
+		(SELECT key, at, card FROM items WHERE tenant = $1 AND client = $2 AND kind = 'form' AND state = 'shown'
+			ORDER BY at DESC, key DESC LIMIT 21)
+		ORDER BY at DESC, key DESC LIMIT 21)
+	SELECT card FROM page ORDER BY at DESC, key DESC LIMIT 20`
+
+// Run implements the command.
+func (c *bareCmd) Run(ctx context.Context, s streams) error {
+	cfg, err := pgxpool.ParseConfig(c.Database)
+	if err != nil {
+		return err
+	}
+	cfg.MaxConns = 16 // as many as the program has
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rows, err := pool.Query(r.Context(), theCards, tenantID, strings.TrimPrefix(r.URL.Path, "/"))
+		if err != nil {
+			http.Error(w, "", http.StatusInternalServerError)
+			return
+		}
+		defer rows.Close()
+		w.Header().Set("Content-Type", "application/json")
+		sep := `{"items":[`
+		for rows.Next() {
+			_, _ = io.WriteString(w, sep)
+			_, _ = w.Write(rows.RawValues()[0])
+			sep = ","
+		}
+		_, _ = io.WriteString(w, "]}")
+	})}
+	go func() {
+		_, _ = io.Copy(io.Discard, s.in)
+		_ = server.Close()
+	}()
+	fmt.Fprintln(s.out, listener.Addr())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

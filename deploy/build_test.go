@@ -1,0 +1,165 @@
+package deploy_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// build does what the Dockerfile does, in the folder src, and returns where the
+// programs are.
+func build(t *testing.T, src string, env []string) string {
+	t.Helper()
+	step := regexp.MustCompile(`(?m)^RUN (make .*) && mkdir /data$`).FindSubmatch(read(t, "../Dockerfile"))
+	if step == nil {
+		t.Fatal("the Dockerfile builds in another way")
+	}
+	out := t.TempDir()
+	line := strings.Replace(string(step[1]), "OUT=/out", "OUT="+out, 1)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir, cmd.Env = src, append(append(os.Environ(), "VERSION=v1.2.3-try", "REVISION=0123abc", "MAKEFLAGS="), env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, said)
+	}
+	return out
+}
+
+// The programs run in an empty image: static, as somebody who owns nothing, without
+// an environment.
+func TestImagesProgramsRunOnTheirOwn(t *testing.T) {
+	t.Parallel()
+	tool(t, "promtool")
+	out := build(t, "..", nil)
+	if err := os.Chmod(out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(out), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(out, name), args...)
+		cmd.Dir, cmd.Env = t.TempDir(), []string{}
+		if os.Getuid() == 0 {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+			if err := os.Chmod(cmd.Dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, said)
+		}
+		return string(said)
+	}
+	var version struct{ Version, Revision string }
+	if err := json.Unmarshal([]byte(run("dossiersync", "--json", "version")), &version); err != nil || version.Version != "v1.2.3-try" || version.Revision != "0123abc" {
+		t.Errorf("the version is %+v, %v", version, err)
+	}
+	if !strings.Contains(run("dossiersync", "config", "example"), "tenants:") || !strings.Contains(run("carerecordsim", "--help"), "--listen") {
+		t.Error("the programs say nothing")
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	for _, name := range []string{"dossiersync", "carerecordsim"} {
+		f, err := elf.Open(filepath.Join(out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for _, p := range f.Progs {
+			if p.Type == elf.PT_INTERP {
+				t.Errorf("%s is not static", name)
+			}
+		}
+	}
+}
+
+// In another folder, without git, with nothing built before, the same bytes come.
+func TestReleasesAreReproducible(t *testing.T) {
+	t.Parallel()
+	tool(t, "promtool")
+	elsewhere := t.TempDir()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel("..", path)
+		if err != nil {
+			return err
+		}
+		switch first, _, _ := strings.Cut(name, "/"); first {
+		case ".git", ".cache", "bin", "dist", "data":
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(elsewhere, name), 0o755)
+		case d.Type().IsRegular():
+			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), 0o644)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, there := build(t, "..", nil), build(t, elsewhere, []string{"GOCACHE=" + t.TempDir()})
+	for _, name := range []string{"dossiersync", "carerecordsim"} {
+		a, b := sha256.Sum256(read(t, filepath.Join(here, name))), sha256.Sum256(read(t, filepath.Join(there, name)))
+		if !bytes.Equal(a[:], b[:]) {
+			t.Errorf("%s is %x here and %x elsewhere", name, a, b)
+		}
+	}
+}
+
+// The image holds nothing but the program, which runs as nobody and looks after its
+// own health.
+func TestImageIsSmallAndNobodys(t *testing.T) {
+	t.Parallel()
+	text := string(read(t, "../Dockerfile"))
+	last := text[strings.LastIndex(text, "\nFROM "):]
+	for _, want := range []string{"FROM scratch AS dossiersync", "USER 65532:65532", `ENTRYPOINT ["/dossiersync"]`, `CMD ["/dossiersync", "health"]`} {
+		if !strings.Contains(last, want) {
+			t.Errorf("the Dockerfile's last stage has no %s", want)
+		}
+	}
+	if strings.Contains(last, "RUN ") {
+		t.Error("there is no shell in an empty image")
+	}
+}
+
+func TestServiceUnitIsValid(t *testing.T) {
+	t.Parallel()
+	tool(t, "promtool")
+	verify, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("there is no systemd-analyze here")
+	}
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := strings.ReplaceAll(string(read(t, "dossiersync.service")), "/usr/local/bin/dossiersync", program)
+	path := filepath.Join(t.TempDir(), "dossiersync.service")
+	if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said := command(t, nil, verify, "verify", "--man=no", path); strings.TrimSpace(said) != "" {
+		t.Error(said)
+	}
+	command(t, nil, verify, "security", "--offline=true", "--threshold=20", path)
+}

@@ -1,0 +1,192 @@
+package deploy_test
+
+import (
+	"cmp"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"go.yaml.in/yaml/v3"
+
+	"dossiersync/config"
+	"dossiersync/store"
+	"dossiersync/store/embedded"
+)
+
+type composition struct {
+	Services map[string]struct {
+		Image   string
+		Command []string
+		User    string
+		Secrets []yaml.Node
+		Volumes []string
+		Ports   []string
+	}
+	Secrets map[string]struct{ File string }
+}
+
+// secretsOf returns which secret a service finds under which name.
+func secretsOf(t *testing.T, nodes []yaml.Node) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for _, n := range nodes {
+		var mapped struct{ Source, Target string }
+		if n.Kind == yaml.ScalarNode {
+			mapped.Source, mapped.Target = n.Value, n.Value
+		} else if err := n.Decode(&mapped); err != nil {
+			t.Fatal(err)
+		}
+		all[mapped.Target] = mapped.Source
+	}
+	return all
+}
+
+// No service has a secret that it need not know, and each finds those that the
+// configuration names.
+func TestEveryServiceKnowsItsOwnSecretsOnly(t *testing.T) {
+	t.Parallel()
+	var c composition
+	if err := yaml.Unmarshal(read(t, "compose.yaml"), &c); err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for _, m := range regexp.MustCompile(`/run/secrets/([a-z_]+)`).FindAllStringSubmatch(string(read(t, "compose/dossiersync.yaml")), -1) {
+		named = append(named, m[1])
+	}
+	may := map[string][]string{
+		"migrate": {"owner_url"}, "worker": {"owner_url"}, "ops": {"owner_url", "ops_token"}, "portal": {"reader_url"},
+		"postgres": {"postgres_password", "owner_password", "reader_password"}, "prometheus": {}, "grafana": {"grafana_password"},
+	}
+	for name, s := range c.Services {
+		has := secretsOf(t, s.Secrets)
+		for target, source := range has {
+			if _, ok := c.Secrets[source]; !ok {
+				t.Errorf("%s: there is no secret %s", name, source)
+			}
+			if !slices.Contains(append(may[name], "none", "metrics_token", "jwks"), source) {
+				t.Errorf("%s knows %s, as %s", name, source, target)
+			}
+		}
+		if len(s.Command) > 0 && (s.Command[0] == "serve" || s.Command[0] == "migrate") {
+			for _, n := range named {
+				if has[n] == "" {
+					t.Errorf("%s: its configuration names the secret %s, which it does not have", name, n)
+				}
+			}
+		}
+		for _, p := range s.Ports {
+			if !strings.HasPrefix(p, "127.0.0.1:") {
+				t.Errorf("%s is open to other machines: %s", name, p)
+			}
+		}
+		for _, v := range s.Volumes {
+			if file, _, _ := strings.Cut(v, ":"); strings.HasPrefix(file, "./") && !isFile(file) && !isFile(filepath.Join(file, "datasources/prometheus.yml")) {
+				t.Errorf("%s: there is no %s", name, file)
+			}
+		}
+	}
+}
+
+func TestComposeFileIsValid(t *testing.T) {
+	t.Parallel()
+	out := command(t, nil, tool(t, "compose-config"), "compose.yaml")
+	for _, service := range []string{"postgres", "migrate", "worker", "portal", "ops", "simulator", "prometheus", "grafana"} {
+		if !strings.Contains(out, "\n    "+service+":\n") {
+			t.Errorf("there is no service %s", service)
+		}
+	}
+}
+
+// What compose makes of an empty folder works: the secrets, the roles with no more
+// rights than they need, the configuration.
+func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
+	t.Parallel()
+	tool(t, "promtool") // takes a build, and a server of its own
+	program := build(t, "..", nil)
+	secrets := t.TempDir()
+	env := []string{"SECRETS=" + secrets, "DOSSIERSYNC=" + filepath.Join(program, "dossiersync")}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command(t, env, filepath.Join(here, "make-secrets"))
+	before := read(t, filepath.Join(secrets, "owner_url"))
+	command(t, env, filepath.Join(here, "make-secrets"))
+	if string(before) != string(read(t, filepath.Join(secrets, "owner_url"))) {
+		t.Error("made again, the secrets are others")
+	}
+
+	server, err := embedded.Start(t.Context(), t.TempDir(), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	super, err := url.Parse(server.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := super.User.Password()
+	// The name is to be free, as in PostgreSQL's image.
+	for _, step := range [][2]string{
+		{super.User.Username(), "CREATE ROLE postgres LOGIN SUPERUSER PASSWORD '" + password + "'"},
+		{"postgres", "ALTER ROLE " + super.User.Username() + " RENAME TO somebody"},
+	} {
+		super.User = url.UserPassword(step[0], password)
+		db, err := pgx.Connect(t.Context(), super.String())
+		if err == nil {
+			_, err = db.Exec(t.Context(), step[1])
+			db.Close(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, append(env, "PGHOST="+cmp.Or(super.Query().Get("host"), super.Hostname()), "PGPORT="+cmp.Or(super.Query().Get("port"), super.Port()),
+		"PGUSER="+super.User.Username(), "PGPASSWORD="+password), filepath.Join(here, "compose/roles.sh"))
+
+	// As the secret says, at this server.
+	at := func(name string) string {
+		u, err := url.Parse(strings.TrimSpace(string(read(t, filepath.Join(secrets, name)))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Host, u.RawQuery = super.Host, super.RawQuery
+		return u.String()
+	}
+	if m, err := store.Migrate(t.Context(), at("owner_url")); err != nil || m.Pending() {
+		t.Fatalf("as the owner it is migrated to %+v, %v", m, err)
+	}
+	reader, err := store.OpenReader(t.Context(), at("reader_url"))
+	if err != nil {
+		t.Fatalf("the portal API cannot log in: %v", err)
+	}
+	defer reader.Close()
+	owner, err := store.Open(t.Context(), at("owner_url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	var rights string
+	if err := owner.Pool().QueryRow(t.Context(), `
+		SELECT string_agg(rolname || CASE WHEN rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication THEN ' may more' ELSE '' END, ', ' ORDER BY rolname)
+		FROM pg_roles WHERE rolname LIKE 'dossiersync%'`).Scan(&rights); err != nil {
+		t.Fatal(err)
+	}
+	if rights != "dossiersync, dossiersync_portal, dossiersync_reader" {
+		t.Errorf("the roles are: %s", rights)
+	}
+
+	// The configuration, with the files where they are here.
+	text := strings.ReplaceAll(string(read(t, "compose/dossiersync.yaml")), "/run/secrets/", secrets+"/")
+	for target, source := range map[string]string{"database_url": "owner_url", "jwks": "jwks.json"} {
+		text = strings.ReplaceAll(text, secrets+"/"+target, secrets+"/"+source)
+	}
+	if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
+		t.Error(err)
+	}
+}

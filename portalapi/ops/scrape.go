@@ -1,0 +1,70 @@
+package ops
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"dossiersync/portalapi/problem"
+)
+
+// Metrics are of all tenants, and cannot be shown in part.
+
+// isScraper reports whether the request brings the token for metrics.
+func (h *Handler) isScraper(r *http.Request) bool {
+	ok, err := sameToken(bearer(r), h.scraper)
+	if err != nil {
+		h.log.Warn("the token for metrics cannot be read", zap.Error(err))
+	}
+	return ok
+}
+
+// sameToken reports whether got is the token that want returns. An empty one is
+// nobody's.
+func sameToken(got string, want func() (string, error)) (bool, error) {
+	token, err := want()
+	if err != nil {
+		return false, err
+	}
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && token != "", nil
+}
+
+// MetricsOnly answers /healthz to anybody, and /metrics, for a process that has no
+// handler for operators: to whoever brings the token, or to anybody if there is
+// none.
+func MetricsOnly(g prometheus.Gatherer, token func() (string, error)) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	metrics := promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if token != nil {
+			if ok, _ := sameToken(bearer(r), token); !ok { // one that cannot be read opens nothing
+				problem.Write(w, &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync metrics"`,
+					Detail: "Stuur het token van ops.metrics mee."})
+				return
+			}
+		}
+		metrics.ServeHTTP(w, r)
+	})
+	return mux
+}
+
+// maySeeAll fails unless the user may read all tenants.
+func (h *Handler) maySeeAll(u *User) error {
+	all := u.may(read)
+	for _, t := range h.tenants {
+		all = all && u.sees(t.ID)
+	}
+	if !all {
+		return &problem.Problem{Type: problem.NotAllowed,
+			Detail: "Metrics gaan over alle organisaties: gebruik het token van ops.metrics, of een gebruiker die ze alle mag zien."}
+	}
+	return nil
+}

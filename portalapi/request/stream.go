@@ -1,0 +1,185 @@
+package request
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"dossiersync/portalapi/problem"
+)
+
+// Stream reads a body that is one JSON object with a list in it, which may be too
+// long to be held: one value after the other, each of at most so many bytes.
+type Stream struct {
+	in    *json.Decoder
+	body  io.Reader
+	read  int64
+	each  int64
+	known map[string]bool // fields; false: not met yet
+	list  string          // the field that is the list
+	state streamState
+}
+
+type streamState int
+
+const (
+	before streamState = iota // the object
+	among                     // its fields
+	inList
+	after
+)
+
+// readAhead is how much a decoder may have read of what comes next.
+const readAhead = 64 << 10
+
+// NewStream reads r's body, at most limit bytes of application/json: an object with
+// the field list, and maybe others, each at most once. No value, and no element of
+// the list, may be longer than each.
+func NewStream(w http.ResponseWriter, r *http.Request, limit, each int64, list string, others ...string) (*Stream, error) {
+	if err := IsJSON(r); err != nil {
+		return nil, err
+	}
+	s := &Stream{body: http.MaxBytesReader(w, r.Body, limit), each: each, known: map[string]bool{list: false}, list: list}
+	for _, name := range others {
+		s.known[name] = false
+	}
+	s.in = json.NewDecoder(s)
+	return s, nil
+}
+
+var errTooLong = &problem.Problem{Type: problem.TooLarge, Detail: "Een van de waarden is te groot."}
+
+// Read implements io.Reader, for the decoder.
+func (s *Stream) Read(p []byte) (int, error) {
+	if s.read-s.in.InputOffset() > s.each+readAhead {
+		return 0, errTooLong
+	}
+	n, err := s.body.Read(p[:min(len(p), readAhead)])
+	s.read += int64(n)
+	return n, err
+}
+
+// Next returns the next element of the list, with an empty name, or the next of the
+// other fields. It fails with io.EOF when the object has come to its end.
+func (s *Stream) Next() (name string, value json.RawMessage, err error) {
+	for {
+		switch s.state {
+		case before:
+			if err := s.expect('{'); err != nil {
+				return "", nil, err
+			}
+			s.state = among
+		case among:
+			if !s.in.More() {
+				return "", nil, s.end()
+			}
+			name, err := s.field()
+			if err != nil {
+				return "", nil, err
+			}
+			if name != s.list {
+				value, err := s.value()
+				return name, value, err
+			}
+			if err := s.expect('['); err != nil {
+				return "", nil, invalidUnlessRead(err, s.list, "Hier hoort een lijst te staan.")
+			}
+			s.state = inList
+		case inList:
+			if s.in.More() {
+				value, err := s.value()
+				return "", value, err
+			}
+			if err := s.expect(']'); err != nil {
+				return "", nil, err
+			}
+			s.state = among
+		case after:
+			return "", nil, io.EOF
+		}
+	}
+}
+
+// Listed reports whether the list has begun.
+func (s *Stream) Listed() bool { return s.known[s.list] }
+
+var errNotAnObject = problem.Invalid("", "De inhoud is geen geldig JSON-object.")
+
+// token returns the next token. What cannot be read is told from what is wrong.
+func (s *Stream) token() (json.Token, error) {
+	t, err := s.in.Token()
+	return t, s.fault(err)
+}
+
+func (s *Stream) fault(err error) error {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errTooLong):
+		return errTooLong
+	case ok && syntax != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errNotAnObject
+	}
+	return unreadable(err)
+}
+
+func (s *Stream) expect(d json.Delim) error {
+	t, err := s.token()
+	if err == nil && t != d {
+		err = errNotAnObject
+	}
+	return err
+}
+
+func invalidUnlessRead(err error, parameter, detail string) error {
+	if errors.Is(err, errNotAnObject) {
+		return problem.Invalid(parameter, detail)
+	}
+	return err
+}
+
+// field returns the name of the next field.
+func (s *Stream) field() (string, error) {
+	t, err := s.token()
+	if err != nil {
+		return "", err
+	}
+	name, ok := t.(string)
+	if !ok {
+		return "", errNotAnObject
+	}
+	met, ok := s.known[name]
+	switch {
+	case !ok:
+		return "", problem.Invalid(printable(name), "Dit veld is hier niet bekend.")
+	case met:
+		return "", problem.Invalid(name, "Dit veld mag maar één keer voorkomen.")
+	}
+	s.known[name] = true
+	return name, nil
+}
+
+func (s *Stream) value() (json.RawMessage, error) {
+	var v json.RawMessage
+	err := s.fault(s.in.Decode(&v))
+	if err == nil && int64(len(v)) > s.each {
+		err = errTooLong
+	}
+	return v, err
+}
+
+func (s *Stream) end() error {
+	if err := s.expect('}'); err != nil {
+		return err
+	}
+	if _, err := s.in.Token(); !errors.Is(err, io.EOF) {
+		if err := s.fault(err); err != nil {
+			return err
+		}
+		return errNotAnObject
+	}
+	s.state = after
+	return io.EOF
+}

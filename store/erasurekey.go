@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErasureKey is the key of the digests by which erased clients are known. Ids of
+// clients are short: without a key whoever reads a digest could try them all. The
+// database has it, to know an erased client who comes again; so has a file beside
+// the erasures file, for a database that is older than the key.
+//
+// It hides who was erased from those who have the erasures file only. From who has
+// the key as well, or a whole copy of the database, it hides nothing.
+type ErasureKey [32]byte
+
+// NewErasureKey returns a key that is nobody else's.
+func NewErasureKey() ErasureKey {
+	var k ErasureKey
+	_, _ = rand.Read(k[:]) // never fails
+	return k
+}
+
+// ParseErasureKey is String's inverse.
+func ParseErasureKey(s string) (ErasureKey, error) {
+	var k ErasureKey
+	b, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(b) != len(k) {
+		return k, errors.New("an erasure key is 32 bytes in base64")
+	}
+	return ErasureKey(b), nil
+}
+
+// String returns the key in base64.
+func (k ErasureKey) String() string { return base64.StdEncoding.EncodeToString(k[:]) }
+
+// ID names the key, and does not tell it.
+func (k ErasureKey) ID() string {
+	sum := sha256.Sum256(k[:])
+	return hex.EncodeToString(sum[:6])
+}
+
+// Digest returns by what an erased client is known: enough to keep the dossier from
+// coming back, and to erase it again after a backup was restored.
+func (k ErasureKey) Digest(tenant, client string) []byte {
+	h := sha256.New()
+	for _, s := range [...]string{"erasure", tenant, client} {
+		h.Write([]byte(s))
+		h.Write([]byte{0})
+	}
+	return k.over(h.Sum(nil))
+}
+
+// over keys the digest of a version that had no keys; see also erased_among.
+func (k ErasureKey) over(plain []byte) []byte {
+	h := hmac.New(sha256.New, k[:])
+	h.Write(plain)
+	return h.Sum(nil)
+}
+
+// ErasureKeys returns the keys that the database knows. The first is for new
+// erasures.
+func (s *Store) ErasureKeys(ctx context.Context) ([]ErasureKey, error) {
+	const q = `SELECT key FROM erasure_keys ORDER BY since DESC, key`
+	rows, err := s.pool.Query(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("read the keys of erasures: %w", err)
+	}
+	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ErasureKey, error) {
+		var b []byte
+		if err := row.Scan(&b); err != nil {
+			return ErasureKey{}, err
+		}
+		return ErasureKey(b), nil // the table holds no other length
+	})
+	if err == nil && len(keys) == 0 {
+		err = errors.New("there are none: they were removed by hand")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the keys of erasures: %w", err)
+	}
+	return keys, nil
+}
+
+// learnErasureKeys makes digests count that were made under the keys.
+func (s *Store) learnErasureKeys(ctx context.Context, keys []ErasureKey) error {
+	const q = `INSERT INTO erasure_keys (key) VALUES (@key) ON CONFLICT DO NOTHING`
+	for _, k := range keys {
+		if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"key": k[:]}); err != nil {
+			return fmt.Errorf("store a key of erasures: %w", err)
+		}
+	}
+	return nil
+}
