@@ -71,7 +71,11 @@ func reasonFits(text string) (string, bool) {
 // item returns the item in quarantine that the path names, or [problem.NotFound]
 // where the user does not see its tenant.
 func (h *Handler) item(c *call) (store.QuarantinedItem, *Tenant, error) {
-	it, err := h.store.QuarantinedItem(c.r.Context(), c.r.PathValue("id"))
+	key := c.r.PathValue("id")
+	if !itemKey.MatchString(key) {
+		return store.QuarantinedItem{}, nil, problem.Missing()
+	}
+	it, err := h.store.QuarantinedItem(c.r.Context(), key)
 	if err != nil {
 		return it, nil, err
 	}

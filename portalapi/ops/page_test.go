@@ -32,7 +32,7 @@ func TestEveryPageForEveryUser(t *testing.T) {
 		{runPage(s.waiting) + "?told=asked", 200, 200, 200}, {"/runs/999999", 404, 404, 404}, {"/runs/x", 404, 404, 404},
 		{"/quarantine", 200, 200, 200}, {"/quarantine?tenant=szr", 200, 200, 200}, {"/quarantine?tenant=amaris", 200, 404, 200}, {"/quarantine?after=x", 400, 400, 400},
 		{item, 200, 200, 200}, {"/quarantine/" + url.PathEscape(s.stray), 200, 200, 200}, {"/quarantine/6xE4w6UEAgpxV2HZxJrlAD", 200, 404, 200},
-		{"/quarantine/nothing", 404, 404, 404}, {item + "/discard", 403, 403, 200},
+		{"/quarantine/nothing", 404, 404, 404}, {"/quarantine/%00", 404, 404, 404}, {"/quarantine/%ff", 404, 404, 404}, {"/quarantine/%3f%2f", 404, 404, 404}, {item + "/discard", 403, 403, 200},
 		{"/held-removals", 200, 200, 200}, {"/tenants/szr/approve/reports", 403, 403, 200}, {"/tenants/szr/approve/forms", 403, 403, 404},
 		{"/tenants/szr/why", 200, 200, 200}, {"/tenants/amaris/why", 200, 404, 200},
 		{"/nowhere", 404, 404, 404}, {"/?x=1", 400, 400, 400},

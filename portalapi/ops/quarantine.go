@@ -3,6 +3,7 @@ package ops
 import (
 	"encoding/base64"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,10 @@ const (
 	defaultItems = 50
 	maxItems     = 200
 )
+
+// itemKey is what keys of items look like; that of one without an id, or of a type
+// that was not asked for, has a question mark before it.
+var itemKey = regexp.MustCompile(`^\??[A-Za-z0-9_-]{1,64}$`)
 
 // quarantinedJSON is an item of which nobody need look up the meaning.
 type quarantinedJSON struct {
@@ -90,7 +95,7 @@ func parsePlace(s string) (store.QuarantinePlace, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	at, key, ok := strings.Cut(string(b), " ")
 	micro, err2 := strconv.ParseInt(at, 36, 53)
-	if err != nil || err2 != nil || !ok || key == "" || len(key) > 64 || strings.ContainsRune(key, 0) {
+	if err != nil || err2 != nil || !ok || !itemKey.MatchString(key) {
 		return store.QuarantinePlace{}, false
 	}
 	return store.QuarantinePlace{FirstSeen: time.UnixMicro(micro), Key: key}, true
