@@ -25,7 +25,7 @@ func TestContractNamesEveryRoute(t *testing.T) {
 		"GET /api/held-removals", "GET /api/quarantine", "GET /api/quarantine/{id}", "GET /api/runs", "GET /api/runs/{id}", "GET /api/tenants",
 		"GET /healthz", "GET /openapi.yaml", "GET /readyz",
 		"POST /api/quarantine/{id}/discard", "POST /api/quarantine/{id}/retry", "POST /api/runs/{id}/cancel",
-		"POST /api/tenants/{tenant}/reconcile", "POST /api/tenants/{tenant}/resync", "POST /api/tenants/{tenant}/why",
+		"POST /api/tenants/{tenant}/reconcile", "POST /api/tenants/{tenant}/resync", "POST /api/tenants/{tenant}/retry", "POST /api/tenants/{tenant}/why",
 	}
 	if diff := cmp.Diff(want, c.Paths()); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
@@ -60,6 +60,8 @@ func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
 		{"ann", "POST", "/api/tenants/szr/reconcile", "{}", 202}, {"ann", "POST", "/api/tenants/szr/reconcile", "{}", 200}, {"bob", "POST", "/api/tenants/szr/reconcile", "{}", 403},
 		{"ann", "POST", "/api/tenants/szr/reconcile", `{"approve":true}`, 403}, {"chef", "POST", "/api/tenants/szr/reconcile", `{"approve":true,"stream":"reports"}`, 202},
 		{"chef", "POST", "/api/tenants/szr/reconcile", `{"stream":"dreams"}`, 400}, {"amy", "POST", "/api/tenants/szr/reconcile", `{"approve":true}`, 404},
+		{"ann", "POST", "/api/tenants/szr/retry", "{}", 202}, {"ann", "POST", "/api/tenants/szr/retry", "{}", 200}, {"bob", "POST", "/api/tenants/szr/retry", "{}", 403},
+		{"amy", "POST", "/api/tenants/szr/retry", "{}", 404}, {"ann", "POST", "/api/tenants/szr/retry", `{"keys":[]}`, 400},
 		{"ann", "POST", "/api/tenants/szr/resync", `{"client":"1042","from":"2026-03-01"}`, 202},
 		{"bob", "POST", "/api/tenants/szr/why", `{"client":"1042"}`, 200}, {"bob", "POST", "/api/tenants/szr/why", `{"client":"1042","user":"dochter"}`, 200},
 		{"bob", "POST", "/api/tenants/szr/why", `{"client":"1043","user":"vreemde"}`, 200}, {"bob", "POST", "/api/tenants/szr/why", `{"client":"4711"}`, 200},

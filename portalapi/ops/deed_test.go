@@ -41,6 +41,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 			store.Scope{Client: "77", Stream: store.StreamReports, Full: true, DryRun: true}},
 		{"/tenants/amaris/resync", url.Values{"from": {"2026-03-01"}, "to": {"2026-03-29"}},
 			store.Scope{From: time.Date(2026, 2, 28, 23, 0, 0, 0, time.UTC), To: time.Date(2026, 3, 29, 21, 59, 59, 0, time.UTC)}},
+		{"/tenants/amaris/retry", nil, store.Scope{Only: store.StepQuarantine}},
 		{"/tenants/amaris/reconcile", nil, store.Scope{Only: store.StepReconcile}},
 		{"/quarantine/" + s.bad + "/retry", nil, store.Scope{Only: store.StepQuarantine, Keys: []string{s.bad}}},
 		{"/quarantine/" + url.PathEscape(s.stray) + "/retry", nil, store.Scope{Only: store.StepQuarantine, Keys: []string{s.stray}}},
@@ -65,7 +66,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 			by++
 		}
 	}
-	if by != 14 {
+	if by != 16 {
 		t.Errorf("%d requests are logged with who made them", by)
 	}
 	for _, e := range logged.All() {
@@ -156,7 +157,7 @@ func TestForcedDeedsAreRefused(t *testing.T) {
 	s := newScene(t)
 	before := s.newest()
 	forms := map[string]url.Values{
-		"/tenants/szr/resync": nil, "/tenants/szr/reconcile": nil, "/tenants/szr/approve/reports": nil, runPage(s.running) + "/cancel": nil,
+		"/tenants/szr/resync": nil, "/tenants/szr/reconcile": nil, "/tenants/szr/retry": nil, "/tenants/szr/approve/reports": nil, runPage(s.running) + "/cancel": nil,
 		"/quarantine/" + s.bad + "/retry": nil, "/quarantine/" + s.bad + "/discard": {"reason": {"x"}},
 	}
 	for address, form := range forms {

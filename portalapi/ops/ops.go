@@ -117,6 +117,7 @@ func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
 	handle("/api/tenants", get(read, h.listTenants))
 	handle("/api/tenants/{tenant}/resync", post(resync, h.resync))
 	handle("/api/tenants/{tenant}/reconcile", post(resync, h.reconcile))
+	handle("/api/tenants/{tenant}/retry", post(resync, h.retryAll))
 	handle("/api/tenants/{tenant}/why", post(read, h.why))
 	handle("/api/runs", get(read, h.listRuns))
 	handle("/api/runs/{id}", get(read, h.run))

@@ -25,7 +25,7 @@ func (h *Handler) quarantinePage(c *call) error {
 	if !ok {
 		return problem.Invalid("after", "Gebruik hier wat in next staat.")
 	}
-	body := console.QuarantinePage{Tenants: c.tenants(h), Tenant: q.Text("tenant")}
+	body := console.QuarantinePage{Tenants: c.tenants(h), Tenant: q.Text("tenant"), MayRetry: c.user.may(resync)}
 	list, next, err := h.quarantine(c, body.Tenant, after, defaultItems)
 	if err != nil {
 		return err
@@ -74,6 +74,17 @@ func (h *Handler) retryItem(c *call) error {
 		return err
 	}
 	return h.askAndGo(c, t, retryOf(it.Key))
+}
+
+func (h *Handler) retryTenant(c *call) error {
+	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	if err != nil {
+		return err
+	}
+	if _, err := c.form(); err != nil {
+		return err
+	}
+	return h.askAndGo(c, t, retryOf())
 }
 
 func (h *Handler) discardItem(c *call) error {

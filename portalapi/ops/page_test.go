@@ -278,6 +278,8 @@ func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
 		{"/quarantine/" + s.bad, `/discard"`, "chef"},
 		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", `/retry"`, ""}, // has neither id nor bytes
 		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", "cannot be tried again by itself", "ann bob chef"},
+		{"/quarantine?tenant=szr", `action="/tenants/szr/retry"`, "ann chef"},
+		{"/quarantine", "/retry", ""}, // of several, one is to be chosen
 		{"/held-removals", `/approve/reports"`, "chef"},
 	} {
 		for _, user := range []string{"ann", "bob", "chef"} {

@@ -20,6 +20,7 @@ func (h *Handler) addPages(handle func(pattern string, list ...route)) {
 	handle("/tenants/{tenant}/runs", getPage(read, h.runsPage))
 	handle("/tenants/{tenant}/resync", postPage(resync, h.askForRun))
 	handle("/tenants/{tenant}/reconcile", postPage(resync, h.askForReconcile))
+	handle("/tenants/{tenant}/retry", postPage(resync, h.retryTenant))
 	handle("/tenants/{tenant}/why", getPage(read, h.whyPage), postPage(read, h.answerWhy))
 	handle("/tenants/{tenant}/approve/{stream}", getPage(approve, h.approvePage), postPage(approve, h.approveHeld))
 	handle("/runs/{id}", getPage(read, h.runPage))

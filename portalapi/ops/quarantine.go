@@ -131,8 +131,24 @@ func (h *Handler) retry(c *call) error {
 	return h.answerAsked(c, t, retryOf(it.Key))
 }
 
-func retryOf(key string) store.Scope {
-	return store.Scope{Only: store.StepQuarantine, Keys: []string{key}}
+// retryAll asks for a run that tries again all that the tenant has in quarantine.
+func (h *Handler) retryAll(c *call) error {
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return err
+	}
+	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	if err != nil {
+		return err
+	}
+	if err := request.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
+		return err
+	}
+	return h.answerAsked(c, t, retryOf())
+}
+
+// retryOf is the scope of a run that tries the keys again; none: all there are.
+func retryOf(keys ...string) store.Scope {
+	return store.Scope{Only: store.StepQuarantine, Keys: keys}
 }
 
 // discard forgets one item: 204.

@@ -82,6 +82,22 @@ type QuarantinePage struct {
 	Tenant  string           // the one that is chosen; empty: all
 	Items   []QuarantineRow
 	Next    string // the place from which to read on
+	// MayRetry says that the user may have all of it tried again.
+	MayRetry bool
+}
+
+// Tried returns the tenant all of whose items can be tried again from this page:
+// the one that is chosen, or the only one there is; nil: none.
+func (p QuarantinePage) Tried() *answer.Tenant {
+	if !p.MayRetry || len(p.Items) == 0 {
+		return nil
+	}
+	for _, t := range p.Tenants {
+		if t.ID == p.Tenant || len(p.Tenants) == 1 {
+			return t
+		}
+	}
+	return nil
 }
 
 // QuarantineRow is one item of the list.
