@@ -60,8 +60,8 @@ soak: deps ## Soak it in faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on
 	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync -run '^TestSoak|^TestReplicaEqualsTheSourceHowever' -count=1 -timeout 0 -v
 
 .PHONY: openapi
-openapi: ## Lint the portal API's contract
-	@.ci/lint-openapi portalapi/openapi.yaml
+openapi: ## Lint the contracts of the two APIs
+	@.ci/lint-openapi portalapi/openapi.yaml portalapi/ops/openapi.yaml
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

@@ -12,9 +12,15 @@ func (v value) ops(private bool, tenants []Tenant) Ops {
 		MetricsToken: s.key("metrics").metrics(),
 	}
 	users := s.key("users")
-	names := map[string]string{}
+	names, tokens := map[string]string{}, map[Credential]string{}
 	for _, item := range users.list() {
-		o.Users = append(o.Users, item.user(names, tenants))
+		u := item.user(names, tenants)
+		if other, taken := tokens[u.Token]; taken && !u.Token.IsZero() {
+			item.faultf("has the same token as %s; give each user their own, or nobody can tell who did what", other)
+		} else {
+			tokens[u.Token] = item.path
+		}
+		o.Users = append(o.Users, u)
 	}
 	if !loopbackAddress(o.Listen) && users.empty() {
 		users.faultf("must name at least one user, because ops.listen is open to other machines; or set ops.listen to 127.0.0.1:8081")

@@ -27,9 +27,17 @@ const quarantineColumns = `tenant, key, stream, type, coalesce(id, ''), reason, 
 
 // QuarantineFilter selects what is in quarantine; zero fields select all.
 type QuarantineFilter struct {
-	Tenant string
-	Client string
-	Limit  int // 0: 1,000
+	Tenant  string
+	Tenants []string // only these; nil: all
+	Client  string
+	After   QuarantinePlace // only what follows it
+	Limit   int             // 0: 1,000
+}
+
+// QuarantinePlace is where an item stands in the list; the zero one is before all.
+type QuarantinePlace struct {
+	FirstSeen time.Time
+	Key       string
 }
 
 // Quarantine returns what is in quarantine, the oldest first.
@@ -37,11 +45,14 @@ func (s *Store) Quarantine(ctx context.Context, f QuarantineFilter) ([]Quarantin
 	const q = `
 		SELECT ` + quarantineColumns + ` FROM quarantine
 		WHERE (@tenant = '' OR tenant = @tenant) AND (@client = '' OR client = @client)
+		  AND (@tenants::text[] IS NULL OR tenant = ANY(@tenants))
+		  AND (@key = '' OR (first_seen, key) > (@at, @key))
 		ORDER BY first_seen, key LIMIT @limit`
 	if f.Limit == 0 {
 		f.Limit = 1000
 	}
-	return s.quarantine(ctx, q, pgx.StrictNamedArgs{"tenant": f.Tenant, "client": f.Client, "limit": f.Limit})
+	return s.quarantine(ctx, q, pgx.StrictNamedArgs{"tenant": f.Tenant, "tenants": f.Tenants, "client": f.Client,
+		"at": f.After.FirstSeen, "key": f.After.Key, "limit": f.Limit})
 }
 
 func (s *Store) quarantine(ctx context.Context, q string, args pgx.StrictNamedArgs) ([]Quarantined, error) {

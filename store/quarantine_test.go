@@ -213,6 +213,7 @@ func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 	}{
 		{store.QuarantineFilter{}, 2}, {store.QuarantineFilter{Tenant: tenant}, 2}, {store.QuarantineFilter{Tenant: "szr"}, 0},
 		{store.QuarantineFilter{Tenant: tenant, Client: "a"}, 1}, {store.QuarantineFilter{Limit: 1}, 1},
+		{store.QuarantineFilter{Tenants: []string{"szr", tenant}}, 2}, {store.QuarantineFilter{Tenants: []string{}}, 0},
 	} {
 		list, err := r.Quarantine(t.Context(), tc.filter)
 		if err != nil || len(list) != tc.want {
@@ -221,6 +222,34 @@ func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 	}
 	if n, err := r.CountQuarantine(t.Context(), tenant, keyOf("1"), keyOf("3")); err != nil || n != 1 {
 		t.Errorf("of two keys there are %d, %v", n, err)
+	}
+}
+
+func TestQuarantineIsReadOnFromAPlace(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	// One batch: they were all first seen at one moment.
+	r.apply(reports, unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "a", "x", 2), true), unreadable(report("3", "a", "x", 2), true))
+	all, err := r.Quarantine(t.Context(), store.QuarantineFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []store.Quarantined
+	var place store.QuarantinePlace
+	for range all {
+		list, err := r.Quarantine(t.Context(), store.QuarantineFilter{After: place, Limit: 1})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("after %v: %v, %v", place, list, err)
+		}
+		got = append(got, list...)
+		place = store.QuarantinePlace{FirstSeen: list[0].FirstSeen, Key: list[0].Key}
+	}
+	if diff := cmp.Diff(all, got); diff != "" || len(all) != 3 {
+		t.Errorf("one by one (-want +got):\n%s", diff)
+	}
+	if list, err := r.Quarantine(t.Context(), store.QuarantineFilter{After: place}); err != nil || len(list) != 0 {
+		t.Errorf("after the last there is %v, %v", list, err)
 	}
 }
 

@@ -183,8 +183,10 @@ func (s *Store) RequestRun(ctx context.Context, req RunRequest) (Run, bool, erro
 type RunFilter struct {
 	Tenant string
 	State  RunState
-	Before int64 // only runs with a smaller id
-	Limit  int   // 0: 20
+	Before int64     // only runs with a smaller id
+	Since  time.Time // only runs asked for since then
+	Whole  bool      // only runs of the whole tenant, as [Scope.IsWhole] has it
+	Limit  int       // 0: 20
 }
 
 // Runs returns runs, the newest first, without their types.
@@ -193,12 +195,18 @@ func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
 		SELECT ` + runColumns + ` FROM runs
 		WHERE (@tenant = '' OR tenant = @tenant) AND (@state = '' OR state = @state)
 		  AND (@before = 0 OR id < @before)
+		  AND (@since::timestamptz IS NULL OR requested_at >= @since)
+		  AND NOT (@whole AND scope ?| '{client,stream,from,to,dryRun,only}')
 		ORDER BY id DESC LIMIT @limit`
 	if f.Limit == 0 {
 		f.Limit = 20
 	}
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{
-		"tenant": f.Tenant, "state": f.State, "before": f.Before, "limit": f.Limit})
+	var since *time.Time
+	if !f.Since.IsZero() {
+		since = &f.Since
+	}
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": f.Tenant, "state": f.State, "before": f.Before,
+		"since": since, "whole": f.Whole, "limit": f.Limit})
 	if err != nil {
 		return nil, fmt.Errorf("read runs: %w", err)
 	}

@@ -255,7 +255,7 @@ func (c *bareCmd) Run(ctx context.Context, s streams) error {
 		sep := `{"items":[`
 		for rows.Next() {
 			_, _ = io.WriteString(w, sep)
-			_, _ = w.Write(rows.RawValues()[0])
+			_, _ = w.Write(rows.RawValues()[0]) //nolint:gosec // G705: cards that this program has made itself, as JSON
 			sep = ","
 		}
 		_, _ = io.WriteString(w, "]}")

@@ -285,7 +285,8 @@ func (s *stage) introduce(api, ops, news string, paths ...string) error {
 Everything runs. %[6]s
 
   portal API    http://%[1]s/v1/            contract: http://%[1]s/openapi.yaml
-  operators     http://%[2]s/api/tenants    metrics:  http://%[2]s/metrics
+  console       http://%[2]s/               contract: http://%[2]s/openapi.yaml
+  metrics       http://%[2]s/metrics
   logs          %[3]s/*.log
 
 Be somebody's daughter, and open the dossier:

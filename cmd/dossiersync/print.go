@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -41,7 +42,7 @@ func fields(w io.Writer, list [][2]string) {
 }
 
 // moment tells when, in the tenant's own time.
-func moment(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01-02 15:04") }
+func moment(t time.Time, zone *time.Location) string { return answer.Moment(t, zone) }
 
 // zoneOf returns the tenant's zone; this machine's, of a tenant that is no longer
 // configured.
@@ -132,29 +133,10 @@ func printCounts(w io.Writer, stream, typ string, c store.Counts) {
 		c.Hidden, c.Withdrawn, c.Superseded, c.Quarantined)
 }
 
-func outcomeWord(run store.Run) string {
-	if run.Outcome == nil {
-		return string(run.State)
-	}
-	return string(*run.Outcome)
-}
+func outcomeWord(run store.Run) string { return answer.OutcomeWord(&run) }
 
 // ago tells a past moment as people say it.
-func ago(now time.Time, t *time.Time) string {
-	if t == nil {
-		return "never"
-	}
-	d := now.Sub(*t)
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %02d min ago", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
-}
+func ago(now time.Time, t *time.Time) string { return answer.Ago(now, t) }
 
 // selectTenants returns the ids of the tenants that a command is about.
 func selectTenants(cfg *config.Config, only string) ([]string, error) {

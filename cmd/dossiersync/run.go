@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -89,7 +90,7 @@ func runFields(run store.Run, zone *time.Location) [][2]string {
 	}
 	list := [][2]string{
 		{"trigger", string(run.Trigger)},
-		{"scope", scopeWords(run.Scope, zone)},
+		{"scope", answer.ScopeWords(run.Scope, zone)},
 		{"asked for", at(&run.RequestedAt, "") + by},
 		{"begun", at(run.StartedAt, "not yet")},
 		{"ended", at(run.FinishedAt, "not yet")},
@@ -113,34 +114,6 @@ func notPulled(counts map[string]int64) string {
 		types[i] = fmt.Sprintf("%s %d", name, counts[name])
 	}
 	return strings.Join(types, ", ")
-}
-
-// scopeWords says a scope as people would.
-func scopeWords(s store.Scope, zone *time.Location) string {
-	var words []string
-	add := func(when bool, format string, args ...any) {
-		if when {
-			words = append(words, fmt.Sprintf(format, args...))
-		}
-	}
-	add(s.Only == store.StepQuarantine && len(s.Keys) == 0, "what is in quarantine")
-	add(s.Only == store.StepQuarantine && len(s.Keys) > 0, "of the quarantine: %s", strings.Join(s.Keys, ", "))
-	add(s.Only == store.StepReconcile, "comparing everything with the source")
-	add(s.Only == "" && (s.Full || s.Client != ""), "everything from the beginning")
-	add(s.Only == "" && !s.Full && s.Client == "" && s.From.IsZero() && s.To.IsZero(), "what is new")
-	add(s.Only == "" && !s.Full && s.Client == "" && (!s.From.IsZero() || !s.To.IsZero()), "what changed in the source")
-	add(!s.From.IsZero(), "since %s", moment(s.From, zone))
-	add(!s.To.IsZero(), "until %s", moment(s.To, zone))
-	add(s.Client != "", "of client %s", s.Client)
-	add(s.Stream != "", "in %s", s.Stream)
-	text := strings.Join(words, " ")
-	if s.Approve {
-		text += ", and removing what is confirmed absent, however much it is"
-	}
-	if s.DryRun {
-		text += "; a dry run, which changes nothing"
-	}
-	return text
 }
 
 // printRunType tells how far a run is with one type, and what it left out and why.

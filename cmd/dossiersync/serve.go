@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 	"dossiersync/config"
 	"dossiersync/portalapi"
 	"dossiersync/portalapi/ops"
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -189,8 +191,7 @@ func (s *service) addPortal(ctx context.Context, db *database) error {
 func (s *service) addOps(st *store.Store) error {
 	var tenants []ops.Tenant
 	for i := range s.cfg.Tenants {
-		t := &s.cfg.Tenants[i]
-		tenants = append(tenants, ops.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text})
+		tenants = append(tenants, *opsTenant(s.cfg, s.cfg.Tenants[i].ID))
 	}
 	var users []ops.User
 	for _, u := range s.cfg.Ops.Users {
@@ -206,6 +207,26 @@ func (s *service) addOps(st *store.Store) error {
 	return s.listen(partOps, s.cfg.Ops.Listen, s.cfg.Ops.TLS, handler)
 }
 
+// opsTenant returns a configured tenant as operators see it.
+func opsTenant(cfg *config.Config, id string) *answer.Tenant {
+	i := slices.IndexFunc(cfg.Tenants, func(t config.Tenant) bool { return t.ID == id })
+	t := &cfg.Tenants[i]
+	return &answer.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text,
+		Shared: shared(t), RequestBudget: t.Source.FHIR.RequestsPerRun}
+}
+
+// shared lists what the tenant shares with its clients: the parts that are pulled.
+func shared(t *config.Tenant) []store.Part {
+	parts := []store.Part{}
+	pulled := searches(t)
+	for _, part := range store.Parts() {
+		if len(pulled[store.Stream(part)]) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
 func portalTenants(cfg *config.Config) []portalapi.Tenant {
 	var list []portalapi.Tenant
 	for i := range cfg.Tenants {
@@ -216,16 +237,10 @@ func portalTenants(cfg *config.Config) []portalapi.Tenant {
 			Labels: map[string]string{
 				"reports": l.Reports, "forms": l.Forms, "care-plans": l.CarePlans, "general": l.General, "care-plan": l.CarePlan,
 			},
-			Timeline: []store.Kind{}, Shared: []store.Part{},
+			Timeline: []store.Kind{}, Shared: shared(t),
 		}
 		for _, k := range t.Mapping.Timeline {
 			tenant.Timeline = append(tenant.Timeline, store.Kind(k))
-		}
-		pulled := searches(t)
-		for _, part := range store.Parts() {
-			if len(pulled[store.Stream(part)]) > 0 {
-				tenant.Shared = append(tenant.Shared, part)
-			}
 		}
 		list = append(list, tenant)
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -30,35 +30,6 @@ Examples:
 
 Exit codes: 0 every tenant is fresh, or you stopped --watch; 3 at least one is late
 or stale, or waits for its grants after a restore.`
-}
-
-// tenantStatus is how up to date one tenant is. Times are the database's.
-type tenantStatus struct {
-	ID          string               `json:"id"`
-	Name        string               `json:"name"`
-	State       store.FreshnessState `json:"state"`
-	LastSuccess *time.Time           `json:"lastSuccess"`
-	NextSlot    time.Time            `json:"nextSlot"`
-	Unreachable *time.Time           `json:"unreachableSince"`
-	// Trouble is what keeps the source from being read, and TroubleUntil until
-	// when it is left alone.
-	Trouble      *string    `json:"trouble"`
-	TroubleUntil *time.Time `json:"troubleUntil"`
-	Reconciled   *time.Time `json:"lastReconcile"` // of everything
-	Epoch        int32      `json:"epoch"`         // rises when the source was restored or replaced
-	EpochSince   *time.Time `json:"epochSince"`
-	// Requests is how many requests the last run, or the one that is running, has
-	// made to the source, of RequestBudget; 0: as many as it likes.
-	Requests      int64                `json:"requests"`
-	RequestBudget int                  `json:"requestBudget"`
-	Held          []store.HeldRemovals `json:"heldRemovals"`
-	Running       *int64               `json:"running"` // the run's id
-	LastOutcome   *store.Outcome       `json:"lastOutcome"`
-	LastMessage   *string              `json:"lastMessage"`
-	Quarantined   int64                `json:"quarantined"`
-	// AwaitingGrants is since when nothing is shown, until the portal has sent all
-	// grants again after a restore.
-	AwaitingGrants *time.Time `json:"awaitingGrantsSince"`
 }
 
 // Run implements the command.
@@ -93,26 +64,20 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 }
 
 // readStatuses returns how up to date the tenants are, and when that was.
-func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []tenantStatus, error) {
-	now, err := st.Now(ctx)
+func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []answer.Status, error) {
+	tenants := make([]*answer.Tenant, 0, len(ids))
+	for _, id := range ids {
+		tenants = append(tenants, opsTenant(cfg, id))
+	}
+	list, err := answer.Statuses(ctx, st, tenants)
 	if err != nil {
-		return now, nil, err
+		return time.Time{}, nil, err
 	}
-	list := []tenantStatus{}
-	for i := range cfg.Tenants {
-		if t := &cfg.Tenants[i]; slices.Contains(ids, t.ID) {
-			s, err := readStatus(ctx, st, t, now)
-			if err != nil {
-				return now, nil, err
-			}
-			list = append(list, s)
-		}
-	}
-	return now, list, nil
+	return list[0].Now, list, nil
 }
 
 // printStatus tells people, on a terminal in colour.
-func printStatus(w io.Writer, now time.Time, list []tenantStatus) {
+func printStatus(w io.Writer, now time.Time, list []answer.Status) {
 	paint := painter(w)
 	table(w, "TENANT\t"+paint(plain, "STATE")+"\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
 		for _, s := range list {
@@ -132,14 +97,14 @@ func printStatus(w io.Writer, now time.Time, list []tenantStatus) {
 		}
 	})
 	for _, s := range list {
-		s.remarks(w, now)
+		printRemarks(w, &s, now)
 	}
 }
 
 var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: yellow, store.Stale: red}
 
-// remarks are what a table has no room for.
-func (s *tenantStatus) remarks(w io.Writer, now time.Time) {
+// printRemarks tells what a table has no room for.
+func printRemarks(w io.Writer, s *answer.Status, now time.Time) {
 	if s.AwaitingGrants != nil {
 		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until the portal has sent all grants (PUT /v1/grants)\n", s.ID, ago(now, s.AwaitingGrants))
 	}
@@ -163,48 +128,6 @@ func (s *tenantStatus) remarks(w io.Writer, now time.Time) {
 	if s.RequestBudget > 0 {
 		fmt.Fprintf(w, "%s: the last run made %d requests of the %d that it may\n", s.ID, s.Requests, s.RequestBudget)
 	}
-}
-
-func readStatus(ctx context.Context, st *store.Store, t *config.Tenant, now time.Time) (tenantStatus, error) {
-	s := tenantStatus{ID: t.ID, Name: t.Name, NextSlot: t.Schedule.Next(now).In(t.Location)}
-	known, err := st.Tenant(ctx, t.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return s, err
-	}
-	s.LastSuccess, s.Unreachable = known.Succeeded, known.Unreachable
-	s.Trouble, s.TroubleUntil, s.Reconciled = known.Trouble, known.TroubleUntil, known.Reconciled
-	s.AwaitingGrants = known.AwaitingGrants
-	s.Epoch, s.EpochSince, s.RequestBudget = known.Epoch, known.EpochSince, t.Source.FHIR.RequestsPerRun
-	s.State = store.StateOf(t.Schedule, s.LastSuccess, now, now)
-	if s.LastSuccess == nil && err == nil {
-		s.State = store.StateOf(t.Schedule, nil, known.Since, now)
-	}
-	runs, err := st.Runs(ctx, store.RunFilter{Tenant: t.ID, Limit: 5})
-	if err != nil {
-		return s, err
-	}
-	for _, r := range runs[:min(len(runs), 1)] {
-		types, err := st.RunTypes(ctx, r.ID)
-		if err != nil {
-			return s, err
-		}
-		for _, rt := range types {
-			s.Requests += rt.Requests
-		}
-	}
-	if s.Held, err = st.HeldRemovals(ctx, t.ID); err != nil {
-		return s, err
-	}
-	for _, r := range runs {
-		if r.State == store.RunRunning && s.Running == nil {
-			s.Running = &r.ID
-		}
-		if r.State == store.RunDone && s.LastOutcome == nil {
-			s.LastOutcome, s.LastMessage = r.Outcome, r.Message
-		}
-	}
-	s.Quarantined, err = st.CountQuarantine(ctx, t.ID)
-	return s, err
 }
 
 // withStore opens what the configuration says and closes it after f.

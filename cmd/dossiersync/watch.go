@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -46,7 +47,7 @@ func (c *statusCmd) watch(ctx context.Context, a *app, cfg *config.Config, st *s
 }
 
 // show writes all of it at once, so that nothing flickers.
-func (c *statusCmd) show(w io.Writer, now time.Time, list []tenantStatus) error {
+func (c *statusCmd) show(w io.Writer, now time.Time, list []answer.Status) error {
 	var page bytes.Buffer
 	on := io.Writer(&page)
 	if isTerminal(w) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 	"dossiersync/sync/fhir/simulator"
 )
@@ -28,7 +29,7 @@ func TestStatusIsWatched(t *testing.T) {
 	for line := range strings.Lines(scripts.said.String()) {
 		var answer struct {
 			At    time.Time
-			Items []tenantStatus
+			Items []answer.Status
 		}
 		if strings.HasPrefix(line, "warning: ") {
 			continue // on standard error
@@ -49,7 +50,7 @@ func TestStatusIsWatched(t *testing.T) {
 func TestStatusInColour(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	list := []tenantStatus{{ID: "amaris", State: store.Fresh, NextSlot: now}, {ID: "szr", State: store.Stale, NextSlot: now}, {ID: "o", State: store.Late, NextSlot: now}}
+	list := []answer.Status{{ID: "amaris", State: store.Fresh, NextSlot: now}, {ID: "szr", State: store.Stale, NextSlot: now}, {ID: "o", State: store.Late, NextSlot: now}}
 	var grey, page bytes.Buffer
 	printStatus(&grey, now, list)
 	printStatus(coloured{&page}, now, list)

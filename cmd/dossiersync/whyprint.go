@@ -6,15 +6,22 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
-// print tells people the answer: what it rests on first, and the conclusions last.
-func (w *whyAnswer) print(out io.Writer, zone *time.Location) {
-	w.printClient(out, zone)
-	w.printTenant(out, zone)
+// whyPrinter tells people an answer, in the tenant's zone.
+type whyPrinter struct {
+	*answer.Why
+	zone *time.Location
+}
+
+// print tells what the answer rests on first, and the conclusions last.
+func (w *whyPrinter) print(out io.Writer) {
+	w.printClient(out)
+	w.printTenant(out)
 	w.printGrants(out)
-	w.printStreams(out, zone)
+	w.printStreams(out)
 	if w.Known == nil {
 		return
 	}
@@ -23,7 +30,7 @@ func (w *whyAnswer) print(out io.Writer, zone *time.Location) {
 		for _, p := range w.Parts {
 			asOf := "never"
 			if p.AsOf != nil {
-				asOf = moment(*p.AsOf, zone)
+				asOf = moment(*p.AsOf, w.zone)
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Part, yes(p.Shared), asOf, p.State, yes(p.Rechecking), yes(p.Incomplete))
 		}
@@ -44,7 +51,7 @@ func yes(is bool) string {
 	return "no"
 }
 
-func (w *whyAnswer) printClient(out io.Writer, zone *time.Location) {
+func (w *whyPrinter) printClient(out io.Writer) {
 	c := w.Known
 	if c == nil {
 		fmt.Fprintf(out, "%s has no client %s, as far as the replica knows.\n", w.Tenant.ID, w.Client)
@@ -57,7 +64,7 @@ func (w *whyAnswer) printClient(out io.Writer, zone *time.Location) {
 	if c.Reason != "" {
 		fmt.Fprintf(out, " (%s): %s", c.Reason, c.Meaning)
 	}
-	fmt.Fprintf(out, ", since %s.\n", moment(c.Since, zone))
+	fmt.Fprintf(out, ", since %s.\n", moment(c.Since, w.zone))
 	if c.ReplacedBy != nil {
 		fmt.Fprintf(out, "The source has merged this client into %s.\n", *c.ReplacedBy)
 	}
@@ -65,22 +72,22 @@ func (w *whyAnswer) printClient(out io.Writer, zone *time.Location) {
 		fmt.Fprintln(out, "The client has died: reading has ended.")
 	}
 	if w.Owed != nil {
-		fmt.Fprintf(out, "The whole history is still to be read, since %s.\n", moment(*w.Owed, zone))
+		fmt.Fprintf(out, "The whole history is still to be read, since %s.\n", moment(*w.Owed, w.zone))
 	}
 }
 
-func (w *whyAnswer) printTenant(out io.Writer, zone *time.Location) {
+func (w *whyPrinter) printTenant(out io.Writer) {
 	s := w.Tenant
 	last, source := "no run has succeeded yet", "the source can be reached"
 	if s.LastSuccess != nil {
-		last = "the last success began at " + moment(*s.LastSuccess, zone)
+		last = "the last success began at " + moment(*s.LastSuccess, w.zone)
 	}
 	if s.Unreachable != nil {
-		source = "the source cannot be reached since " + moment(*s.Unreachable, zone)
+		source = "the source cannot be reached since " + moment(*s.Unreachable, w.zone)
 	}
-	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n", s.ID, s.State, last, moment(s.NextSlot, zone), source)
+	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n", s.ID, s.State, last, moment(s.NextSlot, w.zone), source)
 	if s.AwaitingGrants != nil {
-		fmt.Fprintf(out, "Nothing is shown to anybody since the database was restored at %s, until the portal has sent all grants (PUT /v1/grants).\n", moment(*s.AwaitingGrants, zone))
+		fmt.Fprintf(out, "Nothing is shown to anybody since the database was restored at %s, until the portal has sent all grants (PUT /v1/grants).\n", moment(*s.AwaitingGrants, w.zone))
 	}
 	if len(w.Runs) > 0 {
 		fmt.Fprintln(out)
@@ -90,13 +97,13 @@ func (w *whyAnswer) printTenant(out io.Writer, zone *time.Location) {
 				if r.Message != nil {
 					message = *r.Message
 				}
-				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", r.ID, r.Trigger, moment(r.RequestedAt, zone), outcomeWord(r), message)
+				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\n", r.ID, r.Trigger, moment(r.RequestedAt, w.zone), outcomeWord(r), message)
 			}
 		})
 	}
 }
 
-func (w *whyAnswer) printGrants(out io.Writer) {
+func (w *whyPrinter) printGrants(out io.Writer) {
 	if len(w.Grants) == 0 {
 		return
 	}
@@ -136,14 +143,14 @@ func orDash(s string) string {
 	return s
 }
 
-func (w *whyAnswer) printStreams(out io.Writer, zone *time.Location) {
+func (w *whyPrinter) printStreams(out io.Writer) {
 	if len(w.Streams) > 0 {
 		fmt.Fprintln(out)
 		table(out, "STREAM\tSHOWN\tNEWEST\tHIDDEN\tWITHDRAWN\tQUARANTINED", func(t io.Writer) {
 			for _, s := range w.Streams {
 				newest := "-"
 				if s.Newest != nil {
-					newest = s.Newest.In(zone).Format(time.DateOnly)
+					newest = s.Newest.In(w.zone).Format(time.DateOnly)
 				}
 				n := make(map[store.State]int64)
 				for _, o := range s.Others {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"go.uber.org/zap"
-
 	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
@@ -20,17 +18,15 @@ func (h *Handler) cancel(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := request.ReadJSON(c.w, c.r, maxScope, &struct{}{}); err != nil {
+	if err := request.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
 		return err
 	}
-	run, err = h.store.CancelRun(c.r.Context(), run.ID, c.user.name())
+	run, err = h.stop(c, run.ID)
 	if errors.Is(err, store.ErrRunDone) {
 		return c.json(http.StatusOK, run)
 	}
 	if err != nil {
 		return err
 	}
-	h.log.Info("an operator cancels a run", zap.String("tenant", run.Tenant), zap.Int64("run", run.ID),
-		zap.String("by", c.user.name()), zap.String("state", string(run.State)))
 	return c.json(http.StatusAccepted, run)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
@@ -25,16 +26,12 @@ type Options struct {
 	// MetricsToken returns the token that opens /metrics and nothing else; it is
 	// asked for every scrape. nil: there is none.
 	MetricsToken func() (string, error)
+	// Now is the clock by which sessions end; default time.Now.
+	Now func() time.Time
 }
 
 // Tenant is one care organisation as operators see it.
-type Tenant struct {
-	ID       string
-	Name     string
-	Location *time.Location
-	Schedule store.Schedule
-	Cron     string // the schedule in the operator's own words
-}
+type Tenant = answer.Tenant
 
 // Handler answers the operators. It is safe for concurrent use.
 type Handler struct {
@@ -46,14 +43,20 @@ type Handler struct {
 	scraper  func() (string, error) // the token of whoever scrapes; nil: none
 	requests *prometheus.CounterVec
 	origins  *http.CrossOriginProtection
+	sessions *sessions
+	attempts *attempts
 	routes   *http.ServeMux
 }
 
 // New returns a handler for the replica in st.
 func New(st *store.Store, o Options) (*Handler, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	h := &Handler{
 		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, scraper: o.MetricsToken,
-		origins: http.NewCrossOriginProtection(),
+		origins:  http.NewCrossOriginProtection(),
+		sessions: newSessions(o.Now), attempts: newAttempts(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_ops_http_requests_total",
 			Help: "Requests to the operators' listener by route pattern and status code.",
@@ -65,9 +68,9 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	if h.gatherer == nil {
 		h.gatherer = prometheus.NewRegistry()
 	}
-	for _, t := range o.Tenants {
-		if t.ID == "" || t.Location == nil || t.Schedule == nil {
-			return nil, fmt.Errorf("set up the operators' side: tenant %q has no id, location or schedule", t.ID)
+	for i := range o.Tenants {
+		if err := o.Tenants[i].Check(); err != nil {
+			return nil, fmt.Errorf("set up the operators' side: %w", err)
 		}
 	}
 	if err := checkUsers(o.Users); err != nil {
@@ -88,27 +91,42 @@ func New(st *store.Store, o Options) (*Handler, error) {
 type verb string
 
 const (
-	nothing verb = ""       // whoever asks
-	read    verb = "read"   // see tenants and runs
-	resync  verb = "resync" // ask for runs, and for their end
-	scrape  verb = "scrape" // see the metrics, which are of all tenants: no user's own verb
+	nothing verb = ""        // whoever asks, under whatever name
+	visit   verb = "visit"   // whoever asks, but not for another site
+	read    verb = "read"    // see tenants, runs, and what is left out
+	resync  verb = "resync"  // ask for runs, and for their end
+	scrape  verb = "scrape"  // see the metrics, which are of all tenants: no user's own verb
+	approve verb = "approve" // take upon them that something goes: held removals, items in quarantine
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
-	handle := func(method, pattern string, needs verb, f func(c *call) error) {
-		mux.Handle(pattern, h.serve(pattern, method, needs, f))
-	}
-	handle(http.MethodGet, "/healthz", nothing, h.healthz)
-	handle(http.MethodGet, "/readyz", nothing, h.readyz)
-	handle(http.MethodGet, "/metrics", scrape, h.metrics())
-	handle(http.MethodGet, "/api/tenants", read, h.listTenants)
-	handle(http.MethodPost, "/api/tenants/{tenant}/resync", resync, h.resync)
-	handle(http.MethodGet, "/api/runs", read, h.listRuns)
-	handle(http.MethodGet, "/api/runs/{id}", read, h.run)
-	handle(http.MethodPost, "/api/runs/{id}/cancel", resync, h.cancel)
-	mux.Handle("/", h.serve("unknown", "", nothing, func(*call) error { return problem.Missing() }))
+	handle := func(pattern string, list ...route) { mux.Handle(pattern, h.serve(pattern, list)) }
+	handle("/healthz", get(nothing, h.healthz))
+	handle("/readyz", get(nothing, h.readyz))
+	handle("/metrics", get(scrape, h.metrics()))
+	handle("/openapi.yaml", get(visit, h.openAPI))
+	h.addAPI(handle)
+	h.addPages(handle)
+	mux.Handle("/", h.serve("unknown", []route{{"", nothing, h.unknown, false}}))
 	return mux
+}
+
+// addAPI adds what programs ask.
+func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
+	handle("/api/tenants", get(read, h.listTenants))
+	handle("/api/tenants/{tenant}/resync", post(resync, h.resync))
+	handle("/api/tenants/{tenant}/reconcile", post(resync, h.reconcile))
+	handle("/api/tenants/{tenant}/retry", post(resync, h.retryAll))
+	handle("/api/tenants/{tenant}/why", post(read, h.why))
+	handle("/api/runs", get(read, h.listRuns))
+	handle("/api/runs/{id}", get(read, h.run))
+	handle("/api/runs/{id}/cancel", post(resync, h.cancel))
+	handle("/api/quarantine", get(read, h.listQuarantine))
+	handle("/api/quarantine/{id}", get(read, h.quarantined))
+	handle("/api/quarantine/{id}/retry", post(resync, h.retry))
+	handle("/api/quarantine/{id}/discard", post(approve, h.discard))
+	handle("/api/held-removals", get(read, h.listHeld))
 }
 
 // ServeHTTP implements http.Handler.
@@ -138,6 +156,12 @@ func (h *Handler) metrics() func(c *call) error {
 	}
 }
 
+// unknown answers a program with a problem, and a person with a page.
+func (h *Handler) unknown(c *call) error {
+	c.page = asksForPage(c.r)
+	return problem.Missing()
+}
+
 // tenant returns the tenant that the path names, or [problem.NotFound] where the
 // user does not see it.
 func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
@@ -147,6 +171,17 @@ func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
 		}
 	}
 	return nil, problem.Missing()
+}
+
+// tenants returns the tenants that the user sees.
+func (c *call) tenants(h *Handler) []*Tenant {
+	var list []*Tenant
+	for i := range h.tenants {
+		if t := &h.tenants[i]; c.user.sees(t.ID) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // asProblem sorts the errors of package store.

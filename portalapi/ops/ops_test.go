@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"dossiersync/portalapi/ops"
+	"dossiersync/portalapi/portaltest"
 	"dossiersync/store"
 	"dossiersync/store/storetest"
 )
@@ -47,9 +49,23 @@ func newDesk(t testing.TB, change ...func(*ops.Options)) *desk {
 		f(&o)
 	}
 	d := &desk{t: t, Replica: storetest.NewReplica(t)}
-	if d.handler, err = ops.New(d.Store, o); err != nil {
+	handler, err := ops.New(d.Store, o)
+	if err != nil {
 		t.Fatal(err)
 	}
+	contract, err := portaltest.Parse(ops.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What programs are answered is checked against the contract.
+	checked := portaltest.CheckedBy(t, contract, handler)
+	d.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") || slices.Contains([]string{"/healthz", "/readyz", "/openapi.yaml"}, r.URL.Path) {
+			checked.ServeHTTP(w, r)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 	return d
 }
 
@@ -60,6 +76,8 @@ func withUsers(o *ops.Options) {
 	o.Users = []ops.User{
 		user("ann", []string{"amaris", "szr"}, []string{"read", "resync"}),
 		user("bob", []string{"szr"}, []string{"read"}),
+		user("amy", []string{"amaris"}, []string{"read", "resync", "approve"}),
+		user("chef", []string{"amaris", "szr"}, []string{"read", "resync", "approve"}),
 		user("eve", nil, nil),
 		user("zoe", []string{"szr"}, []string{"read", "resync"}),
 		{Name: "lost", Tenants: []string{"amaris"}, May: []string{"read"}, Token: func() (string, error) { return "", errors.New("no such file") }},

@@ -5,17 +5,18 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"go.uber.org/zap"
+	"unicode"
+	"unicode/utf8"
 
 	"dossiersync/portalapi/problem"
 	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
-// maxScope is how many bytes the body of a resync may have.
-const maxScope = 4 << 10
+// maxBody is how many bytes the body of a request may have.
+const maxBody = 4 << 10
 
 // scopeJSON is what a resync is limited to. Left out, it is not.
 type scopeJSON struct {
@@ -38,24 +39,23 @@ func (h *Handler) resync(c *call) error {
 		return err
 	}
 	var in scopeJSON
-	if err := request.ReadJSON(c.w, c.r, maxScope, &in); err != nil {
+	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
 	}
 	scope, err := in.scope(t.Location)
 	if err != nil {
 		return err
 	}
-	ctx := c.r.Context()
-	if err := h.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
-		return err
-	}
-	run, created, err := h.store.RequestRun(ctx, store.RunRequest{
-		Tenant: t.ID, Trigger: store.TriggerManual, Scope: scope, By: c.user.name()})
+	return h.answerAsked(c, t, scope)
+}
+
+// answerAsked asks for a run and answers with it: 202, or 200 with one of the same
+// scope that waits already.
+func (h *Handler) answerAsked(c *call, t *Tenant, scope store.Scope) error {
+	run, created, err := h.ask(c, t, scope)
 	if err != nil {
 		return err
 	}
-	h.log.Info("an operator asks for a run", zap.String("tenant", t.ID), zap.Int64("run", run.ID),
-		zap.String("by", c.user.name()), zap.Bool("new", created))
 	c.w.Header().Set("Location", "/api/runs/"+strconv.FormatInt(run.ID, 10))
 	if !created {
 		return c.json(http.StatusOK, run)
@@ -65,13 +65,20 @@ func (h *Handler) resync(c *call) error {
 
 var clientID = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`) // FHIR R4 §2.24.0.1: id
 
+// userFits reports whether text can be the sub of a token; empty is none.
+func userFits(text string) bool {
+	return len(text) <= 255 && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+const streamChoices = "Kies uit clients, contacts, staff, questionnaires, goals, care-plans, reports, forms."
+
 func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
 	s := store.Scope{Client: in.Client, Stream: store.Stream(in.Stream), Full: in.Full, DryRun: in.DryRun}
 	switch {
 	case in.Client != "" && !clientID.MatchString(in.Client):
 		return s, problem.Invalid("client", "Dit kan geen id van een cliënt zijn.")
 	case in.Stream != "" && !slices.Contains(store.Streams(), s.Stream):
-		return s, problem.Invalid("stream", "Kies uit clients, contacts, staff, questionnaires, goals, care-plans, reports, forms.")
+		return s, problem.Invalid("stream", streamChoices)
 	case in.Full && in.From != "":
 		return s, problem.Invalid("from", "Met full wordt alles opnieuw gelezen; geef from of full, niet beide.")
 	}

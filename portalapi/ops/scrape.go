@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,26 +21,22 @@ func (h *Handler) isScraper(r *http.Request) bool {
 	if h.scraper == nil {
 		return false
 	}
-	ok, err := brings(r, h.scraper)
+	ok, err := sameToken(bearer(r), h.scraper)
 	if err != nil {
 		h.log.Warn("the token for metrics cannot be read", zap.Error(err))
 	}
 	return ok
 }
 
-// brings reports whether the request brings the token. An empty one is nobody's.
-func brings(r *http.Request, token func() (string, error)) (bool, error) {
-	want, err := token()
+// sameToken reports whether got is the token that want returns. An empty one is
+// nobody's.
+func sameToken(got string, want func() (string, error)) (bool, error) {
+	token, err := want()
 	if err != nil {
 		return false, err
 	}
-	headers := r.Header.Values("Authorization")
-	if len(headers) != 1 {
-		return false, nil
-	}
-	scheme, got, _ := strings.Cut(headers[0], " ")
-	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && strings.EqualFold(scheme, "Bearer") && want != "", nil
+	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && token != "", nil
 }
 
 // MetricsOnly answers /healthz to anybody, and /metrics, for a process that has no
@@ -53,7 +48,7 @@ func MetricsOnly(g prometheus.Gatherer, token func() (string, error)) http.Handl
 	metrics := promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if token != nil {
-			if ok, _ := brings(r, token); !ok { // one that cannot be read opens nothing
+			if ok, _ := sameToken(bearer(r), token); !ok { // one that cannot be read opens nothing
 				problem.Write(w, &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync metrics"`,
 					Detail: "Stuur het token van ops.metrics mee."})
 				return

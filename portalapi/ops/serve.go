@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,30 +22,46 @@ const answerTime = 15 * time.Second
 
 // call is one request being answered.
 type call struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	user   *User // nil: nobody in particular, who may do everything
-	status int   // of the answer, once it has left
+	w       http.ResponseWriter
+	r       *http.Request
+	pattern string
+	page    bool  // a person asks, in a browser
+	user    *User // nil: nobody in particular, who may do everything
+	status  int   // of the answer, once it has left
 }
 
-// serve makes a handler of f, which answers method (and HEAD for GET) to who may do
-// what needs names. It turns an error into a problem, and counts and logs what came
-// of it, by the route's pattern only.
-func (h *Handler) serve(pattern, method string, needs verb, f func(c *call) error) http.Handler {
+// route is one way to ask a pattern.
+type route struct {
+	method string // empty: any
+	needs  verb
+	answer func(c *call) error
+	page   bool // answered with HTML, to who has a session
+}
+
+func get(needs verb, f func(c *call) error) route  { return route{http.MethodGet, needs, f, false} }
+func post(needs verb, f func(c *call) error) route { return route{http.MethodPost, needs, f, false} }
+
+// contentSecurity lets a page load what comes from here, and run nothing that
+// stands in it.
+const contentSecurity = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// serve makes a handler of the routes of a pattern. It turns an error into a
+// problem or a page, and counts and logs what came of it, by the pattern only.
+func (h *Handler) serve(pattern string, routes []route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeoutCause(r.Context(), answerTime, errors.New("the request takes too long"))
 		defer cancel()
-		c := &call{w: w, r: r.WithContext(ctx)}
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if err := h.guard(c, method, needs, f); err != nil {
-			p := asProblem(err)
-			c.status = p.Status()
-			if c.status >= http.StatusInternalServerError {
-				h.log.Error("an operator could not be answered", zap.String("route", pattern), zap.Error(p))
-			}
-			problem.Write(w, p)
+		c := &call{w: w, r: r.WithContext(ctx), pattern: pattern, page: routes[0].page}
+		for name, value := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Content-Security-Policy": contentSecurity, "X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin",
+		} {
+			w.Header().Set(name, value)
+		}
+		if err := h.guard(c, routes); err != nil {
+			h.fail(c, asProblem(err))
 		}
 		h.requests.WithLabelValues(pattern, strconv.Itoa(c.status)).Inc()
 		// Probes and scrapes come by the minute: they are for debugging only.
@@ -51,23 +69,41 @@ func (h *Handler) serve(pattern, method string, needs verb, f func(c *call) erro
 	})
 }
 
-func (h *Handler) guard(c *call, method string, needs verb, f func(c *call) error) (err error) {
+// fail answers with what went wrong.
+func (h *Handler) fail(c *call, p *problem.Problem) {
+	c.status = p.Status()
+	if c.status >= http.StatusInternalServerError {
+		h.log.Error("an operator could not be answered", zap.String("route", c.pattern), zap.Error(p))
+	}
+	if c.page {
+		h.failPage(c, p)
+		return
+	}
+	problem.Write(c.w, p)
+}
+
+func (h *Handler) guard(c *call, routes []route) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("a handler panicked with a %T", v)
 		}
 	}()
-	allow := method
-	if method == http.MethodGet {
-		allow = "GET, HEAD"
+	method := c.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
 	}
-	if method != "" && c.r.Method != method && (method != http.MethodGet || c.r.Method != http.MethodHead) {
-		return &problem.Problem{Type: problem.MethodNotAllowed, Allow: allow, Detail: "Deze methode kent dit adres niet."}
+	i := slices.IndexFunc(routes, func(r route) bool { return r.method == "" || r.method == method })
+	if i < 0 {
+		var allow []string
+		for _, r := range routes {
+			allow = append(allow, strings.Replace(r.method, http.MethodGet, "GET, HEAD", 1))
+		}
+		return &problem.Problem{Type: problem.MethodNotAllowed, Allow: strings.Join(allow, ", "), Detail: "Deze methode kent dit adres niet."}
 	}
-	if c.user, err = h.admit(c.r, needs); err != nil {
+	if c.user, err = h.admit(c, routes[i].needs); err != nil {
 		return err
 	}
-	return f(c)
+	return routes[i].answer(c)
 }
 
 // json answers with v.
@@ -78,10 +114,16 @@ func (c *call) json(status int, v any) error {
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("encode an answer: %w", err)
 	}
-	c.w.Header().Set("Content-Type", "application/json")
-	c.w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	c.write(status, "application/json", body.Bytes())
+	return nil
+}
+
+func (c *call) write(status int, media string, body []byte) {
+	c.w.Header().Set("Content-Type", media)
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	c.status = status
 	c.w.WriteHeader(status)
-	_, _ = c.w.Write(body.Bytes())
-	return nil
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(body)
+	}
 }

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -25,13 +23,24 @@ type User struct {
 	May     []string // of read, resync, approve
 }
 
+// checkUsers makes sure that what is done in a name was done by its owner: a name
+// has one token, and a token one name.
 func checkUsers(users []User) error {
 	names := make(map[string]bool, len(users))
+	tokens := make(map[string]string, len(users))
 	for _, u := range users {
 		if u.Name == "" || names[u.Name] || u.Token == nil {
 			return fmt.Errorf("user %q has no name of their own or no token", u.Name)
 		}
 		names[u.Name] = true
+		token, err := u.Token()
+		if err != nil || token == "" {
+			continue // cannot log in now, says Token
+		}
+		if other, taken := tokens[token]; taken {
+			return fmt.Errorf("users %q and %q have the same token: nobody could tell who did what", other, u.Name)
+		}
+		tokens[token] = u.Name
 	}
 	return nil
 }
@@ -51,66 +60,104 @@ func (u *User) name() string {
 
 // admit returns who asks, nil for nobody in particular, and fails where they may
 // not do what v names.
-func (h *Handler) admit(r *http.Request, v verb) (*User, error) {
+func (h *Handler) admit(c *call, v verb) (*User, error) {
 	if v == nothing {
 		return nil, nil
 	}
-	if err := h.origins.Check(r); err != nil {
+	if err := h.origins.Check(c.r); err != nil {
 		return nil, &problem.Problem{Type: problem.NotAllowed, Detail: "Dit verzoek komt van een andere website.", Cause: err}
 	}
-	if v == scrape && h.isScraper(r) {
+	if v == scrape && h.isScraper(c.r) {
 		return nil, nil
 	}
 	if len(h.users) == 0 {
-		if !loopback(r.Host) {
+		if !loopback(c.r.Host) {
 			return nil, &problem.Problem{Type: problem.NotAllowed,
 				Detail: "Zonder ops.users is dit alleen bereikbaar als localhost of 127.0.0.1.", Cause: errors.New("not a loopback name")}
 		}
 		return nil, nil
 	}
-	u, err := h.authenticate(r)
+	if v == visit {
+		return nil, nil
+	}
+	u, err := h.whoAsks(c)
 	if err != nil {
 		return nil, err
 	}
 	if v == scrape {
 		return u, h.maySeeAll(u)
 	}
-	if !u.may(v) {
-		return nil, &problem.Problem{Type: problem.NotAllowed, Detail: "Hiervoor is het recht " + string(v) + " nodig."}
+	return u, u.must(v)
+}
+
+// must fails where the user may not do what v names.
+func (u *User) must(v verb) error {
+	if u.may(v) {
+		return nil
+	}
+	return &problem.Problem{Type: problem.NotAllowed, Detail: "Hiervoor is het recht " + string(v) + " nodig."}
+}
+
+// whoAsks returns the user whose session a browser brings, or whose token a
+// program does.
+func (h *Handler) whoAsks(c *call) (*User, error) {
+	if c.page {
+		if u := h.bySession(c.r); u != nil {
+			return u, nil
+		}
+		return nil, &problem.Problem{Type: problem.InvalidToken, Detail: "Log in."}
+	}
+	refused := &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
+		Detail: "Stuur het token van een van ops.users mee."}
+	u := h.byToken(bearer(c.r))
+	if u == nil {
+		return nil, refused
 	}
 	return u, nil
 }
 
-// authenticate returns the user whose token the request brings. It compares with
-// every user's, however early one fits, and takes as long for each.
-func (h *Handler) authenticate(r *http.Request) (*User, error) {
-	refused := &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
-		Detail: "Stuur het token van een van ops.users mee."}
-	headers := r.Header.Values("Authorization")
-	if len(headers) != 1 {
-		return nil, refused
+// byToken returns the user whose token it is, or nil. It compares with every
+// user's, however early one fits, and takes as long for each. A token that two
+// have is nobody's.
+func (h *Handler) byToken(token string) *User {
+	if token == "" {
+		return nil
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return nil, refused
-	}
-	got := sha256.Sum256([]byte(token))
-	var found *User
+	var found []*User
 	for i := range h.users {
-		want, err := h.users[i].Token()
+		same, err := sameToken(token, h.users[i].Token)
 		if err != nil {
 			h.log.Warn("a user's token cannot be read", zap.String("user", h.users[i].Name), zap.Error(err))
-			continue
 		}
-		sum := sha256.Sum256([]byte(want))
-		if subtle.ConstantTimeCompare(got[:], sum[:]) == 1 && want != "" {
-			found = &h.users[i]
+		if same {
+			found = append(found, &h.users[i])
 		}
 	}
-	if found == nil {
-		return nil, refused
+	if len(found) > 1 {
+		h.log.Error("two users have the same token; it is refused", zap.String("user", found[0].Name), zap.String("other", found[1].Name))
 	}
-	return found, nil
+	if len(found) != 1 {
+		return nil
+	}
+	return found[0]
+}
+
+// bearer returns the token that the request brings, or nothing.
+func bearer(r *http.Request) string {
+	headers := r.Header.Values("Authorization")
+	if len(headers) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return token
+}
+
+// asksForPage reports whether a browser asks for something to show.
+func asksForPage(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // loopback reports whether a Host header names this machine to itself.

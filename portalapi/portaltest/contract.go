@@ -27,11 +27,12 @@ type OpenAPI struct {
 }
 
 // Contract returns the contract of this program's portal API.
-var Contract = sync.OnceValues(func() (*OpenAPI, error) { return parse(portalapi.OpenAPI()) })
+var Contract = sync.OnceValues(func() (*OpenAPI, error) { return Parse(portalapi.OpenAPI()) })
 
 const resource = "contract.json"
 
-func parse(text []byte) (*OpenAPI, error) {
+// Parse returns the contract that an OpenAPI document is.
+func Parse(text []byte) (*OpenAPI, error) {
 	var doc map[string]any
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)

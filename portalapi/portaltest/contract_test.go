@@ -14,31 +14,7 @@ func TestExamplesConform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	var walk func(p pointer, value any)
-	walk = func(p pointer, value any) {
-		m, ok := value.(map[string]any)
-		if !ok {
-			return
-		}
-		if example, ok := m["example"]; ok && m["schema"] != nil {
-			n++
-			text, err := json.Marshal(example)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Validate(append(p[:len(p):len(p)], "schema"), text); err != nil {
-				t.Errorf("the example at %s: %v", p, err)
-			}
-		}
-		for name, inner := range m {
-			walk(append(p[:len(p):len(p)], name), inner)
-		}
-	}
-	walk(nil, c.document)
-	if n < 10 {
-		t.Errorf("found %d examples", n)
-	}
+	CheckExamples(t, c, 10)
 }
 
 // A property that the contract does not name is a fault, at any depth.

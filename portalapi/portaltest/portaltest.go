@@ -1,4 +1,4 @@
-// Package portaltest checks answers of the portal API against its contract. A
+// Package portaltest checks answers of an API against its contract. A
 // handler that is wrapped by [Checked] answers as before, and fails the test where
 // openapi.yaml does not allow what it answers: an undeclared status, header,
 // content type, parameter or property.
@@ -7,19 +7,26 @@ package portaltest
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 )
 
-// Checked returns h, with every answer checked.
+// Checked returns h, with every answer checked against the portal API's contract.
 func Checked(t testing.TB, h http.Handler) http.Handler {
 	t.Helper()
 	c, err := Contract()
 	if err != nil {
 		t.Fatalf("portaltest: %v", err)
 	}
+	return CheckedBy(t, c, h)
+}
+
+// CheckedBy returns h, with every answer checked against the contract c.
+func CheckedBy(t testing.TB, c *OpenAPI, h http.Handler) http.Handler {
+	t.Helper()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
@@ -36,6 +43,37 @@ func Checked(t testing.TB, h http.Handler) http.Handler {
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(rec.Body.Bytes())
 	})
+}
+
+// CheckExamples fails the test where an example in the contract is none that it
+// allows, or where there are fewer than atLeast.
+func CheckExamples(t testing.TB, c *OpenAPI, atLeast int) {
+	t.Helper()
+	n := 0
+	var walk func(p pointer, value any)
+	walk = func(p pointer, value any) {
+		m, ok := value.(map[string]any)
+		if !ok {
+			return
+		}
+		if example, ok := m["example"]; ok && m["schema"] != nil {
+			n++
+			text, err := json.Marshal(example)
+			if err == nil {
+				err = c.Validate(append(p[:len(p):len(p)], "schema"), text)
+			}
+			if err != nil {
+				t.Errorf("the example at %s: %v", p, err)
+			}
+		}
+		for name, inner := range m {
+			walk(append(p[:len(p):len(p)], name), inner)
+		}
+	}
+	walk(nil, c.document)
+	if n < atLeast {
+		t.Errorf("found %d examples", n)
+	}
 }
 
 func decompress(t testing.TB, body []byte) []byte {

@@ -1,0 +1,44 @@
+package answer
+
+import (
+	"fmt"
+	"time"
+
+	"dossiersync/portalapi"
+	"dossiersync/store"
+)
+
+// Tenant is one care organisation as operators see it.
+type Tenant struct {
+	ID       string
+	Name     string
+	Location *time.Location
+	Schedule store.Schedule
+	Cron     string       // the schedule in the operator's own words
+	Shared   []store.Part // what it shares with its clients; nil: every part
+	// RequestBudget is how many requests a run may make to the source; 0: any
+	// number.
+	RequestBudget int
+}
+
+// Check fails where something is missing that every answer needs.
+func (t *Tenant) Check() error {
+	if t.ID == "" || t.Location == nil || t.Schedule == nil {
+		return fmt.Errorf("tenant %q has no id, location or schedule", t.ID)
+	}
+	return nil
+}
+
+// portal returns the tenant as the portal API explains it.
+func (t *Tenant) portal() portalapi.Tenant {
+	return portalapi.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Shared: t.Shared}
+}
+
+// in returns at in the tenant's zone, to the second, or nil.
+func (t *Tenant) in(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	local := at.In(t.Location).Truncate(time.Second)
+	return &local
+}

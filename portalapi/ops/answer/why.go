@@ -1,0 +1,200 @@
+package answer
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"dossiersync/portalapi"
+	"dossiersync/store"
+)
+
+// WhyOf answers what the client's dossier shows, to whom, and why nothing else;
+// with a user, also what they see of it.
+func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user string) (*Why, error) {
+	why, err := st.Why(ctx, t.ID, client, user)
+	if err != nil {
+		return nil, err
+	}
+	status, err := StatusOf(ctx, st, t)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := st.Runs(ctx, store.RunFilter{Tenant: t.ID, Limit: 5})
+	if err != nil {
+		return nil, err
+	}
+	w := &Why{Client: client, Tenant: status, Owed: why.Owed, Nameless: why.Nameless,
+		Grants: []WhyGrant{}, Streams: whyStreams(why.Items), Runs: append([]store.Run{}, runs...)}
+	if why.Client != nil {
+		w.Known = &KnownClient{*why.Client, why.Client.Reason.Meaning()}
+	}
+	if user != "" {
+		w.User = &WhyUser{user, why.Standing.Dossier != nil && why.Standing.Awaiting == nil}
+	}
+	for _, g := range why.Grants {
+		w.Grants = append(w.Grants, newWhyGrant(g))
+	}
+	portal := t.portal()
+	for _, part := range store.Parts() {
+		w.Parts = append(w.Parts, w.part(portal, &why, part))
+	}
+	return w, nil
+}
+
+// Why is all that decides what one dossier shows.
+type Why struct {
+	Client   string       `json:"client"`
+	Known    *KnownClient `json:"known"` // null: the replica has never heard of the client
+	Tenant   Status       `json:"tenant"`
+	Owed     *time.Time   `json:"backfillOwedSince"` // null: the history has been read
+	Grants   []WhyGrant   `json:"grants"`
+	Streams  []WhyStream  `json:"streams"`
+	Nameless int64        `json:"quarantinedWithoutClient"` // of the tenant's; may be of this client
+	User     *WhyUser     `json:"user"`                     // null: none was asked about
+	Parts    []WhyPart    `json:"parts"`
+	Runs     []store.Run  `json:"runs"` // the tenant's last
+}
+
+// KnownClient is how the replica has the client.
+type KnownClient struct {
+	store.ClientStanding
+	Meaning string `json:"meaning"` // of the reason
+}
+
+// WhyUser is the user who was asked about.
+type WhyUser struct {
+	User  string `json:"user"`
+	Opens bool   `json:"opens"` // false: the portal API answers as if there were no such dossier, or 503 after a restore
+}
+
+// WhyGrant is a grant on the dossier, and whether it counts.
+type WhyGrant struct {
+	store.GrantOn
+	Counts        bool     `json:"counts"`        // today
+	ContactCounts *bool    `json:"contactCounts"` // null: it names none
+	Meanings      []string `json:"meanings"`      // of its faults
+}
+
+func newWhyGrant(g store.GrantOn) WhyGrant {
+	w := WhyGrant{GrantOn: g, Counts: len(g.Faults) == 0, Meanings: []string{}}
+	if g.Contact != nil {
+		counts := !slices.ContainsFunc(g.Faults, store.GrantFault.OfContact)
+		w.ContactCounts = &counts
+	}
+	for _, f := range g.Faults {
+		w.Meanings = append(w.Meanings, f.Meaning())
+	}
+	return w
+}
+
+// WhyStream is what the replica has of one stream.
+type WhyStream struct {
+	Stream store.Stream `json:"stream"`
+	Shown  int64        `json:"shown"`
+	Newest *time.Time   `json:"newest"`
+	Others []WhyOther   `json:"others"` // what is not shown
+}
+
+// WhyOther is what of a stream is not shown for one reason.
+type WhyOther struct {
+	State   store.State  `json:"state"`
+	Reason  store.Reason `json:"reason"`
+	Meaning string       `json:"meaning"`
+	Count   int64        `json:"count"`
+}
+
+// whyStreams sorts what there is by stream, in reading order.
+func whyStreams(items []store.ItemCount) []WhyStream {
+	list := []WhyStream{}
+	for _, stream := range store.Streams() {
+		s := WhyStream{Stream: stream, Others: []WhyOther{}}
+		for _, n := range items {
+			switch {
+			case n.Stream != stream:
+			case n.State == store.StateShown:
+				s.Shown += n.Count
+				if s.Newest == nil || n.Newest != nil && n.Newest.After(*s.Newest) {
+					s.Newest = n.Newest
+				}
+			default:
+				s.Others = append(s.Others, WhyOther{n.State, n.Reason, n.Reason.Meaning(), n.Count})
+			}
+		}
+		if s.Shown > 0 || len(s.Others) > 0 {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// WhyPart is what decides about one part of the dossier.
+type WhyPart struct {
+	Part       store.Part           `json:"part"`
+	Shared     bool                 `json:"shared"`
+	AsOf       *time.Time           `json:"asOf"`
+	State      store.FreshnessState `json:"state"`
+	Rechecking bool                 `json:"rechecking"`
+	Incomplete bool                 `json:"incomplete"`
+	Shown      int64                `json:"shown"` // to whoever has the right
+	Newest     *time.Time           `json:"newest"`
+	Users      []string             `json:"users"`      // who have the right today
+	Sees       *int64               `json:"sees"`       // how many the user asked about sees; null: none was
+	Reason     *string              `json:"reason"`     // what the portal API gives as reason for an empty list
+	Conclusion string               `json:"conclusion"` // for people
+}
+
+var kindOfPart = map[store.Part]store.Kind{
+	store.PartReports: store.KindReport, store.PartForms: store.KindForm, store.PartCarePlans: store.KindCarePlan,
+}
+
+// part puts together what there is to say of a part.
+func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) WhyPart {
+	p := WhyPart{Part: part, Users: []string{}}
+	for _, n := range why.Items {
+		if n.Kind == kindOfPart[part] && n.State == store.StateShown {
+			p.Shown, p.Newest = n.Count, n.Newest
+		}
+	}
+	for _, g := range w.Grants {
+		if g.Counts && slices.Contains(g.Parts, part) {
+			p.Users = append(p.Users, g.User)
+		}
+	}
+	// As it is to somebody with every right.
+	entitled := why.Standing
+	if why.Client != nil && why.Client.State == store.StateShown {
+		entitled.Dossier = &store.Dossier{Client: w.Client, Manager: true, Parts: store.Parts(), Deceased: why.Client.Deceased}
+	}
+	e := portalapi.Explain(portal, &entitled, part)
+	p.Shared, p.AsOf, p.State, p.Rechecking, p.Incomplete = e.Shared, e.AsOf, e.State, e.Rechecking, e.Incomplete
+	asked, seen := &entitled, p.Shown
+	if w.User != nil {
+		asked, seen = &why.Standing, seenOf(why.Counts, part)
+		p.Sees = &seen
+	}
+	if w.Tenant.AwaitingGrants != nil {
+		seen, asked = 0, &store.Standing{}
+		if p.Sees != nil {
+			p.Sees = &seen
+		}
+	}
+	if !e.Shared {
+		seen = 0 // what was stored before is not served
+	}
+	if asked.Dossier != nil && seen == 0 {
+		reason := portalapi.Explain(portal, asked, part).Reason
+		p.Reason = &reason
+	}
+	p.Conclusion = w.conclude(&p, portal.Location)
+	return p
+}
+
+func seenOf(counts []store.PartCount, part store.Part) int64 {
+	for _, n := range counts {
+		if n.Kind == kindOfPart[part] {
+			return n.Count
+		}
+	}
+	return 0
+}

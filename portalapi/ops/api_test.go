@@ -1,0 +1,191 @@
+package ops_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/portalapi/ops"
+	"dossiersync/portalapi/portaltest"
+	"dossiersync/store"
+)
+
+func TestContractNamesEveryRoute(t *testing.T) {
+	t.Parallel()
+	c, err := portaltest.Parse(ops.OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"GET /api/held-removals", "GET /api/quarantine", "GET /api/quarantine/{id}", "GET /api/runs", "GET /api/runs/{id}", "GET /api/tenants",
+		"GET /healthz", "GET /openapi.yaml", "GET /readyz",
+		"POST /api/quarantine/{id}/discard", "POST /api/quarantine/{id}/retry", "POST /api/runs/{id}/cancel",
+		"POST /api/tenants/{tenant}/reconcile", "POST /api/tenants/{tenant}/resync", "POST /api/tenants/{tenant}/retry", "POST /api/tenants/{tenant}/why",
+	}
+	if diff := cmp.Diff(want, c.Paths()); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+	portaltest.CheckExamples(t, c, 10)
+}
+
+// Whatever the API is asked, it answers what its contract says.
+func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	item := "/api/quarantine/" + s.bad
+	run := "/api/runs/" + fmt.Sprint(s.running.ID)
+	for _, tt := range []struct {
+		user, method, url, body string
+		want                    int
+	}{
+		{"", "GET", "/healthz", "", 200}, {"", "GET", "/readyz", "", 200}, {"", "GET", "/openapi.yaml", "", 200},
+		{"ann", "GET", "/api/tenants", "", 200}, {"bob", "HEAD", "/api/tenants", "", 200}, {"", "GET", "/api/tenants", "", 401}, {"eve", "GET", "/api/tenants", "", 403},
+		{"ann", "GET", "/api/tenants?x=1", "", 400}, {"ann", "DELETE", "/api/tenants", "", 405},
+		{"ann", "GET", "/api/runs", "", 200}, {"ann", "GET", "/api/runs?tenant=szr&state=running&limit=1", "", 200}, {"bob", "GET", "/api/runs?tenant=amaris", "", 404},
+		{"ann", "GET", run, "", 200}, {"amy", "GET", run, "", 404}, {"ann", "GET", "/api/runs/" + fmt.Sprint(s.done.ID), "", 200},
+		{"ann", "GET", "/api/quarantine", "", 200}, {"bob", "GET", "/api/quarantine?tenant=amaris", "", 404}, {"ann", "GET", "/api/quarantine?limit=201", "", 400},
+		{"ann", "GET", "/api/quarantine?after=x", "", 400}, {"eve", "GET", "/api/quarantine", "", 403},
+		{"bob", "GET", item, "", 200}, {"amy", "GET", item, "", 404}, {"bob", "GET", "/api/quarantine/nothing", "", 404}, {"bob", "GET", "/api/quarantine/" + url.PathEscape(s.stray), "", 200},
+		{"bob", "POST", item + "/retry", "{}", 403}, {"amy", "POST", item + "/retry", "{}", 404}, {"ann", "POST", item + "/retry", `{"x":1}`, 400},
+		{"ann", "POST", item + "/retry", "{}", 202}, {"ann", "POST", item + "/retry", "{}", 200}, {"ann", "POST", "/api/quarantine/nothing/retry", "{}", 404},
+		{"ann", "POST", item + "/discard", `{"reason":"test record"}`, 403}, {"chef", "POST", item + "/discard", `{}`, 400}, {"chef", "POST", item + "/discard", `{"reason":" "}`, 400},
+		{"amy", "POST", item + "/discard", `{"reason":"test record"}`, 404}, {"chef", "POST", item + "/discard", `{"reason":"test record"}`, 204},
+		{"chef", "POST", item + "/discard", `{"reason":"test record"}`, 404},
+		{"ann", "GET", "/api/held-removals", "", 200}, {"bob", "GET", "/api/held-removals?tenant=szr", "", 200}, {"bob", "GET", "/api/held-removals?tenant=amaris", "", 404},
+		{"ann", "POST", "/api/tenants/szr/reconcile", "{}", 202}, {"ann", "POST", "/api/tenants/szr/reconcile", "{}", 200}, {"bob", "POST", "/api/tenants/szr/reconcile", "{}", 403},
+		{"ann", "POST", "/api/tenants/szr/reconcile", `{"approve":true}`, 403}, {"chef", "POST", "/api/tenants/szr/reconcile", `{"approve":true,"stream":"reports"}`, 202},
+		{"chef", "POST", "/api/tenants/szr/reconcile", `{"stream":"dreams"}`, 400}, {"amy", "POST", "/api/tenants/szr/reconcile", `{"approve":true}`, 404},
+		{"ann", "POST", "/api/tenants/szr/retry", "{}", 202}, {"ann", "POST", "/api/tenants/szr/retry", "{}", 200}, {"bob", "POST", "/api/tenants/szr/retry", "{}", 403},
+		{"amy", "POST", "/api/tenants/szr/retry", "{}", 404}, {"ann", "POST", "/api/tenants/szr/retry", `{"keys":[]}`, 400},
+		{"ann", "POST", "/api/tenants/szr/resync", `{"client":"1042","from":"2026-03-01"}`, 202},
+		{"bob", "POST", "/api/tenants/szr/why", `{"client":"1042"}`, 200}, {"bob", "POST", "/api/tenants/szr/why", `{"client":"1042","user":"dochter"}`, 200},
+		{"bob", "POST", "/api/tenants/szr/why", `{"client":"1043","user":"vreemde"}`, 200}, {"bob", "POST", "/api/tenants/szr/why", `{"client":"4711"}`, 200},
+		{"bob", "POST", "/api/tenants/szr/why", `{}`, 400}, {"bob", "POST", "/api/tenants/szr/why", `{"client":"1","user":"\u0000"}`, 400}, {"bob", "POST", "/api/tenants/amaris/why", `{"client":"1"}`, 404},
+		{"bob", "GET", "/api/tenants/szr/why?client=1042", "", 405},
+		{"ann", "POST", run + "/cancel", "{}", 202}, {"bob", "POST", run + "/cancel", "{}", 403},
+		{"ann", "GET", "/api/nowhere", "", 404},
+	} {
+		headers := []string{"Accept", "application/json"}
+		if tt.user != "" {
+			headers = append(headers, as(tt.user)...)
+		}
+		w := s.do(tt.method, tt.url, tt.body, headers...)
+		if w.Code != tt.want {
+			t.Errorf("%s: %s %s %s is answered with %d, want %d: %s", tt.user, tt.method, tt.url, tt.body, w.Code, tt.want, w.Body)
+		}
+		if strings.Contains(w.Body.String(), marked) {
+			t.Errorf("%s %s tells what is written in a dossier: %s", tt.method, tt.url, w.Body)
+		}
+	}
+}
+
+func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	type page struct {
+		Items []struct{ Tenant, Key, Stream, ID, Meaning string }
+		Next  *string
+	}
+	read := func(user, url string) (keys []string) {
+		t.Helper()
+		for next := &url; next != nil; {
+			w := s.do("GET", *next, "", as(user)...)
+			var p page
+			s.decode(w, &p)
+			for _, it := range p.Items {
+				keys = append(keys, it.Key)
+				if it.Meaning == "" || it.Stream == "clients" && it.ID != "" {
+					t.Errorf("an item is %+v", it)
+				}
+			}
+			if strings.Contains(w.Body.String(), "1042") || strings.Contains(w.Body.String(), "9999") {
+				t.Errorf("a list names a client: %s", w.Body)
+			}
+			next = p.Next
+		}
+		slices.Sort(keys)
+		return keys
+	}
+	szr := []string{s.bad, "5xE4w6UEAgpxV2HZxJrlAC", s.stray}
+	all := append([]string{"6xE4w6UEAgpxV2HZxJrlAD"}, szr...)
+	slices.Sort(szr)
+	slices.Sort(all)
+	for _, tt := range []struct {
+		user, url string
+		want      []string
+	}{
+		{"ann", "/api/quarantine?limit=1", all}, {"ann", "/api/quarantine", all}, {"ann", "/api/quarantine?limit=2&tenant=szr", szr},
+		{"bob", "/api/quarantine?limit=1", szr}, {"amy", "/api/quarantine?limit=1", []string{"6xE4w6UEAgpxV2HZxJrlAD"}},
+	} {
+		if diff := cmp.Diff(tt.want, read(tt.user, tt.url)); diff != "" {
+			t.Errorf("%s: %s (-want +got):\n%s", tt.user, tt.url, diff)
+		}
+	}
+	var one struct{ Client *string }
+	s.decode(s.do("GET", "/api/quarantine/"+s.bad, "", as("bob")...), &one)
+	if one.Client == nil || *one.Client != "1042" {
+		t.Errorf("one by one it is told of whom it is: %v", one.Client)
+	}
+	// Nobody's dossier was looked into: there is nothing to log (NEN 7513).
+	var logged int
+	if err := s.Pool().QueryRow(t.Context(), `SELECT count(*) FROM access_log WHERE event LIKE 'quarantine%'`).Scan(&logged); err != nil || logged != 0 {
+		t.Errorf("%d events are in the access log, %v", logged, err)
+	}
+}
+
+func TestDeedsByAPIAreRecorded(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	var run store.Run
+	s.decode(s.do("POST", "/api/tenants/szr/reconcile", `{"stream":"reports","approve":true}`, as("chef")...), &run)
+	want := store.Scope{Only: store.StepReconcile, Stream: store.StreamReports, Approve: true}
+	if diff := cmp.Diff(want, run.Scope); diff != "" || *run.RequestedBy != "chef" {
+		t.Errorf("the run is %+v (-want +got):\n%s", run, diff)
+	}
+	if w := s.do("POST", "/api/quarantine/"+s.bad+"/discard", `{"reason":"test record"}`, as("chef")...); w.Code != http.StatusNoContent || w.Body.Len() > 0 {
+		t.Errorf("a discard is answered with %d, %s", w.Code, w.Body)
+	}
+	list, err := s.Decisions(t.Context(), "szr", store.DecisionDiscard, 10)
+	if err != nil || len(list) != 1 || list[0].By != "chef" {
+		t.Errorf("recorded is %+v, %v", list, err)
+	}
+}
+
+func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	if _, err := s.Pool().Exec(t.Context(), `UPDATE tenants SET awaiting_grants = now() WHERE id = 'szr'`); err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Items []struct {
+			State                                                store.FreshnessState
+			LastMessage, Trouble, TroubleUntil, UnreachableSince *string
+			EpochSince, AwaitingGrantsSince                      *string
+			LastOutcome                                          *store.Outcome
+			Quarantined                                          int64
+			HeldRemovals                                         []store.HeldRemovals
+			Running                                              *store.Run
+		}
+	}
+	s.decode(s.do("GET", "/api/tenants", "", as("bob")...), &list)
+	got := list.Items[0]
+	if len(list.Items) != 1 || got.State != store.Stale || got.Trouble == nil || got.TroubleUntil == nil || got.UnreachableSince == nil || got.EpochSince == nil ||
+		got.AwaitingGrantsSince == nil || got.Quarantined != 3 || len(got.HeldRemovals) != 1 || got.HeldRemovals[0].Items != 412 || *got.LastOutcome != store.OutcomePartial ||
+		*got.LastMessage != "2 items in quarantine" || got.Running == nil || got.Running.ID != s.running.ID {
+		t.Errorf("szr is %+v", got)
+	}
+	if w := s.do("POST", "/api/tenants/szr/why", `{"client":"1042"}`, as("bob")...); !strings.Contains(w.Body.String(), "the portal has not sent all grants again") {
+		t.Errorf("why is answered with %d %s", w.Code, w.Body)
+	}
+	w := s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "waits for the portal to send all grants again") || !strings.Contains(w.Body.String(), "nobody sees any") {
+		t.Errorf("the page is answered with %d", w.Code)
+	}
+	checkPage(t, "why, while grants are awaited", w)
+}

@@ -1,0 +1,54 @@
+package console
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+//go:embed assets
+var assetFiles embed.FS
+
+// Asset is a file that pages load.
+type Asset struct {
+	Media string
+	Body  []byte
+}
+
+var media = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+// assets are the files by the name under which pages ask for them, which changes
+// with what is in them: a browser may keep them for ever.
+var assets, assetNames = readAssets()
+
+func readAssets() (map[string]Asset, map[string]string) {
+	byName, names := make(map[string]Asset), make(map[string]string)
+	entries, err := fs.ReadDir(assetFiles, "assets")
+	if err != nil {
+		panic(err) // they are part of the program
+	}
+	for _, e := range entries {
+		ext := path.Ext(e.Name())
+		if media[ext] == "" {
+			continue
+		}
+		body, err := assetFiles.ReadFile("assets/" + e.Name())
+		if err != nil {
+			panic(err) // they are part of the program
+		}
+		sum := sha256.Sum256(body)
+		name := strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext
+		names[e.Name()] = "/assets/" + name
+		byName[name] = Asset{Media: media[ext], Body: body}
+	}
+	return byName, names
+}
+
+// FindAsset returns the file that pages ask for under that name.
+func FindAsset(name string) (Asset, bool) {
+	a, ok := assets[name]
+	return a, ok
+}

@@ -1,0 +1,70 @@
+package console
+
+import (
+	"html/template"
+	"net/url"
+	"time"
+
+	"dossiersync/portalapi/ops/answer"
+	"dossiersync/store"
+)
+
+// funcs are what templates can say.
+var funcs = template.FuncMap{
+	"asset":    func(name string) string { return assetNames[name] },
+	"icon":     icon,
+	"path":     url.PathEscape,
+	"when":     when,
+	"moment":   moment,
+	"clock":    func(t time.Time, zone *time.Location) string { return t.In(zone).Format("15:04") },
+	"ago":      answer.Ago,
+	"since":    func(now, t time.Time) string { return answer.Ago(now, &t) },
+	"span":     answer.Span,
+	"until":    func(now, t time.Time) string { return answer.Span(max(t.Sub(now), 0)) },
+	"number":   number,
+	"cell":     cell,
+	"count":    count,
+	"scope":    answer.ScopeWords,
+	"brief":    answer.ScopeBrief,
+	"outcome":  func(r store.Run) string { return answer.OutcomeWord(&r) },
+	"took":     took,
+	"tone":     tone,
+	"join":     joinParts,
+	"streams":  store.Streams,
+	"slots":    answer.SlotStates,
+	"slot":     slot,
+	"notes":    notes,
+	"seen":     seenMeanwhile,
+	"rate":     func(perSecond float64) string { return number(int64(perSecond+0.5)) + " a second" },
+	"missing":  missing,
+	"by":       by,
+	"reasons":  reasons,
+	"yes":      yes,
+	"some":     some,
+	"othersOf": othersOf,
+	"runsOf":   newRunList,
+	"whyForm":  newWhyForm,
+}
+
+// runList is a table of runs.
+type runList struct {
+	Caption string
+	Runs    []store.Run
+	Now     time.Time
+	Zone    *time.Location
+}
+
+func newRunList(caption string, runs []store.Run, now time.Time, zone *time.Location) runList {
+	return runList{caption, runs, now, zone}
+}
+
+// whyForm asks for a client.
+type whyForm struct {
+	Tenant       *answer.Tenant
+	Client, User string
+	Faults       map[string]string
+}
+
+func newWhyForm(t *answer.Tenant, client, user string, faults map[string]string) whyForm {
+	return whyForm{t, client, user, faults}
+}

@@ -1,0 +1,75 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// Page is one page: its frame, and what is in it.
+type Page struct {
+	Title  string // of the page, before the program's name
+	Here   string // the place in the menu: overview, quarantine, held, or none
+	User   string // who has logged in; empty: nobody needs to
+	Notice string // what has just been done
+	Body   any    // one of the types of view.go
+}
+
+var pages = parsePages()
+
+// names are the pages, each with its template.
+var names = []string{"overview", "tenant", "runs", "run", "quarantine", "item", "held", "approve", "why", "login", "failure"}
+
+func parsePages() map[string]*template.Template {
+	base := template.Must(template.New("base").Funcs(funcs).ParseFS(templateFiles, "templates/base.html", "templates/parts.html"))
+	list := make(map[string]*template.Template, len(names))
+	for _, name := range names {
+		list[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return list
+}
+
+// name returns the page's template.
+func (p *Page) name() string {
+	switch p.Body.(type) {
+	case Overview:
+		return "overview"
+	case TenantPage:
+		return "tenant"
+	case RunsPage:
+		return "runs"
+	case RunPage:
+		return "run"
+	case QuarantinePage:
+		return "quarantine"
+	case ItemPage:
+		return "item"
+	case HeldPage:
+		return "held"
+	case ApprovePage:
+		return "approve"
+	case WhyPage:
+		return "why"
+	case LoginPage:
+		return "login"
+	}
+	return "failure"
+}
+
+// HTML returns the whole page.
+func (p *Page) HTML() ([]byte, error) { return p.render("page") }
+
+// Moving returns only that part of the page that keeps itself up to date.
+func (p *Page) Moving() ([]byte, error) { return p.render("moving") }
+
+func (p *Page) render(part string) ([]byte, error) {
+	var b bytes.Buffer
+	if err := pages[p.name()].ExecuteTemplate(&b, part, p); err != nil {
+		return nil, fmt.Errorf("draw the page %s: %w", p.name(), err)
+	}
+	return b.Bytes(), nil
+}

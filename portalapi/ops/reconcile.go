@@ -1,0 +1,72 @@
+package ops
+
+import (
+	"net/http"
+	"slices"
+
+	"dossiersync/portalapi/problem"
+	"dossiersync/portalapi/request"
+	"dossiersync/store"
+)
+
+// reconcile asks for a run that compares everything with the source. With approve,
+// for which the right of that name is needed, it also removes what is confirmed
+// absent beyond the brake.
+func (h *Handler) reconcile(c *call) error {
+	if err := request.ReadQuery(c.r).Err(); err != nil {
+		return err
+	}
+	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Stream  string `json:"stream"`
+		Approve bool   `json:"approve"`
+	}
+	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+		return err
+	}
+	if in.Stream != "" && !slices.Contains(store.Streams(), store.Stream(in.Stream)) {
+		return problem.Invalid("stream", streamChoices)
+	}
+	if in.Approve {
+		if err := c.user.must(approve); err != nil {
+			return err
+		}
+	}
+	return h.answerAsked(c, t, store.Scope{Only: store.StepReconcile, Stream: store.Stream(in.Stream), Approve: in.Approve})
+}
+
+// listHeld lists the removals that wait for an operator.
+func (h *Handler) listHeld(c *call) error {
+	q := request.ReadQuery(c.r, "tenant")
+	if err := q.Err(); err != nil {
+		return err
+	}
+	list, err := h.held(c, q.Text("tenant"))
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, listJSON[store.HeldRemovals]{Items: list})
+}
+
+// held returns what is held of the tenant named, or of all that the user sees.
+func (h *Handler) held(c *call, tenant string) ([]store.HeldRemovals, error) {
+	if tenant != "" {
+		if _, err := c.tenant(h, tenant); err != nil {
+			return nil, err
+		}
+	}
+	list, err := h.store.HeldRemovals(c.r.Context(), tenant)
+	if err != nil {
+		return nil, err
+	}
+	mine := []store.HeldRemovals{}
+	for _, r := range list {
+		if _, err := c.tenant(h, r.Tenant); err == nil {
+			mine = append(mine, r)
+		}
+	}
+	return mine, nil
+}
