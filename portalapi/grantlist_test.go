@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -271,7 +272,11 @@ func TestVeryManyGrants(t *testing.T) {
 	t.Cleanup(server.Close)
 	p.exec(`INSERT INTO erasures (tenant, client, by) SELECT 'amaris', sha256(n::text::bytea), 'x' FROM generate_series(1, 100) n`)
 
-	const many = 200_000
+	// A tenth of what there may be, unless there is time.
+	many, long := 20_000, os.Getenv("DOSSIERSYNC_LONG") != ""
+	if long {
+		many = 200_000
+	}
 	token := p.token("portal", "dossier:grants")
 	put := func(role string, n int) (int, string, time.Duration) {
 		began := time.Now()
@@ -327,11 +332,11 @@ func TestVeryManyGrants(t *testing.T) {
 		n    int
 		want string
 	}{
-		{many, `{"item":{"changed":200000,"revoked":1,"kept":0}}`},
-		{many / 2, `{"item":{"changed":0,"revoked":100000,"kept":0}}`},
+		{many, fmt.Sprintf(`{"item":{"changed":%d,"revoked":1,"kept":0}}`, many)},
+		{many / 2, fmt.Sprintf(`{"item":{"changed":0,"revoked":%d,"kept":0}}`, many/2)},
 	} {
 		status, answer, took := put("contact", tt.n)
-		if status != http.StatusOK || answer != tt.want || took > 2*time.Minute {
+		if status != http.StatusOK || answer != tt.want || took > 4*time.Minute {
 			t.Errorf("answered with %d %s in %v, want %s", status, answer, took, tt.want)
 		}
 		t.Logf("%d grants in %v", tt.n, took)
@@ -340,6 +345,9 @@ func TestVeryManyGrants(t *testing.T) {
 	<-stopped
 	// The list is 40 MB; other tests run in this process.
 	t.Logf("at most %d MB of heap", most>>20)
+	if !long {
+		return
+	}
 	if status, answer, _ := put("contact", many+1); status != http.StatusBadRequest || !strings.Contains(answer, `"parameter":"items"`) {
 		t.Errorf("one too many is answered with %d %s", status, answer)
 	}
