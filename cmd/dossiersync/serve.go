@@ -212,7 +212,8 @@ func opsTenant(cfg *config.Config, id string) *answer.Tenant {
 	i := slices.IndexFunc(cfg.Tenants, func(t config.Tenant) bool { return t.ID == id })
 	t := &cfg.Tenants[i]
 	return &answer.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text,
-		Shared: shared(t), RequestBudget: t.Source.FHIR.RequestsPerRun}
+		Shared: shared(t), RequestBudget: t.Source.FHIR.RequestsPerRun,
+		Pace: answer.Pace{RequestsPerSecond: t.Source.FHIR.RequestsPerSecond, Concurrency: t.Source.FHIR.Concurrency}}
 }
 
 // shared lists what the tenant shares with its clients: the parts that are pulled.

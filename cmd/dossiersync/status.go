@@ -99,6 +99,11 @@ func printStatus(w io.Writer, now time.Time, list []answer.Status) {
 	for _, s := range list {
 		printRemarks(w, &s, now)
 	}
+	if len(list) == 1 {
+		s := &list[0]
+		fmt.Fprintf(w, "%s: the source is asked %g times a second at most, %d at once; the last run asked %d times\n",
+			s.ID, s.Pace.RequestsPerSecond, s.Pace.Concurrency, s.Requests)
+	}
 }
 
 var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: yellow, store.Stale: red}

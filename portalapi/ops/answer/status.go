@@ -30,6 +30,7 @@ type Status struct {
 	// made to the source, of RequestBudget; 0: as many as it likes.
 	Requests      int64                `json:"requests"`
 	RequestBudget int                  `json:"requestBudget"`
+	Pace          Pace                 `json:"pace"`
 	Held          []store.HeldRemovals `json:"heldRemovals"`
 	Running       *int64               `json:"running"` // the run's id
 	LastOutcome   *store.Outcome       `json:"lastOutcome"`
@@ -124,7 +125,7 @@ func (f *facts) of(t *Tenant) Status {
 		LastSuccess: t.in(known.Succeeded), Unreachable: t.in(known.Unreachable),
 		Trouble: known.Trouble, TroubleUntil: t.in(known.TroubleUntil), Reconciled: t.in(known.Reconciled),
 		Epoch: known.Epoch, EpochSince: t.in(known.EpochSince), AwaitingGrants: t.in(known.AwaitingGrants),
-		Requests: last.Requests, RequestBudget: t.RequestBudget, Held: f.held[t.ID], Quarantined: f.quarantined[t.ID],
+		Requests: last.Requests, RequestBudget: t.RequestBudget, Pace: t.Pace, Held: f.held[t.ID], Quarantined: f.quarantined[t.ID],
 		Now: f.now.In(t.Location), Known: known.ID != "", Since: known.Since, Current: f.running[t.ID], Last: last.Ended,
 	}
 	if s.Held == nil {

@@ -19,6 +19,13 @@ type Tenant struct {
 	// RequestBudget is how many requests a run may make to the source; 0: any
 	// number.
 	RequestBudget int
+	Pace          Pace
+}
+
+// Pace is how fast the source is asked at most.
+type Pace struct {
+	RequestsPerSecond float64 `json:"requestsPerSecond"`
+	Concurrency       int     `json:"concurrency"` // requests at once
 }
 
 // Check fails where something is missing that every answer needs.
