@@ -12,6 +12,9 @@
 //	B2  a run with nothing new, where much is stored against where little is
 //	B4  a reconcile, against fetching and decoding the same pages
 //	B5  peak resident memory of `dossiersync sync` itself, from /proc
+//	B6  the first page of a time line, from the program itself, against a handler
+//	    that runs the same one SELECT without token, rights, row-level security or log
+//	B7  the same where nothing has changed since the answer that the portal has
 //
 // Phases overlap: source and decode run beside apply, whose parts are read, render,
 // copy, notes and commit. There is no staging table. Rendering goes on while

@@ -9,6 +9,7 @@ import (
 // decoding the envelopes of all that the source has.
 func reconcile() row {
 	return row{name: "B4", what: "reconcile of all ids against reading the same pages", goal: 0.5,
+		tried: "a table for each run, without an index, filled by COPY; two passes over what is stored for all types; what is left is as much encoding for COPY as decoding, and one round trip for each batch",
 		measure: func(ctx context.Context, s *stage) (result, error) {
 			url, err := s.stored(ctx, s.many)
 			if err != nil {

@@ -44,8 +44,9 @@ type stage struct {
 	// profile is a folder for profiles of the worker; empty: none are made.
 	profile string
 	stops   []func() error
-	loaded  map[int]string // URLs of databases into which so many records were loaded
-	served  *portal        // nil: not started yet
+	loaded  map[int]string  // URLs of databases into which so many records were loaded
+	served  *portal         // nil: not started yet
+	peaks   map[int][]int64 // of resident memory in first loads of so many records, in bytes
 }
 
 // settings are those of PostgreSQL: safe, and with room enough for the log that
@@ -57,7 +58,7 @@ func newStage(ctx context.Context, c runCmd, s streams) (st *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	st = &stage{sizes: full, bin: filepath.Dir(self), stderr: s.err, profile: c.Profile, loaded: make(map[int]string)}
+	st = &stage{sizes: full, bin: filepath.Dir(self), stderr: s.err, profile: c.Profile, loaded: make(map[int]string), peaks: make(map[int][]int64)}
 	if c.Quick {
 		st.sizes = quick
 	}
