@@ -24,8 +24,9 @@ type reading struct {
 	body []byte // JSON; nil: nothing, 204
 	// version changes whenever body does, for the same user and request; empty:
 	// the answer has no ETag.
-	version string
-	denied  bool // the log is to say that nothing was shown, for want of a right
+	version   string
+	unchanged bool // what the caller has is what there is: the body was not read
+	denied    bool // the log is to say that nothing was shown, for want of a right
 }
 
 var (
@@ -128,15 +129,14 @@ func (c *call) send(read *reading, build string) {
 	h.Set("Vary", "Authorization, Accept-Encoding")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if read.body == nil {
+	if read.body == nil && !read.unchanged {
 		c.status = http.StatusNoContent
 		c.w.WriteHeader(c.status)
 		return
 	}
 	if read.version != "" {
-		tag := c.etag(read.version, build)
-		h.Set("ETag", tag)
-		if matches(c.r.Header.Values("If-None-Match"), tag) {
+		h.Set("ETag", c.etag(read.version, build))
+		if read.unchanged || c.has(read, build) {
 			c.status = http.StatusNotModified
 			c.w.WriteHeader(c.status)
 			return
@@ -144,6 +144,14 @@ func (c *call) send(read *reading, build string) {
 	}
 	h.Set("Content-Type", "application/json")
 	c.write(read.body)
+}
+
+// conditional reports whether the caller asks only for what it does not have.
+func (c *call) conditional() bool { return len(c.r.Header.Values("If-None-Match")) > 0 }
+
+// has reports whether what was read is what the caller has.
+func (c *call) has(read *reading, build string) bool {
+	return matches(c.r.Header.Values("If-None-Match"), c.etag(read.version, build))
 }
 
 // write sends a body with status 200, compressed where that is welcome and pays.

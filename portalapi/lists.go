@@ -77,16 +77,33 @@ func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store
 		list.Start, list.Newer = l.from.position(), l.from.newer
 	}
 	c.event.Query = q.Encode(nil, "cursor")
+	parts := make([]store.Part, 0, len(kinds))
+	for _, k := range kinds {
+		parts = append(parts, partOf[k])
+	}
+	// What the tag covers can be told without reading the page: why it is empty, if
+	// it is, follows from the rest.
+	filtered := l.from != nil || q.Encode(nil, "limit", "cursor") != ""
+	version := func(s *standing) string { return s.version(c, s.ofEmpty(filtered)) }
+	if c.conditional() {
+		known, err := a.reader.List(ctx, c.identity(), c.client, store.ListQuery{})
+		if err != nil {
+			return nil, err
+		}
+		if err := c.know(&known.Standing); err != nil {
+			return nil, err
+		}
+		s := newStanding(c.tenant, &known.Standing, parts...)
+		if r := (&reading{version: version(s), unchanged: true, denied: len(s.visible) == 0}); c.has(r, a.build) {
+			return r, nil
+		}
+	}
 	found, err := a.reader.List(ctx, c.identity(), c.client, list)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.know(&found.Standing); err != nil {
 		return nil, err
-	}
-	parts := make([]store.Part, 0, len(kinds))
-	for _, k := range kinds {
-		parts = append(parts, partOf[k])
 	}
 	s := newStanding(c.tenant, &found.Standing, parts...)
 	items := make([][]byte, 0, len(found.Items))
@@ -95,10 +112,10 @@ func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store
 	}
 	f := s.freshness()
 	if len(items) == 0 {
-		f = s.ofEmpty(l.from != nil || q.Encode(nil, "limit", "cursor") != "")
+		f = s.ofEmpty(filtered)
 	}
 	return &reading{
-		body: listBody(items, l.beside(&found), f), version: s.version(c, f), denied: len(s.visible) == 0,
+		body: listBody(items, l.beside(&found), f), version: version(s), denied: len(s.visible) == 0,
 	}, nil
 }
 
