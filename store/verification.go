@@ -21,7 +21,7 @@ const (
 	DifferenceClient  DifferenceKind = "client"  // it belongs to another client
 	DifferenceContent DifferenceKind = "content" // it reads differently
 	DifferenceBehind  DifferenceKind = "behind"  // the source has a newer version, which the next run brings
-	DifferenceAbsent  DifferenceKind = "absent"  // the source has not got it, and the replica shows it
+	DifferenceAbsent  DifferenceKind = "absent"  // the source has not got it, or no search finds it, and the replica shows it
 )
 
 // meaningOfDifference says each kind to an operator.
@@ -32,7 +32,7 @@ var meaningOfDifference = map[DifferenceKind]string{
 	DifferenceClient:  "of another client here than in the source",
 	DifferenceContent: "reads differently here than in the source",
 	DifferenceBehind:  "newer in the source than the last run",
-	DifferenceAbsent:  "shown here, and no longer in the source",
+	DifferenceAbsent:  "shown here, and no longer in the source, or in none of the searches",
 }
 
 // Meaning says the kind to an operator, in a few words.

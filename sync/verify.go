@@ -73,6 +73,7 @@ type verification struct {
 	render      *renderer
 	description source.Description
 	keep        int
+	counted     int // differences
 	out         *Verified
 }
 
@@ -196,6 +197,7 @@ func (v *verification) lookAgain(ctx context.Context, t source.Type, d store.Dif
 }
 
 func (v *verification) count(d store.Difference) {
+	v.counted++
 	v.out.Counts[d.Kind]++
 	if len(v.out.Differences) < v.keep {
 		v.out.Differences = append(v.out.Differences, d)
@@ -212,11 +214,46 @@ func (v *verification) absent(ctx context.Context, t source.Type, client string)
 		for _, a := range list {
 			after = a.Key
 			d := store.Difference{Stream: a.Stream, Ref: a.Ref, Kind: store.DifferenceAbsent}
+			counted := v.counted
 			if err := v.lookAgain(ctx, t, d); err != nil {
 				return err
 			}
+			if v.counted > counted {
+				continue
+			}
+			left, err := v.leftSearches(ctx, a)
+			if err != nil {
+				return err
+			}
+			if left {
+				v.count(d)
+			}
 		}
 	}
+}
+
+// leftSearches reports whether the record, which is there, is found by none of the
+// searches for its type any more: it has left what the organisation shares.
+func (v *verification) leftSearches(ctx context.Context, a store.Absence) (bool, error) {
+	for _, t := range v.description.Types {
+		if t.Stream != a.Stream || t.Name != a.Ref.Type {
+			continue
+		}
+		if t.Query == "" {
+			return false, nil // it searches for all of them
+		}
+		page, err := v.tenant.Source.Search(ctx, source.Query{Type: t, ID: a.Ref.ID})
+		if source.KindOf(err) == source.Unsupported {
+			page, err = v.tenant.Source.Search(ctx, source.Query{Type: t, Client: a.Client, ID: a.Ref.ID})
+		}
+		if f, ok := errors.AsType[*source.Failure](err); ok && !concernsAll(f) {
+			return false, nil // it cannot be told
+		}
+		if err != nil || len(page.Items) > 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 func typeID(t source.Type) store.TypeID {

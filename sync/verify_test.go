@@ -99,3 +99,22 @@ func TestVerifyOfASourceThatIsSearchedByClientOnly(t *testing.T) {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 }
+
+// A record that no search finds any more is no longer shared, though it is there.
+func TestVerifyTellsWhatHasLeftItsSearch(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
+	f.types[4].Query = "category=dagrapportage"
+	f.put(reports("c1", 8, 10, 3)...)
+	src := filtered{f, map[string]bool{}}
+	b := newBenchOf(t, src)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if got := b.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
+		t.Fatalf("after a sync differs %v", got)
+	}
+	src.left["c1-2"] = true
+	want := map[store.DifferenceKind]int64{store.DifferenceAbsent: 1}
+	if diff := cmp.Diff(want, b.verify(dossiersync.VerifyRequest{})); diff != "" {
+		t.Errorf("differences (-want +got):\n%s", diff)
+	}
+}

@@ -215,7 +215,7 @@ func TestEveryStateComesFromRuns(t *testing.T) {
 		{8*time.Hour + 35*time.Minute, "late", 12 * time.Hour},
 		{12*time.Hour + 25*time.Minute, "late", 16 * time.Hour},
 		{12*time.Hour + 35*time.Minute, "stale", 16 * time.Hour},
-		{48 * time.Hour, "stale", 56 * time.Hour},
+		{48*time.Hour + time.Minute, "stale", 56 * time.Hour},
 	} {
 		r := s.later(since(tt.after), schedule)
 		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports", "/v1/dossiers/zwart/forms"} {
