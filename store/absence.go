@@ -27,21 +27,24 @@ func scanAbsence(row pgx.CollectableRow) (Absence, error) {
 	return a, err
 }
 
-// Suspects returns absences of the stream that the run has not tried to confirm.
-func (s *Store) Suspects(ctx context.Context, c Claim, stream Stream, limit int) ([]Absence, error) {
+// Suspects returns absences of the stream's source types that the run has not tried
+// to confirm.
+func (s *Store) Suspects(ctx context.Context, c Claim, stream Stream, types []string, limit int) ([]Absence, error) {
 	const q = `
 		SELECT a.key, a.stream, a.type, a.id, coalesce(i.client, '') FROM absences a LEFT JOIN items i USING (tenant, key)
-		WHERE a.tenant = @tenant AND a.stream = @stream AND a.state = 'suspect' AND a.tried IS DISTINCT FROM @run
+		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = ANY(@types) AND a.state = 'suspect'
+		  AND a.tried IS DISTINCT FROM @run
 		ORDER BY a.key LIMIT @limit`
-	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "run": c.Run.ID, "limit": limit})
+	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "types": types, "run": c.Run.ID, "limit": limit})
 }
 
-// ConfirmedAbsent returns absences of the stream that are confirmed and may go.
-func (s *Store) ConfirmedAbsent(ctx context.Context, tenant string, stream Stream, limit int) ([]Absence, error) {
+// ConfirmedAbsent returns absences of the stream's source types that are confirmed
+// and may go.
+func (s *Store) ConfirmedAbsent(ctx context.Context, tenant string, stream Stream, types []string, limit int) ([]Absence, error) {
 	const q = `
 		SELECT key, stream, type, id, '' FROM absences
-		WHERE tenant = @tenant AND stream = @stream AND state = 'confirmed' ORDER BY key LIMIT @limit`
-	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "stream": stream, "limit": limit})
+		WHERE tenant = @tenant AND stream = @stream AND type = ANY(@types) AND state = 'confirmed' ORDER BY key LIMIT @limit`
+	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "stream": stream, "types": types, "limit": limit})
 }
 
 func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs) ([]Absence, error) {

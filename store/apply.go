@@ -287,6 +287,9 @@ func (a *application) take(i int) {
 	} else if it.ID != "" && v.effect != EffectSuperseded {
 		a.out.clear(key, &it)
 	}
+	if it.State == StateShown && v.effect != EffectSuperseded && !a.batch.Direct {
+		a.out.present = append(a.out.present, key)
+	}
 	switch {
 	case v.withhold:
 		hidden := it

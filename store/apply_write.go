@@ -34,6 +34,7 @@ type writes struct {
 	contacts     []*Item
 	definitions  []definition
 	again        []reread // items to be read by their ids
+	present      []string // keys of items that a search has found, and that are shown
 	gone         []string // aliases that stand for other definitions now, or for none
 	replacements replacements
 	aside        []string // keys of reports that give way to others
@@ -265,7 +266,7 @@ func (a *application) sealed(q quarantined) []byte {
 }
 
 // queueRereads notes what is to be read by its id, and that what was absent is
-// now gone.
+// now gone, or there again.
 func (a *application) queueRereads(b *pgx.Batch) {
 	const again = `
 		INSERT INTO rereads (tenant, key, stream, type, id) VALUES (@tenant, @key, @stream, @type, @id)
@@ -274,9 +275,13 @@ func (a *application) queueRereads(b *pgx.Batch) {
 		b.Queue(again, pgx.StrictNamedArgs{
 			"tenant": a.tenant(), "key": r.key, "stream": r.it.Stream, "type": r.it.Type, "id": r.it.ID})
 	}
+	settled := a.out.present
 	if a.batch.Inferred {
-		const gone = `DELETE FROM absences WHERE tenant = @tenant AND key = ANY(@keys)`
-		b.Queue(gone, pgx.StrictNamedArgs{"tenant": a.tenant(), "keys": a.keys})
+		settled = a.keys
+	}
+	if len(settled) > 0 {
+		const over = `DELETE FROM absences WHERE tenant = @tenant AND key = ANY(@keys)`
+		b.Queue(over, pgx.StrictNamedArgs{"tenant": a.tenant(), "keys": settled})
 	}
 }
 

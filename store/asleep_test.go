@@ -26,6 +26,8 @@ func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	asleep, wakes, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	r.SetAsleep(time.Second)
+	t.Cleanup(waking(wakes))
 	sleeper := dozing{asleep: asleep, wakes: wakes}
 	lapse := func(by string) {
 		t.Helper()
@@ -42,12 +44,13 @@ func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
 	if n, err := r.QueueLostRuns(t.Context()); err != nil || n != 0 {
 		t.Errorf("ten seconds after its lease %d runs are lost, %v", n, err)
 	}
-	close(wakes)
+	closeOnce(wakes)
 	if err := <-ended; err != nil {
 		t.Fatalf("a worker that slept for a moment fails: %v", err)
 	}
 
 	asleep, wakes = make(chan struct{}), make(chan struct{})
+	t.Cleanup(waking(wakes))
 	sleeper = dozing{asleep: asleep, wakes: wakes}
 	lapse("1 hour")
 	go func() {
@@ -69,7 +72,7 @@ func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(wakes)
+	closeOnce(wakes)
 	if err := <-ended; err == nil {
 		t.Error("the sleeper has written after its run was taken over")
 	}
@@ -86,3 +89,14 @@ func fallsAsleep(t *testing.T, asleep <-chan struct{}, ended <-chan error) {
 		t.Fatalf("the worker is done before it could fall asleep: %v", err)
 	}
 }
+
+func closeOnce(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
+	}
+}
+
+// waking returns what lets a test that failed end.
+func waking(c chan struct{}) func() { return func() { closeOnce(c) } }

@@ -210,16 +210,19 @@ func (s *Store) ForgetCensus(ctx context.Context) error {
 	}
 	runs, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	for _, run := range runs {
-		err = errors.Join(err, inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err != nil {
+			break
+		}
+		err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '1s'`); err != nil {
 				return err
 			}
 			_, err := tx.Exec(ctx, `DROP TABLE IF EXISTS `+censusOf(run).Sanitize())
-			if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
-				return nil
-			}
 			return err
-		}))
+		})
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("forget what done runs have listed: %w", err)

@@ -90,7 +90,7 @@ func (s *Store) RenewClaim(ctx context.Context, c Claim) (cancelled bool, err er
 }
 
 const holdClaimSQL = `
-	UPDATE runs SET lease_until = now() + @lease
+	UPDATE runs SET lease_until = clock_timestamp() + @lease -- it may have waited for the row
 	WHERE id = @id AND fence = @fence AND state = 'running'
 	RETURNING cancel`
 
@@ -117,7 +117,7 @@ type Pause struct {
 	// Failed says that the slice made no headway because of a failure.
 	Failed bool
 	// Fails says that something fails still, though the slice ended for another
-	// reason: since when it does is kept.
+	// reason: how often it has is kept.
 	Fails bool
 }
 
@@ -129,7 +129,7 @@ func (s *Store) ReleaseClaim(ctx context.Context, c Claim, p Pause) error {
 			state = CASE WHEN cancel THEN 'done' ELSE state END, outcome = CASE WHEN cancel THEN 'cancelled' END,
 			finished_at = CASE WHEN cancel THEN now() END,
 			failures = CASE WHEN @failed THEN failures + 1 WHEN @fails THEN failures ELSE 0 END,
-			failing = CASE WHEN @failed THEN coalesce(failing, now()) WHEN @fails THEN failing END
+			failing = CASE WHEN @failed THEN coalesce(failing, now()) END
 		WHERE id = @id AND fence = @fence AND state = 'running'`
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{
@@ -235,7 +235,8 @@ const endSleepers = `
 	JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = r.xmax AND l.granted
 	JOIN pg_stat_activity a ON a.pid = l.pid
 	WHERE r.state = 'running' AND r.lease_until < now() - @grace::interval
-	  AND a.datname = current_database() AND a.usename = current_user AND a.wait_event_type = 'Client'`
+	  AND a.datname = current_database() AND a.usename = current_user AND a.wait_event_type = 'Client'
+	  AND a.state_change < now() - @asleep::interval`
 
 // QueueLostRuns queues a job again for every run that nobody works on although
 // somebody should: its lease has passed, or it waits without a job, for instance
@@ -255,7 +256,7 @@ func (s *Store) QueueLostRuns(ctx context.Context) (int, error) {
 				  AND j.scheduled_at < now() + interval '1 minute' AND j.args @> jsonb_build_object('run', runs.id))
 			FOR UPDATE SKIP LOCKED)
 		RETURNING id`
-	if _, err := s.pool.Exec(ctx, endSleepers, pgx.StrictNamedArgs{"grace": LeaseTime / 2}); err != nil {
+	if _, err := s.pool.Exec(ctx, endSleepers, pgx.StrictNamedArgs{"grace": LeaseTime / 2, "asleep": s.asleep}); err != nil {
 		return 0, fmt.Errorf("end the sessions of workers that sleep: %w", err)
 	}
 	var n int

@@ -17,14 +17,15 @@ type Compared struct {
 	Type      string
 	Absent    int64 // shown here, and not in the source's list
 	Different int64 // of another version, state or client there than here, or missing here
-	// Anew says that more is different than was noted: what the source has in an
-	// older state than here came first.
+	// Anew says that more is different than was noted (what the source has in an
+	// older state than here came first): the run is to read the type anew.
 	Anew bool
 }
 
 // Judge compares what the run has listed of streams with the replica, where that
 // was not done yet. What is absent becomes a suspect, unless the list was not
-// complete; what differs is to be read again, up to atMost of each type.
+// complete; what differs is to be read again, up to atMost of each type, beyond
+// which the run reads the type anew. That is written down together with the judgement.
 // Repeating it changes nothing. It returns the types of which anything is absent
 // or different.
 //
@@ -96,7 +97,10 @@ func (j *judgement) run(ctx context.Context, streams []Stream, atMost int) error
 // types returns the types of the streams that were not judged yet.
 func (j *judgement) types(ctx context.Context, streams []Stream) ([]judged, error) {
 	const q = `
-		SELECT x.stream, x.type, bool_and(x.listed AND NOT x.short AND x.failure IS NULL), min(x.to_time),
+		SELECT x.stream, x.type, bool_and(x.listed AND NOT x.short AND x.failure IS NULL) AND NOT EXISTS (
+				SELECT FROM run_types t WHERE t.run = @run AND t.stream = x.stream AND t.type = x.type
+				  AND t.failure IS NOT NULL AND NOT t.done), -- a search that fails lists nothing
+			min(x.to_time),
 			(SELECT CASE WHEN count(*) FILTER (WHERE c.upto IS NULL) = 0 THEN min(c.upto) END FROM cursors c
 			WHERE c.tenant = @tenant AND c.stream = x.stream AND c.type = x.type AND c.client = '')
 		FROM censuses x WHERE x.run = @run AND x.stream = ANY(@streams)
@@ -229,6 +233,11 @@ func (j *judgement) different(ctx context.Context, types []judged, atMost int) e
 		args["limit"] = atMost
 		if _, err := j.tx.Exec(ctx, again, args); err != nil {
 			return err
+		}
+		if j.found[[2]string{t.stream, t.typ}].Anew {
+			if err := readTypeAnew(ctx, j.tx, j.claim, t.stream, t.typ); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

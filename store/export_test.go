@@ -1,6 +1,13 @@
 package store
 
-import "github.com/jackc/pgx/v5"
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SetAsleep changes after how long a worker counts as asleep.
+func (s *Store) SetAsleep(d time.Duration) { s.asleep = d }
 
 // Identify is how every read begins.
 const Identify = identify

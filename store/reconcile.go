@@ -107,23 +107,22 @@ func (s *Store) Versions(ctx context.Context, tenant string, refs []Ref) (map[Re
 	return known, nil
 }
 
-// ReadTypeAnew has the run read a type from the beginning, which it had read from
-// its cursor on.
-func (s *Store) ReadTypeAnew(ctx context.Context, c Claim, id TypeID) error {
+// readTypeAnew has the run read a source type from the beginning, which it had read
+// from its cursor on.
+func readTypeAnew(ctx context.Context, tx pgx.Tx, c Claim, stream, typ string) error {
 	const q = `
 		UPDATE run_types SET from_time = NULL, upto = NULL, done = false
-		WHERE run = @run AND stream = @stream AND type = @type AND query = @query AND failure IS NULL`
+		WHERE run = @run AND stream = @stream AND type = @type AND failure IS NULL`
 	const clients = `
 		UPDATE cursors SET run = NULL
-		WHERE tenant = @tenant AND stream = @stream AND type = @type AND query = @query AND client <> '' AND run = @run`
-	args := pgx.StrictNamedArgs{"run": c.Run.ID, "stream": id.Stream, "type": id.Type, "query": id.Query}
-	err := s.asClaimant(ctx, c, q, args)
-	if err == nil {
-		args["tenant"] = c.Run.Tenant
-		err = s.asClaimant(ctx, c, clients, args)
+		WHERE tenant = @tenant AND stream = @stream AND type = @type AND client <> '' AND run = @run`
+	args := pgx.StrictNamedArgs{"run": c.Run.ID, "stream": stream, "type": typ}
+	if _, err := tx.Exec(ctx, q, args); err != nil {
+		return fmt.Errorf("begin to read %s anew: %w", typ, err)
 	}
-	if err != nil {
-		return fmt.Errorf("begin to read %s anew: %w", id.Type, err)
+	args["tenant"] = c.Run.Tenant
+	if _, err := tx.Exec(ctx, clients, args); err != nil {
+		return fmt.Errorf("begin to read %s anew: %w", typ, err)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ type Store struct {
 	pool   *pgxpool.Pool
 	jobs   *jobQueue
 	sealer *Sealer // nil: raw bytes are not kept
+	// asleep is for how long PostgreSQL waits for a worker's rows until the worker
+	// counts as asleep.
+	asleep time.Duration
 }
 
 // Open connects to the database at url as its owner. The schema must have been
@@ -55,7 +58,7 @@ func OpenTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Store
 		pool.Close()
 		return nil, err
 	}
-	return &Store{pool: pool, jobs: jobs}, nil
+	return &Store{pool: pool, jobs: jobs, asleep: LeaseTime / 2}, nil
 }
 
 // Close ends the connections; it waits for those in use.

@@ -23,7 +23,10 @@ const (
 
 // settleAbsences reads by their ids the items of a stream that are absent, and
 // removes those that are gone, unless they are more than the brake allows.
-func (r *reading) settleAbsences(ctx context.Context, stream store.Stream) (more bool, err error) {
+//
+// Only those of types that were listed whole, in this run, by all their searches:
+// what an earlier run found or confirmed says nothing without a list of today.
+func (r *reading) settleAbsences(ctx context.Context, stream store.Stream, types []string) (more bool, err error) {
 	st := r.syncer.store
 	b, err := st.Brake(ctx, r.claim, stream)
 	if err != nil || b.Suspects+b.Confirmed+b.Held == 0 {
@@ -46,7 +49,7 @@ func (r *reading) settleAbsences(ctx context.Context, stream store.Stream) (more
 		if confirmed > allowed {
 			return false, r.hold(ctx, stream)
 		}
-		suspects, err := st.Suspects(ctx, r.claim, stream, bite)
+		suspects, err := st.Suspects(ctx, r.claim, stream, types, bite)
 		if err != nil {
 			return false, err
 		}
@@ -67,7 +70,7 @@ func (r *reading) settleAbsences(ctx context.Context, stream store.Stream) (more
 			return false, err
 		}
 	}
-	return r.removeConfirmed(ctx, stream)
+	return r.removeConfirmed(ctx, stream, types)
 }
 
 // allowed returns how many of a stream may be removed now without an operator.
@@ -195,9 +198,9 @@ func (r *reading) clientFor(t store.RunType, a store.Absence) string {
 }
 
 // removeConfirmed removes what was confirmed to be gone.
-func (r *reading) removeConfirmed(ctx context.Context, stream store.Stream) (more bool, err error) {
+func (r *reading) removeConfirmed(ctx context.Context, stream store.Stream, types []string) (more bool, err error) {
 	for {
-		gone, err := r.syncer.store.ConfirmedAbsent(ctx, r.tenant.ID, stream, bite)
+		gone, err := r.syncer.store.ConfirmedAbsent(ctx, r.tenant.ID, stream, types, bite)
 		if err != nil || len(gone) == 0 {
 			return false, err
 		}

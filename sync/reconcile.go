@@ -70,7 +70,6 @@ var together = [][]store.Stream{{store.StreamClients}, slices.DeleteFunc(store.S
 // reconcileStreams lists streams, has read again what is different, and settles
 // what is absent.
 func (r *reading) reconcileStreams(ctx context.Context, streams []store.Stream, list []store.Census) (more bool, err error) {
-	unlisted := make(map[store.Stream]bool)
 	for i := range list {
 		if !slices.Contains(streams, list[i].Stream) {
 			continue
@@ -84,7 +83,6 @@ func (r *reading) reconcileStreams(ctx context.Context, streams []store.Stream, 
 		}
 		if !list[i].IsWhole() {
 			r.compared.failed++
-			unlisted[list[i].Stream] = true
 		}
 	}
 	anew := false
@@ -97,16 +95,36 @@ func (r *reading) reconcileStreams(ctx context.Context, streams []store.Stream, 
 		}
 	}
 	for _, stream := range streams {
-		listed := slices.ContainsFunc(list, func(c store.Census) bool { return c.Stream == stream })
-		if !listed || unlisted[stream] { // what an earlier run confirmed says nothing without a list of today
+		types := r.listedWhole(stream, list)
+		if len(types) == 0 {
 			continue
 		}
-		if more, err := r.settleAbsences(ctx, stream); more || err != nil {
+		if more, err := r.settleAbsences(ctx, stream, types); more || err != nil {
 			return more, err
 		}
 	}
 	// What is to be read anew is, before other streams have their turn.
 	return anew, nil
+}
+
+// listedWhole returns the source types of the stream of which all searches were
+// listed whole.
+func (r *reading) listedWhole(stream store.Stream, list []store.Census) (types []string) {
+	for _, c := range list {
+		if c.Stream != stream || slices.Contains(types, c.Type) {
+			continue
+		}
+		partly := slices.ContainsFunc(list, func(o store.Census) bool {
+			return o.Stream == stream && o.Type == c.Type && !o.IsWhole()
+		})
+		fails := slices.ContainsFunc(r.types, func(t store.RunType) bool {
+			return t.Stream == stream && t.Type == c.Type && t.Failure != nil && !t.Done
+		})
+		if !partly && !fails {
+			types = append(types, c.Type)
+		}
+	}
+	return types
 }
 
 // listAnew has the next slice begin: the database has crashed.
@@ -126,17 +144,7 @@ func (r *reading) judge(ctx context.Context, streams []store.Stream) (anew bool,
 	for _, found := range all {
 		r.log.Info("the replica differs from the source", zap.String("stream", string(found.Stream)), zap.String("type", found.Type),
 			zap.Int64("absent", found.Absent), zap.Int64("different", found.Different))
-		if !found.Anew {
-			continue
-		}
-		anew = true
-		for _, t := range r.types {
-			if t.Stream == found.Stream && t.Type == found.Type {
-				if err := r.syncer.store.ReadTypeAnew(ctx, r.claim, t.TypeID); err != nil {
-					return false, err
-				}
-			}
-		}
+		anew = anew || found.Anew
 	}
 	return anew, nil
 }
