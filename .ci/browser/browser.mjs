@@ -1,0 +1,86 @@
+// A browser, what it complains of, and what a test asks of a page.
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+
+const tools = createRequire(process.env.DOSSIERSYNC_BROWSER_TOOLS + '/');
+const { chromium } = tools('playwright-core');
+const axe = readFileSync(tools.resolve('axe-core/axe.min.js'), 'utf8');
+
+export const console_ = process.env.CONSOLE; // where it listens
+const source = process.env.SOURCE; // where the test takes orders about the care record system
+
+// launch starts the browser that is installed, with a profile of its own.
+export const launch = () => chromium.launch({
+  executablePath: process.env.DOSSIERSYNC_CHROMIUM,
+  chromiumSandbox: process.getuid() !== 0, // Chromium refuses to be root in a sandbox
+  args: ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+export const faults = [];
+
+// wrong notes a fault, and lets the test go on.
+export const wrong = (...words) => faults.push(words.join(' '));
+
+// must ends the test unless so.
+export function must(so, ...words) {
+  if (!so) throw new Error(words.join(' '));
+}
+
+// told has the test change what the care record system does or holds.
+export async function told(order) {
+  const answer = await fetch(`${source}/${order}`, { method: 'POST' });
+  must(answer.ok, order, 'is answered with', answer.status);
+}
+
+// visitor opens a window of its own. Whatever the browser complains of is a fault:
+// a script or style that the policy forbids, a script that fails, a missing file.
+export async function visitor(browser, options = {}) {
+  const window = await browser.newContext({ baseURL: console_, viewport: { width: 1280, height: 900 }, ...options });
+  window.setDefaultTimeout(15000);
+  const page = await window.newPage();
+  page.on('console', m => {
+    // That a page itself is answered with 4xx is for the test to judge.
+    if (['error', 'warning'].includes(m.type()) && m.location().url !== page.url()) wrong(page.url(), 'complains:', m.text());
+  });
+  page.on('pageerror', e => wrong(page.url(), 'fails:', e.message));
+  page.on('request', r => { if (!r.url().startsWith(console_) && !r.url().startsWith('data:')) wrong(page.url(), 'asks elsewhere:', r.url()); });
+  page.says = async () => (await page.textContent('body')).replace(/\s+/g, ' ');
+  page.wants = async (...texts) => {
+    const says = (await page.says()).toLowerCase();
+    for (const text of texts) must(says.includes(text.toLowerCase()), page.url(), 'does not say', JSON.stringify(text), 'but', says);
+  };
+  return page;
+}
+
+export async function login(page, user) {
+  await page.goto('/login');
+  await page.fill('#token', user);
+  await page.click('main button');
+  await page.waitForURL(url => url.pathname !== '/login');
+}
+
+// judge has axe look at the page, for WCAG 2.1 A and AA, and looks whether it fits
+// the window.
+export async function judge(page, name) {
+  const { over, violations } = await page.evaluate(`${axe}; (async () => ({
+    over: document.documentElement.scrollWidth - window.innerWidth,
+    violations: (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })).violations
+      .map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).slice(0, 3).join(' ')),
+  }))()`);
+  if (over > 0) wrong(name, 'is', over, 'pixels too wide');
+  for (const v of violations) wrong(name, v);
+}
+
+// main runs a story, and says what was wrong.
+export async function main(story) {
+  const browser = await launch();
+  try {
+    await story(browser);
+  } catch (e) {
+    wrong(e.stack);
+  } finally {
+    await browser.close();
+  }
+  for (const fault of faults) console.log(fault);
+  process.exitCode = faults.length > 0 ? 1 : 0;
+}
