@@ -13,7 +13,7 @@ const source = process.env.SOURCE; // where the test takes orders about the care
 export const launch = () => chromium.launch({
   executablePath: process.env.DOSSIERSYNC_CHROMIUM,
   chromiumSandbox: process.getuid() !== 0, // Chromium refuses to be root in a sandbox
-  args: ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: ['--disable-gpu', '--disable-lcd-text', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
 export const faults = [];
@@ -35,8 +35,8 @@ export async function told(order) {
 // visitor opens a window of its own. Whatever the browser complains of is a fault:
 // a script or style that the policy forbids, a script that fails, a missing file.
 export async function visitor(browser, options = {}) {
-  const window = await browser.newContext({ baseURL: console_, viewport: { width: 1280, height: 900 }, ...options });
-  window.setDefaultTimeout(15000);
+  const window = await browser.newContext({ baseURL: console_, viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
+  window.setDefaultTimeout(30000);
   const page = await window.newPage();
   page.on('console', m => {
     // That a page itself is answered with 4xx is for the test to judge.
@@ -60,15 +60,21 @@ export async function login(page, user) {
 }
 
 // judge has axe look at the page, for WCAG 2.1 A and AA, and looks whether it fits
-// the window.
+// the window: by day and by night, wide and narrow.
 export async function judge(page, name) {
-  const { over, violations } = await page.evaluate(`${axe}; (async () => ({
-    over: document.documentElement.scrollWidth - window.innerWidth,
-    violations: (await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })).violations
-      .map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).slice(0, 3).join(' ')),
-  }))()`);
-  if (over > 0) wrong(name, 'is', over, 'pixels too wide');
-  for (const v of violations) wrong(name, v);
+  await page.evaluate(axe);
+  for (const colorScheme of ['light', 'dark']) for (const width of [1280, 400]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 900 });
+    const { over, violations } = await page.evaluate(async tags => ({
+      over: document.documentElement.scrollWidth - window.innerWidth,
+      violations: (await window.axe.run({ runOnly: tags, resultTypes: ['violations'] })).violations
+        .map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).slice(0, 3).join(' ')),
+    }), ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']);
+    const where = `${name}, ${colorScheme}, ${width} pixels wide:`;
+    if (over > 0) wrong(where, over, 'pixels too wide');
+    for (const v of violations) wrong(where, v);
+  }
 }
 
 // main runs a story, and says what was wrong.

@@ -6,7 +6,7 @@ const client = process.env.CLIENT;
 // ended waits until the run whose page is open has ended. Without scripts the page
 // is loaded again, as it says itself.
 async function ended(page, scripts, ...texts) {
-  for (let deadline = Date.now() + 30000; await page.locator('#cancel').count() > 0;) {
+  for (let deadline = Date.now() + 60000; await page.locator('#cancel').count() > 0;) {
     must(Date.now() < deadline, page.url(), 'does not end:', await page.says());
     if (scripts) await page.waitForTimeout(100);
     else await page.reload();
@@ -19,10 +19,10 @@ async function ended(page, scripts, ...texts) {
 
 // moves waits until the progress differs from what it was, and returns it.
 async function moves(page, scripts, was) {
-  for (let deadline = Date.now() + 15000; ;) {
-    const now = await page.locator('.progress-total p').textContent({ timeout: 15000 });
+  for (let deadline = Date.now() + 30000; ;) {
+    const now = (await page.locator('.progress-total p').allTextContents()).join();
     if (now !== was && /[1-9]/.test(now)) return now;
-    must(Date.now() < deadline, 'the progress does not move:', now);
+    must(Date.now() < deadline, 'the progress does not move:', await page.says());
     if (scripts) await page.waitForTimeout(100);
     else await page.reload();
   }

@@ -102,10 +102,11 @@ func (w *workplace) report(id, at string) {
 // orders is what a story can have the care record system do.
 func (w *workplace) orders() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /slow", func(http.ResponseWriter, *http.Request) {
-		w.source.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(time.Second)})
-	})
-	mux.HandleFunc("POST /fast", func(http.ResponseWriter, *http.Request) { w.source.faults.Set() })
+	for name, delay := range map[string]time.Duration{"fast": 0, "slow": time.Second, "stand": 10 * time.Second} {
+		mux.HandleFunc("POST /"+name, func(http.ResponseWriter, *http.Request) {
+			w.source.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(delay)})
+		})
+	}
 	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) { w.report(r.PathValue("id"), "2026-03-02") })
 	// More than may go in a day: 5% of the reports.
 	mux.HandleFunc("POST /lose", func(http.ResponseWriter, *http.Request) {
