@@ -40,7 +40,8 @@ export async function visitor(browser, options = {}) {
   const page = await window.newPage();
   page.on('console', m => {
     // That a page itself is answered with 4xx is for the test to judge.
-    if (['error', 'warning'].includes(m.type()) && m.location().url !== page.url()) wrong(page.url(), 'complains:', m.text());
+    const itself = m.location().url === page.url() && m.text().startsWith('Failed to load resource');
+    if (['error', 'warning'].includes(m.type()) && !itself) wrong(page.url(), 'complains:', m.text());
   });
   page.on('pageerror', e => wrong(page.url(), 'fails:', e.message));
   page.on('request', r => { if (!r.url().startsWith(console_) && !r.url().startsWith('data:')) wrong(page.url(), 'asks elsewhere:', r.url()); });
