@@ -29,7 +29,7 @@ test: deps ## Run the tests
 
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # tests wait for leases to pass
-check: openapi lint check-deploy race ## Run what takes longer: the race detector, the linters, what lies in deploy/
+check: openapi lint check-deploy browser race ## Run what takes longer: the race detector, the linters, a browser, what lies in deploy/
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -46,6 +46,17 @@ check-deploy: deps $(COMPOSE_TOOL) ## Check what lies in deploy/, the Dockerfile
 	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin:$(dir $(COMPOSE_TOOL)) && export DOSSIERSYNC_DEPLOY_TOOLS && \
 		$(GO) test -count=1 -timeout 30m ./deploy && \
 		$(GO) test -count=1 -timeout 10m ./cmd/dossiersync -run '^TestDashboardShows'
+
+IN_BROWSER = chromium=$$(.ci/install-chromium) && tools=$$(.ci/browser-tools) && \
+	DOSSIERSYNC_CHROMIUM=$$chromium DOSSIERSYNC_BROWSER_TOOLS=$$tools $(GO) test ./cmd/dossiersync -count=1 -timeout 10m
+
+.PHONY: browser
+browser: deps ## Try the operators' console in a real browser, and have axe look at every page
+	@$(IN_BROWSER) -run '^TestOperatorDoesAllOfItInABrowser$$'
+
+.PHONY: screenshots
+screenshots: deps ## Take the pictures of the console that the README shows, into docs/screenshots/
+	@export DOSSIERSYNC_SCREENSHOTS=$(CURDIR)/docs/screenshots && $(IN_BROWSER) -run '^TestScreenshots$$'
 
 $(COMPOSE_TOOL):
 	@mkdir -p $(dir $@)
