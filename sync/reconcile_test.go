@@ -522,3 +522,52 @@ func TestReconcileBringsWhatIsStampedInTheFuture(t *testing.T) {
 		t.Errorf("%d reports are shown, want 12", got)
 	}
 }
+
+// confirmedGone is what an earlier run leaves that ended after it had confirmed that
+// a record is gone, and before it removed it.
+func (b *bench) confirmedGone(id string) {
+	b.t.Helper()
+	b.exec(`INSERT INTO absences (tenant, key, stream, type, id, state)
+		SELECT tenant, key, stream, type, id, 'confirmed' FROM items WHERE id = $1`, id)
+}
+
+// I5: what an earlier run confirmed says nothing where the source has it again.
+func TestWhatTheSourceHasAgainIsNotRemoved(t *testing.T) {
+	t.Parallel()
+	f, b := caredFor(t, 25)
+	b.confirmedGone("c1-3")
+	f.pass(4 * time.Hour)
+	f.put(report("c1-3", "c1", "toch niet weg", 15*60))
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	if n := b.one(`SELECT count(*) FROM absences`); n != "0" {
+		t.Errorf("%s records count as absent", n)
+	}
+	b.syncs(store.OutcomeComplete, reconcile)
+	if got := b.texts(); got["c1-3"] != "toch niet weg" {
+		t.Errorf("shown are %v", b.shownReports())
+	}
+}
+
+// I5: of a type that cannot be listed today nothing is removed, although others of
+// its stream were listed whole.
+func TestNothingIsRemovedOfATypeThatCannotBeListed(t *testing.T) {
+	t.Parallel()
+	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
+	notes := source.Type{Stream: store.StreamReports, Name: "DocumentReference", Fingerprint: "f"}
+	f.types = append(f.types, notes)
+	f.put(reports("c1", 8, 10, 3)...)
+	f.put(record(notes, "n-1", "c1", 9, &store.Report{Text: "brief"}))
+	b := newBenchOf(t, f)
+	b.syncs(store.OutcomeComplete, store.Scope{})
+	b.confirmedGone("c1-3")
+	f.script = func(a asked) error {
+		if a.act == "search" && a.of(observations) {
+			return failing(source.Unreachable, 500)
+		}
+		return nil
+	}
+	b.syncs(store.OutcomePartial, reconcile)
+	if got := b.texts(); len(got) != 9 {
+		t.Errorf("shown are %v", b.shownReports())
+	}
+}
