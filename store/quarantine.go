@@ -211,12 +211,15 @@ func forgetGone(ctx context.Context, tx pgx.Tx, c Claim, stream Stream) error {
 	return nil
 }
 
-// CountQuarantine returns how much a tenant has in quarantine; with keys, how many
-// of those.
-func (s *Store) CountQuarantine(ctx context.Context, tenant string, keys ...string) (int64, error) {
-	const q = `SELECT count(*) FROM quarantine WHERE tenant = @tenant AND (@keys::text[] IS NULL OR key = ANY(@keys))`
+// CountQuarantine returns how much a tenant has in quarantine of what a run of that
+// scope is about: one client's or one stream's, or those of its keys.
+func (s *Store) CountQuarantine(ctx context.Context, tenant string, of Scope) (int64, error) {
+	const q = `
+		SELECT count(*) FROM quarantine WHERE tenant = @tenant AND (@keys::text[] IS NULL OR key = ANY(@keys))
+		  AND (@client = '' OR client = @client) AND (@stream = '' OR stream = @stream)`
 	var n int64
-	if err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "keys": keys}).Scan(&n); err != nil {
+	args := pgx.StrictNamedArgs{"tenant": tenant, "keys": of.Keys, "client": of.Client, "stream": of.Stream}
+	if err := s.pool.QueryRow(ctx, q, args).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count the quarantine of %s: %w", tenant, err)
 	}
 	return n, nil

@@ -220,7 +220,7 @@ func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 			t.Errorf("%+v: %d items, %v", tc.filter, len(list), err)
 		}
 	}
-	if n, err := r.CountQuarantine(t.Context(), tenant, keyOf("1"), keyOf("3")); err != nil || n != 1 {
+	if n, err := r.CountQuarantine(t.Context(), tenant, store.Scope{Keys: []string{keyOf("1"), keyOf("3")}}); err != nil || n != 1 {
 		t.Errorf("of two keys there are %d, %v", n, err)
 	}
 }

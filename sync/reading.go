@@ -81,7 +81,7 @@ func (r *reading) run(ctx context.Context) (more bool, err error) {
 	if r.types, err = r.syncer.store.RunTypes(ctx, r.claim.Run.ID); err != nil {
 		return false, err
 	}
-	r.quarantined, err = r.syncer.store.CountQuarantine(ctx, r.tenant.ID, r.claim.Run.Scope.Keys...)
+	r.quarantined, err = r.syncer.store.CountQuarantine(ctx, r.tenant.ID, r.claim.Run.Scope)
 	return false, err
 }
 

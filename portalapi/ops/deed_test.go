@@ -117,7 +117,7 @@ func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 			t.Errorf("the reason %q is answered with %d", reason, w.Code)
 		}
 	}
-	if n, err := s.CountQuarantine(t.Context(), "szr"); err != nil || n != 3 {
+	if n, err := s.CountQuarantine(t.Context(), "szr", store.Scope{}); err != nil || n != 3 {
 		t.Fatalf("%d items are in quarantine, %v", n, err)
 	}
 	w := v.post(page, url.Values{"reason": {" test record of the supplier "}})
@@ -195,7 +195,7 @@ func TestForcedDeedsAreRefused(t *testing.T) {
 	if w := s.as("bob").post("/tenants/amaris/why", url.Values{"client": {"1"}}); w.Code != http.StatusNotFound {
 		t.Errorf("why of another tenant is answered with %d", w.Code)
 	}
-	if n, err := s.CountQuarantine(t.Context(), "szr"); err != nil || n != 3 {
+	if n, err := s.CountQuarantine(t.Context(), "szr", store.Scope{}); err != nil || n != 3 {
 		t.Errorf("%d items are in quarantine, %v", n, err)
 	}
 	if got := s.newest(); got.ID != before.ID {
