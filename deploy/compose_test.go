@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.yaml.in/yaml/v3"
@@ -171,6 +172,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
+	takesGrants(t, owner, reader)
 	var rights string
 	if err := owner.Pool().QueryRow(t.Context(), `
 		SELECT string_agg(rolname || CASE WHEN rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication THEN ' may more' ELSE '' END, ', ' ORDER BY rolname)
@@ -188,5 +190,28 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	}
 	if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
 		t.Error(err)
+	}
+}
+
+// takesGrants has the portal API take a list of all grants, for which it needs more
+// than to read.
+func takesGrants(t *testing.T, owner *store.Store, reader *store.Reader) {
+	t.Helper()
+	if err := owner.PutTenant(t.Context(), "amaris", "Amaris", "Europe/Amsterdam"); err != nil {
+		t.Fatal(err)
+	}
+	grants := []store.Grant{{Client: "1", User: "daughter", Role: store.RoleContact, Parts: store.Parts(), State: store.GrantAccepted}}
+	list := store.GrantList{AsOf: func() *time.Time { return nil }, Next: func() (*store.Grant, error) {
+		if len(grants) == 0 {
+			return nil, nil
+		}
+		g := grants[0]
+		grants = grants[1:]
+		return &g, nil
+	}}
+	put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, list, "portal", store.NewAccessLog(reader, "portal-api"),
+		store.AccessEvent{Tenant: "amaris", Action: "change", Event: "grants", Outcome: "success", User: "portal"})
+	if err != nil || put.Changed != 1 {
+		t.Errorf("a list of all grants has changed %+v, %v", put, err)
 	}
 }
