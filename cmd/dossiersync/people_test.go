@@ -196,7 +196,7 @@ func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
 	h.command("sync", "--full")
 	h.command("reconcile", "--tenant", "amaris")
 	h.portal()
-	r.run("erase", "--tenant", "amaris", "--client", marker+"-client")
+	r.run("--by", "anna", "erase", "--tenant", "amaris", "--client", marker+"-client")
 	h.database()
 	h.metrics(base)
 	erasures, err := os.ReadFile(filepath.Join(r.dir, "erasures.jsonl"))
