@@ -117,6 +117,10 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	}
 	command(t, env, filepath.Join(here, "make-secrets"))
 	before := read(t, filepath.Join(secrets, "owner_url"))
+	// As it was made once.
+	if err := os.WriteFile(filepath.Join(secrets, "none"), []byte("none\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	command(t, env, filepath.Join(here, "make-secrets"))
 	if string(before) != string(read(t, filepath.Join(secrets, "owner_url"))) {
 		t.Error("made again, the secrets are others")
@@ -183,13 +187,19 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Errorf("the roles are: %s", rights)
 	}
 
-	// The configuration, with the files where they are here.
-	text := strings.ReplaceAll(string(read(t, "compose/dossiersync.yaml")), "/run/secrets/", secrets+"/")
-	for target, source := range map[string]string{"database_url": "owner_url", "jwks": "jwks.json"} {
-		text = strings.ReplaceAll(text, secrets+"/"+target, secrets+"/"+source)
+	// Every service finds nothing wrong with the configuration, by the secrets it has.
+	var c composition
+	if err := yaml.Unmarshal(read(t, "compose.yaml"), &c); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
-		t.Error(err)
+	for _, name := range []string{"migrate", "worker", "portal", "ops"} {
+		has := secretsOf(t, c.Services[name].Secrets)
+		text := regexp.MustCompile(`/run/secrets/([a-z_]+)`).ReplaceAllStringFunc(string(read(t, "compose/dossiersync.yaml")), func(path string) string {
+			return filepath.Join(secrets, filepath.Base(c.Secrets[has[filepath.Base(path)]].File))
+		})
+		if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
