@@ -77,7 +77,7 @@ func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
 	b.wants("reports", "25")
 	b.open("/tenants/amaris/approve/reports")
 	b.wants("25 items of reports are held")
-	b.send("/tenants/amaris/approve/reports", nil)
+	b.send("/tenants/amaris/approve/reports", url.Values{"atMost": {"25"}})
 	b.until("complete")
 	b.open("/held-removals")
 	b.wants("No removals are held")

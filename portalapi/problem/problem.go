@@ -29,6 +29,7 @@ const (
 	NotAllowed       Type = "not-allowed"
 	NotFound         Type = "not-found"
 	MethodNotAllowed Type = "method-not-allowed"
+	Changed          Type = "changed"
 	TooLarge         Type = "too-large"
 	TooMany          Type = "too-many-requests"
 	UnsupportedMedia Type = "unsupported-media-type"
@@ -46,6 +47,7 @@ var kinds = map[Type]struct {
 	NotAllowed:       {http.StatusForbidden, "U mag dit niet doen"},
 	NotFound:         {http.StatusNotFound, "Niet gevonden"},
 	MethodNotAllowed: {http.StatusMethodNotAllowed, "Dit kan hier niet"},
+	Changed:          {http.StatusConflict, "Er is intussen iets veranderd"},
 	TooLarge:         {http.StatusRequestEntityTooLarge, "De vraag is te groot"},
 	TooMany:          {http.StatusTooManyRequests, "Dit is te vaak geprobeerd"},
 	UnsupportedMedia: {http.StatusUnsupportedMediaType, "Dit soort inhoud kan hier niet"},
