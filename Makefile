@@ -120,7 +120,7 @@ pgbouncer:
 .PHONY: cc
 cc:
 	@command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || \
-		{ command -v apt-get >/dev/null 2>&1 && { [ "$$(id -u)" -eq 0 ] && apt-get install -y -qq gcc libc6-dev >/dev/null || sudo apt-get install -y -qq gcc libc6-dev >/dev/null; }; } || \
+		{ command -v apt-get >/dev/null 2>&1 && .ci/as-root apt-get update -qq && .ci/as-root apt-get install -y -qq gcc libc6-dev >/dev/null; } || \
 		{ echo "the race detector needs a C compiler: install gcc or clang" >&2; exit 1; }
 
 $(LINT):

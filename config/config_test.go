@@ -52,10 +52,10 @@ func indent(n int, lines string) string {
 	return pad + strings.ReplaceAll(strings.TrimRight(lines, "\n"), "\n", "\n"+pad) + "\n"
 }
 
-// parse reads text in a world where the variable SET is set, EMPTY is empty,
+// parse reads text in a world where the variables SET and TOKEN are set, EMPTY is empty,
 // and every file can be read but those called missing and empty.
 func parse(text string) (*config.Config, error) {
-	env := map[string]string{"SET": "from-environment", "EMPTY": "", "NUMBER": "7", "QUOTE": "\": {[\n"}
+	env := map[string]string{"SET": "from-environment", "TOKEN": "a-token-of-24-characters", "EMPTY": "", "NUMBER": "7", "QUOTE": "\": {[\n"}
 	getenv := func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
@@ -66,8 +66,10 @@ func parse(text string) (*config.Config, error) {
 			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 		case "empty":
 			return nil, nil
+		case "short":
+			return []byte("a token of nineteen\n"), nil
 		}
-		return []byte("contents\n"), nil
+		return []byte("contents of some length\n"), nil
 	}
 	return config.Parse("etc/dossiersync.yaml", []byte(text), getenv, readFile)
 }
@@ -232,7 +234,7 @@ func TestEveryTypeOfValueArrives(t *testing.T) {
 	c := mustParse(t, `
 database_file: db
 portal_api: {auth: {issuer: i, audience: a, jwks_url: "https://login.example/jwks"}}
-ops: {users: [{name: u, token: "${SET}", tenants: ["*"], may: [approve, read]}]}
+ops: {users: [{name: u, token: "${TOKEN}", tenants: ["*"], may: [approve, read]}]}
 tenants:
   - id: a
     name: A
@@ -259,7 +261,7 @@ tenants:
 	a := c.Tenants[0]
 	for name, test := range map[string]struct{ got, want any }{
 		"database":   {c.Database, config.Credential{File: "etc/db"}},
-		"users":      {c.Ops.Users, []config.User{{Name: "u", Token: config.Credential{Value: "from-environment"}, Tenants: []string{"a"}, May: []string{"approve", "read"}}}},
+		"users":      {c.Ops.Users, []config.User{{Name: "u", Token: config.Credential{Value: "a-token-of-24-characters"}, Tenants: []string{"a"}, May: []string{"approve", "read"}}}},
 		"zone":       {a.Location.String(), "UTC"},
 		"removed":    {a.MaxRemoved, 0.005},
 		"base url":   {a.Source.FHIR.BaseURL.String(), "https://ecd.example:8443/fhir"},

@@ -1,6 +1,10 @@
 package config
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+	"unicode/utf8"
+)
 
 // ops reads the operators' section; private says that the database is.
 func (v value) ops(private bool, tenants []Tenant) Ops {
@@ -34,7 +38,25 @@ func (v value) ops(private bool, tenants []Tenant) Ops {
 func (v value) metrics() Credential {
 	s := v.section()
 	defer s.end()
-	return s.credential("token")
+	return s.hardToGuess("token", s.credential("token"))
+}
+
+// leastToken is how many characters a token has that nobody can guess, however
+// often they try.
+const leastToken = 20
+
+// hardToGuess returns the credential with that name, and makes sure that it is long
+// enough.
+func (s *section) hardToGuess(name string, c Credential) Credential {
+	at, text := s.key(name), []byte(c.Value)
+	if c.File != "" {
+		at = s.key(name + "_file")
+		text, _ = s.l.readFile(c.File) // it could be read just now
+	}
+	if n := utf8.RuneCount(bytes.TrimSpace(text)); n < leastToken && !c.IsZero() {
+		at.faultf("holds a token of %d characters, which can be guessed; give it %d or more: openssl rand -hex 24", n, leastToken)
+	}
+	return c
 }
 
 func (v value) user(names map[string]string, tenants []Tenant) User {
@@ -42,7 +64,7 @@ func (v value) user(names map[string]string, tenants []Tenant) User {
 	defer s.end()
 	return User{
 		Name:    s.key("name").required("give the name under which this user's actions are recorded").distinct(names),
-		Token:   s.requiredCredential("token"),
+		Token:   s.hardToGuess("token", s.requiredCredential("token")),
 		Tenants: s.key("tenants").tenantIDs(tenants),
 		May:     subset(s.key("may").items("list one or more of read, resync, approve"), "read", "resync", "approve"),
 	}

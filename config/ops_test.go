@@ -13,17 +13,32 @@ func TestFaultsOfUsers(t *testing.T) {
 		"5:ops.users[0].may: is missing; list one or more of read, resync, approve",
 		"5:ops.users[0].name: is missing; give the name under which this user's actions are recorded",
 		`5:ops.users[0].tenants: is missing; list the tenants' ids, or ["*"] for all`)
-	check(t, ops("users: [{name: a, token: ${SET}, tenants: [other], may: [write]}]"),
+	check(t, ops("users: [{name: a, token: ${TOKEN}, tenants: [other], may: [write]}]"),
 		`5:ops.users[0].tenants[0]: no tenant has the id "other"; the ids are under tenants, and "*" stands for all of them`,
 		`5:ops.users[0].may[0]: must be read, resync or approve, not "write"`)
 	check(t, ops(`users: [{name: a, token_file: "", tenants: [], may: }]`),
 		"5:ops.users[0]: needs token or token_file",
 		`5:ops.users[0].tenants: is empty; list the tenants' ids, or ["*"] for all`,
 		"5:ops.users[0].may: is empty; list one or more of read, resync, approve")
-	check(t, ops("users:\n- {name: a, token: ${SET}, tenants: [amaris], may: [read, read]}\n- {name: a, token: ${SET}, tenants: [amaris], may: [read]}"),
+	check(t, ops("users:\n- {name: a, token: ${TOKEN}, tenants: [amaris], may: [read, read]}\n- {name: a, token: ${TOKEN}, tenants: [amaris], may: [read]}"),
 		"6:ops.users[0].may[1]: is in the list twice; remove one",
 		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, or nobody can tell who did what",
 		"7:ops.users[1].name: is the same as ops.users[0].name; give each its own")
 	check(t, ops("users:\n- {name: a, token_file: t, tenants: [amaris], may: [read]}\n- {name: b, token_file: ./t, tenants: [amaris], may: [read]}"),
 		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, or nobody can tell who did what")
+}
+
+// What can be tried as often as somebody likes must be hard to guess.
+func TestTokensThatCanBeGuessedAreFaults(t *testing.T) {
+	t.Parallel()
+	const user = "name: a, tenants: [amaris], may: [read]"
+	check(t, ops("users: [{"+user+", token: ${SET}}]"),
+		"5:ops.users[0].token: holds a token of 16 characters, which can be guessed; give it 20 or more: openssl rand -hex 24")
+	check(t, ops("users: [{"+user+", token_file: short}]"),
+		"5:ops.users[0].token_file: holds a token of 19 characters, which can be guessed; give it 20 or more: openssl rand -hex 24")
+	check(t, ops("metrics: {token: ${SET}}"),
+		"5:ops.metrics.token: holds a token of 16 characters, which can be guessed; give it 20 or more: openssl rand -hex 24")
+	check(t, ops("metrics: {token_file: short}"),
+		"5:ops.metrics.token_file: holds a token of 19 characters, which can be guessed; give it 20 or more: openssl rand -hex 24")
+	mustParse(t, ops("metrics: {token_file: t}\nusers: [{"+user+", token: ${TOKEN}}]"))
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.yaml.in/yaml/v3"
@@ -116,6 +117,10 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	}
 	command(t, env, filepath.Join(here, "make-secrets"))
 	before := read(t, filepath.Join(secrets, "owner_url"))
+	// As it was made once.
+	if err := os.WriteFile(filepath.Join(secrets, "none"), []byte("none\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	command(t, env, filepath.Join(here, "make-secrets"))
 	if string(before) != string(read(t, filepath.Join(secrets, "owner_url"))) {
 		t.Error("made again, the secrets are others")
@@ -171,6 +176,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
+	takesGrants(t, owner, reader)
 	var rights string
 	if err := owner.Pool().QueryRow(t.Context(), `
 		SELECT string_agg(rolname || CASE WHEN rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication THEN ' may more' ELSE '' END, ', ' ORDER BY rolname)
@@ -181,12 +187,41 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Errorf("the roles are: %s", rights)
 	}
 
-	// The configuration, with the files where they are here.
-	text := strings.ReplaceAll(string(read(t, "compose/dossiersync.yaml")), "/run/secrets/", secrets+"/")
-	for target, source := range map[string]string{"database_url": "owner_url", "jwks": "jwks.json"} {
-		text = strings.ReplaceAll(text, secrets+"/"+target, secrets+"/"+source)
+	// Every service finds nothing wrong with the configuration, by the secrets it has.
+	var c composition
+	if err := yaml.Unmarshal(read(t, "compose.yaml"), &c); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
-		t.Error(err)
+	for _, name := range []string{"migrate", "worker", "portal", "ops"} {
+		has := secretsOf(t, c.Services[name].Secrets)
+		text := regexp.MustCompile(`/run/secrets/([a-z_]+)`).ReplaceAllStringFunc(string(read(t, "compose/dossiersync.yaml")), func(path string) string {
+			return filepath.Join(secrets, filepath.Base(c.Secrets[has[filepath.Base(path)]].File))
+		})
+		if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// takesGrants has the portal API take a list of all grants, for which it needs more
+// than to read.
+func takesGrants(t *testing.T, owner *store.Store, reader *store.Reader) {
+	t.Helper()
+	if err := owner.PutTenant(t.Context(), "amaris", "Amaris", "Europe/Amsterdam"); err != nil {
+		t.Fatal(err)
+	}
+	grants := []store.Grant{{Client: "1", User: "daughter", Role: store.RoleContact, Parts: store.Parts(), State: store.GrantAccepted}}
+	list := store.GrantList{AsOf: func() *time.Time { return nil }, Next: func() (*store.Grant, error) {
+		if len(grants) == 0 {
+			return nil, nil
+		}
+		g := grants[0]
+		grants = grants[1:]
+		return &g, nil
+	}}
+	put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, list, "portal", store.NewAccessLog(reader, "portal-api"),
+		store.AccessEvent{Tenant: "amaris", Action: "change", Event: "grants", Outcome: "success", User: "portal"})
+	if err != nil || put.Changed != 1 {
+		t.Errorf("a list of all grants has changed %+v, %v", put, err)
 	}
 }

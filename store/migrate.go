@@ -213,7 +213,7 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("make the reader's role (or let an administrator run CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and set portal_api.database): %w", ReaderRole, err)
+		return fmt.Errorf("make the reader's role (or let an administrator run CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT, TEMPORARY ON DATABASE … TO it, and set portal_api.database): %w", ReaderRole, err)
 	}
 	return nil
 }

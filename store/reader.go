@@ -24,7 +24,8 @@ type Reader struct {
 }
 
 // OpenReader connects to the database at url as a member of [ReaderRole]. A role
-// that row-level security does not hold for is refused. A pooler may stand in
+// that row-level security does not hold for is refused, and so is one that cannot
+// make the temporary tables of [Reader.PutGrants]. A pooler may stand in
 // between that gives a connection to another client after each transaction, such
 // as pgbouncer: nothing that a reader sets outlasts its transaction.
 func OpenReader(ctx context.Context, url string) (*Reader, error) {
@@ -42,10 +43,10 @@ func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (
 		return nil, err
 	}
 	const q = `
-		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE')
+		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE'), has_database_privilege(current_database(), 'TEMPORARY')
 		FROM pg_roles r, pg_class c WHERE r.rolname = current_user AND c.oid = 'items'::regclass`
-	var above bool
-	if err := pool.QueryRow(ctx, q).Scan(&above); err != nil {
+	var above, temporary bool
+	if err := pool.QueryRow(ctx, q).Scan(&above, &temporary); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("look at the reader's role: %w", err)
 	}
@@ -53,6 +54,11 @@ func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (
 		pool.Close()
 		return nil, errors.New("the portal API must not log in as the database's owner or as a superuser, for whom row-level security does not hold: " +
 			"give portal_api.database a role of its own, or leave it out")
+	}
+	if !temporary {
+		pool.Close()
+		return nil, errors.New("the portal API's role must be able to make temporary tables, or no list of all grants could be taken: " +
+			"let an administrator run GRANT TEMPORARY ON DATABASE … TO that role")
 	}
 	return &Reader{pool: pool}, nil
 }

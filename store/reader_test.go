@@ -367,3 +367,24 @@ func TestOwnerIsNoReader(t *testing.T) {
 		t.Fatal("the owner, for whom row-level security does not hold, was let in")
 	}
 }
+
+// Without temporary tables it would be found out at the first PUT of all grants.
+func TestReaderWithoutTemporaryTablesIsRefused(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	if _, err := r.Pool().Exec(t.Context(), `
+		DO $$ BEGIN
+			EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+			EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM storetest_reader', current_database());
+		END $$`); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := store.OpenReader(t.Context(), r.ReaderURL)
+	if err == nil {
+		reader.Close()
+		t.Fatal("it was let in")
+	}
+	if !strings.Contains(err.Error(), "GRANT TEMPORARY ON DATABASE") {
+		t.Errorf("it is refused with: %v", err)
+	}
+}

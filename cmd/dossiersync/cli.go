@@ -35,6 +35,7 @@ var errTold = errors.New("failed")
 type cli struct {
 	Config string `help:"The configuration file." default:"dossiersync.yaml" placeholder:"FILE" short:"c"`
 	JSON   bool   `help:"Answer with JSON, for scripts." name:"json"`
+	By     string `help:"Your name, for the record of what you do; default: the account you had before sudo, or have." placeholder:"NAME"`
 
 	Serve      serveCmd      `cmd:"" help:"Run the worker, the portal API and the operators' listener."`
 	Sync       syncCmd       `cmd:"" help:"Bring tenants up to date now, in this process."`

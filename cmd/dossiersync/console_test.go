@@ -43,13 +43,13 @@ func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann\n"))
+	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann only\n"))
 	r.file("dossiersync.yaml", strings.Replace(string(conf), "tenants:", users, 1))
 	r.serve()
 
 	b := newBrowser(t, "http://"+r.ops)
 	b.wants("Log in")
-	b.send("/login", url.Values{"token": {"the token of ann"}})
+	b.send("/login", url.Values{"token": {"the token of ann only"}})
 	b.wants("Overview", "Amaris")
 
 	b.send("/tenants/amaris/resync", nil)
@@ -77,7 +77,7 @@ func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
 	b.wants("reports", "25")
 	b.open("/tenants/amaris/approve/reports")
 	b.wants("25 items of reports are held")
-	b.send("/tenants/amaris/approve/reports", nil)
+	b.send("/tenants/amaris/approve/reports", url.Values{"atMost": {"25"}})
 	b.until("complete")
 	b.open("/held-removals")
 	b.wants("No removals are held")

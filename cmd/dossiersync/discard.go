@@ -28,7 +28,7 @@ brings it.
 
 Examples:
   dossiersync quarantine discard 3xE4w6UEAgpxV2HZxJrlAA --tenant amaris \
-      --reason "test record of the supplier, call 20391"`
+      --by "Anna de Vries" --reason "test record of the supplier, call 20391"`
 }
 
 // Run implements the command.
@@ -40,12 +40,16 @@ func (c *quarantineDiscardCmd) Run(ctx context.Context, a *app) error {
 	case utf8.RuneCountInString(reason) > 500 || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl):
 		return usagef("--reason must be one line of 500 characters at most")
 	}
+	by, err := a.person()
+	if err != nil {
+		return err
+	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		keys := distinct(c.Keys)
 		if _, err := quarantinedOf(ctx, a, cfg, st, c.Tenant, keys); err != nil {
 			return err
 		}
-		if err := st.Discard(ctx, c.Tenant, keys, operator(), reason); err != nil {
+		if err := st.Discard(ctx, c.Tenant, keys, by, reason); err != nil {
 			return err
 		}
 		if a.cli.JSON {

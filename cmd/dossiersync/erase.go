@@ -23,16 +23,20 @@ the law has kept, and a digest under a key: in the database, and in erasures_fil
 so that it can be erased again after a backup was restored. The key is beside that
 file, in a file of its own (….key): who has both can find out who was erased, by
 trying ids. Back both up, apart, and neither with the database.
-The source keeps its own records. This cannot be undone.
+The source keeps its own records. This cannot be undone, and is recorded under a person's name.
 
 Examples:
-  dossiersync erase --tenant amaris --client 4711
+  dossiersync erase --tenant amaris --client 4711 --by "Anna de Vries"
 
 Exit codes: 0 nothing is left; 1 failed, or something is.`
 }
 
 // Run implements the command.
 func (c *eraseCmd) Run(ctx context.Context, a *app) error {
+	by, err := a.person()
+	if err != nil {
+		return err
+	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
@@ -45,11 +49,11 @@ func (c *eraseCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		// First: erased in the database only, a restore would bring it back.
-		e := store.Erasure{Tenant: c.Tenant, Client: keys[0].Digest(c.Tenant, c.Client), Key: keys[0].ID(), At: time.Now().UTC(), By: operator()}
+		e := store.Erasure{Tenant: c.Tenant, Client: keys[0].Digest(c.Tenant, c.Client), Key: keys[0].ID(), At: time.Now().UTC(), By: by}
 		if err := recordErasure(cfg.ErasuresFile, e, keys[0]); err != nil {
 			return err
 		}
-		erased, err := st.Erase(ctx, c.Tenant, c.Client, operator())
+		erased, err := st.Erase(ctx, c.Tenant, c.Client, by)
 		if err != nil {
 			return err
 		}

@@ -106,8 +106,8 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 	cert, key := servers.issue(1, x509.ExtKeyUsageServerAuth)
 	r.file("ops.pem", cert)
 	r.file("ops-key.pem", key)
-	r.file("metrics-token", "for prometheus only\n")
-	r.file("ops-token", "of a user\n")
+	r.file("metrics-token", "for prometheus and nobody else\n")
+	r.file("ops-token", "of a user who may read\n")
 	r.rewrite(`(?m)^ops:\n  listen: .*\n`, `ops:
   listen: 127.0.0.1:0
   tls: {cert_file: ops.pem, key_file: ops-key.pem}
@@ -146,10 +146,10 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 			t.Errorf("without a token %s is answered with %d, want %d", path, status, want)
 		}
 	}
-	if status, _ := get(base+"/api/tenants", "for prometheus only"); status != http.StatusUnauthorized {
+	if status, _ := get(base+"/api/tenants", "for prometheus and nobody else"); status != http.StatusUnauthorized {
 		t.Errorf("with the token for metrics /api/tenants is answered with %d", status)
 	}
-	if status, _ := get(base+"/metrics", "of a user"); status != http.StatusOK {
+	if status, _ := get(base+"/metrics", "of a user who may read"); status != http.StatusOK {
 		t.Errorf("one who may read all tenants is answered with %d", status)
 	}
 	address := strings.TrimPrefix(base, "https://")
@@ -157,11 +157,11 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 
 	var text string
 	poll(t, "a run has ended", func() bool {
-		_, text = get(base+"/metrics", "for prometheus only")
+		_, text = get(base+"/metrics", "for prometheus and nobody else")
 		return regexp.MustCompile(`dossiersync_runs_total\{.*\} 1\n`).MatchString(text)
 	})
 	// What is told of the replica is asked for before what the run has counted.
-	_, text = get(base+"/metrics", "for prometheus only")
+	_, text = get(base+"/metrics", "for prometheus and nobody else")
 	if diff := cmp.Diff(documentedFamilies(t), families(t, text)); diff != "" {
 		t.Errorf("metrics (-deploy/METRICS.md +exposed):\n%s", diff)
 	}
@@ -178,14 +178,14 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
 	t.Parallel()
 	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	r.file("metrics-token", "for prometheus only\n")
+	r.file("metrics-token", "for prometheus and nobody else\n")
 	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
 	documented := documentedFamilies(t)
 	for _, part := range []string{"worker", "portal"} {
 		p := r.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
 		base := p.listensAt(partMetrics)
 		r.must("health", "--address", strings.TrimPrefix(base, "http://"))
-		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus only": 200} {
+		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus and nobody else": 200} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", http.NoBody)
 			if err != nil {
 				t.Fatal(err)

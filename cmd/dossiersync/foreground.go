@@ -20,11 +20,16 @@ type foreground struct {
 	store  *store.Store
 	syncer *dossiersync.Syncer
 	scope  store.Scope
+	by     string
 	noWait bool
 	print  func(io.Writer, store.Run) // how a run is told to people
 }
 
 func newForeground(a *app, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
+	by, err := a.operator()
+	if err != nil {
+		return nil, err
+	}
 	reg, err := newRegistry()
 	if err != nil {
 		return nil, err
@@ -33,7 +38,7 @@ func newForeground(a *app, cfg *config.Config, st *store.Store, scope store.Scop
 	if err != nil {
 		return nil, err
 	}
-	return &foreground{app: a, store: st, syncer: syncer, scope: scope, print: printRun}, nil
+	return &foreground{app: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
 }
 
 // each runs the tenants in turn; one that fails does not keep the next from its
@@ -74,7 +79,7 @@ func (f *foreground) one(ctx context.Context, tenant string) (store.Run, error) 
 	follow := newFollower(f.app, f.store, tenant)
 	defer follow.stop()
 	return f.syncer.Sync(ctx, dossiersync.SyncRequest{
-		Tenant: tenant, Scope: f.scope, By: operator(), NoWait: f.noWait,
+		Tenant: tenant, Scope: f.scope, By: f.by, NoWait: f.noWait,
 		Began: func(run int64) { follow.start(ctx, run) },
 	})
 }

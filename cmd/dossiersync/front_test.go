@@ -42,14 +42,21 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.total.Add(1)
 	w.Header().Set("Date", f.clock().UTC().Format(http.TimeFormat))
 	f.mu.Lock()
-	acts := f.acts
+	acts, behind := f.acts, f.behind
 	f.mu.Unlock()
 	if acts != nil {
 		acts(r)
 	}
 	if r.Context().Err() == nil {
-		f.behind.ServeHTTP(w, r)
+		behind.ServeHTTP(w, r)
 	}
+}
+
+// instead has another handler answer, which is given the one that did.
+func (f *front) instead(by func(behind http.Handler) http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.behind = by(f.behind)
 }
 
 // before has act called before each request is answered; nil: nothing is.

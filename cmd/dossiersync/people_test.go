@@ -151,13 +151,14 @@ func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
 	front := newFront(t, sim, faults.Options{})
 	r.rewrite(`base_url: \S+`, "base_url: "+front.url)
 	var bad atomic.Pointer[misdeed]
-	good := front.behind
-	front.behind = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m := bad.Load(); m != nil && !strings.HasSuffix(r.URL.Path, "/metadata") {
-			(*m)(w, r)
-			return
-		}
-		good.ServeHTTP(w, r)
+	front.instead(func(good http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if m := bad.Load(); m != nil && !strings.HasSuffix(r.URL.Path, "/metadata") {
+				(*m)(w, r)
+				return
+			}
+			good.ServeHTTP(w, r)
+		})
 	})
 	h := &hunt{rig: r, t: t}
 
@@ -196,7 +197,7 @@ func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
 	h.command("sync", "--full")
 	h.command("reconcile", "--tenant", "amaris")
 	h.portal()
-	r.run("erase", "--tenant", "amaris", "--client", marker+"-client")
+	r.run("--by", "anna", "erase", "--tenant", "amaris", "--client", marker+"-client")
 	h.database()
 	h.metrics(base)
 	erasures, err := os.ReadFile(filepath.Join(r.dir, "erasures.jsonl"))

@@ -36,8 +36,8 @@ func TestDashboardShowsWhatTheProgramTellsPrometheus(t *testing.T) {
 	}
 	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
 	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
-	r.file("ops-token", "of a user\n")
-	token := r.file("metrics-token", "for prometheus only\n")
+	r.file("ops-token", "of a user who may read\n")
+	token := r.file("metrics-token", "for prometheus and nobody else\n")
 	p := r.start("serve")
 	target := strings.TrimPrefix(p.listensAt(partOps), "http://")
 	r.api = strings.TrimPrefix(p.listensAt(partPortal), "http://")

@@ -175,11 +175,18 @@ cannot be written nothing is printed.
 
 Examples:
   dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA
-  dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA --raw | jq .`
+  dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA --raw --by "Anna de Vries" | jq .`
 }
 
 // Run implements the command.
 func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
+	var by string
+	if c.Raw {
+		var err error
+		if by, err = a.person(); err != nil {
+			return err
+		}
+	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		it, err := st.QuarantinedItem(ctx, c.Key)
 		if errors.Is(err, store.ErrNotFound) {
@@ -194,7 +201,7 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
 			if cfg.Quarantine.Key.IsZero() {
 				return usagef("raw bytes are not kept: there is no quarantine.key_file in the configuration")
 			}
-			if raw, err = st.QuarantineRaw(ctx, c.Key, operator()); err != nil {
+			if raw, err = st.QuarantineRaw(ctx, c.Key, by); err != nil {
 				return err
 			}
 		}

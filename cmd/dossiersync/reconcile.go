@@ -27,7 +27,7 @@ lists and reads everything afresh.
 
 Examples:
   dossiersync reconcile --tenant amaris
-  dossiersync reconcile --tenant amaris --stream reports --approve
+  dossiersync reconcile --tenant amaris --stream reports --approve --by "Anna de Vries"
 
 Exit codes: 0 what was found is repaired; 3 removals are held, or something could
 not be told; 1 failed.`
@@ -37,6 +37,11 @@ not be told; 1 failed.`
 func (c *reconcileCmd) Run(ctx context.Context, a *app) error {
 	if c.Approve && c.Tenant == "" {
 		return usagef("--approve needs --tenant: look at each organisation by itself")
+	}
+	if c.Approve {
+		if _, err := a.person(); err != nil {
+			return err
+		}
 	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		tenants, err := selectTenants(cfg, c.Tenant)

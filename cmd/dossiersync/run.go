@@ -168,8 +168,12 @@ Examples:
 
 // Run implements the command.
 func (c *runCancelCmd) Run(ctx context.Context, a *app) error {
+	by, err := a.operator()
+	if err != nil {
+		return err
+	}
 	return a.withStore(ctx, func(_ *config.Config, st *store.Store) error {
-		run, err := st.CancelRun(ctx, c.ID, operator())
+		run, err := st.CancelRun(ctx, c.ID, by)
 		if errors.Is(err, store.ErrRunDone) {
 			fmt.Fprintf(a.err, "dossiersync: run %d has ended already: %s\n", run.ID, outcomeWord(run))
 			return errTold

@@ -120,7 +120,7 @@ func (s *soak) run(kinds []string, rounds int) {
 	// What was written with a clock that was fast is in the past now.
 	s.clock.pass(3 * time.Hour)
 	s.update("sync")
-	s.update("reconcile", "--approve")
+	s.update("reconcile", "--approve", "--by", "anna")
 	s.compare()
 }
 

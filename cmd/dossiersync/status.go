@@ -124,7 +124,7 @@ func printRemarks(w io.Writer, s *answer.Status, now time.Time) {
 		fmt.Fprintf(w, "%s: %s%s\n", s.ID, *s.Trouble, next)
 	}
 	for _, h := range s.Held {
-		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve\n",
+		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve --by YOU\n",
 			s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID, h.Stream)
 	}
 	if s.EpochSince != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os/user"
 	"time"
 
 	"dossiersync/config"
@@ -54,12 +53,4 @@ func (c *syncCmd) Run(ctx context.Context, a *app) error {
 		w.noWait = c.NoWait
 		return w.each(ctx, tenants)
 	})
-}
-
-// operator names who runs this command, for the record of the run.
-func operator() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
 }

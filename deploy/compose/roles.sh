@@ -5,7 +5,7 @@
 #
 # dossiersync owns the database and nothing else: it can neither make roles nor reach
 # another database. dossiersync_portal owns nothing at all, and sees rows through
-# row-level security only.
+# row-level security only; a list of all grants it stages in a temporary table.
 set -eu
 secrets=${SECRETS:-/run/secrets}
 
@@ -16,7 +16,7 @@ CREATE ROLE dossiersync_reader NOLOGIN;
 CREATE ROLE dossiersync_portal LOGIN PASSWORD :'reader' IN ROLE dossiersync_reader;
 CREATE DATABASE dossiersync OWNER dossiersync;
 REVOKE ALL ON DATABASE dossiersync FROM PUBLIC;
-GRANT CONNECT ON DATABASE dossiersync TO dossiersync_portal;
+GRANT CONNECT, TEMPORARY ON DATABASE dossiersync TO dossiersync_portal;
 REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
 \connect dossiersync
 ALTER SCHEMA public OWNER TO dossiersync;

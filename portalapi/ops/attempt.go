@@ -6,12 +6,16 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"dossiersync/portalapi/problem"
 )
 
 const (
 	// wrongTokens is how many wrong tokens one address may try at once, and
-	// wrongEvery how often one more after that.
+	// wrongEvery how often one more after that. Guessing is kept from success by how
+	// long tokens must be; this keeps it from filling the log.
 	wrongTokens = 5
 	wrongEvery  = 30 * time.Second
 	// wrongers is how many addresses are remembered: when there are more, all are
@@ -19,7 +23,8 @@ const (
 	wrongers = 10_000
 )
 
-// attempts limits how often one address may try to log in with a wrong token.
+// attempts limits how often one address is told that a token is wrong. A right one
+// never counts: behind a proxy many people have one address.
 type attempts struct {
 	now func() time.Time
 
@@ -31,9 +36,9 @@ func newAttempts(now func() time.Time) *attempts {
 	return &attempts{now: now, by: make(map[netip.Prefix]*rate.Limiter)}
 }
 
-// may reports whether the address may try now. One try is taken from it, which a
-// right token gives back by [attempts.right].
-func (a *attempts) may(remote string) bool {
+// more reports whether one more wrong token of the address is within the limit, and
+// counts it.
+func (a *attempts) more(remote string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.by) > wrongers {
@@ -48,11 +53,15 @@ func (a *attempts) may(remote string) bool {
 	return l.AllowN(a.now(), 1)
 }
 
-// right forgets the wrong tries of the address.
-func (a *attempts) right(remote string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.by, network(remote))
+// refuse says that the token that came is nobody's, or, beyond the limit, that too
+// many such came.
+func (h *Handler) refuse(c *call) *problem.Problem {
+	if h.attempts.more(c.r.RemoteAddr) {
+		h.log.Warn("a wrong token is refused", zap.String("route", c.pattern))
+		return unknownToken()
+	}
+	return &problem.Problem{Type: problem.TooMany, Retry: wrongEvery,
+		Detail: "Er kwamen te veel verkeerde tokens van dit adres. Wacht een halve minuut."}
 }
 
 // network returns what counts as one address: of IPv6 the network, whose owner has

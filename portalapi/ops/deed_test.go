@@ -45,7 +45,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 		{"/tenants/amaris/reconcile", nil, store.Scope{Only: store.StepReconcile}},
 		{"/quarantine/" + s.bad + "/retry", nil, store.Scope{Only: store.StepQuarantine, Keys: []string{s.bad}}},
 		{"/quarantine/" + url.PathEscape(s.stray) + "/retry", nil, store.Scope{Only: store.StepQuarantine, Keys: []string{s.stray}}},
-		{"/tenants/szr/approve/reports", nil, store.Scope{Only: store.StepReconcile, Stream: store.StreamReports, Approve: true}},
+		{"/tenants/szr/approve/reports", url.Values{"atMost": {"412"}}, store.Scope{Only: store.StepReconcile, Stream: store.StreamReports, Approve: true}},
 	} {
 		w := v.post(tt.url, tt.form)
 		run := s.newest()
@@ -130,6 +130,47 @@ func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 	}
 	if w := v.post(page, url.Values{"reason": {"again"}}); w.Code != http.StatusNotFound {
 		t.Errorf("discarded again, it is answered with %d", w.Code)
+	}
+}
+
+// Nobody lets go more than they have seen.
+func TestApprovalIsOfTheNumberThatWasShown(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	v := s.as("chef")
+	const page = "/tenants/szr/approve/reports"
+	if body := v.get(page).Body.String(); !strings.Contains(body, "412 items") || !strings.Contains(body, `name="atMost" value="412"`) || strings.Contains(body, "Nothing was approved") {
+		t.Errorf("the page is\n%s", body)
+	}
+	before := s.newest()
+	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO absences (tenant, key, stream, type, id, state) VALUES ('szr', 'b', 'reports', 'Observation', 'b', 'held'),
+		('szr', 'f', 'forms', 'QuestionnaireResponse', 'f', 'held')`); err != nil {
+		t.Fatal(err)
+	}
+	for _, seen := range []string{"412", "", "many", "-1"} {
+		w := v.post(page, url.Values{"atMost": {seen}})
+		if body := w.Body.String(); w.Code != http.StatusConflict || !strings.Contains(body, "Nothing was approved: more are held now") || !strings.Contains(body, `name="atMost" value="413"`) {
+			t.Errorf("who saw %q is answered with %d\n%s", seen, w.Code, body)
+		}
+	}
+	for body, want := range map[string]int{
+		`{"approve":true,"stream":"reports","atMost":412}`: 409, `{"approve":true,"atMost":413}`: 409, `{"approve":true,"atMost":0}`: 409,
+		`{"approve":true,"atMost":-1}`: 400, `{"atMost":413}`: 400, `{"approve":true,"atMost":"413"}`: 400,
+	} {
+		if w := s.do("POST", "/api/tenants/szr/reconcile", body, as("chef")...); w.Code != want {
+			t.Errorf("%s is answered with %d, want %d: %s", body, w.Code, want, w.Body)
+		}
+	}
+	if got := s.newest(); got.ID != before.ID {
+		t.Errorf("a run was asked for: %+v", got)
+	}
+	for _, body := range []string{`{"approve":true,"stream":"reports","atMost":413}`, `{"approve":true,"atMost":414}`, `{"approve":true,"stream":"goals","atMost":0}`} {
+		if w := s.do("POST", "/api/tenants/szr/reconcile", body, as("chef")...); w.Code != http.StatusAccepted {
+			t.Errorf("%s is answered with %d: %s", body, w.Code, w.Body)
+		}
+	}
+	if w := v.post(page, url.Values{"atMost": {"413"}}); w.Code != http.StatusSeeOther {
+		t.Errorf("who has looked again is answered with %d", w.Code)
 	}
 }
 

@@ -3,11 +3,13 @@ package ops
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/problem"
 	"dossiersync/portalapi/request"
 )
 
@@ -45,18 +47,16 @@ func (h *Handler) logIn(c *call) error {
 	if len(h.users) == 0 {
 		return c.goTo(next)
 	}
-	if !h.attempts.may(c.r.RemoteAddr) {
-		h.log.Warn("too many wrong tokens; a log-in is refused unseen")
-		c.w.Header().Set("Retry-After", "30")
-		return h.showLogin(c, http.StatusTooManyRequests, next, "Too many wrong tokens came from your address. Wait half a minute.")
-	}
 	token := strings.TrimSpace(form.Get("token"))
 	u := h.byToken(token)
 	if u == nil {
-		h.log.Warn("an operator's log-in is refused")
-		return h.showLogin(c, http.StatusUnauthorized, next, "This token is nobody's.")
+		p := h.refuse(c)
+		if p.Type == problem.TooMany {
+			c.w.Header().Set("Retry-After", strconv.Itoa(int(p.Retry.Seconds())))
+			return h.showLogin(c, p.Status(), next, "This token is nobody's, and too many such came from your address. Wait half a minute.")
+		}
+		return h.showLogin(c, p.Status(), next, "This token is nobody's.")
 	}
-	h.attempts.right(c.r.RemoteAddr)
 	http.SetCookie(c.w, sessionCookie(c.r, h.sessions.begin(u.Name, token)))
 	h.log.Info("an operator logs in", zap.String("by", u.Name))
 	return c.goTo(next)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 
 	"dossiersync/portalapi/ops/console"
 	"dossiersync/portalapi/problem"
@@ -154,20 +155,31 @@ func (h *Handler) approvePage(c *call) error {
 	if err != nil {
 		return err
 	}
-	body := console.ApprovePage{Tenant: t, Held: held}
+	return h.showApprove(c, http.StatusOK, console.ApprovePage{Tenant: t, Held: held})
+}
+
+func (h *Handler) showApprove(c *call, status int, body console.ApprovePage) error {
+	var err error
 	if body.Now, err = h.store.Now(c.r.Context()); err != nil {
 		return err
 	}
-	return h.show(c, http.StatusOK, console.Page{Title: "Approve removals", Here: "held", Body: body})
+	return h.show(c, status, console.Page{Title: "Approve removals", Here: "held", Body: body})
 }
 
+// approveHeld lets go what somebody has seen the number of, and asks again where
+// there are more by now.
 func (h *Handler) approveHeld(c *call) error {
 	t, held, err := h.heldOf(c)
 	if err != nil {
 		return err
 	}
-	if _, err := c.form(); err != nil {
+	form, err := c.form("atMost")
+	if err != nil {
 		return err
+	}
+	seen, err := strconv.ParseInt(form.Get("atMost"), 10, 64)
+	if err != nil || held.Items > seen {
+		return h.showApprove(c, http.StatusConflict, console.ApprovePage{Tenant: t, Held: held, More: true})
 	}
 	return h.askAndGo(c, t, store.Scope{Only: store.StepReconcile, Stream: held.Stream, Approve: true})
 }

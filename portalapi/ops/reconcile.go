@@ -11,7 +11,7 @@ import (
 
 // reconcile asks for a run that compares everything with the source. With approve,
 // for which the right of that name is needed, it also removes what is confirmed
-// absent beyond the brake.
+// absent beyond the brake; with atMost, where no more are held than that.
 func (h *Handler) reconcile(c *call) error {
 	if err := request.ReadQuery(c.r).Err(); err != nil {
 		return err
@@ -23,6 +23,7 @@ func (h *Handler) reconcile(c *call) error {
 	var in struct {
 		Stream  string `json:"stream"`
 		Approve bool   `json:"approve"`
+		AtMost  *int64 `json:"atMost"` // how many were held when somebody looked
 	}
 	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
@@ -35,7 +36,33 @@ func (h *Handler) reconcile(c *call) error {
 			return err
 		}
 	}
+	if in.AtMost != nil {
+		if !in.Approve || *in.AtMost < 0 {
+			return problem.Invalid("atMost", "Geef bij approve het aantal dat u zag; zonder approve niets.")
+		}
+		if err := h.heldAtMost(c, t, store.Stream(in.Stream), *in.AtMost); err != nil {
+			return err
+		}
+	}
 	return h.answerAsked(c, t, store.Scope{Only: store.StepReconcile, Stream: store.Stream(in.Stream), Approve: in.Approve})
+}
+
+// heldAtMost fails where more is held of the tenant's stream, or of all if stream is
+// empty, than somebody has seen.
+func (h *Handler) heldAtMost(c *call, t *Tenant, stream store.Stream, seen int64) error {
+	list, err := h.held(c, t.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if stream == "" || r.Stream == stream {
+			seen -= r.Items
+		}
+	}
+	if seen < 0 {
+		return &problem.Problem{Type: problem.Changed, Parameter: "atMost", Detail: "Er wordt nu meer vastgehouden dan dat. Kijk opnieuw, en keur dan goed."}
+	}
+	return nil
 }
 
 // listHeld lists the removals that wait for an operator.

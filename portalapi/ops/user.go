@@ -98,6 +98,12 @@ func (u *User) must(v verb) error {
 	return &problem.Problem{Type: problem.NotAllowed, Detail: "Hiervoor is het recht " + string(v) + " nodig."}
 }
 
+// unknownToken asks a program that brings no token, or nobody's, for one.
+func unknownToken() *problem.Problem {
+	return &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
+		Detail: "Stuur het token van een van ops.users mee."}
+}
+
 // whoAsks returns the user whose session a browser brings, or whose token a
 // program does.
 func (h *Handler) whoAsks(c *call) (*User, error) {
@@ -107,11 +113,13 @@ func (h *Handler) whoAsks(c *call) (*User, error) {
 		}
 		return nil, &problem.Problem{Type: problem.InvalidToken, Detail: "Log in."}
 	}
-	refused := &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
-		Detail: "Stuur het token van een van ops.users mee."}
-	u := h.byToken(bearer(c.r))
+	token := bearer(c.r)
+	if token == "" {
+		return nil, unknownToken()
+	}
+	u := h.byToken(token)
 	if u == nil {
-		return nil, refused
+		return nil, h.refuse(c)
 	}
 	return u, nil
 }

@@ -29,7 +29,9 @@ const (
 	NotAllowed       Type = "not-allowed"
 	NotFound         Type = "not-found"
 	MethodNotAllowed Type = "method-not-allowed"
+	Changed          Type = "changed"
 	TooLarge         Type = "too-large"
+	TooMany          Type = "too-many-requests"
 	UnsupportedMedia Type = "unsupported-media-type"
 	Internal         Type = "internal"
 	Unavailable      Type = "unavailable"
@@ -45,7 +47,9 @@ var kinds = map[Type]struct {
 	NotAllowed:       {http.StatusForbidden, "U mag dit niet doen"},
 	NotFound:         {http.StatusNotFound, "Niet gevonden"},
 	MethodNotAllowed: {http.StatusMethodNotAllowed, "Dit kan hier niet"},
+	Changed:          {http.StatusConflict, "Er is intussen iets veranderd"},
 	TooLarge:         {http.StatusRequestEntityTooLarge, "De vraag is te groot"},
+	TooMany:          {http.StatusTooManyRequests, "Dit is te vaak geprobeerd"},
 	UnsupportedMedia: {http.StatusUnsupportedMediaType, "Dit soort inhoud kan hier niet"},
 	Internal:         {http.StatusInternalServerError, "Er ging iets mis"},
 	Unavailable:      {http.StatusServiceUnavailable, "Het lukt nu even niet"},
@@ -59,7 +63,7 @@ type Problem struct {
 	Parameter string        // the name of the parameter, header or field that is wrong
 	Allow     string        // of [MethodNotAllowed]: the methods that there are
 	Challenge string        // of 401 and 403: the WWW-Authenticate header
-	Retry     time.Duration // of [Unavailable]: when to ask again; 0: 5 seconds
+	Retry     time.Duration // of [Unavailable] and [TooMany]: when to ask again; 0: 5 seconds
 	Cause     error
 }
 
@@ -115,7 +119,7 @@ func Write(w http.ResponseWriter, p *Problem) {
 	if p.Challenge != "" {
 		h.Set("WWW-Authenticate", p.Challenge)
 	}
-	if p.Type == Unavailable {
+	if p.Type == Unavailable || p.Type == TooMany {
 		retry := p.Retry
 		if retry == 0 {
 			retry = 5 * time.Second

@@ -138,6 +138,7 @@ type ApprovePage struct {
 	Tenant *answer.Tenant
 	Now    time.Time
 	Held   store.HeldRemovals
+	More   bool // than whoever approved has seen: nothing was done
 }
 
 // WhyPage asks for a client, and answers.
