@@ -95,6 +95,58 @@ func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
 	}
 }
 
+// Grants do not end the wait for erasures.
+func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	if err := p.Restored(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.PutTenant(t.Context(), "later", "Later", "Europe/Amsterdam"); err != nil {
+		t.Fatal(err)
+	}
+	put := func() {
+		p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
+	}
+	nothing := func(when string) {
+		t.Helper()
+		for _, url := range []string{"/v1/dossiers", "/v1/dossiers/1", "/v1/dossiers/1/reports", "/v1/dossiers/1/access-log", "/v1/dossiers/unknown"} {
+			a := p.get("daughter", url)
+			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+				t.Errorf("%s, %s is answered with %d", when, url, a.status)
+			}
+		}
+	}
+	nothing("before all grants")
+	put()
+	nothing("after all grants")
+	// It is begun again, in vain and then with success: the grants stay good.
+	if err := p.Restored(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	key := store.NewErasureKey()
+	since := []store.Erasure{{Tenant: "amaris", Client: key.Digest("amaris", "2"), Key: key.ID(), At: time.Now(), By: "beheer"}}
+	if _, err := p.EraseAgain(t.Context(), since, nil, true); err == nil {
+		t.Error("without the key it succeeds")
+	}
+	nothing("without the key")
+	if _, err := p.EraseAgain(t.Context(), since, []store.ErasureKey{key}, false); err != nil {
+		t.Error(err)
+	}
+	nothing("after some erasures")
+	for _, tenant := range []string{"amaris", "later"} {
+		if got, err := p.Tenant(t.Context(), tenant); err != nil || got.AwaitingErasures == nil {
+			t.Errorf("%s is %+v, %v", tenant, got, err)
+		}
+	}
+	if _, err := p.EraseAgain(t.Context(), since, []store.ErasureKey{key}, true); err != nil {
+		t.Error(err)
+	}
+	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
+		t.Errorf("after all erasures: %d", a.status)
+	}
+}
+
 func TestAllGrantsAreReadStrictly(t *testing.T) {
 	t.Parallel()
 	p := newDossier(t)

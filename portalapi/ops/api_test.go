@@ -188,4 +188,17 @@ func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 	checkPage(t, "why, while grants are awaited", w)
+	if err := s.Restored(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	var waits struct {
+		Items []struct{ AwaitingErasuresSince *string }
+	}
+	if s.decode(s.do("GET", "/api/tenants", "", as("bob")...), &waits); waits.Items[0].AwaitingErasuresSince == nil {
+		t.Error("szr does not wait for erasures")
+	}
+	w = s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "what was erased since may be back") || !strings.Contains(w.Body.String(), "has not been erased again") {
+		t.Errorf("the page is answered with %d", w.Code)
+	}
 }

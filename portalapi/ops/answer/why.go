@@ -173,7 +173,7 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) Why
 		asked, seen = &why.Standing, seenOf(why.Counts, part)
 		p.Sees = &seen
 	}
-	if w.Tenant.AwaitingGrants != nil {
+	if w.Tenant.ShowsNothing() {
 		seen, asked = 0, &store.Standing{}
 		if p.Sees != nil {
 			p.Sees = &seen
