@@ -20,10 +20,12 @@ type Config struct {
 	// carried out again when that is restored from a backup. Default:
 	// erasures.jsonl under DataDir.
 	ErasuresFile string
-	PortalAPI    PortalAPI
-	Ops          Ops
-	Quarantine   Quarantine
-	AccessLog    AccessLog
+	// ErasuresFileGiven says that it was configured, and so has to be there.
+	ErasuresFileGiven bool
+	PortalAPI         PortalAPI
+	Ops               Ops
+	Quarantine        Quarantine
+	AccessLog         AccessLog
 	// Tenants has at least one entry; their ids differ.
 	Tenants []Tenant
 	// Warnings are what is allowed but unwise, in the order of the file.
@@ -130,7 +132,8 @@ func (v value) config() Config {
 		AccessLog:    s.key("access_log").accessLog(),
 		Tenants:      s.key("tenants").tenants(),
 	}
-	if c.ErasuresFile == "" {
+	c.ErasuresFileGiven = c.ErasuresFile != ""
+	if !c.ErasuresFileGiven {
 		c.ErasuresFile = filepath.Join(c.DataDir, "erasures.jsonl")
 	}
 	private := !s.key("database").given() && !s.key("database_file").filled()

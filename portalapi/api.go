@@ -54,7 +54,7 @@ type API struct {
 	log     *zap.Logger
 	metrics *metrics
 	gate    *gate
-	lists   chan struct{} // of all grants: one at a time
+	lists   *lists
 	build   string
 	routes  *http.ServeMux
 }
@@ -67,7 +67,7 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a := &API{reader: reader, access: log, log: o.Log, build: o.Build, lists: make(chan struct{}, 1)}
+	a := &API{reader: reader, access: log, log: o.Log, build: o.Build}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
@@ -82,6 +82,8 @@ func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
 	}
 	log.OnCommit = func(took time.Duration, _ error) { a.metrics.logged.Observe(took.Seconds()) }
 	a.gate = newGate(perConnection*reader.Connections(), len(tenants))
+	// Single grants and reads need a connection too.
+	a.lists = &lists{most: min(mostLists, max(1, reader.Connections()-1)), wait: leastTime, of: make(map[string]bool)}
 	a.routes = a.newRoutes()
 	return a, nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -22,6 +21,12 @@ const (
 	// answer; sendTime is for the answer to be read.
 	listTime = 5 * time.Minute
 	sendTime = 30 * time.Second
+	// Of each leastSize bytes of it, for no longer than leastTime is waited.
+	leastSize = 64 << 10
+	leastTime = 30 * time.Second
+	// mostLists is how many lists come in at once, each of another tenant: each holds
+	// a connection to the database.
+	mostLists = 3
 	// listRetry is when who came while another list is stored is asked to come back.
 	listRetry = 30 * time.Second
 )
@@ -34,7 +39,7 @@ type clientGrantJSON struct {
 
 // putGrants stores all grants of the organisation, and revokes every other: what a
 // portal does after the replica was restored from a backup, and may do at any
-// time. It reads one list at a time, as it comes in.
+// time. It reads the list as it comes in, one of each organisation at a time.
 func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	c.event.Action = "change"
 	if err := request.ReadQuery(c.r).Err(); err != nil {
@@ -43,17 +48,17 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	if err := c.actFor(); err != nil {
 		return nil, err
 	}
-	in, err := request.NewStream(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
+	if err := a.lists.enter(c.tenant.ID); err != nil {
+		return nil, err
+	}
+	defer a.lists.leave(c.tenant.ID)
+	body, err := c.takeTime(a.lists.wait)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case a.lists <- struct{}{}:
-		defer func() { <-a.lists }()
-	default:
-		return nil, store.ErrListBusy
-	}
-	if err := c.takeTime(); err != nil {
+	defer body.stop()
+	in, err := request.NewStream(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
+	if err != nil {
 		return nil, err
 	}
 	list := &grantList{in: in}
@@ -69,16 +74,6 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 		return nil, err
 	}
 	return &reading{body: encode(map[string]any{"item": put})}, nil
-}
-
-// takeTime gives the connection longer than others have.
-func (c *call) takeTime() error {
-	rc, now := http.NewResponseController(c.w), time.Now()
-	err := errors.Join(rc.SetReadDeadline(now.Add(listTime)), rc.SetWriteDeadline(now.Add(listTime+sendTime)))
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil // who serves without deadlines
-	}
-	return err
 }
 
 // grantList is all grants of an organisation, as they come in. What is wrong is

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/lestrrat-go/jwx/v3/jwa"
 
+	"dossiersync/portalapi"
 	"dossiersync/store"
 )
 
@@ -92,6 +94,58 @@ func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
 	}
 	if a := p.get("son", "/v1/dossiers/1/reports"); a.status != http.StatusNotFound {
 		t.Errorf("who is not among them: %d", a.status)
+	}
+}
+
+// Grants do not end the wait for erasures.
+func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	if err := p.Restored(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.PutTenant(t.Context(), "later", "Later", "Europe/Amsterdam"); err != nil {
+		t.Fatal(err)
+	}
+	put := func() {
+		p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
+	}
+	nothing := func(when string) {
+		t.Helper()
+		for _, url := range []string{"/v1/dossiers", "/v1/dossiers/1", "/v1/dossiers/1/reports", "/v1/dossiers/1/access-log", "/v1/dossiers/unknown"} {
+			a := p.get("daughter", url)
+			if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+				t.Errorf("%s, %s is answered with %d", when, url, a.status)
+			}
+		}
+	}
+	nothing("before all grants")
+	put()
+	nothing("after all grants")
+	// It is begun again, in vain and then with success: the grants stay good.
+	if err := p.Restored(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	key := store.NewErasureKey()
+	since := []store.Erasure{{Tenant: "amaris", Client: key.Digest("amaris", "2"), Key: key.ID(), At: time.Now(), By: "beheer"}}
+	if _, err := p.EraseAgain(t.Context(), since, nil, true); err == nil {
+		t.Error("without the key it succeeds")
+	}
+	nothing("without the key")
+	if _, err := p.EraseAgain(t.Context(), since, []store.ErasureKey{key}, false); err != nil {
+		t.Error(err)
+	}
+	nothing("after some erasures")
+	for _, tenant := range []string{"amaris", "later"} {
+		if got, err := p.Tenant(t.Context(), tenant); err != nil || got.AwaitingErasures == nil {
+			t.Errorf("%s is %+v, %v", tenant, got, err)
+		}
+	}
+	if _, err := p.EraseAgain(t.Context(), since, []store.ErasureKey{key}, true); err != nil {
+		t.Error(err)
+	}
+	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
+		t.Errorf("after all erasures: %d", a.status)
 	}
 }
 
@@ -381,29 +435,7 @@ func TestOneListOfGrantsAtATime(t *testing.T) {
 	p := newDossier(t)
 	server := httptest.NewServer(p.handler)
 	t.Cleanup(server.Close)
-	body, w := io.Pipe()
-	first := make(chan int, 1)
-	go func() {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+allGrants, body)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		r.Header.Set("Authorization", "Bearer "+p.token("portal", "dossier:grants"))
-		r.Header.Set("Dossier-Actor", "beheer")
-		r.Header.Set("Content-Type", "application/json")
-		res, err := server.Client().Do(r)
-		if err != nil {
-			t.Error(err)
-			first <- 0
-			return
-		}
-		defer res.Body.Close()
-		first <- res.StatusCode
-	}()
-	if _, err := io.WriteString(w, `{"items":[`); err != nil {
-		t.Fatal(err)
-	}
+	first := p.begin(server, p.token("portal", "dossier:grants"))
 	p.until(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%')`)
 	a := p.manage(http.MethodPut, allGrants, `{"items":[]}`)
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "30" {
@@ -413,11 +445,11 @@ func TestOneListOfGrantsAtATime(t *testing.T) {
 	if a := p.putGrant("1", "son", `{"role":"contact","parts":["reports"],"state":"accepted"}`); a.status != http.StatusOK {
 		t.Errorf("a single grant is answered with %d", a.status)
 	}
-	if _, err := io.WriteString(w, `]}`); err != nil {
+	if _, err := io.WriteString(first, `]}`); err != nil {
 		t.Fatal(err)
 	}
-	_ = w.Close()
-	if status := <-first; status != http.StatusOK {
+	_ = first.Close()
+	if status := <-first.status; status != http.StatusOK {
 		t.Errorf("the first is answered with %d", status)
 	}
 	if a := p.get("son", "/v1/dossiers/1"); a.status != http.StatusOK {
@@ -425,5 +457,136 @@ func TestOneListOfGrantsAtATime(t *testing.T) {
 	}
 	if a := p.get("daughter", "/v1/dossiers/1"); a.status != http.StatusNotFound {
 		t.Errorf("who is not in the list is answered with %d", a.status)
+	}
+}
+
+// coming is a list of all grants of which more may come.
+type coming struct {
+	*io.PipeWriter
+	status chan int
+	text   string // of the answer, once there is a status
+}
+
+func (p *portal) begin(server *httptest.Server, token string) *coming {
+	p.t.Helper()
+	body, w := io.Pipe()
+	c := &coming{PipeWriter: w, status: make(chan int, 1)}
+	p.t.Cleanup(func() { _ = w.Close() })
+	go func() {
+		r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPut, server.URL+allGrants, body)
+		if err != nil {
+			p.t.Error(err)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Dossier-Actor", "beheer")
+		r.Header.Set("Content-Type", "application/json")
+		res, err := server.Client().Do(r)
+		if err != nil {
+			c.text = err.Error()
+			c.status <- 0
+			return
+		}
+		defer res.Body.Close()
+		text, _ := io.ReadAll(res.Body)
+		c.text = string(text)
+		c.status <- res.StatusCode
+	}()
+	if _, err := io.WriteString(w, `{"items":[`); err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// One organisation's list keeps no other's out, until there are as many as may be.
+func TestListsOfSeveralOrganisationsComeInAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPortal(t, func(o *portalapi.Options) {
+		o.Tenants = nil
+		for _, id := range []string{"amaris", "szr", "drie", "vier"} {
+			o.Tenants = append(o.Tenants, tenantNamed(t, id, id))
+		}
+	})
+	server := httptest.NewServer(p.api)
+	t.Cleanup(server.Close)
+	token := func(tenant string) string {
+		c := claimsOf("portal", "dossier:grants")
+		c["tenant"] = tenant
+		return sign(t, jwa.ES256(), p.keys.private, c)
+	}
+	var first []*coming
+	for n, tenant := range []string{"amaris", "szr", "drie"} {
+		first = append(first, p.begin(server, token(tenant)))
+		p.until(fmt.Sprintf(`SELECT count(*) = %d FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%%'`, n+1))
+	}
+	for _, tenant := range []string{"amaris", "vier"} {
+		a := p.do(http.MethodPut, allGrants, token(tenant), `{"items":[]}`, "Content-Type", "application/json", "Dossier-Actor", "beheer")
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			t.Errorf("another of %s is answered with %d", tenant, a.status)
+		}
+	}
+	for _, c := range first {
+		if _, err := io.WriteString(c, `]}`); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+		if status := <-c.status; status != http.StatusOK {
+			t.Errorf("one of the first is answered with %d %s", status, c.text)
+		}
+	}
+	a := p.do(http.MethodPut, allGrants, token("vier"), `{"items":[]}`, "Content-Type", "application/json", "Dossier-Actor", "beheer")
+	if a.status != http.StatusOK {
+		t.Errorf("the fourth is answered with %d when there is room", a.status)
+	}
+}
+
+// A list that hardly comes is cut off, and one that comes steadily is not, however
+// long the whole of it takes.
+func TestListThatHardlyComesIsCutOff(t *testing.T) {
+	t.Parallel()
+	p := newDossier(t)
+	const wait = 600 * time.Millisecond
+	p.api.Hurry(wait)
+	server := httptest.NewServer(p.api)
+	t.Cleanup(server.Close)
+	token := p.token("portal", "dossier:grants")
+
+	began := time.Now()
+	slow := p.begin(server, token)
+	go func() {
+		for { // a byte now and then
+			time.Sleep(wait / 10)
+			if _, err := io.WriteString(slow, " "); err != nil {
+				return
+			}
+		}
+	}()
+	if status := <-slow.status; status != http.StatusBadRequest || !strings.Contains(slow.text, "te langzaam") {
+		t.Errorf("a list that hardly comes is answered with %d %s", status, slow.text)
+	}
+	if took := time.Since(began); took < wait || took > 10*wait {
+		t.Errorf("it is cut off after %s", took)
+	}
+
+	steady := p.begin(server, token)
+	for n := range 8 {
+		time.Sleep(wait / 4)
+		var chunk strings.Builder
+		for i := range 1000 {
+			fmt.Fprintf(&chunk, `{"client":"c-%d","user":"u-%d","role":"contact","parts":["reports"],"state":"accepted"},`, n, i)
+		}
+		if _, err := io.WriteString(steady, chunk.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(steady, `{"client":"1","user":"son","role":"contact","parts":["reports"],"state":"accepted"}]}`); err != nil {
+		t.Fatal(err)
+	}
+	_ = steady.Close()
+	if status := <-steady.status; status != http.StatusOK {
+		t.Errorf("a list that comes steadily is answered with %d %s", status, steady.text)
+	}
+	if a := p.get("son", "/v1/dossiers/1"); a.status != http.StatusOK {
+		t.Errorf("what it granted is answered with %d", a.status)
 	}
 }

@@ -41,10 +41,10 @@ func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
 			t.Fatalf("without more, %s is answered with %d: the test tests nothing", url, a.status)
 		}
 	}
-	if err := r.AwaitGrants(t.Context()); err != nil {
+	if err := r.Restored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := r.EraseAgain(t.Context(), []store.Erasure{erased.Erasure}, nil); err != nil || n != 1 {
+	if n, err := r.EraseAgain(t.Context(), []store.Erasure{erased.Erasure}, nil, true); err != nil || n != 1 {
 		t.Fatalf("%d dossiers are erased again, %v", n, err)
 	}
 	for _, user := range []string{"daughter", "son"} {

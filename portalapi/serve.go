@@ -119,6 +119,8 @@ func asProblem(err error) *problem.Problem {
 		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Er wordt al een lijst met rechten verwerkt."}
 	case errors.Is(err, store.ErrAwaitingGrants):
 		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wie wat mag zien."}
+	case errors.Is(err, store.ErrAwaitingErasures):
+		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wat er eerder is gewist."}
 	case errors.Is(err, store.ErrLogUnavailable):
 		return &problem.Problem{Type: problem.Unavailable, Cause: err,
 			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}

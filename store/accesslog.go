@@ -188,6 +188,17 @@ func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent
 	return nil
 }
 
+// logOperator logs what an operator is about to be shown: where it fails they are not.
+func (s *Store) logOperator(ctx context.Context, e AccessEvent) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
+	defer cancel()
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return (&AccessLog{source: "operator"}).within(ctx, tx, e) })
+	if err != nil && !errors.Is(err, ErrLogUnavailable) {
+		err = fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
+	}
+	return err
+}
+
 // withinEach logs e in the transaction of what it tells of, once for each row of
 // the temporary table told: with its action, client and user. Nobody may keep it from
 // the log for longer than others.

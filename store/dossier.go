@@ -96,7 +96,7 @@ type Standing struct {
 	Succeeded   *time.Time // when the tenant's last successful run began
 	Unreachable *time.Time // since when the tenant's source cannot be reached
 	Owed        bool       // the client's history is still to be read
-	Awaiting    *time.Time // since when the portal has to send all grants again; see [ErrAwaitingGrants]
+	Awaiting    *time.Time // since when nothing may be shown; see [ErrAwaitingGrants] and [ErrAwaitingErasures]
 	Streams     map[Stream]StreamState
 }
 
@@ -104,26 +104,37 @@ type Standing struct {
 // the portal has not sent all grants again: nothing may be shown.
 var ErrAwaitingGrants = fmt.Errorf("%w: it was restored from a backup, and waits for all grants", ErrUnavailable)
 
+// ErrAwaitingErasures says that the database was restored from a backup, and that
+// what was erased since may be back: nothing may be shown.
+var ErrAwaitingErasures = fmt.Errorf("%w: it was restored from a backup, and waits for erasures to be carried out again", ErrUnavailable)
+
 // queueStanding adds what tells the standing of client for the current user. The
 // statements are the same whoever asks for whatever client (I8). They fail with
-// [ErrAwaitingGrants] where nothing may be shown.
+// [ErrAwaitingErasures] or [ErrAwaitingGrants] where nothing may be shown.
 func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
-	queueAnyStanding(b, id, client, s, ErrAwaitingGrants)
+	queueAnyStanding(b, id, client, s, true)
 }
 
-// queueAnyStanding is queueStanding with another error, or none, for operators.
-func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, awaiting error) {
+// queueAnyStanding is queueStanding for operators too, to whom it is told, without
+// an error, that nothing may be shown.
+func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, guarded bool) {
 	s.Streams = make(map[Stream]StreamState)
 	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
 	const tenant = `
-		SELECT now(), t.since, t.succeeded, t.unreachable, t.awaiting_grants,
+		SELECT now(), t.since, t.succeeded, t.unreachable,
+			coalesce(t.awaiting_erasures, t.awaiting_grants), t.awaiting_erasures IS NOT NULL,
 			EXISTS (SELECT FROM backfills WHERE tenant = @tenant AND client = @client AND NOT recheck)
 		FROM (VALUES (@tenant)) asked (id) LEFT JOIN tenants t USING (id)`
 	b.Queue(tenant, args).QueryRow(func(row pgx.Row) error {
 		var since *time.Time
-		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &s.Awaiting, &s.Owed)
-		if err == nil && s.Awaiting != nil {
-			err = awaiting
+		var erasures bool
+		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &s.Awaiting, &erasures, &s.Owed)
+		switch {
+		case err != nil || s.Awaiting == nil || !guarded:
+		case erasures:
+			err = ErrAwaitingErasures
+		default:
+			err = ErrAwaitingGrants
 		}
 		if since != nil {
 			s.Since = *since

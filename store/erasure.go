@@ -52,7 +52,7 @@ var traces = []struct{ table, where string }{
 	{"census", `run IN (SELECT id FROM runs WHERE tenant = @tenant) AND (key = ANY(@keys) OR client = @client)`},
 	{"seen", `key = ANY(@keys)`},
 	{"quarantine", `tenant = @tenant AND (client = @client OR key = ANY(@keys))`},
-	{"decisions", `tenant = @tenant AND EXISTS (SELECT FROM unnest(@keys::text[]) k WHERE object LIKE '%' || k)`},
+	{"decisions", `tenant = @tenant AND EXISTS (SELECT FROM unnest(@keys::text[]) k WHERE right(object, length(k)) = k)`},
 	{"cursors", `tenant = @tenant AND client = @client`},
 	{"backfills", `tenant = @tenant AND client = @client`},
 	{"contacts", `tenant = @tenant AND client = @client`},

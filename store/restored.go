@@ -8,13 +8,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AwaitGrants shows nothing of any tenant until its portal has sent all grants
-// again: a database that was restored from a backup knows some that were revoked
-// since.
-func (s *Store) AwaitGrants(ctx context.Context) error {
-	const q = `UPDATE tenants SET awaiting_grants = now()`
-	if _, err := s.pool.Exec(ctx, q); err != nil {
-		return fmt.Errorf("wait for all grants: %w", err)
+// Restored shows nothing of any tenant until its portal has sent all grants again: a
+// database that was restored from a backup knows some that were revoked since. With
+// erasures, nor before [Store.EraseAgain] has carried out all of them. Where these
+// are awaited already, grants that have come meanwhile stay good: it goes on.
+func (s *Store) Restored(ctx context.Context, erasures bool) error {
+	const q = `
+		UPDATE tenants SET
+			awaiting_grants = CASE WHEN awaiting_erasures IS NULL THEN now() ELSE awaiting_grants END,
+			awaiting_erasures = CASE WHEN @erasures THEN coalesce(awaiting_erasures, now()) END`
+	if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"erasures": erasures}); err != nil {
+		return fmt.Errorf("wait for all grants and erasures: %w", err)
 	}
 	return nil
 }
@@ -23,8 +27,9 @@ func (s *Store) AwaitGrants(ctx context.Context) error {
 // backup that may be older than they are, than their keys, and than their tenants.
 // It returns how many dossiers there were. Digests under a key that neither keys
 // nor the database have are noted, and fail it in the end: whom they are of cannot
-// be told.
-func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureKey) (erased int, err error) {
+// be told. Where whole says that since and keys are all there are, and it does not
+// fail, erasures are awaited no longer.
+func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureKey, whole bool) (erased int, err error) {
 	if err := s.learnErasureKeys(ctx, keys); err != nil {
 		return 0, err
 	}
@@ -54,6 +59,13 @@ func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureK
 	}
 	if len(missing) > 0 {
 		return erased, fmt.Errorf("some of what was erased may be back: the erasures file has digests under %d keys that are not here", len(missing))
+	}
+	if !whole {
+		return erased, nil
+	}
+	const done = `UPDATE tenants SET awaiting_erasures = NULL WHERE awaiting_erasures IS NOT NULL`
+	if _, err := s.pool.Exec(ctx, done); err != nil {
+		return erased, fmt.Errorf("note that all was erased again: %w", err)
 	}
 	return erased, nil
 }

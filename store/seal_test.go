@@ -181,3 +181,33 @@ func TestSealerWantsAKeyOfItsSize(t *testing.T) {
 		}
 	}
 }
+
+// What names the client of an item, or tells how their dossier is, is a read of it.
+func TestWhatOperatorsLookAtIsLoggedOrNotShown(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, sealed("1", "a", plaintext))
+	it, err := r.ViewQuarantined(t.Context(), keyOf("1"), "beheerder")
+	if err != nil || *it.Client != "a" {
+		t.Errorf("shown is %+v, %v", it, err)
+	}
+	if _, err := r.ViewQuarantined(t.Context(), "nothing", "beheerder"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of nothing: %v", err)
+	}
+	r.why("a", "dochter")
+	r.why("nobody", "")
+	const logged = `SELECT string_agg(concat_ws(' ', tenant, action, event, outcome, user_id, client, object, source), E'\n' ORDER BY time) FROM access_log`
+	want := "amaris read quarantine success beheerder a " + keyOf("1") + " operator\n" +
+		"amaris read why success beheerder a dochter operator\namaris read why success beheerder nobody operator"
+	if diff := cmp.Diff(want, r.one(logged)); diff != "" {
+		t.Errorf("logged (-want +got):\n%s", diff)
+	}
+	r.exec(`ALTER TABLE access_log ADD CHECK (source <> 'operator') NOT VALID`)
+	if got, err := r.ViewQuarantined(t.Context(), keyOf("1"), "beheerder"); !errors.Is(err, store.ErrLogUnavailable) || got.Client != nil {
+		t.Errorf("without a log: %+v, %v", got, err)
+	}
+	if got, err := r.Why(t.Context(), tenant, "a", "", "beheerder"); !errors.Is(err, store.ErrLogUnavailable) || got.Client != nil {
+		t.Errorf("without a log why is answered with %+v, %v", got, err)
+	}
+}

@@ -30,14 +30,19 @@ type Tenant struct {
 	// the database was restored from a backup; until then it shows nothing. nil: it
 	// has not.
 	AwaitingGrants *time.Time
+	// AwaitingErasures is since when erasures have to be carried out again, for the
+	// same reason; until then it shows nothing either. nil: they have not.
+	AwaitingErasures *time.Time
 }
 
-const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until, awaiting_grants`
+const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until, awaiting_grants, awaiting_erasures`
 
-// PutTenant makes sure that the tenant exists under this name and timezone.
+// PutTenant makes sure that the tenant exists under this name and timezone. One that
+// a restored backup did not know waits for erasures like the others.
 func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {
 	const q = `
-		INSERT INTO tenants (id, name, timezone) VALUES (@id, @name, @timezone)
+		INSERT INTO tenants (id, name, timezone, awaiting_erasures)
+		VALUES (@id, @name, @timezone, (SELECT min(awaiting_erasures) FROM tenants))
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone
 		WHERE (tenants.name, tenants.timezone) IS DISTINCT FROM (excluded.name, excluded.timezone)`
 	args := pgx.StrictNamedArgs{"id": id, "name": name, "timezone": timezone}

@@ -94,8 +94,10 @@ type ItemCount struct {
 }
 
 // Why returns what decides what the client's dossier shows. Standing and Counts
-// are for the user; empty: for nobody.
-func (s *Store) Why(ctx context.Context, tenant, client, user string) (Why, error) {
+// are for the user; empty: for nobody. It is to be told to the operator by: the access
+// log has it before, whether or not the client is known, and where that cannot be
+// written it fails with [ErrLogUnavailable].
+func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, error) {
 	const known = `
 		SELECT state, coalesce(reason, ''), since, deceased, replaced_by
 		FROM clients WHERE tenant = @tenant AND id = @client`
@@ -115,7 +117,7 @@ func (s *Store) Why(ctx context.Context, tenant, client, user string) (Why, erro
 	args := pgx.StrictNamedArgs{"tenant": tenant, "client": client}
 	// The owner sees every row; the statements of readers hold rights all the same.
 	err := (&Reader{pool: s.pool}).read(ctx, id, client, &w.Standing, func(b *pgx.Batch) {
-		queueAnyStanding(b, id, client, &w.Standing, nil)
+		queueAnyStanding(b, id, client, &w.Standing, false)
 		queueCounts(b, id, client, &w.Counts)
 		b.Queue(known, args).Query(func(rows pgx.Rows) error {
 			list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[ClientStanding])
@@ -131,6 +133,10 @@ func (s *Store) Why(ctx context.Context, tenant, client, user string) (Why, erro
 	})
 	if err != nil {
 		return Why{}, fmt.Errorf("read why a dossier of %s is as it is: %w", tenant, err)
+	}
+	e := AccessEvent{Tenant: tenant, Action: "read", Event: "why", Outcome: "success", User: by, Client: client, Object: user}
+	if err := s.logOperator(ctx, e); err != nil {
+		return Why{}, fmt.Errorf("tell why a dossier of %s is as it is: %w", tenant, err)
 	}
 	return w, nil
 }

@@ -13,7 +13,7 @@ import (
 
 func (r *run) why(client, user string) store.Why {
 	r.t.Helper()
-	w, err := r.Why(r.t.Context(), tenant, client, user)
+	w, err := r.Why(r.t.Context(), tenant, client, user, "beheerder")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
 	if len(w.Items) != 1 || w.Items[0].Reason != store.HiddenUnknownClient {
 		t.Errorf("items %+v", w.Items)
 	}
-	if w, err := r.Why(t.Context(), "nowhere", "a", ""); err != nil || w.Client != nil || len(w.Grants) != 0 {
+	if w, err := r.Why(t.Context(), "nowhere", "a", "", "beheerder"); err != nil || w.Client != nil || len(w.Grants) != 0 {
 		t.Errorf("at a tenant that no run has begun: %+v, %v", w, err)
 	}
 }

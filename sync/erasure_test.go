@@ -120,7 +120,7 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	if _, _, err := reader.Dossier(t.Context(), id, "c1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Store.AwaitGrants(t.Context()); err != nil {
+	if err := b.Store.Restored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	// c2 was erased by a version without keys, the others under a key that this
@@ -131,10 +131,10 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 		{Tenant: tenant, Client: plain[:], At: time.Now(), By: "beheer"},
 		{Tenant: tenant, Client: key.Digest(tenant, "niet-meer-bekend"), Key: key.ID(), At: time.Now(), By: "beheer"},
 		{Tenant: "weg", Client: key.Digest("weg", "c2"), Key: key.ID(), At: time.Now(), By: "beheer"}}
-	if n, err := b.Store.EraseAgain(t.Context(), since, nil); err == nil || n != 1 {
+	if n, err := b.Store.EraseAgain(t.Context(), since, nil, true); err == nil || n != 1 {
 		t.Fatalf("without the key %d dossiers were erased again, %v", n, err)
 	}
-	n, err := b.Store.EraseAgain(t.Context(), since, []store.ErasureKey{key})
+	n, err := b.Store.EraseAgain(t.Context(), since, []store.ErasureKey{key}, true)
 	if err != nil || n != 0 {
 		t.Fatalf("%d dossiers were erased again, %v", n, err)
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,32 +45,68 @@ func recordErasure(file string, e store.Erasure, key store.ErasureKey) error {
 	return nil
 }
 
-func appendLine(file, line string) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+// appendLine adds a line to the file, behind one that was torn while it was written.
+func appendLine(file, line string) (err error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(line + "\n")
-	return errors.Join(err, f.Sync(), f.Close())
+	defer func() { err = errors.Join(err, f.Close()) }()
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	last := []byte{'\n'}
+	if end > 0 {
+		if _, err := f.ReadAt(last, end-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' {
+		line = "\n" + line
+	}
+	if _, err := f.WriteString(line + "\n"); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
-// readErasures reads what was recorded.
-func readErasures(file string) ([]store.Erasure, error) {
-	var list []store.Erasure
-	return list, eachLine(file, func(line []byte) error {
-		var e store.Erasure
-		err := json.Unmarshal(line, &e)
+// readErasures reads what was recorded, and which lines cannot be read, from 1. Of
+// one that begins with a torn one, what follows is read all the same.
+func readErasures(file string) (list []store.Erasure, unread []int, err error) {
+	unread, err = eachLine(file, func(line []byte) error {
+		e, err := parseErasure(line)
+		if err != nil {
+			if e, err2 := parseErasure(line[max(0, bytes.LastIndex(line, []byte(`{"tenant"`))):]); err2 == nil {
+				list = append(list, e)
+			}
+			return err
+		}
 		list = append(list, e)
-		return err
+		return nil
 	})
+	return list, unread, err
+}
+
+func parseErasure(line []byte) (store.Erasure, error) {
+	var e store.Erasure
+	err := json.Unmarshal(line, &e)
+	if err == nil && (e.Tenant == "" || len(e.Client) != sha256.Size) {
+		err = errors.New("it does not say who was erased")
+	}
+	return e, err
 }
 
 // readErasureKeys reads the keys beside the file: none where there is no such file.
+// A line that cannot be read is passed over: which keys are missing is told by the
+// erasures.
 func readErasureKeys(file string) ([]store.ErasureKey, error) {
 	var list []store.ErasureKey
-	err := eachLine(keyFile(file), func(line []byte) error {
+	_, err := eachLine(keyFile(file), func(line []byte) error {
 		k, err := store.ParseErasureKey(string(line))
-		list = append(list, k)
+		if err == nil {
+			list = append(list, k)
+		}
 		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,20 +115,19 @@ func readErasureKeys(file string) ([]store.ErasureKey, error) {
 	return list, err
 }
 
-func eachLine(file string, f func(line []byte) error) error {
-	r, err := os.Open(file)
+// eachLine calls f with each line that is not blank, and returns the numbers of those
+// that it fails for.
+func eachLine(file string, f func(line []byte) error) (unread []int, err error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("read the erasures: %w", err)
+		return nil, fmt.Errorf("read the erasures: %w", err)
 	}
-	defer r.Close()
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		if err := f(lines.Bytes()); err != nil {
-			return fmt.Errorf("read the erasures: line %d of %s: %w", n, file, err)
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		if line = bytes.TrimSpace(line); len(line) > 0 && f(line) != nil {
+			unread = append(unread, n)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read the erasures: %w", err)
-	}
-	return nil
+	return unread, nil
 }

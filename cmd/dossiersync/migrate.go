@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
-	"dossiersync/config"
 	"dossiersync/store"
 )
 
@@ -43,8 +41,11 @@ database in the configuration) is migrated at every start.
 A backup knows rights that were revoked since, and dossiers that were erased.
 After restoring one, run this with --restored before anything else is started:
 the portal API then answers 503 until the portal has sent all grants of its
-organisation again (PUT /v1/grants), and the erasures in erasures_file are
-carried out once more.
+organisation again (PUT /v1/grants), and until the erasures in erasures_file have
+been carried out once more. Where that fails, repair what it names and run it
+again: it goes on, and grants that have come meanwhile stay good. Without an
+erasures_file in the configuration, nor one where it is by default, what was erased
+since the backup is unknown; that is said, and not waited for.
 
 Examples:
   dossiersync migrate up
@@ -150,26 +151,26 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	if cfg.PortalAPI.Database.IsZero() {
-		if err := store.EnsureReader(ctx, db.owner, db.reader); err != nil {
+	var r restoration
+	if c.Restored { // first: from here on nothing is shown
+		if r, err = restored(ctx, cfg, db); err != nil {
 			return err
 		}
 	}
-	erased := 0
-	if c.Restored {
-		if erased, err = restored(ctx, cfg, db); err != nil {
+	if cfg.PortalAPI.Database.IsZero() {
+		if err := store.EnsureReader(ctx, db.owner, db.reader); err != nil {
 			return err
 		}
 	}
 	if a.cli.JSON {
 		out := map[string]any{"from": before.Current, "to": after.Current}
 		if c.Restored {
-			out["erased"] = erased
+			out["erased"], out["erasuresKnown"] = r.erased, r.known
 		}
 		return printJSON(a.out, out)
 	}
 	if c.Restored {
-		fmt.Fprintf(a.out, "Nothing is shown until the portal has sent all grants again. %d dossiers were erased again.\n", erased)
+		r.print(a, cfg)
 	}
 	if before == after {
 		fmt.Fprintf(a.out, "The schema is at version %d already.\n", after.Current)
@@ -177,34 +178,4 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	fmt.Fprintf(a.out, "The schema was migrated from version %d to %d.\n", before.Current, after.Current)
 	return nil
-}
-
-// restored makes a database safe that was restored from a backup. Whatever comes of
-// the erasures, nothing is shown before all grants have come.
-func restored(ctx context.Context, cfg *config.Config, db *database) (int, error) {
-	st, err := db.open(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer st.Close()
-	if err := st.AwaitGrants(ctx); err != nil {
-		return 0, err
-	}
-	since, err := readErasures(cfg.ErasuresFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("nothing is shown until the portal has sent all grants again, but what was erased since the backup may be back: "+
-			"there is no erasures file %s; bring it here, or make an empty one if nothing was ever erased", cfg.ErasuresFile)
-	}
-	if err != nil {
-		return 0, err
-	}
-	keys, err := readErasureKeys(cfg.ErasuresFile)
-	if err != nil {
-		return 0, err
-	}
-	erased, err := st.EraseAgain(ctx, since, keys)
-	if err != nil {
-		err = fmt.Errorf("nothing is shown until the portal has sent all grants again, but %w (the keys belong in %s)", err, keyFile(cfg.ErasuresFile))
-	}
-	return erased, err
 }

@@ -163,15 +163,15 @@ func (c *quarantineListCmd) discarded(ctx context.Context, a *app, cfg *config.C
 
 type quarantineShowCmd struct {
 	Key string `arg:"" help:"The item's key, as quarantine list shows it."`
-	Raw bool   `help:"Print the bytes as they were received, and nothing else. This is written to the access log."`
+	Raw bool   `help:"Print the bytes as they were received, and nothing else."`
 }
 
 // Help implements kong's HelpProvider.
 func (*quarantineShowCmd) Help() string {
-	return `With --raw it prints what the source sent, where quarantine.key_file was
-configured by then and it was not too large. That is part of somebody's dossier:
-the access log tells the client that you have looked (NEN 7513), and where it
-cannot be written nothing is printed.
+	return `It tells of whom the item is: the access log tells the client that you have looked
+(NEN 7513), and where it cannot be written nothing is printed. With --raw it prints
+what the source sent, where quarantine.key_file was configured by then and it was
+not too large.
 
 Examples:
   dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA
@@ -188,7 +188,7 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
-		it, err := st.QuarantinedItem(ctx, c.Key)
+		it, err := c.item(ctx, st)
 		if errors.Is(err, store.ErrNotFound) {
 			fmt.Fprintf(a.err, "dossiersync: there is no item %s in quarantine; see dossiersync quarantine list\n", c.Key)
 			return errTold
@@ -219,6 +219,15 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
 		c.print(a.out, cfg, it)
 		return nil
 	})
+}
+
+// item returns the item; that it is shown is in the access log then, or will be with
+// its bytes.
+func (c *quarantineShowCmd) item(ctx context.Context, st *store.Store) (store.QuarantinedItem, error) {
+	if c.Raw {
+		return st.QuarantinedItem(ctx, c.Key)
+	}
+	return st.ViewQuarantined(ctx, c.Key, operator())
 }
 
 func (c *quarantineShowCmd) print(w io.Writer, cfg *config.Config, it store.QuarantinedItem) {

@@ -29,7 +29,7 @@ Examples:
   dossiersync --json status
 
 Exit codes: 0 every tenant is fresh, or you stopped --watch; 3 at least one is late
-or stale, or waits for its grants after a restore.`
+or stale, or shows nothing after a restore.`
 }
 
 // Run implements the command.
@@ -55,7 +55,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 			printStatus(a.out, now, list)
 		}
 		for _, s := range list {
-			if (s.State != store.Fresh || s.AwaitingGrants != nil) && err == nil {
+			if (s.State != store.Fresh || s.ShowsNothing()) && err == nil {
 				err = errLeftOver
 			}
 		}
@@ -110,6 +110,9 @@ var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: y
 
 // printRemarks tells what a table has no room for.
 func printRemarks(w io.Writer, s *answer.Status, now time.Time) {
+	if s.AwaitingErasures != nil {
+		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until what was erased is erased again (dossiersync migrate --restored)\n", s.ID, ago(now, s.AwaitingErasures))
+	}
 	if s.AwaitingGrants != nil {
 		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until the portal has sent all grants (PUT /v1/grants)\n", s.ID, ago(now, s.AwaitingGrants))
 	}

@@ -20,7 +20,8 @@ func (*whyCmd) Help() string {
 more: whether the client is known, who has which rights and whether they count
 today, what is stored, hidden, withdrawn or in quarantine and why, and how up to
 date it is. It ends with a sentence on each part. It tells no names, and nothing
-that is written in the dossier.
+that is written in the dossier. That you have asked is written to the access log
+(NEN 7513); where it cannot be, nothing is told.
 
 Examples:
   dossiersync why --tenant amaris --client 4711
@@ -35,7 +36,7 @@ func (c *whyCmd) Run(ctx context.Context, a *app) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		why, err := answer.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User)
+		why, err := answer.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User, operator())
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (w *whyPrinter) print(out io.Writer) {
 		}
 	})
 	fmt.Fprintln(out)
-	if w.User != nil && !w.User.Opens && w.Tenant.AwaitingGrants == nil {
+	if w.User != nil && !w.User.Opens && !w.Tenant.ShowsNothing() {
 		fmt.Fprintf(out, "User %s may not open this dossier: to them it does not exist.\n", w.User.User)
 	}
 	for _, p := range w.Parts {
@@ -86,6 +86,9 @@ func (w *whyPrinter) printTenant(out io.Writer) {
 		source = "the source cannot be reached since " + moment(*s.Unreachable, w.zone)
 	}
 	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n", s.ID, s.State, last, moment(s.NextSlot, w.zone), source)
+	if s.AwaitingErasures != nil {
+		fmt.Fprintf(out, "Nothing is shown to anybody since the database was restored at %s, until what was erased is erased again (dossiersync migrate --restored).\n", moment(*s.AwaitingErasures, w.zone))
+	}
 	if s.AwaitingGrants != nil {
 		fmt.Fprintf(out, "Nothing is shown to anybody since the database was restored at %s, until the portal has sent all grants (PUT /v1/grants).\n", moment(*s.AwaitingGrants, w.zone))
 	}

@@ -3,12 +3,14 @@ package ops_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"dossiersync/portalapi/ops"
 	"dossiersync/portalapi/portaltest"
@@ -126,15 +128,61 @@ func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 			t.Errorf("%s: %s (-want +got):\n%s", tt.user, tt.url, diff)
 		}
 	}
-	var one struct{ Client *string }
-	s.decode(s.do("GET", "/api/quarantine/"+s.bad, "", as("bob")...), &one)
-	if one.Client == nil || *one.Client != "1042" {
-		t.Errorf("one by one it is told of whom it is: %v", one.Client)
+	// In no list is told whose an item is: nobody's dossier was looked into.
+	if got := s.looks(); len(got) > 0 {
+		t.Errorf("in the access log are %v", got)
 	}
-	// Nobody's dossier was looked into: there is nothing to log (NEN 7513).
-	var logged int
-	if err := s.Pool().QueryRow(t.Context(), `SELECT count(*) FROM access_log WHERE event LIKE 'quarantine%'`).Scan(&logged); err != nil || logged != 0 {
-		t.Errorf("%d events are in the access log, %v", logged, err)
+}
+
+// looks returns what operators looked at, by the access log.
+func (s *scene) looks() []string {
+	s.t.Helper()
+	rows, err := s.Pool().Query(s.t.Context(), `
+		SELECT concat_ws(' ', action, event, user_id, client, object) FROM access_log WHERE event IN ('quarantine', 'why') ORDER BY time`)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return list
+}
+
+// Whose an item is, and why a dossier is as it is, is told one by one, and by API and
+// console alike it is in the access log under the name of who looked (NEN 7513).
+func TestLooksAreLoggedOrRefused(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	item, bob := "/quarantine/"+s.bad, s.as("bob")
+	look := func() []*httptest.ResponseRecorder {
+		return []*httptest.ResponseRecorder{
+			s.do("GET", "/api"+item, "", as("bob")...), bob.get(item),
+			s.do("POST", "/api/tenants/szr/why", `{"client":"1042","user":"dochter"}`, as("bob")...),
+			bob.post("/tenants/szr/why", url.Values{"client": {"1042"}}),
+		}
+	}
+	for i, w := range look() {
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "1042") {
+			t.Errorf("look %d is answered with %d", i, w.Code)
+		}
+	}
+	// Who may not look has not looked, and a deed shows nothing.
+	s.do("GET", "/api"+item, "", as("amy")...)
+	s.do("POST", "/api/tenants/szr/why", `{"client":"1042"}`, as("amy")...)
+	s.do("POST", "/api"+item+"/retry", "{}", as("ann")...)
+	opened := "read quarantine bob 1042 " + s.bad
+	want := []string{opened, opened, "read why bob 1042 dochter", "read why bob 1042"}
+	if diff := cmp.Diff(want, s.looks()); diff != "" {
+		t.Errorf("logged (-want +got):\n%s", diff)
+	}
+	if _, err := s.Pool().Exec(t.Context(), `ALTER TABLE access_log ADD CHECK (source <> 'operator') NOT VALID`); err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range look() {
+		if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "1042") {
+			t.Errorf("without a log look %d is answered with %d", i, w.Code)
+		}
 	}
 }
 
@@ -188,4 +236,17 @@ func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 	checkPage(t, "why, while grants are awaited", w)
+	if err := s.Restored(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	var waits struct {
+		Items []struct{ AwaitingErasuresSince *string }
+	}
+	if s.decode(s.do("GET", "/api/tenants", "", as("bob")...), &waits); waits.Items[0].AwaitingErasuresSince == nil {
+		t.Error("szr does not wait for erasures")
+	}
+	w = s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "what was erased since may be back") || !strings.Contains(w.Body.String(), "has not been erased again") {
+		t.Errorf("the page is answered with %d", w.Code)
+	}
 }

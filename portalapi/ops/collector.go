@@ -18,7 +18,7 @@ type collector struct {
 	success, age, lag, next, late, stale *prometheus.Desc
 	unreachable, failed, waiting, idle   *prometheus.Desc
 	quarantine, held, jobs, worker, up   *prometheus.Desc
-	awaiting                             *prometheus.Desc
+	awaiting, unerased                   *prometheus.Desc
 }
 
 // scrapeTimeout bounds what a scrape waits for the database.
@@ -43,6 +43,7 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 		quarantine:  desc("quarantine_items", "Items that could not be applied.", "tenant"),
 		held:        desc("held_removals", "Items that vanished from the source and are kept until an operator decides.", "tenant", "stream"),
 		awaiting:    desc("awaiting_grants", "1 if nothing is shown until the portal has sent all grants again, after a restore of the database.", "tenant"),
+		unerased:    desc("awaiting_erasures", "1 if nothing is shown until what was erased is erased again, after a restore of the database.", "tenant"),
 		jobs:        desc("jobs", "Slices of runs by the state of their job.", "state"),
 		worker:      desc("worker_up", "1 if a worker is alive, in whichever process."),
 		up:          desc("database_up", "1 if the database answered this scrape."),
@@ -52,7 +53,7 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.success, c.age, c.lag, c.next, c.late, c.stale, c.unreachable, c.failed, c.waiting,
-		c.idle, c.quarantine, c.held, c.awaiting, c.jobs, c.worker, c.up} {
+		c.idle, c.quarantine, c.held, c.awaiting, c.unerased, c.jobs, c.worker, c.up} {
 		ch <- d
 	}
 }
@@ -136,6 +137,7 @@ func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Te
 	gauge(ch, c.idle, queue.Idle.Seconds(), t.ID)
 	gauge(ch, c.quarantine, float64(s.quarantined[t.ID]), t.ID)
 	gauge(ch, c.awaiting, bit(known.AwaitingGrants != nil), t.ID)
+	gauge(ch, c.unerased, bit(known.AwaitingErasures != nil), t.ID)
 	for _, stream := range store.Streams() {
 		gauge(ch, c.held, float64(s.held[t.ID][stream]), t.ID, string(stream))
 	}

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,10 +47,7 @@ func (h *Handler) stop(c *call, id int64) (store.Run, error) {
 
 // forget discards an item in quarantine for a reason that [reasonFits].
 func (h *Handler) forget(c *call, q *store.Quarantined, reason string) error {
-	by := c.user.name()
-	if by == "" {
-		by = "unknown"
-	}
+	by := c.operator()
 	if err := h.store.Discard(c.r.Context(), q.Tenant, []string{q.Key}, by, reason); err != nil {
 		return err
 	}
@@ -66,6 +64,20 @@ const maxReason = 500
 func reasonFits(text string) (string, bool) {
 	text = strings.TrimSpace(text)
 	return text, text != "" && utf8.RuneCountInString(text) <= maxReason && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// operator returns who is asking, also where nobody in particular does.
+func (c *call) operator() string { return cmp.Or(c.user.name(), "unknown") }
+
+// view returns the item in quarantine that the path names, to be shown: with that it
+// is in the access log.
+func (h *Handler) view(c *call) (store.QuarantinedItem, *Tenant, error) {
+	it, t, err := h.item(c)
+	if err != nil {
+		return it, t, err
+	}
+	it, err = h.store.ViewQuarantined(c.r.Context(), it.Key, c.operator())
+	return it, t, err
 }
 
 // item returns the item in quarantine that the path names, or [problem.NotFound]

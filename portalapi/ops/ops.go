@@ -189,5 +189,9 @@ func asProblem(err error) *problem.Problem {
 	if errors.Is(err, store.ErrNotFound) {
 		return problem.Missing()
 	}
+	if errors.Is(err, store.ErrLogUnavailable) {
+		return &problem.Problem{Type: problem.Unavailable, Cause: err,
+			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}
+	}
 	return problem.Of(err)
 }

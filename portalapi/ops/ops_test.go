@@ -223,7 +223,7 @@ func TestTenantsTellHowTheyFare(t *testing.T) {
 	if get()[0].AwaitingGrantsSince != nil {
 		t.Error("the tenant waits for grants")
 	}
-	if err := d.AwaitGrants(t.Context()); err != nil {
+	if err := d.Restored(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if get()[0].AwaitingGrantsSince == nil {
@@ -399,6 +399,7 @@ func TestMetricsAreServedAndNamedWell(t *testing.T) {
 		`dossiersync_ops_http_requests_total{route="unknown",status="404"} 1`,
 		`dossiersync_awaiting_grants{tenant="amaris"} 0`,
 		`dossiersync_awaiting_grants{tenant="szr"} 1`,
+		`dossiersync_awaiting_erasures{tenant="szr"} 0`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %s in\n%s", want, w.Body)

@@ -50,7 +50,7 @@ func (h *Handler) showItem(c *call, status int, discarding bool, reason, fault s
 	if err := request.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
-	it, t, err := h.item(c)
+	it, t, err := h.view(c)
 	if err != nil {
 		return err
 	}

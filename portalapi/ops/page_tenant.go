@@ -43,7 +43,7 @@ func (h *Handler) overviewPage(c *call) error {
 // urgency is how much a tenant needs somebody.
 func urgency(s *answer.Status) int {
 	switch {
-	case s.AwaitingGrants != nil:
+	case s.ShowsNothing():
 		return 5
 	case s.State == store.Stale:
 		return 4

@@ -48,7 +48,7 @@ func (h *Handler) answerWhy(c *call) error {
 	if len(body.Faults) > 0 {
 		return h.showWhy(c, http.StatusUnprocessableEntity, body)
 	}
-	body.Answer, err = answer.WhyOf(c.r.Context(), h.store, t, body.Client, body.User)
+	body.Answer, err = answer.WhyOf(c.r.Context(), h.store, t, body.Client, body.User, c.operator())
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ var failures = map[problem.Type][2]string{
 	problem.InvalidParameter: {"Not understood", "Something in the address or in the form cannot be read."},
 	problem.TooLarge:         {"Too large", "The form holds too much."},
 	problem.UnsupportedMedia: {"Not understood", "This is not a form of the console."},
-	problem.Unavailable:      {"Not now", "The database does not answer. Try again in a moment."},
+	problem.Unavailable:      {"Not now", "The database does not answer, or it cannot be written down who looks. Try again in a moment."},
 }
 
 // failPage says in a page what went wrong. Who has not logged in is sent to where

@@ -106,7 +106,7 @@ func (h *Handler) quarantined(c *call) error {
 	if err := request.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
-	it, _, err := h.item(c)
+	it, _, err := h.view(c)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (h *Handler) why(c *call) error {
 	case !userFits(in.User):
 		return problem.Invalid("user", "Dit kan geen gebruiker zijn.")
 	}
-	why, err := answer.WhyOf(c.r.Context(), h.store, t, in.Client, in.User)
+	why, err := answer.WhyOf(c.r.Context(), h.store, t, in.Client, in.User, c.operator())
 	if err != nil {
 		return err
 	}

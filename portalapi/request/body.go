@@ -8,6 +8,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strings"
 
@@ -43,6 +44,9 @@ func IsJSON(r *http.Request) error {
 func unreadable(err error) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return &problem.Problem{Type: problem.TooLarge, Detail: "De inhoud is te groot."}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return problem.Invalid("", "De inhoud kwam te langzaam binnen.")
 	}
 	return problem.Invalid("", "De inhoud kon niet worden gelezen.")
 }

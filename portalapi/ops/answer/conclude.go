@@ -43,6 +43,8 @@ func (w *Why) stored(p *WhyPart, zone *time.Location) string {
 // conclude says of a part, in a sentence, who sees what of it, and why no more.
 func (w *Why) conclude(p *WhyPart, zone *time.Location) string {
 	switch {
+	case w.Tenant.AwaitingErasures != nil:
+		return "nobody sees any: after a restore what was erased has not been erased again"
 	case w.Tenant.AwaitingGrants != nil:
 		return "nobody sees any: after a restore the portal has not sent all grants again"
 	case w.Known == nil:

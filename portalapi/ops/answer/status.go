@@ -26,6 +26,9 @@ type Status struct {
 	// AwaitingGrants is since when nothing is shown, after a backup was restored,
 	// until the portal has sent all grants.
 	AwaitingGrants *time.Time `json:"awaitingGrantsSince"`
+	// AwaitingErasures is since when nothing is shown, after a backup was restored,
+	// until what was erased is erased again.
+	AwaitingErasures *time.Time `json:"awaitingErasuresSince"`
 	// Requests is how many requests the last run, or the one that is running, has
 	// made to the source, of RequestBudget; 0: as many as it likes.
 	Requests      int64                `json:"requests"`
@@ -47,6 +50,10 @@ type Status struct {
 	Current *store.Run `json:"-"`
 	Last    *store.Run `json:"-"`
 }
+
+// ShowsNothing reports whether nothing is shown to anybody, after a backup was
+// restored.
+func (s *Status) ShowsNothing() bool { return s.AwaitingGrants != nil || s.AwaitingErasures != nil }
 
 // Statuses returns how the tenants fare, in their order, by as many statements
 // however many they are.
@@ -124,7 +131,8 @@ func (f *facts) of(t *Tenant) Status {
 		ID: t.ID, Name: t.Name, State: store.Fresh, NextSlot: t.Schedule.Next(f.now.In(t.Location)).In(t.Location),
 		LastSuccess: t.in(known.Succeeded), Unreachable: t.in(known.Unreachable),
 		Trouble: known.Trouble, TroubleUntil: t.in(known.TroubleUntil), Reconciled: t.in(known.Reconciled),
-		Epoch: known.Epoch, EpochSince: t.in(known.EpochSince), AwaitingGrants: t.in(known.AwaitingGrants),
+		Epoch: known.Epoch, EpochSince: t.in(known.EpochSince),
+		AwaitingGrants: t.in(known.AwaitingGrants), AwaitingErasures: t.in(known.AwaitingErasures),
 		Requests: last.Requests, RequestBudget: t.RequestBudget, Pace: t.Pace, Held: f.held[t.ID], Quarantined: f.quarantined[t.ID],
 		Now: f.now.In(t.Location), Known: known.ID != "", Since: known.Since, Current: f.running[t.ID], Last: last.Ended,
 	}

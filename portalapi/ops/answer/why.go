@@ -10,9 +10,10 @@ import (
 )
 
 // WhyOf answers what the client's dossier shows, to whom, and why nothing else;
-// with a user, also what they see of it.
-func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user string) (*Why, error) {
-	why, err := st.Why(ctx, t.ID, client, user)
+// with a user, also what they see of it. The access log has by then that the operator
+// by has asked, or it fails with [store.ErrLogUnavailable].
+func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by string) (*Why, error) {
+	why, err := st.Why(ctx, t.ID, client, user, by)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) Why
 		asked, seen = &why.Standing, seenOf(why.Counts, part)
 		p.Sees = &seen
 	}
-	if w.Tenant.AwaitingGrants != nil {
+	if w.Tenant.ShowsNothing() {
 		seen, asked = 0, &store.Standing{}
 		if p.Sees != nil {
 			p.Sees = &seen

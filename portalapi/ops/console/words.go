@@ -148,6 +148,9 @@ func seenMeanwhile(it store.QuarantinedItem) string {
 // notes are what operators should know of a tenant besides how fresh it is.
 func notes(s answer.Status) []string {
 	var list []string
+	if s.AwaitingErasures != nil {
+		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and what was erased since may be back until dossiersync migrate --restored has succeeded.")
+	}
 	if s.AwaitingGrants != nil {
 		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and waits for the portal to send all grants again.")
 	}

@@ -1,0 +1,31 @@
+package store_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"dossiersync/store/storetest"
+)
+
+// An underscore in a key is no wildcard: of others all decisions stay.
+func TestErasureKeepsDecisionsOnOthers(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, storetest.NewReplica(t))
+	id := ""
+	for n := 0; !strings.Contains(keyOf(id), "_"); n++ {
+		id = strconv.Itoa(n)
+	}
+	r.apply(patients, patient("a", 0))
+	r.apply(reports, report(id, "a", "x", 1))
+	others := "Observation/" + strings.ReplaceAll(keyOf(id), "_", "x")
+	r.exec(`INSERT INTO decisions (tenant, by, what, object, reason) SELECT 'amaris', 'x', 'discard', o, 'x' FROM unnest($1::text[]) o`,
+		[]string{"Observation/" + keyOf(id), others})
+	erased, err := r.Erase(t.Context(), tenant, "a", "beheer")
+	if err != nil || len(erased.Left) > 0 {
+		t.Fatalf("the report says %+v, %v", erased, err)
+	}
+	if got := r.one(`SELECT string_agg(object, ' ') FROM decisions`); got != others {
+		t.Errorf("decisions on %q stay, want on %q", got, others)
+	}
+}
