@@ -180,15 +180,16 @@ Examples:
 
 // Run implements the command.
 func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
-	var by string
+	who := a.operator
 	if c.Raw {
-		var err error
-		if by, err = a.person(); err != nil {
-			return err
-		}
+		who = a.person
+	}
+	by, err := who()
+	if err != nil {
+		return err
 	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
-		it, err := c.item(ctx, st)
+		it, err := c.item(ctx, st, by)
 		if errors.Is(err, store.ErrNotFound) {
 			fmt.Fprintf(a.err, "dossiersync: there is no item %s in quarantine; see dossiersync quarantine list\n", c.Key)
 			return errTold
@@ -223,11 +224,11 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
 
 // item returns the item; that it is shown is in the access log then, or will be with
 // its bytes.
-func (c *quarantineShowCmd) item(ctx context.Context, st *store.Store) (store.QuarantinedItem, error) {
+func (c *quarantineShowCmd) item(ctx context.Context, st *store.Store, by string) (store.QuarantinedItem, error) {
 	if c.Raw {
 		return st.QuarantinedItem(ctx, c.Key)
 	}
-	return st.ViewQuarantined(ctx, c.Key, operator())
+	return st.ViewQuarantined(ctx, c.Key, by)
 }
 
 func (c *quarantineShowCmd) print(w io.Writer, cfg *config.Config, it store.QuarantinedItem) {

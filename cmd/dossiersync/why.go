@@ -32,11 +32,15 @@ Exit codes: 0 the client is known; 1 not.`
 
 // Run implements the command.
 func (c *whyCmd) Run(ctx context.Context, a *app) error {
+	by, err := a.operator()
+	if err != nil {
+		return err
+	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		why, err := answer.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User, operator())
+		why, err := answer.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User, by)
 		if err != nil {
 			return err
 		}
