@@ -24,7 +24,7 @@ func bare(t *testing.T, programs map[string]string, name string, args ...string)
 	}
 	programs["id"] = "echo 1000"
 	for program, does := range programs {
-		if err := os.WriteFile(filepath.Join(dir, program), []byte("#!/bin/sh\n"+does+"\n"), 0o755); err != nil {
+		if err := writeProgram(filepath.Join(dir, program), "#!/bin/sh\n"+does+"\n"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -38,7 +39,7 @@ func typed(t *testing.T, block, program, line string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	script := "#!/bin/sh\nprintf '%s\\n' \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
+	if err := writeProgram(filepath.Join(dir, program), script); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", block+line)
@@ -151,4 +152,12 @@ func TestRunbookWorksWithSystemd(t *testing.T) {
 			t.Errorf("%s: under whose name?", line)
 		}
 	}
+}
+
+// writeProgram writes a program while no other test starts one, which would hold the
+// file open, so that it could not be run (ETXTBSY).
+func writeProgram(path, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte(text), 0o755)
 }
