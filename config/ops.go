@@ -45,7 +45,7 @@ func (v value) metrics() Credential {
 // often they try.
 const leastToken = 20
 
-// hardToGuess returns the credential with that name, and makes sure that it is long
+// hardToGuess returns the credential with that name, and warns where it is not long
 // enough.
 func (s *section) hardToGuess(name string, c Credential) Credential {
 	at, text := s.key(name), []byte(c.Value)
@@ -54,7 +54,7 @@ func (s *section) hardToGuess(name string, c Credential) Credential {
 		text, _ = s.l.readFile(c.File) // it could be read just now
 	}
 	if n := utf8.RuneCount(bytes.TrimSpace(text)); n < leastToken && !c.IsZero() {
-		at.faultf("holds a token of %d characters, which can be guessed; give it %d or more: openssl rand -hex 24", n, leastToken)
+		at.warnf("holds a token of %d characters, which can be guessed; give it %d or more: openssl rand -hex 24", n, leastToken)
 	}
 	return c
 }

@@ -64,7 +64,7 @@ func asksService(words []string) bool {
 	return words[0] == "resync" || words[0] == "health" && option(words, "--address") == ""
 }
 
-// decides reports whether a command is refused without a person's name.
+// decides reports whether a command is recorded as a person's decision.
 func decides(words []string) bool {
 	return words[0] == "erase" || slices.Contains(words, "--approve") || slices.Contains(words, "--raw") || len(words) > 1 && words[1] == "discard"
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"os/user"
 	"runtime"
@@ -28,12 +29,12 @@ func (a *app) operator() (string, error) {
 	return cmp.Or(by, os.Getenv("SUDO_USER"), account.Username, nobody), nil
 }
 
-// person is operator for what somebody has to answer for: an account that several
-// people or a service use is nobody's name.
+// person is operator for what somebody has to answer for. It warns where that is an
+// account that several people or a service use: nobody's name.
 func (a *app) person() (string, error) {
 	name, err := a.operator()
 	if err == nil && isShared(name, user.Lookup) {
-		err = usagef("this is recorded under your name, and %q is no person's: give it with --by NAME", name)
+		fmt.Fprintf(a.err, "warning: this is recorded under %q, which is no person's name: give yours with --by NAME\n", name)
 	}
 	return name, err
 }

@@ -27,8 +27,8 @@ func TestAccountsOfTheSystemAreNoPersons(t *testing.T) {
 	}
 }
 
-// What somebody has to answer for is refused before anything is looked at.
-func TestWhatIsDecidedNeedsAName(t *testing.T) {
+// What somebody has to answer for is recorded as somebody's, or warned of.
+func TestWhatIsDecidedWantsAName(t *testing.T) {
 	t.Setenv("SUDO_USER", "dossiersync")
 	dir := t.TempDir()
 	for _, tt := range []string{
@@ -38,7 +38,7 @@ func TestWhatIsDecidedNeedsAName(t *testing.T) {
 		for _, by := range [][]string{nil, {"--by", "unknown"}, {"--by", " "}} {
 			var out, errs bytes.Buffer
 			args := append(append([]string{"--config", dir + "/none.yaml"}, by...), strings.Fields(tt)...)
-			if code := run(t.Context(), args, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "give it with --by NAME") {
+			if code := run(t.Context(), args, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "give yours with --by NAME") {
 				t.Errorf("%q %s ends with %d: %s", by, tt, code, errs.String())
 			}
 		}
@@ -46,7 +46,8 @@ func TestWhatIsDecidedNeedsAName(t *testing.T) {
 		for _, by := range []string{"anna", "Anna de Vries"} {
 			var out, errs bytes.Buffer
 			args := append([]string{"--by", by, "--config", dir + "/none.yaml"}, strings.Fields(tt)...)
-			if code := run(t.Context(), args, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "there is no configuration file") {
+			if code := run(t.Context(), args, nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), "there is no configuration file") ||
+				strings.Contains(errs.String(), "--by") {
 				t.Errorf("as %s, %s ends with %d: %s", by, tt, code, errs.String())
 			}
 		}
