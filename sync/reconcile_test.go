@@ -226,14 +226,21 @@ func (f filtered) Search(ctx context.Context, q source.Query) (source.Page, erro
 	return page, err
 }
 
-func TestReconcileRemovesWhatHasLeftTheSearch(t *testing.T) {
-	t.Parallel()
+// filteredReports is a replica of such a source, with eight reports of one client.
+func filteredReports(t *testing.T) (filtered, *bench) {
+	t.Helper()
 	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
 	f.types[4].Query = "category=dagrapportage"
 	f.put(reports("c1", 8, 10, 3)...)
 	src := filtered{f, map[string]bool{}}
 	b := newBenchOf(t, src)
 	b.syncs(store.OutcomeComplete, store.Scope{})
+	return src, b
+}
+
+func TestReconcileRemovesWhatHasLeftTheSearch(t *testing.T) {
+	t.Parallel()
+	src, b := filteredReports(t)
 	src.left["c1-2"] = true
 	b.syncs(store.OutcomeComplete, reconcile)
 	if got := b.texts(); got["c1-2"] != "" || len(got) != 7 {

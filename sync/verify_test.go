@@ -103,12 +103,7 @@ func TestVerifyOfASourceThatIsSearchedByClientOnly(t *testing.T) {
 // A record that no search finds any more is no longer shared, though it is there.
 func TestVerifyTellsWhatHasLeftItsSearch(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
-	f.types[4].Query = "category=dagrapportage"
-	f.put(reports("c1", 8, 10, 3)...)
-	src := filtered{f, map[string]bool{}}
-	b := newBenchOf(t, src)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	src, b := filteredReports(t)
 	if got := b.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
 		t.Fatalf("after a sync differs %v", got)
 	}

@@ -93,15 +93,7 @@ func (p *process) listensAt(part string) (address string) {
 // The whole program exposes what is documented, over TLS and for a token.
 func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 	t.Parallel()
-	sim := simulator.New(simulator.Options{})
-	d, err := dossiers.Generate(dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Fill(sim); err != nil {
-		t.Fatal(err)
-	}
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+	r := newSmallRig(t)
 	servers := newAuthority(t, "servers")
 	cert, key := servers.issue(1, x509.ExtKeyUsageServerAuth)
 	r.file("ops.pem", cert)
@@ -207,4 +199,18 @@ func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
 			}
 		}
 	}
+}
+
+// newSmallRig is a rig of one tenant, with a few dossiers of a few weeks.
+func newSmallRig(t *testing.T) *rig {
+	t.Helper()
+	sim := simulator.New(simulator.Options{})
+	d, err := dossiers.Generate(dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Fill(sim); err != nil {
+		t.Fatal(err)
+	}
+	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
 }

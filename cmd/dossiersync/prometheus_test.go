@@ -13,9 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/dossiers"
 )
 
 // Prometheus itself, with the configuration and the rules in deploy/, is let in, and
@@ -26,15 +23,7 @@ func TestDashboardShowsWhatTheProgramTellsPrometheus(t *testing.T) {
 	if folders == "" {
 		t.Skip("DOSSIERSYNC_DEPLOY_TOOLS is not set: make check-deploy does this")
 	}
-	sim := simulator.New(simulator.Options{})
-	d, err := dossiers.Generate(dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Fill(sim); err != nil {
-		t.Fatal(err)
-	}
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+	r := newSmallRig(t)
 	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
 	r.file("ops-token", "of a user who may read\n")
 	token := r.file("metrics-token", "for prometheus and nobody else\n")
@@ -43,7 +32,7 @@ func TestDashboardShowsWhatTheProgramTellsPrometheus(t *testing.T) {
 	r.api = strings.TrimPrefix(p.listensAt(partPortal), "http://")
 	prometheus := r.prometheus(filepath.SplitList(folders)[0], target, token)
 
-	client := sim.List("Patient")[0].ID
+	client := r.sim.List("Patient")[0].ID
 	r.grant(r.token("portal", "dossier:grants"), client, "dochter")
 	reader := r.token("dochter", "dossier:read")
 	poll(t, "Prometheus has seen a run end", func() bool {
