@@ -10,12 +10,12 @@ import (
 	"github.com/robfig/cron/v3"
 	"go.uber.org/zap/zaptest"
 
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
 	"dossiersync/store/storetest"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/fhir"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/dossiers"
 	"dossiersync/sync/source"
 )
 

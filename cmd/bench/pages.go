@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/archive"
-	"dossiersync/sync/fhir/simulator/dossiers"
+	"dossiersync/cmd/carerecordsim/archive"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // A shelf holds all that one care record system has, written out beforehand.

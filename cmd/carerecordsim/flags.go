@@ -7,12 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/behaviours"
-	"dossiersync/sync/fhir/simulator/carerecord"
-	"dossiersync/sync/fhir/simulator/cases"
-	"dossiersync/sync/fhir/simulator/dossiers"
-	"dossiersync/sync/fhir/simulator/faults"
+	"dossiersync/cmd/carerecordsim/behaviours"
+	"dossiersync/cmd/carerecordsim/carerecord"
+	"dossiersync/cmd/carerecordsim/cases"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 const usualClients = 20

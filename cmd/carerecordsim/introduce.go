@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"dossiersync/sync/fhir/simulator/carerecord"
+	"dossiersync/cmd/carerecordsim/carerecord"
 )
 
 // introduce says what is served, and how to look at it.

@@ -17,9 +17,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"dossiersync/sync/fhir/simulator/carerecord"
-	"dossiersync/sync/fhir/simulator/dossiers"
-	"dossiersync/sync/fhir/simulator/faults"
+	"dossiersync/cmd/carerecordsim/carerecord"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/dossiers"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // Where the browser is, and where what drives it.

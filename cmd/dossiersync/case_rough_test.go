@@ -14,9 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 
+	"dossiersync/cmd/carerecordsim/faults"
 	"dossiersync/config"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // rough is a story of which the source misbehaves: it is reached through front.

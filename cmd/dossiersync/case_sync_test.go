@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/faults"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // A page that cannot be read is not the end of the data.

@@ -11,11 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 
+	"dossiersync/cmd/carerecordsim/cases"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/config"
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/cases"
 )
 
 // The tests TestCase… are the cases of the founding design, by their numbers.

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/sync/fhir/simulator"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // A functional administrator, who sees the console and nothing else, brings an

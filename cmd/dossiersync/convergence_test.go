@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"dossiersync/sync/fhir/simulator"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // What the source says is what readers see after the next synchronisation,

@@ -16,9 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/config"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
 )
 
 // refusing is a source that refuses requests for paths with this in them, while it

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/sync/fhir/simulator/faults"
+	"dossiersync/cmd/carerecordsim/faults"
 )
 
 // front stands before a care record simulator: it can fail as its faults say,

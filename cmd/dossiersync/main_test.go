@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/portalapi/portaltest"
 	"dossiersync/store/storetest"
-	"dossiersync/sync/fhir/simulator"
 )
 
 // rig is a care record simulator for each tenant, a replica, and the

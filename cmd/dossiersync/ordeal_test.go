@@ -19,11 +19,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"dossiersync/cmd/carerecordsim/behaviours"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store/embedded"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/behaviours"
-	"dossiersync/sync/fhir/simulator/dossiers"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // ordeal is what a replica goes through: its source misbehaves and goes on

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // marker is in every name, id and text of the source and of what is asked here, and

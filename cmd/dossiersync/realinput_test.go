@@ -20,11 +20,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"dossiersync/cmd/carerecordsim/load"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/config"
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/load"
 )
 
 // All that a source may hold is asked for, and shown if it may be.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/dossiers"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // The console of three organisations that nobody lives in: one is being read anew, of

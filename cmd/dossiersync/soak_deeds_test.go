@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"dossiersync/sync/fhir/simulator/archive"
+	"dossiersync/cmd/carerecordsim/archive"
 )
 
 // object is a resource as it is changed.

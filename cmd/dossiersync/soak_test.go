@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/behaviours"
-	"dossiersync/sync/fhir/simulator/faults"
+	"dossiersync/cmd/carerecordsim/behaviours"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // A soak is a care record system that behaves as one of the servers that there

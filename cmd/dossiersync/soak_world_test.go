@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/cases"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/cases"
-	"dossiersync/sync/fhir/simulator/dossiers"
 )
 
 // world is a care record system in which people write, and its replica. What

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/sync/fhir/simulator"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // authority signs certificates.

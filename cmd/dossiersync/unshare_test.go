@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"dossiersync/sync/fhir/simulator"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 // stored returns all that the replica holds for readers, a line each.

@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/dossiers"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // nextMigration is what a release may do to the schema: add.

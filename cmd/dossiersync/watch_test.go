@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
 )
 
 func TestStatusIsWatched(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
-	"dossiersync/sync/fhir/simulator/dossiers"
-	"dossiersync/sync/fhir/simulator/faults"
 )
 
 // isLong says that tests may wait for leases to pass (make check). Else they let

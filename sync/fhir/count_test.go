@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/sync/fhir/simulator"
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/sync/source"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store"
-	"dossiersync/sync/fhir/simulator"
 	"dossiersync/sync/source"
 )
 

@@ -1,0 +1,113 @@
+// Package behaviours names ways of behaving after the servers that they were
+// seen in, so that a client can be tried against each without having it.
+//
+// A preset is no copy of a product: it has what a client that reads by time
+// stumbles over, and is for the rest the simulator that it always was.
+package behaviours
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// Preset is a behaviour with a name.
+type Preset struct {
+	Name  string
+	About string // one line
+
+	MaxCount  int // for simulator.Options; 0: as it is there
+	Behaviour simulator.Behaviour
+	Rules     []faults.Rule // what such a server also does now and then
+}
+
+// All returns the presets in the order in which a list shows them.
+func All() []Preset {
+	return []Preset{
+		{
+			Name:  "honest",
+			About: "what the simulator is by itself: pages show one moment, everything asked for is honoured or refused",
+		},
+		{
+			Name:  "hapi",
+			About: "pages by offset over data that moves, ties in another order each time, answers cached for 60 s, pages gone after an hour",
+			Behaviour: simulator.Behaviour{
+				Paging: simulator.Stored, UnstableTies: true, SearchCache: time.Minute, PageLife: time.Hour,
+			},
+		},
+		{
+			Name:     "medplum",
+			About:    "_count up to 1000, offsets up to 10,000, a cursor when sorted by time, totals on request, unknown parameters and preferences refused, _deleted=true in place of a type's _history",
+			MaxCount: 1000,
+			Behaviour: simulator.Behaviour{
+				Paging: simulator.Keyset, MaxOffset: 10_000, TotalOnRequest: true, RefusesUnknown: true, RefusesPreferences: true,
+				NoTypeHistory: true, ListsDeleted: true, KeepsIdentical: true,
+			},
+		},
+		{
+			Name:     "medmij",
+			About:    "searches for one patient only, no _lastUpdated, no _sort, no _history; parameters beyond the use case are ignored, strict or not",
+			MaxCount: 100,
+			Behaviour: simulator.Behaviour{
+				NeedsPatient: true, NoHistory: true, IgnoresPreferences: true,
+				IgnoredParameters: []string{"_lastUpdated", "_sort", "_elements", "_summary", "_total", "_tag", "_security"},
+			},
+		},
+		{
+			Name:  "linuxforhealth",
+			About: "the order of commits is not that of time: every third write may be seen up to 100 s after its lastUpdated",
+			Behaviour: simulator.Behaviour{
+				Paging: simulator.Offset, LateCommits: 100 * time.Second,
+			},
+		},
+		{
+			Name:      "smart-bulk",
+			About:     "every tenth request is a 429 without Retry-After, but with a RateLimit header; no totals",
+			Behaviour: simulator.Behaviour{NoTotals: true, NoHistory: true},
+			Rules: []faults.Rule{
+				{Match: faults.Match{Every: 10}, Fault: faults.Refuse(faults.Refusal{Status: 429, Header: faults.RateLimit(2)})},
+			},
+		},
+		{
+			Name:     "unordered",
+			About:    "pages by offset, in an order that changes with each request, and _sort is ignored; _count up to 100",
+			MaxCount: 100,
+			Behaviour: simulator.Behaviour{
+				Paging: simulator.Offset, UnstableOrder: true, IgnoredParameters: []string{"_sort"},
+			},
+		},
+		{
+			Name:  "plain",
+			About: "as little as a server can do: no _history, no _sort, no _elements, no _summary, no totals",
+			Behaviour: simulator.Behaviour{
+				Paging: simulator.Offset, NoHistory: true, NoTotals: true,
+				IgnoredParameters: []string{"_sort", "_elements", "_summary", "_total"},
+			},
+		},
+	}
+}
+
+// Find returns the preset of that name. The error names those that there are.
+func Find(name string) (Preset, error) {
+	all := All()
+	if i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	return Preset{}, fmt.Errorf("%q is none of %s", name, strings.Join(names, ", "))
+}
+
+// Apply puts a preset into the options of a server.
+func (p Preset) Apply(o *simulator.Options) {
+	o.Behaviour = p.Behaviour
+	if p.MaxCount > 0 {
+		o.MaxCount = p.MaxCount
+	}
+}

@@ -1,0 +1,152 @@
+// Package carerecord puts the simulator together: fictional dossiers, cases and
+// files on a server that listens, behaves in some way and has faults, and
+// somebody who goes on writing. The command carerecordsim is this package behind
+// flags; the demo runs it in a process of its own.
+package carerecord
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"dossiersync/cmd/carerecordsim/behaviours"
+	"dossiersync/cmd/carerecordsim/cases"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/load"
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// Options may be left zero: an organisation without clients on a free port.
+type Options struct {
+	Listen string // host:port; 127.0.0.1:0
+
+	// Dossiers are made up first. With Load or Cases there are none unless it
+	// asks for clients.
+	Dossiers dossiers.Options
+	Load     string       // a folder of FHIR resources to serve as they are
+	Cases    []cases.Case // with Live a step at a time, else all of them told
+
+	Server    simulator.Options
+	Behaviour behaviours.Preset // taken over into Server unless it has no name
+	Faults    faults.File
+
+	Live     time.Duration         // a change so often; 0: none
+	OnChange func(dossiers.Change) // told of each of them; may be nil
+	OnFault  func(faults.Event)    // may be nil
+}
+
+// System is a care record system that listens and does not answer yet.
+type System struct {
+	Server *simulator.Server
+	Faults *faults.Injector
+	Loaded load.Summary
+
+	listener net.Listener
+	living   *dossiers.Living // nil: nobody writes
+	player   *player          // nil: no steps are left
+}
+
+// Open fills a server and listens. Run must follow.
+func Open(o Options) (*System, error) {
+	if o.Server.Clock == nil {
+		o.Server.Clock = time.Now
+	}
+	if o.Server.Zone == nil {
+		zone, err := time.LoadLocation("Europe/Amsterdam")
+		if err != nil {
+			return nil, err
+		}
+		o.Server.Zone = zone
+	}
+	if o.Behaviour.Name != "" {
+		o.Behaviour.Apply(&o.Server)
+	}
+	s := &System{Faults: faults.New(
+		faults.Options{Seed: o.Faults.Seed, BasePath: o.Server.BasePath, Clock: o.Server.Clock, OnFault: o.OnFault},
+		slices.Concat(o.Faults.Rules, o.Behaviour.Rules)...,
+	)}
+	o.Server.Layers = append(slices.Clone(o.Server.Layers), s.Faults.Layer)
+	s.Server = simulator.New(o.Server)
+	if err := s.fill(o); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.listener, err = net.Listen("tcp", cmp.Or(o.Listen, "127.0.0.1:0")); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
+	}
+	return s, nil
+}
+
+func (s *System) fill(o Options) error {
+	if o.Load != "" {
+		var err error
+		if s.Loaded, err = load.Into(s.Server, o.Load, o.Server.Clock()); err != nil {
+			return err
+		}
+	}
+	if o.Dossiers.Clients > 0 || o.Load == "" && o.Cases == nil {
+		if err := s.makeUp(o); err != nil {
+			return err
+		}
+	}
+	return s.beginCases(o)
+}
+
+func (s *System) makeUp(o Options) error {
+	if o.Dossiers.Now.IsZero() {
+		o.Dossiers.Now = o.Server.Clock()
+	}
+	d, err := dossiers.Generate(o.Dossiers)
+	if err != nil {
+		return err
+	}
+	if err := d.Fill(s.Server); err != nil {
+		return err
+	}
+	d.Writes = nil
+	debug.FreeOSMemory() // what is needed from here on is half of what telling the past took
+	if o.Live > 0 {
+		s.living = dossiers.NewLiving(d, s.Server, dossiers.LivingOptions{
+			Every: o.Live, Clock: o.Server.Clock, OnChange: o.OnChange,
+		})
+	}
+	return nil
+}
+
+// Run answers requests, and writes, until ctx ends.
+func (s *System) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Server.Run(ctx, s.listener) })
+	if s.living != nil {
+		g.Go(func() error { return s.living.Run(ctx) })
+	}
+	if s.player != nil {
+		g.Go(func() error { return s.player.run(ctx) })
+	}
+	return g.Wait()
+}
+
+// URL is where FHIR begins, as seen from this machine.
+func (s *System) URL() string {
+	host := s.ip().String()
+	if s.ip().IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port())) + s.Server.BasePath()
+}
+
+// Port is the one it listens on.
+func (s *System) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
+
+// Loopback reports whether only this machine can reach it.
+func (s *System) Loopback() bool { return s.ip().IsLoopback() }
+
+func (s *System) ip() net.IP { return s.listener.Addr().(*net.TCPAddr).IP }

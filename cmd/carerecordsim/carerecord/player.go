@@ -1,0 +1,76 @@
+package carerecord
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/cases"
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// player does the later steps of cases, one each time: the second steps of all
+// cases, then the third ones.
+type player struct {
+	server *simulator.Server
+	steps  []scene // that are left
+	o      Options
+}
+
+type scene struct {
+	number int
+	step   cases.Step
+}
+
+// beginCases tells the cases, or with Live does their first steps.
+func (s *System) beginCases(o Options) error {
+	for _, c := range o.Cases {
+		if o.Live > 0 {
+			c.Steps = c.Steps[:1]
+		}
+		if err := c.Tell(s.Server, o.Server.Clock()); err != nil {
+			return err
+		}
+	}
+	longest := 0
+	for _, c := range o.Cases {
+		longest = max(longest, len(c.Steps))
+	}
+	p := &player{server: s.Server, o: o}
+	for i := 1; i < longest && o.Live > 0; i++ {
+		for _, c := range o.Cases {
+			if i < len(c.Steps) {
+				p.steps = append(p.steps, scene{c.Number, c.Steps[i]})
+			}
+		}
+	}
+	if len(p.steps) > 0 {
+		s.player = p
+	}
+	return nil
+}
+
+// run does a step every so often, until none is left or ctx ends.
+func (p *player) run(ctx context.Context) error {
+	ticker := time.NewTicker(p.o.Live)
+	defer ticker.Stop()
+	for len(p.steps) > 0 {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		next := p.steps[0]
+		p.steps = slices.Delete(p.steps, 0, 1)
+		if err := next.step.Do(p.server, p.o.Server.Clock()); err != nil {
+			return fmt.Errorf("case %d: %w", next.number, err)
+		}
+		if p.o.OnChange != nil {
+			first := next.step.Writes[0]
+			p.o.OnChange(dossiers.Change{What: fmt.Sprintf("case %d, %s", next.number, next.step.What), Type: first.Type, ID: first.ID})
+		}
+	}
+	return nil
+}

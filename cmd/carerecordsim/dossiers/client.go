@@ -1,0 +1,121 @@
+package dossiers
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/dossiers/dutch"
+)
+
+// client is a person in care.
+type client struct {
+	person
+	index    int
+	id       string
+	birth    string // may be a year only
+	home     address
+	teams    [2]*team  // before and after moving; the same when there was no move
+	moved    time.Time // zero: never
+	stays    []stay
+	died     time.Time // zero: alive
+	mistaken time.Time // once recorded as deceased by mistake; zero: never
+	pace     float64   // reports a day
+	weight   int       // kilograms
+	contacts []contact
+	plans    []*plan
+	survivor *client // this dossier was made twice; the other one stayed
+}
+
+// stay is a time in care, from included, until not; a zero until goes on.
+type stay struct{ from, until time.Time }
+
+func (s stay) covers(t time.Time) bool {
+	return !t.Before(s.from) && (s.until.IsZero() || t.Before(s.until))
+}
+
+func (c *client) inCare(t time.Time) bool {
+	for _, s := range c.stays {
+		if s.covers(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *client) team(t time.Time) *team {
+	if c.moved.IsZero() || t.Before(c.moved) {
+		return c.teams[0]
+	}
+	return c.teams[1]
+}
+
+func (c *client) setting() string { return c.teams[0].setting }
+
+func (c *client) reference() reference { return reference{Reference: "Patient/" + c.id} }
+
+// admit makes the clients up.
+func (w *world) admit() {
+	for i := range w.Clients {
+		r := random(w.Seed, "client", i)
+		c := w.newClient(r, i)
+		w.chooseStays(r, c)
+		w.clients = append(w.clients, c)
+		c.teams[0].clients = append(c.teams[0].clients, c)
+	}
+	if n := len(w.clients); n >= clientsPerTeam {
+		w.clients[n-1].becomeDuplicateOf(w.clients[0], w.epoch.Add(w.Now.Sub(w.epoch)/2))
+	}
+	for _, c := range w.clients {
+		r := random(w.Seed, "circle", c.index)
+		c.contacts = w.newContacts(r, c)
+		for _, s := range c.stays {
+			if c.survivor == nil {
+				w.makePlans(r, c, s)
+			}
+		}
+	}
+}
+
+func (w *world) newClient(r *rand.Rand, i int) *client {
+	t := w.teams[i/clientsPerTeam]
+	c := &client{index: i, id: strconv.Itoa(100001 + i), teams: [2]*team{t, t}}
+	age, generation := 72+r.IntN(27), ".oud"
+	if t.setting == dutch.Disabled {
+		age, generation = 19+r.IntN(50), ""
+	}
+	c.person = newPerson(r, w.book, generation)
+	birth := w.Now.AddDate(-age, 0, -r.IntN(365))
+	c.birth = birth.Format(time.DateOnly)
+	if chance(r, 0.05) {
+		c.birth = birth.Format("2006")
+	}
+	c.home = w.address(r)
+	c.home.Use = "home"
+	c.pace = 1.0 + r.Float64()*1.1
+	c.weight = 48 + r.IntN(45)
+	return c
+}
+
+// cast names the client as an author of that moment would.
+func (w *world) cast(r *rand.Rand, c *client, colleague *member) *dutch.Cast {
+	cast := &dutch.Cast{
+		Name: c.given[0], Short: c.given[0], Female: c.female,
+		Family: "een vrijwilliger", Colleague: colleague.given[0],
+		Weight: fmt.Sprintf("%d,%d", c.weight+r.IntN(5)-2, r.IntN(10)),
+		Day:    pick(r, []string{"maandag", "dinsdag", "woensdag", "donderdag", "vrijdag"}),
+		From:   13 * 60, Until: 17 * 60,
+	}
+	if c.setting() == dutch.Elderly {
+		cast.Name, cast.Short = c.formal(c.title()), c.title()
+		if chance(r, 0.4) {
+			cast.Name = c.formal(map[bool]string{true: "mw.", false: "dhr."}[c.female])
+		}
+	}
+	if len(c.contacts) > 0 {
+		contact := pick(r, c.contacts)
+		cast.Family = contact.relation.display + " " + contact.given[0]
+	}
+	return cast
+}

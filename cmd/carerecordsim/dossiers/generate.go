@@ -1,0 +1,123 @@
+package dossiers
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // the Dutch hours are right on machines without a database of zones
+
+	"golang.org/x/sync/errgroup"
+
+	"dossiersync/cmd/carerecordsim/dossiers/dutch"
+)
+
+// Options say which organisation is made up. A client in care has one to two
+// reports a day.
+type Options struct {
+	Clients      int
+	Years        float64   // of past
+	Seed         uint64    // another seed, other people
+	Now          time.Time // where the past ends
+	Organisation string    // its name; "Amaris"
+}
+
+// Dossiers are a care organisation and its past.
+type Dossiers struct {
+	Writes []Write // ordered by time; may be let go once they are done
+
+	world  *world
+	recent []string // ids of the newest Observations
+	forms  []string // and QuestionnaireResponses
+}
+
+// world is who there is. It does not change while the past is told.
+type world struct {
+	Options
+	book    *dutch.Book
+	zone    *time.Location
+	epoch   time.Time // when the past begins
+	teams   []*team
+	clients []*client
+}
+
+// Generate makes up an organisation and its past.
+func Generate(o Options) (*Dossiers, error) {
+	w, err := newWorld(o)
+	if err != nil {
+		return nil, fmt.Errorf("generate dossiers: %w", err)
+	}
+	w.hire()
+	w.admit()
+	journals := make([]*journal, len(w.clients)+1)
+	staff := &journal{now: w.Now}
+	w.writeStaff(staff, w.epoch.AddDate(0, 0, -1))
+	w.writeForms(staff)
+	journals[len(w.clients)] = staff
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range w.clients {
+		g.Go(func() error {
+			journals[i] = w.tell(c)
+			return journals[i].err
+		})
+	}
+	if err := cmp.Or(g.Wait(), staff.err); err != nil {
+		return nil, fmt.Errorf("generate dossiers: %w", err)
+	}
+	d := &Dossiers{world: w}
+	for _, j := range journals {
+		d.Writes = append(d.Writes, j.writes...)
+	}
+	slices.SortStableFunc(d.Writes, func(a, b Write) int { return a.At.Compare(b.At) })
+	for _, write := range slices.Backward(d.Writes) {
+		switch {
+		case write.Type == "Observation" && len(d.recent) < recentItems:
+			d.recent = append(d.recent, write.ID)
+		case write.Type == "QuestionnaireResponse" && len(d.forms) < recentItems:
+			d.forms = append(d.forms, write.ID)
+		}
+	}
+	return d, nil
+}
+
+// Zone is the one that the organisation lives in.
+func (d *Dossiers) Zone() *time.Location { return d.world.zone }
+
+func newWorld(o Options) (*world, error) {
+	if o.Clients < 0 || o.Years < 0 || o.Years > 30 {
+		return nil, errors.New("clients must be 0 or more, years between 0 and 30")
+	}
+	o.Organisation = cmp.Or(strings.TrimSpace(o.Organisation), "Amaris")
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		return nil, err
+	}
+	book, err := dutch.Open()
+	if err != nil {
+		return nil, err
+	}
+	o.Now = o.Now.In(zone).Truncate(time.Second)
+	past := time.Duration(o.Years * 365.25 * 24 * float64(time.Hour))
+	return &world{Options: o, book: book, zone: zone, epoch: o.Now.Add(-past).Truncate(time.Second)}, nil
+}
+
+// tell writes down everything about one client.
+func (w *world) tell(c *client) *journal {
+	j := &journal{now: w.Now}
+	w.writeClient(j, c)
+	w.writeContacts(j, c)
+	for _, p := range c.plans {
+		w.writePlan(j, c, p)
+	}
+	s := &scribe{world: w, journal: j, r: random(w.Seed, "reports", c.index), client: c}
+	s.tellDays()
+	s = &scribe{world: w, journal: j, r: random(w.Seed, "forms", c.index), client: c}
+	s.tellForms()
+	s = &scribe{world: w, journal: j, r: random(w.Seed, "notes", c.index), client: c}
+	s.tellNotes()
+	return j
+}

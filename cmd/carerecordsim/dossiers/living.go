@@ -1,0 +1,199 @@
+package dossiers
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// recentItems is how many reports and forms may still be changed.
+const recentItems = 300
+
+func remember(ids []string, id string) []string {
+	return append(ids[max(0, len(ids)-recentItems+1):], id)
+}
+
+// LivingOptions say how the dossiers go on.
+type LivingOptions struct {
+	Every    time.Duration    // between two changes; a second if zero
+	Clock    func() time.Time // the server's; time.Now if nil
+	OnChange func(Change)     // called after each change; may be nil
+}
+
+// Change is what one step of Living did.
+type Change struct{ What, Type, ID string }
+
+// Living goes on writing where the past of some dossiers ends.
+type Living struct {
+	o        LivingOptions
+	dossiers *Dossiers
+	server   *simulator.Server
+	r        *rand.Rand
+	recent   []string // ids of the newest Observations
+	forms    []string // ids of the newest QuestionnaireResponses
+	steps    int
+}
+
+// NewLiving returns a Living that has not begun yet. The server must hold the
+// dossiers already.
+func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
+	if o.Every <= 0 {
+		o.Every = time.Second
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return &Living{
+		o: o, dossiers: d, server: s,
+		r:      random(d.world.Seed, "living", 0),
+		recent: slices.Clone(d.recent), forms: slices.Clone(d.forms),
+	}
+}
+
+// Run makes a change every so often, until ctx ends.
+func (l *Living) Run(ctx context.Context) error {
+	ticker := time.NewTicker(l.o.Every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		change, err := l.Step()
+		if err != nil {
+			return fmt.Errorf("go on writing dossiers: %w", err)
+		}
+		if l.o.OnChange != nil && change != (Change{}) {
+			l.o.OnChange(change)
+		}
+	}
+}
+
+// deeds are the changes that Step chooses from.
+var deeds = []weighted[func(*Living) (Change, error)]{
+	{66, (*Living).report},
+	{5, (*Living).lateReport},
+	{5, (*Living).preliminary},
+	{4, (*Living).document},
+	{8, edit("correct report", "final", func(o object) {
+		o["status"], o["valueString"] = "corrected", correction(o.text("valueString"))
+	})},
+	{4, edit("make report final", "preliminary", func(o object) { o["status"] = "final" })},
+	{3, edit("withdraw report", "final", func(o object) { o["status"] = "entered-in-error" })},
+	{3, edit("hide report", "final", func(o object) { o.meta()["security"] = []coding{notForPatient} })},
+	{2, edit("show report", "final", func(o object) { delete(o.meta(), "security") })},
+	{2, edit("file report under care plan", "final", func(o object) { o.meta()["tag"] = []coding{carePlanKind} })},
+	{2, (*Living).delete},
+	{2, (*Living).move},
+	{4, (*Living).evaluate},
+	{2, (*Living).achieve},
+	{4, (*Living).note},
+	{4, (*Living).form},
+	{3, (*Living).beginForm},
+	{3, editForm("complete form", "in-progress", "completed")},
+	{1, editForm("amend form", "completed", "amended")},
+	{1, editForm("reopen form", "completed", "in-progress")},
+	{2, (*Living).agree},
+	{1, (*Living).hold},
+}
+
+// Step makes one change. It makes none, and returns a zero Change, when no
+// client is in care.
+func (l *Living) Step() (Change, error) {
+	l.steps++
+	change, err := draw(l.r, deeds)(l)
+	if change == (Change{}) && err == nil {
+		return l.report() // the deed found nothing to be done to
+	}
+	return change, err
+}
+
+// scribe returns one for somebody in care, or nil.
+func (l *Living) scribe(now time.Time) *scribe {
+	w := l.dossiers.world
+	for range 10 * len(w.clients) {
+		if c := pick(l.r, w.clients); c.inCare(now) && c.survivor == nil {
+			return &scribe{
+				world: w, journal: &journal{now: now.Add(days(1))}, r: l.r, client: c,
+				// The past has used the lower numbers.
+				documents: 1_000_000 + l.steps, forms: 1_000_000 + l.steps, notes: 1_000_000 + l.steps,
+				binaries: 1_000_000 + l.steps,
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Living) now() time.Time { return l.o.Clock().In(l.dossiers.world.zone) }
+
+func (l *Living) report() (Change, error) {
+	return l.write("write report", 5*time.Minute, time.Hour, "final")
+}
+
+func (l *Living) lateReport() (Change, error) {
+	return l.write("write late report", days(1), days(4), "final")
+}
+
+func (l *Living) preliminary() (Change, error) {
+	return l.write("begin report", time.Minute, 10*time.Minute, "preliminary")
+}
+
+// write adds a report on a moment that lies so far back.
+func (l *Living) write(what string, low, high time.Duration, status string) (Change, error) {
+	now := l.now()
+	s := l.scribe(now)
+	if s == nil {
+		return Change{}, nil
+	}
+	at := now.Add(-within(l.r, low, high)).Truncate(time.Second)
+	o := s.newReport(at, shiftAt(at))
+	o.Status, o.Issued = status, now.Format(instant)
+	l.recent = remember(l.recent, o.ID)
+	return l.put(what, "Observation", o.ID, o)
+}
+
+func (l *Living) put(what, typ, id string, resource any) (Change, error) {
+	raw, err := encode(resource)
+	if err == nil {
+		_, err = l.server.Put(raw)
+	}
+	return Change{what, typ, id}, err
+}
+
+func (l *Living) document() (Change, error) {
+	now := l.now()
+	s := l.scribe(now)
+	if s == nil {
+		return Change{}, nil
+	}
+	d := s.newDocument(now.Add(-time.Minute), pick(l.r, documentKinds))
+	if err := l.putAll(s.writes); err != nil { // its Binary
+		return Change{}, err
+	}
+	return l.put("write document", "DocumentReference", d.ID, d)
+}
+
+// putAll does what a scribe has written down.
+func (l *Living) putAll(writes []Write) error {
+	for _, w := range writes {
+		if _, err := l.server.Put(w.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func shiftAt(t time.Time) shift {
+	minute := t.Hour()*60 + t.Minute()
+	for _, sh := range shifts {
+		if minute <= sh.until {
+			return sh
+		}
+	}
+	return shifts[len(shifts)-1]
+}

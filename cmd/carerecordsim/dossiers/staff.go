@@ -1,0 +1,164 @@
+package dossiers
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/dossiers/dutch"
+)
+
+const (
+	clientsPerTeam     = 9
+	membersPerTeam     = 8
+	teamsPerSpecialist = 4
+)
+
+// role is what a member of staff does, as others would say it.
+type role struct{ code, display string }
+
+// careRoles are the roles in a team, the first for one member, the rest by
+// turns.
+var careRoles = map[string][]role{
+	dutch.Elderly: {
+		{"evv", "EVV'er"}, {"verzorgende-ig", "verzorgende IG"}, {"verpleegkundige", "verpleegkundige"},
+		{"verzorgende-ig", "verzorgende IG"}, {"helpende", "helpende plus"},
+	},
+	dutch.Disabled: {
+		{"persoonlijk-begeleider", "persoonlijk begeleider"}, {"begeleider", "begeleider"},
+		{"begeleider", "begeleider"}, {"verpleegkundige", "verpleegkundige"},
+	},
+}
+
+var specialistRoles = []role{
+	{"ergotherapeut", "ergotherapeut"}, {"specialist-ouderengeneeskunde", "specialist ouderengeneeskunde"},
+	{"fysiotherapeut", "fysiotherapeut"}, {"psycholoog", "psycholoog"}, {"arts-vg", "arts VG"},
+}
+
+// member is a person of staff in one role.
+type member struct {
+	person
+	id   string
+	role role
+}
+
+func (m *member) roleID() string { return m.id + "-" + m.role.code }
+
+// reference names the member as the author of something.
+func (m *member) reference() reference {
+	return to("PractitionerRole", m.roleID(), m.initialled()+", "+m.role.display)
+}
+
+type team struct {
+	id, name, setting string
+	members           []*member
+	specialists       []*member
+	clients           []*client // at the beginning of the past
+}
+
+func (t *team) reference() reference { return to("Organization", t.id, t.name) }
+
+// hire makes the teams and their staff.
+func (w *world) hire() {
+	r := random(w.Seed, "staff", 0)
+	number := 0
+	newMember := func(role role) *member {
+		number++
+		return &member{person: newPerson(r, w.book, ""), id: fmt.Sprintf("mw-%04d", number), role: role}
+	}
+	var specialists []*member
+	for i := range (w.Clients + clientsPerTeam - 1) / clientsPerTeam {
+		t := &team{setting: dutch.Elderly}
+		if i%3 == 2 {
+			t.setting = dutch.Disabled
+		}
+		if i%teamsPerSpecialist == 0 {
+			specialists = nil
+			for _, role := range specialistRoles {
+				specialists = append(specialists, newMember(role))
+			}
+		}
+		t.specialists = specialists
+		names := w.book.Names("team." + t.setting)
+		t.name = names[i%len(names)]
+		if i >= len(names) {
+			t.name = fmt.Sprintf("%s %d", t.name, i/len(names)+1)
+		}
+		t.id = fmt.Sprintf("team-%02d", i+1)
+		roles := careRoles[t.setting]
+		for j := range membersPerTeam {
+			t.members = append(t.members, newMember(roles[(j+len(roles)-1)%len(roles)]))
+		}
+		t.members[0].role = roles[0]
+		w.teams = append(w.teams, t)
+	}
+}
+
+// writeStaff records organisation, teams and staff.
+func (w *world) writeStaff(j *journal, at time.Time) {
+	r := random(w.Seed, "staff", 1)
+	organisation := w.organisation()
+	j.put(at, "Organization", organisationID, organization{
+		ResourceType: "Organization", ID: organisationID, Active: true, Name: w.Organisation,
+		Type:    []concept{code(base+"/organisatiesoort", "zorginstelling", "Zorginstelling")},
+		Telecom: []telecom{{System: "email", Value: "info@" + domain(w.Organisation), Use: "work"}},
+	})
+	seen := map[string]bool{}
+	for _, t := range w.teams {
+		j.put(at, "Organization", t.id, organization{
+			ResourceType: "Organization", ID: t.id, Active: true, Name: t.name, PartOf: &organisation,
+			Type:    []concept{code(base+"/organisatiesoort", "team", "Team")},
+			Address: []address{w.address(r)},
+		})
+		team := t.reference()
+		for _, m := range t.members {
+			m.write(j, at, &team)
+		}
+		for _, m := range t.specialists {
+			if !seen[m.id] {
+				m.write(j, at, &organisation)
+			}
+			seen[m.id] = true
+		}
+	}
+}
+
+func (m *member) write(j *journal, at time.Time, organization *reference) {
+	active := true
+	j.put(at, "Practitioner", m.id, practitioner{
+		ResourceType: "Practitioner", ID: m.id, Active: &active, Gender: m.gender(),
+		Name: []humanName{m.official()},
+	})
+	j.put(at, "PractitionerRole", m.roleID(), practitionerRole{
+		ResourceType: "PractitionerRole", ID: m.roleID(), Active: true,
+		Practitioner: to("Practitioner", m.id, m.full()), Organization: organization,
+		Code: []concept{code(base+"/functie", m.role.code, m.role.display)},
+	})
+}
+
+const organisationID = "organisatie"
+
+func (w *world) organisation() reference { return to("Organization", organisationID, w.Organisation) }
+
+func (w *world) address(r *rand.Rand) address {
+	return address{
+		Use:        "work",
+		Line:       []string{fmt.Sprintf("%s %d", w.book.Pick(r, "straat"), 1+r.IntN(180))},
+		City:       w.book.Pick(r, "plaats"),
+		PostalCode: fmt.Sprintf("0%03d %c%c", r.IntN(1000), 'A'+r.IntN(26), 'A'+r.IntN(26)), // none begins with 0
+		Country:    "NL",
+	}
+}
+
+// domain makes a host name that can belong to nobody (RFC 2606).
+func domain(name string) string { return letters(name) + ".example" }
+
+func letters(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(s))
+}

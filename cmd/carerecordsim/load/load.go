@@ -1,0 +1,183 @@
+// Package load fills a simulator with FHIR resources from files, as they are.
+//
+// A .json file holds one resource or one Bundle, a .ndjson file one of them a
+// line. Of a Bundle the entries are loaded, unless it is a document or a
+// message, which is a resource of its own. What a resource's meta says of
+// versionId and lastUpdated stays; what it does not say the server sets, with
+// one lastUpdated for all that have none.
+//
+// Transactions and batches are done as FHIR asks of a server: a resource that
+// has no id yet gets the one in its fullUrl, and references to urn:uuid: are
+// rewritten. Nothing else is changed.
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// Summary is what became of the files.
+type Summary struct {
+	Files     int // that were read, in part at least
+	Resources int // written, repetitions among them
+	Unread    []Problem
+	Repeated  []Repetition
+}
+
+// Problem is a file, or a line or entry of one, that could not be loaded.
+type Problem struct {
+	Where string
+	Err   error
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.Err.Error() }
+
+// Repetition is a resource that came more than once. The later one wins.
+type Repetition struct{ Type, ID, Before, Now string }
+
+func (r Repetition) String() string {
+	return fmt.Sprintf("%s/%s in %s takes the place of the one in %s", r.Type, r.ID, r.Now, r.Before)
+}
+
+// Into loads all files under dir, in the order of their names. Resources
+// without a lastUpdated get at.
+//
+// Only a dir that cannot be read is an error; what else goes wrong is in the
+// summary.
+func Into(s *simulator.Server, dir string, at time.Time) (Summary, error) {
+	l := loader{server: s, at: at, seen: map[string]string{}}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Summary{}, fmt.Errorf("load %s: %w", dir, err)
+	}
+	defer root.Close()
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			l.unread(filepath.Join(dir, name), err)
+		case !d.IsDir():
+			l.file(root, dir, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return Summary{}, fmt.Errorf("load %s: %w", dir, err)
+	}
+	return l.Summary, nil
+}
+
+type loader struct {
+	Summary
+	server *simulator.Server
+	at     time.Time
+	seen   map[string]string // by Type/id: where it came from
+}
+
+func (l *loader) unread(where string, err error) {
+	l.Unread = append(l.Unread, Problem{where, err})
+}
+
+func (l *loader) file(root *os.Root, dir, name string) {
+	var read func(io.Reader, string) int
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".json":
+		read = l.single
+	case ".ndjson":
+		read = l.lines
+	default:
+		return
+	}
+	where := filepath.Join(dir, name)
+	f, err := root.Open(name)
+	if err != nil {
+		l.unread(where, err)
+		return
+	}
+	defer f.Close()
+	if read(f, where) > 0 {
+		l.Files++
+	}
+}
+
+// single loads a file that holds one resource, and returns how many it was.
+func (l *loader) single(r io.Reader, where string) int {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		l.unread(where, err)
+		return 0
+	}
+	return l.document(raw, where)
+}
+
+// lines loads a file that holds a resource a line.
+func (l *loader) lines(r io.Reader, where string) int {
+	n := 0
+	buf := bufio.NewReaderSize(r, 1<<20)
+	for number := 1; ; number++ {
+		raw, err := buf.ReadBytes('\n')
+		if here := fmt.Sprintf("%s:%d", where, number); err != nil && !errors.Is(err, io.EOF) {
+			l.unread(here, err)
+		} else if len(bytes.TrimSpace(raw)) > 0 {
+			n += l.document(raw, here)
+		}
+		if err != nil {
+			return n
+		}
+	}
+}
+
+// document loads a resource or the entries of a Bundle, and returns how many
+// resources it was.
+func (l *loader) document(raw []byte, where string) int {
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // as editors on Windows begin files
+	entries, err := unpack(raw)
+	if err != nil {
+		l.unread(where, err)
+		return 0
+	}
+	if entries == nil {
+		return l.put(raw, where)
+	}
+	n := 0
+	for i, e := range entries {
+		here := fmt.Sprintf("%s, entry %d", where, i+1)
+		switch {
+		case e.err != nil:
+			l.unread(here, e.err)
+		case e.deleted:
+			if _, err := l.server.DeleteAt(l.at, e.typ, e.id); err != nil {
+				l.unread(here, err)
+			}
+		default:
+			n += l.put(e.raw, here)
+		}
+	}
+	return n
+}
+
+func (l *loader) put(raw []byte, where string) int {
+	v, err := l.server.PutAsIs(l.at, raw)
+	if err != nil {
+		l.unread(where, err)
+		return 0
+	}
+	l.Resources++
+	key := v.Type + "/" + v.ID
+	if before, ok := l.seen[key]; ok {
+		l.Repeated = append(l.Repeated, Repetition{v.Type, v.ID, before, where})
+	}
+	l.seen[key] = where
+	return 1
+}

@@ -1,0 +1,96 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"dossiersync/cmd/carerecordsim/archive"
+)
+
+// searchset writes the Bundle by hand, so that resources are copied and never
+// parsed again.
+func (s *Server) searchset(base string, res result) answer {
+	var b bytes.Buffer
+	b.Grow(bundleSize(res.page, base))
+	s.writeHead(&b, "searchset", base, res)
+	writeEntries(&b, quote(base+"/"+res.query.query.Type+"/"), res.page, res.query.elements)
+	b.WriteByte('}')
+	return answer{status: http.StatusOK, body: b.Bytes()}
+}
+
+// writeHead writes what stands before a Bundle's entries.
+func (s *Server) writeHead(b *bytes.Buffer, bundleType, base string, res result) {
+	here := base + "/" + res.at.Path
+	b.WriteString(`{"resourceType":"Bundle","meta":{"lastUpdated":"`)
+	b.WriteString(s.o.Clock().In(s.o.Zone).Format(archive.InstantLayout))
+	b.WriteString(`"},"type":"` + bundleType + `"`)
+	if res.at.Total >= 0 && s.counts(res.query) {
+		b.WriteString(`,"total":` + strconv.Itoa(res.at.Total))
+	}
+	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.self())) + `}`)
+	if next, ok := s.next(res); ok {
+		b.WriteString(`,{"relation":"next","url":` + quote(withQuery(here, next)) + `}`)
+	}
+	b.WriteByte(']')
+}
+
+func writeEntries(b *bytes.Buffer, prefix string, page []*archive.Version, elements []string) {
+	if len(page) == 0 {
+		return // FHIR has no empty lists
+	}
+	prefix = prefix[:len(prefix)-1] // the id goes before the closing quote
+	b.WriteString(`,"entry":[`)
+	for i, v := range page {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"fullUrl":`)
+		b.WriteString(prefix)
+		b.WriteString(v.ID)
+		b.WriteString(`","resource":`)
+		switch {
+		case v.Deleted:
+			b.Write(stub(v))
+		case elements != nil:
+			writeElements(b, v.Body, elements)
+		default:
+			b.Write(v.Body)
+		}
+		b.WriteString(`,"search":{"mode":"match"}}`)
+	}
+	b.WriteByte(']')
+}
+
+// stub is what _deleted=true shows of a resource that is no more.
+func stub(v *archive.Version) []byte {
+	return fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"meta":{"versionId":%s,"lastUpdated":%q}}`,
+		v.Type, v.ID, quote(v.VersionID()), v.LastUpdated.Format(archive.InstantLayout))
+}
+
+func bundleSize(page []*archive.Version, base string) int {
+	size := 2048
+	for _, v := range page {
+		size += len(v.Body) + len(base) + 160
+	}
+	return size
+}
+
+func withQuery(address string, pairs []pair) string {
+	if len(pairs) == 0 {
+		return address
+	}
+	return address + "?" + encodeQuery(pairs)
+}
+
+// quote writes a JSON string in which the & of an address stays readable.
+func quote(s string) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string always can
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,55 @@
+package simulator
+
+import (
+	"bytes"
+	"slices"
+
+	"dossiersync/cmd/carerecordsim/archive"
+)
+
+// subsetted marks a resource of which parts were left out.
+const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
+
+// writeElements writes the named elements of a resource, and type, id and meta
+// in any case.
+func writeElements(b *bytes.Buffer, body []byte, elements []string) {
+	separator := byte('{')
+	for quoted, value := range archive.Members(body) {
+		name := string(quoted[1 : len(quoted)-1])
+		if name != "resourceType" && name != "id" && name != "meta" && !slices.Contains(elements, name) {
+			continue
+		}
+		b.WriteByte(separator)
+		separator = ','
+		b.Write(quoted)
+		b.WriteByte(':')
+		if name == "meta" {
+			writeSubsetted(b, value)
+		} else {
+			b.Write(value)
+		}
+	}
+	b.WriteByte('}')
+}
+
+// writeSubsetted writes meta with one tag more.
+func writeSubsetted(b *bytes.Buffer, meta []byte) {
+	tags := []byte("[]")
+	b.WriteByte('{')
+	for name, value := range archive.Members(meta) {
+		if string(name) == `"tag"` {
+			tags = value
+			continue
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
+		b.WriteByte(',')
+	}
+	b.WriteString(`"tag":`)
+	b.Write(tags[:len(tags)-1])
+	if len(tags) > len("[]") {
+		b.WriteByte(',')
+	}
+	b.WriteString(subsetted + `]}`)
+}

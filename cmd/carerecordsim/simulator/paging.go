@@ -1,0 +1,129 @@
+package simulator
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"dossiersync/cmd/carerecordsim/archive"
+)
+
+// result is one page of what a search or a history found.
+type result struct {
+	query search
+	at    cursor
+	page  []*archive.Version
+	more  bool
+}
+
+// fetch reads the page that at stands for.
+func (s *Server) fetch(r *http.Request, q search, at cursor) result {
+	if at.Query == "" && at.ID == "" && at.Offset == 0 {
+		at.Query, at.Made = encodeQuery(q.used), s.o.Clock().UnixMicro()
+		at.AsOf = s.moment(r, at)
+	} else if s.o.Behaviour.Paging != Snapshot {
+		at.AsOf = s.archive.Seq()
+	}
+	q.query.AsOf, q.query.After = at.AsOf, at.position()
+	if at.Total < 0 && s.counts(q) {
+		at.Total = s.archive.Count(q.query)
+	}
+	res := result{query: q, at: at}
+	switch {
+	case q.countOnly:
+	case s.o.Behaviour.UnstableTies, s.o.Behaviour.UnstableOrder && !q.sorted:
+		all, _ := s.archive.Search(q.query, -1)
+		s.shuffle(all, !s.o.Behaviour.UnstableOrder || q.sorted)
+		res.page = all[min(at.Offset, len(all)):min(at.Offset+q.count, len(all))]
+		res.more = at.Offset+q.count < len(all)
+	default:
+		page, more := s.archive.Search(q.query, at.Offset+q.count)
+		res.page, res.more = page[min(at.Offset, len(page)):], more
+	}
+	return res
+}
+
+// moment is the Seq that a first page looks at: the newest, or for a while the
+// one that the same search looked at before.
+func (s *Server) moment(r *http.Request, at cursor) int64 {
+	life := s.o.Behaviour.SearchCache
+	if life <= 0 {
+		return s.archive.Seq()
+	}
+	control := strings.ToLower(strings.Join(r.Header.Values("Cache-Control"), ","))
+	fresh := strings.Contains(control, "no-cache") || strings.Contains(control, "no-store")
+	key := at.Path + "?" + at.Query
+	now := s.o.Clock()
+	s.cacheMu.Lock()
+	defer s.cacheMu.Unlock()
+	if kept, ok := s.cache[key]; ok && !fresh && now.Sub(kept.since) < life {
+		return kept.asOf
+	}
+	for k, kept := range s.cache {
+		if now.Sub(kept.since) >= life {
+			delete(s.cache, k)
+		}
+	}
+	asOf := s.archive.Seq()
+	s.cache[key] = cached{now, asOf}
+	return asOf
+}
+
+func (s *Server) counts(q search) bool {
+	switch {
+	case q.countOnly:
+		return true
+	case s.o.Behaviour.NoTotals || q.noTotal:
+		return false
+	default:
+		return !s.o.Behaviour.TotalOnRequest || q.wantsTotal
+	}
+}
+
+// shuffle gives a list another order each time it is called, or only what has
+// one instant in it.
+func (s *Server) shuffle(list []*archive.Version, ties bool) {
+	r := rand.New(rand.NewPCG(1, s.shuffles.Add(1))) //nolint:gosec // disorder, and no secret
+	for i := 0; i < len(list); {
+		j := i + 1
+		for j < len(list) && (!ties || list[j].LastUpdated.Equal(list[i].LastUpdated)) {
+			j++
+		}
+		part := list[i:j]
+		r.Shuffle(len(part), func(a, b int) { part[a], part[b] = part[b], part[a] })
+		i = j
+	}
+}
+
+// next returns the query of the link to the page after res, if there is one.
+func (s *Server) next(res result) ([]pair, bool) {
+	if !res.more || len(res.page) == 0 {
+		return nil, false
+	}
+	last := res.page[len(res.page)-1]
+	offset := res.at.Offset + len(res.page)
+	beside := func(p pair) []pair { return append(slices.Clone(res.query.used), p) }
+	switch paging := s.o.Behaviour.Paging; {
+	case paging == Stored:
+		name := res.at
+		name.Offset = 0
+		return []pair{
+			{storedParameter, name.String()}, {storedOffsetParameter, strconv.Itoa(offset)},
+			{"_count", strconv.Itoa(res.query.count)},
+		}, true
+	case paging == Keyset && res.query.byTime && res.query.query.Order == archive.Oldest:
+		key := cursor{Path: res.at.Path}.after(last)
+		return beside(pair{keysetParameter, key.String()}), true
+	case paging == Offset || paging == Keyset:
+		return beside(pair{offsetParameter, strconv.Itoa(offset)}), true
+	default:
+		return []pair{{pageParameter, res.at.after(last).String()}}, true
+	}
+}
+
+// self returns the query that res is the answer to, as far as it was honoured.
+func (res result) self() []pair {
+	return append(slices.Clone(res.query.used), res.at.asked...)
+}

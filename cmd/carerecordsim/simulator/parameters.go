@@ -1,0 +1,82 @@
+package simulator
+
+import (
+	"slices"
+
+	"dossiersync/cmd/carerecordsim/archive"
+)
+
+// kind is how a search parameter's values are read.
+type kind string
+
+const (
+	token     kind = "token"
+	reference kind = "reference"
+)
+
+// parameter is a search parameter of a resource type, beside the ones that all
+// types have.
+type parameter struct {
+	name    string
+	kind    kind
+	element int // of archive, for tokens
+}
+
+var (
+	byPatient   = parameter{name: "patient", kind: reference}
+	bySubject   = parameter{name: "subject", kind: reference}
+	byCode      = parameter{"code", token, archive.Code}
+	byType      = parameter{"type", token, archive.Type}
+	byCategory  = parameter{"category", token, archive.Category}
+	byStatus    = parameter{"status", token, archive.Status}
+	byLifecycle = parameter{"lifecycle-status", token, archive.LifecycleStatus}
+	byActive    = parameter{"active", token, archive.Active}
+)
+
+// parametersOf lists the types that the server knows even when it holds none,
+// with the parameters that FHIR R4 gives them.
+var parametersOf = map[string][]parameter{
+	"Binary":                {},
+	"CarePlan":              {byPatient, bySubject, byCategory, byStatus},
+	"Composition":           {byPatient, bySubject, byType, byCategory, byStatus},
+	"Consent":               {byPatient, byCategory, byStatus},
+	"DocumentReference":     {byPatient, bySubject, byType, byCategory, byStatus},
+	"Goal":                  {byPatient, bySubject, byCategory, byLifecycle},
+	"Observation":           {byPatient, bySubject, byCode, byCategory, byStatus},
+	"Organization":          {byType, byActive},
+	"Patient":               {byActive},
+	"Practitioner":          {byActive},
+	"PractitionerRole":      {byActive},
+	"Provenance":            {},
+	"Questionnaire":         {byCode, byStatus},
+	"QuestionnaireResponse": {byPatient, bySubject, byStatus},
+	"RelatedPerson":         {byPatient, byActive},
+}
+
+// common holds the token parameters of every type.
+var common = []parameter{
+	{"_tag", token, archive.Tag},
+	{"_security", token, archive.Security},
+}
+
+func findParameter(resourceType, name string) (parameter, bool) {
+	for _, list := range [][]parameter{common, parametersOf[resourceType]} {
+		if i := slices.IndexFunc(list, func(p parameter) bool { return p.name == name }); i >= 0 {
+			return list[i], true
+		}
+	}
+	return parameter{}, false
+}
+
+// ofClients reports whether a type's resources belong to clients, as far as the
+// table knows.
+func ofClients(resourceType string) bool {
+	return slices.ContainsFunc(parametersOf[resourceType], func(p parameter) bool { return p.kind == reference })
+}
+
+// knows reports whether the server serves a type: one from the table, or one
+// that was put there.
+func (s *Server) knows(resourceType string) bool {
+	_, listed := parametersOf[resourceType]
+	return listed || slices.Contains(s.archive.Types(), resourceType)
+}

@@ -1,0 +1,199 @@
+package simulator
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/archive"
+)
+
+// search is a search as the server understood it.
+type search struct {
+	query      archive.Query
+	patients   []string // alternatives, when there are more than one
+	tokens     []tokenFilter
+	span       span
+	count      int
+	countOnly  bool
+	noTotal    bool
+	wantsTotal bool
+	sorted     bool     // _sort was honoured
+	byTime     bool     // it says _lastUpdated
+	scoped     bool     // to clients, or to ids
+	elements   []string // nil: whole resources
+	used       []pair   // what the answer honours, for link self
+}
+
+type tokenFilter struct {
+	element      int
+	alternatives []wanted
+}
+
+// searchRules are what a parser needs to know of the server and the client.
+type searchRules struct {
+	Behaviour
+	strict       bool // what is unknown is refused
+	zone         *time.Location
+	defaultCount int
+	maxCount     int
+}
+
+func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, error) {
+	q := search{query: archive.Query{Type: resourceType}, count: rules.defaultCount}
+	if rules.ignores("_sort") {
+		q.query.Order = archive.ByID // who does not sort does not sort by time either
+	}
+	for _, p := range pairs {
+		name, _, _ := strings.Cut(p.name, ":")
+		known, err := false, error(nil)
+		if !rules.ignores(name) {
+			known, err = q.take(p, rules)
+		}
+		if err != nil {
+			return search{}, err
+		}
+		if !known && rules.strict {
+			return search{}, badRequest("not-supported", "%s does not support %s=%s", resourceType, p.name, p.value)
+		}
+	}
+	if rules.NeedsPatient && ofClients(resourceType) && !q.scoped {
+		return search{}, badRequest("required", "%s can be searched for one patient only", resourceType)
+	}
+	q.query.From, q.query.Until = q.span.low, q.span.high
+	if len(q.tokens) > 0 || len(q.patients) > 0 {
+		q.query.Match = q.matches
+	}
+	return q, nil
+}
+
+// take applies one parameter, and reports whether the server knows it.
+func (q *search) take(p pair, rules searchRules) (bool, error) {
+	switch p.name {
+	case "_format", "_pretty":
+		return true, nil
+	case "_count":
+		return q.takeCount(p, rules)
+	case "_lastUpdated":
+		s, err := parsePrefixed(p.value, rules.zone)
+		if err != nil {
+			return true, badRequest("value", "_lastUpdated: %v", err)
+		}
+		q.span = q.span.and(s)
+	case "_id":
+		q.scoped = true
+		q.takeIDs(strings.Split(p.value, ","))
+	case "_sort":
+		return q.takeSort(p)
+	case "_elements":
+		q.elements = append(q.elements, strings.Split(p.value, ",")...)
+	case "_summary":
+		if p.value != "count" && p.value != "false" {
+			return false, nil
+		}
+		q.countOnly = p.value == "count"
+	case "_total":
+		if p.value != "accurate" && p.value != "none" {
+			return false, nil
+		}
+		q.noTotal, q.wantsTotal = p.value == "none", p.value == "accurate"
+	case "_deleted":
+		if !rules.ListsDeleted || p.value != "true" {
+			return false, nil
+		}
+		q.query.Which = archive.Deleted
+	default:
+		return q.takeParameter(p)
+	}
+	q.used = append(q.used, p)
+	return true, nil
+}
+
+func (q *search) takeCount(p pair, rules searchRules) (bool, error) {
+	n, err := strconv.Atoi(p.value)
+	if err != nil || n < 0 {
+		return true, badRequest("value", "_count: %q is not a count", p.value)
+	}
+	q.count = min(n, rules.maxCount)
+	q.countOnly = q.countOnly || n == 0
+	q.used = append(q.used, pair{p.name, strconv.Itoa(q.count)})
+	return true, nil
+}
+
+func (q *search) takeIDs(ids []string) {
+	if q.query.IDs == nil {
+		q.query.IDs = ids
+		return
+	}
+	q.query.IDs = slices.DeleteFunc(q.query.IDs, func(id string) bool { return !slices.Contains(ids, id) })
+}
+
+func (q *search) takeSort(p pair) (bool, error) {
+	switch p.value {
+	case "_lastUpdated", "_lastUpdated,_id":
+		q.query.Order = archive.Oldest
+	case "-_lastUpdated":
+		q.query.Order = archive.Newest
+	case "_id":
+		q.query.Order = archive.ByID
+	default:
+		return false, nil
+	}
+	q.sorted = true
+	q.byTime = q.query.Order != archive.ByID
+	q.used = append(q.used, p)
+	return true, nil
+}
+
+func (q *search) takeParameter(p pair) (bool, error) {
+	name, modifier, modified := strings.Cut(p.name, ":")
+	known, ok := findParameter(q.query.Type, name)
+	if !ok {
+		return false, nil
+	}
+	if modified && (known.kind != reference || modifier != "Patient") {
+		// FHIR: a server rejects a modifier that it does not support.
+		return true, badRequest("not-supported", "modifier in %s", p.name)
+	}
+	if known.kind == token {
+		q.tokens = append(q.tokens, tokenFilter{known.element, parseToken(p.value)})
+	} else {
+		q.takePatients(strings.Split(p.value, ","))
+	}
+	q.used = append(q.used, p)
+	return true, nil
+}
+
+func (q *search) takePatients(references []string) {
+	q.scoped = true
+	var ids []string
+	for _, ref := range references {
+		if strings.Contains(ref, "/") {
+			ref = archive.PatientID(ref)
+		}
+		ids = append(ids, ref)
+	}
+	switch {
+	case q.query.Patient != "" && !slices.Contains(ids, q.query.Patient):
+		q.query.IDs = []string{} // of two patients at once there is nothing
+	case q.query.Patient != "":
+	case len(ids) == 1 && ids[0] != "":
+		q.query.Patient = ids[0]
+	default:
+		q.patients = ids
+	}
+}
+
+func (q *search) matches(v *archive.Version) bool {
+	if q.patients != nil && (v.Patient() == "" || !slices.Contains(q.patients, v.Patient())) {
+		return false
+	}
+	for _, f := range q.tokens {
+		tokens := v.Tokens(f.element)
+		if !slices.ContainsFunc(f.alternatives, func(w wanted) bool { return w.in(tokens) }) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,54 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+
+	"dossiersync/cmd/carerecordsim/archive"
+)
+
+// splitUnescaped cuts at sep, but not after a backslash, as FHIR escapes the
+// separators within values.
+func splitUnescaped(s string, sep byte) []string {
+	var parts []string
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case sep:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, s[start:])
+}
+
+var unescaper = strings.NewReplacer(`\,`, `,`, `\|`, `|`, `\$`, `$`, `\\`, `\`)
+
+// wanted is one alternative of a token parameter.
+type wanted struct {
+	token     archive.Token
+	anySystem bool // code alone
+	anyCode   bool // system| alone
+}
+
+func parseToken(value string) []wanted {
+	var alternatives []wanted
+	for _, s := range splitUnescaped(value, ',') {
+		parts := splitUnescaped(s, '|')
+		if len(parts) == 1 {
+			alternatives = append(alternatives, wanted{token: archive.Token{Code: unescaper.Replace(s)}, anySystem: true})
+			continue
+		}
+		t := archive.Token{System: unescaper.Replace(parts[0]), Code: unescaper.Replace(strings.Join(parts[1:], "|"))}
+		alternatives = append(alternatives, wanted{token: t, anyCode: t.Code == ""})
+	}
+	return alternatives
+}
+
+func (w wanted) in(tokens []archive.Token) bool {
+	return slices.ContainsFunc(tokens, func(t archive.Token) bool {
+		return (w.anySystem || w.token.System == t.System) && (w.anyCode || w.token.Code == t.Code)
+	})
+}
