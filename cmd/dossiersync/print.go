@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -12,7 +14,6 @@ import (
 	"time"
 
 	"dossiersync/config"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -42,7 +43,7 @@ func fields(w io.Writer, list [][2]string) {
 }
 
 // moment tells when, in the tenant's own time.
-func moment(t time.Time, zone *time.Location) string { return answer.Moment(t, zone) }
+func moment(t time.Time, zone *time.Location) string { return operate.Moment(t, zone) }
 
 // zoneOf returns the tenant's zone; this machine's, of a tenant that is no longer
 // configured.
@@ -133,10 +134,10 @@ func printCounts(w io.Writer, stream, typ string, c store.Counts) {
 		c.Hidden, c.Withdrawn, c.Superseded, c.Quarantined)
 }
 
-func outcomeWord(run store.Run) string { return answer.OutcomeWord(&run) }
+func outcomeWord(run store.Run) string { return operate.OutcomeWord(&run) }
 
 // ago tells a past moment as people say it.
-func ago(now time.Time, t *time.Time) string { return answer.Ago(now, t) }
+func ago(now time.Time, t *time.Time) string { return operate.Ago(now, t) }
 
 // selectTenants returns the ids of the tenants that a command is about.
 func selectTenants(cfg *config.Config, only string) ([]string, error) {

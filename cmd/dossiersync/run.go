@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"cmp"
 	"context"
 	"errors"
@@ -12,7 +14,6 @@ import (
 	"time"
 
 	"dossiersync/config"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -90,7 +91,7 @@ func runFields(run store.Run, zone *time.Location) [][2]string {
 	}
 	list := [][2]string{
 		{"trigger", string(run.Trigger)},
-		{"scope", answer.ScopeWords(run.Scope, zone)},
+		{"scope", operate.ScopeWords(run.Scope, zone)},
 		{"asked for", at(&run.RequestedAt, "") + by},
 		{"begun", at(run.StartedAt, "not yet")},
 		{"ended", at(run.FinishedAt, "not yet")},

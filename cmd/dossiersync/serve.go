@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +19,6 @@ import (
 	"dossiersync/config"
 	"dossiersync/portalapi"
 	"dossiersync/portalapi/ops"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -208,12 +209,12 @@ func (s *service) addOps(st *store.Store) error {
 }
 
 // opsTenant returns a configured tenant as operators see it.
-func opsTenant(cfg *config.Config, id string) *answer.Tenant {
+func opsTenant(cfg *config.Config, id string) *operate.Tenant {
 	i := slices.IndexFunc(cfg.Tenants, func(t config.Tenant) bool { return t.ID == id })
 	t := &cfg.Tenants[i]
-	return &answer.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text,
+	return &operate.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text,
 		Shared: shared(t), RequestBudget: t.Source.FHIR.RequestsPerRun,
-		Pace: answer.Pace{RequestsPerSecond: t.Source.FHIR.RequestsPerSecond, Concurrency: t.Source.FHIR.Concurrency}}
+		Pace: operate.Pace{RequestsPerSecond: t.Source.FHIR.RequestsPerSecond, Concurrency: t.Source.FHIR.Concurrency}}
 }
 
 // shared lists what the tenant shares with its clients: the parts that are pulled.

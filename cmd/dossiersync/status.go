@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +10,6 @@ import (
 	"time"
 
 	"dossiersync/config"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -64,12 +65,12 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 }
 
 // readStatuses returns how up to date the tenants are, and when that was.
-func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []answer.Status, error) {
-	tenants := make([]*answer.Tenant, 0, len(ids))
+func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []operate.Status, error) {
+	tenants := make([]*operate.Tenant, 0, len(ids))
 	for _, id := range ids {
 		tenants = append(tenants, opsTenant(cfg, id))
 	}
-	list, err := answer.Statuses(ctx, st, tenants)
+	list, err := operate.Statuses(ctx, st, tenants)
 	if err != nil {
 		return time.Time{}, nil, err
 	}
@@ -77,7 +78,7 @@ func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids 
 }
 
 // printStatus tells people, on a terminal in colour.
-func printStatus(w io.Writer, now time.Time, list []answer.Status) {
+func printStatus(w io.Writer, now time.Time, list []operate.Status) {
 	paint := painter(w)
 	table(w, "TENANT\t"+paint(plain, "STATE")+"\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
 		for _, s := range list {
@@ -109,7 +110,7 @@ func printStatus(w io.Writer, now time.Time, list []answer.Status) {
 var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: yellow, store.Stale: red}
 
 // printRemarks tells what a table has no room for.
-func printRemarks(w io.Writer, s *answer.Status, now time.Time) {
+func printRemarks(w io.Writer, s *operate.Status, now time.Time) {
 	if s.AwaitingErasures != nil {
 		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until what was erased is erased again (dossiersync migrate --restored)\n", s.ID, ago(now, s.AwaitingErasures))
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"dossiersync/config"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -47,7 +48,7 @@ func (c *statusCmd) watch(ctx context.Context, a *app, cfg *config.Config, st *s
 }
 
 // show writes all of it at once, so that nothing flickers.
-func (c *statusCmd) show(w io.Writer, now time.Time, list []answer.Status) error {
+func (c *statusCmd) show(w io.Writer, now time.Time, list []operate.Status) error {
 	var page bytes.Buffer
 	on := io.Writer(&page)
 	if isTerminal(w) {

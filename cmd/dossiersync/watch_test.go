@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"bytes"
 	"encoding/json"
 	"strings"
@@ -9,7 +11,6 @@ import (
 	"time"
 
 	"dossiersync/cmd/carerecordsim/simulator"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -29,7 +30,7 @@ func TestStatusIsWatched(t *testing.T) {
 	for line := range strings.Lines(scripts.said.String()) {
 		var answer struct {
 			At    time.Time
-			Items []answer.Status
+			Items []operate.Status
 		}
 		if strings.HasPrefix(line, "warning: ") {
 			continue // on standard error
@@ -50,7 +51,7 @@ func TestStatusIsWatched(t *testing.T) {
 func TestStatusInColour(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	list := []answer.Status{{ID: "amaris", State: store.Fresh, NextSlot: now}, {ID: "szr", State: store.Stale, NextSlot: now}, {ID: "o", State: store.Late, NextSlot: now}}
+	list := []operate.Status{{ID: "amaris", State: store.Fresh, NextSlot: now}, {ID: "szr", State: store.Stale, NextSlot: now}, {ID: "o", State: store.Late, NextSlot: now}}
 	var grey, page bytes.Buffer
 	printStatus(&grey, now, list)
 	printStatus(coloured{&page}, now, list)

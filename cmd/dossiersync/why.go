@@ -1,10 +1,11 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"context"
 
 	"dossiersync/config"
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -40,7 +41,7 @@ func (c *whyCmd) Run(ctx context.Context, a *app) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		why, err := answer.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User, by)
+		why, err := operate.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User, by)
 		if err != nil {
 			return err
 		}

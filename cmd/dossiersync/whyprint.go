@@ -1,18 +1,19 @@
 package main
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
 // whyPrinter tells people an answer, in the tenant's zone.
 type whyPrinter struct {
-	*answer.Why
+	*operate.Why
 	zone *time.Location
 }
 

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
@@ -31,7 +32,7 @@ type Options struct {
 }
 
 // Tenant is one care organisation as operators see it.
-type Tenant = answer.Tenant
+type Tenant = operate.Tenant
 
 // Handler answers the operators. It is safe for concurrent use.
 type Handler struct {

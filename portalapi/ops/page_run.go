@@ -1,11 +1,12 @@
 package ops
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"errors"
 	"net/http"
 	"strconv"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/ops/console"
 	"dossiersync/portalapi/request"
 	"dossiersync/store"
@@ -69,7 +70,7 @@ func (h *Handler) runBody(c *call, live bool) (console.RunPage, error) {
 			body.Trouble = *known.Trouble
 		}
 	}
-	body.Progress, err = answer.ProgressOf(ctx, h.store, &body.Run, body.Now)
+	body.Progress, err = operate.ProgressOf(ctx, h.store, &body.Run, body.Now)
 	return body, err
 }
 

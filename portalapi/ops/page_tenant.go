@@ -1,12 +1,13 @@
 package ops
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"cmp"
 	"errors"
 	"net/http"
 	"slices"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/ops/console"
 	"dossiersync/portalapi/problem"
 	"dossiersync/portalapi/request"
@@ -19,7 +20,7 @@ func (h *Handler) overviewPage(c *call) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	statuses, err := answer.Statuses(c.r.Context(), h.store, c.tenants(h))
+	statuses, err := operate.Statuses(c.r.Context(), h.store, c.tenants(h))
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func (h *Handler) overviewPage(c *call) error {
 			return err
 		}
 	}
-	slices.SortStableFunc(statuses, func(a, b answer.Status) int { return cmp.Compare(urgency(&b), urgency(&a)) })
+	slices.SortStableFunc(statuses, func(a, b operate.Status) int { return cmp.Compare(urgency(&b), urgency(&a)) })
 	page := console.Page{Title: "Overview", Here: "overview", Body: body}
 	if byScript(c) {
 		return h.moving(c, page)
@@ -41,7 +42,7 @@ func (h *Handler) overviewPage(c *call) error {
 }
 
 // urgency is how much a tenant needs somebody.
-func urgency(s *answer.Status) int {
+func urgency(s *operate.Status) int {
 	switch {
 	case s.ShowsNothing():
 		return 5
@@ -76,12 +77,12 @@ func (h *Handler) showTenant(c *call, status int, form console.ResyncForm) error
 		return err
 	}
 	ctx := c.r.Context()
-	s, err := answer.StatusOf(ctx, h.store, t)
+	s, err := operate.StatusOf(ctx, h.store, t)
 	if err != nil {
 		return err
 	}
 	body := console.TenantPage{Tenant: t, Status: s, MayResync: c.user.may(resync), MayApprove: c.user.may(approve), Form: form}
-	if body.Days, err = answer.Strip(ctx, h.store, t, &s); err != nil {
+	if body.Days, err = operate.Strip(ctx, h.store, t, &s); err != nil {
 		return err
 	}
 	if body.Runs, body.Older, err = h.someRuns(c, t, 0, shortList); err != nil {

@@ -1,10 +1,11 @@
 package ops
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"net/http"
 	"strings"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/ops/console"
 	"dossiersync/portalapi/request"
 )
@@ -48,7 +49,7 @@ func (h *Handler) answerWhy(c *call) error {
 	if len(body.Faults) > 0 {
 		return h.showWhy(c, http.StatusUnprocessableEntity, body)
 	}
-	body.Answer, err = answer.WhyOf(c.r.Context(), h.store, t, body.Client, body.User, c.operator())
+	body.Answer, err = operate.WhyOf(c.r.Context(), h.store, t, body.Client, body.User, c.operator())
 	if err != nil {
 		return err
 	}

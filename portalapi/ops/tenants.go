@@ -1,16 +1,17 @@
 package ops
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"net/http"
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
 type tenantJSON struct {
-	answer.Status
+	operate.Status
 	Timezone   string     `json:"timezone"`
 	Schedule   string     `json:"schedule"`
 	AgeSeconds *int64     `json:"ageSeconds"` // since the last success; null: there was none
@@ -22,7 +23,7 @@ func (h *Handler) listTenants(c *call) error {
 		return err
 	}
 	tenants := c.tenants(h)
-	statuses, err := answer.Statuses(c.r.Context(), h.store, tenants)
+	statuses, err := operate.Statuses(c.r.Context(), h.store, tenants)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ type listJSON[T any] struct {
 	Next  *string `json:"next"` // the URL of the rest, or null
 }
 
-func newTenantJSON(t *Tenant, s answer.Status) tenantJSON {
+func newTenantJSON(t *Tenant, s operate.Status) tenantJSON {
 	j := tenantJSON{Status: s, Timezone: t.Location.String(), Schedule: t.Cron, Running: s.Current}
 	if s.LastSuccess != nil {
 		age := int64(s.Now.Sub(*s.LastSuccess) / time.Second)

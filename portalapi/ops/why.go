@@ -1,9 +1,10 @@
 package ops
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"net/http"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/portalapi/problem"
 	"dossiersync/portalapi/request"
 )
@@ -31,7 +32,7 @@ func (h *Handler) why(c *call) error {
 	case !userFits(in.User):
 		return problem.Invalid("user", "Dit kan geen gebruiker zijn.")
 	}
-	why, err := answer.WhyOf(c.r.Context(), h.store, t, in.Client, in.User, c.operator())
+	why, err := operate.WhyOf(c.r.Context(), h.store, t, in.Client, in.User, c.operator())
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,12 @@
 package console
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"html/template"
 	"net/url"
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -17,21 +18,21 @@ var funcs = template.FuncMap{
 	"when":     when,
 	"moment":   moment,
 	"clock":    func(t time.Time, zone *time.Location) string { return t.In(zone).Format("15:04") },
-	"ago":      answer.Ago,
-	"since":    func(now, t time.Time) string { return answer.Ago(now, &t) },
-	"span":     answer.Span,
-	"until":    func(now, t time.Time) string { return answer.Span(max(t.Sub(now), 0)) },
+	"ago":      operate.Ago,
+	"since":    func(now, t time.Time) string { return operate.Ago(now, &t) },
+	"span":     operate.Span,
+	"until":    func(now, t time.Time) string { return operate.Span(max(t.Sub(now), 0)) },
 	"number":   number,
 	"cell":     cell,
 	"count":    count,
-	"scope":    answer.ScopeWords,
-	"brief":    answer.ScopeBrief,
-	"outcome":  func(r store.Run) string { return answer.OutcomeWord(&r) },
+	"scope":    operate.ScopeWords,
+	"brief":    operate.ScopeBrief,
+	"outcome":  func(r store.Run) string { return operate.OutcomeWord(&r) },
 	"took":     took,
 	"tone":     tone,
 	"join":     joinParts,
 	"streams":  store.Streams,
-	"slots":    answer.SlotStates,
+	"slots":    operate.SlotStates,
 	"slot":     slot,
 	"notes":    notes,
 	"seen":     seenMeanwhile,
@@ -60,11 +61,11 @@ func newRunList(caption string, runs []store.Run, now time.Time, zone *time.Loca
 
 // whyForm asks for a client.
 type whyForm struct {
-	Tenant       *answer.Tenant
+	Tenant       *operate.Tenant
 	Client, User string
 	Faults       map[string]string
 }
 
-func newWhyForm(t *answer.Tenant, client, user string, faults map[string]string) whyForm {
+func newWhyForm(t *operate.Tenant, client, user string, faults map[string]string) whyForm {
 	return whyForm{t, client, user, faults}
 }

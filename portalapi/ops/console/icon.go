@@ -1,10 +1,10 @@
 package console
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"html/template"
 	"strings"
-
-	"dossiersync/portalapi/ops/answer"
 )
 
 // icons are drawn on a square of 16.
@@ -26,10 +26,10 @@ func icon(name string) template.HTML {
 }
 
 // slot is how a state of a slot is drawn.
-func slot(s answer.SlotState) struct{ Class, Icon string } {
-	drawn := map[answer.SlotState]string{
-		answer.SlotOnTime: "check", answer.SlotLate: "clock", answer.SlotPartial: "half", answer.SlotFailed: "cross",
-		answer.SlotCancelled: "stop", answer.SlotMissed: "gap", answer.SlotRunning: "play", answer.SlotDue: "dots",
+func slot(s operate.SlotState) struct{ Class, Icon string } {
+	drawn := map[operate.SlotState]string{
+		operate.SlotOnTime: "check", operate.SlotLate: "clock", operate.SlotPartial: "half", operate.SlotFailed: "cross",
+		operate.SlotCancelled: "stop", operate.SlotMissed: "gap", operate.SlotRunning: "play", operate.SlotDue: "dots",
 	}
 	return struct{ Class, Icon string }{"slot-" + strings.ReplaceAll(string(s), " ", "-"), drawn[s]}
 }

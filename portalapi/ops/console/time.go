@@ -1,11 +1,12 @@
 package console
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"fmt"
 	"html/template"
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -51,5 +52,5 @@ func took(r store.Run, now time.Time) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
-	return answer.Span(d)
+	return operate.Span(d)
 }

@@ -1,16 +1,17 @@
 package console
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
 // Overview is how all tenants fare, those that need somebody first.
 type Overview struct {
 	Now     time.Time
-	Tenants []answer.Status
+	Tenants []operate.Status
 	Live    bool // it keeps itself up to date
 }
 
@@ -38,9 +39,9 @@ func (o Overview) Worst() store.FreshnessState {
 
 // TenantPage is one tenant.
 type TenantPage struct {
-	Tenant *answer.Tenant
-	Status answer.Status
-	Days   []answer.StripDay
+	Tenant *operate.Tenant
+	Status operate.Status
+	Days   []operate.StripDay
 	Runs   []store.Run
 	Older  int64 // the run before which there are more; 0: there are none
 	// MayResync says that the user may ask for runs, MayApprove that they may let
@@ -58,7 +59,7 @@ type ResyncForm struct {
 
 // RunsPage is a tenant's runs.
 type RunsPage struct {
-	Tenant *answer.Tenant
+	Tenant *operate.Tenant
 	Now    time.Time
 	Runs   []store.Run
 	Older  int64
@@ -66,10 +67,10 @@ type RunsPage struct {
 
 // RunPage is one run.
 type RunPage struct {
-	Tenant    *answer.Tenant
+	Tenant    *operate.Tenant
 	Now       time.Time
 	Run       store.Run
-	Progress  answer.Progress
+	Progress  operate.Progress
 	Trouble   string // what keeps the source from being read, while the run is not done
 	Live      bool   // it keeps itself up to date
 	MayCancel bool
@@ -78,8 +79,8 @@ type RunPage struct {
 // QuarantinePage is what could not be applied.
 type QuarantinePage struct {
 	Now     time.Time
-	Tenants []*answer.Tenant // to choose from
-	Tenant  string           // the one that is chosen; empty: all
+	Tenants []*operate.Tenant // to choose from
+	Tenant  string            // the one that is chosen; empty: all
 	Items   []QuarantineRow
 	Next    string // the place from which to read on
 	// MayRetry says that the user may have all of it tried again.
@@ -88,7 +89,7 @@ type QuarantinePage struct {
 
 // Tried returns the tenant all of whose items can be tried again from this page:
 // the one that is chosen, or the only one there is; nil: none.
-func (p QuarantinePage) Tried() *answer.Tenant {
+func (p QuarantinePage) Tried() *operate.Tenant {
 	if !p.MayRetry || len(p.Items) == 0 {
 		return nil
 	}
@@ -103,12 +104,12 @@ func (p QuarantinePage) Tried() *answer.Tenant {
 // QuarantineRow is one item of the list.
 type QuarantineRow struct {
 	store.Quarantined
-	Tenant *answer.Tenant
+	Tenant *operate.Tenant
 }
 
 // ItemPage is one item in quarantine.
 type ItemPage struct {
-	Tenant               *answer.Tenant
+	Tenant               *operate.Tenant
 	Now                  time.Time
 	Item                 store.QuarantinedItem
 	MayRetry, MayDiscard bool
@@ -129,13 +130,13 @@ type HeldPage struct {
 // HeldRow is what is held of one stream.
 type HeldRow struct {
 	store.HeldRemovals
-	Tenant     *answer.Tenant
+	Tenant     *operate.Tenant
 	MayApprove bool
 }
 
 // ApprovePage asks whether held removals may go.
 type ApprovePage struct {
-	Tenant *answer.Tenant
+	Tenant *operate.Tenant
 	Now    time.Time
 	Held   store.HeldRemovals
 	More   bool // than whoever approved has seen: nothing was done
@@ -143,11 +144,11 @@ type ApprovePage struct {
 
 // WhyPage asks for a client, and answers.
 type WhyPage struct {
-	Tenant       *answer.Tenant
+	Tenant       *operate.Tenant
 	Now          time.Time
 	Client, User string
 	Faults       map[string]string
-	Answer       *answer.Why // nil: not asked yet
+	Answer       *operate.Why // nil: not asked yet
 }
 
 // LoginPage asks for a token.

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"cmp"
 	"fmt"
 	"html/template"
@@ -10,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -122,7 +123,7 @@ func reasons(c store.Counts) []reason {
 }
 
 // othersOf counts what of a stream is not shown in a state.
-func othersOf(s answer.WhyStream, state string) int64 {
+func othersOf(s operate.WhyStream, state string) int64 {
 	var n int64
 	for _, o := range s.Others {
 		if string(o.State) == state {
@@ -146,7 +147,7 @@ func seenMeanwhile(it store.QuarantinedItem) string {
 }
 
 // notes are what operators should know of a tenant besides how fresh it is.
-func notes(s answer.Status) []string {
+func notes(s operate.Status) []string {
 	var list []string
 	if s.AwaitingErasures != nil {
 		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and what was erased since may be back until dossiersync migrate --restored has succeeded.")
@@ -155,7 +156,7 @@ func notes(s answer.Status) []string {
 		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and waits for the portal to send all grants again.")
 	}
 	if s.EpochSince != nil && s.Now.Sub(*s.EpochSince) < 7*24*time.Hour {
-		list = append(list, fmt.Sprintf("The source was restored or replaced %s: everything is read again (epoch %d).", answer.Ago(s.Now, s.EpochSince), s.Epoch))
+		list = append(list, fmt.Sprintf("The source was restored or replaced %s: everything is read again (epoch %d).", operate.Ago(s.Now, s.EpochSince), s.Epoch))
 	}
 	return list
 }

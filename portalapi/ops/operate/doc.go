@@ -4,4 +4,4 @@
 // dossier show, to whom, and why nothing else.
 //
 // It tells no names of people, and nothing that is written in a dossier.
-package answer
+package operate

@@ -1,13 +1,14 @@
-package answer_test
+package operate_test
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store/storetest"
 )
 
@@ -15,7 +16,7 @@ const usual = "0 7-23/4 * * *"
 
 // moments are in the zone, on a day on which nothing happens to clocks unless it is
 // 29 March.
-func at(t *testing.T, tenant *answer.Tenant, text string) time.Time {
+func at(t *testing.T, tenant *operate.Tenant, text string) time.Time {
 	t.Helper()
 	m, err := time.ParseInLocation("2006-01-02 15:04", text, tenant.Location)
 	if err != nil {
@@ -81,8 +82,8 @@ func TestStripTellsWhatCameOfEachSlot(t *testing.T) {
 		"before the first slot":   {"2026-03-02 06:00", "2026-03-02 06:59", nil},
 	} {
 		now := at(t, a, tt.now)
-		s := answer.Status{Known: true, Since: at(t, a, tt.since), Now: now, NextSlot: a.Schedule.Next(now)}
-		days, err := answer.Strip(t.Context(), r.Store, a, &s)
+		s := operate.Status{Known: true, Since: at(t, a, tt.since), Now: now, NextSlot: a.Schedule.Next(now)}
+		days, err := operate.Strip(t.Context(), r.Store, a, &s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +100,7 @@ func TestStripTellsWhatCameOfEachSlot(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if days, err := answer.Strip(t.Context(), r.Store, a, &answer.Status{}); days != nil || err != nil {
+	if days, err := operate.Strip(t.Context(), r.Store, a, &operate.Status{}); days != nil || err != nil {
 		t.Errorf("of a tenant that is not known there is %v, %v", days, err)
 	}
 }
@@ -125,8 +126,8 @@ func TestStripIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := at(t, a, tt.now)
-		s := answer.Status{Known: true, Since: now.AddDate(-1, 0, 0), Now: now, NextSlot: a.Schedule.Next(now)}
-		days, err := answer.Strip(t.Context(), r.Store, a, &s)
+		s := operate.Status{Known: true, Since: now.AddDate(-1, 0, 0), Now: now, NextSlot: a.Schedule.Next(now)}
+		days, err := operate.Strip(t.Context(), r.Store, a, &s)
 		if err != nil {
 			t.Fatal(err)
 		}

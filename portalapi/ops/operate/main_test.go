@@ -1,20 +1,21 @@
-package answer_test
+package operate_test
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"os"
 	"testing"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 // tenant has the usual schedule.
-func tenant(t *testing.T, schedule string) *answer.Tenant {
+func tenant(t *testing.T, schedule string) *operate.Tenant {
 	t.Helper()
 	s, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam " + schedule)
 	if err != nil {
@@ -24,5 +25,5 @@ func tenant(t *testing.T, schedule string) *answer.Tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &answer.Tenant{ID: "amaris", Name: "Amaris", Location: zone, Schedule: s, Cron: schedule}
+	return &operate.Tenant{ID: "amaris", Name: "Amaris", Location: zone, Schedule: s, Cron: schedule}
 }

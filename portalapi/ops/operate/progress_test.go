@@ -1,11 +1,12 @@
-package answer_test
+package operate_test
 
 import (
+	"dossiersync/portalapi/ops/operate"
+
 	"slices"
 	"testing"
 	"time"
 
-	"dossiersync/portalapi/ops/answer"
 	"dossiersync/store"
 )
 
@@ -21,9 +22,9 @@ func TestProgressIsToldByStream(t *testing.T) {
 		typ(store.StreamStaff, "Practitioner", true, many(100), 90), typ(store.StreamStaff, "Organization", true, nil, 10),
 		typ(store.StreamReports, "Observation", false, many(1000), 400), typ(store.StreamReports, "Composition", false, many(100), 0),
 	}}
-	progress := func(run store.Run, after time.Duration) answer.Progress {
+	progress := func(run store.Run, after time.Duration) operate.Progress {
 		t.Helper()
-		p, err := answer.ProgressOf(t.Context(), nil, &run, began.Add(after))
+		p, err := operate.ProgressOf(t.Context(), nil, &run, began.Add(after))
 		if err != nil {
 			t.Fatal(err)
 		}
