@@ -1,10 +1,11 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"time"
 
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -30,7 +31,7 @@ type accessUserJSON struct {
 // dossier and when (NEN 7513, Wabvpz art. 15e). Unlike what the log is about, it
 // stays readable after death.
 func (a *API) accessLog(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "from", "to", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
 	from, to := q.Interval(c.tenant.Location)
 	ask := store.AccessQuery{From: from, To: to, Limit: q.Int("limit", defaultLimit, 1, maxLimit)}
 	if err := q.Err(); err != nil {
@@ -41,7 +42,7 @@ func (a *API) accessLog(ctx context.Context, c *call) (*reading, error) {
 		return nil, err
 	}
 	if l.from != nil {
-		ask.Start, ask.StartDay = l.from.position(), request.NextDay(l.from.at.In(c.tenant.Location))
+		ask.Start, ask.StartDay = l.from.position(), web.NextDay(l.from.at.In(c.tenant.Location))
 	}
 	c.event.Query = q.Encode(nil, "cursor")
 	st, list, more, err := a.reader.Accesses(ctx, c.identity(), c.client, ask)

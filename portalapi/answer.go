@@ -1,6 +1,8 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -15,7 +17,6 @@ import (
 	"strings"
 	"sync"
 
-	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
 
@@ -110,7 +111,7 @@ func (c *call) item() string {
 // logRefusal returns err, once what it refuses is in the access log.
 func (a *API) logRefusal(ctx context.Context, c *call, err error) error {
 	switch p := asProblem(err); p.Type {
-	case problem.MissingScope, problem.NotFound:
+	case web.MissingScope, web.NotFound:
 	default:
 		return err
 	}

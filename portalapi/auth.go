@@ -1,6 +1,8 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -18,7 +20,6 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 	"go.uber.org/zap"
 
-	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
 
@@ -101,7 +102,7 @@ func (a *authenticator) authenticate(r *http.Request) (*principal, error) {
 	}
 	keys := a.keys.get(r.Context())
 	if keys == nil {
-		return nil, &problem.Problem{Type: problem.Unavailable, Detail: "Of u bent ingelogd, is nu niet na te gaan.",
+		return nil, &web.Problem{Type: web.Unavailable, Detail: "Of u bent ingelogd, is nu niet na te gaan.",
 			Cause: errors.New("no keys to check tokens with")}
 	}
 	if p := a.cache.get(token, keys, a.now()); p != nil {
@@ -127,7 +128,7 @@ func bearer(r *http.Request) (string, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) == 0 {
 		// RFC 6750 §3.1: without a token the challenge has no error code.
-		return "", &problem.Problem{Type: problem.InvalidToken, Challenge: challenge, Detail: "Er is geen toegangsbewijs meegestuurd."}
+		return "", &web.Problem{Type: web.InvalidToken, Challenge: challenge, Detail: "Er is geen toegangsbewijs meegestuurd."}
 	}
 	scheme, token, found := strings.Cut(headers[0], " ")
 	if len(headers) > 1 || !found || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
@@ -141,7 +142,7 @@ const challenge = `Bearer realm="dossiersync"`
 // invalidToken does not say what is wrong: that helps none but a forger. The
 // cause is for the log.
 func invalidToken(cause error) error {
-	return &problem.Problem{Type: problem.InvalidToken, Challenge: challenge + `, error="invalid_token"`,
+	return &web.Problem{Type: web.InvalidToken, Challenge: challenge + `, error="invalid_token"`,
 		Detail: "Het toegangsbewijs is niet (meer) geldig.", Cause: cause}
 }
 
@@ -235,6 +236,6 @@ func (p *principal) allow(scope string) error {
 	if slices.Contains(p.scopes, scope) {
 		return nil
 	}
-	return &problem.Problem{Type: problem.MissingScope, Detail: "Het toegangsbewijs heeft de scope " + scope + " niet.",
+	return &web.Problem{Type: web.MissingScope, Detail: "Het toegangsbewijs heeft de scope " + scope + " niet.",
 		Challenge: fmt.Sprintf(`%s, error="insufficient_scope", scope="%s"`, challenge, scope)}
 }

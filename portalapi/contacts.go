@@ -1,15 +1,16 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
 // contacts lists the contacts in the care record: candidates for a grant.
 func (a *API) contacts(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "cursor")
+	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
 		return nil, err
 	}

@@ -1,11 +1,11 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"time"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -19,7 +19,7 @@ type densityJSON struct {
 // density tells how many cards there are per period, for the time bar. A page's
 // next is the same question about the time before it.
 func (a *API) density(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "by", "from", "to", "kind", "category")
+	q := web.ReadQuery(c.r, "by", "from", "to", "kind", "category")
 	from, to := q.Interval(c.tenant.Location)
 	ask := store.DensityQuery{
 		By:    store.Period(q.OneOf("by", string(store.Day), string(store.Week), string(store.Month))),
@@ -29,7 +29,7 @@ func (a *API) density(ctx context.Context, c *call) (*reading, error) {
 		return nil, err
 	}
 	if ask.By == "" {
-		return nil, problem.Invalid("by", "Kies uit day, week, month.")
+		return nil, web.Invalid("by", "Kies uit day, week, month.")
 	}
 	c.event.Query = q.Encode(nil)
 	kinds := ask.Kinds

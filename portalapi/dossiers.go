@@ -1,14 +1,14 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -16,7 +16,7 @@ import (
 // and fails where there is no dossier that they may open.
 func (c *call) know(s *store.Standing) error {
 	if s.Dossier == nil {
-		return problem.Missing()
+		return web.Absent()
 	}
 	c.event.UserRole = string(s.Dossier.Role)
 	if s.Dossier.UserName != nil {
@@ -54,7 +54,7 @@ type dossierJSON struct {
 
 // dossiers lists what the user may open, by name within a page.
 func (a *API) dossiers(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "cursor")
+	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ var partOf = map[store.Kind]store.Part{
 
 // dossier is the start panel.
 func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
 	st, counts, err := a.reader.Dossier(ctx, c.identity(), c.client)

@@ -1,6 +1,8 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -42,7 +42,7 @@ type clientGrantJSON struct {
 // time. It reads the list as it comes in, one of each organisation at a time.
 func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	c.event.Action = "change"
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
 	if err := c.actFor(); err != nil {
@@ -57,7 +57,7 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 		return nil, err
 	}
 	defer body.stop()
-	in, err := request.NewStream(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
+	in, err := web.NewListBody(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +65,10 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	put, err := a.reader.PutGrants(ctx, c.identity(), store.GrantList{Next: list.next, AsOf: func() *time.Time { return list.asOf }},
 		c.event.OnBehalfOf, a.access, c.event)
 	if twice, ok := errors.AsType[*store.DuplicateGrantError](err); ok {
-		return nil, problem.Invalid(fmt.Sprintf("items[%d].user", twice.Index), "Deze gebruiker staat er bij deze cliënt al.")
+		return nil, web.Invalid(fmt.Sprintf("items[%d].user", twice.Index), "Deze gebruiker staat er bij deze cliënt al.")
 	}
 	if errors.Is(err, store.ErrListAsOf) {
-		return nil, problem.Invalid("asOf", "Dit moment ligt in de toekomst, of vóór het terugzetten van de back-up: stuur een nieuwe lijst.")
+		return nil, web.Invalid("asOf", "Dit moment ligt in de toekomst, of vóór het terugzetten van de back-up: stuur een nieuwe lijst.")
 	}
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 // grantList is all grants of an organisation, as they come in. What is wrong is
 // named by its place.
 type grantList struct {
-	in   *request.Stream
+	in   *web.ListBody
 	n    int // how many there were
 	asOf *time.Time
 }
@@ -90,7 +90,7 @@ func (l *grantList) next() (*store.Grant, error) {
 		name, value, err := l.in.Next()
 		switch {
 		case errors.Is(err, io.EOF) && !l.in.Listed():
-			return nil, problem.Invalid("items", "Noem alle rechten, of geef een lege lijst: dan vervallen ze alle.")
+			return nil, web.Invalid("items", "Noem alle rechten, of geef een lege lijst: dan vervallen ze alle.")
 		case errors.Is(err, io.EOF):
 			return nil, nil
 		case err != nil:
@@ -113,17 +113,17 @@ func (l *grantList) next() (*store.Grant, error) {
 	}
 }
 
-var wrongMoment = problem.Invalid("asOf", "Geef een moment als 2026-03-01T09:30:00+01:00, of null.")
+var wrongMoment = web.Invalid("asOf", "Geef een moment als 2026-03-01T09:30:00+01:00, of null.")
 
 func (l *grantList) grant(value []byte) (*store.Grant, error) {
 	if l.n == maxGrants {
-		return nil, problem.Invalid("items", fmt.Sprintf("Geef hooguit %d rechten.", maxGrants))
+		return nil, web.Invalid("items", fmt.Sprintf("Geef hooguit %d rechten.", maxGrants))
 	}
 	at := func(name, detail string) error {
-		return problem.Invalid(strings.TrimSuffix(fmt.Sprintf("items[%d].%s", l.n, name), "."), detail)
+		return web.Invalid(strings.TrimSuffix(fmt.Sprintf("items[%d].%s", l.n, name), "."), detail)
 	}
 	var it clientGrantJSON
-	if p, ok := errors.AsType[*problem.Problem](request.ParseJSON(value, &it)); ok {
+	if p, ok := errors.AsType[*web.Problem](web.ParseJSON(value, &it)); ok {
 		return nil, at(p.Parameter, p.Detail)
 	}
 	switch {
@@ -133,7 +133,7 @@ func (l *grantList) grant(value []byte) (*store.Grant, error) {
 		return nil, at("user", "Dit kan geen gebruiker zijn.")
 	}
 	g, err := it.grant(it.Client)
-	if p, ok := errors.AsType[*problem.Problem](err); ok {
+	if p, ok := errors.AsType[*web.Problem](err); ok {
 		return nil, at(p.Parameter, p.Detail)
 	}
 	l.n++

@@ -1,12 +1,12 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"slices"
 	"time"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -53,10 +53,10 @@ func (c *call) manage() error {
 	}
 	c.event.Object = c.grantee()
 	if c.client == "" {
-		return problem.Missing()
+		return web.Absent()
 	}
 	if c.r.PathValue("user") != c.grantee() {
-		return problem.Missing()
+		return web.Absent()
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (c *call) manage() error {
 func (c *call) actFor() error {
 	actor := c.r.Header.Values(actorHeader)
 	if len(actor) != 1 || !validUser(actor[0]) || actor[0] == store.SystemUser {
-		return problem.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
+		return web.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
 	}
 	c.event.OnBehalfOf = actor[0]
 	return nil
@@ -80,7 +80,7 @@ func (c *call) grantee() string {
 }
 
 func (a *API) grants(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "cursor")
+	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (a *API) grants(ctx context.Context, c *call) (*reading, error) {
 }
 
 func (a *API) grant(ctx context.Context, c *call) (*reading, error) {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
 	if err := c.manage(); err != nil {
@@ -133,7 +133,7 @@ func grantFreshness(c *call, st *store.Standing, empty bool) freshness {
 
 func (a *API) putGrant(ctx context.Context, c *call) (*reading, error) {
 	c.event.Action = "change"
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
 	if err := c.manage(); err != nil {
@@ -156,7 +156,7 @@ func (a *API) putGrant(ctx context.Context, c *call) (*reading, error) {
 
 func (a *API) deleteGrant(ctx context.Context, c *call) (*reading, error) {
 	c.event.Action = "delete"
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
 	if err := c.manage(); err != nil {
@@ -170,11 +170,11 @@ func (a *API) deleteGrant(ctx context.Context, c *call) (*reading, error) {
 // except role, parts and state, which must be there.
 func readGrant(c *call) (store.Grant, error) {
 	var in grantJSON
-	if err := request.ReadJSON(c.w, c.r, maxGrant, &in); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxGrant, &in); err != nil {
 		return store.Grant{}, err
 	}
 	if in.User != "" && in.User != c.grantee() {
-		return store.Grant{}, problem.Invalid("user", "Dit is een andere gebruiker dan die in het adres.")
+		return store.Grant{}, web.Invalid("user", "Dit is een andere gebruiker dan die in het adres.")
 	}
 	in.User = c.grantee()
 	return in.grant(c.client)
@@ -188,19 +188,19 @@ func (in *grantJSON) grant(client string) (store.Grant, error) {
 	}
 	switch {
 	case in.Role != store.RoleClient && in.Role != store.RoleContact && in.Role != store.RoleRepresentative:
-		return g, problem.Invalid("role", "Kies uit client, contact, representative.")
+		return g, web.Invalid("role", "Kies uit client, contact, representative.")
 	case in.State != store.GrantInvited && in.State != store.GrantAccepted && in.State != store.GrantRevoked:
-		return g, problem.Invalid("state", "Kies uit invited, accepted, revoked.")
+		return g, web.Invalid("state", "Kies uit invited, accepted, revoked.")
 	case in.Parts == nil:
-		return g, problem.Invalid("parts", "Noem de onderdelen, of geef een lege lijst.")
+		return g, web.Invalid("parts", "Noem de onderdelen, of geef een lege lijst.")
 	case in.Contact != nil && !clientID.MatchString(*in.Contact):
-		return g, problem.Invalid("contact", "Dit kan geen id van een contactpersoon zijn.")
+		return g, web.Invalid("contact", "Dit kan geen id van een contactpersoon zijn.")
 	case in.Name != nil && (*in.Name == "" || !validText(*in.Name, maxName)):
-		return g, problem.Invalid("name", "Geef een naam van hooguit 200 bytes, of null.")
+		return g, web.Invalid("name", "Geef een naam van hooguit 200 bytes, of null.")
 	}
 	for _, p := range in.Parts {
 		if !slices.Contains(store.Parts(), p) {
-			return g, problem.Invalid("parts", "Kies uit reports, forms, care-plans.")
+			return g, web.Invalid("parts", "Kies uit reports, forms, care-plans.")
 		}
 	}
 	// Stored in one order, so that the same parts are the same grant.
@@ -218,7 +218,7 @@ func (in *grantJSON) grant(client string) (store.Grant, error) {
 		return g, err
 	}
 	if g.From != nil && g.Until != nil && g.Until.Before(*g.From) {
-		return g, problem.Invalid("until", "De datum bij until ligt voor die bij from.")
+		return g, web.Invalid("until", "De datum bij until ligt voor die bij from.")
 	}
 	return g, nil
 }
@@ -227,9 +227,9 @@ func readDate(name string, s *string) (*time.Time, error) {
 	if s == nil {
 		return nil, nil
 	}
-	t, ok := request.ParseDate(*s, time.UTC)
+	t, ok := web.ParseDate(*s, time.UTC)
 	if !ok {
-		return nil, problem.Invalid(name, "Geef een datum als 2026-03-01, of null.")
+		return nil, web.Invalid(name, "Geef een datum als 2026-03-01, of null.")
 	}
 	return &t, nil
 }

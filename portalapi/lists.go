@@ -1,12 +1,12 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"encoding/json"
 	"slices"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -14,14 +14,14 @@ var categories = []string{"general", "care-plan"}
 
 // timeline is cards of reports and forms, the newest first.
 func (a *API) timeline(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "from", "to", "kind", "category", "around", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "kind", "category", "around", "limit", "cursor")
 	kinds := c.tenant.cardKinds(q)
 	around := q.Date("around", c.tenant.Location)
 	list := store.ListQuery{Category: q.OneOf("category", categories...)}
 	if !around.IsZero() {
-		list.Start, list.Between = store.Position{At: request.NextDay(around)}, true
+		list.Start, list.Between = store.Position{At: web.NextDay(around)}, true
 		if q.Has("cursor") {
-			return nil, problem.Invalid("around", "Geef around of cursor, niet beide.")
+			return nil, web.Invalid("around", "Geef around of cursor, niet beide.")
 		}
 	}
 	return a.list(ctx, c, q, kinds, list)
@@ -29,7 +29,7 @@ func (a *API) timeline(ctx context.Context, c *call) (*reading, error) {
 
 // cardKinds returns the kinds that the parameter kind leaves of those that make
 // cards.
-func (t *Tenant) cardKinds(q *request.Query) []store.Kind {
+func (t *Tenant) cardKinds(q *web.Query) []store.Kind {
 	kind := q.OneOf("kind", string(store.KindReport), string(store.KindForm))
 	if kind == "" {
 		return t.Timeline
@@ -38,18 +38,18 @@ func (t *Tenant) cardKinds(q *request.Query) []store.Kind {
 }
 
 func (a *API) reports(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "from", "to", "category", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "category", "limit", "cursor")
 	return a.list(ctx, c, q, []store.Kind{store.KindReport},
 		store.ListQuery{Category: q.OneOf("category", categories...), Bodies: true})
 }
 
 func (a *API) forms(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "from", "to", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
 	return a.list(ctx, c, q, []store.Kind{store.KindForm}, store.ListQuery{})
 }
 
 func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
-	q := request.ReadQuery(c.r, "from", "to", "state", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "state", "limit", "cursor")
 	var list store.ListQuery
 	if state := q.OneOf("state", "current", "expired"); state != "" {
 		open := state == "current"
@@ -59,7 +59,7 @@ func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
 }
 
 // list answers with a page of items of the kinds.
-func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store.Kind, list store.ListQuery) (*reading, error) {
+func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []store.Kind, list store.ListQuery) (*reading, error) {
 	list.Kinds = make([]store.Kind, 0, len(kinds))
 	for _, k := range kinds {
 		list.Kinds = append(list.Kinds, c.tenant.asked(k))
@@ -122,7 +122,7 @@ func (a *API) list(ctx context.Context, c *call, q *request.Query, kinds []store
 // item answers with one item of the kind.
 func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, error) {
 	return func(ctx context.Context, c *call) (*reading, error) {
-		if err := request.ReadQuery(c.r).Err(); err != nil {
+		if err := web.ReadQuery(c.r).Err(); err != nil {
 			return nil, err
 		}
 		st, it, err := a.reader.Item(ctx, c.identity(), c.client, c.item(), c.tenant.asked(kind))
@@ -133,7 +133,7 @@ func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, erro
 			return nil, err
 		}
 		if it == nil {
-			return nil, problem.Missing()
+			return nil, web.Absent()
 		}
 		s := newStanding(c.tenant, &st, partOf[kind])
 		f := s.freshness()

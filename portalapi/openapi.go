@@ -1,10 +1,10 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	_ "embed"
 	"net/http"
-
-	"dossiersync/portalapi/problem"
 )
 
 //go:embed openapi.yaml
@@ -16,7 +16,7 @@ func OpenAPI() []byte { return contract }
 // openAPI serves the contract, to whoever asks.
 func (a *API) openAPI(c *call) error {
 	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
-		return &problem.Problem{Type: problem.MethodNotAllowed, Allow: "GET, HEAD", Detail: "Deze methode kent dit adres niet."}
+		return &web.Problem{Type: web.MethodNotAllowed, Allow: "GET, HEAD", Detail: "Deze methode kent dit adres niet."}
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "application/yaml") // RFC 9512

@@ -1,14 +1,14 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"bytes"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -27,7 +27,7 @@ type page struct {
 
 // listing is a list being paged through.
 type listing struct {
-	query *request.Query
+	query *web.Query
 	path  string
 	id    string  // what cursors are bound to
 	from  *cursor // nil: the first page
@@ -35,7 +35,7 @@ type listing struct {
 
 // newListing reads the parameter cursor. A cursor is bound to the path and to
 // every parameter but limit.
-func newListing(c *call, q *request.Query) (*listing, error) {
+func newListing(c *call, q *web.Query) (*listing, error) {
 	l := &listing{query: q, path: c.r.URL.EscapedPath()}
 	l.id = c.tenant.ID + " " + l.path + "?" + q.Encode(nil, "cursor", "limit", "around")
 	if !q.Has("cursor") {
@@ -43,7 +43,7 @@ func newListing(c *call, q *request.Query) (*listing, error) {
 	}
 	from, ok := parseCursor(q.Text("cursor"), l.id)
 	if !ok {
-		return nil, problem.Invalid("cursor", "Deze cursor hoort niet bij deze lijst. Begin opnieuw bij de eerste pagina.")
+		return nil, web.Invalid("cursor", "Deze cursor hoort niet bij deze lijst. Begin opnieuw bij de eerste pagina.")
 	}
 	l.from = &from
 	return l, nil

@@ -1,6 +1,8 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"net/http"
 	"path"
@@ -8,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
 
@@ -74,7 +75,7 @@ func (a *API) newRoutes() *http.ServeMux {
 		}))
 	}
 	mux.Handle("/openapi.yaml", a.serve("/openapi.yaml", a.openAPI))
-	mux.Handle("/", a.serve("unknown", func(*call) error { return problem.Missing() }))
+	mux.Handle("/", a.serve("unknown", func(*call) error { return web.Absent() }))
 	return mux
 }
 
@@ -82,7 +83,7 @@ func (a *API) newRoutes() *http.ServeMux {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// ServeMux would answer a path that is not clean with a redirect.
 	if escaped := r.URL.EscapedPath(); escaped != path.Clean(escaped) {
-		a.serve("unknown", func(*call) error { return problem.Missing() }).ServeHTTP(w, r)
+		a.serve("unknown", func(*call) error { return web.Absent() }).ServeHTTP(w, r)
 		return
 	}
 	a.routes.ServeHTTP(w, r)
@@ -104,6 +105,6 @@ func (r *route) endpoint(method string) (*endpoint, error) {
 		allow = append(allow, http.MethodHead)
 	}
 	slices.Sort(allow)
-	return nil, &problem.Problem{Type: problem.MethodNotAllowed, Allow: strings.Join(allow, ", "),
+	return nil, &web.Problem{Type: web.MethodNotAllowed, Allow: strings.Join(allow, ", "),
 		Detail: "Deze methode kent dit adres niet."}
 }

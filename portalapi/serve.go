@@ -1,6 +1,8 @@
 package portalapi
 
 import (
+	"dossiersync/portalapi/web"
+
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,7 +13,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
 
@@ -75,7 +76,7 @@ func guard(c *call, f func(c *call) error) (err error) {
 		}
 	}()
 	if len(c.r.URL.Path)+len(c.r.URL.RawQuery) > maxURL {
-		return &problem.Problem{Type: problem.TooLarge, Detail: "Het adres is te lang."}
+		return &web.Problem{Type: web.TooLarge, Detail: "Het adres is te lang."}
 	}
 	size := 0
 	for name, values := range c.r.Header {
@@ -84,7 +85,7 @@ func guard(c *call, f func(c *call) error) (err error) {
 		}
 	}
 	if size > maxHeaders {
-		return &problem.Problem{Type: problem.TooLarge, Detail: "De kopregels zijn te groot."}
+		return &web.Problem{Type: web.TooLarge, Detail: "De kopregels zijn te groot."}
 	}
 	return f(c)
 }
@@ -102,7 +103,7 @@ func (c *call) refuse(log *zap.Logger, pattern string, err error) {
 	if c.r.Method == http.MethodHead {
 		w = bodiless{w}
 	}
-	problem.Write(w, p)
+	web.WriteProblem(w, p)
 }
 
 // bodiless drops the body of an answer to HEAD.
@@ -111,25 +112,25 @@ type bodiless struct{ http.ResponseWriter }
 func (bodiless) Write(p []byte) (int, error) { return len(p), nil }
 
 // asProblem sorts the errors of package store.
-func asProblem(err error) *problem.Problem {
+func asProblem(err error) *web.Problem {
 	switch {
 	case errors.Is(err, errCrowded):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: gateRetry, Detail: "Het is nu even te druk."}
+		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: gateRetry, Detail: "Het is nu even te druk."}
 	case errors.Is(err, store.ErrListBusy):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Er wordt al een lijst met rechten verwerkt."}
+		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: listRetry, Detail: "Er wordt al een lijst met rechten verwerkt."}
 	case errors.Is(err, store.ErrAwaitingGrants):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wie wat mag zien."}
+		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wie wat mag zien."}
 	case errors.Is(err, store.ErrAwaitingErasures):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wat er eerder is gewist."}
+		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wat er eerder is gewist."}
 	case errors.Is(err, store.ErrLogUnavailable):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err,
+		return &web.Problem{Type: web.Unavailable, Cause: err,
 			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &problem.Problem{Type: problem.Unavailable, Cause: err, Detail: "De gegevens zijn nu even niet te bereiken."}
+		return &web.Problem{Type: web.Unavailable, Cause: err, Detail: "De gegevens zijn nu even niet te bereiken."}
 	case errors.Is(err, store.ErrNotFound):
-		return problem.Missing()
+		return web.Absent()
 	}
-	return problem.Of(err)
+	return web.ProblemFrom(err)
 }
 
 var plainID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)

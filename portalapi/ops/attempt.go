@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"net"
 	"net/netip"
 	"sync"
@@ -8,8 +10,6 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
-
-	"dossiersync/portalapi/problem"
 )
 
 const (
@@ -55,12 +55,12 @@ func (a *attempts) more(remote string) bool {
 
 // refuse says that the token that came is nobody's, or, beyond the limit, that too
 // many such came.
-func (h *Handler) refuse(c *call) *problem.Problem {
+func (h *Handler) refuse(c *call) *web.Problem {
 	if h.attempts.more(c.r.RemoteAddr) {
 		h.log.Warn("a wrong token is refused", zap.String("route", c.pattern))
 		return unknownToken()
 	}
-	return &problem.Problem{Type: problem.TooMany, Retry: wrongEvery,
+	return &web.Problem{Type: web.TooMany, Retry: wrongEvery,
 		Detail: "Er kwamen te veel verkeerde tokens van dit adres. Wacht een halve minuut."}
 }
 

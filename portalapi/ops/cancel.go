@@ -1,24 +1,25 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"errors"
 	"net/http"
 
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
 // cancel asks a run to stop: 202 with the run, which has ended if it still waited,
 // and else ends at its next page; or 200 with one that had ended already.
 func (h *Handler) cancel(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	run, err := h.named(c)
 	if err != nil {
 		return err
 	}
-	if err := request.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
 		return err
 	}
 	run, err = h.stop(c, run.ID)

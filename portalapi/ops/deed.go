@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"cmp"
 	"strings"
 	"unicode"
@@ -8,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
 
@@ -85,7 +86,7 @@ func (h *Handler) view(c *call) (store.QuarantinedItem, *Tenant, error) {
 func (h *Handler) item(c *call) (store.QuarantinedItem, *Tenant, error) {
 	key := c.r.PathValue("id")
 	if !itemKey.MatchString(key) {
-		return store.QuarantinedItem{}, nil, problem.Missing()
+		return store.QuarantinedItem{}, nil, web.Absent()
 	}
 	it, err := h.store.QuarantinedItem(c.r.Context(), key)
 	if err != nil {
@@ -93,7 +94,7 @@ func (h *Handler) item(c *call) (store.QuarantinedItem, *Tenant, error) {
 	}
 	t, err := c.tenant(h, it.Tenant)
 	if err != nil {
-		return it, nil, problem.Missing()
+		return it, nil, web.Absent()
 	}
 	return it, t, nil
 }

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"net/http"
 	"net/url"
 	"strconv"
@@ -9,8 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/portalapi/ops/console"
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 )
 
 // place returns where to go after logging in: a page of the console, whatever the
@@ -29,7 +29,7 @@ func (h *Handler) showLogin(c *call, status int, next, failure string) error {
 }
 
 func (h *Handler) loginPage(c *call) error {
-	q := request.ReadQuery(c.r, "next")
+	q := web.ReadQuery(c.r, "next")
 	next := place(q.Text("next"))
 	if len(h.users) == 0 || h.bySession(c.r) != nil {
 		return c.goTo(next)
@@ -51,7 +51,7 @@ func (h *Handler) logIn(c *call) error {
 	u := h.byToken(token)
 	if u == nil {
 		p := h.refuse(c)
-		if p.Type == problem.TooMany {
+		if p.Type == web.TooMany {
 			c.w.Header().Set("Retry-After", strconv.Itoa(int(p.Retry.Seconds())))
 			return h.showLogin(c, p.Status(), next, "This token is nobody's, and too many such came from your address. Wait half a minute.")
 		}

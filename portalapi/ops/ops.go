@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"dossiersync/portalapi/ops/operate"
 
 	"errors"
@@ -12,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
-	"dossiersync/portalapi/problem"
 	"dossiersync/store"
 )
 
@@ -139,7 +140,7 @@ func (h *Handler) healthz(c *call) error { return c.json(http.StatusOK, status{"
 // readyz answers while the database does.
 func (h *Handler) readyz(c *call) error {
 	if _, err := h.store.Now(c.r.Context()); err != nil {
-		return &problem.Problem{Type: problem.Unavailable, Detail: "De database antwoordt niet.", Cause: err}
+		return &web.Problem{Type: web.Unavailable, Detail: "De database antwoordt niet.", Cause: err}
 	}
 	return c.json(http.StatusOK, status{"ready"})
 }
@@ -160,7 +161,7 @@ func (h *Handler) metrics() func(c *call) error {
 // unknown answers a program with a problem, and a person with a page.
 func (h *Handler) unknown(c *call) error {
 	c.page = asksForPage(c.r)
-	return problem.Missing()
+	return web.Absent()
 }
 
 // tenant returns the tenant that the path names, or [problem.NotFound] where the
@@ -171,7 +172,7 @@ func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
 			return &h.tenants[i], nil
 		}
 	}
-	return nil, problem.Missing()
+	return nil, web.Absent()
 }
 
 // tenants returns the tenants that the user sees.
@@ -186,13 +187,13 @@ func (c *call) tenants(h *Handler) []*Tenant {
 }
 
 // asProblem sorts the errors of package store.
-func asProblem(err error) *problem.Problem {
+func asProblem(err error) *web.Problem {
 	if errors.Is(err, store.ErrNotFound) {
-		return problem.Missing()
+		return web.Absent()
 	}
 	if errors.Is(err, store.ErrLogUnavailable) {
-		return &problem.Problem{Type: problem.Unavailable, Cause: err,
+		return &web.Problem{Type: web.Unavailable, Cause: err,
 			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}
 	}
-	return problem.Of(err)
+	return web.ProblemFrom(err)
 }

@@ -1,14 +1,14 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 
 	"dossiersync/portalapi/ops/console"
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -18,13 +18,13 @@ func (h *Handler) quarantinePage(c *call) error {
 	if values.Has("tenant") && values.Get("tenant") == "" {
 		return c.goTo("/quarantine")
 	}
-	q := request.ReadQuery(c.r, "tenant", "after", "told")
+	q := web.ReadQuery(c.r, "tenant", "after", "told")
 	after, ok := parsePlace(q.Text("after"))
 	if err := q.Err(); err != nil {
 		return err
 	}
 	if !ok {
-		return problem.Invalid("after", "Gebruik hier wat in next staat.")
+		return web.Invalid("after", "Gebruik hier wat in next staat.")
 	}
 	body := console.QuarantinePage{Tenants: c.tenants(h), Tenant: q.Text("tenant"), MayRetry: c.user.may(resync)}
 	list, next, err := h.quarantine(c, body.Tenant, after, defaultItems)
@@ -47,7 +47,7 @@ func (h *Handler) itemPage(c *call) error { return h.showItem(c, http.StatusOK, 
 func (h *Handler) discardPage(c *call) error { return h.showItem(c, http.StatusOK, true, "", "") }
 
 func (h *Handler) showItem(c *call, status int, discarding bool, reason, fault string) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	it, t, err := h.view(c)
@@ -108,7 +108,7 @@ func (h *Handler) discardItem(c *call) error {
 }
 
 func (h *Handler) heldPage(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	list, err := h.held(c, "")
@@ -142,13 +142,13 @@ func (h *Handler) heldOf(c *call) (*Tenant, store.HeldRemovals, error) {
 	}
 	i := slices.IndexFunc(list, func(r store.HeldRemovals) bool { return string(r.Stream) == c.r.PathValue("stream") })
 	if i < 0 {
-		return nil, store.HeldRemovals{}, problem.Missing()
+		return nil, store.HeldRemovals{}, web.Absent()
 	}
 	return t, list[i], nil
 }
 
 func (h *Handler) approvePage(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	t, held, err := h.heldOf(c)

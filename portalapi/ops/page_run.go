@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"dossiersync/portalapi/ops/operate"
 
 	"errors"
@@ -8,7 +10,6 @@ import (
 	"strconv"
 
 	"dossiersync/portalapi/ops/console"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -22,7 +23,7 @@ var told = map[string]string{
 }
 
 func (h *Handler) runPage(c *call) error {
-	q := request.ReadQuery(c.r, "live", "told")
+	q := web.ReadQuery(c.r, "live", "told")
 	live, notice := q.OneOf("live", "no") == "", told[q.Text("told")]
 	if err := q.Err(); err != nil {
 		return err
@@ -36,7 +37,7 @@ func (h *Handler) runPage(c *call) error {
 
 // runProgress is the part of a run's page that moves.
 func (h *Handler) runProgress(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	body, err := h.runBody(c, true)

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"dossiersync/portalapi/ops/operate"
 
 	"cmp"
@@ -9,13 +11,11 @@ import (
 	"slices"
 
 	"dossiersync/portalapi/ops/console"
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
 func (h *Handler) overviewPage(c *call) error {
-	q := request.ReadQuery(c.r, "live")
+	q := web.ReadQuery(c.r, "live")
 	live := q.OneOf("live", "no") == ""
 	if err := q.Err(); err != nil {
 		return err
@@ -59,7 +59,7 @@ func urgency(s *operate.Status) int {
 }
 
 func (h *Handler) tenantPage(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	return h.showTenant(c, http.StatusOK, console.ResyncForm{})
@@ -101,7 +101,7 @@ func (h *Handler) someRuns(c *call, t *Tenant, before int64, limit int) ([]store
 }
 
 func (h *Handler) runsPage(c *call) error {
-	q := request.ReadQuery(c.r, "before")
+	q := web.ReadQuery(c.r, "before")
 	from, ok := before(q.Text("before"))
 	if err := q.Err(); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (h *Handler) runsPage(c *call) error {
 		return err
 	}
 	if !ok {
-		return problem.Invalid("before", "Geef een getal.")
+		return web.Invalid("before", "Geef een getal.")
 	}
 	body := console.RunsPage{Tenant: t}
 	if body.Now, err = h.store.Now(c.r.Context()); err != nil {
@@ -143,7 +143,7 @@ func (h *Handler) askForRun(c *call) error {
 	in := scopeJSON{Client: form.Get("client"), Stream: form.Get("stream"), From: form.Get("from"), To: form.Get("to"),
 		Full: form.Get("full") != "", DryRun: form.Get("dryRun") != ""}
 	scope, err := in.scope(t.Location)
-	if p, ok := errors.AsType[*problem.Problem](err); ok && scopeFaults[p.Parameter] != "" {
+	if p, ok := errors.AsType[*web.Problem](err); ok && scopeFaults[p.Parameter] != "" {
 		return h.showTenant(c, http.StatusUnprocessableEntity, console.ResyncForm{Client: in.Client, Stream: in.Stream, From: in.From, To: in.To,
 			Full: in.Full, DryRun: in.DryRun, Faults: map[string]string{p.Parameter: scopeFaults[p.Parameter]}})
 	}

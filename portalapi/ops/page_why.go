@@ -1,17 +1,18 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"dossiersync/portalapi/ops/operate"
 
 	"net/http"
 	"strings"
 
 	"dossiersync/portalapi/ops/console"
-	"dossiersync/portalapi/request"
 )
 
 func (h *Handler) whyPage(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	t, err := c.tenant(h, c.r.PathValue("tenant"))

@@ -1,13 +1,14 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"dossiersync/portalapi/ops/console"
-	"dossiersync/portalapi/problem"
 )
 
 func getPage(needs verb, f func(c *call) error) route  { return route{http.MethodGet, needs, f, true} }
@@ -72,7 +73,7 @@ func (c *call) goTo(to string) error {
 func (h *Handler) asset(c *call) error {
 	a, ok := console.FindAsset(c.r.PathValue("name"))
 	if !ok {
-		return problem.Missing()
+		return web.Absent()
 	}
 	c.w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	c.write(http.StatusOK, a.Media, a.Body)
@@ -80,20 +81,20 @@ func (h *Handler) asset(c *call) error {
 }
 
 // failures say to people what went wrong, in the console's language.
-var failures = map[problem.Type][2]string{
-	problem.NotFound:         {"Not found", "This does not exist, or you may not see it."},
-	problem.NotAllowed:       {"Not allowed", "You may not do this. Which tenants and rights you have is set under ops.users; without users, the console is reached as localhost only, and never from another website."},
-	problem.MethodNotAllowed: {"Not possible", "This address cannot be asked in this way."},
-	problem.InvalidParameter: {"Not understood", "Something in the address or in the form cannot be read."},
-	problem.TooLarge:         {"Too large", "The form holds too much."},
-	problem.UnsupportedMedia: {"Not understood", "This is not a form of the console."},
-	problem.Unavailable:      {"Not now", "The database does not answer, or it cannot be written down who looks. Try again in a moment."},
+var failures = map[web.ProblemType][2]string{
+	web.NotFound:         {"Not found", "This does not exist, or you may not see it."},
+	web.NotAllowed:       {"Not allowed", "You may not do this. Which tenants and rights you have is set under ops.users; without users, the console is reached as localhost only, and never from another website."},
+	web.MethodNotAllowed: {"Not possible", "This address cannot be asked in this way."},
+	web.InvalidParameter: {"Not understood", "Something in the address or in the form cannot be read."},
+	web.TooLarge:         {"Too large", "The form holds too much."},
+	web.UnsupportedMedia: {"Not understood", "This is not a form of the console."},
+	web.Unavailable:      {"Not now", "The database does not answer, or it cannot be written down who looks. Try again in a moment."},
 }
 
 // failPage says in a page what went wrong. Who has not logged in is sent to where
 // they can.
-func (h *Handler) failPage(c *call, p *problem.Problem) {
-	if p.Type == problem.InvalidToken {
+func (h *Handler) failPage(c *call, p *web.Problem) {
+	if p.Type == web.InvalidToken {
 		to := "/login"
 		if c.r.Method == http.MethodGet && c.r.URL.Path != "/" {
 			to += "?next=" + url.QueryEscape(c.r.URL.EscapedPath())
@@ -116,7 +117,7 @@ func (h *Handler) failPage(c *call, p *problem.Problem) {
 	page := console.Page{Title: words[0], User: c.user.name(), Body: console.FailurePage{Status: p.Status(), Words: words[1]}}
 	body, err := page.HTML()
 	if err != nil {
-		problem.Write(c.w, problem.Of(err))
+		web.WriteProblem(c.w, web.ProblemFrom(err))
 		return
 	}
 	c.write(p.Status(), "text/html; charset=utf-8", body)
@@ -126,11 +127,11 @@ func (h *Handler) failPage(c *call, p *problem.Problem) {
 // no others.
 func (c *call) form(fields ...string) (url.Values, error) {
 	if media, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";"); media != "application/x-www-form-urlencoded" && c.r.ContentLength != 0 {
-		return nil, &problem.Problem{Type: problem.UnsupportedMedia}
+		return nil, &web.Problem{Type: web.UnsupportedMedia}
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
 	if err := c.r.ParseForm(); err != nil {
-		return nil, problem.Invalid("", "Het formulier kon niet worden gelezen.")
+		return nil, web.Invalid("", "Het formulier kon niet worden gelezen.")
 	}
 	for name, values := range c.r.PostForm {
 		known := false
@@ -138,7 +139,7 @@ func (c *call) form(fields ...string) (url.Values, error) {
 			known = known || f == name
 		}
 		if !known || len(values) > 1 {
-			return nil, problem.Invalid("", "Het formulier kon niet worden gelezen.")
+			return nil, web.Invalid("", "Het formulier kon niet worden gelezen.")
 		}
 	}
 	return c.r.PostForm, nil

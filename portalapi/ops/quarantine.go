@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"encoding/base64"
 	"net/http"
 	"regexp"
@@ -8,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -31,14 +31,14 @@ type quarantinedJSON struct {
 // listQuarantine lists what could not be applied, the oldest first. Which client an
 // item is of is told one by one only.
 func (h *Handler) listQuarantine(c *call) error {
-	q := request.ReadQuery(c.r, "tenant", "limit", "after")
+	q := web.ReadQuery(c.r, "tenant", "limit", "after")
 	limit := q.Int("limit", defaultItems, 1, maxItems)
 	after, ok := parsePlace(q.Text("after"))
 	if err := q.Err(); err != nil {
 		return err
 	}
 	if !ok {
-		return problem.Invalid("after", "Gebruik hier wat in next staat.")
+		return web.Invalid("after", "Gebruik hier wat in next staat.")
 	}
 	list, next, err := h.quarantine(c, q.Text("tenant"), after, limit)
 	if err != nil {
@@ -65,7 +65,7 @@ func (h *Handler) quarantine(c *call, tenant string, after store.QuarantinePlace
 		}
 	}
 	if tenant != "" && len(filter.Tenants) == 0 {
-		return nil, "", problem.Missing()
+		return nil, "", web.Absent()
 	}
 	list, err := h.store.Quarantine(c.r.Context(), filter)
 	if err != nil {
@@ -103,7 +103,7 @@ func parsePlace(s string) (store.QuarantinePlace, bool) {
 
 // quarantined tells all that is known of one item, but its bytes.
 func (h *Handler) quarantined(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	it, _, err := h.view(c)
@@ -118,14 +118,14 @@ func (h *Handler) quarantined(c *call) error {
 
 // retry asks for a run that tries one item again.
 func (h *Handler) retry(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	it, t, err := h.item(c)
 	if err != nil {
 		return err
 	}
-	if err := request.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
 		return err
 	}
 	return h.answerAsked(c, t, retryOf(it.Key))
@@ -133,14 +133,14 @@ func (h *Handler) retry(c *call) error {
 
 // retryAll asks for a run that tries again all that the tenant has in quarantine.
 func (h *Handler) retryAll(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	t, err := c.tenant(h, c.r.PathValue("tenant"))
 	if err != nil {
 		return err
 	}
-	if err := request.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
 		return err
 	}
 	return h.answerAsked(c, t, retryOf())
@@ -153,7 +153,7 @@ func retryOf(keys ...string) store.Scope {
 
 // discard forgets one item: 204.
 func (h *Handler) discard(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	it, _, err := h.item(c)
@@ -163,12 +163,12 @@ func (h *Handler) discard(c *call) error {
 	var in struct {
 		Reason string `json:"reason"`
 	}
-	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
 	}
 	reason, ok := reasonFits(in.Reason)
 	if !ok {
-		return problem.Invalid("reason", "Geef de reden in één regel van ten hoogste 500 tekens, zonder namen van mensen.")
+		return web.Invalid("reason", "Geef de reden in één regel van ten hoogste 500 tekens, zonder namen van mensen.")
 	}
 	if err := h.forget(c, &it.Quarantined, reason); err != nil {
 		return err

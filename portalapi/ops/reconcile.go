@@ -1,11 +1,11 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"net/http"
 	"slices"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -13,7 +13,7 @@ import (
 // for which the right of that name is needed, it also removes what is confirmed
 // absent beyond the brake; with atMost, where no more are held than that.
 func (h *Handler) reconcile(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	t, err := c.tenant(h, c.r.PathValue("tenant"))
@@ -25,11 +25,11 @@ func (h *Handler) reconcile(c *call) error {
 		Approve bool   `json:"approve"`
 		AtMost  *int64 `json:"atMost"` // how many were held when somebody looked
 	}
-	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
 	}
 	if in.Stream != "" && !slices.Contains(store.Streams(), store.Stream(in.Stream)) {
-		return problem.Invalid("stream", streamChoices)
+		return web.Invalid("stream", streamChoices)
 	}
 	if in.Approve {
 		if err := c.user.must(approve); err != nil {
@@ -38,7 +38,7 @@ func (h *Handler) reconcile(c *call) error {
 	}
 	if in.AtMost != nil {
 		if !in.Approve || *in.AtMost < 0 {
-			return problem.Invalid("atMost", "Geef bij approve het aantal dat u zag; zonder approve niets.")
+			return web.Invalid("atMost", "Geef bij approve het aantal dat u zag; zonder approve niets.")
 		}
 		if err := h.heldAtMost(c, t, store.Stream(in.Stream), *in.AtMost); err != nil {
 			return err
@@ -60,14 +60,14 @@ func (h *Handler) heldAtMost(c *call, t *Tenant, stream store.Stream, seen int64
 		}
 	}
 	if seen < 0 {
-		return &problem.Problem{Type: problem.Changed, Parameter: "atMost", Detail: "Er wordt nu meer vastgehouden dan dat. Kijk opnieuw, en keur dan goed."}
+		return &web.Problem{Type: web.Changed, Parameter: "atMost", Detail: "Er wordt nu meer vastgehouden dan dat. Kijk opnieuw, en keur dan goed."}
 	}
 	return nil
 }
 
 // listHeld lists the removals that wait for an operator.
 func (h *Handler) listHeld(c *call) error {
-	q := request.ReadQuery(c.r, "tenant")
+	q := web.ReadQuery(c.r, "tenant")
 	if err := q.Err(); err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"net/http"
 	"regexp"
 	"slices"
@@ -10,8 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -31,7 +31,7 @@ type scopeJSON struct {
 // resync asks for a run of the tenant: 202 with the run or, where one of the same
 // scope waits already, 200 with that one.
 func (h *Handler) resync(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	t, err := c.tenant(h, c.r.PathValue("tenant"))
@@ -39,7 +39,7 @@ func (h *Handler) resync(c *call) error {
 		return err
 	}
 	var in scopeJSON
-	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
 	}
 	scope, err := in.scope(t.Location)
@@ -76,25 +76,25 @@ func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
 	s := store.Scope{Client: in.Client, Stream: store.Stream(in.Stream), Full: in.Full, DryRun: in.DryRun}
 	switch {
 	case in.Client != "" && !clientID.MatchString(in.Client):
-		return s, problem.Invalid("client", "Dit kan geen id van een cliënt zijn.")
+		return s, web.Invalid("client", "Dit kan geen id van een cliënt zijn.")
 	case in.Stream != "" && !slices.Contains(store.Streams(), s.Stream):
-		return s, problem.Invalid("stream", streamChoices)
+		return s, web.Invalid("stream", streamChoices)
 	case in.Full && in.From != "":
-		return s, problem.Invalid("from", "Met full wordt alles opnieuw gelezen; geef from of full, niet beide.")
+		return s, web.Invalid("from", "Met full wordt alles opnieuw gelezen; geef from of full, niet beide.")
 	}
 	var ok bool
 	if s.From, _, ok = instant(in.From, zone); !ok {
-		return s, problem.Invalid("from", "Geef een datum als 2026-03-01 of een tijdstip als 2026-03-01T09:00:00+01:00.")
+		return s, web.Invalid("from", "Geef een datum als 2026-03-01 of een tijdstip als 2026-03-01T09:00:00+01:00.")
 	}
 	var whole bool
 	if s.To, whole, ok = instant(in.To, zone); !ok {
-		return s, problem.Invalid("to", "Geef een datum als 2026-03-01 of een tijdstip als 2026-03-01T09:00:00+01:00.")
+		return s, web.Invalid("to", "Geef een datum als 2026-03-01 of een tijdstip als 2026-03-01T09:00:00+01:00.")
 	}
 	if whole {
-		s.To = request.NextDay(s.To).Add(-time.Second)
+		s.To = web.NextDay(s.To).Add(-time.Second)
 	}
 	if !s.From.IsZero() && !s.To.IsZero() && s.To.Before(s.From) {
-		return s, problem.Invalid("to", "Het einde bij to ligt voor het begin bij from.")
+		return s, web.Invalid("to", "Het einde bij to ligt voor het begin bij from.")
 	}
 	// One moment in one form, so that the same scope is found again.
 	s.From, s.To = s.From.UTC(), s.To.UTC()
@@ -107,7 +107,7 @@ func instant(s string, zone *time.Location) (t time.Time, whole, ok bool) {
 	if s == "" {
 		return time.Time{}, false, true
 	}
-	if t, ok := request.ParseDate(s, zone); ok {
+	if t, ok := web.ParseDate(s, zone); ok {
 		return t, true, true
 	}
 	t, err := time.Parse(time.RFC3339, s)

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"cmp"
 	"fmt"
 	"math"
@@ -8,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -20,7 +20,7 @@ const (
 
 // listRuns lists runs, the newest first.
 func (h *Handler) listRuns(c *call) error {
-	q := request.ReadQuery(c.r, "tenant", "state", "limit", "before")
+	q := web.ReadQuery(c.r, "tenant", "state", "limit", "before")
 	filter := store.RunFilter{
 		State:  store.RunState(q.OneOf("state", string(store.RunWaiting), string(store.RunRunning), string(store.RunDone))),
 		Limit:  q.Int("limit", defaultRuns, 1, maxRuns) + 1,
@@ -70,7 +70,7 @@ func (h *Handler) asked(c *call, named string) ([]string, error) {
 
 // run tells of one run, with its accounting per type.
 func (h *Handler) run(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	run, err := h.named(c)
@@ -85,7 +85,7 @@ func (h *Handler) run(c *call) error {
 func (h *Handler) named(c *call) (store.Run, error) {
 	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
 	if err != nil {
-		return store.Run{}, problem.Missing()
+		return store.Run{}, web.Absent()
 	}
 	run, err := h.store.Run(c.r.Context(), id)
 	if err != nil {

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -10,8 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
-
-	"dossiersync/portalapi/problem"
 )
 
 // Metrics are of all tenants, and cannot be shown in part.
@@ -49,7 +49,7 @@ func MetricsOnly(g prometheus.Gatherer, token func() (string, error)) http.Handl
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if token != nil {
 			if ok, _ := sameToken(bearer(r), token); !ok { // one that cannot be read opens nothing
-				problem.Write(w, &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync metrics"`,
+				web.WriteProblem(w, &web.Problem{Type: web.InvalidToken, Challenge: `Bearer realm="dossiersync metrics"`,
 					Detail: "Stuur het token van ops.metrics mee."})
 				return
 			}
@@ -66,7 +66,7 @@ func (h *Handler) maySeeAll(u *User) error {
 		all = all && u.sees(t.ID)
 	}
 	if !all {
-		return &problem.Problem{Type: problem.NotAllowed,
+		return &web.Problem{Type: web.NotAllowed,
 			Detail: "Metrics gaan over alle organisaties: gebruik het token van ops.metrics, of een gebruiker die ze alle mag zien."}
 	}
 	return nil

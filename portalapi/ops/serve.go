@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"bytes"
 	"context"
 	"encoding/json"
@@ -13,8 +15,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"dossiersync/portalapi/problem"
 )
 
 // answerTime bounds what a request asks of the database.
@@ -70,7 +70,7 @@ func (h *Handler) serve(pattern string, routes []route) http.Handler {
 }
 
 // fail answers with what went wrong.
-func (h *Handler) fail(c *call, p *problem.Problem) {
+func (h *Handler) fail(c *call, p *web.Problem) {
 	c.status = p.Status()
 	if c.status >= http.StatusInternalServerError {
 		h.log.Error("an operator could not be answered", zap.String("route", c.pattern), zap.Error(p))
@@ -79,7 +79,7 @@ func (h *Handler) fail(c *call, p *problem.Problem) {
 		h.failPage(c, p)
 		return
 	}
-	problem.Write(c.w, p)
+	web.WriteProblem(c.w, p)
 }
 
 func (h *Handler) guard(c *call, routes []route) (err error) {
@@ -98,7 +98,7 @@ func (h *Handler) guard(c *call, routes []route) (err error) {
 		for _, r := range routes {
 			allow = append(allow, strings.Replace(r.method, http.MethodGet, "GET, HEAD", 1))
 		}
-		return &problem.Problem{Type: problem.MethodNotAllowed, Allow: strings.Join(allow, ", "), Detail: "Deze methode kent dit adres niet."}
+		return &web.Problem{Type: web.MethodNotAllowed, Allow: strings.Join(allow, ", "), Detail: "Deze methode kent dit adres niet."}
 	}
 	if c.user, err = h.admit(c, routes[i].needs); err != nil {
 		return err

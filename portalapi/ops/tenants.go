@@ -1,12 +1,13 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"dossiersync/portalapi/ops/operate"
 
 	"net/http"
 	"time"
 
-	"dossiersync/portalapi/request"
 	"dossiersync/store"
 )
 
@@ -19,7 +20,7 @@ type tenantJSON struct {
 }
 
 func (h *Handler) listTenants(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	tenants := c.tenants(h)

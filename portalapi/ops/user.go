@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"errors"
 	"fmt"
 	"net"
@@ -9,8 +11,6 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-
-	"dossiersync/portalapi/problem"
 )
 
 // User is one operator.
@@ -65,14 +65,14 @@ func (h *Handler) admit(c *call, v verb) (*User, error) {
 		return nil, nil
 	}
 	if err := h.origins.Check(c.r); err != nil {
-		return nil, &problem.Problem{Type: problem.NotAllowed, Detail: "Dit verzoek komt van een andere website.", Cause: err}
+		return nil, &web.Problem{Type: web.NotAllowed, Detail: "Dit verzoek komt van een andere website.", Cause: err}
 	}
 	if v == scrape && h.isScraper(c.r) {
 		return nil, nil
 	}
 	if len(h.users) == 0 {
 		if !loopback(c.r.Host) {
-			return nil, &problem.Problem{Type: problem.NotAllowed,
+			return nil, &web.Problem{Type: web.NotAllowed,
 				Detail: "Zonder ops.users is dit alleen bereikbaar als localhost of 127.0.0.1.", Cause: errors.New("not a loopback name")}
 		}
 		return nil, nil
@@ -95,12 +95,12 @@ func (u *User) must(v verb) error {
 	if u.may(v) {
 		return nil
 	}
-	return &problem.Problem{Type: problem.NotAllowed, Detail: "Hiervoor is het recht " + string(v) + " nodig."}
+	return &web.Problem{Type: web.NotAllowed, Detail: "Hiervoor is het recht " + string(v) + " nodig."}
 }
 
 // unknownToken asks a program that brings no token, or nobody's, for one.
-func unknownToken() *problem.Problem {
-	return &problem.Problem{Type: problem.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
+func unknownToken() *web.Problem {
+	return &web.Problem{Type: web.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
 		Detail: "Stuur het token van een van ops.users mee."}
 }
 
@@ -111,7 +111,7 @@ func (h *Handler) whoAsks(c *call) (*User, error) {
 		if u := h.bySession(c.r); u != nil {
 			return u, nil
 		}
-		return nil, &problem.Problem{Type: problem.InvalidToken, Detail: "Log in."}
+		return nil, &web.Problem{Type: web.InvalidToken, Detail: "Log in."}
 	}
 	token := bearer(c.r)
 	if token == "" {

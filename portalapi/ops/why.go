@@ -1,18 +1,17 @@
 package ops
 
 import (
+	"dossiersync/portalapi/web"
+
 	"dossiersync/portalapi/ops/operate"
 
 	"net/http"
-
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 )
 
 // why tells what one dossier shows, to whom, and why nothing else. Whose it is
 // comes in the body, so that it is in no address.
 func (h *Handler) why(c *call) error {
-	if err := request.ReadQuery(c.r).Err(); err != nil {
+	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
 	}
 	t, err := c.tenant(h, c.r.PathValue("tenant"))
@@ -23,14 +22,14 @@ func (h *Handler) why(c *call) error {
 		Client string `json:"client"`
 		User   string `json:"user"`
 	}
-	if err := request.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
 	}
 	switch {
 	case !clientID.MatchString(in.Client):
-		return problem.Invalid("client", "Dit kan geen id van een cliënt zijn.")
+		return web.Invalid("client", "Dit kan geen id van een cliënt zijn.")
 	case !userFits(in.User):
-		return problem.Invalid("user", "Dit kan geen gebruiker zijn.")
+		return web.Invalid("user", "Dit kan geen gebruiker zijn.")
 	}
 	why, err := operate.WhyOf(c.r.Context(), h.store, t, in.Client, in.User, c.operator())
 	if err != nil {

@@ -1,6 +1,8 @@
-package request_test
+package web_test
 
 import (
+	"dossiersync/portalapi/web"
+
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,16 +12,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 )
 
 // streamed reads a body as a stream with the list items.
 func streamed(body io.Reader, limit, each int64) (items []string, asOf string, listed bool, err error) {
 	r := httptest.NewRequest(http.MethodPut, "/", body)
 	r.Header.Set("Content-Type", "application/json")
-	s, err := request.NewStream(httptest.NewRecorder(), r, limit, each, "items", "asOf")
+	s, err := web.NewListBody(httptest.NewRecorder(), r, limit, each, "items", "asOf")
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -54,7 +53,7 @@ func FuzzStream(f *testing.F) {
 			Items []json.RawMessage `json:"items"`
 			AsOf  json.RawMessage   `json:"asOf"`
 		}
-		wantErr := request.ParseJSON([]byte(body), &want)
+		wantErr := web.ParseJSON([]byte(body), &want)
 		if wantErr == nil && want.Items == nil && listed {
 			return // null: read at once, it is as if it were left out
 		}
@@ -65,7 +64,7 @@ func FuzzStream(f *testing.F) {
 			t.Fatalf("%q: streamed %v, at once %v", body, err, wantErr)
 		}
 		if err != nil {
-			if _, ok := errors.AsType[*problem.Problem](err); !ok {
+			if _, ok := errors.AsType[*web.Problem](err); !ok {
 				t.Fatalf("%q fails with %v", body, err)
 			}
 			return
@@ -106,15 +105,15 @@ func TestStreamIsBounded(t *testing.T) {
 	} {
 		body := &forever{head: head, text: text}
 		_, _, _, err := streamed(body, 1<<30, 16<<10)
-		p, ok := errors.AsType[*problem.Problem](err)
-		if !ok || p.Type != problem.TooLarge && p.Type != problem.InvalidParameter || body.read > 1<<20 {
+		p, ok := errors.AsType[*web.Problem](err)
+		if !ok || p.Type != web.TooLarge && p.Type != web.InvalidParameter || body.read > 1<<20 {
 			t.Errorf("%s%s… is answered with %v after %d bytes", head, text, err, body.read)
 		}
 	}
 	// A list as such may be as long as the body.
 	body := &forever{head: `{"items":[1`, text: `,"abc"`}
 	_, _, _, err := streamed(body, 4<<20, 16<<10)
-	if p, ok := errors.AsType[*problem.Problem](err); !ok || p.Type != problem.TooLarge || body.read < 4<<20 {
+	if p, ok := errors.AsType[*web.Problem](err); !ok || p.Type != web.TooLarge || body.read < 4<<20 {
 		t.Errorf("a long list is answered with %v after %d bytes", err, body.read)
 	}
 }

@@ -1,4 +1,4 @@
-package request
+package web
 
 import (
 	"bytes"
@@ -11,15 +11,13 @@ import (
 	"os"
 	"reflect"
 	"strings"
-
-	"dossiersync/portalapi/problem"
 )
 
 // ReadJSON reads r's body, at most limit bytes of application/json, into the
 // struct that into points to. Each field must be one of the struct's, written as
 // in its json tag and at most once; a body that is empty counts as {}.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
-	if err := IsJSON(r); err != nil {
+	if err := checkContentType(r); err != nil {
 		return err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -32,23 +30,23 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) err
 	return ParseJSON(body, into)
 }
 
-// IsJSON fails unless r says that its body is JSON.
-func IsJSON(r *http.Request) error {
+// checkContentType fails unless r says that its body is JSON.
+func checkContentType(r *http.Request) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
-		return &problem.Problem{Type: problem.UnsupportedMedia, Detail: "Stuur de inhoud als application/json."}
+		return &Problem{Type: UnsupportedMedia, Detail: "Stuur de inhoud als application/json."}
 	}
 	return nil
 }
 
 func unreadable(err error) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return &problem.Problem{Type: problem.TooLarge, Detail: "De inhoud is te groot."}
+		return &Problem{Type: TooLarge, Detail: "De inhoud is te groot."}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return problem.Invalid("", "De inhoud kwam te langzaam binnen.")
+		return Invalid("", "De inhoud kwam te langzaam binnen.")
 	}
-	return problem.Invalid("", "De inhoud kon niet worden gelezen.")
+	return Invalid("", "De inhoud kon niet worden gelezen.")
 }
 
 // ParseJSON decodes one JSON object into the struct that into points to, as
@@ -60,9 +58,9 @@ func ParseJSON(body []byte, into any) error {
 	if err := json.Unmarshal(body, into); err != nil {
 		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			name, _, _ := strings.Cut(t.Field, ".")
-			return problem.Invalid(name, "Dit veld heeft een waarde van het verkeerde soort.")
+			return Invalid(name, "Dit veld heeft een waarde van het verkeerde soort.")
 		}
-		return problem.Invalid("", "De inhoud is geen geldige JSON.")
+		return Invalid("", "De inhoud is geen geldige JSON.")
 	}
 	return nil
 }
@@ -84,7 +82,7 @@ func fieldsOf(t reflect.Type) map[string]bool {
 // checkFields makes sure that body is one object with none but these fields:
 // package json would take a field twice, or in capitals.
 func checkFields(body []byte, known map[string]bool) error {
-	notAnObject := problem.Invalid("", "De inhoud is geen geldig JSON-object.")
+	notAnObject := Invalid("", "De inhoud is geen geldig JSON-object.")
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return notAnObject
@@ -98,9 +96,9 @@ func checkFields(body []byte, known map[string]bool) error {
 		}
 		switch {
 		case !known[name]:
-			return problem.Invalid(printable(name), "Dit veld is hier niet bekend.")
+			return Invalid(printable(name), "Dit veld is hier niet bekend.")
 		case seen[name]:
-			return problem.Invalid(name, "Dit veld mag maar één keer voorkomen.")
+			return Invalid(name, "Dit veld mag maar één keer voorkomen.")
 		}
 		seen[name] = true
 		var value json.RawMessage

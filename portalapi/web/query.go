@@ -1,4 +1,4 @@
-package request
+package web
 
 import (
 	"fmt"
@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"dossiersync/portalapi/problem"
 )
 
 // Query is the parameters of a request: each known, and given at most once. The
@@ -25,7 +23,7 @@ func ReadQuery(r *http.Request, allowed ...string) *Query {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	q := &Query{values: values}
 	if err != nil {
-		q.err = problem.Invalid("", "De vraag achter het vraagteken is geen geldige reeks parameters.")
+		q.err = Invalid("", "De vraag achter het vraagteken is geen geldige reeks parameters.")
 	}
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -58,7 +56,7 @@ func printable(name string) string {
 
 func (q *Query) fail(name, detail string) {
 	if q.err == nil {
-		q.err = problem.Invalid(name, detail)
+		q.err = Invalid(name, detail)
 	}
 }
 

@@ -1,31 +1,29 @@
-package request
+package web
 
 import (
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-
-	"dossiersync/portalapi/problem"
 )
 
-// Stream reads a body that is one JSON object with a list in it, which may be too
+// ListBody reads a body that is one JSON object with a list in it, which may be too
 // long to be held: one value after the other, each of at most so many bytes.
-type Stream struct {
+type ListBody struct {
 	in    *json.Decoder
 	body  io.Reader
 	read  int64
 	each  int64
 	known map[string]bool // fields; false: not met yet
 	list  string          // the field that is the list
-	state streamState
+	state listState
 }
 
-type streamState int
+type listState int
 
 const (
-	before streamState = iota // the object
-	among                     // its fields
+	before listState = iota // the object
+	among                   // its fields
 	inList
 	after
 )
@@ -33,14 +31,14 @@ const (
 // readAhead is how much a decoder may have read of what comes next.
 const readAhead = 64 << 10
 
-// NewStream reads r's body, at most limit bytes of application/json: an object with
+// NewListBody reads r's body, at most limit bytes of application/json: an object with
 // the field list, and maybe others, each at most once. No value, and no element of
 // the list, may be longer than each.
-func NewStream(w http.ResponseWriter, r *http.Request, limit, each int64, list string, others ...string) (*Stream, error) {
-	if err := IsJSON(r); err != nil {
+func NewListBody(w http.ResponseWriter, r *http.Request, limit, each int64, list string, others ...string) (*ListBody, error) {
+	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
-	s := &Stream{body: http.MaxBytesReader(w, r.Body, limit), each: each, known: map[string]bool{list: false}, list: list}
+	s := &ListBody{body: http.MaxBytesReader(w, r.Body, limit), each: each, known: map[string]bool{list: false}, list: list}
 	for _, name := range others {
 		s.known[name] = false
 	}
@@ -48,10 +46,10 @@ func NewStream(w http.ResponseWriter, r *http.Request, limit, each int64, list s
 	return s, nil
 }
 
-var errTooLong = &problem.Problem{Type: problem.TooLarge, Detail: "Een van de waarden is te groot."}
+var errTooLong = &Problem{Type: TooLarge, Detail: "Een van de waarden is te groot."}
 
 // Read implements io.Reader, for the decoder.
-func (s *Stream) Read(p []byte) (int, error) {
+func (s *ListBody) Read(p []byte) (int, error) {
 	if s.read-s.in.InputOffset() > s.each+readAhead {
 		return 0, errTooLong
 	}
@@ -62,7 +60,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 
 // Next returns the next element of the list, with an empty name, or the next of the
 // other fields. It fails with io.EOF when the object has come to its end.
-func (s *Stream) Next() (name string, value json.RawMessage, err error) {
+func (s *ListBody) Next() (name string, value json.RawMessage, err error) {
 	for {
 		switch s.state {
 		case before:
@@ -102,17 +100,17 @@ func (s *Stream) Next() (name string, value json.RawMessage, err error) {
 }
 
 // Listed reports whether the list has begun.
-func (s *Stream) Listed() bool { return s.known[s.list] }
+func (s *ListBody) Listed() bool { return s.known[s.list] }
 
-var errNotAnObject = problem.Invalid("", "De inhoud is geen geldig JSON-object.")
+var errNotAnObject = Invalid("", "De inhoud is geen geldig JSON-object.")
 
 // token returns the next token. What cannot be read is told from what is wrong.
-func (s *Stream) token() (json.Token, error) {
+func (s *ListBody) token() (json.Token, error) {
 	t, err := s.in.Token()
 	return t, s.fault(err)
 }
 
-func (s *Stream) fault(err error) error {
+func (s *ListBody) fault(err error) error {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	switch {
 	case err == nil:
@@ -125,7 +123,7 @@ func (s *Stream) fault(err error) error {
 	return unreadable(err)
 }
 
-func (s *Stream) expect(d json.Delim) error {
+func (s *ListBody) expect(d json.Delim) error {
 	t, err := s.token()
 	if err == nil && t != d {
 		err = errNotAnObject
@@ -135,13 +133,13 @@ func (s *Stream) expect(d json.Delim) error {
 
 func invalidUnlessRead(err error, parameter, detail string) error {
 	if errors.Is(err, errNotAnObject) {
-		return problem.Invalid(parameter, detail)
+		return Invalid(parameter, detail)
 	}
 	return err
 }
 
 // field returns the name of the next field.
-func (s *Stream) field() (string, error) {
+func (s *ListBody) field() (string, error) {
 	t, err := s.token()
 	if err != nil {
 		return "", err
@@ -153,15 +151,15 @@ func (s *Stream) field() (string, error) {
 	met, ok := s.known[name]
 	switch {
 	case !ok:
-		return "", problem.Invalid(printable(name), "Dit veld is hier niet bekend.")
+		return "", Invalid(printable(name), "Dit veld is hier niet bekend.")
 	case met:
-		return "", problem.Invalid(name, "Dit veld mag maar één keer voorkomen.")
+		return "", Invalid(name, "Dit veld mag maar één keer voorkomen.")
 	}
 	s.known[name] = true
 	return name, nil
 }
 
-func (s *Stream) value() (json.RawMessage, error) {
+func (s *ListBody) value() (json.RawMessage, error) {
 	var v json.RawMessage
 	err := s.fault(s.in.Decode(&v))
 	if err == nil && int64(len(v)) > s.each {
@@ -170,7 +168,7 @@ func (s *Stream) value() (json.RawMessage, error) {
 	return v, err
 }
 
-func (s *Stream) end() error {
+func (s *ListBody) end() error {
 	if err := s.expect('}'); err != nil {
 		return err
 	}

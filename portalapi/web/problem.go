@@ -1,10 +1,4 @@
-// Package problem is the one place where an error becomes an HTTP answer: a
-// problem document (RFC 9457) of one of a closed set of types, with a title and a
-// detail in Dutch that a portal may show to people.
-//
-// Neither holds anything that came with the request or from the database: what is
-// wrong is said in words of this program's own.
-package problem
+package web
 
 import (
 	"encoding/json"
@@ -14,30 +8,30 @@ import (
 	"time"
 )
 
-// Type names a kind of problem. As a URI, with [Base] before it, it is stable:
+// ProblemType names a kind of problem. As a URI, with [problemBase] before it, it is stable:
 // programs may rely on it.
-type Type string
+type ProblemType string
 
-// Base is what the types' URIs begin with.
-const Base = "urn:dossiersync:problem:"
+// problemBase is what the types' URIs begin with.
+const problemBase = "urn:dossiersync:problem:"
 
 // The types of problems.
 const (
-	InvalidParameter Type = "invalid-parameter"
-	InvalidToken     Type = "invalid-token"
-	MissingScope     Type = "missing-scope"
-	NotAllowed       Type = "not-allowed"
-	NotFound         Type = "not-found"
-	MethodNotAllowed Type = "method-not-allowed"
-	Changed          Type = "changed"
-	TooLarge         Type = "too-large"
-	TooMany          Type = "too-many-requests"
-	UnsupportedMedia Type = "unsupported-media-type"
-	Internal         Type = "internal"
-	Unavailable      Type = "unavailable"
+	InvalidParameter ProblemType = "invalid-parameter"
+	InvalidToken     ProblemType = "invalid-token"
+	MissingScope     ProblemType = "missing-scope"
+	NotAllowed       ProblemType = "not-allowed"
+	NotFound         ProblemType = "not-found"
+	MethodNotAllowed ProblemType = "method-not-allowed"
+	Changed          ProblemType = "changed"
+	TooLarge         ProblemType = "too-large"
+	TooMany          ProblemType = "too-many-requests"
+	UnsupportedMedia ProblemType = "unsupported-media-type"
+	Internal         ProblemType = "internal"
+	Unavailable      ProblemType = "unavailable"
 )
 
-var kinds = map[Type]struct {
+var problemKinds = map[ProblemType]struct {
 	status int
 	title  string
 }{
@@ -58,7 +52,7 @@ var kinds = map[Type]struct {
 // Problem is an error that says what to tell whoever asked. The cause that it
 // wraps is for the log, and never leaves.
 type Problem struct {
-	Type      Type
+	Type      ProblemType
 	Detail    string        // Dutch, for people; holds no personal data
 	Parameter string        // the name of the parameter, header or field that is wrong
 	Allow     string        // of [MethodNotAllowed]: the methods that there are
@@ -83,7 +77,7 @@ func (p *Problem) Error() string {
 func (p *Problem) Unwrap() error { return p.Cause }
 
 // Status returns the status code of the answer.
-func (p *Problem) Status() int { return kinds[p.Type].status }
+func (p *Problem) Status() int { return problemKinds[p.Type].status }
 
 // Invalid says that a parameter, header or field has a value that it cannot have.
 // detail must not hold that value.
@@ -91,23 +85,23 @@ func Invalid(parameter, detail string) *Problem {
 	return &Problem{Type: InvalidParameter, Parameter: parameter, Detail: detail}
 }
 
-// Missing says that there is no such thing, or none that may be seen: which of
+// Absent says that there is no such thing, or none that may be seen: which of
 // the two is nobody's to know.
-func Missing() *Problem {
+func Absent() *Problem {
 	return &Problem{Type: NotFound, Detail: "Dit bestaat niet, of u mag het niet zien."}
 }
 
-// Of returns the problem that err is; one that is not a problem is a bare
+// ProblemFrom returns the problem that err is; one that is not a problem is a bare
 // [Internal].
-func Of(err error) *Problem {
+func ProblemFrom(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	return &Problem{Type: Internal, Cause: err}
 }
 
-// Write answers with p.
-func Write(w http.ResponseWriter, p *Problem) {
+// WriteProblem answers with p.
+func WriteProblem(w http.ResponseWriter, p *Problem) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Language", "nl")
@@ -126,14 +120,14 @@ func Write(w http.ResponseWriter, p *Problem) {
 		}
 		h.Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
 	}
-	k := kinds[p.Type]
+	k := problemKinds[p.Type]
 	body, err := json.Marshal(struct {
 		Type      string `json:"type"`
 		Title     string `json:"title"`
 		Status    int    `json:"status"`
 		Detail    string `json:"detail,omitempty"`
 		Parameter string `json:"parameter,omitempty"`
-	}{Base + string(p.Type), k.title, k.status, p.Detail, p.Parameter})
+	}{problemBase + string(p.Type), k.title, k.status, p.Detail, p.Parameter})
 	if err != nil {
 		panic(err) // strings and a number
 	}

@@ -1,15 +1,14 @@
-package request_test
+package web_test
 
 import (
+	"dossiersync/portalapi/web"
+
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"dossiersync/portalapi/problem"
-	"dossiersync/portalapi/request"
 )
 
 type body struct {
@@ -31,8 +30,8 @@ func FuzzReadJSON(f *testing.F) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/", strings.NewReader(text))
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
 		var got body
-		if err := request.ReadJSON(httptest.NewRecorder(), r, 1000, &got); err != nil {
-			if p := problem.Of(err); p.Type != problem.InvalidParameter && p.Type != problem.TooLarge {
+		if err := web.ReadJSON(httptest.NewRecorder(), r, 1000, &got); err != nil {
+			if p := web.ProblemFrom(err); p.Type != web.InvalidParameter && p.Type != web.TooLarge {
 				t.Errorf("%q is %v", text, err)
 			}
 			return
@@ -57,13 +56,13 @@ func TestDates(t *testing.T) {
 		"2026-03-29": "2026-03-28T23:00:00Z", "2026-10-25": "2026-10-24T22:00:00Z", "2024-02-29": "2024-02-28T23:00:00Z",
 		"2026-02-29": "", "2026-1-1": "", "2026-01-01T00:00:00Z": "", "9999-01-01": "", "0000-01-01": "", "": "",
 	} {
-		got, ok := request.ParseDate(text, zone)
+		got, ok := web.ParseDate(text, zone)
 		if ok != (want != "") || ok && got.UTC().Format(time.RFC3339) != want {
 			t.Errorf("%q is %v, %t, want %q", text, got, ok, want)
 		}
 	}
-	night, _ := request.ParseDate("2026-03-29", zone) // has 23 hours
-	if got := request.NextDay(night).Sub(night); got != 23*time.Hour {
+	night, _ := web.ParseDate("2026-03-29", zone) // has 23 hours
+	if got := web.NextDay(night).Sub(night); got != 23*time.Hour {
 		t.Errorf("the night that summer time begins makes a day of %v", got)
 	}
 }
