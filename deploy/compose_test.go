@@ -16,6 +16,7 @@ import (
 
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/embedded"
 )
 
@@ -210,7 +211,7 @@ func takesGrants(t *testing.T, owner *store.Store, reader *store.Reader) {
 	if err := owner.PutTenant(t.Context(), "amaris", "Amaris", "Europe/Amsterdam"); err != nil {
 		t.Fatal(err)
 	}
-	grants := []store.Grant{{Client: "1", User: "daughter", Role: store.RoleContact, Parts: store.Parts(), State: store.GrantAccepted}}
+	grants := []store.Grant{{Client: "1", User: "daughter", Role: store.RoleContact, Parts: dossier.Parts(), State: store.GrantAccepted}}
 	list := store.GrantList{AsOf: func() *time.Time { return nil }, Next: func() (*store.Grant, error) {
 		if len(grants) == 0 {
 			return nil, nil

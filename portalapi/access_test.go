@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/portalapi/portaltest"
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Every route, asked by every kind of user: the status, and for an empty list the
@@ -20,7 +20,7 @@ func TestRoutesByKindOfUser(t *testing.T) {
 	t.Parallel()
 	p := newDossier(t)
 	r, f, pl := report("1", "r", noon()), form("1", "f", noon()), plan("1", "p", noon(), true)
-	p.items(r, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: store.KindContact})
+	p.items(r, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	ended := "contact = 'gone'"
 	p.exec(`INSERT INTO contacts (tenant, id, client, active) VALUES ('amaris', 'gone', '1', false), ('amaris', 'there', '1', true)`)
 	for user, grant := range map[string][]string{

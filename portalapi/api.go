@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Options are what an [API] can do without, or has to be told.
@@ -39,9 +40,9 @@ type Tenant struct {
 	// care-plans, general, care-plan.
 	Labels map[string]string
 	// Timeline has the kinds that make cards, of report and form. nil: both.
-	Timeline []store.Kind
+	Timeline []dossier.Kind
 	// Shared has the parts that the organisation shares at all. nil: all.
-	Shared []store.Part
+	Shared []dossier.Part
 
 	fingerprint [sha256.Size]byte // of all that answers are made of
 }
@@ -103,16 +104,16 @@ func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 			return nil, fmt.Errorf("tenant %s has no schedule", t.ID)
 		}
 		if t.Timeline == nil {
-			t.Timeline = []store.Kind{store.KindReport, store.KindForm}
+			t.Timeline = []dossier.Kind{dossier.KindReport, dossier.KindForm}
 		}
 		if t.Shared == nil {
-			t.Shared = store.Parts()
+			t.Shared = dossier.Parts()
 		}
 		if t.Labels == nil {
 			t.Labels = map[string]string{}
 		}
 		for _, k := range t.Timeline {
-			if k != store.KindReport && k != store.KindForm {
+			if k != dossier.KindReport && k != dossier.KindForm {
 				return nil, fmt.Errorf("tenant %s has a time line of %s; there are report and form", t.ID, k)
 			}
 		}
@@ -126,13 +127,13 @@ func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 	return tenants, nil
 }
 
-func (t *Tenant) shares(p store.Part) bool {
+func (t *Tenant) shares(p dossier.Part) bool {
 	return p == store.PartContacts || slices.Contains(t.Shared, p)
 }
 
 // asked returns k, or a kind of which there is nothing where the organisation does
 // not share it: what was stored before is not served.
-func (t *Tenant) asked(k store.Kind) store.Kind {
+func (t *Tenant) asked(k dossier.Kind) dossier.Kind {
 	if !t.shares(partOf[k]) {
 		return "not-shared"
 	}

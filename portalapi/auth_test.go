@@ -22,7 +22,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 
 	"dossiersync/portalapi"
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 const dossiersURL = "/v1/dossiers"
@@ -368,7 +368,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"a tenant twice":    func(o *portalapi.Options) { o.Tenants = append(o.Tenants, o.Tenants[0]) },
 		"no location":       func(o *portalapi.Options) { o.Tenants[0].Location = nil },
 		"no schedule":       func(o *portalapi.Options) { o.Tenants[0].Schedule = nil },
-		"odd time line":     func(o *portalapi.Options) { o.Tenants[0].Timeline = []store.Kind{store.KindCarePlan} },
+		"odd time line":     func(o *portalapi.Options) { o.Tenants[0].Timeline = []dossier.Kind{dossier.KindCarePlan} },
 		"no issuer":         func(o *portalapi.Options) { o.Auth.Issuer = "" },
 		"no audience":       func(o *portalapi.Options) { o.Auth.Audience = "" },
 		"no keys":           func(o *portalapi.Options) { o.Auth.JWKSFile = "" },

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -297,7 +298,7 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	before := look()
 	// Not the change number, which apply raises for what is shown to somebody: see
 	// TestHiddenItemMovesNoDossierOn, and below.
-	p.items(hidden, late, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: store.KindContact})
+	p.items(hidden, late, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	p.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL WHERE id IN ('hidden', 'late')`)
 	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(answer{})); diff != "" {
 		t.Errorf("what is hidden shows (-before +after):\n%s", diff)

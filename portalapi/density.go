@@ -1,12 +1,12 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"time"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type densityJSON struct {
@@ -33,7 +33,7 @@ func (a *API) density(ctx context.Context, c *call) (*reading, error) {
 	}
 	c.event.Query = q.Encode(nil)
 	kinds := ask.Kinds
-	ask.Kinds = make([]store.Kind, 0, len(kinds))
+	ask.Kinds = make([]dossier.Kind, 0, len(kinds))
 	for _, k := range kinds {
 		ask.Kinds = append(ask.Kinds, c.tenant.asked(k))
 	}
@@ -55,7 +55,7 @@ func (a *API) density(ctx context.Context, c *call) (*reading, error) {
 		next := c.r.URL.EscapedPath() + "?" + q.Encode(map[string]string{"to": before})
 		p.Next = &next
 	}
-	parts := make([]store.Part, 0, len(kinds))
+	parts := make([]dossier.Part, 0, len(kinds))
 	for _, k := range kinds {
 		parts = append(parts, partOf[k])
 	}

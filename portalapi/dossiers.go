@@ -1,15 +1,15 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // know completes the entry in the access log with what the user is to the client,
@@ -27,9 +27,9 @@ func (c *call) know(s *store.Standing) error {
 
 // partsOf lists the parts that the user has a right to, in the order in which the
 // portal shows them.
-func partsOf(d *store.Dossier) []store.Part {
-	parts := []store.Part{}
-	for _, p := range store.Parts() {
+func partsOf(d *store.Dossier) []dossier.Part {
+	parts := []dossier.Part{}
+	for _, p := range dossier.Parts() {
 		if d.May(p) {
 			parts = append(parts, p)
 		}
@@ -45,11 +45,11 @@ func orNil(s string) *string {
 }
 
 type dossierJSON struct {
-	Client  string       `json:"client"`
-	Name    *string      `json:"name"`
-	Role    store.Role   `json:"role"`
-	Manager bool         `json:"manager"`
-	Parts   []store.Part `json:"parts"`
+	Client  string         `json:"client"`
+	Name    *string        `json:"name"`
+	Role    store.Role     `json:"role"`
+	Manager bool           `json:"manager"`
+	Parts   []dossier.Part `json:"parts"`
 }
 
 // dossiers lists what the user may open, by name within a page.
@@ -92,21 +92,21 @@ type startJSON struct {
 	Organisation string            `json:"organisation"`
 	Timezone     string            `json:"timezone"`
 	Labels       map[string]string `json:"labels"`
-	Timeline     []store.Kind      `json:"timeline"`
+	Timeline     []dossier.Kind    `json:"timeline"`
 }
 
 type partJSON struct {
-	Part   store.Part `json:"part"`
-	Count  int64      `json:"count"`
-	Newest *string    `json:"newest"`
+	Part   dossier.Part `json:"part"`
+	Count  int64        `json:"count"`
+	Newest *string      `json:"newest"`
 }
 
-var kindOf = map[store.Part]store.Kind{
-	store.PartReports: store.KindReport, store.PartForms: store.KindForm, store.PartCarePlans: store.KindCarePlan,
+var kindOf = map[dossier.Part]dossier.Kind{
+	dossier.PartReports: dossier.KindReport, dossier.PartForms: dossier.KindForm, dossier.PartCarePlans: dossier.KindCarePlan,
 }
 
-var partOf = map[store.Kind]store.Part{
-	store.KindReport: store.PartReports, store.KindForm: store.PartForms, store.KindCarePlan: store.PartCarePlans,
+var partOf = map[dossier.Kind]dossier.Part{
+	dossier.KindReport: dossier.PartReports, dossier.KindForm: dossier.PartForms, dossier.KindCarePlan: dossier.PartCarePlans,
 }
 
 // dossier is the start panel.
@@ -121,7 +121,7 @@ func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
 	if err := c.know(&st); err != nil {
 		return nil, err
 	}
-	byKind := make(map[store.Kind]store.PartCount, len(counts))
+	byKind := make(map[dossier.Kind]store.PartCount, len(counts))
 	for _, n := range counts {
 		if c.tenant.shares(partOf[n.Kind]) {
 			byKind[n.Kind] = n

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Explanation is what the API says of one part of a dossier, for operators who
@@ -18,9 +19,9 @@ type Explanation struct {
 }
 
 // Explain returns what the API says of the part to the user of the standing.
-func Explain(t Tenant, s *store.Standing, p store.Part) Explanation {
+func Explain(t Tenant, s *store.Standing, p dossier.Part) Explanation {
 	if t.Shared == nil {
-		t.Shared = store.Parts()
+		t.Shared = dossier.Parts()
 	}
 	st := newStanding(&t, s, p)
 	return Explanation{

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // freshness says as of when an answer is true (I10).
@@ -32,11 +33,11 @@ const (
 
 // streams has what the parts are made of. Staff and questionnaires are not among
 // them: an item whose author or questionnaire has not arrived is true already.
-var streams = map[store.Part][]store.Stream{
-	store.PartReports:   {store.StreamReports},
-	store.PartForms:     {store.StreamForms},
-	store.PartCarePlans: {store.StreamCarePlans, store.StreamGoals},
-	store.PartContacts:  {store.StreamContacts},
+var streams = map[dossier.Part][]dossier.Stream{
+	dossier.PartReports:   {dossier.StreamReports},
+	dossier.PartForms:     {dossier.StreamForms},
+	dossier.PartCarePlans: {dossier.StreamCarePlans, dossier.StreamGoals},
+	store.PartContacts:    {dossier.StreamContacts},
 }
 
 // standing is what an answer's freshness and reason are made from: the parts that
@@ -44,11 +45,11 @@ var streams = map[store.Part][]store.Stream{
 type standing struct {
 	*store.Standing
 	tenant  *Tenant
-	parts   []store.Part // what the question was about
-	visible []store.Part // what this user may see of that
+	parts   []dossier.Part // what the question was about
+	visible []dossier.Part // what this user may see of that
 }
 
-func newStanding(t *Tenant, s *store.Standing, parts ...store.Part) *standing {
+func newStanding(t *Tenant, s *store.Standing, parts ...dossier.Part) *standing {
 	st := &standing{Standing: s, tenant: t, parts: parts}
 	for _, p := range parts {
 		if t.shares(p) && s.Dossier != nil && mayRead(s.Dossier, p) {
@@ -58,7 +59,7 @@ func newStanding(t *Tenant, s *store.Standing, parts ...store.Part) *standing {
 	return st
 }
 
-func mayRead(d *store.Dossier, p store.Part) bool {
+func mayRead(d *store.Dossier, p dossier.Part) bool {
 	if p == store.PartContacts {
 		return d.Manager
 	}
@@ -90,14 +91,14 @@ func (s *standing) asOf() *time.Time {
 
 // streams lists what the parts are made of. Goals count only where the tenant
 // pulls them: they are read before the plans, and have a state by then.
-func (s *standing) streams(parts []store.Part) []store.Stream {
+func (s *standing) streams(parts []dossier.Part) []dossier.Stream {
 	if len(parts) == 0 {
-		return []store.Stream{store.StreamClients}
+		return []dossier.Stream{dossier.StreamClients}
 	}
-	var list []store.Stream
+	var list []dossier.Stream
 	for _, p := range parts {
 		for _, name := range streams[p] {
-			if _, known := s.Streams[name]; !known && name == store.StreamGoals {
+			if _, known := s.Streams[name]; !known && name == dossier.StreamGoals {
 				continue
 			}
 			list = append(list, name)
@@ -107,14 +108,14 @@ func (s *standing) streams(parts []store.Part) []store.Stream {
 }
 
 func (s *standing) incomplete() bool {
-	return slices.ContainsFunc(s.streams(s.visible), func(n store.Stream) bool { return s.Streams[n].Incomplete })
+	return slices.ContainsFunc(s.streams(s.visible), func(n dossier.Stream) bool { return s.Streams[n].Incomplete })
 }
 
 // rechecking reports whether nothing of the part may be shown, because what is
 // stored of it is being checked against changed rules. Package store shows none.
-func (s *standing) rechecking(p store.Part) bool {
-	return s.Streams[store.StreamClients].Rechecking ||
-		slices.ContainsFunc(streams[p], func(n store.Stream) bool { return s.Streams[n].Rechecking })
+func (s *standing) rechecking(p dossier.Part) bool {
+	return s.Streams[dossier.StreamClients].Rechecking ||
+		slices.ContainsFunc(streams[p], func(n dossier.Stream) bool { return s.Streams[n].Rechecking })
 }
 
 // freshness returns what to say of an answer that is not an empty list.

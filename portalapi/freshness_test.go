@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"dossiersync/portalapi"
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestEmptyListSaysWhy(t *testing.T) {
@@ -75,7 +75,7 @@ func TestEmptyListSaysWhy(t *testing.T) {
 		}, timeline, "reading-ended"},
 		{"death, contacts", func(p *portal) {
 			p.exec(`UPDATE clients SET deceased = true; UPDATE grants SET manager = true`)
-			p.items(item{tenant: "amaris", client: "1", id: "k", kind: store.KindContact})
+			p.items(item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 		}, "/v1/dossiers/1/contacts", "reading-ended"},
 		{"no dossiers", func(p *portal) { p.exec(`DELETE FROM grants`) }, "/v1/dossiers", "nothing-yet"},
 		{"no dossiers, never synced", func(p *portal) { p.exec(`DELETE FROM grants; DELETE FROM cursors`) }, "/v1/dossiers", "not-synced-yet"},
@@ -88,7 +88,7 @@ func TestEmptyListSaysWhy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPortal(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []store.Part{"reports", "care-plans"} })
+			p := newPortal(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []dossier.Part{"reports", "care-plans"} })
 			p.synced("amaris", time.Now())
 			p.client("amaris", "1", "Mevrouw De Vries")
 			p.grant("amaris", "daughter", "1", everyPart)
@@ -194,7 +194,7 @@ func TestRecheckingPartIsLeftOut(t *testing.T) {
 
 func TestPartThatIsNoLongerSharedIsNotServed(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []store.Part{store.PartCarePlans} })
+	p := newDossier(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []dossier.Part{dossier.PartCarePlans} })
 	it := report("1", "r", noon())
 	p.items(it)
 	for _, url := range []string{"/v1/dossiers/1/reports", "/v1/dossiers/1/timeline", "/v1/dossiers/1/timeline/density?by=day"} {

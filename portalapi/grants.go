@@ -1,13 +1,13 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"slices"
 	"time"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // actorHeader says on whose behalf the portal manages grants.
@@ -22,7 +22,7 @@ type grantJSON struct {
 	User    string           `json:"user"`
 	Role    store.Role       `json:"role"`
 	Manager bool             `json:"manager"`
-	Parts   []store.Part     `json:"parts"`
+	Parts   []dossier.Part   `json:"parts"`
 	State   store.GrantState `json:"state"`
 	From    *string          `json:"from"`
 	Until   *string          `json:"until"`
@@ -199,13 +199,13 @@ func (in *grantJSON) grant(client string) (store.Grant, error) {
 		return g, web.Invalid("name", "Geef een naam van hooguit 200 bytes, of null.")
 	}
 	for _, p := range in.Parts {
-		if !slices.Contains(store.Parts(), p) {
+		if !slices.Contains(dossier.Parts(), p) {
 			return g, web.Invalid("parts", "Kies uit reports, forms, care-plans.")
 		}
 	}
 	// Stored in one order, so that the same parts are the same grant.
-	g.Parts = []store.Part{}
-	for _, p := range store.Parts() {
+	g.Parts = []dossier.Part{}
+	for _, p := range dossier.Parts() {
 		if slices.Contains(in.Parts, p) {
 			g.Parts = append(g.Parts, p)
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func (p *portal) manage(method, url, body string) answer {
@@ -186,7 +186,7 @@ func TestContactsAreForManagers(t *testing.T) {
 	p.exec(`UPDATE grants SET manager = true`)
 	yes, no, yesterday := true, false, noon().AddDate(0, 0, -1)
 	contact := func(id string, open *bool, ends *time.Time) item {
-		return item{tenant: "amaris", client: "1", id: id, kind: store.KindContact, title: "P. de Vries", open: open, ends: ends}
+		return item{tenant: "amaris", client: "1", id: id, kind: dossier.KindContact, title: "P. de Vries", open: open, ends: ends}
 	}
 	p.items(contact("rp-1", &yes, nil), contact("rp-2", &no, nil), contact("rp-3", &yes, &yesterday))
 	active := map[any]any{}

@@ -19,7 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"dossiersync/portalapi"
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestETag(t *testing.T) {
@@ -309,7 +309,7 @@ func TestMetricsAndLogsHoldNoPersonalData(t *testing.T) {
 
 func TestTimelineKindsAreTenants(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t, func(o *portalapi.Options) { o.Tenants[0].Timeline = []store.Kind{store.KindForm} })
+	p := newPortal(t, func(o *portalapi.Options) { o.Tenants[0].Timeline = []dossier.Kind{dossier.KindForm} })
 	p.synced("amaris", time.Now())
 	p.client("amaris", "1", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "1", everyPart)

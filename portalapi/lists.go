@@ -1,13 +1,13 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"encoding/json"
 	"slices"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 var categories = []string{"general", "care-plan"}
@@ -29,23 +29,23 @@ func (a *API) timeline(ctx context.Context, c *call) (*reading, error) {
 
 // cardKinds returns the kinds that the parameter kind leaves of those that make
 // cards.
-func (t *Tenant) cardKinds(q *web.Query) []store.Kind {
-	kind := q.OneOf("kind", string(store.KindReport), string(store.KindForm))
+func (t *Tenant) cardKinds(q *web.Query) []dossier.Kind {
+	kind := q.OneOf("kind", string(dossier.KindReport), string(dossier.KindForm))
 	if kind == "" {
 		return t.Timeline
 	}
-	return slices.DeleteFunc(slices.Clone(t.Timeline), func(k store.Kind) bool { return string(k) != kind })
+	return slices.DeleteFunc(slices.Clone(t.Timeline), func(k dossier.Kind) bool { return string(k) != kind })
 }
 
 func (a *API) reports(ctx context.Context, c *call) (*reading, error) {
 	q := web.ReadQuery(c.r, "from", "to", "category", "limit", "cursor")
-	return a.list(ctx, c, q, []store.Kind{store.KindReport},
+	return a.list(ctx, c, q, []dossier.Kind{dossier.KindReport},
 		store.ListQuery{Category: q.OneOf("category", categories...), Bodies: true})
 }
 
 func (a *API) forms(ctx context.Context, c *call) (*reading, error) {
 	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
-	return a.list(ctx, c, q, []store.Kind{store.KindForm}, store.ListQuery{})
+	return a.list(ctx, c, q, []dossier.Kind{dossier.KindForm}, store.ListQuery{})
 }
 
 func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
@@ -55,12 +55,12 @@ func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
 		open := state == "current"
 		list.Open = &open
 	}
-	return a.list(ctx, c, q, []store.Kind{store.KindCarePlan}, list)
+	return a.list(ctx, c, q, []dossier.Kind{dossier.KindCarePlan}, list)
 }
 
 // list answers with a page of items of the kinds.
-func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []store.Kind, list store.ListQuery) (*reading, error) {
-	list.Kinds = make([]store.Kind, 0, len(kinds))
+func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery) (*reading, error) {
+	list.Kinds = make([]dossier.Kind, 0, len(kinds))
 	for _, k := range kinds {
 		list.Kinds = append(list.Kinds, c.tenant.asked(k))
 	}
@@ -77,7 +77,7 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []store.Kin
 		list.Start, list.Newer = l.from.position(), l.from.newer
 	}
 	c.event.Query = q.Encode(nil, "cursor")
-	parts := make([]store.Part, 0, len(kinds))
+	parts := make([]dossier.Part, 0, len(kinds))
 	for _, k := range kinds {
 		parts = append(parts, partOf[k])
 	}
@@ -120,7 +120,7 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []store.Kin
 }
 
 // item answers with one item of the kind.
-func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, error) {
+func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*reading, error) {
 	return func(ctx context.Context, c *call) (*reading, error) {
 		if err := web.ReadQuery(c.r).Err(); err != nil {
 			return nil, err
@@ -143,16 +143,16 @@ func (a *API) item(kind store.Kind) func(context.Context, *call) (*reading, erro
 
 // object returns an item as served: its card, its body where it was read, and
 // what is decided only now.
-func object(it *store.Listed, kind store.Kind, t *Tenant) []byte {
+func object(it *store.Listed, kind dossier.Kind, t *Tenant) []byte {
 	switch {
-	case kind == store.KindCarePlan:
+	case kind == dossier.KindCarePlan:
 		state := "expired"
 		if it.Open != nil && *it.Open {
 			state = "current"
 		}
 		return merge(it.Card, []byte(`{"state":"`+state+`"}`), it.Body)
-	case kind == store.KindReport && it.Body != nil:
-		if !t.shares(store.PartCarePlans) {
+	case kind == dossier.KindReport && it.Body != nil:
+		if !t.shares(dossier.PartCarePlans) {
 			it.Plan, it.Goal = nil, nil
 		}
 		return merge(it.Card, it.Body, encode(struct {

@@ -13,6 +13,7 @@ import (
 
 	"dossiersync/portalapi"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // newDossier returns a portal where daughter may see every part of client 1.
@@ -162,7 +163,7 @@ func (p *portal) follow(rt *rapid.T, url string, read func(list) (*string, []str
 func expected(all []item, route, query string) []item {
 	var out []item
 	for _, it := range all {
-		isReport := it.kind == store.KindReport
+		isReport := it.kind == dossier.KindReport
 		second := !it.at.Before(time.Date(2026, 3, 2, 0, 0, 0, 0, amsterdam))
 		switch {
 		case strings.HasSuffix(route, "reports") && !isReport,
@@ -187,7 +188,7 @@ func TestReportIsServedWithTextAndLinks(t *testing.T) {
 	p := newDossier(t)
 	p.grant("amaris", "son", "1", []string{"reports"})
 	pl := plan("1", "plan", noon(), true)
-	goal := item{tenant: "amaris", client: "1", id: "goal", kind: store.KindGoal, title: "Zelf lopen"}
+	goal := item{tenant: "amaris", client: "1", id: "goal", kind: dossier.KindGoal, title: "Zelf lopen"}
 	theirs := plan("2", "theirs", noon(), true)
 	r := report("1", "r", noon())
 	r.plan, r.goal, r.text = pl.key(), goal.key(), "Regel 1\nRegel <2> & \u2028"

@@ -1,8 +1,6 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"net/http"
 	"path"
@@ -10,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/portalapi/web"
+	"dossiersync/store/dossier"
 )
 
 // endpoint is what one method of one route does.
@@ -35,27 +34,27 @@ func (a *API) table() []route {
 	reads := func(pattern, event string, handle func(context.Context, *call) (*reading, error)) route {
 		return route{pattern, map[string]endpoint{http.MethodGet: {scope: scopeRead, event: event, handle: handle}}}
 	}
-	const dossier = "/v1/dossiers/{client}"
+	const base = "/v1/dossiers/{client}"
 	return []route{
 		reads("/v1/dossiers", "dossiers", a.dossiers),
 		{"/v1/grants", map[string]endpoint{
 			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logs: true, patience: listTime},
 		}},
-		reads(dossier, "dossier", a.dossier),
-		reads(dossier+"/timeline", "timeline", a.timeline),
-		reads(dossier+"/timeline/density", "timeline-density", a.density),
-		reads(dossier+"/reports", "reports", a.reports),
-		reads(dossier+"/reports/{id}", "report", a.item(store.KindReport)),
-		reads(dossier+"/forms", "forms", a.forms),
-		reads(dossier+"/forms/{id}", "form", a.item(store.KindForm)),
-		reads(dossier+"/care-plans", "care-plans", a.carePlans),
-		reads(dossier+"/care-plans/{id}", "care-plan", a.item(store.KindCarePlan)),
-		reads(dossier+"/contacts", "contacts", a.contacts),
-		reads(dossier+"/access-log", "access-log", a.accessLog),
-		{dossier + "/grants", map[string]endpoint{
+		reads(base, "dossier", a.dossier),
+		reads(base+"/timeline", "timeline", a.timeline),
+		reads(base+"/timeline/density", "timeline-density", a.density),
+		reads(base+"/reports", "reports", a.reports),
+		reads(base+"/reports/{id}", "report", a.item(dossier.KindReport)),
+		reads(base+"/forms", "forms", a.forms),
+		reads(base+"/forms/{id}", "form", a.item(dossier.KindForm)),
+		reads(base+"/care-plans", "care-plans", a.carePlans),
+		reads(base+"/care-plans/{id}", "care-plan", a.item(dossier.KindCarePlan)),
+		reads(base+"/contacts", "contacts", a.contacts),
+		reads(base+"/access-log", "access-log", a.accessLog),
+		{base + "/grants", map[string]endpoint{
 			http.MethodGet: {scope: scopeGrants, event: "grants", handle: a.grants},
 		}},
-		{dossier + "/grants/{user}", map[string]endpoint{
+		{base + "/grants/{user}", map[string]endpoint{
 			http.MethodGet:    {scope: scopeGrants, event: "grant", handle: a.grant},
 			http.MethodPut:    {scope: scopeGrants, event: "grant", handle: a.putGrant, logs: true},
 			http.MethodDelete: {scope: scopeGrants, event: "grant", handle: a.deleteGrant, logs: true},

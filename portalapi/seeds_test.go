@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // seeds fills a replica as the worker would, by SQL.
@@ -39,7 +39,7 @@ func (s *seeds) exec(sql string, args ...any) {
 // synced notes that every stream of the tenant was read to its end at a moment.
 func (s *seeds) synced(tenant string, at time.Time) {
 	s.t.Helper()
-	for _, stream := range store.Streams() {
+	for _, stream := range dossier.Streams() {
 		s.exec(`INSERT INTO cursors (tenant, stream, type, as_of, fingerprint) VALUES ($1, $2, 'T', $3, 'f')
 			ON CONFLICT (tenant, stream, type, query, client) DO UPDATE SET as_of = excluded.as_of`, tenant, stream, at)
 	}
@@ -69,7 +69,7 @@ var everyPart = []string{"reports", "forms", "care-plans"}
 // item is a row of items; the fields that tests do not care about have defaults.
 type item struct {
 	tenant, client, id string
-	kind               store.Kind
+	kind               dossier.Kind
 	at                 time.Time
 	category           string
 	open               *bool
@@ -78,7 +78,9 @@ type item struct {
 	title, text        string
 }
 
-func (it item) key() string { return store.Key(it.tenant, store.Ref{Type: string(it.kind), ID: it.id}) }
+func (it item) key() string {
+	return dossier.Key(it.tenant, dossier.Ref{Type: string(it.kind), ID: it.id})
+}
 
 func (s *seeds) items(list ...item) {
 	s.t.Helper()
@@ -100,10 +102,10 @@ func (it item) row(t testing.TB) []any {
 		at = it.at
 	}
 	card, body := it.content()
-	streams := map[store.Kind]string{store.KindReport: "reports", store.KindForm: "forms", store.KindCarePlan: "care-plans",
-		store.KindGoal: "goals", store.KindContact: "contacts"}
-	parts := map[store.Kind]any{store.KindReport: "reports", store.KindForm: "forms", store.KindCarePlan: "care-plans",
-		store.KindGoal: "care-plans", store.KindContact: "contacts"}
+	streams := map[dossier.Kind]string{dossier.KindReport: "reports", dossier.KindForm: "forms", dossier.KindCarePlan: "care-plans",
+		dossier.KindGoal: "goals", dossier.KindContact: "contacts"}
+	parts := map[dossier.Kind]any{dossier.KindReport: "reports", dossier.KindForm: "forms", dossier.KindCarePlan: "care-plans",
+		dossier.KindGoal: "care-plans", dossier.KindContact: "contacts"}
 	null := func(s string) any {
 		if s == "" {
 			return nil
@@ -134,25 +136,25 @@ func (it item) content() (card, body object) {
 	at := it.at.In(amsterdam).Format(time.RFC3339)
 	author := object{"name": "S. Bakker", "role": nil}
 	switch it.kind {
-	case store.KindReport, store.KindForm:
+	case dossier.KindReport, dossier.KindForm:
 		var category any
 		if it.category != "" {
 			category = it.category
 		}
 		card = object{"id": it.key(), "kind": it.kind, "at": at, "precision": "second", "title": title, "excerpt": it.text[:min(20, len(it.text))],
 			"author": author, "category": category, "correctedAt": nil, "recordedAt": nil}
-		if it.kind == store.KindReport {
+		if it.kind == dossier.KindReport {
 			return card, object{"text": it.text, "attachments": []any{}}
 		}
 		return card, object{"questions": []any{object{"label": "Hoe gaat het?", "questions": []any{},
 			"answers": []any{object{"display": "Goed", "value": "goed", "questions": []any{}}}}}, "score": nil}
-	case store.KindCarePlan:
+	case dossier.KindCarePlan:
 		return object{"id": it.key(), "kind": it.kind, "title": title, "period": object{"start": "2026-01", "end": nil}, "author": author},
 			object{"description": nil, "addresses": []any{}, "team": []any{}, "domains": []any{}, "evaluations": []any{}, "notes": []any{},
 				"agreement": nil, "narrative": it.text}
-	case store.KindGoal:
+	case dossier.KindGoal:
 		return object{"id": it.key(), "kind": it.kind, "title": title}, object{}
-	case store.KindContact:
+	case dossier.KindContact:
 		return object{"id": it.id, "name": title, "relationship": "dochter", "email": nil, "phone": nil}, nil
 	}
 	panic(fmt.Sprintf("no content for a %s", it.kind))
@@ -160,15 +162,15 @@ func (it item) content() (card, body object) {
 
 // report returns a general report of tenant amaris.
 func report(client, id string, at time.Time) item {
-	return item{tenant: "amaris", client: client, id: id, kind: store.KindReport, at: at, category: "general", text: "Tekst van " + id}
+	return item{tenant: "amaris", client: client, id: id, kind: dossier.KindReport, at: at, category: "general", text: "Tekst van " + id}
 }
 
 func form(client, id string, at time.Time) item {
-	return item{tenant: "amaris", client: client, id: id, kind: store.KindForm, at: at, title: "Vragenlijst"}
+	return item{tenant: "amaris", client: client, id: id, kind: dossier.KindForm, at: at, title: "Vragenlijst"}
 }
 
 func plan(client, id string, at time.Time, open bool) item {
-	return item{tenant: "amaris", client: client, id: id, kind: store.KindCarePlan, at: at, open: &open, title: "Zorgleefplan"}
+	return item{tenant: "amaris", client: client, id: id, kind: dossier.KindCarePlan, at: at, open: &open, title: "Zorgleefplan"}
 }
 
 // logged is an entry of the access log.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // An absence is an item that a complete list of the source's no longer has. It is
@@ -16,8 +18,8 @@ import (
 // Absence is an item that the source no longer lists.
 type Absence struct {
 	Key    string
-	Stream Stream
-	Ref    Ref
+	Stream dossier.Stream
+	Ref    dossier.Ref
 	Client string // whom it belongs to here; empty: to none
 }
 
@@ -29,7 +31,7 @@ func scanAbsence(row pgx.CollectableRow) (Absence, error) {
 
 // Suspects returns absences of the stream's source types that the run has not tried
 // to confirm.
-func (s *Store) Suspects(ctx context.Context, c Claim, stream Stream, types []string, limit int) ([]Absence, error) {
+func (s *Store) Suspects(ctx context.Context, c Claim, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
 	const q = `
 		SELECT a.key, a.stream, a.type, a.id, coalesce(i.client, '') FROM absences a LEFT JOIN items i USING (tenant, key)
 		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = ANY(@types) AND a.state = 'suspect'
@@ -40,7 +42,7 @@ func (s *Store) Suspects(ctx context.Context, c Claim, stream Stream, types []st
 
 // ConfirmedAbsent returns absences of the stream's source types that are confirmed
 // and may go.
-func (s *Store) ConfirmedAbsent(ctx context.Context, tenant string, stream Stream, types []string, limit int) ([]Absence, error) {
+func (s *Store) ConfirmedAbsent(ctx context.Context, tenant string, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
 	const q = `
 		SELECT key, stream, type, id, '' FROM absences
 		WHERE tenant = @tenant AND stream = @stream AND type = ANY(@types) AND state = 'confirmed' ORDER BY key LIMIT @limit`
@@ -91,13 +93,13 @@ func (s *Store) AbsenceOver(ctx context.Context, c Claim, key string) error {
 
 // HoldAbsences applies the brake to a stream: nothing of it is removed until an
 // operator approves.
-func (s *Store) HoldAbsences(ctx context.Context, c Claim, stream Stream) error {
+func (s *Store) HoldAbsences(ctx context.Context, c Claim, stream dossier.Stream) error {
 	const q = `UPDATE absences SET state = 'held' WHERE tenant = @tenant AND stream = @stream`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
 }
 
 // ReleaseAbsences takes the brake off: what was held is to be confirmed again.
-func (s *Store) ReleaseAbsences(ctx context.Context, c Claim, stream Stream) error {
+func (s *Store) ReleaseAbsences(ctx context.Context, c Claim, stream dossier.Stream) error {
 	const q = `
 		UPDATE absences SET state = 'suspect', tried = NULL
 		WHERE tenant = @tenant AND stream = @stream AND state = 'held'`
@@ -122,7 +124,7 @@ type Brake struct {
 
 // Brake returns the state of the stream's brake; nothing where nothing is absent.
 // What is shown no more for another reason is absent no more.
-func (s *Store) Brake(ctx context.Context, c Claim, stream Stream) (Brake, error) {
+func (s *Store) Brake(ctx context.Context, c Claim, stream dossier.Stream) (Brake, error) {
 	const has = `SELECT EXISTS (SELECT FROM absences WHERE tenant = @tenant AND stream = @stream)`
 	const settled = `
 		DELETE FROM absences a WHERE a.tenant = @tenant AND a.stream = @stream
@@ -154,10 +156,10 @@ func (s *Store) Brake(ctx context.Context, c Claim, stream Stream) (Brake, error
 
 // HeldRemovals is how much of a stream waits for an operator's approval.
 type HeldRemovals struct {
-	Tenant string    `json:"tenant"`
-	Stream Stream    `json:"stream"`
-	Items  int64     `json:"items"`
-	Since  time.Time `json:"since"` // of the oldest
+	Tenant string         `json:"tenant"`
+	Stream dossier.Stream `json:"stream"`
+	Items  int64          `json:"items"`
+	Since  time.Time      `json:"since"` // of the oldest
 }
 
 // HeldRemovals returns what is held of a tenant, or of all if tenant is empty.

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Batch is what a page, or a part of one, brought.
 type Batch struct {
 	Claim   Claim
 	Type    TypeID
-	Items   []Item
+	Items   []dossier.Item
 	Drained *Drained // not nil: these items are the last of a window
 	// Direct says that they were read by their ids, just now: what they say is
 	// how the source has them.
@@ -39,7 +41,7 @@ type Applied struct {
 	Removed   int64 // by inference, counted apart
 	// Older lists items of a direct batch that are older than what is stored: the
 	// source was put back to an older state.
-	Older []Ref
+	Older []dossier.Ref
 }
 
 // Apply stores the items in one transaction, which also does the accounting and,
@@ -53,7 +55,7 @@ type Applied struct {
 func (s *Store) Apply(ctx context.Context, b Batch, r Renderer) (Applied, error) {
 	b.Items = latest(b.Items)
 	for i := range b.Items {
-		b.Items[i].normalize()
+		normalize(&b.Items[i])
 	}
 	return s.applyOrSplit(ctx, b, r)
 }
@@ -78,7 +80,7 @@ func (s *Store) applyOrSplit(ctx context.Context, b Batch, r Renderer) (Applied,
 		return Applied{}, fmt.Errorf("apply %d items of %s: %w", len(b.Items), b.Type.Type, err)
 	}
 	if len(b.Items) == 1 {
-		if !b.Items[0].refuse() {
+		if !refuse(&b.Items[0]) {
 			return Applied{}, fmt.Errorf("apply an item of %s that has nothing left to refuse: %w", b.Type.Type, err)
 		}
 		return s.applyOrSplit(ctx, b, r)
@@ -107,9 +109,9 @@ func (s *Store) applyOrSplit(ctx context.Context, b Batch, r Renderer) (Applied,
 // equally new ones, and one that could not be read rather than one that could,
 // where they do not say which is newer. The order of what remains does not
 // matter.
-func latest(items []Item) []Item {
-	seen := make(map[Ref]int, len(items))
-	kept := make([]Item, 0, len(items))
+func latest(items []dossier.Item) []dossier.Item {
+	seen := make(map[dossier.Ref]int, len(items))
+	kept := make([]dossier.Item, 0, len(items))
 	for _, it := range items {
 		if it.ID == "" {
 			kept = append(kept, it)
@@ -123,7 +125,7 @@ func latest(items []Item) []Item {
 		}
 		have := &kept[i]
 		undated := it.Updated.IsZero() || have.Updated.IsZero()
-		if undated && have.State == StateQuarantined || !undated && it.Updated.Before(have.Updated) {
+		if undated && have.State == dossier.StateQuarantined || !undated && it.Updated.Before(have.Updated) {
 			continue
 		}
 		*have = it
@@ -132,9 +134,9 @@ func latest(items []Item) []Item {
 }
 
 // normalize makes it comparable with what PostgreSQL gives back.
-func (it *Item) normalize() {
+func normalize(it *dossier.Item) {
 	it.Updated = it.Updated.Truncate(time.Microsecond)
-	if it.Stream == StreamClients {
+	if it.Stream == dossier.StreamClients {
 		it.Client = it.ID
 	}
 }
@@ -142,33 +144,33 @@ func (it *Item) normalize() {
 // refuse puts an item into quarantine since PostgreSQL refuses a value in it;
 // the second time without the values that came from its envelope. It reports
 // whether that left anything out.
-func (it *Item) refuse() bool {
+func refuse(it *dossier.Item) bool {
 	const detail = "PostgreSQL refuses a value in it"
-	if it.State == StateQuarantined && it.Reason == NotStorable {
+	if it.State == dossier.StateQuarantined && it.Reason == dossier.NotStorable {
 		had := it.Version != "" || it.Client != ""
 		it.Version, it.Client, it.EnvelopeRead = "", "", false
 		return had
 	}
-	it.quarantine(NotStorable, detail)
+	quarantine(it, dossier.NotStorable, detail)
 	return true
 }
 
 // quarantine turns the item into one that could not be applied. The last good
 // version may stay only if this one was to be shown too.
-func (it *Item) quarantine(reason Reason, detail string) {
-	if it.State != StateQuarantined {
-		it.EnvelopeRead = it.State == StateShown
+func quarantine(it *dossier.Item, reason dossier.Reason, detail string) {
+	if it.State != dossier.StateQuarantined {
+		it.EnvelopeRead = it.State == dossier.StateShown
 	}
-	it.State, it.Reason, it.Detail, it.Content = StateQuarantined, reason, detail, nil
+	it.State, it.Reason, it.Detail, it.Content = dossier.StateQuarantined, reason, detail, nil
 }
 
 // key returns the item's key. Records without an id have one of their own kind,
 // so that each bad record is counted once.
-func (it *Item) key(tenant string) string {
+func itemKey(tenant string, it *dossier.Item) string {
 	if it.ID == "" {
-		return "?" + Key(tenant, Ref{Type: it.Type, ID: string(it.Raw)})
+		return "?" + dossier.Key(tenant, dossier.Ref{Type: it.Type, ID: string(it.Raw)})
 	}
-	return Key(tenant, it.Ref)
+	return dossier.Key(tenant, it.Ref)
 }
 
 // application is one batch being applied in one transaction.
@@ -184,18 +186,18 @@ type application struct {
 	epoch     int32
 	upto      *time.Time // where comparing: up to when the type is known to be read
 	cancelled bool
-	keys      []string          // of batch.Items, in their order
-	old       map[string]stored // by key
-	around    surroundings      // what the items are rendered from
-	clients   map[string]State  // by id; absent: unknown
-	fresh     []int             // items of which nothing is stored: decided on while others are written
-	erased    map[string]bool   // clients whose dossiers were erased for good
-	before    map[string]Effect // what this run has counted for a key
+	keys      []string                 // of batch.Items, in their order
+	old       map[string]stored        // by key
+	around    surroundings             // what the items are rendered from
+	clients   map[string]dossier.State // by id; absent: unknown
+	fresh     []int                    // items of which nothing is stored: decided on while others are written
+	erased    map[string]bool          // clients whose dossiers were erased for good
+	before    map[string]Effect        // what this run has counted for a key
 	displaced map[displaced]struct{}
 	effects   Effects // of the run's type, with this batch
 	counted   Effects // what this batch adds to them
 	removed   int64
-	older     []Ref
+	older     []dossier.Ref
 	barred    map[string]time.Time // which versions of a direct batch's items are in quarantine
 	changed   map[string]struct{}  // clients whose dossiers look different now
 	out       writes
@@ -204,14 +206,14 @@ type application struct {
 // stored is what is known of an item before the batch.
 type stored struct {
 	key     string
-	state   State
-	reason  Reason
+	state   dossier.State
+	reason  dossier.Reason
 	client  string
 	epoch   int32
 	version string
 	updated time.Time
-	hash    Hash
-	stream  Stream
+	hash    dossier.Hash
+	stream  dossier.Stream
 	card    []byte // of what others are rendered from
 	body    []byte
 	model   []byte
@@ -259,17 +261,17 @@ func (a *application) take(i int) {
 		a.passOver(&it, key, old)
 		return
 	}
-	if (a.batch.Known || a.batch.Inferred) && old == nil || a.batch.Inferred && old.state != StateShown {
+	if (a.batch.Known || a.batch.Inferred) && old == nil || a.batch.Inferred && old.state != dossier.StateShown {
 		return
 	}
-	if it.State == StateWithdrawn && old != nil {
-		it.remember(old)
+	if it.State == dossier.StateWithdrawn && old != nil {
+		remember(&it, old)
 	}
 	a.hideWithClient(&it)
 	a.standAside(&it, key)
 	r, err := a.rendered(&it, old)
 	if err != nil {
-		it.quarantine(NotStorable, "the program cannot show it: "+err.Error())
+		quarantine(&it, dossier.NotStorable, "the program cannot show it: "+err.Error())
 	}
 	v := judge(&it, old, a.epoch)
 	switch {
@@ -287,13 +289,13 @@ func (a *application) take(i int) {
 	} else if it.ID != "" && v.effect != EffectSuperseded {
 		a.out.clear(key, &it)
 	}
-	if it.State == StateShown && v.effect != EffectSuperseded && !a.batch.Direct {
+	if it.State == dossier.StateShown && v.effect != EffectSuperseded && !a.batch.Direct {
 		a.out.present = append(a.out.present, key)
 	}
 	switch {
 	case v.withhold:
 		hidden := it
-		hidden.State, hidden.Reason = StateHidden, HiddenQuarantined
+		hidden.State, hidden.Reason = dossier.StateHidden, dossier.HiddenQuarantined
 		if hidden.Updated.IsZero() {
 			hidden.Updated = old.updated // what is older stays older
 		}
@@ -307,7 +309,7 @@ func (a *application) take(i int) {
 
 // remember keeps in a tombstone the last that was known of the record, where its
 // withdrawal does not say: of whom it was, and which version.
-func (it *Item) remember(old *stored) {
+func remember(it *dossier.Item, old *stored) {
 	it.Client, it.Version = cmp.Or(it.Client, old.client), cmp.Or(it.Version, old.version)
 	if it.Updated.IsZero() {
 		it.Updated = old.updated
@@ -317,9 +319,9 @@ func (it *Item) remember(old *stored) {
 // outdated notes an item that is older than what is stored of it. If it came in
 // a list, that may be an old list: it is read again by its id. If it was read by
 // its id, the source itself has gone back.
-func (a *application) outdated(it *Item, key string) {
+func (a *application) outdated(it *dossier.Item, key string) {
 	switch {
-	case it.State == StateWithdrawn && it.Reason == WithdrawnDeleted:
+	case it.State == dossier.StateWithdrawn && it.Reason == dossier.WithdrawnDeleted:
 		// It was made again since.
 	case a.batch.Direct:
 		a.older = append(a.older, it.Ref)
@@ -329,8 +331,8 @@ func (a *application) outdated(it *Item, key string) {
 }
 
 // rendered renders an item that is to be shown, unless it is stored as it is.
-func (a *application) rendered(it *Item, old *stored) (Rendered, error) {
-	if it.State != StateShown || old != nil && old.state == StateShown && old.hash == it.Hash && old.client == it.Client {
+func (a *application) rendered(it *dossier.Item, old *stored) (Rendered, error) {
+	if it.State != dossier.StateShown || old != nil && old.state == dossier.StateShown && old.hash == it.Hash && old.client == it.Client {
 		return Rendered{}, nil
 	}
 	if it.Content == nil {
@@ -348,35 +350,35 @@ func (a *application) rendered(it *Item, old *stored) (Rendered, error) {
 
 // hideWithClient hides what belongs to a client who is not shown. Nothing of it
 // is stored; when the client is shown again, a backfill brings it.
-func (a *application) hideWithClient(it *Item) {
-	if it.State != StateShown || it.Client == "" || it.Stream == StreamClients {
+func (a *application) hideWithClient(it *dossier.Item) {
+	if it.State != dossier.StateShown || it.Client == "" || it.Stream == dossier.StreamClients {
 		return
 	}
 	switch state, known := a.clients[it.Client]; {
 	case !known && a.batch.Claim.Run.Scope.DryRun:
 		// A dry run stores no clients: it cannot know.
 	case !known:
-		it.State, it.Reason, it.Content = StateHidden, HiddenUnknownClient, nil
-	case state != StateShown:
-		it.State, it.Reason, it.Content = StateHidden, HiddenClientHidden, nil
+		it.State, it.Reason, it.Content = dossier.StateHidden, dossier.HiddenUnknownClient, nil
+	case state != dossier.StateShown:
+		it.State, it.Reason, it.Content = dossier.StateHidden, dossier.HiddenClientHidden, nil
 	}
 }
 
 // put stores the item in place of old.
-func (a *application) put(it *Item, key string, old *stored, r Rendered) {
+func (a *application) put(it *dossier.Item, key string, old *stored, r Rendered) {
 	if old != nil {
 		a.out.replaced = append(a.out.replaced, key)
 	}
 	a.out.put(a.tenant(), key, a.epoch, it, r)
-	wasShown := old != nil && old.state == StateShown
-	switch left := wasShown && (it.State != StateShown || old.client != it.Client); {
-	case it.Stream == StreamCarePlans, it.Stream == StreamGoals && left:
+	wasShown := old != nil && old.state == dossier.StateShown
+	switch left := wasShown && (it.State != dossier.StateShown || old.client != it.Client); {
+	case it.Stream == dossier.StreamCarePlans, it.Stream == dossier.StreamGoals && left:
 		a.out.inPlans = append(a.out.inPlans, key)
 	case isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
 		!bytes.Equal(old.card, r.Card) || !bytes.Equal(old.body, r.Body) || !bytes.Equal(old.model, r.Model)):
 		a.out.targets = append(a.out.targets, key)
 	}
-	if it.Client != "" && (it.State == StateShown || wasShown && old.client == it.Client) {
+	if it.Client != "" && (it.State == dossier.StateShown || wasShown && old.client == it.Client) {
 		a.changed[it.Client] = struct{}{}
 	}
 	if wasShown && old.client != "" {
@@ -386,9 +388,9 @@ func (a *application) put(it *Item, key string, old *stored, r Rendered) {
 
 // isTarget reports whether others are rendered from records of the stream; with
 // care plans it is otherwise, see [application.renderPlans].
-func isTarget(s Stream) bool {
+func isTarget(s dossier.Stream) bool {
 	switch s {
-	case StreamClients, StreamContacts, StreamStaff, StreamQuestionnaires, StreamGoals:
+	case dossier.StreamClients, dossier.StreamContacts, dossier.StreamStaff, dossier.StreamQuestionnaires, dossier.StreamGoals:
 		return true
 	}
 	return false

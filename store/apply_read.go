@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // read fetches, in one round trip, all that deciding on the batch needs, and
@@ -15,7 +17,7 @@ func (a *application) read(ctx context.Context) error {
 	a.keys = make([]string, len(a.batch.Items))
 	var clients []string
 	for i := range a.batch.Items {
-		a.keys[i] = a.batch.Items[i].key(a.tenant())
+		a.keys[i] = itemKey(a.tenant(), &a.batch.Items[i])
 		if c := a.batch.Items[i].Client; c != "" {
 			clients = append(clients, c)
 		}
@@ -65,7 +67,7 @@ func (a *application) read(ctx context.Context) error {
 	}
 	a.before = make(map[string]Effect)
 	b.Queue(seen, pgx.StrictNamedArgs{"run": run, "keys": a.keys}).Query(collectMap(a.before))
-	a.clients = make(map[string]State)
+	a.clients = make(map[string]dossier.State)
 	b.Queue(clientStates, pgx.StrictNamedArgs{"tenant": tenant, "clients": clients}).Query(collectMap(a.clients))
 	a.queueErased(&b, clients)
 	a.displaced = make(map[displaced]struct{})

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -19,7 +20,7 @@ const tenant = "amaris"
 // tenant's rules.
 type plain struct{}
 
-func (plain) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Rendered, error) {
+func (plain) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (store.Rendered, error) {
 	var r store.Rendered
 	model, err := json.Marshal(c)
 	if err != nil {
@@ -27,12 +28,12 @@ func (plain) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Re
 	}
 	r.Model, r.Card = model, []byte(`{}`)
 	switch c := c.(type) {
-	case *store.Report:
-		r.Part, r.At, r.Category = store.PartReports, c.At.Time, c.Category
+	case *dossier.Report:
+		r.Part, r.At, r.Category = dossier.PartReports, c.At.Time, c.Category
 		author := ""
 		for _, a := range c.Authors {
 			if s := look.Shown(a.Ref); s != nil {
-				var st store.Staff
+				var st dossier.Staff
 				if err := json.Unmarshal(s.Model, &st); err != nil {
 					return r, err
 				}
@@ -40,14 +41,14 @@ func (plain) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Re
 			}
 		}
 		r.Card, err = json.Marshal(map[string]string{"text": c.Text, "author": author})
-	case *store.Goal:
-		r.Part = store.PartCarePlans
+	case *dossier.Goal:
+		r.Part = dossier.PartCarePlans
 	}
 	return r, err
 }
 
-func (plain) Restore(s store.Shown) (store.Content, error) {
-	c := new(store.Report)
+func (plain) Restore(s store.Shown) (dossier.Content, error) {
+	c := new(dossier.Report)
 	return c, json.Unmarshal(s.Model, c)
 }
 
@@ -59,9 +60,9 @@ type run struct {
 }
 
 var (
-	patients = store.TypeID{Stream: store.StreamClients, Type: "Patient"}
-	staff    = store.TypeID{Stream: store.StreamStaff, Type: "Practitioner"}
-	reports  = store.TypeID{Stream: store.StreamReports, Type: "Observation"}
+	patients = store.TypeID{Stream: dossier.StreamClients, Type: "Patient"}
+	staff    = store.TypeID{Stream: dossier.StreamStaff, Type: "Practitioner"}
+	reports  = store.TypeID{Stream: dossier.StreamReports, Type: "Observation"}
 )
 
 // newRun begins a run of the three types above, and of more.
@@ -89,7 +90,7 @@ func newRun(t *testing.T, r *storetest.Replica, more ...store.TypeID) *run {
 	return &run{Replica: r, t: t, claim: claim}
 }
 
-func (r *run) apply(id store.TypeID, items ...store.Item) store.Effects {
+func (r *run) apply(id store.TypeID, items ...dossier.Item) store.Effects {
 	r.t.Helper()
 	applied, err := r.Apply(r.t.Context(), store.Batch{Claim: r.claim, Type: id, Items: items}, plain{})
 	if err != nil {
@@ -107,29 +108,29 @@ func (r *run) finish() {
 
 func at(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
 
-func hash(s string) store.Hash { return store.IdentityHash(s, "") }
+func hash(s string) dossier.Hash { return dossier.IdentityHash(s, "") }
 
-func patient(id string, minute int) store.Item {
-	return store.Item{Ref: store.Ref{Type: "Patient", ID: id}, Stream: store.StreamClients, State: store.StateShown,
-		Updated: at(minute), Hash: hash(id), Content: &store.Client{Name: "Mevrouw " + id}}
+func patient(id string, minute int) dossier.Item {
+	return dossier.Item{Ref: dossier.Ref{Type: "Patient", ID: id}, Stream: dossier.StreamClients, State: dossier.StateShown,
+		Updated: at(minute), Hash: hash(id), Content: &dossier.Client{Name: "Mevrouw " + id}}
 }
 
-func report(id, client, text string, minute int) store.Item {
-	return store.Item{Ref: store.Ref{Type: "Observation", ID: id}, Stream: store.StreamReports, Client: client,
-		State: store.StateShown, Updated: at(minute), Version: fmt.Sprint(minute), Hash: hash(text),
-		Content: &store.Report{At: store.Moment{Time: at(0), Precision: store.PrecisionSecond}, Text: text,
-			Category: store.CategoryGeneral, Authors: []store.Party{{Ref: store.Ref{Type: "Practitioner", ID: "p1"}}}}}
+func report(id, client, text string, minute int) dossier.Item {
+	return dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: id}, Stream: dossier.StreamReports, Client: client,
+		State: dossier.StateShown, Updated: at(minute), Version: fmt.Sprint(minute), Hash: hash(text),
+		Content: &dossier.Report{At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text,
+			Category: dossier.CategoryGeneral, Authors: []dossier.Party{{Ref: dossier.Ref{Type: "Practitioner", ID: "p1"}}}}}
 }
 
-func hidden(it store.Item, reason store.Reason) store.Item {
-	it.State, it.Reason, it.Content = store.StateHidden, reason, nil
+func hidden(it dossier.Item, reason dossier.Reason) dossier.Item {
+	it.State, it.Reason, it.Content = dossier.StateHidden, reason, nil
 	return it
 }
 
 // unreadable is it in a version that could not be read; envelope says whether at
 // least its envelope could.
-func unreadable(it store.Item, envelope bool) store.Item {
-	it.State, it.Reason, it.Detail, it.EnvelopeRead = store.StateQuarantined, store.BadBody, "valueString: no text", envelope
+func unreadable(it dossier.Item, envelope bool) dossier.Item {
+	it.State, it.Reason, it.Detail, it.EnvelopeRead = dossier.StateQuarantined, dossier.BadBody, "valueString: no text", envelope
 	it.Content, it.Raw = nil, []byte("{}")
 	return it
 }
@@ -179,7 +180,7 @@ func TestApplyCountsEachItemOnceByWhatBecameOfIt(t *testing.T) {
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	got := r.apply(reports,
 		report("1", "a", "een", 1), report("2", "a", "twee", 1), report("1", "a", "een", 1), // twice in a page
-		hidden(report("3", "a", "drie", 1), store.HiddenMarked),
+		hidden(report("3", "a", "drie", 1), dossier.HiddenMarked),
 		report("4", "nobody", "vier", 1))
 	want := store.Effects{"created": 2, "hidden:marked": 1, "hidden:unknown-client": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -230,7 +231,7 @@ func TestHiddenItemKeepsNoContent(t *testing.T) {
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "geheim", 1))
-	r.apply(reports, hidden(report("1", "a", "geheim", 2), store.HiddenMarked))
+	r.apply(reports, hidden(report("1", "a", "geheim", 2), dossier.HiddenMarked))
 	var n int
 	err := r.Pool().QueryRow(t.Context(), `SELECT count(*) FROM items WHERE items::text LIKE '%geheim%'`).Scan(&n)
 	if err != nil || n != 0 {
@@ -253,7 +254,7 @@ func TestQuarantinedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
-		item store.Item
+		item dossier.Item
 		want int
 	}{
 		{"envelope allows it", unreadable(report("1", "a", "x", 2), true), 1},
@@ -307,7 +308,7 @@ func TestFencedWorkerCannotWrite(t *testing.T) {
 	if _, err := r.ClaimRun(t.Context(), r.claim.Run.ID, "another"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := r.Apply(t.Context(), store.Batch{Claim: asleep, Type: reports, Items: []store.Item{report("1", "a", "laat", 1)}}, plain{})
+	_, err := r.Apply(t.Context(), store.Batch{Claim: asleep, Type: reports, Items: []dossier.Item{report("1", "a", "laat", 1)}}, plain{})
 	if !errors.Is(err, store.ErrFenced) {
 		t.Errorf("got %v, want ErrFenced", err)
 	}
@@ -319,9 +320,9 @@ func TestFencedWorkerCannotWrite(t *testing.T) {
 func TestRenamedAuthorIsRenderedAgain(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
-	nurse := func(name string, minute int) store.Item {
-		return store.Item{Ref: store.Ref{Type: "Practitioner", ID: "p1"}, Stream: store.StreamStaff, State: store.StateShown,
-			Updated: at(minute), Hash: hash(name), Content: &store.Staff{What: store.StaffPerson, Name: name}}
+	nurse := func(name string, minute int) dossier.Item {
+		return dossier.Item{Ref: dossier.Ref{Type: "Practitioner", ID: "p1"}, Stream: dossier.StreamStaff, State: dossier.StateShown,
+			Updated: at(minute), Hash: hash(name), Content: &dossier.Staff{What: dossier.StaffPerson, Name: name}}
 	}
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1)) // the author arrives later
@@ -347,7 +348,7 @@ func TestRenamedAuthorIsRenderedAgain(t *testing.T) {
 	if got := r.texts()["1"]; got != "a: een (Fatima de Wit)" {
 		t.Errorf("got %q", got)
 	}
-	r.apply(staff, hidden(nurse("Fatima de Wit", 3), store.HiddenMarked))
+	r.apply(staff, hidden(nurse("Fatima de Wit", 3), dossier.HiddenMarked))
 	again()
 	if got := r.texts()["1"]; got != "a: een ()" {
 		t.Errorf("got %q", got)
@@ -362,7 +363,7 @@ func TestClientWhoIsNoLongerSharedLosesTheDossier(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.apply(reports, report("1", "a", "een", 1))
-	r.apply(patients, hidden(patient("a", 2), store.HiddenInactive))
+	r.apply(patients, hidden(patient("a", 2), dossier.HiddenInactive))
 	if got := r.texts(); len(got) != 0 {
 		t.Errorf("still there: %v", got)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // writes collects what a batch writes, until all is decided.
@@ -30,8 +32,8 @@ type writes struct {
 		keys    []string
 		updated []*time.Time
 	}
-	clients      []*Item
-	contacts     []*Item
+	clients      []*dossier.Item
+	contacts     []*dossier.Item
 	definitions  []definition
 	again        []reread // items to be read by their ids
 	present      []string // keys of items that a search has found, and that are shown
@@ -48,12 +50,12 @@ type sightings struct {
 
 type reread struct {
 	key string
-	it  *Item
+	it  *dossier.Item
 }
 
 type quarantined struct {
 	key string
-	it  *Item
+	it  *dossier.Item
 }
 
 var itemColumns = []string{
@@ -61,16 +63,16 @@ var itemColumns = []string{
 	"updated", "hash", "at", "category", "open", "ends", "plan", "goal", "card", "body", "model",
 }
 
-func (w *writes) put(tenant, key string, epoch int32, it *Item, r Rendered) {
+func (w *writes) put(tenant, key string, epoch int32, it *dossier.Item, r Rendered) {
 	var kind any
-	if it.Content != nil && it.State == StateShown {
+	if it.Content != nil && it.State == dossier.StateShown {
 		kind = string(r.kind(it.Content))
 		for _, ref := range it.Content.Refs() {
 			w.refFrom = append(w.refFrom, key)
-			w.refTo = append(w.refTo, Key(tenant, ref))
+			w.refTo = append(w.refTo, dossier.Key(tenant, ref))
 		}
-		for _, ref := range plansOf(it.Content) {
-			w.plans = append(w.plans, Key(tenant, ref))
+		for _, ref := range dossier.PlansOf(it.Content) {
+			w.plans = append(w.plans, dossier.Key(tenant, ref))
 		}
 	}
 	w.replacements.add(tenant, key, it)
@@ -80,16 +82,16 @@ func (w *writes) put(tenant, key string, epoch int32, it *Item, r Rendered) {
 		r.Open, dateOrNull(r.Ends), orNull(r.Plan), orNull(r.Goal), jsonOrNull(r.Card), jsonOrNull(r.Body), jsonOrNull(r.Model),
 	})
 	switch it.Stream {
-	case StreamClients:
+	case dossier.StreamClients:
 		w.clients = append(w.clients, it)
-	case StreamContacts:
+	case dossier.StreamContacts:
 		w.contacts = append(w.contacts, it)
-	case StreamQuestionnaires:
+	case dossier.StreamQuestionnaires:
 		w.definitions = append(w.definitions, definition{key: key, it: it, model: r.Model})
 	}
 }
 
-func (w *writes) touch(key string, it *Item) {
+func (w *writes) touch(key string, it *dossier.Item) {
 	w.touched.keys = append(w.touched.keys, key)
 	w.touched.versions = append(w.touched.versions, it.Version)
 	w.touched.updated = append(w.touched.updated, timeOrNull(it.Updated))
@@ -100,12 +102,12 @@ func (s *sightings) add(key string, e Effect) {
 	s.effects = append(s.effects, e)
 }
 
-func (w *writes) clear(key string, it *Item) {
+func (w *writes) clear(key string, it *dossier.Item) {
 	w.cleared.keys = append(w.cleared.keys, key)
 	w.cleared.updated = append(w.cleared.updated, timeOrNull(it.Updated))
 }
 
-func (w *writes) quarantine(key string, it *Item) {
+func (w *writes) quarantine(key string, it *dossier.Item) {
 	w.quarantined = append(w.quarantined, quarantined{key, it})
 }
 
@@ -169,7 +171,7 @@ func (a *application) queueReferences(b *pgx.Batch) {
 		const q = `DELETE FROM refs WHERE tenant = @tenant AND key = ANY(@keys) RETURNING target`
 		b.Queue(q, pgx.StrictNamedArgs{"tenant": tenant, "keys": w.replaced}).Query(func(rows pgx.Rows) error {
 			targets, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if a.batch.Type.Stream == StreamCarePlans {
+			if a.batch.Type.Stream == dossier.StreamCarePlans {
 				w.plans = append(w.plans, targets...)
 			}
 			return err

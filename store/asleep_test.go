@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -16,7 +17,7 @@ type dozing struct {
 	wakes  <-chan struct{}
 }
 
-func (d dozing) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Rendered, error) {
+func (d dozing) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (store.Rendered, error) {
 	close(d.asleep)
 	<-d.wakes
 	return d.plain.Render(ref, c, look)
@@ -37,7 +38,7 @@ func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
 	}
 	lapse("10 seconds")
 	go func() {
-		_, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: staff, Items: []store.Item{nurse("Anna", 0)}}, sleeper)
+		_, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: staff, Items: []dossier.Item{nurse("Anna", 0)}}, sleeper)
 		ended <- err
 	}()
 	fallsAsleep(t, asleep, ended)
@@ -54,7 +55,7 @@ func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
 	sleeper = dozing{asleep: asleep, wakes: wakes}
 	lapse("1 hour")
 	go func() {
-		_, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: staff, Items: []store.Item{nurse("Bea", 1)}}, sleeper)
+		_, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: staff, Items: []dossier.Item{nurse("Bea", 1)}}, sleeper)
 		ended <- err
 	}()
 	fallsAsleep(t, asleep, ended)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -54,7 +55,7 @@ func TestRunThatIsWorkedOnIsCancelledAtItsNextBatch(t *testing.T) {
 	if _, err := r.CancelRun(t.Context(), r.claim.Run.ID, "bob"); err != nil { // ann was first
 		t.Error(err)
 	}
-	applied, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: patients, Items: []store.Item{patient("a", 0)}}, plain{})
+	applied, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: patients, Items: []dossier.Item{patient("a", 0)}}, plain{})
 	if err != nil || !applied.Cancelled {
 		t.Errorf("its worker is told %v, %v", applied.Cancelled, err)
 	}
@@ -92,7 +93,7 @@ func TestRunOfADeadWorkerIsCancelledAtOnceAndShutsItOut(t *testing.T) {
 	r.exec(`UPDATE runs SET lease_until = now() - interval '1 second'`)
 	r.cancel(r.claim.Run.ID)
 	r.wantCancelled(r.claim.Run.ID)
-	_, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: patients, Items: []store.Item{patient("a", 0)}}, plain{})
+	_, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: patients, Items: []dossier.Item{patient("a", 0)}}, plain{})
 	if !errors.Is(err, store.ErrFenced) {
 		t.Errorf("its worker writes: %v", err)
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"dossiersync/store/dossier"
 )
 
 // A Census is the listing of all that the source has for one search: identities,
@@ -100,7 +102,7 @@ var ErrCensusLost = errors.New("the database lost what was listed")
 
 // AddToCensus notes what pages of envelopes brought, and with the last page of a
 // window its end. It fails with [ErrCensusLost] when there is no such census.
-func (s *Store) AddToCensus(ctx context.Context, c Claim, id TypeID, items []Item, d *Drained, requests int64) error {
+func (s *Store) AddToCensus(ctx context.Context, c Claim, id TypeID, items []dossier.Item, d *Drained, requests int64) error {
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
@@ -118,12 +120,12 @@ func (s *Store) AddToCensus(ctx context.Context, c Claim, id TypeID, items []Ite
 
 var censusColumns = []string{"run", "key", "stream", "type", "id", "client", "state", "version", "updated"}
 
-func addToCensus(ctx context.Context, tx pgx.Tx, c Claim, items []Item) error {
+func addToCensus(ctx context.Context, tx pgx.Tx, c Claim, items []dossier.Item) error {
 	items, err := withoutErased(ctx, tx, c.Run.Tenant, latest(items))
 	if err != nil {
 		return err
 	}
-	items = slices.DeleteFunc(items, func(it Item) bool {
+	items = slices.DeleteFunc(items, func(it dossier.Item) bool {
 		return it.ID == "" // who it is cannot be read: the windows have counted it
 	})
 	if len(items) == 0 {
@@ -131,8 +133,8 @@ func addToCensus(ctx context.Context, tx pgx.Tx, c Claim, items []Item) error {
 	}
 	_, err = tx.CopyFrom(ctx, censusOf(c.Run.ID), censusColumns, pgx.CopyFromSlice(len(items), func(i int) ([]any, error) {
 		it := &items[i]
-		it.normalize()
-		return []any{c.Run.ID, it.key(c.Run.Tenant), string(it.Stream), it.Type, it.ID,
+		normalize(it)
+		return []any{c.Run.ID, itemKey(c.Run.Tenant, it), string(it.Stream), it.Type, it.ID,
 			stringOrNull(it.Client), string(it.State), it.Version, timeOrNull(it.Updated)}, nil
 	}))
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42P01" {
@@ -170,7 +172,7 @@ func noteCensus(ctx context.Context, tx pgx.Tx, c Claim, id TypeID, d *Drained, 
 
 // HasListed reports whether the run's reconcile found the source to have anything
 // of the type.
-func (s *Store) HasListed(ctx context.Context, c Claim, stream Stream, typ string) (bool, error) {
+func (s *Store) HasListed(ctx context.Context, c Claim, stream dossier.Stream, typ string) (bool, error) {
 	const q = `SELECT EXISTS (SELECT FROM census WHERE run = @run AND stream = @stream AND type = @type)`
 	var has bool
 	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"run": c.Run.ID, "stream": stream, "type": typ}).Scan(&has)

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Compared says what comparing a census of a source type with the replica has
 // found.
 type Compared struct {
-	Stream    Stream
+	Stream    dossier.Stream
 	Type      string
 	Absent    int64 // shown here, and not in the source's list
 	Different int64 // of another version, state or client there than here, or missing here
@@ -31,7 +33,7 @@ type Compared struct {
 //
 // An envelope does not tell all that hides an item: one that is hidden for what
 // only its body shows is no difference.
-func (s *Store) Judge(ctx context.Context, c Claim, streams []Stream, atMost int) ([]Compared, error) {
+func (s *Store) Judge(ctx context.Context, c Claim, streams []dossier.Stream, atMost int) ([]Compared, error) {
 	var out []Compared
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
@@ -66,7 +68,7 @@ type judged struct {
 	upto        *time.Time // up to which it has been read; nil: not in full
 }
 
-func (j *judgement) run(ctx context.Context, streams []Stream, atMost int) error {
+func (j *judgement) run(ctx context.Context, streams []dossier.Stream, atMost int) error {
 	// Sets are compared whole: with the few rows that the planner may take a list
 	// for, it would look each up by going through the other. Compiling the
 	// statements takes longer than they do.
@@ -95,7 +97,7 @@ func (j *judgement) run(ctx context.Context, streams []Stream, atMost int) error
 }
 
 // types returns the types of the streams that were not judged yet.
-func (j *judgement) types(ctx context.Context, streams []Stream) ([]judged, error) {
+func (j *judgement) types(ctx context.Context, streams []dossier.Stream) ([]judged, error) {
 	const q = `
 		SELECT x.stream, x.type, bool_and(x.listed AND NOT x.short AND x.failure IS NULL) AND NOT EXISTS (
 				SELECT FROM run_types t WHERE t.run = @run AND t.stream = x.stream AND t.type = x.type
@@ -277,7 +279,7 @@ func (j *judgement) count(ctx context.Context, q string, args pgx.StrictNamedArg
 	_, err = pgx.ForEachRow(rows, []any{&id[0], &id[1], &n}, func() error {
 		c, ok := j.found[id]
 		if !ok {
-			c = &Compared{Stream: Stream(id[0]), Type: id[1]}
+			c = &Compared{Stream: dossier.Stream(id[0]), Type: id[1]}
 			j.found[id] = c
 		}
 		note(c, n)

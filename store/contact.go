@@ -5,10 +5,12 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // PartContacts is what contacts belong to. No grant names it: managers have it.
-const PartContacts Part = "contacts"
+const PartContacts dossier.Part = "contacts"
 
 // Contacts returns the contacts in the dossier's care record, in the order of
 // their keys and beginning after that of a key; at most [ListMax], and whether

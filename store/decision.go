@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // DecisionKind says what an operator has decided.
@@ -60,7 +62,7 @@ func decide(ctx context.Context, tx pgx.Tx, d Decision) error {
 
 // NoteApproval records that whoever asked for the run lets n items of the stream be
 // removed, however many that is.
-func (s *Store) NoteApproval(ctx context.Context, c Claim, stream Stream, n int64) error {
+func (s *Store) NoteApproval(ctx context.Context, c Claim, stream dossier.Stream, n int64) error {
 	by := "unknown"
 	if c.Run.RequestedBy != nil {
 		by = *c.Run.RequestedBy

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -18,7 +19,7 @@ func TestDiscardForgetsTheItemAndRecordsWhoDecided(t *testing.T) {
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
-	bad := []store.Item{unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "a", "x", 2), true)}
+	bad := []dossier.Item{unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "a", "x", 2), true)}
 	r.apply(reports, bad...)
 	if err := r.Discard(t.Context(), tenant, []string{keyOf("1")}, "ann", "proefgegevens"); err != nil {
 		t.Fatal(err)

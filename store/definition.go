@@ -1,11 +1,15 @@
 package store
 
-import "github.com/jackc/pgx/v5"
+import (
+	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
+)
 
 // definition is a questionnaire that is stored or withheld.
 type definition struct {
 	key   string
-	it    *Item
+	it    *dossier.Item
 	model []byte
 }
 
@@ -25,19 +29,19 @@ func (a *application) queueDefinitions(b *pgx.Batch) {
 	const remove = `DELETE FROM definitions WHERE tenant = @tenant AND key = @key RETURNING alias`
 	w, tenant := &a.out, a.tenant()
 	for _, d := range w.definitions {
-		q, ok := d.it.Content.(*Questionnaire)
-		if !ok || d.it.State != StateShown {
+		q, ok := d.it.Content.(*dossier.Questionnaire)
+		if !ok || d.it.State != dossier.StateShown {
 			b.Queue(remove, pgx.StrictNamedArgs{"tenant": tenant, "key": d.key}).Query(w.collectGone)
 			continue
 		}
 		for _, ref := range q.Names() {
-			alias := Key(tenant, ref)
+			alias := dossier.Key(tenant, ref)
 			w.targets = append(w.targets, alias)
 			b.Queue(put, pgx.StrictNamedArgs{"tenant": tenant, "alias": alias, "key": d.key,
 				"updated": timeOrNull(d.it.Updated), "model": d.model})
 		}
 	}
-	if a.batch.Type.Stream == StreamQuestionnaires && len(w.touched.keys) > 0 {
+	if a.batch.Type.Stream == dossier.StreamQuestionnaires && len(w.touched.keys) > 0 {
 		// What it is called now counts from now on, not what it was called before.
 		const touch = `
 			WITH later AS (

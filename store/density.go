@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Period is a unit of the calendar. Weeks begin on Monday.
@@ -22,7 +24,7 @@ const (
 // [ListQuery].
 type DensityQuery struct {
 	By       Period
-	Kinds    []Kind
+	Kinds    []dossier.Kind
 	Category string
 	From, To time.Time
 }
@@ -46,7 +48,7 @@ func (r *Reader) Density(ctx context.Context, id Identity, client string, q Dens
 		  AND i.at >= @from AND i.at < @to
 		  AND (@category = '' OR i.kind <> 'report' OR i.category = @category)
 		GROUP BY start ORDER BY start DESC LIMIT @limit`
-	list := ListQuery{Kinds: []Kind{""}, Category: q.Category, From: q.From, To: q.To}
+	list := ListQuery{Kinds: []dossier.Kind{""}, Category: q.Category, From: q.From, To: q.To}
 	args := list.args(id, client)
 	for _, name := range []string{"kind1", "open", "at", "key"} {
 		delete(args, name)

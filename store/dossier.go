@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Role is what a user is to a client.
@@ -26,7 +28,7 @@ type Dossier struct {
 	Name         string
 	Role         Role
 	Manager      bool // may see the access log and the contacts
-	Parts        []Part
+	Parts        []dossier.Part
 	GrantVersion int64
 	Deceased     bool    // reading has ended
 	Change       int64   // rises when the dossier looks different
@@ -34,7 +36,7 @@ type Dossier struct {
 }
 
 // May reports whether the user has a right to the part.
-func (d *Dossier) May(p Part) bool {
+func (d *Dossier) May(p dossier.Part) bool {
 	return slices.Contains(d.Parts, p)
 }
 
@@ -97,7 +99,7 @@ type Standing struct {
 	Unreachable *time.Time // since when the tenant's source cannot be reached
 	Owed        bool       // the client's history is still to be read
 	Awaiting    *time.Time // since when nothing may be shown; see [ErrAwaitingGrants] and [ErrAwaitingErasures]
-	Streams     map[Stream]StreamState
+	Streams     map[dossier.Stream]StreamState
 }
 
 // ErrAwaitingGrants says that the database was restored from a backup, and that
@@ -118,7 +120,7 @@ func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
 // queueAnyStanding is queueStanding for operators too, to whom it is told, without
 // an error, that nothing may be shown.
 func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, guarded bool) {
-	s.Streams = make(map[Stream]StreamState)
+	s.Streams = make(map[dossier.Stream]StreamState)
 	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
 	const tenant = `
 		SELECT now(), t.since, t.succeeded, t.unreachable,
@@ -148,7 +150,7 @@ func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, gua
 			EXISTS (SELECT FROM quarantine q WHERE q.tenant = @tenant AND q.client = @client AND q.stream = c.stream)
 		FROM cursors c WHERE c.tenant = @tenant AND c.client = '' GROUP BY c.stream`
 	b.Queue(streams, args).Query(func(rows pgx.Rows) error {
-		var name Stream
+		var name dossier.Stream
 		var st StreamState
 		_, err := pgx.ForEachRow(rows, []any{&name, &st.AsOf, &st.Rechecking, &st.Incomplete}, func() error {
 			s.Streams[name] = st
@@ -160,7 +162,7 @@ func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, gua
 
 // PartCount is what a dossier holds of one kind, as far as the user may see it.
 type PartCount struct {
-	Kind   Kind
+	Kind   dossier.Kind
 	Count  int64
 	Newest *time.Time
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Erasure is the record that a client's dossier was erased for good.
@@ -147,7 +149,7 @@ func keysOf(ctx context.Context, tx pgx.Tx, tenant, client string) ([]string, er
 		return nil, err
 	}
 	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return append(keys, Key(tenant, Ref{Type: "Patient", ID: client})), err
+	return append(keys, dossier.Key(tenant, dossier.Ref{Type: "Patient", ID: client})), err
 }
 
 // eachTrace carries out a statement for each table, and returns how many rows it
@@ -200,10 +202,10 @@ func (a *application) queueErased(b *pgx.Batch, clients []string) {
 }
 
 // withoutErased leaves out the items of clients who were erased.
-func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []Item) ([]Item, error) {
+func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []dossier.Item) ([]dossier.Item, error) {
 	clients := make([]string, 0, len(items))
 	for i := range items {
-		items[i].normalize()
+		normalize(&items[i])
 		clients = append(clients, items[i].Client)
 	}
 	slices.Sort(clients)
@@ -215,26 +217,26 @@ func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []Item) 
 	if err != nil || len(erased) == 0 {
 		return items, err
 	}
-	return slices.DeleteFunc(items, func(it Item) bool { return slices.Contains(erased, it.Client) }), nil
+	return slices.DeleteFunc(items, func(it dossier.Item) bool { return slices.Contains(erased, it.Client) }), nil
 }
 
 // passOver keeps the i-th item from being stored, because its client was erased,
 // and removes what is stored of it.
-func (a *application) passOver(it *Item, key string, old *stored) {
-	a.count(key, withReason(EffectHidden, HiddenErased))
-	a.out.clear(key, &Item{})
-	if it.Stream == StreamContacts { // it may have been another client's
-		a.out.contacts = append(a.out.contacts, &Item{Ref: it.Ref, Stream: it.Stream, State: StateHidden})
+func (a *application) passOver(it *dossier.Item, key string, old *stored) {
+	a.count(key, withReason(EffectHidden, dossier.HiddenErased))
+	a.out.clear(key, &dossier.Item{})
+	if it.Stream == dossier.StreamContacts { // it may have been another client's
+		a.out.contacts = append(a.out.contacts, &dossier.Item{Ref: it.Ref, Stream: it.Stream, State: dossier.StateHidden})
 	}
 	if old == nil {
 		return
 	}
 	a.out.replaced = append(a.out.replaced, key)
-	if old.state == StateShown && old.client != "" {
+	if old.state == dossier.StateShown && old.client != "" {
 		a.changed[old.client] = struct{}{}
 	}
 	switch {
-	case it.Stream == StreamCarePlans, it.Stream == StreamGoals:
+	case it.Stream == dossier.StreamCarePlans, it.Stream == dossier.StreamGoals:
 		a.out.inPlans = append(a.out.inPlans, key)
 	case isTarget(it.Stream):
 		a.out.targets = append(a.out.targets, key)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"dossiersync/store/dossier"
 )
 
 // GrantState says whether a grant counts.
@@ -26,7 +28,7 @@ type Grant struct {
 	User    string
 	Role    Role
 	Manager bool
-	Parts   []Part
+	Parts   []dossier.Part
 	State   GrantState
 	From    *time.Time // the first local date on which it counts; nil: at once
 	Until   *time.Time // the last local date on which it counts; nil: until revoked

@@ -1,5 +1,9 @@
 package store
 
+import (
+	"dossiersync/store/dossier"
+)
+
 // verdict is what becomes of one item.
 type verdict struct {
 	effect     Effect
@@ -10,13 +14,13 @@ type verdict struct {
 }
 
 // judge compares an item with what is stored of it.
-func judge(it *Item, old *stored, epoch int32) verdict {
+func judge(it *dossier.Item, old *stored, epoch int32) verdict {
 	if old != nil && old.epoch == epoch && !it.Updated.IsZero() && it.Updated.Before(old.updated) {
 		return verdict{effect: EffectSuperseded}
 	}
-	if it.State == StateQuarantined {
+	if it.State == dossier.StateQuarantined {
 		v := verdict{effect: withReason(EffectQuarantined, it.Reason), quarantine: true}
-		v.withhold = old != nil && old.state == StateShown && old.stream == it.Stream &&
+		v.withhold = old != nil && old.state == dossier.StateShown && old.stream == it.Stream &&
 			(!it.EnvelopeRead || it.Client != old.client)
 		return v
 	}
@@ -25,13 +29,13 @@ func judge(it *Item, old *stored, epoch int32) verdict {
 	v := verdict{write: !same}
 	v.touch = same && (old.epoch != epoch || old.version != it.Version || !old.updated.Equal(it.Updated))
 	switch {
-	case it.State == StateHidden:
+	case it.State == dossier.StateHidden:
 		v.effect = withReason(EffectHidden, it.Reason)
-	case it.State == StateWithdrawn:
+	case it.State == dossier.StateWithdrawn:
 		v.effect = withReason(EffectWithdrawn, it.Reason)
 	case same:
 		v.effect = EffectUnchanged
-	case old != nil && old.state == StateShown:
+	case old != nil && old.state == dossier.StateShown:
 		v.effect = EffectUpdated
 	default:
 		v.effect = EffectCreated
@@ -39,7 +43,7 @@ func judge(it *Item, old *stored, epoch int32) verdict {
 	return v
 }
 
-func withReason(e Effect, r Reason) Effect { return e + ":" + Effect(r) }
+func withReason(e Effect, r dossier.Reason) Effect { return e + ":" + Effect(r) }
 
 // count does the accounting: each distinct item once per run, by what became of
 // it in the end.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -31,7 +32,7 @@ func TestLastRunsAreThoseOfEachTenant(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
-	if err := r.StartRunTypes(ctx, claim, []store.RunType{{TypeID: store.TypeID{Stream: store.StreamClients, Type: "Patient"}, To: to, AsOf: to}}); err != nil {
+	if err := r.StartRunTypes(ctx, claim, []store.RunType{{TypeID: store.TypeID{Stream: dossier.StreamClients, Type: "Patient"}, To: to, AsOf: to}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.FinishRun(ctx, claim, store.OutcomePartial, "something is left", true); err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Position is a place in a list that is sorted by time: between two items, or
@@ -28,10 +30,10 @@ func OldestEnd() Position { return Position{At: oldestEnd} }
 
 // ListQuery selects a page of a dossier's items, the newest first.
 type ListQuery struct {
-	Kinds    []Kind    // one, or two: report and form
-	Category string    // narrows reports; empty: all
-	From, To time.Time // a half-open interval [From, To); zero: unbounded
-	Open     *bool     // narrows plans: true: current today; false: expired; nil: all
+	Kinds    []dossier.Kind // one, or two: report and form
+	Category string         // narrows reports; empty: all
+	From, To time.Time      // a half-open interval [From, To); zero: unbounded
+	Open     *bool          // narrows plans: true: current today; false: expired; nil: all
 	Start    Position
 	Newer    bool // the page that ends at Start, instead of the one that begins there
 	// Between says that Start is a place among the items that no page led to:
@@ -219,7 +221,7 @@ func (r *Reader) List(ctx context.Context, id Identity, client string, q ListQue
 
 // Item returns one item of the dossier with its body, or none if there is no
 // such item of that kind that the user may see.
-func (r *Reader) Item(ctx context.Context, id Identity, client, key string, kind Kind) (Standing, *Listed, error) {
+func (r *Reader) Item(ctx context.Context, id Identity, client, key string, kind dossier.Kind) (Standing, *Listed, error) {
 	const q = `
 		SELECT l.key, l.card, l.body, l.open, links.plan, links.goal
 		FROM (SELECT i.key, i.card, i.body, i.plan, i.goal, ` + openToday + ` AS open

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -70,15 +71,15 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: []store.Kind{"report", "form"}, Limit: 20, Bodies: true})
+		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: []dossier.Kind{"report", "form"}, Limit: 20, Bodies: true})
 		if err != nil {
 			return nil, err
 		}
-		_, item, err := from.Item(ctx, id, client, id.Tenant+client+"reports1", store.KindReport)
+		_, item, err := from.Item(ctx, id, client, id.Tenant+client+"reports1", dossier.KindReport)
 		if err != nil {
 			return nil, err
 		}
-		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: []store.Kind{"report", "form"}})
+		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: []dossier.Kind{"report", "form"}})
 		if err != nil {
 			return nil, err
 		}
@@ -138,11 +139,11 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 	// The portal stores grants beside them, and waits in the middle of it.
 	g.Go(func() error {
 		for n := range each {
-			grant := store.Grant{Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact, Parts: []store.Part{store.PartReports}, State: store.GrantAccepted}
+			grant := store.Grant{Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact, Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted}
 			if _, _, err := reader.PutGrant(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, grant, "x", log, event("portal")); err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 				return err
 			}
-			all := listOf(store.Grant{Client: "1", User: "son", Role: store.RoleContact, Manager: true, Parts: store.Parts(), State: store.GrantAccepted})
+			all := listOf(store.Grant{Client: "1", User: "son", Role: store.RoleContact, Manager: true, Parts: dossier.Parts(), State: store.GrantAccepted})
 			put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "szr", User: "portal"}, all, "x", log, event("portal"))
 			if (err != nil || put != store.GrantsPut{}) && !errors.Is(err, store.ErrLogUnavailable) {
 				return fmt.Errorf("a list of the grants that there are has changed %v, %w", put, err)

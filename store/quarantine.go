@@ -7,20 +7,22 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Quarantined is an item that could not be applied, and why.
 type Quarantined struct {
-	Tenant    string    `json:"tenant"`
-	Key       string    `json:"key"`
-	Stream    Stream    `json:"stream"`
-	Type      string    `json:"type"`
-	ID        string    `json:"id"` // empty where it has none
-	Reason    Reason    `json:"reason"`
-	Detail    string    `json:"detail"`
-	FirstSeen time.Time `json:"firstSeen"`
-	LastSeen  time.Time `json:"lastSeen"`
-	Attempts  int       `json:"attempts"`
+	Tenant    string         `json:"tenant"`
+	Key       string         `json:"key"`
+	Stream    dossier.Stream `json:"stream"`
+	Type      string         `json:"type"`
+	ID        string         `json:"id"` // empty where it has none
+	Reason    dossier.Reason `json:"reason"`
+	Detail    string         `json:"detail"`
+	FirstSeen time.Time      `json:"firstSeen"`
+	LastSeen  time.Time      `json:"lastSeen"`
+	Attempts  int            `json:"attempts"`
 }
 
 const quarantineColumns = `tenant, key, stream, type, coalesce(id, ''), reason, detail, first_seen, last_seen, attempts`
@@ -75,9 +77,9 @@ type QuarantinedItem struct {
 	Raw     bool       `json:"raw"`     // its bytes are kept, encrypted
 	// State is what the replica holds of the item besides: shown is its last good
 	// version; null: nothing.
-	State       *State     `json:"state"`
-	StateReason *Reason    `json:"stateReason"`
-	StateOf     *time.Time `json:"stateOf"` // that version's lastUpdated
+	State       *dossier.State  `json:"state"`
+	StateReason *dossier.Reason `json:"stateReason"`
+	StateOf     *time.Time      `json:"stateOf"` // that version's lastUpdated
 }
 
 // QuarantinedItem returns the item in quarantine of that key, or [ErrNotFound]. Who
@@ -214,7 +216,7 @@ func (s *Store) DropQuarantine(ctx context.Context, c Claim, key string) error {
 // without one, and stray ones of types that the stream does not have) once the
 // run has read the whole stream and they were not in it. It is part of the
 // transaction of the stream's last window.
-func forgetGone(ctx context.Context, tx pgx.Tx, c Claim, stream Stream) error {
+func forgetGone(ctx context.Context, tx pgx.Tx, c Claim, stream dossier.Stream) error {
 	const q = `
 		DELETE FROM quarantine q
 		WHERE q.tenant = @tenant AND q.stream = @stream AND q.last_seen < @started

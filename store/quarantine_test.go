@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -31,16 +32,16 @@ func (r *run) quarantine() []string {
 // good one goes where it may no longer be shown, and stays where it may.
 func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	t.Parallel()
-	withdrawn := hidden(report("1", "a", "x", 2), store.WithdrawnInError)
-	withdrawn.State = store.StateWithdrawn
+	withdrawn := hidden(report("1", "a", "x", 2), dossier.WithdrawnInError)
+	withdrawn.State = dossier.StateWithdrawn
 	undated := report("1", "b", "x", 2)
 	undated.Updated = time.Time{}
 	for _, tc := range []struct {
 		name string
-		item store.Item
+		item dossier.Item
 		want int // reports shown
 	}{
-		{"marked as not to be shown", hidden(report("1", "a", "x", 2), store.HiddenMarked), 0},
+		{"marked as not to be shown", hidden(report("1", "a", "x", 2), dossier.HiddenMarked), 0},
 		{"withdrawn", withdrawn, 0},
 		{"of another client", report("1", "b", "x", 2), 0},
 		{"of another client, undated", undated, 0},
@@ -55,7 +56,7 @@ func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 			// Refused again and again, it must not be tried for ever.
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			if _, err := r.Apply(ctx, store.Batch{Claim: r.claim, Type: reports, Items: []store.Item{tc.item}}, plain{}); err != nil {
+			if _, err := r.Apply(ctx, store.Batch{Claim: r.claim, Type: reports, Items: []dossier.Item{tc.item}}, plain{}); err != nil {
 				t.Fatal(err)
 			}
 			if got := r.one(`SELECT count(*)::text FROM items WHERE items::text LIKE '%geheim%'`); got != fmt.Sprint(tc.want) {
@@ -87,7 +88,7 @@ func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(reports, unreadable(report("1", "a", "x", 5), true))
-	for _, older := range []store.Item{report("1", "a", "een", 1), report("1", "a", "ertussen", 3)} {
+	for _, older := range []dossier.Item{report("1", "a", "een", 1), report("1", "a", "ertussen", 3)} {
 		r.apply(reports, older)
 		if got := r.quarantine(); len(got) != 1 {
 			t.Errorf("version %s came again, and the quarantine holds %v", older.Version, got)
@@ -122,9 +123,9 @@ func TestOlderVersionDoesNotBringBackWhatWasWithheld(t *testing.T) {
 func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
-	nameless := func(raw string) store.Item {
-		return store.Item{Ref: store.Ref{Type: "Observation"}, Stream: store.StreamReports,
-			State: store.StateQuarantined, Reason: store.BadID, Raw: []byte(raw)}
+	nameless := func(raw string) dossier.Item {
+		return dossier.Item{Ref: dossier.Ref{Type: "Observation"}, Stream: dossier.StreamReports,
+			State: dossier.StateQuarantined, Reason: dossier.BadID, Raw: []byte(raw)}
 	}
 	got := r.apply(reports, nameless("een"), nameless("twee"), nameless("een"))
 	if diff := cmp.Diff(store.Effects{"quarantined:bad-id": 2}, got); diff != "" {
@@ -144,8 +145,8 @@ func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
-	r.apply(patients, store.Item{Ref: store.Ref{Type: "Observation", ID: "1"}, Stream: store.StreamClients,
-		State: store.StateQuarantined, Reason: store.BadType})
+	r.apply(patients, dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: "1"}, Stream: dossier.StreamClients,
+		State: dossier.StateQuarantined, Reason: dossier.BadType})
 	if diff := cmp.Diff(map[string]string{"1": "a: een ()"}, r.texts()); diff != "" {
 		t.Error(diff)
 	}
@@ -260,8 +261,8 @@ func TestTombstoneKeepsWhoseRecordItWasAndItsLastVersion(t *testing.T) {
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 5))
-	gone := store.Item{Ref: store.Ref{Type: "Observation", ID: "1"}, Stream: store.StreamReports,
-		State: store.StateWithdrawn, Reason: store.WithdrawnDeleted}
+	gone := dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: "1"}, Stream: dossier.StreamReports,
+		State: dossier.StateWithdrawn, Reason: dossier.WithdrawnDeleted}
 	r.apply(reports, gone)
 	const tombstone = `SELECT concat_ws(' ', state, reason, client, version, to_char(updated AT TIME ZONE 'UTC', 'HH24:MI')) FROM items WHERE id = '1'`
 	if got := r.one(tombstone); got != "withdrawn deleted a 5 12:05" {

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -197,13 +198,13 @@ func TestListIsReadAlongIndex(t *testing.T) {
 	open := true
 	start := store.Position{At: time.Now().AddDate(0, -1, 0), Key: "k"}
 	queries := map[string]store.ListQuery{
-		"time line":           {Kinds: []store.Kind{"report", "form"}},
-		"time line, older":    {Kinds: []store.Kind{"report", "form"}, Start: start},
-		"time line, newer":    {Kinds: []store.Kind{"report", "form"}, Start: start, Newer: true},
-		"reports":             {Kinds: []store.Kind{"report"}, Category: "general", Bodies: true},
-		"reports, newer":      {Kinds: []store.Kind{"report"}, Start: start, Newer: true, Bodies: true},
-		"reports of a period": {Kinds: []store.Kind{"report"}, From: time.Now().AddDate(0, -2, 0), To: time.Now().AddDate(0, -1, 0)},
-		"plans":               {Kinds: []store.Kind{"care-plan"}, Open: &open},
+		"time line":           {Kinds: []dossier.Kind{"report", "form"}},
+		"time line, older":    {Kinds: []dossier.Kind{"report", "form"}, Start: start},
+		"time line, newer":    {Kinds: []dossier.Kind{"report", "form"}, Start: start, Newer: true},
+		"reports":             {Kinds: []dossier.Kind{"report"}, Category: "general", Bodies: true},
+		"reports, newer":      {Kinds: []dossier.Kind{"report"}, Start: start, Newer: true, Bodies: true},
+		"reports of a period": {Kinds: []dossier.Kind{"report"}, From: time.Now().AddDate(0, -2, 0), To: time.Now().AddDate(0, -1, 0)},
+		"plans":               {Kinds: []dossier.Kind{"care-plan"}, Open: &open},
 	}
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
 	for name, q := range queries {
@@ -235,7 +236,7 @@ func TestForeignClientIsNotEvenLookedAt(t *testing.T) {
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
 	for _, client := range []string{"foreign", "unknown"} {
 		asReader(t, r, id, func(tx pgx.Tx) {
-			q := store.ListQuery{Kinds: []store.Kind{"report", "form"}, Limit: 20}
+			q := store.ListQuery{Kinds: []dossier.Kind{"report", "form"}, Limit: 20}
 			sql, args := q.Statement(id, client)
 			if n := explain(t, tx, sql, args).touched("items"); n != 0 {
 				t.Errorf("%s: %v rows of items are looked at", client, n)
@@ -344,7 +345,7 @@ func TestReaderTellsUnavailableFromWrong(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
-	q := store.ListQuery{Kinds: []store.Kind{store.KindReport}, Limit: 1}
+	q := store.ListQuery{Kinds: []dossier.Kind{dossier.KindReport}, Limit: 1}
 	if _, err := r.Pool().Exec(t.Context(), `REVOKE SELECT ON cursors FROM dossiersync_reader`); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // rechecks is into how many parts a tenant's clients fall, of which one is read
@@ -78,21 +80,21 @@ func (s *Store) DeletionsRead(ctx context.Context, c Claim, id TypeID, upto time
 
 // Versions returns when those of the records were last updated of which something
 // is stored that is not withdrawn; zero where the source did not say.
-func (s *Store) Versions(ctx context.Context, tenant string, refs []Ref) (map[Ref]time.Time, error) {
+func (s *Store) Versions(ctx context.Context, tenant string, refs []dossier.Ref) (map[dossier.Ref]time.Time, error) {
 	const q = `
 		SELECT i.* FROM unnest(@keys::text[]) k CROSS JOIN LATERAL (
 			SELECT type, id, updated FROM items
 			WHERE tenant = @tenant AND key = k AND state <> 'withdrawn' OFFSET 0) i`
 	keys := make([]string, 0, len(refs))
 	for _, ref := range refs {
-		keys = append(keys, Key(tenant, ref))
+		keys = append(keys, dossier.Key(tenant, ref))
 	}
 	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "keys": keys})
 	if err != nil {
 		return nil, fmt.Errorf("look for versions of %s: %w", tenant, err)
 	}
-	known := make(map[Ref]time.Time)
-	var ref Ref
+	known := make(map[dossier.Ref]time.Time)
+	var ref dossier.Ref
 	var updated *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&ref.Type, &ref.ID, &updated}, func() error {
 		known[ref] = time.Time{}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // registerClients keeps the register of clients in step with their items. A
@@ -19,19 +21,19 @@ func (a *application) registerClients(ctx context.Context) error {
 	return nil
 }
 
-func (a *application) registerClient(ctx context.Context, it *Item) error {
+func (a *application) registerClient(ctx context.Context, it *dossier.Item) error {
 	const upsert = `
 		INSERT INTO clients (tenant, id, state, reason, name, deceased, replaced_by)
 		VALUES (@tenant, @id, @state, nullif(@reason, ''), nullif(@name, ''), @deceased, nullif(@replaced_by, ''))
 		ON CONFLICT (tenant, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
 			name = excluded.name, deceased = excluded.deceased, replaced_by = excluded.replaced_by,
 			since = CASE WHEN clients.state = excluded.state THEN clients.since ELSE now() END`
-	c, _ := it.Content.(*Client)
+	c, _ := it.Content.(*dossier.Client)
 	if c == nil {
-		c = &Client{}
+		c = &dossier.Client{}
 	}
 	name := c.Name
-	if it.State != StateShown {
+	if it.State != dossier.StateShown {
 		name = ""
 	}
 	was := a.clients[it.ID]
@@ -42,14 +44,14 @@ func (a *application) registerClient(ctx context.Context, it *Item) error {
 		return err
 	}
 	switch {
-	case it.State == StateShown && was != StateShown:
+	case it.State == dossier.StateShown && was != dossier.StateShown:
 		return a.oweBackfill(ctx, it.ID)
-	case it.State != StateShown && was == StateShown:
+	case it.State != dossier.StateShown && was == dossier.StateShown:
 		if err := a.purge(ctx, it); err != nil {
 			return err
 		}
 	}
-	if it.State != StateShown && !mayReturn(it.Reason) {
+	if it.State != dossier.StateShown && !mayReturn(it.Reason) {
 		return a.revokeGrants(ctx, it.ID)
 	}
 	return nil
@@ -58,7 +60,9 @@ func (a *application) registerClient(ctx context.Context, it *Item) error {
 // mayReturn reports whether a client who is not shown for this reason finds the
 // grants as they were when shown again: out of care, or a record that could not
 // be read. Merged, deleted or marked, they do not; grants are never moved.
-func mayReturn(r Reason) bool { return r == HiddenInactive || r == HiddenQuarantined }
+func mayReturn(r dossier.Reason) bool {
+	return r == dossier.HiddenInactive || r == dossier.HiddenQuarantined
+}
 
 // oweBackfill notes that the client's whole history is to be read, unless
 // nothing that belongs to clients has been read yet: then the first full read
@@ -83,7 +87,7 @@ const contentless = `card = NULL, body = NULL, model = NULL, kind = NULL, part =
 
 // purge removes the content of a dossier that is no longer shown. Of a client who
 // is gone it leaves tombstones.
-func (a *application) purge(ctx context.Context, client *Item) error {
+func (a *application) purge(ctx context.Context, client *dossier.Item) error {
 	const refs = `
 		DELETE FROM refs r USING items i
 		WHERE i.tenant = @tenant AND i.client = @client AND i.stream <> 'clients'
@@ -100,7 +104,7 @@ func (a *application) purge(ctx context.Context, client *Item) error {
 		UPDATE quarantine SET raw = NULL
 		WHERE tenant = @tenant AND client = @client AND stream <> 'clients' AND raw IS NOT NULL`
 	left := items
-	if client.State == StateWithdrawn {
+	if client.State == dossier.StateWithdrawn {
 		left = tombstones
 	}
 	for _, q := range []string{refs, left, contacts, backfill, raw} {
@@ -129,7 +133,7 @@ func (a *application) registerContacts(ctx context.Context) error {
 	const remove = `DELETE FROM contacts WHERE tenant = @tenant AND id = @id`
 	for _, it := range a.out.contacts {
 		var err error
-		if c, ok := it.Content.(*Contact); ok && it.State == StateShown {
+		if c, ok := it.Content.(*dossier.Contact); ok && it.State == dossier.StateShown {
 			_, err = a.tx.Exec(ctx, put, pgx.StrictNamedArgs{"tenant": a.tenant(), "id": it.ID,
 				"client": it.Client, "active": c.Active, "ends": dateOrNull(c.Ends)})
 		} else {

@@ -3,7 +3,7 @@ package store_test
 import (
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -16,22 +16,22 @@ func (r *run) grant(client, user string) {
 
 func TestGrantsEndForGoodOnlyWithTheClient(t *testing.T) {
 	t.Parallel()
-	marked := func(minute int) store.Item { return hidden(patient("a", minute), store.HiddenMarked) }
-	inactive := func(minute int) store.Item { return hidden(patient("a", minute), store.HiddenInactive) }
-	merged := func(minute int) store.Item { return hidden(patient("a", minute), store.HiddenMerged) }
-	unread := func(minute int) store.Item { return unreadable(patient("a", minute), false) }
-	shown := func(minute int) store.Item { return patient("a", minute) }
+	marked := func(minute int) dossier.Item { return hidden(patient("a", minute), dossier.HiddenMarked) }
+	inactive := func(minute int) dossier.Item { return hidden(patient("a", minute), dossier.HiddenInactive) }
+	merged := func(minute int) dossier.Item { return hidden(patient("a", minute), dossier.HiddenMerged) }
+	unread := func(minute int) dossier.Item { return unreadable(patient("a", minute), false) }
+	shown := func(minute int) dossier.Item { return patient("a", minute) }
 	for _, tc := range []struct {
 		name  string
-		steps []func(minute int) store.Item
+		steps []func(minute int) dossier.Item
 		want  string
 	}{
-		{"out of care and back", []func(int) store.Item{inactive, shown}, "accepted"},
-		{"unreadable once", []func(int) store.Item{unread, shown}, "accepted"},
-		{"merged", []func(int) store.Item{merged, shown}, "revoked"},
-		{"merged when out of care", []func(int) store.Item{inactive, merged}, "revoked"},
-		{"marked when out of care", []func(int) store.Item{inactive, marked}, "revoked"},
-		{"merged after an unreadable version", []func(int) store.Item{unread, merged}, "revoked"},
+		{"out of care and back", []func(int) dossier.Item{inactive, shown}, "accepted"},
+		{"unreadable once", []func(int) dossier.Item{unread, shown}, "accepted"},
+		{"merged", []func(int) dossier.Item{merged, shown}, "revoked"},
+		{"merged when out of care", []func(int) dossier.Item{inactive, merged}, "revoked"},
+		{"marked when out of care", []func(int) dossier.Item{inactive, marked}, "revoked"},
+		{"merged after an unreadable version", []func(int) dossier.Item{unread, merged}, "revoked"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -72,10 +72,10 @@ func TestStrayEntryDoesNotPurgeItsNamesake(t *testing.T) {
 	r.apply(patients, patient("1", 0))
 	r.grant("1", "daughter")
 	r.apply(reports, report("9", "1", "een", 1))
-	nurse := store.Item{Ref: store.Ref{Type: "Practitioner", ID: "1"}, Stream: store.StreamStaff, State: store.StateShown,
-		Updated: at(1), Hash: hash("Fatima"), Content: &store.Staff{What: store.StaffPerson, Name: "Fatima"}}
+	nurse := dossier.Item{Ref: dossier.Ref{Type: "Practitioner", ID: "1"}, Stream: dossier.StreamStaff, State: dossier.StateShown,
+		Updated: at(1), Hash: hash("Fatima"), Content: &dossier.Staff{What: dossier.StaffPerson, Name: "Fatima"}}
 	r.apply(staff, nurse)
-	nurse.Stream, nurse.State, nurse.Reason, nurse.Content = store.StreamClients, store.StateQuarantined, store.BadType, nil
+	nurse.Stream, nurse.State, nurse.Reason, nurse.Content = dossier.StreamClients, dossier.StateQuarantined, dossier.BadType, nil
 	r.apply(patients, nurse)
 	if got := r.one(`SELECT string_agg(id || ' ' || state, ', ') FROM clients`); got != "1 shown" {
 		t.Errorf("clients: %s", got)

@@ -1,14 +1,18 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"dossiersync/store/dossier"
+)
 
 // Rendered is an item's content in the shape in which it is served, with what
 // lists are selected and sorted by. It depends on the tenant's rules, never on a
 // reader's rights.
 type Rendered struct {
-	Kind     Kind      // what the item is to a reader; empty: what its content is
-	Part     Part      // what a right must be given for; empty: never read by itself
-	At       time.Time // its place in lists; zero: in none
+	Kind     dossier.Kind // what the item is to a reader; empty: what its content is
+	Part     dossier.Part // what a right must be given for; empty: never read by itself
+	At       time.Time    // its place in lists; zero: in none
 	Category string
 	Open     *bool  // in force according to the source; nil: not a thing that can be
 	Ends     string // the last local date on which it counts; empty: none
@@ -20,7 +24,7 @@ type Rendered struct {
 }
 
 // kind is what an item with the content c is when rendered so.
-func (r *Rendered) kind(c Content) Kind {
+func (r *Rendered) kind(c dossier.Content) dossier.Kind {
 	if r.Kind == "" {
 		return c.Kind()
 	}
@@ -30,7 +34,7 @@ func (r *Rendered) kind(c Content) Kind {
 // Shown is an item as stored: what another is rendered from.
 type Shown struct {
 	Key    string
-	Kind   Kind
+	Kind   dossier.Kind
 	Client string // whom it belongs to; empty: to none
 	Card   []byte
 	Body   []byte
@@ -50,11 +54,11 @@ type Lookup struct {
 
 // Shown returns the record that ref names if it is shown and belongs to the same
 // client or to none; else nil.
-func (l Lookup) Shown(ref Ref) *Shown {
+func (l Lookup) Shown(ref dossier.Ref) *Shown {
 	if ref.IsZero() {
 		return nil
 	}
-	s := l.around.shown[Key(l.tenant, ref)]
+	s := l.around.shown[dossier.Key(l.tenant, ref)]
 	if s == nil || !l.reaches(s) {
 		return nil
 	}
@@ -65,8 +69,8 @@ func (l Lookup) Shown(ref Ref) *Shown {
 // ref, are shown, and belong to the same client or to none; in no order. Where
 // there are more than [MaxMembers], some may be missing, and the second result
 // says so.
-func (l Lookup) Members(ref Ref) (list []*Shown, tooMany bool) {
-	all := l.around.members[Key(l.tenant, ref)]
+func (l Lookup) Members(ref dossier.Ref) (list []*Shown, tooMany bool) {
+	all := l.around.members[dossier.Key(l.tenant, ref)]
 	for _, s := range all {
 		if l.reaches(s) {
 			list = append(list, s)
@@ -80,8 +84,8 @@ func (l Lookup) reaches(s *Shown) bool { return s.Client == "" || s.Client == l.
 // A Renderer turns content into the shape in which it is served.
 type Renderer interface {
 	// Render renders c, which belongs to the item named ref.
-	Render(ref Ref, c Content, look Lookup) (Rendered, error)
+	Render(ref dossier.Ref, c dossier.Content, look Lookup) (Rendered, error)
 	// Restore is Render's inverse: the content from which s was rendered, so
 	// that it can be rendered again when something that it names has changed.
-	Restore(s Shown) (Content, error)
+	Restore(s Shown) (dossier.Content, error)
 }

@@ -5,15 +5,22 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
-// replacer is content that says what it takes the place of: a report hides the
-// one that it replaces, a plan makes it one of the past. Either may come first. A
-// report that is itself replaced still keeps hidden what it replaced.
-type replacer interface{ replaced() []Ref }
-
-func (r *Report) replaced() []Ref   { return r.Replaces }
-func (p *CarePlan) replaced() []Ref { return p.Replaces }
+// replaced lists the records that c takes the place of. A report hides the one
+// that it replaces, a plan makes it a past one. Either may arrive first. A report
+// that is itself replaced still hides what it replaced.
+func replaced(c dossier.Content) []dossier.Ref {
+	switch c := c.(type) {
+	case *dossier.Report:
+		return c.Replaces
+	case *dossier.CarePlan:
+		return c.Replaces
+	}
+	return nil
+}
 
 // replacements of one batch.
 type replacements struct {
@@ -22,16 +29,16 @@ type replacements struct {
 	clients []string // … of whom: nobody's item replaces another client's
 }
 
-func (r *replacements) add(tenant, key string, it *Item) {
-	c, ok := it.Content.(replacer)
-	if !ok || it.State != StateShown && it.Reason != HiddenSuperseded || it.Client == "" {
+func (r *replacements) add(tenant, key string, it *dossier.Item) {
+	list := replaced(it.Content)
+	if len(list) == 0 || it.State != dossier.StateShown && it.Reason != dossier.HiddenSuperseded || it.Client == "" {
 		return
 	}
-	for _, ref := range c.replaced() {
+	for _, ref := range list {
 		if ref == it.Ref {
 			continue
 		}
-		r.targets = append(r.targets, Key(tenant, ref))
+		r.targets = append(r.targets, dossier.Key(tenant, ref))
 		r.keys = append(r.keys, key)
 		r.clients = append(r.clients, it.Client)
 	}
@@ -64,15 +71,15 @@ func collectDisplaced(set map[displaced]struct{}) func(pgx.Rows) error {
 }
 
 // standAside lets an item give way to the one that replaces it.
-func (a *application) standAside(it *Item, key string) {
-	if _, ok := a.displaced[displaced{key, it.Client}]; !ok || it.State != StateShown {
+func (a *application) standAside(it *dossier.Item, key string) {
+	if _, ok := a.displaced[displaced{key, it.Client}]; !ok || it.State != dossier.StateShown {
 		return
 	}
 	switch c := it.Content.(type) {
-	case *Report:
-		it.State, it.Reason, it.Content = StateHidden, HiddenSuperseded, &Report{Replaces: c.Replaces}
+	case *dossier.Report:
+		it.State, it.Reason, it.Content = dossier.StateHidden, dossier.HiddenSuperseded, &dossier.Report{Replaces: c.Replaces}
 		a.out.aside = append(a.out.aside, key)
-	case *CarePlan:
+	case *dossier.CarePlan:
 		if !c.Open {
 			return
 		}
@@ -80,7 +87,7 @@ func (a *application) standAside(it *Item, key string) {
 		past.Open, past.Superseded = false, true
 		it.Content = &past
 		// It looks different now, though the source's version is the same.
-		it.Hash = it.Hash.Mix(IdentityHash("replaced", ""))
+		it.Hash = it.Hash.Mix(dossier.IdentityHash("replaced", ""))
 	}
 }
 
@@ -164,8 +171,8 @@ func (a *application) settleReplacements(ctx context.Context) error {
 // Reread is an item to be read again by its id.
 type Reread struct {
 	Key    string
-	Stream Stream
-	Ref    Ref
+	Stream dossier.Stream
+	Ref    dossier.Ref
 }
 
 // Rereads returns items that are to be read again, by key, but those that the run

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -27,7 +27,7 @@ func (r *run) again() []string {
 
 func TestOnlyTheLastOfAChainOfReportsIsShown(t *testing.T) {
 	t.Parallel()
-	chain := []store.Item{report("1", "a", "oud", 1), replacing(report("2", "a", "nieuwer", 2), "1"), replacing(report("3", "a", "nieuwst", 3), "2")}
+	chain := []dossier.Item{report("1", "a", "oud", 1), replacing(report("2", "a", "nieuwer", 2), "1"), replacing(report("3", "a", "nieuwst", 3), "2")}
 	want := map[string]string{"3": "a: nieuwst ()"}
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestOnlyTheLastOfAChainOfReportsIsShown(t *testing.T) {
 				t.Errorf("read again: %s", diff)
 			}
 			// When the last is hidden, the one before it comes back, and no other.
-			r.apply(reports, hidden(report("3", "a", "nieuwst", 6), store.HiddenMarked))
+			r.apply(reports, hidden(report("3", "a", "nieuwst", 6), dossier.HiddenMarked))
 			if got := r.again(); !slices.Equal(got, []string{"2"}) {
 				t.Errorf("to be read again: %v, want the second", got)
 			}

@@ -5,19 +5,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
-func replacing(it store.Item, id string) store.Item {
-	it.Content.(*store.Report).Replaces = []store.Ref{{Type: it.Type, ID: id}}
+func replacing(it dossier.Item, id string) dossier.Item {
+	it.Content.(*dossier.Report).Replaces = []dossier.Ref{{Type: it.Type, ID: id}}
 	return it
 }
 
 func TestCase11ReportReplacedByANewIDInEitherOrder(t *testing.T) {
 	t.Parallel()
 	old, newer := report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1")
-	for name, batches := range map[string][][]store.Item{
+	for name, batches := range map[string][][]dossier.Item{
 		"old one first": {{old}, {newer}},
 		"new one first": {{newer}, {old}},
 		"at once":       {{old, newer}},
@@ -33,7 +33,7 @@ func TestCase11ReportReplacedByANewIDInEitherOrder(t *testing.T) {
 				t.Error(diff)
 			}
 			// When the new one is withdrawn, the old one is to be read again.
-			r.apply(reports, hidden(newer2(newer), store.HiddenMarked))
+			r.apply(reports, hidden(newer2(newer), dossier.HiddenMarked))
 			again, err := r.Rereads(t.Context(), r.claim, 10)
 			if err != nil || len(again) != 1 || again[0].Ref.ID != "1" {
 				t.Fatalf("to be read again: %v (%v)", again, err)
@@ -47,7 +47,7 @@ func TestCase11ReportReplacedByANewIDInEitherOrder(t *testing.T) {
 }
 
 // newer2 is a later version of the same item.
-func newer2(it store.Item) store.Item {
+func newer2(it dossier.Item) dossier.Item {
 	it.Updated = at(9)
 	return it
 }
@@ -68,7 +68,7 @@ func TestAnotherClientsReportReplacesNothing(t *testing.T) {
 func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	t.Parallel()
 	one, two, three := report("1", "a", "een", 1), replacing(report("2", "a", "twee", 2), "1"), replacing(report("3", "a", "drie", 3), "2")
-	for name, order := range map[string][]store.Item{
+	for name, order := range map[string][]dossier.Item{
 		"123": {one, two, three}, "132": {one, three, two}, "213": {two, one, three},
 		"231": {two, three, one}, "312": {three, one, two}, "321": {three, two, one},
 	} {
@@ -103,7 +103,7 @@ func TestReportIsReplacedByItsOwnClientsOnly(t *testing.T) {
 		if diff := cmp.Diff(want, r.texts()); diff != "" {
 			t.Error(diff)
 		}
-		r.apply(reports, hidden(newer2(newer), store.HiddenMarked))
+		r.apply(reports, hidden(newer2(newer), dossier.HiddenMarked))
 		again, err := r.Rereads(t.Context(), r.claim, 10)
 		if err != nil || len(again) != 1 || again[0].Ref.ID != "1" {
 			t.Errorf("to be read again: %v (%v)", again, err)

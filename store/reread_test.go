@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -15,8 +15,8 @@ func TestWhatTheSourceDoesNotHaveIsReadAgainAsLongAsItIsKept(t *testing.T) {
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1"))
-	r.apply(reports, hidden(report("2", "a", "nieuw", 3), store.HiddenMarked))
-	key := store.Key(tenant, store.Ref{Type: "Observation", ID: "1"})
+	r.apply(reports, hidden(report("2", "a", "nieuw", 3), dossier.HiddenMarked))
+	key := dossier.Key(tenant, dossier.Ref{Type: "Observation", ID: "1"})
 	absent := func() {
 		t.Helper()
 		if got := r.again(); !slices.Equal(got, []string{"1"}) {

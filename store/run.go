@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Trigger says who or what asked for a run.
@@ -54,14 +56,14 @@ func Outcomes() []Outcome {
 // Scope limits a run. The zero Scope is the whole tenant, from where the last
 // run ended.
 type Scope struct {
-	Client string    `json:"client,omitempty"`
-	Stream Stream    `json:"stream,omitempty"`
-	From   time.Time `json:"from,omitzero"`    // source's clock, inclusive
-	To     time.Time `json:"to,omitzero"`      // source's clock, inclusive
-	Full   bool      `json:"full,omitempty"`   // from the beginning
-	DryRun bool      `json:"dryRun,omitempty"` // say what would change, and change nothing
-	Only   Step      `json:"only,omitempty"`   // only this step of a run
-	Keys   []string  `json:"keys,omitempty"`   // of the quarantine only these; with StepQuarantine
+	Client string         `json:"client,omitempty"`
+	Stream dossier.Stream `json:"stream,omitempty"`
+	From   time.Time      `json:"from,omitzero"`    // source's clock, inclusive
+	To     time.Time      `json:"to,omitzero"`      // source's clock, inclusive
+	Full   bool           `json:"full,omitempty"`   // from the beginning
+	DryRun bool           `json:"dryRun,omitempty"` // say what would change, and change nothing
+	Only   Step           `json:"only,omitempty"`   // only this step of a run
+	Keys   []string       `json:"keys,omitempty"`   // of the quarantine only these; with StepQuarantine
 	// Approve lets a reconcile remove what is confirmed absent beyond the brake.
 	Approve bool `json:"approve,omitempty"`
 }

@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // TypeID names one search of one source type: what a cursor and an accounting
 // are kept for.
 type TypeID struct {
-	Stream Stream `json:"stream"`
-	Type   string `json:"type"`
-	Query  string `json:"query,omitempty"`
+	Stream dossier.Stream `json:"stream"`
+	Type   string         `json:"type"`
+	Query  string         `json:"query,omitempty"`
 }
 
 // RunType is how far a run is with one type, and its accounting.
@@ -119,9 +121,9 @@ func (e Effect) Word() Effect {
 }
 
 // Reason returns the effect's reason, if it has one.
-func (e Effect) Reason() Reason {
+func (e Effect) Reason() dossier.Reason {
 	_, reason, _ := strings.Cut(string(e), ":")
-	return Reason(reason)
+	return dossier.Reason(reason)
 }
 
 // Effects counts distinct items by effect.

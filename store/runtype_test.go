@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -14,7 +15,7 @@ func TestRunTypeSurvivesJSON(t *testing.T) {
 	t.Parallel()
 	failure := "no"
 	want := store.RunType{
-		TypeID: store.TypeID{Stream: store.StreamReports, Type: "Observation", Query: "code=x"}, To: at(1), Failure: &failure,
+		TypeID: store.TypeID{Stream: dossier.StreamReports, Type: "Observation", Query: "code=x"}, To: at(1), Failure: &failure,
 		Effects: store.Effects{"created": 3, "unchanged": 4, "hidden:marked": 2, "quarantined:bad-date": 1},
 	}
 	b, err := json.Marshal(want)
@@ -33,11 +34,11 @@ func TestRunTypeSurvivesJSON(t *testing.T) {
 // Two searches of one type may bring the same item.
 func TestItemOfTwoSearchesIsCountedByOne(t *testing.T) {
 	t.Parallel()
-	other := store.TypeID{Stream: store.StreamReports, Type: "Observation", Query: "code=x"}
+	other := store.TypeID{Stream: dossier.StreamReports, Type: "Observation", Query: "code=x"}
 	r := newRun(t, storetest.NewReplica(t), other)
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
-	r.apply(other, hidden(report("1", "a", "een", 2), store.HiddenMarked), report("2", "a", "twee", 2))
+	r.apply(other, hidden(report("1", "a", "een", 2), dossier.HiddenMarked), report("2", "a", "twee", 2))
 	types, err := r.RunTypes(t.Context(), r.claim.Run.ID)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -31,13 +32,13 @@ func (r *run) keep(b byte) {
 	r.Replica = &replica
 }
 
-func sealed(id, client, raw string) store.Item {
+func sealed(id, client, raw string) dossier.Item {
 	it := unreadable(report(id, client, "x", 1), true)
 	it.Raw = []byte(raw)
 	return it
 }
 
-func keyOf(id string) string { return store.Key(tenant, store.Ref{Type: "Observation", ID: id}) }
+func keyOf(id string) string { return dossier.Key(tenant, dossier.Ref{Type: "Observation", ID: id}) }
 
 // raw returns what an operator is shown of the report.
 func (r *run) raw(id string) (string, error) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // RenderStale renders up to limit items again because something that they name
@@ -56,8 +58,8 @@ type rerender struct {
 
 // staleItem is one item to be rendered again.
 type staleItem struct {
-	ref    Ref
-	stream Stream
+	ref    dossier.Ref
+	stream dossier.Stream
 	shown  Shown
 }
 
@@ -100,7 +102,7 @@ func (r *rerender) wave(ctx context.Context, keys []string) (next []string, err 
 	if err != nil {
 		return nil, err
 	}
-	contents := make([]Content, len(items))
+	contents := make([]dossier.Content, len(items))
 	around := surroundings{tenant: r.tenant}
 	var in pgx.Batch
 	var out rerendered

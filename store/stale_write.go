@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // rerendered is what a wave has come to.
@@ -27,7 +29,7 @@ type renderedRows struct {
 	card, body, model          []*string
 }
 
-func (w *renderedRows) add(key string, kind Kind, r Rendered) {
+func (w *renderedRows) add(key string, kind dossier.Kind, r Rendered) {
 	w.keys, w.kinds = append(w.keys, key), append(w.kinds, string(kind))
 	w.at, w.open = append(w.at, timeOrNull(r.At)), append(w.open, r.Open)
 	w.category, w.ends = append(w.category, stringOrNull(r.Category)), append(w.ends, stringOrNull(r.Ends))
@@ -38,14 +40,14 @@ func (w *renderedRows) add(key string, kind Kind, r Rendered) {
 
 // take decides what follows from an item's shape. What is rendered from it in
 // turn, as a role is from its person, has changed with it.
-func (r *rerender) take(w *rerendered, it *staleItem, c Content, out Rendered) {
-	if it.shown.Kind == KindAgreement {
+func (r *rerender) take(w *rerendered, it *staleItem, c dossier.Content, out Rendered) {
+	if it.shown.Kind == dossier.KindAgreement {
 		// Nobody reads it by itself, but what it names has changed, and with that
 		// the plans.
 		w.next = append(w.next, r.plansOf(c)...)
 		return
 	}
-	if l, ok := c.(lossy); ok && l.isLossy() {
+	if f, ok := c.(*dossier.Form); ok && f.Pruned {
 		w.lossy = append(w.lossy, it)
 	}
 	// What a plan's parts know of it is in its model.
@@ -56,7 +58,7 @@ func (r *rerender) take(w *rerendered, it *staleItem, c Content, out Rendered) {
 	r.change(it)
 	w.rows.add(it.shown.Key, out.kind(c), out)
 	switch {
-	case it.stream != StreamCarePlans:
+	case it.stream != dossier.StreamCarePlans:
 		w.spread = append(w.spread, it.shown.Key)
 		return
 	case moved:
@@ -72,10 +74,10 @@ func (r *rerender) change(it *staleItem) {
 }
 
 // plansOf lists the keys of plans that may be rendered from c.
-func (r *rerender) plansOf(c Content) []string {
+func (r *rerender) plansOf(c dossier.Content) []string {
 	var keys []string
-	for _, ref := range plansOf(c) {
-		keys = append(keys, Key(r.tenant, ref))
+	for _, ref := range dossier.PlansOf(c) {
+		keys = append(keys, dossier.Key(r.tenant, ref))
 	}
 	return keys
 }
@@ -132,13 +134,13 @@ func (r *rerender) withhold(b *pgx.Batch, w *rerendered, it *staleItem) {
 	key := it.shown.Key
 	b.Queue(putQuarantine, pgx.StrictNamedArgs{"tenant": r.tenant, "key": key, "stream": it.stream,
 		"type": it.ref.Type, "id": it.ref.ID, "client": it.shown.Client, "updated": nil,
-		"reason": NotStorable, "detail": "the program cannot show it again", "raw": nil})
-	if it.stream != StreamCarePlans {
+		"reason": dossier.NotStorable, "detail": "the program cannot show it again", "raw": nil})
+	if it.stream != dossier.StreamCarePlans {
 		return
 	}
 	r.change(it)
 	w.moved = append(w.moved, key)
-	b.Queue(hide, pgx.StrictNamedArgs{"tenant": r.tenant, "key": key, "reason": HiddenQuarantined})
+	b.Queue(hide, pgx.StrictNamedArgs{"tenant": r.tenant, "key": key, "reason": dossier.HiddenQuarantined})
 	b.Queue(named, pgx.StrictNamedArgs{"tenant": r.tenant, "key": key}).Query(appendKeys(&w.next))
 }
 

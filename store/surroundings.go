@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // surroundings are what some items are rendered from: what they name, and of care
@@ -17,11 +19,11 @@ type surroundings struct {
 }
 
 // add notes that the item with the content c is to be rendered.
-func (s *surroundings) add(key string, c Content) {
+func (s *surroundings) add(key string, c dossier.Content) {
 	for _, ref := range c.Refs() {
-		s.names = append(s.names, Key(s.tenant, ref))
+		s.names = append(s.names, dossier.Key(s.tenant, ref))
 	}
-	if _, ok := c.(*CarePlan); ok {
+	if _, ok := c.(*dossier.CarePlan); ok {
 		s.plans = append(s.plans, key)
 	}
 }

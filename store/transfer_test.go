@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -59,7 +60,7 @@ func TestEveryRunThatEndsIsLoggedAsATransfer(t *testing.T) {
 	if err := r.FinishRun(t.Context(), failed.claim, store.OutcomeFailed, "the source is away", false); err != nil {
 		t.Fatal(err)
 	}
-	cancelled := begin(store.Scope{Stream: store.StreamReports}, "")
+	cancelled := begin(store.Scope{Stream: dossier.StreamReports}, "")
 	cancelled.cancel(cancelled.claim.Run.ID)
 	if err := r.ReleaseClaim(t.Context(), cancelled.claim, store.Pause{}); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // A type that the configuration no longer pulls leaves its cursor behind until
@@ -16,8 +18,8 @@ const unshared = "unshared"
 
 // Unshared is what one bite of a removal led to.
 type Unshared struct {
-	Items map[Stream]int64 // removed
-	More  bool             // there may be more to remove
+	Items map[dossier.Stream]int64 // removed
+	More  bool                     // there may be more to remove
 }
 
 // Unshare removes what the run's tenant no longer shares: the content of items,
@@ -102,7 +104,7 @@ func (u *unsharing) walk(ctx context.Context, tx pgx.Tx, bite int) (last string,
 }
 
 // remove leaves tombstones of the items, and nothing of what hangs on them.
-func (u *unsharing) remove(ctx context.Context, tx pgx.Tx, keys []string) (map[Stream]int64, error) {
+func (u *unsharing) remove(ctx context.Context, tx pgx.Tx, keys []string) (map[dossier.Stream]int64, error) {
 	const touched = `
 		SELECT coalesce(array_agg(DISTINCT client ORDER BY client), '{}') FROM items
 		WHERE tenant = @tenant AND key = ANY(@keys) AND state = 'shown' AND client IS NOT NULL`
@@ -142,8 +144,8 @@ func (u *unsharing) remove(ctx context.Context, tx pgx.Tx, keys []string) (map[S
 	if err != nil {
 		return nil, err
 	}
-	removed := make(map[Stream]int64)
-	var stream Stream
+	removed := make(map[dossier.Stream]int64)
+	var stream dossier.Stream
 	_, err = pgx.ForEachRow(rows, []any{&stream}, func() error {
 		removed[stream]++
 		return nil

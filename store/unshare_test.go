@@ -7,13 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
 var (
-	relatives      = store.TypeID{Stream: store.StreamContacts, Type: "RelatedPerson"}
-	questionnaires = store.TypeID{Stream: store.StreamQuestionnaires, Type: "Questionnaire"}
-	notes          = store.TypeID{Stream: store.StreamReports, Type: "Composition"}
+	relatives      = store.TypeID{Stream: dossier.StreamContacts, Type: "RelatedPerson"}
+	questionnaires = store.TypeID{Stream: dossier.StreamQuestionnaires, Type: "Questionnaire"}
+	notes          = store.TypeID{Stream: dossier.StreamReports, Type: "Composition"}
 )
 
 // pulling ends r's run and begins one of the whole tenant that pulls the types.
@@ -54,9 +55,9 @@ func (r *run) drain(types ...store.TypeID) {
 }
 
 // unshare removes what is no longer shared in bites, and returns how much.
-func (r *run) unshare(bite int) map[store.Stream]int64 {
+func (r *run) unshare(bite int) map[dossier.Stream]int64 {
 	r.t.Helper()
-	removed := make(map[store.Stream]int64)
+	removed := make(map[dossier.Stream]int64)
 	for range 100 {
 		u, err := r.Unshare(r.t.Context(), r.claim, bite)
 		if err != nil {
@@ -92,15 +93,15 @@ func (r *run) states() map[string]string {
 	return got
 }
 
-func note(id, text string, minute int) store.Item {
+func note(id, text string, minute int) dossier.Item {
 	it := report(id, "a", text, minute)
 	it.Type = "Composition"
 	return it
 }
 
-func nurse(name string, minute int) store.Item {
-	return store.Item{Ref: store.Ref{Type: "Practitioner", ID: "p1"}, Stream: store.StreamStaff, State: store.StateShown,
-		Updated: at(minute), Hash: hash(name), Content: &store.Staff{What: store.StaffPerson, Name: name}}
+func nurse(name string, minute int) dossier.Item {
+	return dossier.Item{Ref: dossier.Ref{Type: "Practitioner", ID: "p1"}, Stream: dossier.StreamStaff, State: dossier.StateShown,
+		Updated: at(minute), Hash: hash(name), Content: &dossier.Staff{What: dossier.StaffPerson, Name: name}}
 }
 
 // shared is a replica in which everything has been read once.
@@ -111,14 +112,14 @@ func shared(t *testing.T) *run {
 	r.apply(patients, patient("a", 0))
 	r.apply(staff, nurse("Fatima", 1))
 	r.apply(reports, report("1", "a", "een", 1))
-	r.apply(notes, note("2", "twee", 1), hidden(note("3", "drie", 1), store.HiddenMarked), note("4", "vier", 1))
-	gone := hidden(note("4", "vier", 2), store.WithdrawnInError)
-	gone.State = store.StateWithdrawn
+	r.apply(notes, note("2", "twee", 1), hidden(note("3", "drie", 1), dossier.HiddenMarked), note("4", "vier", 1))
+	gone := hidden(note("4", "vier", 2), dossier.WithdrawnInError)
+	gone.State = dossier.StateWithdrawn
 	r.apply(notes, gone, unreadable(note("5", "vijf", 1), true))
-	r.apply(relatives, store.Item{Ref: store.Ref{Type: "RelatedPerson", ID: "dochter"}, Stream: store.StreamContacts, Client: "a",
-		State: store.StateShown, Updated: at(1), Content: &store.Contact{Name: "Dochter", Active: true}})
-	r.apply(questionnaires, store.Item{Ref: store.Ref{Type: "Questionnaire", ID: "q"}, Stream: store.StreamQuestionnaires,
-		State: store.StateShown, Updated: at(1), Content: &store.Questionnaire{URL: "u", Version: "1"}})
+	r.apply(relatives, dossier.Item{Ref: dossier.Ref{Type: "RelatedPerson", ID: "dochter"}, Stream: dossier.StreamContacts, Client: "a",
+		State: dossier.StateShown, Updated: at(1), Content: &dossier.Contact{Name: "Dochter", Active: true}})
+	r.apply(questionnaires, dossier.Item{Ref: dossier.Ref{Type: "Questionnaire", ID: "q"}, Stream: dossier.StreamQuestionnaires,
+		State: dossier.StateShown, Updated: at(1), Content: &dossier.Questionnaire{URL: "u", Version: "1"}})
 	return r
 }
 
@@ -127,7 +128,7 @@ func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
 	r := shared(t)
 	change := r.one(`SELECT change::text FROM clients`)
 	r = r.pulling(patients, reports)
-	want := map[store.Stream]int64{"staff": 1, "reports": 2, "contacts": 1, "questionnaires": 1}
+	want := map[dossier.Stream]int64{"staff": 1, "reports": 2, "contacts": 1, "questionnaires": 1}
 	if diff := cmp.Diff(want, r.unshare(2)); diff != "" {
 		t.Errorf("removed: %s", diff)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"dossiersync/store/dossier"
 )
 
 // DifferenceKind says how the replica differs from the source.
@@ -40,10 +42,10 @@ func (k DifferenceKind) Meaning() string { return meaningOfDifference[k] }
 
 // Difference is one item that the replica has otherwise than the source.
 type Difference struct {
-	Stream Stream         `json:"stream"`
-	Ref                   // of the source
-	Kind   DifferenceKind `json:"kind"`
-	Reason Reason         `json:"reason,omitempty"` // for which it is hidden, here or by the source
+	Stream      dossier.Stream `json:"stream"`
+	dossier.Ref                // of the source
+	Kind        DifferenceKind `json:"kind"`
+	Reason      dossier.Reason `json:"reason,omitempty"` // for which it is hidden, here or by the source
 }
 
 // Verification compares a tenant's replica with its source, without changing
@@ -86,7 +88,7 @@ type Comparison struct {
 
 // Compare compares items of the type, as the source has them now, with what is
 // stored. Items that were compared before are passed over, unless again is set.
-func (v *Verification) Compare(ctx context.Context, id TypeID, items []Item, again bool) (Comparison, error) {
+func (v *Verification) Compare(ctx context.Context, id TypeID, items []dossier.Item, again bool) (Comparison, error) {
 	var out Comparison
 	tx, err := v.conn.Begin(ctx)
 	if err != nil {
@@ -96,7 +98,7 @@ func (v *Verification) Compare(ctx context.Context, id TypeID, items []Item, aga
 	a := &application{tx: tx, render: v.render, comparing: true,
 		batch: Batch{Claim: Claim{Run: Run{Tenant: v.tenant}}, Type: id, Items: latest(items)}}
 	for i := range a.batch.Items {
-		a.batch.Items[i].normalize()
+		normalize(&a.batch.Items[i])
 	}
 	if err := v.compare(ctx, a, again, &out); err != nil {
 		return out, fmt.Errorf("compare %s of %s: %w", id.Type, v.tenant, err)
@@ -149,7 +151,7 @@ func (c *Comparison) add(d Difference, quarantined bool) {
 func (a *application) difference(i int) (d Difference, quarantined bool) {
 	it, key := a.batch.Items[i], a.keys[i]
 	d = Difference{Stream: it.Stream, Ref: it.Ref}
-	if it.State == StateQuarantined {
+	if it.State == dossier.StateQuarantined {
 		return d, true
 	}
 	old, here := a.old[key]
@@ -158,11 +160,11 @@ func (a *application) difference(i int) (d Difference, quarantined bool) {
 	}
 	a.hideWithClient(&it)
 	a.standAside(&it, key)
-	isShown := here && old.state == StateShown
+	isShown := here && old.state == dossier.StateShown
 	switch {
-	case it.State != StateShown && isShown:
+	case it.State != dossier.StateShown && isShown:
 		d.Kind, d.Reason = DifferenceShown, it.Reason
-	case it.State != StateShown:
+	case it.State != dossier.StateShown:
 		return d, false
 	case !here:
 		d.Kind = DifferenceMissing
@@ -182,7 +184,7 @@ func (a *application) difference(i int) (d Difference, quarantined bool) {
 }
 
 // readsAlike reports whether the item is stored as it would be now.
-func (a *application) readsAlike(it *Item, old *stored) bool {
+func (a *application) readsAlike(it *dossier.Item, old *stored) bool {
 	if it.Hash != old.hash {
 		return false
 	}
@@ -191,7 +193,7 @@ func (a *application) readsAlike(it *Item, old *stored) bool {
 }
 
 // isNewer reports whether the item changed after what is known to be read.
-func (a *application) isNewer(it *Item) bool {
+func (a *application) isNewer(it *dossier.Item) bool {
 	return a.upto != nil && it.Updated.After(*a.upto)
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
 )
 
 // Why is what decides what one dossier shows, and to whom, as of one snapshot. It
@@ -26,27 +28,27 @@ type Why struct {
 
 // ClientStanding is how the replica has a client.
 type ClientStanding struct {
-	State      State     `json:"state"`
-	Reason     Reason    `json:"reason"` // why the client is not shown; else empty
-	Since      time.Time `json:"since"`  // when the state became what it is
-	Deceased   bool      `json:"deceased"`
-	ReplacedBy *string   `json:"replacedBy"` // the client into whom this one was merged
+	State      dossier.State  `json:"state"`
+	Reason     dossier.Reason `json:"reason"` // why the client is not shown; else empty
+	Since      time.Time      `json:"since"`  // when the state became what it is
+	Deceased   bool           `json:"deceased"`
+	ReplacedBy *string        `json:"replacedBy"` // the client into whom this one was merged
 }
 
 // GrantOn is a grant on a dossier, with all that keeps it from counting today. A
 // date is a day in the tenant's zone.
 type GrantOn struct {
-	User      string       `json:"user"`
-	Role      Role         `json:"role"`
-	Manager   bool         `json:"manager"`
-	Parts     []Part       `json:"parts"`
-	State     GrantState   `json:"state"`
-	From      *string      `json:"from"`
-	Until     *string      `json:"until"`
-	Contact   *string      `json:"contact"`
-	ChangedAt time.Time    `json:"changedAt"`
-	ChangedBy string       `json:"changedBy"`
-	Faults    []GrantFault `json:"faults"` // none: it counts
+	User      string         `json:"user"`
+	Role      Role           `json:"role"`
+	Manager   bool           `json:"manager"`
+	Parts     []dossier.Part `json:"parts"`
+	State     GrantState     `json:"state"`
+	From      *string        `json:"from"`
+	Until     *string        `json:"until"`
+	Contact   *string        `json:"contact"`
+	ChangedAt time.Time      `json:"changedAt"`
+	ChangedBy string         `json:"changedBy"`
+	Faults    []GrantFault   `json:"faults"` // none: it counts
 }
 
 // GrantFault is something that keeps a grant from counting.
@@ -85,12 +87,12 @@ func (f GrantFault) OfContact() bool { return strings.HasPrefix(string(f), "cont
 // ItemCount is how much of a stream the replica has of one client in one state,
 // [StateQuarantined] among them.
 type ItemCount struct {
-	Stream Stream     `json:"stream"`
-	Kind   Kind       `json:"kind"` // of what is shown; else empty
-	State  State      `json:"state"`
-	Reason Reason     `json:"reason"`
-	Count  int64      `json:"count"`
-	Newest *time.Time `json:"newest"` // of what is shown
+	Stream dossier.Stream `json:"stream"`
+	Kind   dossier.Kind   `json:"kind"` // of what is shown; else empty
+	State  dossier.State  `json:"state"`
+	Reason dossier.Reason `json:"reason"`
+	Count  int64          `json:"count"`
+	Newest *time.Time     `json:"newest"` // of what is shown
 }
 
 // Why returns what decides what the client's dossier shows. Standing and Counts

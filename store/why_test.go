@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -93,11 +94,11 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.apply(patients, patient("a", 0), patient("b", 0))
-	withdrawn := hidden(report("4", "a", "x", 1), store.WithdrawnInError)
-	withdrawn.State = store.StateWithdrawn
+	withdrawn := hidden(report("4", "a", "x", 1), dossier.WithdrawnInError)
+	withdrawn.State = dossier.StateWithdrawn
 	nameless := unreadable(report("6", "", "x", 1), false)
 	r.apply(reports, report("1", "a", "een", 1), report("2", "a", "twee", 1), report("9", "b", "negen", 1),
-		hidden(report("3", "a", "x", 1), store.HiddenMarked), withdrawn, unreadable(report("5", "a", "x", 1), true), nameless)
+		hidden(report("3", "a", "x", 1), dossier.HiddenMarked), withdrawn, unreadable(report("5", "a", "x", 1), true), nameless)
 	r.putGrant("dochter", "accepted", "", "", "")
 	w := r.why("a", "dochter")
 	newest := at(0)
@@ -110,7 +111,7 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 	if diff := cmp.Diff(want, w.Items); diff != "" {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
-	if w.Client == nil || w.Client.State != store.StateShown || w.Owed == nil || w.Nameless != 1 {
+	if w.Client == nil || w.Client.State != dossier.StateShown || w.Owed == nil || w.Nameless != 1 {
 		t.Errorf("client %+v, owed %v, nameless %d", w.Client, w.Owed, w.Nameless)
 	}
 	// What it says of the user is what the portal API answers from.
@@ -139,7 +140,7 @@ func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
 	if w.Client != nil || w.Standing.Dossier != nil || len(w.Grants) != 1 {
 		t.Errorf("client %v, dossier %v, %d grants", w.Client, w.Standing.Dossier, len(w.Grants))
 	}
-	if len(w.Items) != 1 || w.Items[0].Reason != store.HiddenUnknownClient {
+	if len(w.Items) != 1 || w.Items[0].Reason != dossier.HiddenUnknownClient {
 		t.Errorf("items %+v", w.Items)
 	}
 	if w, err := r.Why(t.Context(), "nowhere", "a", "", "beheerder"); err != nil || w.Client != nil || len(w.Grants) != 0 {
@@ -151,11 +152,11 @@ func TestWhySaysIntoWhomAClientWasMerged(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
-	merged := hidden(patient("a", 2), store.HiddenMerged)
-	merged.Content = &store.Client{ReplacedBy: "b"}
+	merged := hidden(patient("a", 2), dossier.HiddenMerged)
+	merged.Content = &dossier.Client{ReplacedBy: "b"}
 	r.apply(patients, merged)
 	w := r.why("a", "")
-	if w.Client == nil || w.Client.Reason != store.HiddenMerged || w.Client.ReplacedBy == nil || *w.Client.ReplacedBy != "b" {
+	if w.Client == nil || w.Client.Reason != dossier.HiddenMerged || w.Client.ReplacedBy == nil || *w.Client.ReplacedBy != "b" {
 		t.Errorf("client %+v", w.Client)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -26,7 +27,7 @@ const (
 //
 // Only those of types that were listed whole, in this run, by all their searches:
 // what an earlier run found or confirmed says nothing without a list of today.
-func (r *reading) settleAbsences(ctx context.Context, stream store.Stream, types []string) (more bool, err error) {
+func (r *reading) settleAbsences(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
 	st := r.syncer.store
 	b, err := st.Brake(ctx, r.claim, stream)
 	if err != nil || b.Suspects+b.Confirmed+b.Held == 0 {
@@ -78,7 +79,7 @@ func (r *reading) allowed(b store.Brake) int64 {
 	return max(int64(r.tenant.MaxRemoved*float64(b.Shown+b.Removed)), removedFreely) - b.Removed
 }
 
-func (r *reading) hold(ctx context.Context, stream store.Stream) error {
+func (r *reading) hold(ctx context.Context, stream dossier.Stream) error {
 	r.log.Warn("more is absent from the source than may be removed without an operator; it is held",
 		zap.String("stream", string(stream)))
 	return r.syncer.store.HoldAbsences(ctx, r.claim, stream)
@@ -125,7 +126,7 @@ func (r *reading) confirm(ctx context.Context, suspects []store.Absence) (gone i
 type presence struct {
 	gone   bool
 	unsure bool // the source could not say: 401, 403 and 5xx confirm nothing
-	item   store.Item
+	item   dossier.Item
 }
 
 // look reads one record. One that is there, and could be shown or has been, but
@@ -143,7 +144,7 @@ func (r *reading) look(ctx context.Context, a store.Absence) (presence, error) {
 		return presence{unsure: true}, nil
 	case err != nil:
 		return presence{}, err
-	case item.State != store.StateShown && !item.EnvelopeRead:
+	case item.State != dossier.StateShown && !item.EnvelopeRead:
 		return presence{item: item}, nil
 	}
 	left, sure, err := r.leftSearches(ctx, a)
@@ -198,16 +199,16 @@ func (r *reading) clientFor(t store.RunType, a store.Absence) string {
 }
 
 // removeConfirmed removes what was confirmed to be gone.
-func (r *reading) removeConfirmed(ctx context.Context, stream store.Stream, types []string) (more bool, err error) {
+func (r *reading) removeConfirmed(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
 	for {
 		gone, err := r.syncer.store.ConfirmedAbsent(ctx, r.tenant.ID, stream, types, bite)
 		if err != nil || len(gone) == 0 {
 			return false, err
 		}
-		byType := make(map[string][]store.Item)
+		byType := make(map[string][]dossier.Item)
 		for _, a := range gone {
-			byType[a.Ref.Type] = append(byType[a.Ref.Type], store.Item{
-				Ref: a.Ref, Stream: stream, State: store.StateWithdrawn, Reason: store.WithdrawnAbsent})
+			byType[a.Ref.Type] = append(byType[a.Ref.Type], dossier.Item{
+				Ref: a.Ref, Stream: stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnAbsent})
 		}
 		for name, items := range byType {
 			id, ok := r.runType(stream, name)

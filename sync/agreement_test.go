@@ -4,25 +4,26 @@ import (
 	"testing"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
 
 // agreement is one to plans, made on a day of January.
-func agreement(t source.Type, id, client string, day int, by store.Party, plans ...string) store.Item {
-	a := &store.PlanAgreement{By: by, At: begin(day - 1)}
+func agreement(t source.Type, id, client string, day int, by dossier.Party, plans ...string) dossier.Item {
+	a := &dossier.PlanAgreement{By: by, At: begin(day - 1)}
 	for _, p := range plans {
-		a.Plans = append(a.Plans, store.Ref{Type: carePlans.Name, ID: p})
+		a.Plans = append(a.Plans, dossier.Ref{Type: carePlans.Name, ID: p})
 	}
 	return record(t, id, client, 5, a)
 }
 
-func party(t source.Type, id string) store.Party {
-	return store.Party{Ref: store.Ref{Type: t.Name, ID: id}}
+func party(t source.Type, id string) dossier.Party {
+	return dossier.Party{Ref: dossier.Ref{Type: t.Name, ID: id}}
 }
 
-func relative(id, client, name string) store.Item {
-	return record(relatives, id, client, 2, &store.Contact{Name: name, Active: true})
+func relative(id, client, name string) dossier.Item {
+	return record(relatives, id, client, 2, &dossier.Contact{Name: name, Active: true})
 }
 
 // agreed says who agreed to the client's first plan, and on what day.
@@ -60,13 +61,13 @@ func TestCase49AgreementIsTheNewestThatIsShown(t *testing.T) {
 	want("another client agrees to it", "Mevrouw a 2026-01-05")
 	b.later(f, agreement(consents, "part", "a", 8, daughter, "q"), planOf("q", 0, partOf("p")))
 	want("somebody agrees to a part", "Mevrouw a 2026-01-05")
-	b.later(f, withdrawn(agreement(signatures, "s", "", 5, store.Party{})))
+	b.later(f, withdrawn(agreement(signatures, "s", "", 5, dossier.Party{})))
 	want("the newest was withdrawn", "Els 2026-01-04")
 	b.later(f, agreement(signatures, "old", "", 4, daughter, "elsewhere"))
 	want("the next is about another plan", "Els 2026-01-03")
-	b.later(f, away(agreement(consents, "c", "a", 3, store.Party{})))
+	b.later(f, away(agreement(consents, "c", "a", 3, dossier.Party{})))
 	want("only that to a part is left", "Els 2026-01-08")
-	b.later(f, away(agreement(consents, "part", "a", 8, store.Party{})))
+	b.later(f, away(agreement(consents, "part", "a", 8, dossier.Party{})))
 	want("none is left", "nobody")
 }
 
@@ -76,23 +77,23 @@ func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
-		by     store.Party
-		change []store.Item
+		by     dossier.Party
+		change []dossier.Item
 		want   string
 	}{
 		{"the client", party(patients, "a"), nil, "Mevrouw a"},
-		{"the client, renamed", party(patients, "a"), []store.Item{record(patients, "a", "a", 0, &store.Client{Name: "Mevrouw A. Jansen"})}, "Mevrouw A. Jansen"},
-		{"the client, who has no name", party(patients, "a"), []store.Item{record(patients, "a", "a", 0, &store.Client{})}, "unknown"},
+		{"the client, renamed", party(patients, "a"), []dossier.Item{record(patients, "a", "a", 0, &dossier.Client{Name: "Mevrouw A. Jansen"})}, "Mevrouw A. Jansen"},
+		{"the client, who has no name", party(patients, "a"), []dossier.Item{record(patients, "a", "a", 0, &dossier.Client{})}, "unknown"},
 		{"another client", party(patients, "b"), nil, "unknown"},
 		{"a relative", party(relatives, "zoon"), nil, "Jan"},
-		{"a relative, renamed", party(relatives, "zoon"), []store.Item{relative("zoon", "a", "Jan Jansen")}, "Jan Jansen"},
-		{"a relative who is hidden", party(relatives, "zoon"), []store.Item{away(relative("zoon", "a", ""))}, "unknown"},
-		{"a relative of somebody else", party(relatives, "zoon"), []store.Item{relative("zoon", "b", "Jan")}, "unknown"},
-		{"a relative who came later", party(relatives, "nicht"), []store.Item{relative("nicht", "a", "Mia")}, "Mia"},
+		{"a relative, renamed", party(relatives, "zoon"), []dossier.Item{relative("zoon", "a", "Jan Jansen")}, "Jan Jansen"},
+		{"a relative who is hidden", party(relatives, "zoon"), []dossier.Item{away(relative("zoon", "a", ""))}, "unknown"},
+		{"a relative of somebody else", party(relatives, "zoon"), []dossier.Item{relative("zoon", "b", "Jan")}, "unknown"},
+		{"a relative who came later", party(relatives, "nicht"), []dossier.Item{relative("nicht", "a", "Mia")}, "Mia"},
 		{"somebody of the staff", party(practitioners, "n1"), nil, "Fatima"},
-		{"somebody of the staff, renamed", party(practitioners, "n1"), []store.Item{nurse("n1", "Fatima de Wit", 0)}, "Fatima de Wit"},
-		{"somebody without a record", store.Party{Display: "Buurvrouw"}, nil, "Buurvrouw"},
-		{"somebody written within", store.Party{Inline: &store.Staff{What: store.StaffPerson, Name: "Neef"}}, nil, "Neef"},
+		{"somebody of the staff, renamed", party(practitioners, "n1"), []dossier.Item{nurse("n1", "Fatima de Wit", 0)}, "Fatima de Wit"},
+		{"somebody without a record", dossier.Party{Display: "Buurvrouw"}, nil, "Buurvrouw"},
+		{"somebody written within", dossier.Party{Inline: &dossier.Staff{What: dossier.StaffPerson, Name: "Neef"}}, nil, "Neef"},
 		{"somebody without any name", party(relatives, "nergens"), nil, "unknown"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -41,9 +41,9 @@ func (r *reading) backfill(ctx context.Context) (more bool, err error) {
 }
 
 // ofClients reports whether the stream's records belong to clients.
-func ofClients(s store.Stream) bool {
+func ofClients(s dossier.Stream) bool {
 	switch s {
-	case store.StreamContacts, store.StreamGoals, store.StreamCarePlans, store.StreamReports, store.StreamForms:
+	case dossier.StreamContacts, dossier.StreamGoals, dossier.StreamCarePlans, dossier.StreamReports, dossier.StreamForms:
 		return true
 	}
 	return false

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
 // shy lets everything that belongs to clients be searched for one client only.
 func shy(f *fake) {
 	f.script = func(a asked) error {
-		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != store.StreamClients && a.Type.Stream != store.StreamStaff {
+		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients && a.Type.Stream != dossier.StreamStaff {
 			return failing(source.Unsupported, 400)
 		}
 		return nil
@@ -50,7 +51,7 @@ func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
 		t.Errorf("the increment read %d records again", n)
 	}
 
-	f.remove(func(it store.Item) bool { return it.ID == "c2-5" })
+	f.remove(func(it dossier.Item) bool { return it.ID == "c2-5" })
 	b.syncs(store.OutcomeComplete, reconcile)
 	if got := b.texts(); got["c2-5"] != "" || len(got) != 61 {
 		t.Errorf("after a reconcile %d reports are shown", len(got))

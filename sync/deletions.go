@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -106,7 +107,7 @@ func (r *reading) noteDeletions(ctx context.Context, t *store.RunType, upto time
 // obey removes what the source says it has deleted, unless it has made it again
 // since. Where the times cannot tell, the record is read.
 func (r *reading) obey(ctx context.Context, t *store.RunType, deleted []source.Deletion) error {
-	refs := make([]store.Ref, 0, len(deleted))
+	refs := make([]dossier.Ref, 0, len(deleted))
 	for _, d := range deleted {
 		refs = append(refs, d.Ref)
 	}
@@ -114,7 +115,7 @@ func (r *reading) obey(ctx context.Context, t *store.RunType, deleted []source.D
 	if err != nil {
 		return err
 	}
-	var gone []store.Item
+	var gone []dossier.Item
 	for _, d := range deleted {
 		updated, here := known[d.Ref]
 		switch {
@@ -135,19 +136,19 @@ func (r *reading) obey(ctx context.Context, t *store.RunType, deleted []source.D
 	return err
 }
 
-func deletion(stream store.Stream, ref store.Ref, at time.Time) store.Item {
-	return store.Item{Ref: ref, Stream: stream, State: store.StateWithdrawn, Reason: store.WithdrawnDeleted, Updated: at}
+func deletion(stream dossier.Stream, ref dossier.Ref, at time.Time) dossier.Item {
+	return dossier.Item{Ref: ref, Stream: stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnDeleted, Updated: at}
 }
 
 // confirmDeleted reads a record that was deleted, and perhaps made again.
-func (r *reading) confirmDeleted(ctx context.Context, id store.TypeID, ref store.Ref, updated time.Time) error {
+func (r *reading) confirmDeleted(ctx context.Context, id store.TypeID, ref dossier.Ref, updated time.Time) error {
 	r.asking()
 	item, err := r.tenant.Source.Read(ctx, id.Stream, ref)
 	f, failed := errors.AsType[*source.Failure](err)
 	switch {
 	case failed && f.Kind == source.NotFound:
 		_, err := r.applyBatch(ctx, store.Batch{
-			Type: id, Items: []store.Item{deletion(id.Stream, ref, updated)}, Known: true})
+			Type: id, Items: []dossier.Item{deletion(id.Stream, ref, updated)}, Known: true})
 		return err
 	case failed && !concernsAll(f):
 		return nil // reconcile will judge

@@ -7,13 +7,14 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
 // applyRead applies a record that was read by its id. Where the source has it in
 // an older state than was stored, and says so again when asked again, the source
 // was put back to an earlier state, or replaced: a new epoch begins (I4).
-func (r *reading) applyRead(ctx context.Context, id store.TypeID, item store.Item) error {
+func (r *reading) applyRead(ctx context.Context, id store.TypeID, item dossier.Item) error {
 	older, err := r.applyDirect(ctx, id, item)
 	if err != nil || !older {
 		return err
@@ -45,8 +46,8 @@ func (r *reading) applyRead(ctx context.Context, id store.TypeID, item store.Ite
 	return err
 }
 
-func (r *reading) applyDirect(ctx context.Context, id store.TypeID, item store.Item) (older bool, err error) {
-	applied, err := r.applyBatch(ctx, store.Batch{Type: id, Items: []store.Item{item}, Direct: true})
+func (r *reading) applyDirect(ctx context.Context, id store.TypeID, item dossier.Item) (older bool, err error) {
+	applied, err := r.applyBatch(ctx, store.Batch{Type: id, Items: []dossier.Item{item}, Direct: true})
 	return len(applied.Older) > 0, err
 }
 

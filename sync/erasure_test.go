@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 )
 
@@ -44,7 +45,7 @@ func (b *bench) everywhere(text string) map[string]int {
 func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 	t.Parallel()
 	const erased = "te-wissen-4711"
-	mine := func(id, text string, minute int) store.Item { return report(erased+id, erased, text, minute) }
+	mine := func(id, text string, minute int) dossier.Item { return report(erased+id, erased, text, minute) }
 	f := newFake(t, nurse("n1", "Anna", 0), client(erased, 0), client("c2", 0),
 		mine("-a", "geheim van te-wissen-4711", 10), mine("-b", "nog meer", 11), report("r2", "c2", "blijft", 10),
 		goal(erased+"-g", erased, "lopen", 5), plan(erased+"-p", erased, 6, erased+"-g"),

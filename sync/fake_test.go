@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -23,11 +23,11 @@ type fake struct {
 
 	mu        sync.Mutex
 	types     []source.Type
-	records   []store.Item
+	records   []dossier.Item
 	now       time.Time
 	pageSize  int
 	manners   manners
-	snapshots [][]store.Item // what searches found, by number
+	snapshots [][]dossier.Item // what searches found, by number
 	asked     []asked
 
 	scripted sync.Mutex // one answer at a time
@@ -66,7 +66,7 @@ const (
 type asked struct {
 	act string // describe, search, count or read
 	source.Query
-	ref store.Ref // of a read
+	ref dossier.Ref // of a read
 }
 
 // of reports whether it asks for records of the type.
@@ -80,27 +80,27 @@ var _ source.Source = (*fake)(nil)
 
 // The types that a fake has.
 var (
-	patients      = source.Type{Stream: store.StreamClients, Name: "Patient", Fingerprint: "f"}
-	practitioners = source.Type{Stream: store.StreamStaff, Name: "Practitioner", Fingerprint: "f"}
-	goals         = source.Type{Stream: store.StreamGoals, Name: "Goal", Fingerprint: "f"}
-	carePlans     = source.Type{Stream: store.StreamCarePlans, Name: "CarePlan", Fingerprint: "f"}
-	observations  = source.Type{Stream: store.StreamReports, Name: "Observation", Fingerprint: "f"}
+	patients      = source.Type{Stream: dossier.StreamClients, Name: "Patient", Fingerprint: "f"}
+	practitioners = source.Type{Stream: dossier.StreamStaff, Name: "Practitioner", Fingerprint: "f"}
+	goals         = source.Type{Stream: dossier.StreamGoals, Name: "Goal", Fingerprint: "f"}
+	carePlans     = source.Type{Stream: dossier.StreamCarePlans, Name: "CarePlan", Fingerprint: "f"}
+	observations  = source.Type{Stream: dossier.StreamReports, Name: "Observation", Fingerprint: "f"}
 )
 
 // newFake returns a source that holds the records. Its clock says noon of the
 // day on which at(0) was midnight.
-func newFake(t *testing.T, records ...store.Item) *fake {
+func newFake(t *testing.T, records ...dossier.Item) *fake {
 	f := &fake{t: t, types: []source.Type{patients, practitioners, goals, carePlans, observations}, now: at(12 * 60), pageSize: 10}
 	f.put(records...)
 	return f
 }
 
 // put stores records in place of what the source has of them.
-func (f *fake) put(records ...store.Item) {
+func (f *fake) put(records ...dossier.Item) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, it := range records {
-		i := slices.IndexFunc(f.records, func(old store.Item) bool { return it.ID != "" && old.Ref == it.Ref })
+		i := slices.IndexFunc(f.records, func(old dossier.Item) bool { return it.ID != "" && old.Ref == it.Ref })
 		if i < 0 {
 			f.records = append(f.records, it)
 		} else {
@@ -110,7 +110,7 @@ func (f *fake) put(records ...store.Item) {
 }
 
 // remove makes records vanish without a trace.
-func (f *fake) remove(drop func(it store.Item) bool) {
+func (f *fake) remove(drop func(it dossier.Item) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.records = slices.DeleteFunc(f.records, drop)
@@ -168,9 +168,9 @@ func (f *fake) Describe(ctx context.Context) (source.Description, error) {
 }
 
 // Read implements [source.Source].
-func (f *fake) Read(ctx context.Context, _ store.Stream, ref store.Ref) (store.Item, error) {
+func (f *fake) Read(ctx context.Context, _ dossier.Stream, ref dossier.Ref) (dossier.Item, error) {
 	if err := f.answer(ctx, asked{act: "read", ref: ref}); err != nil {
-		return store.Item{}, err
+		return dossier.Item{}, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -179,7 +179,7 @@ func (f *fake) Read(ctx context.Context, _ store.Stream, ref store.Ref) (store.I
 			return it, nil
 		}
 	}
-	return store.Item{}, &source.Failure{Kind: source.NotFound, Act: "read " + ref.Type, Status: 404}
+	return dossier.Item{}, &source.Failure{Kind: source.NotFound, Act: "read " + ref.Type, Status: 404}
 }
 
 // Search implements [source.Source].
@@ -225,20 +225,20 @@ func (f *fake) Search(ctx context.Context, q source.Query) (source.Page, error) 
 }
 
 // matches returns what a search finds now, in order.
-func (f *fake) matches(q source.Query) []store.Item {
-	var found []store.Item
+func (f *fake) matches(q source.Query) []dossier.Item {
+	var found []dossier.Item
 	for _, it := range f.records {
 		switch {
-		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != store.BadType: // stray ones come with all
+		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != dossier.BadType: // stray ones come with all
 		case q.ID != "" && it.ID != q.ID:
-		case q.Client != "" && it.Client != q.Client && (it.Stream != store.StreamClients || it.ID != q.Client):
+		case q.Client != "" && it.Client != q.Client && (it.Stream != dossier.StreamClients || it.ID != q.Client):
 		case !f.manners.unmindful && it.Updated.Before(q.From):
 		case !f.manners.unmindful && !f.manners.endless && !q.To.IsZero() && it.Updated.After(q.To):
 		default:
 			found = append(found, it)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b store.Item) int {
+	slices.SortStableFunc(found, func(a, b dossier.Item) int {
 		switch f.manners.order {
 		case descending:
 			return b.Updated.Compare(a.Updated)
@@ -256,52 +256,52 @@ func at(minute int) time.Time {
 }
 
 // record is a record as it became in that minute.
-func record(t source.Type, id, client string, minute int, c store.Content) store.Item {
-	return store.Item{Ref: store.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client, State: store.StateShown,
-		Version: fmt.Sprint(minute), Updated: at(minute), Hash: store.IdentityHash(fmt.Sprintf("%+v", c), ""), Content: c}
+func record(t source.Type, id, client string, minute int, c dossier.Content) dossier.Item {
+	return dossier.Item{Ref: dossier.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client, State: dossier.StateShown,
+		Version: fmt.Sprint(minute), Updated: at(minute), Hash: dossier.IdentityHash(fmt.Sprintf("%+v", c), ""), Content: c}
 }
 
-func client(id string, minute int) store.Item {
-	return record(patients, id, id, minute, &store.Client{Name: "Mevrouw " + id})
+func client(id string, minute int) dossier.Item {
+	return record(patients, id, id, minute, &dossier.Client{Name: "Mevrouw " + id})
 }
 
-func nurse(id, name string, minute int) store.Item {
-	return record(practitioners, id, "", minute, &store.Staff{What: store.StaffPerson, Name: name, Role: "verpleegkundige"})
+func nurse(id, name string, minute int) dossier.Item {
+	return record(practitioners, id, "", minute, &dossier.Staff{What: dossier.StaffPerson, Name: name, Role: "verpleegkundige"})
 }
 
 // report is by nurse n1.
-func report(id, client, text string, minute int) store.Item {
-	return record(observations, id, client, minute, &store.Report{
-		At: store.Moment{Time: at(0), Precision: store.PrecisionSecond}, Text: text, Category: store.CategoryGeneral,
-		Authors: []store.Party{{Ref: store.Ref{Type: practitioners.Name, ID: "n1"}}}})
+func report(id, client, text string, minute int) dossier.Item {
+	return record(observations, id, client, minute, &dossier.Report{
+		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text, Category: dossier.CategoryGeneral,
+		Authors: []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}})
 }
 
 // reports are n reports of a client, in minutes from first on, so many of each.
-func reports(client string, n, first, ofEach int) []store.Item {
-	var list []store.Item
+func reports(client string, n, first, ofEach int) []dossier.Item {
+	var list []dossier.Item
 	for i := range n {
 		list = append(list, report(fmt.Sprintf("%s-%d", client, i), client, fmt.Sprint("nummer ", i), first+i/ofEach))
 	}
 	return list
 }
 
-func goal(id, client, description string, minute int) store.Item {
-	return record(goals, id, client, minute, &store.Goal{Description: description, Status: "active"})
+func goal(id, client, description string, minute int) dossier.Item {
+	return record(goals, id, client, minute, &dossier.Goal{Description: description, Status: "active"})
 }
 
 // plan is an open plan with the goals.
-func plan(id, client string, minute int, goalIDs ...string) store.Item {
-	p := &store.CarePlan{Title: "Zorgleefplan", Open: true}
+func plan(id, client string, minute int, goalIDs ...string) dossier.Item {
+	p := &dossier.CarePlan{Title: "Zorgleefplan", Open: true}
 	for _, g := range goalIDs {
-		p.Goals = append(p.Goals, store.Ref{Type: goals.Name, ID: g})
+		p.Goals = append(p.Goals, dossier.Ref{Type: goals.Name, ID: g})
 	}
 	return record(carePlans, id, client, minute, p)
 }
 
 // unreadable is it in a version of that minute that could not be read; envelope
 // says whether at least its envelope could.
-func unreadable(it store.Item, minute int, envelope bool) store.Item {
-	it.State, it.Reason, it.Content, it.EnvelopeRead = store.StateQuarantined, store.BadBody, nil, envelope
+func unreadable(it dossier.Item, minute int, envelope bool) dossier.Item {
+	it.State, it.Reason, it.Content, it.EnvelopeRead = dossier.StateQuarantined, dossier.BadBody, nil, envelope
 	it.Version, it.Updated, it.Raw = fmt.Sprint(minute), at(minute), []byte("{")
 	if !envelope {
 		it.Client = ""

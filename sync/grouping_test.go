@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // scenario is what a source has of some clients' plans in the end, and what it had
@@ -20,14 +21,14 @@ type scenario struct {
 	*rand.Rand
 
 	clients []string
-	last    []store.Item
-	rounds  [][]store.Item
+	last    []dossier.Item
+	rounds  [][]dossier.Item
 }
 
 const rounds = 4
 
 func newScenario(seed uint64, clients int) *scenario {
-	s := &scenario{Rand: rand.New(rand.NewPCG(seed, 1)), rounds: make([][]store.Item, rounds)}
+	s := &scenario{Rand: rand.New(rand.NewPCG(seed, 1)), rounds: make([][]dossier.Item, rounds)}
 	for i := range clients {
 		s.clients = append(s.clients, fmt.Sprint("c", i))
 	}
@@ -44,45 +45,45 @@ func (s *scenario) chance(percent int) bool { return s.IntN(100) < percent }
 func (s *scenario) client(id, other string) {
 	const plans = 7
 	name := func(i int) string { return fmt.Sprint(id, "-", i) }
-	goal := func() store.Item {
-		return record(goals, id+"-g", id, 0, &store.Goal{Description: fmt.Sprint("doel ", s.IntN(100)), Status: "active"})
+	goal := func() dossier.Item {
+		return record(goals, id+"-g", id, 0, &dossier.Goal{Description: fmt.Sprint("doel ", s.IntN(100)), Status: "active"})
 	}
-	plan := func(i int) store.Item {
-		p := &store.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: begin(s.IntN(3)),
-			Notes: []store.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
+	plan := func(i int) dossier.Item {
+		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: begin(s.IntN(3)),
+			Notes: []dossier.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
 		for range s.IntN(3) {
-			p.PartOf = append(p.PartOf, store.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // one of them is not there
+			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // one of them is not there
 		}
 		if s.chance(20) {
 			p.Open, p.Status = false, "completed"
 		}
 		if s.chance(15) {
-			p.Replaces = []store.Ref{{Type: carePlans.Name, ID: name(s.IntN(plans))}}
+			p.Replaces = []dossier.Ref{{Type: carePlans.Name, ID: name(s.IntN(plans))}}
 		}
 		if s.chance(50) {
-			p.Goals = []store.Ref{{Type: goals.Name, ID: id + "-g"}}
+			p.Goals = []dossier.Ref{{Type: goals.Name, ID: id + "-g"}}
 		}
 		return s.perhaps(record(carePlans, name(i), id, 0, p), other)
 	}
-	agreed := func(i int) store.Item {
-		by := []store.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other), {Display: "Buurvrouw"}}[s.IntN(4)]
+	agreed := func(i int) dossier.Item {
+		by := []dossier.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other), {Display: "Buurvrouw"}}[s.IntN(4)]
 		it := agreement(consents, name(i)+"-c", id, 1+s.IntN(9), by, name(s.IntN(plans)), name(s.IntN(plans)))
 		if s.chance(50) {
 			it = agreement(signatures, name(i)+"-s", "", 1+s.IntN(9), by, name(s.IntN(plans)), fmt.Sprint(other, "-", s.IntN(plans)))
 		}
 		return s.perhaps(it, other)
 	}
-	s.add(func() store.Item {
-		return record(patients, id, id, 0, &store.Client{Name: fmt.Sprint("Mevrouw ", s.IntN(100))})
+	s.add(func() dossier.Item {
+		return record(patients, id, id, 0, &dossier.Client{Name: fmt.Sprint("Mevrouw ", s.IntN(100))})
 	})
-	s.add(func() store.Item { return relative(id+"-k", id, fmt.Sprint("Jan ", s.IntN(100))) })
+	s.add(func() dossier.Item { return relative(id+"-k", id, fmt.Sprint("Jan ", s.IntN(100))) })
 	s.add(goal)
 	for i := range plans {
-		s.add(func() store.Item { return plan(i) })
+		s.add(func() dossier.Item { return plan(i) })
 	}
 	for i := range 3 {
 		it := agreed(i)
-		s.add(func() store.Item {
+		s.add(func() dossier.Item {
 			for {
 				if again := agreed(i); again.Ref == it.Ref {
 					return again
@@ -93,7 +94,7 @@ func (s *scenario) client(id, other string) {
 }
 
 // perhaps hides the record, or gives it to another client.
-func (s *scenario) perhaps(it store.Item, other string) store.Item {
+func (s *scenario) perhaps(it dossier.Item, other string) dossier.Item {
 	switch {
 	case s.chance(10):
 		return away(it)
@@ -104,7 +105,7 @@ func (s *scenario) perhaps(it store.Item, other string) store.Item {
 }
 
 // add draws a record, and what it was in rounds before it became so.
-func (s *scenario) add(draw func() store.Item) {
+func (s *scenario) add(draw func() dossier.Item) {
 	final := s.IntN(rounds)
 	for round := range final {
 		if s.chance(50) {
@@ -118,7 +119,7 @@ func (s *scenario) add(draw func() store.Item) {
 
 // replica returns a replica of a source that came to have the records round by
 // round, in an order of its own.
-func (s *scenario) replica(t *testing.T, rounds ...[]store.Item) *bench {
+func (s *scenario) replica(t *testing.T, rounds ...[]dossier.Item) *bench {
 	t.Helper()
 	f, b := newPlansBench(t)
 	for _, items := range rounds {
@@ -191,19 +192,19 @@ func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) (parts 
 		}
 	}
 	for _, it := range s.last {
-		if it.Stream != store.StreamCarePlans || it.Type != carePlans.Name {
+		if it.Stream != dossier.StreamCarePlans || it.Type != carePlans.Name {
 			continue
 		}
 		found, want := where[it.ID], 0
-		if it.State == store.StateShown && it.Client == client {
+		if it.State == dossier.StateShown && it.Client == client {
 			want = 1
 		}
 		if len(found) != want {
 			t.Errorf("plan %s of %s is %d times in %s's dossier, want %d", it.ID, it.Client, len(found), client, want)
 		}
-		if len(found) == 1 && found[0] != store.Key(tenant, it.Ref) {
+		if len(found) == 1 && found[0] != dossier.Key(tenant, it.Ref) {
 			parts++
-			if p, ok := it.Content.(*store.CarePlan); ok && len(p.PartOf) == 0 {
+			if p, ok := it.Content.(*dossier.CarePlan); ok && len(p.PartOf) == 0 {
 				t.Errorf("plan %s is in another, and is a part of none", it.ID)
 			}
 		}

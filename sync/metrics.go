@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // metrics of the worker. Labels are from closed sets: configured tenants, and
@@ -57,14 +58,14 @@ func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics
 				m.runs.WithLabelValues(id, string(trigger), string(outcome))
 			}
 		}
-		for _, stream := range store.Streams() {
+		for _, stream := range dossier.Streams() {
 			m.removed.WithLabelValues(id, string(stream))
 		}
 	}
 	return m, nil
 }
 
-func (m *metrics) applied(tenant string, stream store.Stream, effects store.Effects) {
+func (m *metrics) applied(tenant string, stream dossier.Stream, effects store.Effects) {
 	for e, n := range effects {
 		// An item that first looked unchanged and then changed moves from one
 		// effect to another: counters only rise, so the move down is left out.

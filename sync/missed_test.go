@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
 // missing is a script by which one record is left out of the next answer that is
 // asked for so.
-func missing(f *fake, it store.Item, when func(a asked) bool) func(a asked) error {
+func missing(f *fake, it dossier.Item, when func(a asked) bool) func(a asked) error {
 	left, done := false, false
 	return func(a asked) error {
 		if left {
@@ -19,7 +20,7 @@ func missing(f *fake, it store.Item, when func(a asked) bool) func(a asked) erro
 			left, done = false, true
 		}
 		if a.act == "search" && a.of(observations) && when(a) && !done {
-			f.remove(func(x store.Item) bool { return x.Ref == it.Ref })
+			f.remove(func(x dossier.Item) bool { return x.Ref == it.Ref })
 			left = true
 		}
 		return nil
@@ -39,12 +40,14 @@ func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
 		when func(a asked) bool
 	}{{
 		"the client was out of care",
-		func(f *fake, minute int) { f.put(gone(client("c1", minute), store.StateHidden, store.HiddenInactive)) },
+		func(f *fake, minute int) {
+			f.put(gone(client("c1", minute), dossier.StateHidden, dossier.HiddenInactive))
+		},
 		func(f *fake, minute int) { f.put(client("c1", minute)) }, ofClient,
 	}, {
 		"the client was deleted",
 		func(f *fake, minute int) {
-			f.put(gone(client("c1", minute), store.StateWithdrawn, store.WithdrawnDeleted))
+			f.put(gone(client("c1", minute), dossier.StateWithdrawn, dossier.WithdrawnDeleted))
 		},
 		func(f *fake, minute int) { f.put(client("c1", minute)) }, ofClient,
 	}, {
@@ -102,7 +105,7 @@ func TestReconcileRepairsWhatCameWithoutItsTime(t *testing.T) {
 }
 
 // gone is it as it is when it is no longer shown.
-func gone(it store.Item, state store.State, reason store.Reason) store.Item {
+func gone(it dossier.Item, state dossier.State, reason dossier.Reason) dossier.Item {
 	it.State, it.Reason, it.Content = state, reason, nil
 	return it
 }

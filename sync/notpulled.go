@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -68,7 +69,7 @@ func sightings(types []store.RunType) map[string]seenOf {
 		s.to, s.failed = t.To, s.failed || t.Failure != nil
 		for e, n := range t.Effects {
 			switch e.Reason() {
-			case store.BadType, store.WithdrawnDeleted, store.WithdrawnAbsent:
+			case dossier.BadType, dossier.WithdrawnDeleted, dossier.WithdrawnAbsent:
 			default:
 				s.records += n
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -118,7 +119,7 @@ func TestRunOfAPartCountsNothing(t *testing.T) {
 	t.Parallel()
 	h := &hoard{fake: newFake(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7}}
 	b := newBenchOf(t, h)
-	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: store.StreamReports, Full: true}, {From: at(0)}} {
+	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true}, {From: at(0)}} {
 		if run := b.syncs(store.OutcomeComplete, scope); len(run.NotPulled) > 0 || len(h.counted) > 0 {
 			t.Errorf("%+v: counted %v", scope, h.counted)
 		}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -25,7 +26,7 @@ const (
 
 // arrival is what a page has brought.
 type arrival struct {
-	items   []store.Item
+	items   []dossier.Item
 	total   int   // what the source says there is
 	weight  int64 // of bytesAhead
 	last    bool  // of the pass
@@ -145,7 +146,7 @@ func (w *window) end(ctx context.Context, a *arrival, page source.Page, order as
 // The last transaction moves the cursor, if the window is drained with it.
 func (w *window) applyAll(ctx context.Context, ahead *semaphore.Weighted, arrivals <-chan arrival) (err error) {
 	defer recovered(&err)
-	var held []store.Item
+	var held []dossier.Item
 	var weight int64
 	begun := false
 	for a := range arrivals {
@@ -188,7 +189,7 @@ func (w *window) begin(ctx context.Context, total int) error {
 }
 
 // keep applies what came, or adds it to the census.
-func (w *window) keep(ctx context.Context, items []store.Item, drained *store.Drained) error {
+func (w *window) keep(ctx context.Context, items []dossier.Item, drained *store.Drained) error {
 	if w.whole {
 		drained = nil // it moves no cursor
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -85,7 +86,7 @@ func (r *reading) plan(ctx context.Context) ([]store.RunType, error) {
 		if run.Scope.Stream != "" && run.Scope.Stream != t.Stream {
 			continue
 		}
-		if run.Scope.Client != "" && t.Stream != store.StreamClients && !ofClients(t.Stream) {
+		if run.Scope.Client != "" && t.Stream != dossier.StreamClients && !ofClients(t.Stream) {
 			continue
 		}
 		rt := store.RunType{

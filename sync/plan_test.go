@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // asOf is as of when the reports are known to be true, as readers are told.
@@ -37,7 +38,7 @@ func TestScopeThatTheSourceDoesNotHaveIsNoOutage(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, client("a", 1))
 	b := newBenchOf(t, f)
-	run := b.syncs(store.OutcomeFailed, store.Scope{Stream: store.StreamForms})
+	run := b.syncs(store.OutcomeFailed, store.Scope{Stream: dossier.StreamForms})
 	if message(run) == "" {
 		t.Error("the run does not say why")
 	}

@@ -9,19 +9,20 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
 // What plans are made of beside goals and staff, see fake_test.go.
 var (
-	relatives  = source.Type{Stream: store.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
-	signatures = source.Type{Stream: store.StreamCarePlans, Name: "Provenance", Fingerprint: "f"}
-	consents   = source.Type{Stream: store.StreamCarePlans, Name: "Consent", Fingerprint: "f"}
+	relatives  = source.Type{Stream: dossier.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
+	signatures = source.Type{Stream: dossier.StreamCarePlans, Name: "Provenance", Fingerprint: "f"}
+	consents   = source.Type{Stream: dossier.StreamCarePlans, Name: "Consent", Fingerprint: "f"}
 )
 
 // newPlansBench returns a source that also has relatives, signatures and consents,
 // with a replica beside it.
-func newPlansBench(t *testing.T, records ...store.Item) (*fake, *bench) {
+func newPlansBench(t *testing.T, records ...dossier.Item) (*fake, *bench) {
 	t.Helper()
 	f := newFake(t, records...)
 	f.types = []source.Type{patients, relatives, practitioners, goals, carePlans, signatures, consents, observations}
@@ -29,61 +30,61 @@ func newPlansBench(t *testing.T, records ...store.Item) (*fake, *bench) {
 }
 
 // begin is when plans begin, unless a test says otherwise.
-func begin(day int) store.Moment {
-	return store.Moment{Time: at(24 * 60 * day), Precision: store.PrecisionDay}
+func begin(day int) dossier.Moment {
+	return dossier.Moment{Time: at(24 * 60 * day), Precision: dossier.PrecisionDay}
 }
 
 // planOf is an open plan of client a that says nothing but its id, in a note.
-func planOf(id string, minute int, change ...func(p *store.CarePlan)) store.Item {
-	p := &store.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: begin(0), Notes: []store.Note{{Text: id}}}
+func planOf(id string, minute int, change ...func(p *dossier.CarePlan)) dossier.Item {
+	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: begin(0), Notes: []dossier.Note{{Text: id}}}
 	for _, c := range change {
 		c(p)
 	}
 	return record(carePlans, id, "a", minute, p)
 }
 
-func partOf(ids ...string) func(p *store.CarePlan) {
-	return func(p *store.CarePlan) {
+func partOf(ids ...string) func(p *dossier.CarePlan) {
+	return func(p *dossier.CarePlan) {
 		for _, id := range ids {
-			p.PartOf = append(p.PartOf, store.Ref{Type: carePlans.Name, ID: id})
+			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: id})
 		}
 	}
 }
 
-func replaces(id string) func(p *store.CarePlan) {
-	return func(p *store.CarePlan) { p.Replaces = []store.Ref{{Type: carePlans.Name, ID: id}} }
+func replaces(id string) func(p *dossier.CarePlan) {
+	return func(p *dossier.CarePlan) { p.Replaces = []dossier.Ref{{Type: carePlans.Name, ID: id}} }
 }
 
-func starts(day int) func(p *store.CarePlan) {
-	return func(p *store.CarePlan) { p.At, p.Start = begin(day), begin(day).Time.Format(time.DateOnly) }
+func starts(day int) func(p *dossier.CarePlan) {
+	return func(p *dossier.CarePlan) { p.At, p.Start = begin(day), begin(day).Time.Format(time.DateOnly) }
 }
 
-func ends(date string) func(p *store.CarePlan) {
-	return func(p *store.CarePlan) { p.End, p.Ends = date, date }
+func ends(date string) func(p *dossier.CarePlan) {
+	return func(p *dossier.CarePlan) { p.End, p.Ends = date, date }
 }
 
-func closed(p *store.CarePlan) { p.Open, p.Status = false, "completed" }
+func closed(p *dossier.CarePlan) { p.Open, p.Status = false, "completed" }
 
 // of moves a record to another client.
-func of(client string, it store.Item) store.Item {
+func of(client string, it dossier.Item) dossier.Item {
 	it.Client = client
 	return it
 }
 
 // away is a record that may not be shown any more.
-func away(it store.Item) store.Item {
-	it.State, it.Reason, it.Content = store.StateHidden, store.HiddenMarked, nil
+func away(it dossier.Item) dossier.Item {
+	it.State, it.Reason, it.Content = dossier.StateHidden, dossier.HiddenMarked, nil
 	return it
 }
 
-func withdrawn(it store.Item) store.Item {
-	it.State, it.Reason, it.Content = store.StateWithdrawn, store.WithdrawnInError, nil
+func withdrawn(it dossier.Item) dossier.Item {
+	it.State, it.Reason, it.Content = dossier.StateWithdrawn, dossier.WithdrawnInError, nil
 	return it
 }
 
 // later lets four hours pass, in which the source comes to have the records, and
 // brings the replica up to date.
-func (b *bench) later(f *fake, records ...store.Item) {
+func (b *bench) later(f *fake, records ...dossier.Item) {
 	b.t.Helper()
 	for i := range records {
 		f.mu.Lock()
@@ -109,7 +110,7 @@ func (b *bench) reads(user string, parts []string, clients ...string) store.Iden
 func (b *bench) listed(client string) []store.Listed {
 	b.t.Helper()
 	id := b.reads("daughter", []string{"reports", "care-plans"}, client)
-	l, err := b.Reader.List(b.t.Context(), id, client, store.ListQuery{Kinds: []store.Kind{store.KindCarePlan}, Bodies: true, Limit: 100})
+	l, err := b.Reader.List(b.t.Context(), id, client, store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
 	if err != nil {
 		b.t.Fatal(err)
 	}

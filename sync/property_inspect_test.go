@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // inspect checks what must hold after every run, however it went; began is what
@@ -47,7 +48,7 @@ func (p *play) onlyWhatWas(pic picture) {
 				p.failf("%s is shown with a goal that is not the client's: %s", id, s)
 			}
 		}
-		if owner := pic.clients[s.Client]; s.Client != "" && owner.State != string(store.StateShown) {
+		if owner := pic.clients[s.Client]; s.Client != "" && owner.State != string(dossier.StateShown) {
 			p.failf("%s is shown, although its client %s is %s", id, s.Client, owner.State)
 		}
 	}
@@ -67,7 +68,7 @@ func (p *play) newerWins(before, after picture) {
 func (p *play) brakeHolds(before, after picture) {
 	counts := make(map[string]int64)
 	for _, r := range before.rows {
-		if r.State == string(store.StateShown) {
+		if r.State == string(dossier.StateShown) {
 			counts[r.Stream]++
 		}
 	}
@@ -108,7 +109,7 @@ func (p *play) cursorsAreTrue(before, after picture, began map[string]entry, run
 		case !is.Updated.Equal(e.updated):
 		case is.Version != fmt.Sprint(e.version):
 			p.failf("the cursor is at %s, and %s is version %s, not %d", clock(*upto), id, is.Version, e.version)
-		case is.State == string(store.StateShown) && (e.hidden != "" || is.Client != e.client):
+		case is.State == string(dossier.StateShown) && (e.hidden != "" || is.Client != e.client):
 			p.failf("%s is shown of %q, although it is %s of %q", id, is.Client, e.hidden, e.client)
 		}
 	}
@@ -164,14 +165,14 @@ func (p *play) compare() {
 		if id[0] != 'c' {
 			continue
 		}
-		r := registered{ID: id, State: string(store.StateHidden), Change: pic.clients[id].Change}
+		r := registered{ID: id, State: string(dossier.StateHidden), Change: pic.clients[id].Change}
 		switch s := o.effective(id); {
 		case s != nil:
-			r.State, r.Name, r.Deceased = string(store.StateShown), s.marker, s.deceased
-		case e.hidden == store.HiddenMerged && !e.isBad():
+			r.State, r.Name, r.Deceased = string(dossier.StateShown), s.marker, s.deceased
+		case e.hidden == dossier.HiddenMerged && !e.isBad():
 			r.Into = e.into
-		case e.hidden == store.WithdrawnInError && !e.isBad():
-			r.State = string(store.StateWithdrawn)
+		case e.hidden == dossier.WithdrawnInError && !e.isBad():
+			r.State = string(dossier.StateWithdrawn)
 		case e.isBad():
 			r.State, r.Into = pic.clients[id].State, pic.clients[id].Into
 		}
@@ -181,7 +182,7 @@ func (p *play) compare() {
 		wantClients[id] = r
 	}
 	for id, c := range gotClients { // of those who are gone nothing is told
-		if _, ok := p.world.records[id]; !ok && c.State != string(store.StateShown) {
+		if _, ok := p.world.records[id]; !ok && c.State != string(dossier.StateShown) {
 			delete(gotClients, id)
 		}
 	}
@@ -342,7 +343,7 @@ func (o oracle) references(p *play) {
 			continue
 		}
 		for _, ref := range e.content().Refs() {
-			want[id] = append(want[id], store.Key(tenant, ref))
+			want[id] = append(want[id], dossier.Key(tenant, ref))
 		}
 		slices.Sort(want[id])
 		want[id] = slices.Compact(want[id])

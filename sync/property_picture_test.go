@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // picture is all that a replica holds at one moment. Records are named by their
@@ -166,32 +166,32 @@ func (r row) shown(names map[string]string) shown {
 	_ = json.Unmarshal([]byte(r.Card), &card)
 	_ = json.Unmarshal([]byte(r.Body), &body)
 	s := shown{Client: r.Client, Plan: names[r.Plan], Goal: names[r.Goal]}
-	if r.Open != nil && r.Kind == string(store.KindCarePlan) {
+	if r.Open != nil && r.Kind == string(dossier.KindCarePlan) {
 		s.Open = fmt.Sprint(*r.Open)
 	}
 	if card.Author != nil {
 		s.Author = text(card.Author.Name) + "|" + text(card.Author.Role)
 	}
-	switch store.Kind(r.Kind) {
-	case store.KindClient:
-	case store.KindContact:
+	switch dossier.Kind(r.Kind) {
+	case dossier.KindClient:
+	case dossier.KindContact:
 		s.Says = card.Name
-	case store.KindStaff:
+	case dossier.KindStaff:
 		if s.Says = card.Name; r.Type == roles.Name {
 			s.Says, s.Author = card.Role, card.Name
 		}
-	case store.KindReport:
+	case dossier.KindReport:
 		s.Says = body.Text
-	case store.KindGoal:
+	case dossier.KindGoal:
 		s.Says = card.Title
 		for _, n := range body.Notes {
 			s.Author = nameOf(n.Author)
 		}
-	case store.KindForm:
+	case dossier.KindForm:
 		for _, q := range body.Questions {
 			s.Label, s.Says = q.Label, q.Answers[0].Display
 		}
-	case store.KindCarePlan:
+	case dossier.KindCarePlan:
 		s.Says = card.Title
 		for _, d := range body.Domains {
 			for _, g := range d.Goals {
@@ -225,15 +225,15 @@ func text(s *string) string {
 func (pic picture) visible() map[string]shown {
 	names := make(map[string]string) // by key; the records need not be there
 	for _, id := range cast {
-		names[store.Key(tenant, refOf(id))] = id
+		names[dossier.Key(tenant, refOf(id))] = id
 	}
 	seen := make(map[string]shown)
 	for id, r := range pic.rows {
-		if r.State != string(store.StateShown) {
+		if r.State != string(dossier.StateShown) {
 			continue
 		}
 		s := r.shown(names)
-		if r.Kind == string(store.KindClient) {
+		if r.Kind == string(dossier.KindClient) {
 			s.Says = pic.clients[id].Name
 		}
 		seen[id] = s
@@ -244,12 +244,12 @@ func (pic picture) visible() map[string]shown {
 // dossier is all that a reader of one client's dossier may see.
 func (pic picture) dossier(client string) string {
 	c := pic.clients[client]
-	if c.State != string(store.StateShown) {
+	if c.State != string(dossier.StateShown) {
 		return ""
 	}
 	list := []string{c.Name, fmt.Sprint(c.Deceased, slices.Contains(pic.owed, client))}
 	for _, r := range pic.rows {
-		if r.Client == client && r.State == string(store.StateShown) {
+		if r.Client == client && r.State == string(dossier.StateShown) {
 			list = append(list, fmt.Sprint(r.Key, r.Category, r.Plan, r.Goal, boolean(r.Open), r.Ends, r.Card, r.Body))
 		}
 	}

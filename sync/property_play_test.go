@@ -14,6 +14,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 	dossiersync "dossiersync/sync"
 )
@@ -250,7 +251,7 @@ func (p *play) manners(l line) {
 func (p *play) change(l line) {
 	w, id, quietly := p.world, l.word(1), l.has("quietly")
 	e, exists := w.records[id]
-	if e.hidden == store.HiddenEmpty || l.word(2) == string(store.HiddenEmpty) {
+	if e.hidden == dossier.HiddenEmpty || l.word(2) == string(dossier.HiddenEmpty) {
 		quietly = false // content never changes without a new version
 	}
 	switch verb := l.word(0); {
@@ -285,7 +286,7 @@ func (p *play) change(l line) {
 		w.restore()
 	case !exists:
 	case verb == "hide":
-		if e.hidden = store.Reason(l.word(2)); e.hidden == store.HiddenEmpty {
+		if e.hidden = dossier.Reason(l.word(2)); e.hidden == dossier.HiddenEmpty {
 			e.bad = "" // it could be read
 		}
 		w.correct(e, quietly)
@@ -299,10 +300,10 @@ func (p *play) change(l line) {
 		e.left = true
 		w.correct(e, quietly)
 	case verb == "merge":
-		e.hidden, e.into = store.HiddenMerged, l.word(2)
+		e.hidden, e.into = dossier.HiddenMerged, l.word(2)
 		w.correct(e, quietly)
 	case verb == "bad":
-		if e.bad = badness(l.word(2)); e.hidden == store.HiddenEmpty {
+		if e.bad = badness(l.word(2)); e.hidden == dossier.HiddenEmpty {
 			e.hidden = "" // who knows
 		}
 		w.commit(e, 0)
@@ -322,7 +323,7 @@ func (p *play) run(l line) {
 	p.stop, p.crashed, p.resumed = cancel, false, false
 	began := maps.Clone(p.world.records)
 	p.interfere()
-	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: store.Stream(l.opts["stream"]), DryRun: l.has("dry")}
+	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: dossier.Stream(l.opts["stream"]), DryRun: l.has("dry")}
 	switch l.word(0) {
 	case "reconcile":
 		scope = store.Scope{Only: store.StepReconcile, Approve: l.has("approve")}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -90,7 +90,7 @@ func (s *scripted) Search(ctx context.Context, q source.Query) (source.Page, err
 }
 
 // Read implements [source.Source].
-func (s *scripted) Read(ctx context.Context, stream store.Stream, ref store.Ref) (store.Item, error) {
+func (s *scripted) Read(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (dossier.Item, error) {
 	it, err := s.fake.Read(ctx, stream, ref)
 	f, missing := err.(*source.Failure)
 	if missing && f.Kind == source.NotFound && s.custom.gone &&

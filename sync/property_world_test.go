@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -33,7 +33,7 @@ type entry struct {
 	marker     string
 	version    int
 	updated    time.Time
-	hidden     store.Reason // why readers must not see it; empty: they may
+	hidden     dossier.Reason // why readers must not see it; empty: they may
 	bad        badness
 	left       bool // no search finds it any more
 	deceased   bool
@@ -51,11 +51,11 @@ const (
 
 // The types that a world has beside those of every fake.
 var (
-	relatedPersons = source.Type{Stream: store.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
-	roles          = source.Type{Stream: store.StreamStaff, Name: "PractitionerRole", Fingerprint: "f"}
-	questionnaires = source.Type{Stream: store.StreamQuestionnaires, Name: "Questionnaire", Fingerprint: "f"}
-	dayReports     = source.Type{Stream: store.StreamReports, Name: "Observation", Query: "code=dagrapportage", Fingerprint: "f"}
-	responses      = source.Type{Stream: store.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
+	relatedPersons = source.Type{Stream: dossier.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
+	roles          = source.Type{Stream: dossier.StreamStaff, Name: "PractitionerRole", Fingerprint: "f"}
+	questionnaires = source.Type{Stream: dossier.StreamQuestionnaires, Name: "Questionnaire", Fingerprint: "f"}
+	dayReports     = source.Type{Stream: dossier.StreamReports, Name: "Observation", Query: "code=dagrapportage", Fingerprint: "f"}
+	responses      = source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 )
 
 // worldTypes are the types of a world, by the first letter of its records' ids.
@@ -64,11 +64,11 @@ var worldTypes = map[byte]source.Type{'c': patients, 'k': relatedPersons, 'n': p
 
 func typeOf(id string) source.Type { return worldTypes[id[0]] }
 
-func refOf(id string) store.Ref {
+func refOf(id string) dossier.Ref {
 	if id == "" {
-		return store.Ref{}
+		return dossier.Ref{}
 	}
-	return store.Ref{Type: typeOf(id).Name, ID: id}
+	return dossier.Ref{Type: typeOf(id).Name, ID: id}
 }
 
 // isOfClients reports whether the record belongs to a client.
@@ -150,8 +150,8 @@ func (w *world) newest() time.Time {
 }
 
 // items returns records as the source's searches and reads give them.
-func items(records map[string]entry, search bool) []store.Item {
-	var list []store.Item
+func items(records map[string]entry, search bool) []dossier.Item {
+	var list []dossier.Item
 	for _, id := range slices.Sorted(maps.Keys(records)) {
 		if e := records[id]; !search || !e.left {
 			list = append(list, e.item())
@@ -164,23 +164,23 @@ func items(records map[string]entry, search bool) []store.Item {
 // content of one whose envelope hides it is not looked at.
 func (e entry) isBad() bool { return e.bad == badEnvelope || e.bad == badBody && e.hidden == "" }
 
-func (e entry) item() store.Item {
+func (e entry) item() dossier.Item {
 	t := typeOf(e.id)
-	it := store.Item{Ref: refOf(e.id), Stream: t.Stream, Client: e.client, State: store.StateShown, Reason: e.hidden,
+	it := dossier.Item{Ref: refOf(e.id), Stream: t.Stream, Client: e.client, State: dossier.StateShown, Reason: e.hidden,
 		Version: fmt.Sprint(e.version), Updated: e.updated}
-	it.Hash = store.IdentityHash(e.marker, fmt.Sprint(e.by, e.plan, e.goal, e.replaces, e.into, e.deceased))
+	it.Hash = dossier.IdentityHash(e.marker, fmt.Sprint(e.by, e.plan, e.goal, e.replaces, e.into, e.deceased))
 	switch {
 	case e.isBad():
-		it.State, it.Reason, it.EnvelopeRead, it.Raw = store.StateQuarantined, store.BadBody, e.bad == badBody, []byte("{")
+		it.State, it.Reason, it.EnvelopeRead, it.Raw = dossier.StateQuarantined, dossier.BadBody, e.bad == badBody, []byte("{")
 		if e.bad == badEnvelope {
-			it.Client, it.Reason = "", store.BadEnvelope
+			it.Client, it.Reason = "", dossier.BadEnvelope
 		}
-	case e.hidden == store.HiddenMerged:
-		it.State, it.Content = store.StateHidden, &store.Client{ReplacedBy: e.into}
-	case e.hidden == store.WithdrawnInError:
-		it.State = store.StateWithdrawn
+	case e.hidden == dossier.HiddenMerged:
+		it.State, it.Content = dossier.StateHidden, &dossier.Client{ReplacedBy: e.into}
+	case e.hidden == dossier.WithdrawnInError:
+		it.State = dossier.StateWithdrawn
 	case e.hidden != "":
-		it.State = store.StateHidden
+		it.State = dossier.StateHidden
 	default:
 		it.Content = e.content()
 	}
@@ -189,55 +189,55 @@ func (e entry) item() store.Item {
 
 // envelope is the item as it looks where its content is left out: what only the
 // content tells cannot be seen.
-func envelope(it store.Item) store.Item {
+func envelope(it dossier.Item) dossier.Item {
 	it.Content = nil
-	if it.EnvelopeRead || it.Reason == store.HiddenEmpty {
-		it.State, it.Reason, it.Raw, it.EnvelopeRead = store.StateShown, "", nil, false
+	if it.EnvelopeRead || it.Reason == dossier.HiddenEmpty {
+		it.State, it.Reason, it.Raw, it.EnvelopeRead = dossier.StateShown, "", nil, false
 	}
 	return it
 }
 
-func (e entry) content() store.Content {
-	midnight := store.Moment{Time: at(0), Precision: store.PrecisionSecond}
-	var authors []store.Party
+func (e entry) content() dossier.Content {
+	midnight := dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}
+	var authors []dossier.Party
 	if e.by != "" {
-		authors = []store.Party{{Ref: refOf(e.by)}}
+		authors = []dossier.Party{{Ref: refOf(e.by)}}
 	}
 	switch e.id[0] {
 	case 'c':
-		return &store.Client{Name: e.marker, Deceased: e.deceased}
+		return &dossier.Client{Name: e.marker, Deceased: e.deceased}
 	case 'k':
-		return &store.Contact{Name: e.marker, Relationship: "dochter", Active: true}
+		return &dossier.Contact{Name: e.marker, Relationship: "dochter", Active: true}
 	case 'n':
-		return &store.Staff{What: store.StaffPerson, Name: e.marker, Role: "verpleegkundige"}
+		return &dossier.Staff{What: dossier.StaffPerson, Name: e.marker, Role: "verpleegkundige"}
 	case 'o':
-		return &store.Staff{What: store.StaffRole, Role: e.marker, Person: refOf(e.by)}
+		return &dossier.Staff{What: dossier.StaffRole, Role: e.marker, Person: refOf(e.by)}
 	case 'q':
-		return &store.Questionnaire{Title: e.marker, Items: []store.Question{{LinkID: "1", Text: e.marker}}}
+		return &dossier.Questionnaire{Title: e.marker, Items: []dossier.Question{{LinkID: "1", Text: e.marker}}}
 	case 'g':
-		g := &store.Goal{Description: e.marker, Status: "active"}
+		g := &dossier.Goal{Description: e.marker, Status: "active"}
 		if e.by != "" {
-			g.Notes = []store.Note{{Author: authors[0], Text: "gaat goed"}}
+			g.Notes = []dossier.Note{{Author: authors[0], Text: "gaat goed"}}
 		}
 		return g
 	case 'p':
-		return &store.CarePlan{Title: e.marker, Open: true, Author: authors, Goals: some(refOf(e.goal)), Replaces: some(refOf(e.replaces))}
+		return &dossier.CarePlan{Title: e.marker, Open: true, Author: authors, Goals: some(refOf(e.goal)), Replaces: some(refOf(e.replaces))}
 	case 'r':
-		return &store.Report{At: midnight, Text: e.marker, Category: store.CategoryGeneral, Authors: authors,
+		return &dossier.Report{At: midnight, Text: e.marker, Category: dossier.CategoryGeneral, Authors: authors,
 			Plan: refOf(e.plan), Goal: refOf(e.goal), Replaces: some(refOf(e.replaces))}
 	case 'f':
-		return &store.Form{At: midnight, Authors: authors, Questionnaire: refOf(e.plan),
-			Items: []store.FormItem{{LinkID: "1", Answers: []store.Answer{{Display: e.marker}}}}}
+		return &dossier.Form{At: midnight, Authors: authors, Questionnaire: refOf(e.plan),
+			Items: []dossier.FormItem{{LinkID: "1", Answers: []dossier.Answer{{Display: e.marker}}}}}
 	}
 	return nil
 }
 
 // some is a list of the reference, if it names something.
-func some(ref store.Ref) []store.Ref {
+func some(ref dossier.Ref) []dossier.Ref {
 	if ref.IsZero() {
 		return nil
 	}
-	return []store.Ref{ref}
+	return []dossier.Ref{ref}
 }
 
 // once returns what the record with that marker was while it could be seen.

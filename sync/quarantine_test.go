@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -55,7 +56,7 @@ func TestQuarantinedItemThatTheSourceSaysIsDeletedIsWithdrawn(t *testing.T) {
 func TestQuarantinedItemThatIsNotFoundStaysWhileItsLastGoodVersionIsShown(t *testing.T) {
 	t.Parallel()
 	f, b := quarantined(t)
-	f.remove(func(it store.Item) bool { return it.ID == "r" })
+	f.remove(func(it dossier.Item) bool { return it.ID == "r" })
 	b.syncs(store.OutcomePartial, retry)
 	if got := b.texts()["r"]; got != "een" {
 		t.Errorf("the report says %q", got)
@@ -76,7 +77,7 @@ func TestRetryOfSomeLeavesTheOthersAlone(t *testing.T) {
 	b.syncs(store.OutcomePartial, store.Scope{})
 	f.put(one)
 	only := retry
-	only.Keys = []string{store.Key(tenant, one.Ref)}
+	only.Keys = []string{dossier.Key(tenant, one.Ref)}
 	reads := f.count(func(a asked) bool { return a.act == "read" })
 	b.syncs(store.OutcomeComplete, only)
 	if got := f.count(func(a asked) bool { return a.act == "read" }) - reads; got != 1 {
@@ -85,7 +86,7 @@ func TestRetryOfSomeLeavesTheOthersAlone(t *testing.T) {
 	if got := b.one(inQuarantine); got != "2 bad-body" {
 		t.Errorf("quarantine holds %s", got)
 	}
-	only.Keys = []string{store.Key(tenant, two.Ref)}
+	only.Keys = []string{dossier.Key(tenant, two.Ref)}
 	run := b.syncs(store.OutcomePartial, only)
 	if got, want := message(run), "1 item in quarantine; see dossiersync quarantine"; got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -102,17 +103,17 @@ func TestRetryOfSomeLeavesTheOthersAlone(t *testing.T) {
 // identifying is a source that finds out of bytes by now which record they are of.
 type identifying struct{ *fake }
 
-func (identifying) Identify(_ store.Stream, typ string, raw []byte) (store.Ref, bool) {
+func (identifying) Identify(_ dossier.Stream, typ string, raw []byte) (dossier.Ref, bool) {
 	id, ok := bytes.CutPrefix(raw, []byte("record "))
-	return store.Ref{Type: typ, ID: string(id)}, ok
+	return dossier.Ref{Type: typ, ID: string(id)}, ok
 }
 
 // The bytes may be of long ago: what counts is what the source has now.
 func TestRecordWithoutAnIDIsReadByTheOneThatItsBytesTellByNow(t *testing.T) {
 	t.Parallel()
-	nameless := func(raw string) store.Item {
+	nameless := func(raw string) dossier.Item {
 		it := unreadable(report("", "a", "", 2), 2, false)
-		it.Reason, it.Raw = store.BadID, []byte(raw)
+		it.Reason, it.Raw = dossier.BadID, []byte(raw)
 		return it
 	}
 	f := newFake(t, client("a", 1), nameless("record r"), nameless("record gone"), nameless("hopeless"))
@@ -125,7 +126,7 @@ func TestRecordWithoutAnIDIsReadByTheOneThatItsBytesTellByNow(t *testing.T) {
 	b.Replica.Store = b.WithSealer(sealer)
 	b.restart()
 	b.syncs(store.OutcomePartial, store.Scope{})
-	f.remove(func(it store.Item) bool { return it.ID == "" && it.Type == "Observation" })
+	f.remove(func(it dossier.Item) bool { return it.ID == "" && it.Type == "Observation" })
 	f.put(report("r", "a", "gerepareerd", 13*60))
 	b.syncs(store.OutcomePartial, retry)
 	if diff := cmp.Diff(map[string]string{"r": "gerepareerd"}, b.texts()); diff != "" {

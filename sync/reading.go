@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -167,7 +168,7 @@ func (r *reading) sourceType(id store.TypeID) (source.Type, bool) {
 }
 
 // apply stores what a page brought.
-func (r *reading) apply(ctx context.Context, id store.TypeID, items []store.Item, drained *store.Drained) error {
+func (r *reading) apply(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
 	_, err := r.applyBatch(ctx, store.Batch{Type: id, Items: items, Drained: drained})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -63,13 +64,13 @@ func (r *reading) reconcile(ctx context.Context) (more bool, err error) {
 
 // together are the streams that are listed and compared together: clients first,
 // as what goes with a client who is gone is not missing by itself.
-var together = [][]store.Stream{{store.StreamClients}, slices.DeleteFunc(store.Streams(), func(s store.Stream) bool {
-	return s == store.StreamClients
+var together = [][]dossier.Stream{{dossier.StreamClients}, slices.DeleteFunc(dossier.Streams(), func(s dossier.Stream) bool {
+	return s == dossier.StreamClients
 })}
 
 // reconcileStreams lists streams, has read again what is different, and settles
 // what is absent.
-func (r *reading) reconcileStreams(ctx context.Context, streams []store.Stream, list []store.Census) (more bool, err error) {
+func (r *reading) reconcileStreams(ctx context.Context, streams []dossier.Stream, list []store.Census) (more bool, err error) {
 	for i := range list {
 		if !slices.Contains(streams, list[i].Stream) {
 			continue
@@ -109,7 +110,7 @@ func (r *reading) reconcileStreams(ctx context.Context, streams []store.Stream, 
 
 // listedWhole returns the source types of the stream of which all searches were
 // listed whole.
-func (r *reading) listedWhole(stream store.Stream, list []store.Census) (types []string) {
+func (r *reading) listedWhole(stream dossier.Stream, list []store.Census) (types []string) {
 	for _, c := range list {
 		if c.Stream != stream || slices.Contains(types, c.Type) {
 			continue
@@ -135,7 +136,7 @@ func (r *reading) listAnew() (more bool, err error) {
 
 // judge compares what was listed of streams with the replica. It reports whether
 // any of their types is to be read anew.
-func (r *reading) judge(ctx context.Context, streams []store.Stream) (anew bool, err error) {
+func (r *reading) judge(ctx context.Context, streams []dossier.Stream) (anew bool, err error) {
 	all, err := r.syncer.store.Judge(ctx, r.claim, streams, rereadsAtMost)
 	if err != nil {
 		return false, err
@@ -199,7 +200,7 @@ func (r *reading) listNext(ctx context.Context, c *store.Census, t *store.RunTyp
 }
 
 // list adds what a page brought to the census.
-func (r *reading) list(ctx context.Context, id store.TypeID, items []store.Item, drained *store.Drained) error {
+func (r *reading) list(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
 	err := r.syncer.store.AddToCensus(ctx, r.claim, id, items, drained, r.requests.Swap(0))
 	r.headway()
 	return err
@@ -263,7 +264,7 @@ func (r *reading) isLastOfDay(slot time.Time) bool {
 	return next.IsZero() || next.YearDay() != slot.YearDay() || next.Year() != slot.Year()
 }
 
-func (r *reading) isShort(stream store.Stream) bool {
+func (r *reading) isShort(stream dossier.Stream) bool {
 	return slices.ContainsFunc(r.types, func(t store.RunType) bool { return t.Stream == stream && t.Short })
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
@@ -31,8 +32,8 @@ func caredFor(t *testing.T, n int) (*fake, *bench) {
 	return f, b
 }
 
-func isReport(numbers ...int) func(store.Item) bool {
-	return func(it store.Item) bool {
+func isReport(numbers ...int) func(dossier.Item) bool {
+	return func(it dossier.Item) bool {
 		return slices.ContainsFunc(numbers, func(n int) bool { return it.ID == fmt.Sprintf("c1-%d", n) })
 	}
 }
@@ -107,7 +108,7 @@ func TestReconcileKeepsWhatItCannotConfirm(t *testing.T) {
 func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 	t.Parallel()
 	f, b := caredFor(t, 60)
-	f.remove(func(it store.Item) bool {
+	f.remove(func(it dossier.Item) bool {
 		return isReport(30, 31, 32)(it) || strings.HasPrefix(it.ID, "c1-1") || strings.HasPrefix(it.ID, "c1-2")
 	})
 	f.put(report("c1-30", "c1", "bijgewerkt", 700))
@@ -123,7 +124,7 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 		}
 	}
 	held, err := b.Store.HeldRemovals(t.Context(), tenant)
-	if err != nil || len(held) != 1 || held[0].Stream != store.StreamReports || held[0].Items < 21 {
+	if err != nil || len(held) != 1 || held[0].Stream != dossier.StreamReports || held[0].Items < 21 {
 		t.Errorf("held is %+v, %v", held, err)
 	}
 	f.pass(10 * time.Minute)
@@ -166,7 +167,7 @@ func TestReconcileSeesMarksWithoutANewVersion(t *testing.T) {
 	t.Parallel()
 	f, b := caredFor(t, 12)
 	marked := report("c1-5", "c1", "nummer 5", 11)
-	marked.State, marked.Reason, marked.Content = store.StateHidden, store.HiddenMarked, nil
+	marked.State, marked.Reason, marked.Content = dossier.StateHidden, dossier.HiddenMarked, nil
 	f.put(marked, client("c2", 0))
 	moved := report("c1-6", "c2", "nummer 6", 12)
 	f.put(moved)
@@ -220,7 +221,7 @@ func (f filtered) Search(ctx context.Context, q source.Query) (source.Page, erro
 	page, err := f.fake.Search(ctx, q)
 	if q.Type.Query != "" {
 		n := len(page.Items)
-		page.Items = slices.DeleteFunc(page.Items, func(it store.Item) bool { return f.left[it.ID] })
+		page.Items = slices.DeleteFunc(page.Items, func(it dossier.Item) bool { return f.left[it.ID] })
 		page.Total -= n - len(page.Items)
 	}
 	return page, err
@@ -275,7 +276,7 @@ func TestAbsentClientTakesTheDossierAlong(t *testing.T) {
 	f, b := caredFor(t, 30)
 	f.put(client("c2", 0))
 	b.syncs(store.OutcomeComplete, store.Scope{Full: true})
-	f.remove(func(it store.Item) bool { return it.Client == "c1" })
+	f.remove(func(it dossier.Item) bool { return it.Client == "c1" })
 	b.syncs(store.OutcomeComplete, reconcile) // one client: the 30 reports go with it, and are not held
 	if got := b.texts(); len(got) != 0 {
 		t.Errorf("shown are %v", b.shownReports())
@@ -373,8 +374,8 @@ func (f *fed) Deleted(ctx context.Context, t source.Type, since time.Time, _ str
 }
 
 func (f *fed) delete(id string, at time.Time) {
-	f.remove(func(it store.Item) bool { return it.ID == id })
-	f.deleted = append(f.deleted, source.Deletion{Ref: store.Ref{Type: observations.Name, ID: id}, At: at})
+	f.remove(func(it dossier.Item) bool { return it.ID == id })
+	f.deleted = append(f.deleted, source.Deletion{Ref: dossier.Ref{Type: observations.Name, ID: id}, At: at})
 }
 
 func TestStatedDeletionsAreObeyedAtOnce(t *testing.T) {
@@ -523,7 +524,7 @@ func TestReconcileBringsWhatIsStampedInTheFuture(t *testing.T) {
 	if got := b.texts()["c1-90"]; got != "uit de toekomst" {
 		t.Errorf("it says %q", got)
 	}
-	f.remove(func(it store.Item) bool { return it.ID == "c1-90" })
+	f.remove(func(it dossier.Item) bool { return it.ID == "c1-90" })
 	b.syncs(store.OutcomeComplete, reconcile)
 	if got := len(b.texts()); got != 12 {
 		t.Errorf("%d reports are shown, want 12", got)
@@ -560,10 +561,10 @@ func TestWhatTheSourceHasAgainIsNotRemoved(t *testing.T) {
 func TestNothingIsRemovedOfATypeThatCannotBeListed(t *testing.T) {
 	t.Parallel()
 	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
-	notes := source.Type{Stream: store.StreamReports, Name: "DocumentReference", Fingerprint: "f"}
+	notes := source.Type{Stream: dossier.StreamReports, Name: "DocumentReference", Fingerprint: "f"}
 	f.types = append(f.types, notes)
 	f.put(reports("c1", 8, 10, 3)...)
-	f.put(record(notes, "n-1", "c1", 9, &store.Report{Text: "brief"}))
+	f.put(record(notes, "n-1", "c1", 9, &dossier.Report{Text: "brief"}))
 	b := newBenchOf(t, f)
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	b.confirmedGone("c1-3")

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // AuthorRule says what readers are told of who wrote something.
@@ -39,7 +40,7 @@ type renderer struct {
 	rules  Rules
 	// digest changes whenever items would be rendered differently. It is part
 	// of every item's hash and of every type's fingerprint.
-	digest store.Hash
+	digest dossier.Hash
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
@@ -50,7 +51,7 @@ func newRenderer(t *Tenant) *renderer {
 	r.rules.ReportTitle = cmp.Or(r.rules.ReportTitle, "Rapportage")
 	r.rules.FormTitle = cmp.Or(r.rules.FormTitle, "Formulier")
 	r.rules.PlanTitle = cmp.Or(r.rules.PlanTitle, "Zorgplan")
-	r.digest = store.IdentityHash(fmt.Sprintf("render %d %s", renderVersion, r.zone), fmt.Sprintf("%q", r.rules))
+	r.digest = dossier.IdentityHash(fmt.Sprintf("render %d %s", renderVersion, r.zone), fmt.Sprintf("%q", r.rules))
 	return r
 }
 
@@ -58,24 +59,24 @@ func newRenderer(t *Tenant) *renderer {
 // guess whether a field may be missing.
 type (
 	cardJSON struct {
-		ID          string          `json:"id"`
-		Kind        store.Kind      `json:"kind"`
-		At          string          `json:"at"`
-		Precision   store.Precision `json:"precision"`
-		Title       string          `json:"title"`
-		Excerpt     string          `json:"excerpt"`
-		Author      *authorJSON     `json:"author"`
-		Category    *string         `json:"category"`
-		CorrectedAt *string         `json:"correctedAt"`
-		RecordedAt  *string         `json:"recordedAt"`
+		ID          string            `json:"id"`
+		Kind        dossier.Kind      `json:"kind"`
+		At          string            `json:"at"`
+		Precision   dossier.Precision `json:"precision"`
+		Title       string            `json:"title"`
+		Excerpt     string            `json:"excerpt"`
+		Author      *authorJSON       `json:"author"`
+		Category    *string           `json:"category"`
+		CorrectedAt *string           `json:"correctedAt"`
+		RecordedAt  *string           `json:"recordedAt"`
 	}
 	authorJSON struct {
 		Name *string `json:"name"`
 		Role *string `json:"role"`
 	}
 	reportJSON struct {
-		Text        string             `json:"text"`
-		Attachments []store.Attachment `json:"attachments"`
+		Text        string               `json:"text"`
+		Attachments []dossier.Attachment `json:"attachments"`
 	}
 	staffJSON struct {
 		Name         string `json:"name,omitempty"`
@@ -86,9 +87,9 @@ type (
 		Name string `json:"name"`
 	}
 	linkJSON struct {
-		ID    string     `json:"id"`
-		Kind  store.Kind `json:"kind"`
-		Title string     `json:"title"`
+		ID    string       `json:"id"`
+		Kind  dossier.Kind `json:"kind"`
+		Title string       `json:"title"`
 	}
 	contactJSON struct {
 		ID           string  `json:"id"`
@@ -98,42 +99,42 @@ type (
 		Phone        *string `json:"phone"`
 	}
 	noteJSON struct {
-		At        *string          `json:"at"`
-		Precision *store.Precision `json:"precision"`
-		Author    *authorJSON      `json:"author"`
-		Text      string           `json:"text"`
+		At        *string            `json:"at"`
+		Precision *dossier.Precision `json:"precision"`
+		Author    *authorJSON        `json:"author"`
+		Text      string             `json:"text"`
 	}
 )
 
 // Render implements [store.Renderer].
-func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (store.Rendered, error) {
+func (r *renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (store.Rendered, error) {
 	var out store.Rendered
 	var card, body any
 	model := any(c)
-	key := store.Key(r.tenant, ref)
+	key := dossier.Key(r.tenant, ref)
 	switch c := c.(type) {
-	case *store.Client:
+	case *dossier.Client:
 		// Read by nobody by itself; but who agrees to a plan is named by it.
 		card, model = nameJSON{c.Name}, nil
-	case *store.Contact:
+	case *dossier.Contact:
 		out.Part, out.Open, out.Ends = store.PartContacts, &c.Active, c.Ends
 		card = contactJSON{ref.ID, c.Name, orNil(c.Relationship), orNil(c.Email), orNil(c.Phone)}
-	case *store.Staff:
+	case *dossier.Staff:
 		card = r.staff(c, look)
-	case *store.Questionnaire:
-		card = linkJSON{key, store.KindQuestionnaire, c.Title}
-	case *store.Form:
-		out.Part, out.At = store.PartForms, c.At.Time
+	case *dossier.Questionnaire:
+		card = linkJSON{key, dossier.KindQuestionnaire, c.Title}
+	case *dossier.Form:
+		out.Part, out.At = dossier.PartForms, c.At.Time
 		card, body, model = r.form(key, c, look)
-	case *store.PlanAgreement:
+	case *dossier.PlanAgreement:
 		// Read by nobody by itself.
 		card = struct{}{}
-	case *store.Goal:
-		out.Part = store.PartCarePlans
-		card = linkJSON{key, store.KindGoal, c.Description}
+	case *dossier.Goal:
+		out.Part = dossier.PartCarePlans
+		card = linkJSON{key, dossier.KindGoal, c.Description}
 		body = r.goal(key, c, look)
-	case *store.CarePlan:
-		out.Part, out.At, out.Open, out.Ends = store.PartCarePlans, c.At.Time, &c.Open, c.Ends
+	case *dossier.CarePlan:
+		out.Part, out.At, out.Open, out.Ends = dossier.PartCarePlans, c.At.Time, &c.Open, c.Ends
 		if out.At.IsZero() {
 			out.At = undated
 		}
@@ -142,14 +143,14 @@ func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (st
 			return out, err
 		}
 		if len(within) > 0 {
-			out.Kind, out.Plan = store.KindPlanPart, within[len(within)-1]
+			out.Kind, out.Plan = dossier.KindPlanPart, within[len(within)-1]
 		}
 		if card, body, err = r.plan(ref, c, within, look); err != nil {
 			return out, err
 		}
 		model = planModel{c, within}
-	case *store.Report:
-		out.Part, out.At, out.Category = store.PartReports, c.At.Time, c.Category
+	case *dossier.Report:
+		out.Part, out.At, out.Category = dossier.PartReports, c.At.Time, c.Category
 		out.Plan, out.Goal = r.key(c.Plan), r.key(c.Goal)
 		card, body = r.report(key, c, look)
 		model = (*reportModel)(c)
@@ -176,27 +177,27 @@ func (r *renderer) Render(ref store.Ref, c store.Content, look store.Lookup) (st
 var undated = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Restore implements [store.Renderer].
-func (r *renderer) Restore(s store.Shown) (store.Content, error) {
-	var c store.Content
+func (r *renderer) Restore(s store.Shown) (dossier.Content, error) {
+	var c dossier.Content
 	switch s.Kind {
-	case store.KindClient:
+	case dossier.KindClient:
 		return nil, fmt.Errorf("a client names nobody")
-	case store.KindContact:
-		c = new(store.Contact)
-	case store.KindStaff:
-		c = new(store.Staff)
-	case store.KindQuestionnaire:
-		c = new(store.Questionnaire)
-	case store.KindForm:
-		c = new(store.Form)
-	case store.KindAgreement:
-		c = new(store.PlanAgreement)
-	case store.KindGoal:
-		c = new(store.Goal)
-	case store.KindCarePlan, store.KindPlanPart:
-		c = new(store.CarePlan)
-	case store.KindReport:
-		report := new(store.Report)
+	case dossier.KindContact:
+		c = new(dossier.Contact)
+	case dossier.KindStaff:
+		c = new(dossier.Staff)
+	case dossier.KindQuestionnaire:
+		c = new(dossier.Questionnaire)
+	case dossier.KindForm:
+		c = new(dossier.Form)
+	case dossier.KindAgreement:
+		c = new(dossier.PlanAgreement)
+	case dossier.KindGoal:
+		c = new(dossier.Goal)
+	case dossier.KindCarePlan, dossier.KindPlanPart:
+		c = new(dossier.CarePlan)
+	case dossier.KindReport:
+		report := new(dossier.Report)
 		var body reportJSON
 		if err := json.Unmarshal(s.Body, &body); err != nil {
 			return nil, err
@@ -210,27 +211,27 @@ func (r *renderer) Restore(s store.Shown) (store.Content, error) {
 	return c, json.Unmarshal(s.Model, c)
 }
 
-func (r *renderer) key(ref store.Ref) string {
+func (r *renderer) key(ref dossier.Ref) string {
 	if ref.IsZero() {
 		return ""
 	}
-	return store.Key(r.tenant, ref)
+	return dossier.Key(r.tenant, ref)
 }
 
-func (r *renderer) report(key string, c *store.Report, look store.Lookup) (*cardJSON, *reportJSON) {
+func (r *renderer) report(key string, c *dossier.Report, look store.Lookup) (*cardJSON, *reportJSON) {
 	return &cardJSON{
-		ID: key, Kind: store.KindReport, At: r.time(c.At), Precision: c.At.Precision,
+		ID: key, Kind: dossier.KindReport, At: r.time(c.At), Precision: c.At.Precision,
 		Title: cmp.Or(c.Title, r.rules.ReportTitle), Excerpt: excerpt(c.Text), Author: r.author(c.Authors, look),
 		Category: &c.Category, CorrectedAt: r.timeOrNil(c.CorrectedAt), RecordedAt: r.timeOrNil(c.RecordedAt),
 	}, &reportJSON{Text: c.Text, Attachments: c.Attachments}
 }
 
 // staff resolves a role into the person and organisation that it names.
-func (r *renderer) staff(s *store.Staff, look store.Lookup) staffJSON {
+func (r *renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
 	switch s.What {
-	case store.StaffOrganization:
+	case dossier.StaffOrganization:
 		return staffJSON{Organization: s.Name}
-	case store.StaffRole:
+	case dossier.StaffRole:
 		person, org := staffOf(look.Shown(s.Person)), staffOf(look.Shown(s.Organization))
 		return staffJSON{
 			Name: cmp.Or(person.Name, s.PersonName), Role: cmp.Or(s.Role, person.Role),
@@ -244,10 +245,10 @@ func staffOf(s *store.Shown) staffJSON {
 	var st staffJSON
 	switch {
 	case s == nil:
-	case s.Kind == store.KindStaff:
+	case s.Kind == dossier.KindStaff:
 		// What is stored was marshalled by this package.
 		_ = json.Unmarshal(s.Card, &st)
-	case s.Kind == store.KindContact:
+	case s.Kind == dossier.KindContact:
 		var c contactJSON
 		_ = json.Unmarshal(s.Card, &c) // likewise
 		st.Name = c.Name
@@ -257,7 +258,7 @@ func staffOf(s *store.Shown) staffJSON {
 
 // author sums up who wrote something by the tenant's rule: the first party that
 // has a name, else the first that has a role; and the first organisation.
-func (r *renderer) author(parties []store.Party, look store.Lookup) *authorJSON {
+func (r *renderer) author(parties []dossier.Party, look store.Lookup) *authorJSON {
 	var first staffJSON
 	organization := ""
 	for _, p := range parties {
@@ -286,7 +287,7 @@ func (r *renderer) author(parties []store.Party, look store.Lookup) *authorJSON 
 }
 
 // party resolves one party, as far as it can be.
-func (r *renderer) party(p store.Party, look store.Lookup) staffJSON {
+func (r *renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	var st staffJSON
 	switch found := look.Shown(p.Ref); {
 	case p.Inline != nil:
@@ -304,17 +305,17 @@ func (r *renderer) party(p store.Party, look store.Lookup) staffJSON {
 	return st
 }
 
-func (r *renderer) note(n store.Note, look store.Lookup) noteJSON {
-	out := noteJSON{At: r.timeOrNil(n.At), Author: r.author([]store.Party{n.Author}, look), Text: n.Text}
+func (r *renderer) note(n dossier.Note, look store.Lookup) noteJSON {
+	out := noteJSON{At: r.timeOrNil(n.At), Author: r.author([]dossier.Party{n.Author}, look), Text: n.Text}
 	if out.At != nil {
 		out.Precision = &n.At.Precision
 	}
 	return out
 }
 
-func (r *renderer) notes(list []store.Note, look store.Lookup) []noteJSON {
+func (r *renderer) notes(list []dossier.Note, look store.Lookup) []noteJSON {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b store.Note) int { return b.At.Time.Compare(a.At.Time) })
+	slices.SortStableFunc(list, func(a, b dossier.Note) int { return b.At.Time.Compare(a.At.Time) })
 	out := make([]noteJSON, 0, len(list))
 	for _, n := range list {
 		out = append(out, r.note(n, look))
@@ -323,9 +324,9 @@ func (r *renderer) notes(list []store.Note, look store.Lookup) []noteJSON {
 }
 
 // time formats a moment with the tenant's offset.
-func (r *renderer) time(m store.Moment) string { return m.Time.In(r.zone).Format(time.RFC3339) }
+func (r *renderer) time(m dossier.Moment) string { return m.Time.In(r.zone).Format(time.RFC3339) }
 
-func (r *renderer) timeOrNil(m store.Moment) *string {
+func (r *renderer) timeOrNil(m dossier.Moment) *string {
 	if m.IsZero() {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // asked reports whether q is asked in a form, by the answers to other questions
@@ -16,7 +16,7 @@ import (
 // the groups that q is in, the innermost last: of a question that is there more
 // than once, the nearest counts. A condition that cannot be weighed is met, since
 // there is an answer.
-func asked(q *store.Question, around [][]store.FormItem) bool {
+func asked(q *dossier.Question, around [][]dossier.FormItem) bool {
 	if len(q.When) == 0 {
 		return true
 	}
@@ -28,14 +28,14 @@ func asked(q *store.Question, around [][]store.FormItem) bool {
 	return !q.Any
 }
 
-func isMet(c store.Condition, given []store.Answer) bool {
+func isMet(c dossier.Condition, given []dossier.Answer) bool {
 	some := func(is func(order int) bool) bool {
-		return slices.ContainsFunc(given, func(a store.Answer) bool {
+		return slices.ContainsFunc(given, func(a dossier.Answer) bool {
 			order, ok := compareAnswers(a, c.Answer)
 			return ok && is(order)
 		})
 	}
-	equal := func(a store.Answer) bool { return equalAnswers(a, c.Answer) }
+	equal := func(a dossier.Answer) bool { return equalAnswers(a, c.Answer) }
 	switch c.Operator {
 	case "exists":
 		return (len(given) > 0) == (string(c.Answer.Value) == "true")
@@ -56,7 +56,7 @@ func isMet(c store.Condition, given []store.Answer) bool {
 }
 
 // answersTo returns the answers to the nearest question called link.
-func answersTo(link string, around [][]store.FormItem) []store.Answer {
+func answersTo(link string, around [][]dossier.FormItem) []dossier.Answer {
 	for _, items := range slices.Backward(around) {
 		if answers, found := answersWithin(link, items); found {
 			return answers
@@ -65,12 +65,12 @@ func answersTo(link string, around [][]store.FormItem) []store.Answer {
 	return nil
 }
 
-func answersWithin(link string, items []store.FormItem) (all []store.Answer, found bool) {
+func answersWithin(link string, items []dossier.FormItem) (all []dossier.Answer, found bool) {
 	for _, it := range items {
 		if it.LinkID == link {
 			all, found = append(all, it.Answers...), true
 		}
-		within := [][]store.FormItem{it.Items}
+		within := [][]dossier.FormItem{it.Items}
 		for _, a := range it.Answers {
 			within = append(within, a.Items)
 		}
@@ -83,7 +83,7 @@ func answersWithin(link string, items []store.FormItem) (all []store.Answer, fou
 }
 
 // equalAnswers reports whether a and b say the same. One code may lack its system.
-func equalAnswers(a, b store.Answer) bool {
+func equalAnswers(a, b dossier.Answer) bool {
 	if order, ok := compareAnswers(a, b); ok {
 		return order == 0
 	}
@@ -104,7 +104,7 @@ func cutCode(option string) (system, code string) {
 
 // compareAnswers orders numbers, and quantities of one unit, by their value and
 // dates and times by their text; ok is false for what has no order.
-func compareAnswers(a, b store.Answer) (order int, ok bool) {
+func compareAnswers(a, b dossier.Answer) (order int, ok bool) {
 	valueA, unitA := scalarOf(a.Value)
 	valueB, unitB := scalarOf(b.Value)
 	if valueA == "" || valueB == "" || unitA != unitB {

@@ -4,23 +4,23 @@ import (
 	"encoding/json"
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // A form has one answer a, a group with another, and no b.
 func TestQuestionIsAskedByTheAnswersToOthers(t *testing.T) {
 	t.Parallel()
-	answer := func(value string) store.Answer { return store.Answer{Value: json.RawMessage(value)} }
-	coded := func(code string) store.Answer { return store.Answer{Value: json.RawMessage(`{}`), Option: code} }
-	when := func(operator string, a store.Answer) store.Condition {
-		return store.Condition{LinkID: "a", Operator: operator, Answer: a}
+	answer := func(value string) dossier.Answer { return dossier.Answer{Value: json.RawMessage(value)} }
+	coded := func(code string) dossier.Answer { return dossier.Answer{Value: json.RawMessage(`{}`), Option: code} }
+	when := func(operator string, a dossier.Answer) dossier.Condition {
+		return dossier.Condition{LinkID: "a", Operator: operator, Answer: a}
 	}
 	none := when("exists", answer("true"))
 	none.LinkID = "b"
 	for _, test := range []struct {
 		name  string
-		given store.Answer
-		when  store.Condition
+		given dossier.Answer
+		when  dossier.Condition
 		want  bool
 	}{
 		{"exists", answer("3"), when("exists", answer("true")), true},
@@ -44,8 +44,8 @@ func TestQuestionIsAskedByTheAnswersToOthers(t *testing.T) {
 		{"an operator that nobody knows", answer("3"), when("~", answer("4")), true},
 		{"no number that people write", answer(`"1e999999999"`), when("=", answer("1")), false},
 	} {
-		form := []store.FormItem{{LinkID: "a", Answers: []store.Answer{test.given}}}
-		if got := asked(&store.Question{When: []store.Condition{test.when}}, [][]store.FormItem{form}); got != test.want {
+		form := []dossier.FormItem{{LinkID: "a", Answers: []dossier.Answer{test.given}}}
+		if got := asked(&dossier.Question{When: []dossier.Condition{test.when}}, [][]dossier.FormItem{form}); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}
@@ -53,19 +53,19 @@ func TestQuestionIsAskedByTheAnswersToOthers(t *testing.T) {
 
 func TestQuestionIsAskedByAllOrAnyOfItsConditions(t *testing.T) {
 	t.Parallel()
-	yes := store.Condition{LinkID: "a", Operator: "exists", Answer: store.Answer{Value: json.RawMessage("true")}}
+	yes := dossier.Condition{LinkID: "a", Operator: "exists", Answer: dossier.Answer{Value: json.RawMessage("true")}}
 	no := yes
 	no.LinkID = "b"
-	form := [][]store.FormItem{{{LinkID: "a", Answers: []store.Answer{{Value: json.RawMessage("1")}}}}}
+	form := [][]dossier.FormItem{{{LinkID: "a", Answers: []dossier.Answer{{Value: json.RawMessage("1")}}}}}
 	for _, test := range []struct {
-		q    store.Question
+		q    dossier.Question
 		want bool
 	}{
-		{store.Question{}, true},
-		{store.Question{When: []store.Condition{yes, yes}}, true},
-		{store.Question{When: []store.Condition{yes, no}}, false},
-		{store.Question{When: []store.Condition{no, yes}, Any: true}, true},
-		{store.Question{When: []store.Condition{no, no}, Any: true}, false},
+		{dossier.Question{}, true},
+		{dossier.Question{When: []dossier.Condition{yes, yes}}, true},
+		{dossier.Question{When: []dossier.Condition{yes, no}}, false},
+		{dossier.Question{When: []dossier.Condition{no, yes}, Any: true}, true},
+		{dossier.Question{When: []dossier.Condition{no, no}, Any: true}, false},
 	} {
 		if got := asked(&test.q, form); got != test.want {
 			t.Errorf("%+v: %v", test.q, got)
@@ -76,13 +76,13 @@ func TestQuestionIsAskedByAllOrAnyOfItsConditions(t *testing.T) {
 // In a group that repeats, its own answer counts.
 func TestQuestionIsAskedByTheNearestAnswer(t *testing.T) {
 	t.Parallel()
-	group := func(value string) store.FormItem {
-		return store.FormItem{LinkID: "g", Items: []store.FormItem{{LinkID: "a", Answers: []store.Answer{{Value: json.RawMessage(value)}}}}}
+	group := func(value string) dossier.FormItem {
+		return dossier.FormItem{LinkID: "g", Items: []dossier.FormItem{{LinkID: "a", Answers: []dossier.Answer{{Value: json.RawMessage(value)}}}}}
 	}
-	form := []store.FormItem{group("true"), group("false")}
-	q := store.Question{When: []store.Condition{{LinkID: "a", Operator: "=", Answer: store.Answer{Value: json.RawMessage("true")}}}}
+	form := []dossier.FormItem{group("true"), group("false")}
+	q := dossier.Question{When: []dossier.Condition{{LinkID: "a", Operator: "=", Answer: dossier.Answer{Value: json.RawMessage("true")}}}}
 	for i, want := range []bool{true, false} {
-		if got := asked(&q, [][]store.FormItem{form, form[i].Items}); got != want {
+		if got := asked(&q, [][]dossier.FormItem{form, form[i].Items}); got != want {
 			t.Errorf("in group %d: %v", i, got)
 		}
 	}

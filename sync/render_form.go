@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type (
@@ -37,10 +38,10 @@ const answerUnknown = "Niet beschikbaar"
 // form renders a form with the labels of the questionnaire's version that it
 // answers. Questions that the questionnaire hides from people are left out, also of
 // the model, which is what is stored beside (I6).
-func (r *renderer) form(key string, f *store.Form, look store.Lookup) (card cardJSON, body formJSON, model *store.Form) {
+func (r *renderer) form(key string, f *dossier.Form, look store.Lookup) (card cardJSON, body formJSON, model *dossier.Form) {
 	l := labels{definition: definitionOf(f, look), renderer: r, look: look}
 	if l.definition != nil {
-		l.questions = make(map[string]*store.Question)
+		l.questions = make(map[string]*dossier.Question)
 		l.index(l.definition.Items)
 	}
 	body = formJSON{Questions: l.items(f.Items, nil)}
@@ -53,7 +54,7 @@ func (r *renderer) form(key string, f *store.Form, look store.Lookup) (card card
 	bare.Items = l.kept(f.Items, nil)
 	bare.Pruned = f.Pruned || l.pruned
 	return cardJSON{
-		ID: key, Kind: store.KindForm, At: r.time(f.At), Precision: f.At.Precision,
+		ID: key, Kind: dossier.KindForm, At: r.time(f.At), Precision: f.At.Precision,
 		Title: cmp.Or(title, r.rules.FormTitle), Excerpt: excerpt(summary(body.Questions)),
 		Author: r.author(f.Authors, look), CorrectedAt: r.timeOrNil(f.CorrectedAt),
 	}, body, &bare
@@ -61,17 +62,17 @@ func (r *renderer) form(key string, f *store.Form, look store.Lookup) (card card
 
 // definitionOf returns the questionnaire that the form answers, or nil. Another
 // version's words are not its own; a source may give its questionnaires no versions.
-func definitionOf(f *store.Form, look store.Lookup) *store.Questionnaire {
+func definitionOf(f *dossier.Form, look store.Lookup) *dossier.Questionnaire {
 	if f.Own != nil {
 		return f.Own
 	}
 	_, version, _ := strings.Cut(f.Canonical, "|")
 	for _, ref := range append(f.Definitions(), f.Questionnaire) {
 		s := look.Shown(ref)
-		if s == nil || s.Kind != store.KindQuestionnaire {
+		if s == nil || s.Kind != dossier.KindQuestionnaire {
 			continue
 		}
-		q := new(store.Questionnaire)
+		q := new(dossier.Questionnaire)
 		if json.Unmarshal(s.Model, q) == nil && (version == "" || q.Version == "" || q.Version == version) {
 			return q
 		}
@@ -81,15 +82,15 @@ func definitionOf(f *store.Form, look store.Lookup) *store.Questionnaire {
 
 // labels gives a form's items their words.
 type labels struct {
-	definition *store.Questionnaire
-	questions  map[string]*store.Question // by linkId
-	total      string                     // the answer to the question that asks for the score
-	pruned     bool                       // kept has left something out
+	definition *dossier.Questionnaire
+	questions  map[string]*dossier.Question // by linkId
+	total      string                       // the answer to the question that asks for the score
+	pruned     bool                         // kept has left something out
 	renderer   *renderer
 	look       store.Lookup
 }
 
-func (l *labels) index(items []store.Question) {
+func (l *labels) index(items []dossier.Question) {
 	for i := range items {
 		l.questions[items[i].LinkID] = &items[i]
 		l.index(items[i].Items)
@@ -97,13 +98,13 @@ func (l *labels) index(items []store.Question) {
 }
 
 // items renders items, which are within those of around.
-func (l *labels) items(items []store.FormItem, around [][]store.FormItem) []questionJSON {
+func (l *labels) items(items []dossier.FormItem, around [][]dossier.FormItem) []questionJSON {
 	out := []questionJSON{}
 	around = append(slices.Clip(around), items)
 	for _, it := range items {
 		q := l.questions[it.LinkID]
 		if q == nil {
-			q = &store.Question{}
+			q = &dossier.Question{}
 		}
 		if q.Hidden || !asked(q, around) {
 			continue
@@ -125,8 +126,8 @@ func (l *labels) items(items []store.FormItem, around [][]store.FormItem) []ques
 
 // kept returns the items without those that are not for people. The conditions by
 // which questions are asked are weighed by all there is.
-func (l *labels) kept(items []store.FormItem, around [][]store.FormItem) []store.FormItem {
-	var out []store.FormItem
+func (l *labels) kept(items []dossier.FormItem, around [][]dossier.FormItem) []dossier.FormItem {
+	var out []dossier.FormItem
 	around = append(slices.Clip(around), items)
 	for _, it := range items {
 		if q := l.questions[it.LinkID]; q != nil && (q.Hidden || !asked(q, around)) {
@@ -143,7 +144,7 @@ func (l *labels) kept(items []store.FormItem, around [][]store.FormItem) []store
 	return out
 }
 
-func (l *labels) answer(q *store.Question, a store.Answer, around [][]store.FormItem) answerJSON {
+func (l *labels) answer(q *dossier.Question, a dossier.Answer, around [][]dossier.FormItem) answerJSON {
 	display := a.Display
 	if display == "" {
 		for _, o := range q.Options {
@@ -156,7 +157,7 @@ func (l *labels) answer(q *store.Question, a store.Answer, around [][]store.Form
 	switch {
 	case display != "":
 	case isReference:
-		named := l.renderer.party(store.Party{Ref: a.Ref}, l.look)
+		named := l.renderer.party(dossier.Party{Ref: a.Ref}, l.look)
 		display = cmp.Or(named.Name, named.Role, named.Organization, answerUnknown)
 	default:
 		// A code without words says at least that something was chosen.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // An appender is a shape that writes itself. Those of reports do, which are nearly
@@ -37,12 +37,12 @@ func marshal(v any) ([]byte, error) {
 
 func (c *cardJSON) appendJSON(b []byte) ([]byte, error) {
 	b = slices.Grow(b, 512+len(c.Excerpt))
-	b = store.AppendJSONString(append(b, `{"id":`...), c.ID)
-	b = store.AppendJSONString(append(b, `,"kind":`...), string(c.Kind))
-	b = store.AppendJSONString(append(b, `,"at":`...), c.At)
-	b = store.AppendJSONString(append(b, `,"precision":`...), string(c.Precision))
-	b = store.AppendJSONString(append(b, `,"title":`...), c.Title)
-	b = store.AppendJSONString(append(b, `,"excerpt":`...), c.Excerpt)
+	b = dossier.AppendJSONString(append(b, `{"id":`...), c.ID)
+	b = dossier.AppendJSONString(append(b, `,"kind":`...), string(c.Kind))
+	b = dossier.AppendJSONString(append(b, `,"at":`...), c.At)
+	b = dossier.AppendJSONString(append(b, `,"precision":`...), string(c.Precision))
+	b = dossier.AppendJSONString(append(b, `,"title":`...), c.Title)
+	b = dossier.AppendJSONString(append(b, `,"excerpt":`...), c.Excerpt)
 	if c.Author == nil {
 		b = append(b, `,"author":null`...)
 	} else {
@@ -57,14 +57,14 @@ func (c *cardJSON) appendJSON(b []byte) ([]byte, error) {
 
 func (r *reportJSON) appendJSON(b []byte) ([]byte, error) {
 	b = slices.Grow(b, 64+len(r.Text)+len(r.Text)/16)
-	b = store.AppendJSONString(append(b, `{"text":`...), r.Text)
+	b = dossier.AppendJSONString(append(b, `{"text":`...), r.Text)
 	b = append(b, `,"attachments":[`...)
 	for i, a := range r.Attachments {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = store.AppendJSONString(append(b, `{"title":`...), a.Title)
-		b = store.AppendJSONString(append(b, `,"contentType":`...), a.ContentType)
+		b = dossier.AppendJSONString(append(b, `{"title":`...), a.Title)
+		b = dossier.AppendJSONString(append(b, `,"contentType":`...), a.ContentType)
 		b = append(b, `,"size":`...)
 		if a.Size == nil {
 			b = append(b, "null}"...)
@@ -76,10 +76,10 @@ func (r *reportJSON) appendJSON(b []byte) ([]byte, error) {
 }
 
 // reportModel is what is kept of a report beside its card and body.
-type reportModel store.Report
+type reportModel dossier.Report
 
 func (m *reportModel) appendJSON(b []byte) ([]byte, error) {
-	bare := store.Report(*m)
+	bare := dossier.Report(*m)
 	bare.Text, bare.Attachments = "", nil // they are in the body
 	return bare.AppendJSON(slices.Grow(b, 512))
 }
@@ -88,5 +88,5 @@ func appendOrNull(b []byte, s *string) []byte {
 	if s == nil {
 		return append(b, "null"...)
 	}
-	return store.AppendJSONString(b, *s)
+	return dossier.AppendJSONString(b, *s)
 }

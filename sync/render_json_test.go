@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestShapesOfReportsAreWrittenAsEncodingJSONDoes(t *testing.T) {
@@ -30,7 +30,7 @@ func TestShapesOfReportsAreWrittenAsEncodingJSONDoes(t *testing.T) {
 		check(t, &card, card)
 		body := rapid.Make[reportJSON]().Draw(t, "body")
 		plain := body
-		plain.Attachments = append([]store.Attachment{}, body.Attachments...) // never null
+		plain.Attachments = append([]dossier.Attachment{}, body.Attachments...) // never null
 		check(t, &body, plain)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // One plan may be many CarePlans: zib2020 sends one for each intervention. Such a
@@ -18,7 +19,7 @@ import (
 
 // planModel is what a plan is rendered from again, and where it has its place.
 type planModel struct {
-	*store.CarePlan
+	*dossier.CarePlan
 
 	Within []string `json:"within,omitempty"` // the keys of the plans that it is part of, the nearest first
 }
@@ -30,7 +31,7 @@ const maxNesting = 16
 // whole; nothing if it stands on its own. Of plans that name each other in a
 // circle the one with the smallest key is the whole: so it is the same one in
 // whatever order they come.
-func (r *renderer) within(ref store.Ref, p *store.CarePlan, look store.Lookup) ([]string, error) {
+func (r *renderer) within(ref dossier.Ref, p *dossier.CarePlan, look store.Lookup) ([]string, error) {
 	self := r.key(ref)
 	for _, named := range p.PartOf {
 		parent, ok := shownPlan(look.Shown(named))
@@ -55,19 +56,19 @@ func (r *renderer) within(ref store.Ref, p *store.CarePlan, look store.Lookup) (
 // belongs reports whether a part belongs where it says. What is in force does not
 // disappear in a plan that is not, and what was replaced is not shown as if it
 // were still in force. A plan that began when the other had ended follows it.
-func (r *renderer) belongs(part, whole *store.CarePlan) bool {
+func (r *renderer) belongs(part, whole *dossier.CarePlan) bool {
 	switch {
 	case part.Open && !whole.Open, part.Superseded && whole.Open:
 		return false
 	case part.Start != "" && whole.Ends != "":
-		return store.LocalDate(part.At.Time, r.zone) <= whole.Ends
+		return dossier.LocalDate(part.At.Time, r.zone) <= whole.Ends
 	}
 	return true
 }
 
 func shownPlan(s *store.Shown) (planModel, bool) {
 	var m planModel
-	if s == nil || s.Kind != store.KindCarePlan && s.Kind != store.KindPlanPart {
+	if s == nil || s.Kind != dossier.KindCarePlan && s.Kind != dossier.KindPlanPart {
 		return m, false
 	}
 	err := json.Unmarshal(s.Model, &m)
@@ -83,7 +84,7 @@ type part struct {
 
 // members returns the parts of a plan, in the order in which they began, and the
 // agreement to the plan: its own, else that to its parts; of several the newest.
-func (r *renderer) members(plan store.Ref, look store.Lookup) (parts []part, agreed *agreementJSON, err error) {
+func (r *renderer) members(plan dossier.Ref, look store.Lookup) (parts []part, agreed *agreementJSON, err error) {
 	list, tooMany := look.Members(plan)
 	if tooMany {
 		return nil, nil, errors.New("it has too many parts")
@@ -91,7 +92,7 @@ func (r *renderer) members(plan store.Ref, look store.Lookup) (parts []part, agr
 	var newest agreement
 	size := 0
 	for _, s := range list {
-		if s.Kind == store.KindAgreement {
+		if s.Kind == dossier.KindAgreement {
 			if a := newAgreement(s); a.isNewer(newest) {
 				newest = a
 			}
@@ -126,7 +127,7 @@ func (r *renderer) members(plan store.Ref, look store.Lookup) (parts []part, agr
 
 // agreement is one as stored.
 type agreement struct {
-	store.PlanAgreement
+	dossier.PlanAgreement
 
 	key string
 }
@@ -145,10 +146,10 @@ func (a agreement) isNewer(than agreement) bool {
 
 // agreedBy names who agreed, nil if that is not known: a client or a contact by
 // the name in their own record, staff as authors are named.
-func (r *renderer) agreedBy(p store.Party, look store.Lookup) *string {
+func (r *renderer) agreedBy(p dossier.Party, look store.Lookup) *string {
 	found := look.Shown(p.Ref)
 	switch {
-	case found != nil && found.Kind != store.KindStaff:
+	case found != nil && found.Kind != dossier.KindStaff:
 		var n nameJSON
 		_ = json.Unmarshal(found.Card, &n)
 		return orNil(cmp.Or(n.Name, p.Display))
@@ -157,7 +158,7 @@ func (r *renderer) agreedBy(p store.Party, look store.Lookup) *string {
 	case found == nil && p.Ref.Type != "Organization" && !strings.HasPrefix(p.Ref.Type, "Practitioner"):
 		return orNil(p.Display)
 	}
-	a := r.author([]store.Party{p}, look)
+	a := r.author([]dossier.Party{p}, look)
 	switch {
 	case a == nil:
 		return nil
@@ -168,7 +169,7 @@ func (r *renderer) agreedBy(p store.Party, look store.Lookup) *string {
 }
 
 // actionStatus returns the status of a part that is itself the thing done.
-func actionStatus(p *store.CarePlan) *string {
+func actionStatus(p *dossier.CarePlan) *string {
 	if p.Superseded {
 		return orNil("stopped")
 	}
@@ -213,10 +214,10 @@ func joined(a, b *string) *string {
 }
 
 // team lists who else works on a plan, each once.
-func (r *renderer) team(parties []store.Party, look store.Lookup) []authorJSON {
+func (r *renderer) team(parties []dossier.Party, look store.Lookup) []authorJSON {
 	list := []authorJSON{}
 	for _, p := range parties {
-		if a := r.author([]store.Party{p}, look); a != nil {
+		if a := r.author([]dossier.Party{p}, look); a != nil {
 			list = appendAuthor(list, *a)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -15,34 +16,34 @@ import (
 // all that each says.
 func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	t.Parallel()
-	note := func(minute int, text string) store.Note {
-		return store.Note{At: store.Moment{Time: at(minute), Precision: store.PrecisionSecond}, Text: text}
+	note := func(minute int, text string) dossier.Note {
+		return dossier.Note{At: dossier.Moment{Time: at(minute), Precision: dossier.PrecisionSecond}, Text: text}
 	}
-	goalIn := func(id, description string, domain store.Domain) store.Item {
-		return record(goals, id, "a", 2, &store.Goal{Description: description, Domain: domain, Status: "active"})
+	goalIn := func(id, description string, domain dossier.Domain) dossier.Item {
+		return record(goals, id, "a", 2, &dossier.Goal{Description: description, Domain: domain, Status: "active"})
 	}
-	to := func(id string) store.Ref { return store.Ref{Type: goals.Name, ID: id} }
-	physical, home := store.Domain{Code: "lichamelijk", Name: "Lichamelijk"}, store.Domain{Code: "wonen", Name: "Wonen"}
+	to := func(id string) dossier.Ref { return dossier.Ref{Type: goals.Name, ID: id} }
+	physical, home := dossier.Domain{Code: "lichamelijk", Name: "Lichamelijk"}, dossier.Domain{Code: "wonen", Name: "Wonen"}
 	f, b := newPlansBench(t, client("a", 1), nurse("n1", "Fatima de Wit", 1),
 		goalIn("g1", "Veilig lopen", physical), goalIn("g2", "Goed eten", physical), goalIn("g3", "Eigen kamer", home),
-		planOf("p", 3, func(p *store.CarePlan) {
+		planOf("p", 3, func(p *dossier.CarePlan) {
 			p.Title, p.Description, p.Addresses = "Zorgleefplan", "Samen gemaakt.", []string{"Valrisico"}
-			p.Goals = []store.Ref{to("g1")}
-			p.Actions = []store.Action{{Description: "Dagelijks wandelen", Status: "in-progress", Goals: []store.Ref{to("g1")}}}
-			p.Evaluations, p.Notes = []store.Note{note(10, "tweede")}, []store.Note{note(40, "van het geheel")}
+			p.Goals = []dossier.Ref{to("g1")}
+			p.Actions = []dossier.Action{{Description: "Dagelijks wandelen", Status: "in-progress", Goals: []dossier.Ref{to("g1")}}}
+			p.Evaluations, p.Notes = []dossier.Note{note(10, "tweede")}, []dossier.Note{note(40, "van het geheel")}
 		}),
-		planOf("eten", 3, partOf("p"), func(p *store.CarePlan) {
+		planOf("eten", 3, partOf("p"), func(p *dossier.CarePlan) {
 			p.Title, p.Description, p.At, p.Status = "Dieet", "Zonder zout.", begin(1), "on-hold"
-			p.Goals, p.Notes = []store.Ref{to("g1"), to("g2")}, []store.Note{note(50, "van het eten"), {Text: "zonder datum"}}
+			p.Goals, p.Notes = []dossier.Ref{to("g1"), to("g2")}, []dossier.Note{note(50, "van het eten"), {Text: "zonder datum"}}
 			p.Addresses, p.Narrative = []string{"Valrisico", "Ondergewicht"}, "Elke dag wegen."
-			p.Team = []store.Party{{Ref: store.Ref{Type: practitioners.Name, ID: "n1"}}}
+			p.Team = []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}
 		}),
-		planOf("wonen", 3, partOf("p"), func(p *store.CarePlan) {
-			p.Title, p.At, p.Goals, p.Notes = "Eigen kamer", begin(2), []store.Ref{to("g3")}, nil
-			p.Evaluations = []store.Note{note(20, "eerste"), note(5, "derde")}
-			p.Team = []store.Party{{Ref: store.Ref{Type: practitioners.Name, ID: "n1"}}, {Display: "Jan"}}
+		planOf("wonen", 3, partOf("p"), func(p *dossier.CarePlan) {
+			p.Title, p.At, p.Goals, p.Notes = "Eigen kamer", begin(2), []dossier.Ref{to("g3")}, nil
+			p.Evaluations = []dossier.Note{note(20, "eerste"), note(5, "derde")}
+			p.Team = []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}, {Display: "Jan"}}
 		}),
-		planOf("los", 3, partOf("eten"), func(p *store.CarePlan) {
+		planOf("los", 3, partOf("eten"), func(p *dossier.CarePlan) {
 			p.Title, p.Description, p.Notes = "", "Bijvoeding", nil
 		}))
 	b.syncs(store.OutcomeComplete, store.Scope{})
@@ -50,7 +51,7 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	if len(list) != 1 {
 		t.Fatalf("%d plans are listed, want 1", len(list))
 	}
-	key := func(id string) string { return store.Key(tenant, to(id)) }
+	key := func(id string) string { return dossier.Key(tenant, to(id)) }
 	const none = `"achievement":null,"start":null,"targets":[],"notes":[]`
 	goalJSON := func(id, description string) string {
 		return `{"id":"` + key(id) + `","description":"` + description + `","status":"active",` + none + `}`
@@ -83,46 +84,46 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 // Whatever becomes of a plan or its parts, each is where it belongs after the run.
 func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
 	t.Parallel()
-	before := []store.Item{planOf("p", 2), planOf("q", 2, partOf("p")), planOf("r", 2, partOf("q")), planOf("s", 2)}
+	before := []dossier.Item{planOf("p", 2), planOf("q", 2, partOf("p")), planOf("r", 2, partOf("q")), planOf("s", 2)}
 	for _, tc := range []struct {
 		name   string
-		before []store.Item // more that is there before
-		change []store.Item
+		before []dossier.Item // more that is there before
+		change []dossier.Item
 		want   string // of client a
 		ofB    string
 	}{
 		{"nothing changes", nil, nil, "Plan p: p q r, Plan s: s", ""},
-		{"the whole is hidden", nil, []store.Item{away(before[0])}, "Plan q: q r, Plan s: s", ""},
-		{"the whole is of another client", nil, []store.Item{of("b", planOf("p", 0))}, "Plan q: q r, Plan s: s", "Plan p: p"},
-		{"a part is of another client", nil, []store.Item{of("b", planOf("q", 0, partOf("p")))}, "Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
-		{"all are of another client", nil, []store.Item{of("b", planOf("p", 0)), of("b", planOf("q", 0, partOf("p"))), of("b", planOf("r", 0, partOf("q")))},
+		{"the whole is hidden", nil, []dossier.Item{away(before[0])}, "Plan q: q r, Plan s: s", ""},
+		{"the whole is of another client", nil, []dossier.Item{of("b", planOf("p", 0))}, "Plan q: q r, Plan s: s", "Plan p: p"},
+		{"a part is of another client", nil, []dossier.Item{of("b", planOf("q", 0, partOf("p")))}, "Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
+		{"all are of another client", nil, []dossier.Item{of("b", planOf("p", 0)), of("b", planOf("q", 0, partOf("p"))), of("b", planOf("r", 0, partOf("q")))},
 			"Plan s: s", "Plan p: p q r"},
-		{"a part is withdrawn", nil, []store.Item{withdrawn(before[1])}, "Plan p: p, Plan r: r, Plan s: s", ""},
-		{"a part of a part is hidden", nil, []store.Item{away(before[2])}, "Plan p: p q, Plan s: s", ""},
-		{"a part is unreadable", nil, []store.Item{unreadable(before[1], 0, false)}, "Plan p: p, Plan r: r, Plan s: s", ""},
-		{"a part stands on its own", nil, []store.Item{planOf("q", 0)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
-		{"a part goes elsewhere", nil, []store.Item{planOf("q", 0, partOf("s"))}, "Plan p: p, Plan s: s q r", ""},
-		{"a part says something else", nil, []store.Item{planOf("r", 0, partOf("q"), func(p *store.CarePlan) { p.Notes[0].Text = "R" })}, "Plan p: p q R, Plan s: s", ""},
-		{"the whole becomes a part", nil, []store.Item{planOf("p", 0, partOf("s"))}, "Plan s: s p q r", ""},
-		{"the whole is completed, its parts are not", nil, []store.Item{planOf("p", 0, closed)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
-		{"all are completed", nil, []store.Item{planOf("p", 0, closed), planOf("q", 0, partOf("p"), closed), planOf("r", 0, partOf("q"), closed)},
+		{"a part is withdrawn", nil, []dossier.Item{withdrawn(before[1])}, "Plan p: p, Plan r: r, Plan s: s", ""},
+		{"a part of a part is hidden", nil, []dossier.Item{away(before[2])}, "Plan p: p q, Plan s: s", ""},
+		{"a part is unreadable", nil, []dossier.Item{unreadable(before[1], 0, false)}, "Plan p: p, Plan r: r, Plan s: s", ""},
+		{"a part stands on its own", nil, []dossier.Item{planOf("q", 0)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"a part goes elsewhere", nil, []dossier.Item{planOf("q", 0, partOf("s"))}, "Plan p: p, Plan s: s q r", ""},
+		{"a part says something else", nil, []dossier.Item{planOf("r", 0, partOf("q"), func(p *dossier.CarePlan) { p.Notes[0].Text = "R" })}, "Plan p: p q R, Plan s: s", ""},
+		{"the whole becomes a part", nil, []dossier.Item{planOf("p", 0, partOf("s"))}, "Plan s: s p q r", ""},
+		{"the whole is completed, its parts are not", nil, []dossier.Item{planOf("p", 0, closed)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"all are completed", nil, []dossier.Item{planOf("p", 0, closed), planOf("q", 0, partOf("p"), closed), planOf("r", 0, partOf("q"), closed)},
 			"Plan p: p q r, Plan s: s", ""},
-		{"a part is completed, its own part is not", nil, []store.Item{planOf("q", 0, partOf("p"), closed)}, "Plan p: p q, Plan r: r, Plan s: s", ""},
-		{"a part is replaced", nil, []store.Item{planOf("r2", 0, partOf("q"), replaces("r"))}, "Plan p: p q r2, Plan r: r, Plan s: s", ""},
-		{"what replaced a part is hidden", []store.Item{planOf("r2", 2, partOf("q"), replaces("r"))}, []store.Item{away(planOf("r2", 0))},
+		{"a part is completed, its own part is not", nil, []dossier.Item{planOf("q", 0, partOf("p"), closed)}, "Plan p: p q, Plan r: r, Plan s: s", ""},
+		{"a part is replaced", nil, []dossier.Item{planOf("r2", 0, partOf("q"), replaces("r"))}, "Plan p: p q r2, Plan r: r, Plan s: s", ""},
+		{"what replaced a part is hidden", []dossier.Item{planOf("r2", 2, partOf("q"), replaces("r"))}, []dossier.Item{away(planOf("r2", 0))},
 			"Plan p: p q r, Plan s: s", ""},
-		{"the whole is replaced", nil, []store.Item{planOf("p2", 0, replaces("p"))}, "Plan p2: p2, Plan p: p, Plan q: q r, Plan s: s", ""},
-		{"all are replaced", nil, []store.Item{planOf("p2", 0, replaces("p")), planOf("q2", 0, partOf("p2"), replaces("q")), planOf("r2", 0, partOf("q2"), replaces("r"))},
+		{"the whole is replaced", nil, []dossier.Item{planOf("p2", 0, replaces("p"))}, "Plan p2: p2, Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"all are replaced", nil, []dossier.Item{planOf("p2", 0, replaces("p")), planOf("q2", 0, partOf("p2"), replaces("q")), planOf("r2", 0, partOf("q2"), replaces("r"))},
 			"Plan p2: p2 q2 r2, Plan p: p q r, Plan s: s", ""},
-		{"the whole ends before a part begins", nil, []store.Item{planOf("p", 0, ends("2026-01-02")),
+		{"the whole ends before a part begins", nil, []dossier.Item{planOf("p", 0, ends("2026-01-02")),
 			planOf("q", 0, partOf("p"), starts(2)), planOf("r", 0, partOf("p"), starts(1))}, "Plan p: p r, Plan q: q, Plan s: s", ""},
-		{"the parts end before the whole", nil, []store.Item{planOf("p", 0, ends("2026-01-04")), planOf("q", 0, partOf("p"), starts(1), ends("2026-01-03"))},
+		{"the parts end before the whole", nil, []dossier.Item{planOf("p", 0, ends("2026-01-04")), planOf("q", 0, partOf("p"), starts(1), ends("2026-01-03"))},
 			"Plan p: p q r, Plan s: s", ""},
-		{"two name each other", nil, []store.Item{planOf("s", 0, partOf("s2")), planOf("s2", 0, partOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
-		{"one names itself", nil, []store.Item{planOf("s", 0, partOf("s"))}, "Plan p: p q r, Plan s: s", ""},
-		{"a circle is broken up", []store.Item{planOf("s2", 2, partOf("s3")), planOf("s3", 2, partOf("s4")), planOf("s4", 2, partOf("s2"))},
-			[]store.Item{planOf("s4", 0)}, "Plan p: p q r, Plan s4: s4 s3 s2, Plan s: s", ""},
-		{"the second that it names is there", nil, []store.Item{planOf("q", 0, partOf("nowhere", "s"))}, "Plan p: p, Plan s: s q r", ""},
+		{"two name each other", nil, []dossier.Item{planOf("s", 0, partOf("s2")), planOf("s2", 0, partOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
+		{"one names itself", nil, []dossier.Item{planOf("s", 0, partOf("s"))}, "Plan p: p q r, Plan s: s", ""},
+		{"a circle is broken up", []dossier.Item{planOf("s2", 2, partOf("s3")), planOf("s3", 2, partOf("s4")), planOf("s4", 2, partOf("s2"))},
+			[]dossier.Item{planOf("s4", 0)}, "Plan p: p q r, Plan s4: s4 s3 s2, Plan s: s", ""},
+		{"the second that it names is there", nil, []dossier.Item{planOf("q", 0, partOf("nowhere", "s"))}, "Plan p: p, Plan s: s q r", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +154,7 @@ func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
 func TestHiddenPartLeavesThePlanThoughTheRunFails(t *testing.T) {
 	t.Parallel()
 	f, b := newPlansBench(t, client("a", 1), goal("g", "a", "geheim doel", 2),
-		planOf("p", 2), planOf("q", 2, partOf("p"), func(p *store.CarePlan) { p.Goals = []store.Ref{{Type: goals.Name, ID: "g"}} }))
+		planOf("p", 2), planOf("q", 2, partOf("p"), func(p *dossier.CarePlan) { p.Goals = []dossier.Ref{{Type: goals.Name, ID: "g"}} }))
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	goalsOf := func() (n int) {
 		for _, p := range b.planned("a") {
@@ -193,7 +194,7 @@ func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
 	f, b := newPlansBench(t, client("a", 1), planOf("p", 2))
 	f.pageSize, b.opts.WindowItems = 1000, 1000
 	b.restart()
-	var parts []store.Item
+	var parts []dossier.Item
 	for i := range store.MaxMembers + 1 {
 		parts = append(parts, planOf(fmt.Sprint("part", i), 3, partOf("p")))
 	}
@@ -206,7 +207,7 @@ func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
 	if got, want := b.one(count), fmt.Sprint(len(parts)); got != want {
 		t.Errorf("%s plans are shown, want %s", got, want)
 	}
-	f.remove(func(it store.Item) bool { return it.ID == "part0" })
+	f.remove(func(it dossier.Item) bool { return it.ID == "part0" })
 	f.put(away(record(carePlans, "part0", "a", 13*60, nil)))
 	f.pass(4 * time.Hour)
 	b.syncs(store.OutcomeComplete, store.Scope{})
@@ -242,18 +243,18 @@ func TestPartThatIsNestedTooDeepIsQuarantined(t *testing.T) {
 func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "over q", 4)
-	r.Content.(*store.Report).Plan = store.Ref{Type: carePlans.Name, ID: "r"}
+	r.Content.(*dossier.Report).Plan = dossier.Ref{Type: carePlans.Name, ID: "r"}
 	f, b := newPlansBench(t, client("a", 1), planOf("p", 2), planOf("q", 2, partOf("p")), planOf("r", 2, partOf("q")), r)
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	daughter := b.reads("daughter", []string{"reports", "care-plans"}, "a")
 	son := b.reads("son", []string{"reports"}, "a")
 	link := func(id store.Identity) string {
 		t.Helper()
-		_, it, err := b.Reader.Item(t.Context(), id, "a", store.Key(tenant, r.Ref), store.KindReport)
+		_, it, err := b.Reader.Item(t.Context(), id, "a", dossier.Key(tenant, r.Ref), dossier.KindReport)
 		if err != nil || it == nil {
 			t.Fatal(it, err)
 		}
-		l, err := b.Reader.List(t.Context(), id, "a", store.ListQuery{Kinds: []store.Kind{store.KindReport}, Bodies: true, Limit: 1})
+		l, err := b.Reader.List(t.Context(), id, "a", store.ListQuery{Kinds: []dossier.Kind{dossier.KindReport}, Bodies: true, Limit: 1})
 		if err != nil || string(l.Items[0].Plan) != string(it.Plan) {
 			t.Fatalf("in a list the plan is %s (%v), else %s", l.Items[0].Plan, err, it.Plan)
 		}
@@ -261,7 +262,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	}
 	whole := func(id string) string {
 		return fmt.Sprintf(`{"id":%q,"kind":"care-plan","title":"Plan %s","period":{"start":null,"end":null},"author":null}`,
-			store.Key(tenant, store.Ref{Type: carePlans.Name, ID: id}), id)
+			dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), id)
 	}
 	if got := link(daughter); got != whole("p") {
 		t.Errorf("linked to %s", got)
@@ -270,7 +271,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 		t.Errorf("who may see reports only is linked to %s", got)
 	}
 	for id, found := range map[string]bool{"p": true, "q": false, "r": false} {
-		_, it, err := b.Reader.Item(t.Context(), daughter, "a", store.Key(tenant, store.Ref{Type: carePlans.Name, ID: id}), store.KindCarePlan)
+		_, it, err := b.Reader.Item(t.Context(), daughter, "a", dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), dossier.KindCarePlan)
 		if err != nil || (it != nil) != found {
 			t.Errorf("plan %s is found: %v (%v)", id, it != nil, err)
 		}
@@ -280,7 +281,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range counts {
-		if c.Kind == store.KindCarePlan && c.Count != 1 {
+		if c.Kind == dossier.KindCarePlan && c.Count != 1 {
 			t.Errorf("%d plans are counted, want 1", c.Count)
 		}
 	}

@@ -8,15 +8,16 @@ import (
 	"strconv"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type (
 	planCardJSON struct {
-		ID     string      `json:"id"`
-		Kind   store.Kind  `json:"kind"`
-		Title  string      `json:"title"`
-		Period periodJSON  `json:"period"`
-		Author *authorJSON `json:"author"`
+		ID     string       `json:"id"`
+		Kind   dossier.Kind `json:"kind"`
+		Title  string       `json:"title"`
+		Period periodJSON   `json:"period"`
+		Author *authorJSON  `json:"author"`
 	}
 	periodJSON struct {
 		Start *string `json:"start"`
@@ -62,7 +63,7 @@ type (
 	}
 )
 
-func (r *renderer) goal(key string, g *store.Goal, look store.Lookup) goalJSON {
+func (r *renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON {
 	out := goalJSON{
 		ID: key, Description: g.Description, Status: g.Status, Achievement: orNil(g.Achievement), Start: orNil(g.Start),
 		Targets: make([]targetJSON, 0, len(g.Targets)), Notes: r.notes(g.Notes, look),
@@ -76,9 +77,9 @@ func (r *renderer) goal(key string, g *store.Goal, look store.Lookup) goalJSON {
 // plan renders a plan with what its parts bring; within is of what it is a part
 // itself. What a part says of itself then stands under its title, and it is a thing
 // that is done, even where it lists nothing to do.
-func (r *renderer) plan(ref store.Ref, p *store.CarePlan, within []string, look store.Lookup) (planCardJSON, planJSON, error) {
+func (r *renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, look store.Lookup) (planCardJSON, planJSON, error) {
 	card := planCardJSON{
-		ID: r.key(ref), Kind: store.KindCarePlan, Title: cmp.Or(p.Title, r.rules.PlanTitle),
+		ID: r.key(ref), Kind: dossier.KindCarePlan, Title: cmp.Or(p.Title, r.rules.PlanTitle),
 		Period: periodJSON{orNil(p.Start), orNil(p.End)}, Author: r.author(p.Author, look),
 	}
 	parts, agreement, err := r.members(ref, look)
@@ -110,16 +111,16 @@ func (r *renderer) plan(ref store.Ref, p *store.CarePlan, within []string, look 
 
 // domains are a plan's goals and actions, by domain.
 type domains struct {
-	groups map[store.Domain]*domainJSON
-	of     map[string]store.Domain // the domain of each goal, by id
-	ids    []string                // of the goals, in their order
-	acts   bool                    // there are actions
+	groups map[dossier.Domain]*domainJSON
+	of     map[string]dossier.Domain // the domain of each goal, by id
+	ids    []string                  // of the goals, in their order
+	acts   bool                      // there are actions
 }
 
 // domains groups the goals and actions that a plan names itself. A goal that is
 // hidden, or has not arrived, is not among them.
-func (r *renderer) domains(plan store.Ref, p *store.CarePlan, look store.Lookup) *domains {
-	d := &domains{groups: make(map[store.Domain]*domainJSON), of: make(map[string]store.Domain), ids: []string{}}
+func (r *renderer) domains(plan dossier.Ref, p *dossier.CarePlan, look store.Lookup) *domains {
+	d := &domains{groups: make(map[dossier.Domain]*domainJSON), of: make(map[string]dossier.Domain), ids: []string{}}
 	for _, ref := range goalsOf(p) {
 		if goal, domain, ok := shownGoal(look.Shown(ref)); ok {
 			d.goal(goal, domain)
@@ -128,7 +129,7 @@ func (r *renderer) domains(plan store.Ref, p *store.CarePlan, look store.Lookup)
 	own := make([]string, len(p.OwnGoals))
 	for i := range p.OwnGoals {
 		// They have no identity of their own, but a place in the plan's.
-		own[i] = r.key(store.Ref{Type: plan.Type + "#goal", ID: plan.ID + "#" + strconv.Itoa(i)})
+		own[i] = r.key(dossier.Ref{Type: plan.Type + "#goal", ID: plan.ID + "#" + strconv.Itoa(i)})
 		d.goal(r.goal(own[i], &p.OwnGoals[i], look), p.OwnGoals[i].Domain)
 	}
 	for _, a := range p.Actions {
@@ -148,7 +149,7 @@ func (r *renderer) domains(plan store.Ref, p *store.CarePlan, look store.Lookup)
 	return d
 }
 
-func (d *domains) group(of store.Domain) *domainJSON {
+func (d *domains) group(of dossier.Domain) *domainJSON {
 	if d.groups[of] == nil {
 		d.groups[of] = &domainJSON{Code: orNil(of.Code), Name: orNil(of.Name), Goals: []goalJSON{}, Actions: []actionJSON{}}
 	}
@@ -156,7 +157,7 @@ func (d *domains) group(of store.Domain) *domainJSON {
 }
 
 // goal adds a goal, unless it is there.
-func (d *domains) goal(g goalJSON, of store.Domain) {
+func (d *domains) goal(g goalJSON, of dossier.Domain) {
 	if _, again := d.of[g.ID]; again {
 		return
 	}
@@ -168,7 +169,7 @@ func (d *domains) goal(g goalJSON, of store.Domain) {
 
 // act adds an action. One without a domain of its own stands in that of its first
 // goal that has one.
-func (d *domains) act(a actionJSON, of store.Domain) {
+func (d *domains) act(a actionJSON, of dossier.Domain) {
 	for _, id := range a.Goals {
 		of = cmp.Or(of, d.of[id])
 	}
@@ -185,21 +186,21 @@ func (d *domains) itself(description string, status *string) {
 		}
 	}
 	if description != "" {
-		d.act(actionJSON{Description: description, Status: status, Goals: d.ids}, store.Domain{})
+		d.act(actionJSON{Description: description, Status: status, Goals: d.ids}, dossier.Domain{})
 	}
 }
 
 // add adds what a part of the plan has.
 func (d *domains) add(list []domainJSON) {
 	for _, part := range list {
-		of := store.Domain{Code: orEmpty(part.Code), Name: orEmpty(part.Name)}
+		of := dossier.Domain{Code: orEmpty(part.Code), Name: orEmpty(part.Name)}
 		for _, g := range part.Goals {
 			d.goal(g, of)
 		}
 	}
 	for _, part := range list {
 		for _, a := range part.Actions {
-			d.act(a, store.Domain{Code: orEmpty(part.Code), Name: orEmpty(part.Name)})
+			d.act(a, dossier.Domain{Code: orEmpty(part.Code), Name: orEmpty(part.Name)})
 		}
 	}
 }
@@ -213,7 +214,7 @@ func (d *domains) list() []domainJSON {
 }
 
 // goalsOf lists the goals of a plan and of its actions, each once.
-func goalsOf(p *store.CarePlan) []store.Ref {
+func goalsOf(p *dossier.CarePlan) []dossier.Ref {
 	refs := slices.Clone(p.Goals)
 	for _, a := range p.Actions {
 		for _, ref := range a.Goals {
@@ -225,14 +226,14 @@ func goalsOf(p *store.CarePlan) []store.Ref {
 	return refs
 }
 
-func shownGoal(s *store.Shown) (goalJSON, store.Domain, bool) {
+func shownGoal(s *store.Shown) (goalJSON, dossier.Domain, bool) {
 	var g goalJSON
-	var model store.Goal
-	if s == nil || s.Kind != store.KindGoal {
-		return g, store.Domain{}, false
+	var model dossier.Goal
+	if s == nil || s.Kind != dossier.KindGoal {
+		return g, dossier.Domain{}, false
 	}
 	if json.Unmarshal(s.Body, &g) != nil || json.Unmarshal(s.Model, &model) != nil {
-		return g, store.Domain{}, false
+		return g, dossier.Domain{}, false
 	}
 	return g, model.Domain, true
 }
@@ -241,12 +242,12 @@ func shownGoal(s *store.Shown) (goalJSON, store.Domain, bool) {
 var domainOrder = []string{"mentaal", "lichamelijk", "participatie", "wonen"}
 
 // compareDomains puts the four first, then others by name, then what has none.
-func compareDomains(a, b store.Domain) int {
-	rank := func(d store.Domain) int {
+func compareDomains(a, b dossier.Domain) int {
+	rank := func(d dossier.Domain) int {
 		if i := slices.Index(domainOrder, d.Code); i >= 0 {
 			return i
 		}
-		if d == (store.Domain{}) {
+		if d == (dossier.Domain{}) {
 			return len(domainOrder) + 1
 		}
 		return len(domainOrder)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
@@ -59,7 +60,7 @@ func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "een", 2)
-	r.Content.(*store.Report).Authors = []store.Party{{Ref: store.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
+	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
 	b := newBenchOf(t, newFake(t, client("a", 1), r))
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	if got, want := b.one(author, "r"), `{"name":"Mevrouw Jansen","role":null}`; got != want {
@@ -70,7 +71,7 @@ func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
 func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
 	t.Parallel()
 	far := report("far", "a", "ver weg", 2)
-	far.Content.(*store.Report).At.Time = time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
+	far.Content.(*dossier.Report).At.Time = time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
 	f := newFake(t, client("a", 1), far, report("r", "a", "een", 2))
 	b := newBenchOf(t, f)
 	for range 2 {
@@ -92,11 +93,11 @@ func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
 // A question whose words are not known says so; a group may have none.
 func TestGroupOfQuestionsMayDoWithoutWords(t *testing.T) {
 	t.Parallel()
-	forms := source.Type{Stream: store.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
-	yes := []store.Answer{{Display: "ja"}}
-	f := newFake(t, client("a", 1), record(forms, "v", "a", 2, &store.Form{
-		At: store.Moment{Time: at(0), Precision: store.PrecisionDay},
-		Items: []store.FormItem{{LinkID: "1", Items: []store.FormItem{
+	forms := source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
+	yes := []dossier.Answer{{Display: "ja"}}
+	f := newFake(t, client("a", 1), record(forms, "v", "a", 2, &dossier.Form{
+		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionDay},
+		Items: []dossier.FormItem{{LinkID: "1", Items: []dossier.FormItem{
 			{LinkID: "1.1", Text: "Slaapt u goed?", Answers: yes}, {LinkID: "1.2", Answers: yes}}}}}))
 	f.types = append(f.types, forms)
 	b := newBenchOf(t, f)

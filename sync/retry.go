@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -34,7 +35,7 @@ func (r *reading) retryQuarantined(ctx context.Context) (more bool, err error) {
 
 func (r *reading) retry(ctx context.Context, q store.Quarantined) error {
 	st := r.syncer.store
-	ref := store.Ref{Type: q.Type, ID: q.ID}
+	ref := dossier.Ref{Type: q.Type, ID: q.ID}
 	nameless := q.ID == ""
 	if nameless {
 		var err error
@@ -62,23 +63,23 @@ func (r *reading) retry(ctx context.Context, q store.Quarantined) error {
 // identify decodes again the bytes that were kept of a record without an id, in
 // case that this program now finds one. The bytes may be of long ago: what the
 // source has by that id counts.
-func (r *reading) identify(ctx context.Context, q store.Quarantined) (store.Ref, error) {
+func (r *reading) identify(ctx context.Context, q store.Quarantined) (dossier.Ref, error) {
 	identifier, ok := r.tenant.Source.(source.Identifier)
 	if !ok {
-		return store.Ref{}, nil
+		return dossier.Ref{}, nil
 	}
 	raw, err := r.syncer.store.RawToRetry(ctx, r.claim, q.Key)
 	if errors.Is(err, store.ErrOtherKey) || errors.Is(err, store.ErrNotItsBytes) {
 		r.log.Warn("what is kept of a quarantined record cannot be decrypted", zap.String("key", q.Key), zap.Error(err))
-		return store.Ref{}, nil
+		return dossier.Ref{}, nil
 	}
 	if err != nil {
-		return store.Ref{}, err
+		return dossier.Ref{}, err
 	}
 	if ref, ok := identifier.Identify(q.Stream, q.Type, raw); ok {
 		return ref, nil
 	}
-	return store.Ref{}, nil
+	return dossier.Ref{}, nil
 }
 
 // readAgain reads by id what was hidden for a reason that is no more, or has been
@@ -127,7 +128,7 @@ const (
 
 // readByID reads one record and applies what the source states of it. An error is
 // one that concerns more than this record.
-func (r *reading) readByID(ctx context.Context, stream store.Stream, ref store.Ref) (told, error) {
+func (r *reading) readByID(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (told, error) {
 	id, ok := r.runType(stream, ref.Type)
 	if !ok {
 		return silence, nil // of no type that this run reads
@@ -139,7 +140,7 @@ func (r *reading) readByID(ctx context.Context, stream store.Stream, ref store.R
 	switch {
 	case source.IsGone(err):
 		_, err := r.applyBatch(ctx, store.Batch{
-			Type: id, Items: []store.Item{deletion(stream, ref, time.Time{})}, Known: true})
+			Type: id, Items: []dossier.Item{deletion(stream, ref, time.Time{})}, Known: true})
 		return absence, err
 	case failed && f.Kind == source.NotFound:
 		return absence, nil
@@ -152,7 +153,7 @@ func (r *reading) readByID(ctx context.Context, stream store.Stream, ref store.R
 	return statement, r.applyRead(ctx, id, item)
 }
 
-func (r *reading) runType(stream store.Stream, name string) (store.TypeID, bool) {
+func (r *reading) runType(stream dossier.Stream, name string) (store.TypeID, bool) {
 	for _, t := range r.types {
 		if t.Stream == stream && t.Type == name {
 			return t.TypeID, true

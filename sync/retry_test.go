@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -69,7 +70,7 @@ func TestQuarantinedItemThatIsGoneIsForgotten(t *testing.T) {
 	f := newFake(t, client("a", 1), unreadable(report("r", "a", "een", 2), 2, true))
 	b := newBenchOf(t, f)
 	b.syncs(store.OutcomePartial, store.Scope{})
-	f.remove(func(it store.Item) bool { return it.ID == "r" })
+	f.remove(func(it dossier.Item) bool { return it.ID == "r" })
 	f.pass(4 * time.Hour)
 	b.syncs(store.OutcomeComplete, store.Scope{})
 }
@@ -94,9 +95,9 @@ const inQuarantine = `SELECT string_agg(concat_ws(' ', id, reason), ',' ORDER BY
 func TestQuarantineForgetsWhatHasNoIDWhenAFullReadLacksIt(t *testing.T) {
 	t.Parallel()
 	nameless := unreadable(report("", "a", "zonder id", 2), 2, false)
-	nameless.Reason = store.BadID
+	nameless.Reason = dossier.BadID
 	stray := unreadable(report("", "a", "van een andere soort", 2), 2, false)
-	stray.Type, stray.ID, stray.Reason = "Encounter", "e", store.BadType
+	stray.Type, stray.ID, stray.Reason = "Encounter", "e", dossier.BadType
 	f := newFake(t, client("a", 1), nameless, stray)
 	b := newBenchOf(t, f)
 	b.syncs(store.OutcomePartial, store.Scope{})
@@ -104,7 +105,7 @@ func TestQuarantineForgetsWhatHasNoIDWhenAFullReadLacksIt(t *testing.T) {
 	if got := b.one(inQuarantine); got != "e bad-type,bad-id" {
 		t.Errorf("quarantine holds %s", got)
 	}
-	f.remove(func(it store.Item) bool { return it.State == store.StateQuarantined })
+	f.remove(func(it dossier.Item) bool { return it.State == dossier.StateQuarantined })
 	f.pass(4 * time.Hour)
 	b.syncs(store.OutcomePartial, store.Scope{}) // nothing tells
 	b.syncs(store.OutcomeComplete, store.Scope{Full: true})

@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // unshareBite is how many items one transaction looks at for some that are no
@@ -19,7 +19,7 @@ func (r *reading) unshare(ctx context.Context) (more bool, err error) {
 	if !r.claim.Run.Scope.IsWhole() {
 		return false, nil
 	}
-	removed := make(map[store.Stream]int64)
+	removed := make(map[dossier.Stream]int64)
 	defer func() {
 		for stream, n := range removed {
 			r.log.Info("items that are no longer shared are removed", zap.String("stream", string(stream)), zap.Int64("items", n))

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -80,7 +81,7 @@ type verification struct {
 // dossier compares everything of one client, or of all where client is empty.
 func (v *verification) dossier(ctx context.Context, client string) error {
 	for _, t := range v.description.Types {
-		if client != "" && t.Stream != store.StreamClients && !ofClients(t.Stream) {
+		if client != "" && t.Stream != dossier.StreamClients && !ofClients(t.Stream) {
 			continue
 		}
 		err := v.listing(ctx, t, client)
@@ -98,7 +99,7 @@ func (v *verification) dossier(ctx context.Context, client string) error {
 	// Only now: what one search does not find another may.
 	done := make(map[string]bool)
 	for _, t := range v.description.Types {
-		if _, unread := v.out.Unread[t.Name]; unread || done[t.Name] || client != "" && t.Stream != store.StreamClients && !ofClients(t.Stream) {
+		if _, unread := v.out.Unread[t.Name]; unread || done[t.Name] || client != "" && t.Stream != dossier.StreamClients && !ofClients(t.Stream) {
 			continue
 		}
 		done[t.Name] = true
@@ -146,7 +147,7 @@ func (v *verification) listing(ctx context.Context, t source.Type, client string
 	return nil
 }
 
-func (v *verification) compare(ctx context.Context, t source.Type, items []store.Item) error {
+func (v *verification) compare(ctx context.Context, t source.Type, items []dossier.Item) error {
 	found, err := v.store.Compare(ctx, typeID(t), v.digested(items), false)
 	if err != nil {
 		return err
@@ -162,7 +163,7 @@ func (v *verification) compare(ctx context.Context, t source.Type, items []store
 }
 
 // digested returns the items with the hashes that they are stored with.
-func (v *verification) digested(items []store.Item) []store.Item {
+func (v *verification) digested(items []dossier.Item) []dossier.Item {
 	items = slices.Clone(items)
 	for i := range items {
 		items[i].Hash = items[i].Hash.Mix(v.render.digest)
@@ -186,7 +187,7 @@ func (v *verification) lookAgain(ctx context.Context, t source.Type, d store.Dif
 	case err != nil:
 		return err
 	default:
-		found, err := v.store.Compare(ctx, typeID(t), v.digested([]store.Item{item}), true)
+		found, err := v.store.Compare(ctx, typeID(t), v.digested([]dossier.Item{item}), true)
 		if err != nil || len(found.Differences) == 0 {
 			return err
 		}

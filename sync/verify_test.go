@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 )
 
@@ -35,7 +36,7 @@ func TestVerifyTellsEveryKindOfDifference(t *testing.T) {
 	}
 
 	marked := report("c1-1", "c1", "nummer 1", 10)
-	marked.State, marked.Reason, marked.Content = store.StateHidden, store.HiddenMarked, nil
+	marked.State, marked.Reason, marked.Content = dossier.StateHidden, dossier.HiddenMarked, nil
 	f.put(marked,
 		report("c1-2", "c2", "nummer 2", 10),
 		report("c1-3", "c1", "anders geschreven", 11),

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -29,19 +30,19 @@ type window struct {
 	*reading
 	t          *store.RunType
 	typ        source.Type
-	client     string                  // only this client's records; empty: all
-	from, to   time.Time               // zero from: the beginning
-	whole      bool                    // a client's history: moving no cursor, and not cut
-	uncut      bool                    // read to its end, however large it grows
-	census     bool                    // lists who is there, for a reconcile; nothing is applied
-	union      map[store.Hash]sighting // what all passes have brought
-	total      int                     // what the source says there is; -1: it does not
-	offset     bool                    // its pages count records from the start, and may skip some when others move
-	unfiltered bool                    // the source answers with all records, whatever the interval
-	barren     int                     // passes that added nothing
-	passes     int                     // begun
-	came       int                     // how many of the union this pass has brought
-	next       map[string]struct{}     // links followed in this pass
+	client     string                    // only this client's records; empty: all
+	from, to   time.Time                 // zero from: the beginning
+	whole      bool                      // a client's history: moving no cursor, and not cut
+	uncut      bool                      // read to its end, however large it grows
+	census     bool                      // lists who is there, for a reconcile; nothing is applied
+	union      map[dossier.Hash]sighting // what all passes have brought
+	total      int                       // what the source says there is; -1: it does not
+	offset     bool                      // its pages count records from the start, and may skip some when others move
+	unfiltered bool                      // the source answers with all records, whatever the interval
+	barren     int                       // passes that added nothing
+	passes     int                       // begun
+	came       int                       // how many of the union this pass has brought
+	next       map[string]struct{}       // links followed in this pass
 }
 
 // sighting is a record as a window has last seen it.
@@ -98,7 +99,7 @@ func (r *reading) newWindow(t *store.RunType) (*window, error) {
 	if !ok {
 		return nil, &source.Failure{Kind: source.Unsupported, Act: "read " + t.Type, Err: errors.New("no longer configured")}
 	}
-	return &window{reading: r, t: t, typ: typ, to: t.To, union: make(map[store.Hash]sighting)}, nil
+	return &window{reading: r, t: t, typ: typ, to: t.To, union: make(map[dossier.Hash]sighting)}, nil
 }
 
 // read drains the window, anew if the source's pages expire meanwhile.
@@ -132,7 +133,7 @@ func (w *window) drain(ctx context.Context) (*store.Drained, error) {
 }
 
 // see notes that the pass has brought the record.
-func (w *window) see(it *store.Item) {
+func (w *window) see(it *dossier.Item) {
 	id := identity(it)
 	if w.union[id].pass != w.passes {
 		w.came++
@@ -221,9 +222,9 @@ func (a *ascending) observe(t time.Time) {
 }
 
 // identity tells records apart; one without an id by what it holds.
-func identity(it *store.Item) store.Hash {
+func identity(it *dossier.Item) dossier.Hash {
 	if it.ID != "" {
-		return store.IdentityHash(it.Type, it.ID)
+		return dossier.IdentityHash(it.Type, it.ID)
 	}
-	return store.IdentityHash(it.Type, string(it.Raw))
+	return dossier.IdentityHash(it.Type, string(it.Raw))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -178,7 +179,7 @@ func TestCursorStandsAtTheLastDrainedWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := cursors[store.TypeID{Stream: store.StreamReports, Type: "Observation"}]
+	c := cursors[store.TypeID{Stream: dossier.StreamReports, Type: "Observation"}]
 	if c.Upto == nil || !c.Upto.After(at(20)) || c.AsOf != nil {
 		t.Fatalf("cursor %+v", c)
 	}

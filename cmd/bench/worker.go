@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/fhir"
 	"dossiersync/sync/source"
@@ -127,9 +128,9 @@ func (j job) source(o *observer) (*observed, error) {
 	src, err := fhir.New(fhir.Options{
 		Tenant: tenantID, BaseURL: base, Zone: zone, RequestsPerSecond: 1e6, Concurrency: 4,
 		Transport: &transport{fhir.NewTransport(nil), o},
-		Searches:  map[store.Stream][]string{store.StreamCarePlans: {"CarePlan", "Provenance", "Consent"}},
+		Searches:  map[dossier.Stream][]string{dossier.StreamCarePlans: {"CarePlan", "Provenance", "Consent"}},
 		Mapping: fhir.Mapping{Category: []fhir.Rule{{
-			Match: fhir.Match{Tag: fhir.Code{System: "https://ecd.example/kind", Code: "zorgleefplan"}}, Set: store.CategoryCarePlan}}},
+			Match: fhir.Match{Tag: fhir.Code{System: "https://ecd.example/kind", Code: "zorgleefplan"}}, Set: dossier.CategoryCarePlan}}},
 	})
 	return &observed{src, o}, err
 }

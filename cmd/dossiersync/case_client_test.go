@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestCase01MovedWithinTheOrganisation(t *testing.T) {
@@ -150,11 +150,11 @@ func TestCase07TheSamePersonAtTwoTenants(t *testing.T) {
 	szr.wantReports(szr.client, daily("verslag", "Alleen bij SZR."))
 	amaris.sync()
 	amaris.wantReports(amaris.client, own...)
-	ref := store.Ref{Type: "Observation", ID: "casus-7-verslag"}
+	ref := dossier.Ref{Type: "Observation", ID: "casus-7-verslag"}
 	for _, s := range both {
 		s.wantListed(s.client)
 		for _, other := range both {
-			path := "/v1/dossiers/" + s.client + "/reports/" + store.Key(other.tenant.id, ref)
+			path := "/v1/dossiers/" + s.client + "/reports/" + dossier.Key(other.tenant.id, ref)
 			if got, want := s.status(path), map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[s == other]; got != want {
 				t.Errorf("the report of %s at %s: %d, want %d", other.tenant.id, s.tenant.id, got, want)
 			}

@@ -15,6 +15,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 )
 
@@ -33,11 +34,11 @@ type story struct {
 	portal  string // and of the portal
 	client  string // whom the case is about
 	started time.Time
-	steps   []cases.Step         // that are left
-	clients []string             // that were ever written
-	known   map[string]store.Ref // by key: everything ever written, by the names that it has in the story
-	views   map[string]*view     // by client, since the last run
-	owner   *pgx.Conn            // nil: not needed yet
+	steps   []cases.Step           // that are left
+	clients []string               // that were ever written
+	known   map[string]dossier.Ref // by key: everything ever written, by the names that it has in the story
+	views   map[string]*view       // by client, since the last run
+	owner   *pgx.Conn              // nil: not needed yet
 }
 
 // setting is in what a story differs from others.
@@ -112,7 +113,7 @@ func newStories(t *testing.T, set setting, tenants ...string) []*story {
 		}
 		stories = append(stories, &story{rig: r, tenant: tenant, clock: clocks[i], syncer: syncer, started: clocks[i].Now(),
 			reader: r.tokenAt(tenant.id, "dochter", "dossier:read"), portal: r.tokenAt(tenant.id, "portal", "dossier:grants"),
-			known: make(map[string]store.Ref), views: make(map[string]*view)})
+			known: make(map[string]dossier.Ref), views: make(map[string]*view)})
 	}
 	return stories
 }
@@ -153,7 +154,7 @@ func (s *story) write(what string) {
 		s.t.Fatal(err)
 	}
 	for _, w := range step.Writes {
-		s.know(store.Ref{Type: w.Type, ID: w.ID})
+		s.know(dossier.Ref{Type: w.Type, ID: w.ID})
 	}
 }
 
@@ -171,7 +172,7 @@ func (s *story) put(resource string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.know(store.Ref{Type: v.Type, ID: v.ID})
+	s.know(dossier.Ref{Type: v.Type, ID: v.ID})
 }
 
 // change changes what is written of a record.
@@ -192,10 +193,10 @@ func (s *story) id(name string) string {
 
 // know notes what readers know the record as. A new client's dossier is opened
 // for the reader.
-func (s *story) know(ref store.Ref) {
+func (s *story) know(ref dossier.Ref) {
 	s.t.Helper()
 	name := strings.TrimPrefix(strings.TrimPrefix(ref.ID, s.client), "-")
-	s.known[store.Key(s.tenant.id, ref)] = store.Ref{Type: ref.Type, ID: name}
+	s.known[dossier.Key(s.tenant.id, ref)] = dossier.Ref{Type: ref.Type, ID: name}
 	if ref.Type != "Patient" || slices.Contains(s.clients, ref.ID) {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // on is a report that says with which date it was written, shown at that moment.
@@ -160,7 +161,7 @@ func TestCase56TheSourcesClockIsPutBack(t *testing.T) {
 			"effectiveDateTime": "2024-11-21T09:00:00+01:00", "valueString": "`+text+`"}`)); err != nil {
 			t.Fatal(err)
 		}
-		s.know(store.Ref{Type: "Observation", ID: "c-verslag"})
+		s.know(dossier.Ref{Type: "Observation", ID: "c-verslag"})
 	}
 	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages", Category: "general"}
 

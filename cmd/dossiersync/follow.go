@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // follower shows how a run comes along: a bar on a terminal, now and then a line
@@ -74,7 +75,7 @@ func (f *follower) follow(ctx context.Context, run int64) {
 
 // progress is how far a run is.
 type progress struct {
-	stream         store.Stream
+	stream         dossier.Stream
 	seen, expected int64
 }
 

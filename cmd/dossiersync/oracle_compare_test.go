@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sync/errgroup"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // compare says what readers see otherwise than they should, item by item; each
@@ -80,7 +80,7 @@ func (c *comparison) differs(name, client, how string) {
 
 // dossier compares the items of one dossier, and reports whether they are the
 // same. After that want is as it should be served.
-func (c *comparison) dossier(client string, want, got *dossier, apart map[string]bool) bool {
+func (c *comparison) dossier(client string, want, got *dossierOf, apart map[string]bool) bool {
 	before := len(c.found)
 	settle(want.Reports, got.Reports, apart)
 	compareItems(c, client, want.Reports, got.Reports)
@@ -151,5 +151,5 @@ func union[V any](a, b map[string]V) map[string]V {
 // keyOf returns the key of the record that a Reference names.
 func keyOf(ref resource) string {
 	typ, id, _ := strings.Cut(ref.text("reference"), "/")
-	return store.Key("amaris", store.Ref{Type: typ, ID: id})
+	return dossier.Key("amaris", dossier.Ref{Type: typ, ID: id})
 }

@@ -12,7 +12,7 @@ type formView struct {
 	Lines                      []string // a question each, with its answers; indented below what raised it
 }
 
-func (o *oracle) forms(clients map[string]*dossier) {
+func (o *oracle) forms(clients map[string]*dossierOf) {
 	for key, x := range o.of("QuestionnaireResponse") {
 		d := ownerOf(clients, x, "subject")
 		if d == nil || !isForClients(x) || !slices.Contains([]string{"completed", "amended"}, x.text("status")) {

@@ -18,7 +18,7 @@ type cardView struct {
 }
 
 // cards returns what the time line of the dossier shows, the newest first.
-func (d *dossier) cards() []cardView {
+func (d *dossierOf) cards() []cardView {
 	var all []cardView
 	add := func(id, kind string, at timeView) {
 		t := at.exact
@@ -41,7 +41,7 @@ func (d *dossier) cards() []cardView {
 
 // lists compares what is made of items: the time line and where it may be
 // entered, the density, the start panel.
-func (c *comparison) lists(p portal, client string, want *dossier) error {
+func (c *comparison) lists(p portal, client string, want *dossierOf) error {
 	path, line := "/v1/dossiers/"+client, want.cards()
 	cards, err := listOf[reportAnswer](p, path+"/timeline?limit=100")
 	if err != nil {
@@ -151,7 +151,7 @@ type partAnswer struct {
 }
 
 // parts returns the start panel, but for when the newest plan began.
-func (d *dossier) parts() []partAnswer {
+func (d *dossierOf) parts() []partAnswer {
 	newest := func(kind string) string {
 		for _, x := range d.cards() {
 			if x.Kind == kind {

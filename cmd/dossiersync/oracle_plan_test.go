@@ -15,7 +15,7 @@ type planView struct {
 	Evaluations                      []string // newest first
 }
 
-func (o *oracle) plans(clients map[string]*dossier) {
+func (o *oracle) plans(clients map[string]*dossierOf) {
 	plans := o.of("CarePlan")
 	shown := make(map[string]*planView)
 	replaced := make(map[string]bool)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // reportView is a report as a person reads it.
@@ -25,7 +25,7 @@ type reportView struct {
 // longest is the longest text that is shown, in characters.
 const longest = 1 << 20
 
-func (o *oracle) reports(clients map[string]*dossier) {
+func (o *oracle) reports(clients map[string]*dossierOf) {
 	replaced := make(map[string]bool)
 	for typ, read := range map[string]func(resource) (reportView, bool){
 		"Observation": o.observation, "DocumentReference": o.document, "Composition": o.composition,
@@ -49,7 +49,7 @@ func (o *oracle) reports(clients map[string]*dossier) {
 					continue
 				}
 				oldType, oldID, _ := strings.Cut(old, "/")
-				oldKey := store.Key("amaris", store.Ref{Type: oldType, ID: oldID})
+				oldKey := dossier.Key("amaris", dossier.Ref{Type: oldType, ID: oldID})
 				if o.apart[key] {
 					o.apart[oldKey] = true
 				} else {
@@ -126,7 +126,7 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 		kind, text, wrong := o.file(a)
 		switch {
 		case wrong:
-			o.apart[store.Key("amaris", store.Ref{Type: "DocumentReference", ID: x.text("id")})] = true
+			o.apart[dossier.Key("amaris", dossier.Ref{Type: "DocumentReference", ID: x.text("id")})] = true
 			return v, false
 		case kind == "":
 			v.Attachments = append(v.Attachments, a.text("title")+" ("+a.text("contentType")+")")

@@ -129,7 +129,7 @@ func itemsOf[T interface{ id() string }](p portal, path string) ([]T, error) {
 }
 
 // dossier returns what is served of one client.
-func (p portal) dossier(client, name string) (*dossier, error) {
+func (p portal) dossier(client, name string) (*dossierOf, error) {
 	d, path := newDossier(name), "/v1/dossiers/"+client
 	reports, err := listOf[reportAnswer](p, path+"/reports?limit=100")
 	if err != nil {
@@ -160,12 +160,12 @@ func (p portal) dossier(client, name string) (*dossier, error) {
 }
 
 // served returns what the portal API serves of each client.
-func (p portal) served() (map[string]*dossier, error) {
+func (p portal) served() (map[string]*dossierOf, error) {
 	list, err := listOf[dossierAnswer](p, "/v1/dossiers")
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*dossier, len(list))
+	found := make([]*dossierOf, len(list))
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for i, a := range list {
@@ -177,7 +177,7 @@ func (p portal) served() (map[string]*dossier, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	out := make(map[string]*dossier)
+	out := make(map[string]*dossierOf)
 	for i, a := range list {
 		out[a.Client] = found[i]
 	}

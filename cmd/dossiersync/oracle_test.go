@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // The oracle reads what the care record system holds and says what readers are
@@ -23,8 +23,8 @@ type oracle struct {
 	apart map[string]bool     // keys of items whose content cannot be had: the last good one may be shown
 }
 
-// dossier is what one client's dossier shows. Items are by their keys.
-type dossier struct {
+// dossierOf is what one client's dossier shows. Items are by their keys.
+type dossierOf struct {
 	Name     string
 	Reports  map[string]reportView
 	Forms    map[string]formView
@@ -32,8 +32,8 @@ type dossier struct {
 	Contacts map[string]contactView
 }
 
-func newDossier(name string) *dossier {
-	return &dossier{
+func newDossier(name string) *dossierOf {
+	return &dossierOf{
 		Name: name, Reports: make(map[string]reportView), Forms: make(map[string]formView),
 		Plans: make(map[string]planView), Contacts: make(map[string]contactView),
 	}
@@ -124,7 +124,7 @@ func (o *oracle) of(typ string) map[string]resource {
 	found := make(map[string]resource)
 	for name, x := range o.all {
 		if id, ok := strings.CutPrefix(name, typ+"/"); ok {
-			found[store.Key("amaris", store.Ref{Type: typ, ID: id})] = x
+			found[dossier.Key("amaris", dossier.Ref{Type: typ, ID: id})] = x
 		}
 	}
 	return found
@@ -132,8 +132,8 @@ func (o *oracle) of(typ string) map[string]resource {
 
 // dossiers returns what each client's dossier shows, for all whose dossier can be
 // opened.
-func (o *oracle) dossiers() map[string]*dossier {
-	clients := make(map[string]*dossier)
+func (o *oracle) dossiers() map[string]*dossierOf {
+	clients := make(map[string]*dossierOf)
 	for _, x := range o.of("Patient") {
 		if o.isOpen(x) {
 			clients[x.text("id")] = newDossier(o.name(x))
@@ -189,7 +189,7 @@ func isModified(v any) bool {
 }
 
 // ownerOf returns the dossier to which x belongs, or nil.
-func ownerOf(clients map[string]*dossier, x resource, member string) *dossier {
+func ownerOf(clients map[string]*dossierOf, x resource, member string) *dossierOf {
 	id, ok := strings.CutPrefix(x.text(member, "reference"), "Patient/")
 	if !ok {
 		return nil
@@ -203,7 +203,7 @@ type contactView struct {
 	Active                           bool
 }
 
-func (o *oracle) contacts(clients map[string]*dossier) {
+func (o *oracle) contacts(clients map[string]*dossierOf) {
 	today := time.Now().In(o.zone).Format(time.DateOnly)
 	for _, x := range o.of("RelatedPerson") {
 		d := ownerOf(clients, x, "patient")

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // cardPage is a page of the time line.
@@ -85,7 +85,7 @@ func TestPagingIsStableWhileRunsApply(t *testing.T) {
 		// Several of one moment, so that pages end within one.
 		w.report(fmt.Sprint("vast", n), hour(n/3*2))
 		w.report(fmt.Sprint("los", n), hour(n))
-		steady = append(steady, store.Key(w.tenant.id, store.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
+		steady = append(steady, dossier.Key(w.tenant.id, dossier.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
 	}
 	w.sync()
 	readers := portal{w.rig, w.reader}

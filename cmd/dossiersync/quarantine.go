@@ -13,6 +13,7 @@ import (
 
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type quarantineCmd struct {
@@ -107,7 +108,7 @@ func (c *quarantineListCmd) nothing() string {
 // hideClients leaves out the ids of clients, who were not asked for.
 func hideClients(list []store.Quarantined) {
 	for i := range list {
-		if list[i].Stream == store.StreamClients {
+		if list[i].Stream == dossier.StreamClients {
 			list[i].ID = ""
 		}
 	}
@@ -263,9 +264,9 @@ func seenMeanwhile(it store.QuarantinedItem, zone *time.Location) string {
 	switch {
 	case it.State == nil:
 		return "nothing: no version of it could be applied yet"
-	case *it.State == store.StateShown && it.StateOf != nil:
+	case *it.State == dossier.StateShown && it.StateOf != nil:
 		return "the last good version, of " + moment(*it.StateOf, zone)
-	case *it.State == store.StateShown:
+	case *it.State == dossier.StateShown:
 		return "the last good version"
 	case it.StateReason == nil:
 		return fmt.Sprintf("nothing: it is %s", *it.State)

@@ -24,6 +24,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 )
 
@@ -125,7 +126,7 @@ func (r *rig) accountsFor(held map[string]int64, run store.Run) {
 		for e, n := range rt.Effects {
 			switch e.Word() {
 			case store.EffectHidden, store.EffectWithdrawn, store.EffectQuarantined:
-				if !slices.Contains(store.Reasons(), e.Reason()) || e.Reason().Meaning() == "" {
+				if !slices.Contains(dossier.Reasons(), e.Reason()) || e.Reason().Meaning() == "" {
 					r.t.Errorf("%d %s are %s, which is no reason", n, rt.Type, e)
 				}
 			}
@@ -138,14 +139,14 @@ func (r *rig) accountsFor(held map[string]int64, run store.Run) {
 
 // accounts is what became of everything, as one of the places tells it.
 type accounts struct {
-	Streams   map[store.Stream]store.Counts // without reasons
+	Streams   map[dossier.Stream]store.Counts // without reasons
 	Reasons   store.Effects
 	NotPulled int64
 }
 
-func (a *accounts) add(stream store.Stream, e store.Effects) {
+func (a *accounts) add(stream dossier.Stream, e store.Effects) {
 	if a.Streams == nil {
-		a.Streams, a.Reasons = make(map[store.Stream]store.Counts), make(store.Effects)
+		a.Streams, a.Reasons = make(map[dossier.Stream]store.Counts), make(store.Effects)
 	}
 	c, more := a.Streams[stream], e.Counts()
 	a.Reasons.Add(more.Reasons)
@@ -222,7 +223,7 @@ func summed(r *rig, text string) accounts {
 			store.EffectWithdrawn, store.EffectSuperseded, store.EffectQuarantined} {
 			effects[e] = number(m[i+2])
 		}
-		a.add(store.Stream(m[1]), effects)
+		a.add(dossier.Stream(m[1]), effects)
 	}
 	for _, m := range reasonLine.FindAllStringSubmatch(text, -1) {
 		a.Reasons[store.Effect(m[2]+":"+m[3])] = number(m[1])
@@ -258,7 +259,7 @@ func measured(r *rig, reg prometheus.Gatherer) accounts {
 			if labels["reason"] != "" {
 				effect += ":" + labels["reason"]
 			}
-			a.add(store.Stream(labels["stream"]), store.Effects{store.Effect(effect): n})
+			a.add(dossier.Stream(labels["stream"]), store.Effects{store.Effect(effect): n})
 		}
 	}
 	return a
@@ -273,17 +274,17 @@ func (r *rig) servesAll() {
 	got := make(map[string]int)
 	for _, v := range r.sim.List("Patient") {
 		r.grant(portal, v.ID, "dochter")
-		dossier := "/v1/dossiers/" + url.PathEscape(v.ID)
+		base := "/v1/dossiers/" + url.PathEscape(v.ID)
 		for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
-			if status, body := r.get(reader, dossier+path); status != http.StatusOK {
+			if status, body := r.get(reader, base+path); status != http.StatusOK {
 				r.t.Errorf("%s of a client: %d %s", path, status, body)
 			}
 		}
 		for _, part := range []string{"reports", "forms", "care-plans"} {
-			items := r.list(reader, dossier+"/"+part+"?limit=100")
+			items := r.list(reader, base+"/"+part+"?limit=100")
 			got[part] += len(items)
 			for _, it := range items[:min(len(items), 20)] {
-				if status, body := r.get(reader, dossier+"/"+part+"/"+it.ID); status != http.StatusOK {
+				if status, body := r.get(reader, base+"/"+part+"/"+it.ID); status != http.StatusOK {
 					r.t.Errorf("one of %s: %d %s", part, status, body)
 				}
 			}

@@ -7,6 +7,7 @@ import (
 
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type reconcileCmd struct {
@@ -48,7 +49,7 @@ func (c *reconcileCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		scope := store.Scope{Only: store.StepReconcile, Stream: store.Stream(c.Stream), Approve: c.Approve}
+		scope := store.Scope{Only: store.StepReconcile, Stream: dossier.Stream(c.Stream), Approve: c.Approve}
 		w, err := newForeground(a, cfg, st, scope)
 		if err != nil {
 			return err

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +17,9 @@ import (
 	"dossiersync/config"
 	"dossiersync/portalapi"
 	"dossiersync/portalapi/ops"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type serveCmd struct {
@@ -218,11 +218,11 @@ func opsTenant(cfg *config.Config, id string) *operate.Tenant {
 }
 
 // shared lists what the tenant shares with its clients: the parts that are pulled.
-func shared(t *config.Tenant) []store.Part {
-	parts := []store.Part{}
+func shared(t *config.Tenant) []dossier.Part {
+	parts := []dossier.Part{}
 	pulled := searches(t)
-	for _, part := range store.Parts() {
-		if len(pulled[store.Stream(part)]) > 0 {
+	for _, part := range dossier.Parts() {
+		if len(pulled[dossier.Stream(part)]) > 0 {
 			parts = append(parts, part)
 		}
 	}
@@ -239,10 +239,10 @@ func portalTenants(cfg *config.Config) []portalapi.Tenant {
 			Labels: map[string]string{
 				"reports": l.Reports, "forms": l.Forms, "care-plans": l.CarePlans, "general": l.General, "care-plan": l.CarePlan,
 			},
-			Timeline: []store.Kind{}, Shared: shared(t),
+			Timeline: []dossier.Kind{}, Shared: shared(t),
 		}
 		for _, k := range t.Mapping.Timeline {
-			tenant.Timeline = append(tenant.Timeline, store.Kind(k))
+			tenant.Timeline = append(tenant.Timeline, dossier.Kind(k))
 		}
 		list = append(list, tenant)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // scopeFlags limit a run, the same for sync and resync.
@@ -19,7 +20,7 @@ type scopeFlags struct {
 }
 
 func (f scopeFlags) scope() store.Scope {
-	return store.Scope{Client: f.Client, Stream: store.Stream(f.Stream), From: f.From, To: f.To, Full: f.Full, DryRun: f.DryRun}
+	return store.Scope{Client: f.Client, Stream: dossier.Stream(f.Stream), From: f.From, To: f.To, Full: f.Full, DryRun: f.DryRun}
 }
 
 type syncCmd struct {

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/store/dossier"
 )
 
 // whyPrinter tells people an answer, in the tenant's zone.
@@ -156,12 +155,12 @@ func (w *whyPrinter) printStreams(out io.Writer) {
 				if s.Newest != nil {
 					newest = s.Newest.In(w.zone).Format(time.DateOnly)
 				}
-				n := make(map[store.State]int64)
+				n := make(map[dossier.State]int64)
 				for _, o := range s.Others {
 					n[o.State] += o.Count
 				}
 				fmt.Fprintf(t, "%s\t%d\t%s\t%d\t%d\t%d\n", s.Stream, s.Shown, newest,
-					n[store.StateHidden], n[store.StateWithdrawn], n[store.StateQuarantined])
+					n[dossier.StateHidden], n[dossier.StateWithdrawn], n[dossier.StateQuarantined])
 			}
 		})
 	}

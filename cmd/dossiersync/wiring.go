@@ -9,6 +9,7 @@ import (
 
 	"dossiersync/config"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/fhir"
 )
@@ -68,8 +69,8 @@ func newSource(t *config.Tenant, observed *sourceMetrics) (*fhir.Source, error) 
 
 // searches lists what is pulled of the tenant, stream by stream. Types that
 // cannot be read yet are left out.
-func searches(t *config.Tenant) map[store.Stream][]string {
-	out := make(map[store.Stream][]string, len(t.Source.FHIR.Search))
+func searches(t *config.Tenant) map[dossier.Stream][]string {
+	out := make(map[dossier.Stream][]string, len(t.Source.FHIR.Search))
 	for stream, list := range t.Source.FHIR.Search {
 		texts := make([]string, 0, len(list))
 		for _, s := range list {
@@ -77,7 +78,7 @@ func searches(t *config.Tenant) map[store.Stream][]string {
 				texts = append(texts, s.String())
 			}
 		}
-		out[store.Stream(stream)] = texts
+		out[dossier.Stream(stream)] = texts
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"dossiersync/portalapi/ops"
 	"dossiersync/portalapi/portaltest"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestContractNamesEveryRoute(t *testing.T) {
@@ -191,7 +192,7 @@ func TestDeedsByAPIAreRecorded(t *testing.T) {
 	s := newScene(t)
 	var run store.Run
 	s.decode(s.do("POST", "/api/tenants/szr/reconcile", `{"stream":"reports","approve":true}`, as("chef")...), &run)
-	want := store.Scope{Only: store.StepReconcile, Stream: store.StreamReports, Approve: true}
+	want := store.Scope{Only: store.StepReconcile, Stream: dossier.StreamReports, Approve: true}
 	if diff := cmp.Diff(want, run.Scope); diff != "" || *run.RequestedBy != "chef" {
 		t.Errorf("the run is %+v (-want +got):\n%s", run, diff)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // collector tells how each tenant fares, from the store, whenever metrics are
@@ -83,12 +84,12 @@ type standing struct {
 	now         time.Time
 	known       map[string]store.Tenant
 	quarantined map[string]int64
-	held        map[string]map[store.Stream]int64
+	held        map[string]map[dossier.Stream]int64
 	queue       store.Queue
 }
 
 func (c *collector) standing(ctx context.Context) (standing, error) {
-	s := standing{known: make(map[string]store.Tenant), held: make(map[string]map[store.Stream]int64)}
+	s := standing{known: make(map[string]store.Tenant), held: make(map[string]map[dossier.Stream]int64)}
 	var err error
 	if s.now, err = c.store.Now(ctx); err != nil {
 		return s, err
@@ -98,7 +99,7 @@ func (c *collector) standing(ctx context.Context) (standing, error) {
 		return s, err
 	}
 	for _, t := range tenants {
-		s.known[t.ID], s.held[t.ID] = t, make(map[store.Stream]int64)
+		s.known[t.ID], s.held[t.ID] = t, make(map[dossier.Stream]int64)
 	}
 	if s.quarantined, err = c.store.QuarantineSizes(ctx); err != nil {
 		return s, err
@@ -138,7 +139,7 @@ func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Te
 	gauge(ch, c.quarantine, float64(s.quarantined[t.ID]), t.ID)
 	gauge(ch, c.awaiting, bit(known.AwaitingGrants != nil), t.ID)
 	gauge(ch, c.unerased, bit(known.AwaitingErasures != nil), t.ID)
-	for _, stream := range store.Streams() {
+	for _, stream := range dossier.Streams() {
 		gauge(ch, c.held, float64(s.held[t.ID][stream]), t.ID, string(stream))
 	}
 }

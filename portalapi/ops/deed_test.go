@@ -14,6 +14,7 @@ import (
 
 	"dossiersync/portalapi/ops"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // newest returns the run that was asked for last.
@@ -38,14 +39,14 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 	}{
 		{"/tenants/amaris/resync", url.Values{"client": {""}, "stream": {""}, "from": {""}, "to": {""}}, store.Scope{}},
 		{"/tenants/amaris/resync", url.Values{"client": {"77"}, "stream": {"reports"}, "full": {"yes"}, "dryRun": {"yes"}},
-			store.Scope{Client: "77", Stream: store.StreamReports, Full: true, DryRun: true}},
+			store.Scope{Client: "77", Stream: dossier.StreamReports, Full: true, DryRun: true}},
 		{"/tenants/amaris/resync", url.Values{"from": {"2026-03-01"}, "to": {"2026-03-29"}},
 			store.Scope{From: time.Date(2026, 2, 28, 23, 0, 0, 0, time.UTC), To: time.Date(2026, 3, 29, 21, 59, 59, 0, time.UTC)}},
 		{"/tenants/amaris/retry", nil, store.Scope{Only: store.StepQuarantine}},
 		{"/tenants/amaris/reconcile", nil, store.Scope{Only: store.StepReconcile}},
 		{"/quarantine/" + s.bad + "/retry", nil, store.Scope{Only: store.StepQuarantine, Keys: []string{s.bad}}},
 		{"/quarantine/" + url.PathEscape(s.stray) + "/retry", nil, store.Scope{Only: store.StepQuarantine, Keys: []string{s.stray}}},
-		{"/tenants/szr/approve/reports", url.Values{"atMost": {"412"}}, store.Scope{Only: store.StepReconcile, Stream: store.StreamReports, Approve: true}},
+		{"/tenants/szr/approve/reports", url.Values{"atMost": {"412"}}, store.Scope{Only: store.StepReconcile, Stream: dossier.StreamReports, Approve: true}},
 	} {
 		w := v.post(tt.url, tt.form)
 		run := s.newest()

@@ -20,6 +20,7 @@ import (
 	"dossiersync/portalapi/ops"
 	"dossiersync/portalapi/portaltest"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
@@ -263,7 +264,7 @@ func TestResyncIsARowOfRuns(t *testing.T) {
 		t.Errorf("answered with %d, %s", w.Code, w.Header().Get("Location"))
 	}
 	want := store.Scope{
-		Client: "1042", Stream: store.StreamReports, DryRun: true,
+		Client: "1042", Stream: dossier.StreamReports, DryRun: true,
 		From: time.Date(2026, 2, 28, 23, 0, 0, 0, time.UTC), To: time.Date(2026, 3, 29, 21, 59, 59, 0, time.UTC),
 	}
 	if diff := cmp.Diff(want, run.Scope); diff != "" || run.Trigger != store.TriggerManual || run.State != store.RunWaiting {

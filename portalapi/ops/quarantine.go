@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"encoding/base64"
 	"net/http"
 	"regexp"
@@ -10,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 const (
@@ -72,7 +72,7 @@ func (h *Handler) quarantine(c *call, tenant string, after store.QuarantinePlace
 		return nil, "", err
 	}
 	for i := range list {
-		if list[i].Stream == store.StreamClients {
+		if list[i].Stream == dossier.StreamClients {
 			list[i].ID = ""
 		}
 	}

@@ -1,12 +1,12 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"net/http"
 	"slices"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // reconcile asks for a run that compares everything with the source. With approve,
@@ -28,7 +28,7 @@ func (h *Handler) reconcile(c *call) error {
 	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
 		return err
 	}
-	if in.Stream != "" && !slices.Contains(store.Streams(), store.Stream(in.Stream)) {
+	if in.Stream != "" && !slices.Contains(dossier.Streams(), dossier.Stream(in.Stream)) {
 		return web.Invalid("stream", streamChoices)
 	}
 	if in.Approve {
@@ -40,16 +40,16 @@ func (h *Handler) reconcile(c *call) error {
 		if !in.Approve || *in.AtMost < 0 {
 			return web.Invalid("atMost", "Geef bij approve het aantal dat u zag; zonder approve niets.")
 		}
-		if err := h.heldAtMost(c, t, store.Stream(in.Stream), *in.AtMost); err != nil {
+		if err := h.heldAtMost(c, t, dossier.Stream(in.Stream), *in.AtMost); err != nil {
 			return err
 		}
 	}
-	return h.answerAsked(c, t, store.Scope{Only: store.StepReconcile, Stream: store.Stream(in.Stream), Approve: in.Approve})
+	return h.answerAsked(c, t, store.Scope{Only: store.StepReconcile, Stream: dossier.Stream(in.Stream), Approve: in.Approve})
 }
 
 // heldAtMost fails where more is held of the tenant's stream, or of all if stream is
 // empty, than somebody has seen.
-func (h *Handler) heldAtMost(c *call, t *Tenant, stream store.Stream, seen int64) error {
+func (h *Handler) heldAtMost(c *call, t *Tenant, stream dossier.Stream, seen int64) error {
 	list, err := h.held(c, t.ID)
 	if err != nil {
 		return err

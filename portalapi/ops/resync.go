@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"net/http"
 	"regexp"
 	"slices"
@@ -12,7 +10,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // maxBody is how many bytes the body of a request may have.
@@ -73,11 +73,11 @@ func userFits(text string) bool {
 const streamChoices = "Kies uit clients, contacts, staff, questionnaires, goals, care-plans, reports, forms."
 
 func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
-	s := store.Scope{Client: in.Client, Stream: store.Stream(in.Stream), Full: in.Full, DryRun: in.DryRun}
+	s := store.Scope{Client: in.Client, Stream: dossier.Stream(in.Stream), Full: in.Full, DryRun: in.DryRun}
 	switch {
 	case in.Client != "" && !clientID.MatchString(in.Client):
 		return s, web.Invalid("client", "Dit kan geen id van een cliënt zijn.")
-	case in.Stream != "" && !slices.Contains(store.Streams(), s.Stream):
+	case in.Stream != "" && !slices.Contains(dossier.Streams(), s.Stream):
 		return s, web.Invalid("stream", streamChoices)
 	case in.Full && in.From != "":
 		return s, web.Invalid("from", "Met full wordt alles opnieuw gelezen; geef from of full, niet beide.")

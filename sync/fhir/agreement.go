@@ -3,14 +3,14 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // signature reads a Provenance by which a client, or somebody for the client,
 // signed a care plan. A Provenance names no client: the plans say whose it is. It is
 // kept without the name of whom it refers to, which goes with their own record.
-func (m *mapper) signature(r *resource, _ *envelope) (store.Content, verdict) {
-	a := &store.PlanAgreement{Plans: m.refs(r.get("target"), "CarePlan")}
+func (m *mapper) signature(r *resource, _ *envelope) (dossier.Content, verdict) {
+	a := &dossier.PlanAgreement{Plans: m.refs(r.get("target"), "CarePlan")}
 	for _, s := range r.get("signature").each() {
 		consents := consentSignature.matches(appendCodings(nil, s.get("type")))
 		for _, who := range []value{s.get("who"), s.get("onBehalfOf")} {
@@ -21,12 +21,12 @@ func (m *mapper) signature(r *resource, _ *envelope) (store.Content, verdict) {
 				a.By.Display = ""
 			}
 			a.At = m.firstMoment(s.get("when"), r.get("recorded"))
-			if a.By != (store.Party{}) {
+			if a.By != (dossier.Party{}) {
 				return agreed(a)
 			}
 		}
 	}
-	return nil, hidden(store.HiddenNotAnAgreement)
+	return nil, hidden(dossier.HiddenNotAnAgreement)
 }
 
 // consentSignature is the type of a signature by which somebody agrees to
@@ -49,25 +49,25 @@ func consentStatus(_ *mapper, r *resource) verdict {
 	case "active":
 		return shown
 	case "draft", "proposed", "rejected", "inactive":
-		return hidden(store.HiddenStatus)
+		return hidden(dossier.HiddenStatus)
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
 // consent reads a Consent to a care plan.
-func (m *mapper) consent(r *resource, e *envelope) (store.Content, verdict) {
+func (m *mapper) consent(r *resource, e *envelope) (dossier.Content, verdict) {
 	if isRefusal(r) {
-		return nil, hidden(store.HiddenNotAnAgreement)
+		return nil, hidden(dossier.HiddenNotAnAgreement)
 	}
 	check := r.get("verification").at(0)
-	a := &store.PlanAgreement{
+	a := &dossier.PlanAgreement{
 		Plans: m.consentedPlans(nil, r.get("provision")),
 		At:    m.firstMoment(r.get("dateTime"), check.get("verificationDate"), r.get("meta").get("lastUpdated")),
 	}
 	for _, who := range []value{r.get("performer").at(0), check.get("verifiedWith"), r.get("patient")} {
-		if a.By = m.party(r, who); a.By != (store.Party{}) {
+		if a.By = m.party(r, who); a.By != (dossier.Party{}) {
 			break
 		}
 	}
@@ -77,9 +77,9 @@ func (m *mapper) consent(r *resource, e *envelope) (store.Content, verdict) {
 	return agreed(a)
 }
 
-func agreed(a *store.PlanAgreement) (store.Content, verdict) {
+func agreed(a *dossier.PlanAgreement) (dossier.Content, verdict) {
 	if len(a.Plans) == 0 {
-		return nil, hidden(store.HiddenNotAnAgreement)
+		return nil, hidden(dossier.HiddenNotAnAgreement)
 	}
 	return a, shown
 }
@@ -96,7 +96,7 @@ func isRefusal(r *resource) bool {
 
 // consentedPlans appends the care plans that v, a Consent's provision, or one
 // within it, is about; not those of exceptions that deny.
-func (m *mapper) consentedPlans(plans []store.Ref, v value) []store.Ref {
+func (m *mapper) consentedPlans(plans []dossier.Ref, v value) []dossier.Ref {
 	if v.get("type").str() == "deny" {
 		return plans
 	}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // maxOption is the longest text, in characters, that is taken for an option
@@ -15,7 +15,7 @@ const maxOption = 200
 
 // answer reads v, an answer to the question it. An answer that says nothing, and
 // raises no questions, is none.
-func (f *formReader) answer(it *store.FormItem, v value) (a store.Answer, ok bool) {
+func (f *formReader) answer(it *dossier.FormItem, v value) (a dossier.Answer, ok bool) {
 	kind, is := v.choice("value")
 	a.Items = f.items(v.get("item"))
 	a.Value = json.RawMessage("null")
@@ -24,7 +24,7 @@ func (f *formReader) answer(it *store.FormItem, v value) (a store.Answer, ok boo
 	}
 	read, known := answerKinds[kind]
 	if !known {
-		is.fault(store.BadBody, "an answer of an unknown kind")
+		is.fault(dossier.BadBody, "an answer of an unknown kind")
 		return a, false
 	}
 	read(f.m, f.r, &a, is)
@@ -36,39 +36,39 @@ func (f *formReader) answer(it *store.FormItem, v value) (a store.Answer, ok boo
 
 // answerKinds says how answers of each type are read (FHIR R4,
 // QuestionnaireResponse.item.answer.value[x]). It is never written to.
-var answerKinds = map[string]func(*mapper, *resource, *store.Answer, value){
-	"Boolean": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+var answerKinds = map[string]func(*mapper, *resource, *dossier.Answer, value){
+	"Boolean": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		a.Display, a.Value = dutchBool(v.bool()), asJSON(v.bool())
 	},
-	"Decimal": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+	"Decimal": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		a.Display, a.Value = dutchNumber(v.number()), asJSON(v.number())
 	},
-	"Integer": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+	"Integer": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		n, err := strconv.ParseInt(v.number(), 10, 64)
 		if err != nil {
-			v.fault(store.BadBody, "not a whole number")
+			v.fault(dossier.BadBody, "not a whole number")
 		}
 		a.Display, a.Value = strconv.FormatInt(n, 10), asJSON(n)
 	},
 	"Date":     answerMoment,
 	"DateTime": answerMoment,
-	"Time": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+	"Time": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		s, ok := dutchTime(v.str())
 		if !ok {
-			v.fault(store.BadDate, "not a FHIR time")
+			v.fault(dossier.BadDate, "not a FHIR time")
 		}
 		a.Display, a.Value = s, asJSON(v.str())
 	},
 	"String": answerText,
 	"Uri":    answerText,
-	"Coding": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+	"Coding": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		a.Display = line(v.get("display").str())
 		a.Value = asJSON(struct {
 			System string `json:"system"`
 			Code   string `json:"code"`
 		}{v.get("system").str(), v.get("code").str()})
 	},
-	"Quantity": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+	"Quantity": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		a.Display = quantity(v)
 		a.Value = asJSON(struct {
 			Value      string `json:"value"`
@@ -76,14 +76,14 @@ var answerKinds = map[string]func(*mapper, *resource, *store.Answer, value){
 			Comparator string `json:"comparator,omitempty"`
 		}{v.get("value").number(), unitOf(v), v.get("comparator").str()})
 	},
-	"Attachment": func(_ *mapper, _ *resource, a *store.Answer, v value) {
+	"Attachment": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		described := attachment(v)
 		if a.Display = described.Title; a.Display == "" {
 			a.Display = "bijlage"
 		}
 		a.Value = asJSON(described)
 	},
-	"Reference": func(m *mapper, r *resource, a *store.Answer, v value) {
+	"Reference": func(m *mapper, r *resource, a *dossier.Answer, v value) {
 		p := m.party(r, v)
 		if a.Display = p.Display; a.Display == "" && p.Inline != nil {
 			a.Display = join(p.Inline.Name, p.Inline.PersonName)
@@ -94,12 +94,12 @@ var answerKinds = map[string]func(*mapper, *resource, *store.Answer, value){
 	},
 }
 
-func answerMoment(m *mapper, _ *resource, a *store.Answer, v value) {
+func answerMoment(m *mapper, _ *resource, a *dossier.Answer, v value) {
 	d := m.moment(v)
 	a.Display, a.Value = dutchMoment(d, m.zone), asJSON(d.Literal)
 }
 
-func answerText(m *mapper, _ *resource, a *store.Answer, v value) {
+func answerText(m *mapper, _ *resource, a *dossier.Answer, v value) {
 	a.Display = m.text(v)
 	a.Value = asJSON(a.Display)
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // contents reads the document's content, of which the elements are formats of
@@ -15,7 +15,7 @@ import (
 // there is as attachments. It reports whether there was any text, if only an empty
 // one. A text that is in a file of the source's is fetched unless a better one is
 // at hand; where the only text cannot be had the document cannot be read.
-func (m *mapper) contents(r *resource, p *store.Report) (readable bool) {
+func (m *mapper) contents(r *resource, p *dossier.Report) (readable bool) {
 	var t bestText
 	var apart []textFile
 	for _, c := range r.get("content").each() {
@@ -30,7 +30,7 @@ func (m *mapper) contents(r *resource, p *store.Report) (readable bool) {
 		case rank > 0 && data.ok():
 			b, ok := decodeBase64(data.str())
 			if !ok {
-				data.fault(store.BadBody, "not base64")
+				data.fault(dossier.BadBody, "not base64")
 			} else if s, known := m.textIn(a, data, b, ""); known {
 				t.add(s, rank)
 				continue
@@ -106,7 +106,7 @@ func (m *mapper) fetched(r *resource, t *bestText, all []textFile) {
 		t.add(s, f.rank)
 	}
 	if t.rank == 0 && lost != nil {
-		lost.fault(store.BadBody, why)
+		lost.fault(dossier.BadBody, why)
 	}
 }
 
@@ -159,13 +159,13 @@ func (m *mapper) textIn(v, from value, b []byte, contentType string) (s string, 
 	case !known:
 		return "", false
 	case !ok:
-		from.fault(store.BadText, "not a text in the character set it claims")
+		from.fault(dossier.BadText, "not a text in the character set it claims")
 		return "", true
 	case textRank(claimed) == 1:
 		s = plainHTML(s)
 	}
 	if s = clean(s); tooLong(s, m.limits.Text) {
-		from.fault(store.TooLarge, "too long")
+		from.fault(dossier.TooLarge, "too long")
 	}
 	return s, true
 }
@@ -174,18 +174,18 @@ func (m *mapper) textIn(v, from value, b []byte, contentType string) (s string, 
 // v, an Attachment, claims. A text that may be half of one is not shown.
 func verify(v value, b []byte) {
 	if size, ok := sizeOf(v); ok && size != int64(len(b)) {
-		v.get("size").fault(store.BadBody, "not the size of the data")
+		v.get("size").fault(dossier.BadBody, "not the size of the data")
 	}
 	want, ok := decodeBase64(v.get("hash").str())
 	sum := sha1.Sum(b) //nolint:gosec // as above
 	if v.get("hash").ok() && (!ok || string(want) != string(sum[:])) {
-		v.get("hash").fault(store.BadBody, "not the hash of the data")
+		v.get("hash").fault(dossier.BadBody, "not the hash of the data")
 	}
 }
 
 // attachment describes v, an Attachment.
-func attachment(v value) store.Attachment {
-	a := store.Attachment{Title: line(v.get("title").str()), ContentType: line(v.get("contentType").str())}
+func attachment(v value) dossier.Attachment {
+	a := dossier.Attachment{Title: line(v.get("title").str()), ContentType: line(v.get("contentType").str())}
 	size, ok := sizeOf(v)
 	if data := v.get("data"); !ok && data.ok() {
 		s := strings.TrimRight(data.str(), "= \r\n")

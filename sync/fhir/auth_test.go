@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -66,7 +66,7 @@ func TestCredentialsNeverCountAgainstTheBreaker(t *testing.T) {
 	t.Parallel()
 	s, _ := testSource(t, Bearer(nil, FileToken("/does/not/exist")), func(o *Options) { o.OnBreaker = func(state string) { t.Error(state) } })
 	for range 20 {
-		if _, err := s.Read(t.Context(), store.StreamClients, store.Ref{Type: "Patient", ID: "1"}); source.KindOf(err) != source.Unauthorized {
+		if _, err := s.Read(t.Context(), dossier.StreamClients, dossier.Ref{Type: "Patient", ID: "1"}); source.KindOf(err) != source.Unauthorized {
 			t.Fatal(err)
 		}
 	}

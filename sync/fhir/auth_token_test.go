@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -66,7 +66,7 @@ func credentials(t testing.TB, o *office) http.RoundTripper {
 // read asks the source for something, once.
 func read(t testing.TB, s *Source) error {
 	t.Helper()
-	_, err := s.Read(t.Context(), store.StreamClients, store.Ref{Type: "Patient", ID: "1"})
+	_, err := s.Read(t.Context(), dossier.StreamClients, dossier.Ref{Type: "Patient", ID: "1"})
 	if source.KindOf(err) == source.Invalid { // a Bundle: it was let in
 		return nil
 	}
@@ -235,7 +235,7 @@ func TestTokenURLThatHangs(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := s.Read(ctx, store.StreamClients, store.Ref{Type: "Patient", ID: "1"}); source.KindOf(err) != "" || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.Read(ctx, dossier.StreamClients, dossier.Ref{Type: "Patient", ID: "1"}); source.KindOf(err) != "" || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 	})

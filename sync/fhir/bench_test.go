@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -17,13 +17,13 @@ const typicalObservation = `{"resourceType":"Observation","id":"obs-%d","meta":{
 func benchMapper() (*mapper, source.Type) {
 	s, err := New(Options{Tenant: "amaris", BaseURL: mustURL("https://ecd.example/fhir"), Zone: mustZone(),
 		Mapping: Mapping{
-			Category: []Rule{{Match{Tag: Code{"https://ecd.example/kind", "zorgleefplan"}}, store.CategoryCarePlan}},
+			Category: []Rule{{Match{Tag: Code{"https://ecd.example/kind", "zorgleefplan"}}, dossier.CategoryCarePlan}},
 			Hide:     []Rule{{Match: Match{Tag: Code{"https://ecd.example/kind", "intern"}}}},
 		}})
 	if err != nil {
 		panic(err)
 	}
-	t, _ := s.typeOf(store.StreamReports, "Observation")
+	t, _ := s.typeOf(dossier.StreamReports, "Observation")
 	return s.mapper, t
 }
 
@@ -34,7 +34,7 @@ func BenchmarkObservation(b *testing.B) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if it := m.item(r, t, raw, false); it.State != store.StateShown {
+		if it := m.item(r, t, raw, false); it.State != dossier.StateShown {
 			b.Fatal(it.State, it.Reason, it.Detail)
 		}
 	}

@@ -1,22 +1,24 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
 func carePlanStatus(_ *mapper, r *resource) verdict {
 	switch r.get("status").str() {
 	case "active", "on-hold", "completed", "revoked":
 		return shown
 	case "draft":
-		return hidden(store.HiddenStatus)
+		return hidden(dossier.HiddenStatus)
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
-func (m *mapper) carePlan(r *resource, e *envelope) (store.Content, verdict) {
+func (m *mapper) carePlan(r *resource, e *envelope) (dossier.Content, verdict) {
 	status, period := r.get("status").str(), r.get("period")
-	p := &store.CarePlan{
+	p := &dossier.CarePlan{
 		Title:       line(r.get("title").str()),
 		Description: m.text(r.get("description")),
 		Status:      status,
@@ -47,14 +49,14 @@ func (m *mapper) carePlan(r *resource, e *envelope) (store.Content, verdict) {
 
 // isBare reports whether p says nothing but when and what it is called: then it
 // is an unstructured plan, and the narrative is all there is of it.
-func isBare(p *store.CarePlan) bool {
+func isBare(p *dossier.CarePlan) bool {
 	return p.Description == "" && len(p.Goals) == 0 && len(p.OwnGoals) == 0 && len(p.Actions) == 0 &&
 		len(p.Evaluations) == 0 && len(p.Notes) == 0
 }
 
 // planGoals sets p's goals, and returns the places in p.OwnGoals of those that r
 // contains, by their ids. A contained goal that may not be shown is left out.
-func (m *mapper) planGoals(r *resource, p *store.CarePlan) map[string]int {
+func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 	own := make(map[string]int)
 	for _, v := range r.get("goal").each() {
 		t := m.reference(v)
@@ -87,25 +89,25 @@ func isShownInside(v value) bool {
 
 // activity adds to p what v, one of its activities, says: what is done, and how
 // it went. own are the places of p.OwnGoals.
-func (m *mapper) activity(r *resource, p *store.CarePlan, own map[string]int, v value) {
+func (m *mapper) activity(r *resource, p *dossier.CarePlan, own map[string]int, v value) {
 	if detail := v.get("detail"); detail.ok() {
 		if a, ok := m.action(r, own, detail); ok {
 			p.Actions = append(p.Actions, a)
 		}
 	} else if s := m.orderText(r, v.get("reference")); s != "" {
-		p.Actions = append(p.Actions, store.Action{Description: s})
+		p.Actions = append(p.Actions, dossier.Action{Description: s})
 	}
 	p.Evaluations = m.notes(p.Evaluations, r, v.get("progress"))
 	for _, outcome := range v.get("outcomeCodeableConcept").each() {
 		if s := words(outcome); s != "" {
-			p.Evaluations = append(p.Evaluations, store.Note{Text: s})
+			p.Evaluations = append(p.Evaluations, dossier.Note{Text: s})
 		}
 	}
 }
 
 // action reads v, an activity's detail; ok is false where it may not be shown,
 // or says nothing.
-func (m *mapper) action(r *resource, own map[string]int, v value) (a store.Action, ok bool) {
+func (m *mapper) action(r *resource, own map[string]int, v value) (a dossier.Action, ok bool) {
 	a.Status = v.get("status").str()
 	switch a.Status {
 	case "not-started", "scheduled", "in-progress", "on-hold", "completed", "cancelled", "stopped", "unknown", "":

@@ -3,13 +3,13 @@ package fhir
 import (
 	"slices"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // people sets who made p and who else works on it: its author and contributors,
 // and the members of the teams that come along with it. Of other teams only what
 // they are called is known.
-func (m *mapper) people(r *resource, e *envelope, p *store.CarePlan) {
+func (m *mapper) people(r *resource, e *envelope, p *dossier.CarePlan) {
 	p.Author = m.appendParty(nil, r, r.get("author"))
 	contributors := m.parties(r, r.get("contributor"))
 	if p.Author == nil {
@@ -43,18 +43,18 @@ func isActiveTeam(v value) bool {
 
 // members returns the participants of v, a CareTeam in r, with what they do; the
 // client, who is often one of them, apart.
-func (m *mapper) members(r *resource, e *envelope, v value) []store.Party {
-	var all []store.Party
+func (m *mapper) members(r *resource, e *envelope, v value) []dossier.Party {
+	var all []dossier.Party
 	for _, one := range v.get("participant").each() {
 		p := m.party(r, one.get("member"))
 		role := firstWords(one.get("role"))
 		switch {
-		case p == (store.Party{}) || p.Ref == (store.Ref{Type: "Patient", ID: e.client}):
+		case p == (dossier.Party{}) || p.Ref == (dossier.Ref{Type: "Patient", ID: e.client}):
 			continue
 		case p.Inline != nil && p.Inline.Role == "":
 			p.Inline.Role = role
 		case role != "" && (p.Ref.Type == "Practitioner" || p.Ref.IsZero() && p.Inline == nil):
-			p.Inline = &store.Staff{What: store.StaffRole, Role: role, Person: p.Ref, PersonName: p.Display}
+			p.Inline = &dossier.Staff{What: dossier.StaffRole, Role: role, Person: p.Ref, PersonName: p.Display}
 		}
 		if !slices.Contains(all, p) {
 			all = append(all, p)

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -71,7 +71,7 @@ func testSource(t testing.TB, transport http.RoundTripper, change ...func(*Optio
 	if err != nil {
 		t.Fatal(err)
 	}
-	typ, _ := s.typeOf(store.StreamReports, "DocumentReference")
+	typ, _ := s.typeOf(dossier.StreamReports, "DocumentReference")
 	return s, source.Query{Type: typ, Client: "geheim-1"}
 }
 
@@ -288,7 +288,7 @@ func TestWhatIsNoFailureDoesNotOpenTheBreaker(t *testing.T) {
 					if name == "cancelled" {
 						w.answers[0] = func(*http.Request) (*http.Response, error) { cancel(); return nil, ctx.Err() }
 					}
-					if _, err := s.Read(ctx, store.StreamClients, store.Ref{Type: "Patient", ID: "1"}); err == nil {
+					if _, err := s.Read(ctx, dossier.StreamClients, dossier.Ref{Type: "Patient", ID: "1"}); err == nil {
 						t.Error("no error")
 					}
 					cancel()

@@ -3,7 +3,7 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func compositionStatus(m *mapper, r *resource) verdict {
@@ -13,9 +13,9 @@ func compositionStatus(m *mapper, r *resource) verdict {
 	case "preliminary":
 		return m.preliminary()
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
 // markComposition lets rules know a composition by its confidentiality, which
@@ -28,8 +28,8 @@ func markComposition(_ *mapper, r *resource, e *envelope) {
 
 // composition reads a report in sections, such as a SOEP report (zib2020
 // SOAPReport).
-func (m *mapper) composition(r *resource, e *envelope) (store.Content, verdict) {
-	p := &store.Report{
+func (m *mapper) composition(r *resource, e *envelope) (dossier.Content, verdict) {
+	p := &dossier.Report{
 		Title:    title(r, r.get("title"), r.get("type")),
 		Text:     m.sections(r.get("section")),
 		Authors:  m.parties(r, r.get("author")),
@@ -49,10 +49,10 @@ func (m *mapper) composition(r *resource, e *envelope) (store.Content, verdict) 
 		p.Text = m.narrative(r.get("text"))
 	}
 	if p.Text == "" {
-		return nil, hidden(store.HiddenEmpty)
+		return nil, hidden(dossier.HiddenEmpty)
 	}
 	if tooLong(p.Text, m.limits.Text) {
-		r.fail(store.TooLarge, "section: too long")
+		r.fail(dossier.TooLarge, "section: too long")
 	}
 	return p, shown
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 var errDate = errors.New("not a FHIR date")
@@ -15,30 +15,30 @@ var errDate = errors.New("not a FHIR date")
 // an offset for that time in zone, although FHIR does not allow one. The second
 // 60 of a leap second stands for the last millisecond of second 59, so that it
 // stays in its day. The time is in UTC.
-func parseMoment(s string, zone *time.Location) (store.Moment, error) {
+func parseMoment(s string, zone *time.Location) (dossier.Moment, error) {
 	p := dateParser{rest: s}
-	m := store.Moment{Literal: s, Precision: store.PrecisionYear}
+	m := dossier.Moment{Literal: s, Precision: dossier.PrecisionYear}
 	year, month, day := p.digits(4, 1, 9999), 1, 1
 	if p.take('-') {
-		m.Precision = store.PrecisionMonth
+		m.Precision = dossier.PrecisionMonth
 		month = p.digits(2, 1, 12)
 	}
-	if m.Precision == store.PrecisionMonth && p.take('-') {
-		m.Precision = store.PrecisionDay
+	if m.Precision == dossier.PrecisionMonth && p.take('-') {
+		m.Precision = dossier.PrecisionDay
 		day = p.digits(2, 1, daysIn(year, month))
 	}
-	if m.Precision != store.PrecisionDay || !p.take('T') {
+	if m.Precision != dossier.PrecisionDay || !p.take('T') {
 		if p.bad || p.rest != "" {
-			return store.Moment{}, errDate
+			return dossier.Moment{}, errDate
 		}
 		m.Time = inZone(time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC), zone)
 		return m, checkYear(m)
 	}
-	m.Precision = store.PrecisionSecond
+	m.Precision = dossier.PrecisionSecond
 	clock := p.clock()
 	offset, given := p.offset()
 	if p.bad || p.rest != "" {
-		return store.Moment{}, errDate
+		return dossier.Moment{}, errDate
 	}
 	wall := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC).Add(clock)
 	if given {
@@ -51,7 +51,7 @@ func parseMoment(s string, zone *time.Location) (store.Moment, error) {
 
 // checkYear refuses moments that leave the years 1 to 9999 by their offset,
 // which JSON could not hold.
-func checkYear(m store.Moment) error {
+func checkYear(m dossier.Moment) error {
 	if y := m.Time.Year(); y < 1 || y > 9999 || m.IsZero() {
 		return errDate
 	}
@@ -61,15 +61,15 @@ func checkYear(m store.Moment) error {
 // lastDay returns the last local date on which something counts that ends at
 // the FHIR date or dateTime s: of a partial date the end, of a moment its date
 // in zone.
-func lastDay(m store.Moment, zone *time.Location) string {
+func lastDay(m dossier.Moment, zone *time.Location) string {
 	t := m.Time.In(zone)
 	switch m.Precision {
-	case store.PrecisionYear:
+	case dossier.PrecisionYear:
 		t = time.Date(t.Year(), time.December, 31, 12, 0, 0, 0, time.UTC)
-	case store.PrecisionMonth:
+	case dossier.PrecisionMonth:
 		t = time.Date(t.Year(), t.Month()+1, 0, 12, 0, 0, 0, time.UTC)
 	default:
-		return store.LocalDate(t, zone)
+		return dossier.LocalDate(t, zone)
 	}
 	return t.Format(time.DateOnly)
 }

@@ -6,35 +6,35 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestParseMoment(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, literal, utc string
-		precision          store.Precision
+		precision          dossier.Precision
 	}{
-		{"case 52 year", "2024", "2023-12-31T23:00:00Z", store.PrecisionYear},
-		{"case 52 month in summer", "2024-07", "2024-06-30T22:00:00Z", store.PrecisionMonth},
-		{"case 52 day", "2024-02-29", "2024-02-28T23:00:00Z", store.PrecisionDay},
-		{"UTC", "2025-03-04T05:06:07Z", "2025-03-04T05:06:07Z", store.PrecisionSecond},
-		{"case 54 winter offset in summer", "2025-07-01T08:00:00+01:00", "2025-07-01T07:00:00Z", store.PrecisionSecond},
-		{"negative offset", "1987-11-19T00:22:16.824-05:00", "1987-11-19T05:22:16.824Z", store.PrecisionSecond},
-		{"half-hour offset", "2025-07-01T08:00:00+05:30", "2025-07-01T02:30:00Z", store.PrecisionSecond},
-		{"fraction beyond nanoseconds", "2025-07-01T08:00:00.12345678912Z", "2025-07-01T08:00:00.123456789Z", store.PrecisionSecond},
-		{"no seconds", "2025-07-01T08:00+02:00", "2025-07-01T06:00:00Z", store.PrecisionSecond},
-		{"case 53 no offset in winter", "2025-01-01T08:00:00", "2025-01-01T07:00:00Z", store.PrecisionSecond},
-		{"case 53 no offset in summer", "2025-07-01T08:00:00", "2025-07-01T06:00:00Z", store.PrecisionSecond},
-		{"case 51 spring night, before", "2025-03-30T01:59:59", "2025-03-30T00:59:59Z", store.PrecisionSecond},
-		{"case 51 spring night, in the gap", "2025-03-30T02:30:00", "2025-03-30T01:30:00Z", store.PrecisionSecond},
-		{"case 51 spring night, after", "2025-03-30T03:00:00", "2025-03-30T01:00:00Z", store.PrecisionSecond},
-		{"case 51 autumn night, the first of two", "2025-10-26T02:30:00", "2025-10-26T00:30:00Z", store.PrecisionSecond},
-		{"case 51 autumn night, said to be the second", "2025-10-26T02:30:00+01:00", "2025-10-26T01:30:00Z", store.PrecisionSecond},
-		{"case 51 autumn night, after", "2025-10-26T03:00:00", "2025-10-26T02:00:00Z", store.PrecisionSecond},
-		{"case 51 autumn day", "2025-10-26", "2025-10-25T22:00:00Z", store.PrecisionDay},
-		{"case 55 leap second", "2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z", store.PrecisionSecond},
-		{"case 55 leap second with fraction", "2016-12-31T23:59:60.5Z", "2016-12-31T23:59:59.999Z", store.PrecisionSecond},
+		{"case 52 year", "2024", "2023-12-31T23:00:00Z", dossier.PrecisionYear},
+		{"case 52 month in summer", "2024-07", "2024-06-30T22:00:00Z", dossier.PrecisionMonth},
+		{"case 52 day", "2024-02-29", "2024-02-28T23:00:00Z", dossier.PrecisionDay},
+		{"UTC", "2025-03-04T05:06:07Z", "2025-03-04T05:06:07Z", dossier.PrecisionSecond},
+		{"case 54 winter offset in summer", "2025-07-01T08:00:00+01:00", "2025-07-01T07:00:00Z", dossier.PrecisionSecond},
+		{"negative offset", "1987-11-19T00:22:16.824-05:00", "1987-11-19T05:22:16.824Z", dossier.PrecisionSecond},
+		{"half-hour offset", "2025-07-01T08:00:00+05:30", "2025-07-01T02:30:00Z", dossier.PrecisionSecond},
+		{"fraction beyond nanoseconds", "2025-07-01T08:00:00.12345678912Z", "2025-07-01T08:00:00.123456789Z", dossier.PrecisionSecond},
+		{"no seconds", "2025-07-01T08:00+02:00", "2025-07-01T06:00:00Z", dossier.PrecisionSecond},
+		{"case 53 no offset in winter", "2025-01-01T08:00:00", "2025-01-01T07:00:00Z", dossier.PrecisionSecond},
+		{"case 53 no offset in summer", "2025-07-01T08:00:00", "2025-07-01T06:00:00Z", dossier.PrecisionSecond},
+		{"case 51 spring night, before", "2025-03-30T01:59:59", "2025-03-30T00:59:59Z", dossier.PrecisionSecond},
+		{"case 51 spring night, in the gap", "2025-03-30T02:30:00", "2025-03-30T01:30:00Z", dossier.PrecisionSecond},
+		{"case 51 spring night, after", "2025-03-30T03:00:00", "2025-03-30T01:00:00Z", dossier.PrecisionSecond},
+		{"case 51 autumn night, the first of two", "2025-10-26T02:30:00", "2025-10-26T00:30:00Z", dossier.PrecisionSecond},
+		{"case 51 autumn night, said to be the second", "2025-10-26T02:30:00+01:00", "2025-10-26T01:30:00Z", dossier.PrecisionSecond},
+		{"case 51 autumn night, after", "2025-10-26T03:00:00", "2025-10-26T02:00:00Z", dossier.PrecisionSecond},
+		{"case 51 autumn day", "2025-10-26", "2025-10-25T22:00:00Z", dossier.PrecisionDay},
+		{"case 55 leap second", "2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999Z", dossier.PrecisionSecond},
+		{"case 55 leap second with fraction", "2016-12-31T23:59:60.5Z", "2016-12-31T23:59:59.999Z", dossier.PrecisionSecond},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +43,7 @@ func TestParseMoment(t *testing.T) {
 				t.Fatal(err)
 			}
 			at, _ := time.Parse(time.RFC3339Nano, test.utc)
-			want := store.Moment{Time: at.UTC(), Precision: test.precision, Literal: test.literal}
+			want := dossier.Moment{Time: at.UTC(), Precision: test.precision, Literal: test.literal}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}

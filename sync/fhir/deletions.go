@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -157,7 +157,7 @@ func (m *mapper) deletedInHistory(k *kindOfResource, all []entry) []source.Delet
 	var deleted []source.Deletion
 	for _, id := range order {
 		if v := newest[id]; v.deleted {
-			deleted = append(deleted, source.Deletion{Ref: store.Ref{Type: k.name, ID: id}, At: v.at})
+			deleted = append(deleted, source.Deletion{Ref: dossier.Ref{Type: k.name, ID: id}, At: v.at})
 		}
 	}
 	return deleted
@@ -183,7 +183,7 @@ func (m *mapper) deletedInSearch(k *kindOfResource, all []entry) (deleted []sour
 			}
 		}
 		at := m.moment(r.get("meta").get("lastUpdated")).Time
-		deleted = append(deleted, source.Deletion{Ref: store.Ref{Type: k.name, ID: id}, At: at})
+		deleted = append(deleted, source.Deletion{Ref: dossier.Ref{Type: k.name, ID: id}, At: at})
 	}
 	return deleted, true
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dossiersync/cmd/carerecordsim/simulator"
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -83,7 +83,7 @@ func TestDeletedInHistoryByFullURL(t *testing.T) {
 		return respond(req, 200, `{"resourceType":"Bundle","type":"history","entry":[{"fullUrl":"https://ecd.example/fhir/DocumentReference/a","request":{"method":"DELETE"}},7]}`), nil
 	}))
 	p, err := s.Deleted(t.Context(), q.Type, since, "")
-	if diff := cmp.Diff([]source.Deletion{{Ref: store.Ref{Type: "DocumentReference", ID: "a"}}}, p.Deletions); diff != "" || err != nil {
+	if diff := cmp.Diff([]source.Deletion{{Ref: dossier.Ref{Type: "DocumentReference", ID: "a"}}}, p.Deletions); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -1,6 +1,8 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
 // documentStatus reads a DocumentReference's status, and its docStatus, which
 // is the document's own.
@@ -9,12 +11,12 @@ func documentStatus(m *mapper, r *resource) verdict {
 	case "current":
 	case "superseded":
 		if !m.rules.ShowSuperseded {
-			return hidden(store.HiddenSuperseded)
+			return hidden(dossier.HiddenSuperseded)
 		}
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	default:
-		return hidden(store.HiddenUnknownStatus)
+		return hidden(dossier.HiddenUnknownStatus)
 	}
 	switch r.get("docStatus").str() {
 	case "", "final", "amended":
@@ -22,14 +24,14 @@ func documentStatus(m *mapper, r *resource) verdict {
 	case "preliminary":
 		return m.preliminary()
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
 // document reads a DocumentReference.
-func (m *mapper) document(r *resource, e *envelope) (store.Content, verdict) {
-	p := &store.Report{
+func (m *mapper) document(r *resource, e *envelope) (dossier.Content, verdict) {
+	p := &dossier.Report{
 		Title:    title(r, r.get("description"), r.get("type")),
 		Authors:  m.parties(r, r.get("author")),
 		Replaces: m.replaced(r, "target", "DocumentReference"),
@@ -46,7 +48,7 @@ func (m *mapper) document(r *resource, e *envelope) (store.Content, verdict) {
 	case p.Text != "" || len(p.Attachments) > 0:
 		return p, shown
 	case readable:
-		return nil, hidden(store.HiddenEmpty)
+		return nil, hidden(dossier.HiddenEmpty)
 	}
-	return nil, hidden(store.HiddenNotADocument)
+	return nil, hidden(dossier.HiddenNotADocument)
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // content returns a document's content of one attachment.
@@ -23,18 +23,18 @@ func inline(contentType, data string, more ...string) string {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	got := contentOf[*store.Report](t, Mapping{}, with(t, document,
+	got := contentOf[*dossier.Report](t, Mapping{}, with(t, document,
 		"author", `[{"reference":"Practitioner/s1"}]`,
 		"docStatus", `"amended"`,
 		"context", `{"related":[{"reference":"CarePlan/p1"},{"reference":"Goal/g1"}]}`,
 		"relatesTo", `[{"code":"replaces","target":{"reference":"DocumentReference/d0"}},{"code":"appends","target":{"reference":"DocumentReference/d9"}}]`))
-	want := &store.Report{
+	want := &dossier.Report{
 		At: at(t, "2025-03-04T08:40:00+01:00"), CorrectedAt: at(t, "2025-03-04T09:15:22Z"),
-		Title: "Verslag", Category: store.CategoryCarePlan, Text: "Goedemorgen",
-		Authors:  []store.Party{{Ref: store.Ref{Type: "Practitioner", ID: "s1"}}},
-		Plan:     store.Ref{Type: "CarePlan", ID: "p1"},
-		Goal:     store.Ref{Type: "Goal", ID: "g1"},
-		Replaces: []store.Ref{{Type: "DocumentReference", ID: "d0"}}, // case 11
+		Title: "Verslag", Category: dossier.CategoryCarePlan, Text: "Goedemorgen",
+		Authors:  []dossier.Party{{Ref: dossier.Ref{Type: "Practitioner", ID: "s1"}}},
+		Plan:     dossier.Ref{Type: "CarePlan", ID: "p1"},
+		Goal:     dossier.Ref{Type: "Goal", ID: "g1"},
+		Replaces: []dossier.Ref{{Type: "DocumentReference", ID: "d0"}}, // case 11
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -49,10 +49,10 @@ func TestWhatIsReplacedStaysWhereTheRuleSaysSo(t *testing.T) {
 	rules := Mapping{ShowSuperseded: true}
 	for _, raw := range []string{document, composition} {
 		raw = with(t, raw, "relatesTo", replaces)
-		if got := contentOf[*store.Report](t, Mapping{}, raw).Replaces; len(got) != 1 {
+		if got := contentOf[*dossier.Report](t, Mapping{}, raw).Replaces; len(got) != 1 {
 			t.Errorf("without the rule it replaces %v", got)
 		}
-		if got := contentOf[*store.Report](t, rules, raw).Replaces; len(got) != 0 {
+		if got := contentOf[*dossier.Report](t, rules, raw).Replaces; len(got) != 0 {
 			t.Errorf("with the rule it replaces %v", got)
 		}
 	}
@@ -79,7 +79,7 @@ func TestDocumentText(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := contentOf[*store.Report](t, Mapping{}, with(t, document, content(test.content)...))
+			got := contentOf[*dossier.Report](t, Mapping{}, with(t, document, content(test.content)...))
 			if got.Text != test.want || got.Attachments != nil {
 				t.Errorf("got %q and %v, want %q", got.Text, got.Attachments, test.want)
 			}
@@ -101,7 +101,7 @@ func TestDocumentFormats(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := contentOf[*store.Report](t, Mapping{}, with(t, document, "content", test.content)).Text; got != test.want {
+			if got := contentOf[*dossier.Report](t, Mapping{}, with(t, document, "content", test.content)).Text; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -113,19 +113,19 @@ func TestDocumentAttachments(t *testing.T) {
 	size := func(n int64) *int64 { return &n }
 	for _, test := range []struct {
 		name, content string
-		want          store.Attachment
+		want          dossier.Attachment
 	}{
 		{"case 58 on another host", `{"contentType":"text/plain","url":"https://evil.example/x","title":"Brief","size":3654}`,
-			store.Attachment{Title: "Brief", ContentType: "text/plain", Size: size(3654)}},
-		{"case 59 a Binary", `{"contentType":"application/pdf","url":"Binary/7"}`, store.Attachment{ContentType: "application/pdf"}},
-		{"inline PDF", inline("application/pdf", "%PDF-1.7 x"), store.Attachment{ContentType: "application/pdf", Size: size(10)}},
-		{"unknown character set", inline("text/plain; charset=x-onbekend", "tekst"), store.Attachment{ContentType: "text/plain; charset=x-onbekend", Size: size(5)}},
-		{"no content type", `{"data":"eA==","title":"x"}`, store.Attachment{Title: "x", Size: size(1)}},
+			dossier.Attachment{Title: "Brief", ContentType: "text/plain", Size: size(3654)}},
+		{"case 59 a Binary", `{"contentType":"application/pdf","url":"Binary/7"}`, dossier.Attachment{ContentType: "application/pdf"}},
+		{"inline PDF", inline("application/pdf", "%PDF-1.7 x"), dossier.Attachment{ContentType: "application/pdf", Size: size(10)}},
+		{"unknown character set", inline("text/plain; charset=x-onbekend", "tekst"), dossier.Attachment{ContentType: "text/plain; charset=x-onbekend", Size: size(5)}},
+		{"no content type", `{"data":"eA==","title":"x"}`, dossier.Attachment{Title: "x", Size: size(1)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := contentOf[*store.Report](t, Mapping{}, with(t, document, content(test.content)...))
-			if diff := cmp.Diff([]store.Attachment{test.want}, got.Attachments); diff != "" || got.Text != "" {
+			got := contentOf[*dossier.Report](t, Mapping{}, with(t, document, content(test.content)...))
+			if diff := cmp.Diff([]dossier.Attachment{test.want}, got.Attachments); diff != "" || got.Text != "" {
 				t.Error(diff, got.Text)
 			}
 		})
@@ -136,15 +136,15 @@ func TestDocumentContentFaults(t *testing.T) { // case 59
 	t.Parallel()
 	for _, test := range []struct {
 		name, content string
-		reason        store.Reason
+		reason        dossier.Reason
 		detail        string
 	}{
-		{"size mismatch", inline("text/plain", "tekst", `,"size":4`), store.BadBody, "content[0].attachment.size: not the size of the data"},
-		{"hash mismatch", inline("text/plain", "tekst", `,"hash":"AAAA"`), store.BadBody, "content[0].attachment.hash: not the hash of the data"},
-		{"not base64", `{"contentType":"text/plain","data":"@@@"}`, store.BadBody, "content[0].attachment.data: not base64"},
-		{"a PDF that claims to be text", inline("text/plain", "%PDF-\x00\x01\xff"), store.BadText, "content[0].attachment.data: not a text in the character set it claims"},
-		{"no UTF-8 that claims to be", inline("text/plain;charset=utf-8", "caf\xe9"), store.BadText, "content[0].attachment.data: not a text in the character set it claims"},
-		{"too long", inline("text/plain", strings.Repeat("x", 1<<20+1)), store.TooLarge, "content[0].attachment.data: too long"},
+		{"size mismatch", inline("text/plain", "tekst", `,"size":4`), dossier.BadBody, "content[0].attachment.size: not the size of the data"},
+		{"hash mismatch", inline("text/plain", "tekst", `,"hash":"AAAA"`), dossier.BadBody, "content[0].attachment.hash: not the hash of the data"},
+		{"not base64", `{"contentType":"text/plain","data":"@@@"}`, dossier.BadBody, "content[0].attachment.data: not base64"},
+		{"a PDF that claims to be text", inline("text/plain", "%PDF-\x00\x01\xff"), dossier.BadText, "content[0].attachment.data: not a text in the character set it claims"},
+		{"no UTF-8 that claims to be", inline("text/plain;charset=utf-8", "caf\xe9"), dossier.BadText, "content[0].attachment.data: not a text in the character set it claims"},
+		{"too long", inline("text/plain", strings.Repeat("x", 1<<20+1)), dossier.TooLarge, "content[0].attachment.data: too long"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -155,7 +155,7 @@ func TestDocumentContentFaults(t *testing.T) { // case 59
 		})
 	}
 	right := inline("text/plain", "tekst", `,"size":5,"hash":"yMQ45Wb2Z2F6/lmmdLr2X4ViNt4="`)
-	if it := mapOne(t, Mapping{}, with(t, document, content(right)...)); it.State != store.StateShown {
+	if it := mapOne(t, Mapping{}, with(t, document, content(right)...)); it.State != dossier.StateShown {
 		t.Errorf("got %s %s %q", it.State, it.Reason, it.Detail)
 	}
 }
@@ -164,15 +164,15 @@ func TestDocumentWithoutContentIsHidden(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		content string
-		reason  store.Reason
+		reason  dossier.Reason
 	}{
-		"none":             {`[]`, store.HiddenNotADocument},
-		"nothing in":       {`[{"attachment":{"contentType":"text/plain"}}]`, store.HiddenNotADocument},
-		"empty text":       {`[{"attachment":` + inline("text/plain", " \n") + `}]`, store.HiddenEmpty},
-		"said to be empty": {`[{"attachment":{"contentType":"text/plain","size":0,"title":"Verslag"}}]`, store.HiddenEmpty},
-		"HTML of none":     {`[{"attachment":` + inline("text/html", "<p></p>") + `}]`, store.HiddenEmpty},
+		"none":             {`[]`, dossier.HiddenNotADocument},
+		"nothing in":       {`[{"attachment":{"contentType":"text/plain"}}]`, dossier.HiddenNotADocument},
+		"empty text":       {`[{"attachment":` + inline("text/plain", " \n") + `}]`, dossier.HiddenEmpty},
+		"said to be empty": {`[{"attachment":{"contentType":"text/plain","size":0,"title":"Verslag"}}]`, dossier.HiddenEmpty},
+		"HTML of none":     {`[{"attachment":` + inline("text/html", "<p></p>") + `}]`, dossier.HiddenEmpty},
 	} {
-		if it := mapOne(t, Mapping{}, with(t, document, "content", test.content)); it.State != store.StateHidden || it.Reason != test.reason {
+		if it := mapOne(t, Mapping{}, with(t, document, "content", test.content)); it.State != dossier.StateHidden || it.Reason != test.reason {
 			t.Errorf("%s: got %s %s", name, it.State, it.Reason)
 		}
 	}
@@ -190,7 +190,7 @@ func TestDocumentDatesAndTitle(t *testing.T) {
 		{"type for title", []string{"description", "", "type", `{"coding":[{"code":"x","display":"Brief"}]}`}, "2025-03-04T08:40:00+01:00", "Brief"},
 		{"no title", []string{"description", ""}, "2025-03-04T08:40:00+01:00", ""},
 	} {
-		got := contentOf[*store.Report](t, Mapping{}, with(t, document, test.change...))
+		got := contentOf[*dossier.Report](t, Mapping{}, with(t, document, test.change...))
 		if got.At.Literal != test.at || got.Title != test.title {
 			t.Errorf("%s: got %s %q", test.name, got.At.Literal, got.Title)
 		}

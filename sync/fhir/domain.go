@@ -3,7 +3,7 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // The domains of the Kwaliteitskader for Dutch long-term care: their codes,
@@ -20,17 +20,17 @@ var domains = []struct {
 
 // domainNamed returns the domain that a rule sets: one of the four, or one of
 // the source's own.
-func domainNamed(set string) store.Domain {
+func domainNamed(set string) dossier.Domain {
 	for _, d := range domains {
 		if d.code == set {
-			return store.Domain{Code: d.code, Name: d.name}
+			return dossier.Domain{Code: d.code, Name: d.name}
 		}
 	}
-	return store.Domain{Name: set}
+	return dossier.Domain{Name: set}
 }
 
 // knownDomain returns the one of the four domains that a word of s means.
-func knownDomain(s string) (store.Domain, bool) {
+func knownDomain(s string) (dossier.Domain, bool) {
 	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
 		return r == ' ' || r == '-' || r == '_' || r == '/' || r == ',' || r == '.'
 	})
@@ -38,17 +38,17 @@ func knownDomain(s string) (store.Domain, bool) {
 		for _, w := range words {
 			for _, b := range d.begin {
 				if strings.HasPrefix(w, b) {
-					return store.Domain{Code: d.code, Name: d.name}, true
+					return dossier.Domain{Code: d.code, Name: d.name}, true
 				}
 			}
 		}
 	}
-	return store.Domain{}, false
+	return dossier.Domain{}, false
 }
 
 // domainOf returns the domain of a record: by the tenant's rules, else by the
 // codes and words of its categories, else the first category's words.
-func (m *mapper) domainOf(have *marks, categories value) store.Domain {
+func (m *mapper) domainOf(have *marks, categories value) dossier.Domain {
 	if set, ok := firstMatch(m.rules.Domain, have); ok {
 		return domainNamed(set)
 	}
@@ -62,5 +62,5 @@ func (m *mapper) domainOf(have *marks, categories value) store.Domain {
 			return d
 		}
 	}
-	return store.Domain{Name: firstWords(categories)}
+	return dossier.Domain{Name: firstWords(categories)}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // What a source writes for machines, as a Dutch reader would say it.
@@ -15,18 +15,18 @@ var dutchMonths = [...]string{"januari", "februari", "maart", "april", "mei", "j
 
 // dutchMoment returns m in zone, as precise as it is: 2025, maart 2025, 3 maart
 // 2025, or 3 maart 2025, 14:05.
-func dutchMoment(m store.Moment, zone *time.Location) string {
+func dutchMoment(m dossier.Moment, zone *time.Location) string {
 	if m.IsZero() {
 		return ""
 	}
 	t := m.Time.In(zone)
 	month := dutchMonths[t.Month()-1]
 	switch m.Precision {
-	case store.PrecisionYear:
+	case dossier.PrecisionYear:
 		return fmt.Sprintf("%d", t.Year())
-	case store.PrecisionMonth:
+	case dossier.PrecisionMonth:
 		return fmt.Sprintf("%s %d", month, t.Year())
-	case store.PrecisionDay:
+	case dossier.PrecisionDay:
 		return fmt.Sprintf("%d %s %d", t.Day(), month, t.Year())
 	}
 	return fmt.Sprintf("%d %s %d, %02d:%02d", t.Day(), month, t.Year(), t.Hour(), t.Minute())

@@ -3,7 +3,7 @@ package fhir
 import (
 	"path"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -12,7 +12,7 @@ import (
 // which items want files.
 func (m *mapper) entries(p *source.Page, q source.Query, all []entry) []unfinished {
 	r := &resource{limits: m.limits}
-	p.Items = make([]store.Item, 0, len(all))
+	p.Items = make([]dossier.Item, 0, len(all))
 	var open []unfinished
 	for _, e := range all {
 		it := m.item(r, q.Type, e.resource, q.Envelope)
@@ -20,9 +20,9 @@ func (m *mapper) entries(p *source.Page, q source.Query, all []entry) []unfinish
 		case it.Type == "OperationOutcome":
 			p.Warnings++
 			continue
-		case it.Reason == store.BadType && e.mode == "include":
+		case it.Reason == dossier.BadType && e.mode == "include":
 			continue
-		case it.Reason == store.BadJSON && it.ID == "":
+		case it.Reason == dossier.BadJSON && it.ID == "":
 			it.ID = idInURL(e.fullURL, it.Type)
 		}
 		p.Items = append(p.Items, it) // within its capacity: it stays where it is

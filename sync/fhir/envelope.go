@@ -3,19 +3,19 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // A verdict says whether a record may be shown, and if not, why.
 type verdict struct {
-	state  store.State
-	reason store.Reason
+	state  dossier.State
+	reason dossier.Reason
 }
 
-var shown = verdict{state: store.StateShown}
+var shown = verdict{state: dossier.StateShown}
 
-func hidden(why store.Reason) verdict    { return verdict{store.StateHidden, why} }
-func withdrawn(why store.Reason) verdict { return verdict{store.StateWithdrawn, why} }
+func hidden(why dossier.Reason) verdict    { return verdict{dossier.StateHidden, why} }
+func withdrawn(why dossier.Reason) verdict { return verdict{dossier.StateWithdrawn, why} }
 
 // An envelope is what must be known of a record before its content may be
 // looked at: who it is, whose, and whether it is for the client's eyes (I6, I7).
@@ -36,7 +36,7 @@ func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
 	meta := r.get("meta")
 	e.version = meta.get("versionId").str()
 	if len(e.version) > maxVersion {
-		meta.get("versionId").fault(store.BadEnvelope, "too long")
+		meta.get("versionId").fault(dossier.BadEnvelope, "too long")
 	}
 	e.marks.tag = appendCodings(e.marks.tag, meta.get("tag"))
 	e.marks.security = appendCodings(e.marks.security, meta.get("security"))
@@ -72,18 +72,18 @@ func (m *mapper) judge(r *resource, k *kindOfResource, e *envelope, own bool) ve
 		status = k.status(m, r)
 	}
 	switch {
-	case status.state == store.StateWithdrawn:
+	case status.state == dossier.StateWithdrawn:
 		return status
 	case m.rules.isHidden(&e.marks):
-		return hidden(store.HiddenMarked)
+		return hidden(dossier.HiddenMarked)
 	case isModified(r):
-		return hidden(store.HiddenModifierExtension)
+		return hidden(dossier.HiddenModifierExtension)
 	case r.get("implicitRules").ok():
-		return hidden(store.HiddenImplicitRules)
-	case status.state != store.StateShown:
+		return hidden(dossier.HiddenImplicitRules)
+	case status.state != dossier.StateShown:
 		return status
 	case !own:
-		return hidden(store.HiddenNoClient)
+		return hidden(dossier.HiddenNoClient)
 	case k.allow != nil:
 		return k.allow(m, e)
 	}
@@ -116,7 +116,7 @@ func clientIn(member string) func(*mapper, *resource, *envelope) bool {
 			return true
 		}
 		if where := subject.get("reference"); t.Ref.IsZero() && strings.HasPrefix(where.str(), "Patient/") {
-			where.fault(store.BadReference, "holds no FHIR id")
+			where.fault(dossier.BadReference, "holds no FHIR id")
 		}
 		return false
 	}

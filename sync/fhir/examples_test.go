@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // exampleResources returns the resources that others wrote (HL7, Nictiz,
@@ -75,15 +75,15 @@ func TestExamples(t *testing.T) {
 		}
 		it := m.item(r, testType(t, m, kind), raw, false)
 		switch it.State {
-		case store.StateShown:
+		case dossier.StateShown:
 			if it.Content == nil || it.Reason != "" {
 				t.Errorf("%s: shown with %v, %s", name, it.Content, it.Reason)
 			}
-		case store.StateHidden, store.StateWithdrawn:
-			if it.Reason == "" || it.Content != nil && it.Reason != store.HiddenMerged {
+		case dossier.StateHidden, dossier.StateWithdrawn:
+			if it.Reason == "" || it.Content != nil && it.Reason != dossier.HiddenMerged {
 				t.Errorf("%s: %s with %v, %q", name, it.State, it.Content, it.Reason)
 			}
-		case store.StateQuarantined:
+		case dossier.StateQuarantined:
 			t.Errorf("%s: quarantined: %s %s", name, it.Reason, it.Detail)
 		default:
 			t.Errorf("%s: state %q", name, it.State)
@@ -99,35 +99,35 @@ func TestExamples(t *testing.T) {
 func TestExampleContents(t *testing.T) {
 	t.Parallel()
 	resources := exampleResources(t)
-	one := func(name string, change ...string) store.Content {
+	one := func(name string, change ...string) dossier.Content {
 		t.Helper()
 		it := mapOne(t, Mapping{}, with(t, string(resources[name]), change...))
-		if it.State != store.StateShown {
+		if it.State != dossier.StateShown {
 			t.Fatalf("%s: %s %s", name, it.State, it.Reason)
 		}
 		return it.Content
 	}
-	coma := one("hl7-r4/QuestionnaireResponse-gcs.json").(*store.Form)
+	coma := one("hl7-r4/QuestionnaireResponse-gcs.json").(*dossier.Form)
 	if coma.Score != "13" || coma.Questionnaire.ID != "gcs" || len(coma.Items) != 3 || coma.Items[0].Answers[0].Display != "Confused" {
 		t.Errorf("Glasgow Coma Scale: got %+v", coma)
 	}
-	labels := one("hl7-r4/Questionnaire-gcs.json").(*store.Questionnaire)
+	labels := one("hl7-r4/Questionnaire-gcs.json").(*dossier.Questionnaire)
 	if o := labels.Items[0].Options; len(o) != 5 || o[3].Value != coma.Items[0].Answers[0].Option || o[3].Display != "Confused" {
 		t.Errorf("Glasgow Coma Scale, its options: got %+v", o)
 	}
-	if got := totals(one("hl7-r4/Questionnaire-phq-9-questionnaire.json").(*store.Questionnaire).Items); got != "TotalScore" {
+	if got := totals(one("hl7-r4/Questionnaire-phq-9-questionnaire.json").(*dossier.Questionnaire).Items); got != "TotalScore" {
 		t.Errorf("PHQ-9: the total is %q", got)
 	}
-	birth := one("hl7-r4/QuestionnaireResponse-bb.json", "subject", `{"reference":"Patient/1"}`).(*store.Form)
+	birth := one("hl7-r4/QuestionnaireResponse-bb.json", "subject", `{"reference":"Patient/1"}`).(*dossier.Form)
 	details := birth.Items[0].Items[1].Items
 	if details[0].Answers[0].Display != "3,25" || details[2].Answers[0].Items[0].Items[0].Answers[0].Display != "30 november 1972" {
 		t.Errorf("birth details: got %+v", details)
 	}
-	soep := one("nictiz-zib2020/nl-core-SOAPReport-01.json", "subject", `{"reference":"Patient/1"}`).(*store.Report)
+	soep := one("nictiz-zib2020/nl-core-SOAPReport-01.json", "subject", `{"reference":"Patient/1"}`).(*dossier.Report)
 	if !strings.HasPrefix(soep.Text, "Subjectief\n") || strings.Count(soep.Text, "\n\n") != 3 || soep.Title != "Geneesmiddelbijwerking" {
 		t.Errorf("SOEP: got %q: %q", soep.Title, soep.Text)
 	}
-	if notes := one("nictiz-zib2020/nl-core-HelpFromOthers-02.json").(*store.CarePlan).Notes; len(notes) != 1 {
+	if notes := one("nictiz-zib2020/nl-core-HelpFromOthers-02.json").(*dossier.CarePlan).Notes; len(notes) != 1 {
 		t.Errorf("help from others: got %v", notes)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 	_ "time/tzdata"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -44,7 +44,7 @@ func testType(t testing.TB, m *mapper, name string) source.Type {
 }
 
 // mapOne maps the resource raw by rules.
-func mapOne(t testing.TB, rules Mapping, raw string) store.Item {
+func mapOne(t testing.TB, rules Mapping, raw string) dossier.Item {
 	t.Helper()
 	m := testMapper(rules)
 	var head struct{ ResourceType string }
@@ -73,17 +73,17 @@ func with(t testing.TB, raw string, members ...string) string {
 }
 
 // contentOf returns the content of a resource that must be shown.
-func contentOf[T store.Content](t testing.TB, rules Mapping, raw string) T {
+func contentOf[T dossier.Content](t testing.TB, rules Mapping, raw string) T {
 	t.Helper()
 	it := mapOne(t, rules, raw)
-	if it.State != store.StateShown {
+	if it.State != dossier.StateShown {
 		t.Fatalf("got %s %s %s, want shown", it.State, it.Reason, it.Detail)
 	}
 	return it.Content.(T)
 }
 
 // at returns the moment that literal names.
-func at(t testing.TB, literal string) store.Moment {
+func at(t testing.TB, literal string) dossier.Moment {
 	t.Helper()
 	m, err := parseMoment(literal, mustZone())
 	if err != nil {
@@ -141,7 +141,7 @@ func TestEveryKindIsCovered(t *testing.T) {
 			continue
 		}
 		it := mapOne(t, Mapping{}, raw)
-		if it.State != store.StateShown || it.Content == nil || it.Stream != k.stream || it.Hash == (store.Hash{}) {
+		if it.State != dossier.StateShown || it.Content == nil || it.Stream != k.stream || it.Hash == (dossier.Hash{}) {
 			t.Errorf("%s: got %s %s %s", k.name, it.State, it.Reason, it.Detail)
 		}
 		if strings.Contains(raw, "Patient") && it.Client != "c1" {

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -62,14 +62,14 @@ func (r *resource) file(u string) file {
 
 // unfinished is an item that cannot be mapped without the files that it wants.
 type unfinished struct {
-	item   *store.Item
+	item   *dossier.Item
 	raw    []byte
 	wanted []string
 }
 
 // wants returns what it, which r was just mapped to, still needs.
-func wants(r *resource, it *store.Item, raw []byte) (unfinished, bool) {
-	needs := len(r.wanted) > 0 && (it.State == store.StateShown || it.EnvelopeRead)
+func wants(r *resource, it *dossier.Item, raw []byte) (unfinished, bool) {
+	needs := len(r.wanted) > 0 && (it.State == dossier.StateShown || it.EnvelopeRead)
 	return unfinished{it, raw, slices.Clone(r.wanted)}, needs
 }
 

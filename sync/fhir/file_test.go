@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -55,7 +55,7 @@ func pointing(t testing.TB, id, contentType, url string, more ...string) string 
 		fmt.Sprintf(`[{"attachment":{"contentType":%q,"url":%q%s}}]`, contentType, url, strings.Join(more, "")))
 }
 
-func searchLibrary(t testing.TB, l *library, change ...func(*Options)) ([]store.Item, error) {
+func searchLibrary(t testing.TB, l *library, change ...func(*Options)) ([]dossier.Item, error) {
 	t.Helper()
 	s, q := testSource(t, l, append(change, func(o *Options) { o.RequestsPerSecond = 10_000 })...)
 	p, err := s.Search(t.Context(), q)
@@ -88,10 +88,10 @@ func TestDocumentTextInAFile(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			items, err := searchLibrary(t, &library{documents: []string{test.document}, files: map[string]func(*http.Request) (*http.Response, error){"/fhir/Binary/1": test.file}})
-			if err != nil || len(items) != 1 || items[0].State != store.StateShown {
+			if err != nil || len(items) != 1 || items[0].State != dossier.StateShown {
 				t.Fatalf("got %+v %v", items, err)
 			}
-			if got := items[0].Content.(*store.Report); got.Text != test.want || got.Attachments != nil {
+			if got := items[0].Content.(*dossier.Report); got.Text != test.want || got.Attachments != nil {
 				t.Errorf("got %q and %v", got.Text, got.Attachments)
 			}
 		})
@@ -105,32 +105,32 @@ func TestDocumentFileFaults(t *testing.T) { // case 59
 	for _, test := range []struct {
 		name, document string
 		file           func(*http.Request) (*http.Response, error)
-		reason         store.Reason
+		reason         dossier.Reason
 		detail         string
 	}{
-		{"dead", pointing(t, "d", "text/plain", "Binary/1"), says(404, ""), store.BadBody, at + "url: the file cannot be fetched: the source does not have it (HTTP 404)"},
-		{"gone", pointing(t, "d", "text/plain", "Binary/1"), says(410, ""), store.BadBody, at + "url: the file cannot be fetched: the source does not have it (HTTP 410)"},
-		{"forbidden", pointing(t, "d", "text/plain", "Binary/1"), says(403, ""), store.BadBody, at + "url: the file cannot be fetched: the source refuses our credentials (HTTP 403)"},
-		{"size mismatch", pointing(t, "d", "text/plain", "Binary/1", `,"size":4`), served("text/plain", "tekst"), store.BadBody, at + "size: not the size of the data"},
-		{"hash mismatch", pointing(t, "d", "text/plain", "Binary/1", `,"hash":"AAAA"`), served("text/plain", "tekst"), store.BadBody, at + "hash: not the hash of the data"},
-		{"wrong content type", pointing(t, "d", "text/plain", "Binary/1"), served("text/html", "<p>log in</p>"), store.BadBody, at + "url: the file is of another content type than it is said to be"},
-		{"a PDF", pointing(t, "d", "text/plain", "Binary/1"), served("application/octet-stream", "%PDF-\x00\xff"), store.BadText, at + "url: not a text in the character set it claims"},
-		{"unknown character set", pointing(t, "d", "text/plain; charset=x-onbekend", "Binary/1"), served("text/plain", "tekst"), store.BadBody, at + "url: the file is in an unknown character set"},
-		{"an outcome", pointing(t, "d", "text/plain", "Binary/1"), served("application/fhir+json", `{"resourceType":"OperationOutcome"}`), store.BadBody, at + "url: an OperationOutcome instead of the file"},
-		{"a Binary that is none", pointing(t, "d", "text/plain", "Binary/1"), served("application/fhir+json", `{"resourceType":"Binary","data":"@"}`), store.BadBody, at + "url: the file's Binary cannot be read"},
-		{"another record", pointing(t, "d", "text/plain", "Patient/1"), served("application/fhir+json", patient), store.BadBody, at + "url: the file is of another content type than it is said to be"},
-		{"to another host", pointing(t, "d", "text/plain", "Binary/1"), says(302, "", "Location", "https://evil.example/"), store.BadBody, at + "url: the file cannot be fetched: the source's answer cannot be understood: " + string(errOtherOrigin)},
-		{"too large", pointing(t, "d", "text/plain", "Binary/1"), served("text/plain", strings.Repeat("x", 3000)), store.BadBody, at + "url: the file cannot be fetched: the source's answer cannot be understood (HTTP 200): the answer is larger than the limit"},
+		{"dead", pointing(t, "d", "text/plain", "Binary/1"), says(404, ""), dossier.BadBody, at + "url: the file cannot be fetched: the source does not have it (HTTP 404)"},
+		{"gone", pointing(t, "d", "text/plain", "Binary/1"), says(410, ""), dossier.BadBody, at + "url: the file cannot be fetched: the source does not have it (HTTP 410)"},
+		{"forbidden", pointing(t, "d", "text/plain", "Binary/1"), says(403, ""), dossier.BadBody, at + "url: the file cannot be fetched: the source refuses our credentials (HTTP 403)"},
+		{"size mismatch", pointing(t, "d", "text/plain", "Binary/1", `,"size":4`), served("text/plain", "tekst"), dossier.BadBody, at + "size: not the size of the data"},
+		{"hash mismatch", pointing(t, "d", "text/plain", "Binary/1", `,"hash":"AAAA"`), served("text/plain", "tekst"), dossier.BadBody, at + "hash: not the hash of the data"},
+		{"wrong content type", pointing(t, "d", "text/plain", "Binary/1"), served("text/html", "<p>log in</p>"), dossier.BadBody, at + "url: the file is of another content type than it is said to be"},
+		{"a PDF", pointing(t, "d", "text/plain", "Binary/1"), served("application/octet-stream", "%PDF-\x00\xff"), dossier.BadText, at + "url: not a text in the character set it claims"},
+		{"unknown character set", pointing(t, "d", "text/plain; charset=x-onbekend", "Binary/1"), served("text/plain", "tekst"), dossier.BadBody, at + "url: the file is in an unknown character set"},
+		{"an outcome", pointing(t, "d", "text/plain", "Binary/1"), served("application/fhir+json", `{"resourceType":"OperationOutcome"}`), dossier.BadBody, at + "url: an OperationOutcome instead of the file"},
+		{"a Binary that is none", pointing(t, "d", "text/plain", "Binary/1"), served("application/fhir+json", `{"resourceType":"Binary","data":"@"}`), dossier.BadBody, at + "url: the file's Binary cannot be read"},
+		{"another record", pointing(t, "d", "text/plain", "Patient/1"), served("application/fhir+json", patient), dossier.BadBody, at + "url: the file is of another content type than it is said to be"},
+		{"to another host", pointing(t, "d", "text/plain", "Binary/1"), says(302, "", "Location", "https://evil.example/"), dossier.BadBody, at + "url: the file cannot be fetched: the source's answer cannot be understood: " + string(errOtherOrigin)},
+		{"too large", pointing(t, "d", "text/plain", "Binary/1"), served("text/plain", strings.Repeat("x", 3000)), dossier.BadBody, at + "url: the file cannot be fetched: the source's answer cannot be understood (HTTP 200): the answer is larger than the limit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			paths := map[string]func(*http.Request) (*http.Response, error){"/fhir/Binary/1": test.file, "/fhir/Patient/1": test.file}
 			items, err := searchLibrary(t, &library{documents: []string{test.document, document}, files: paths}, func(o *Options) { o.Limits.Entry = 1000 })
-			if err != nil || len(items) != 2 || items[1].State != store.StateShown {
+			if err != nil || len(items) != 2 || items[1].State != dossier.StateShown {
 				t.Fatalf("got %+v %v", items, err)
 			}
 			it := items[0]
-			if it.State != store.StateQuarantined || it.Reason != test.reason || it.Detail != test.detail || !it.EnvelopeRead || it.ID != "d" {
+			if it.State != dossier.StateQuarantined || it.Reason != test.reason || it.Detail != test.detail || !it.EnvelopeRead || it.ID != "d" {
 				t.Errorf("got %s %s %q", it.State, it.Reason, it.Detail)
 			}
 			if string(it.Raw) != test.document {
@@ -150,8 +150,8 @@ func TestFilesElsewhereAreNotFetched(t *testing.T) { // case 58
 		if err != nil || len(l.asked) != 0 {
 			t.Fatalf("%s: asked %v: %v", u, l.asked, err)
 		}
-		want := []store.Attachment{{Title: "Brief", ContentType: "text/plain"}}
-		if diff := cmp.Diff(want, items[0].Content.(*store.Report).Attachments); diff != "" {
+		want := []dossier.Attachment{{Title: "Brief", ContentType: "text/plain"}}
+		if diff := cmp.Diff(want, items[0].Content.(*dossier.Report).Attachments); diff != "" {
 			t.Errorf("%s: %s", u, diff)
 		}
 	}
@@ -184,10 +184,10 @@ func TestDocumentFormatsInFiles(t *testing.T) {
 			t.Parallel()
 			l := &library{documents: []string{with(t, document, "content", "["+strings.Join(test.content, ",")+"]")}, files: files}
 			items, err := searchLibrary(t, l)
-			if err != nil || items[0].State != store.StateShown {
+			if err != nil || items[0].State != dossier.StateShown {
 				t.Fatalf("got %+v %v", items, err)
 			}
-			if got := items[0].Content.(*store.Report); got.Text != test.want || len(l.asked) != test.asked || got.Attachments != nil {
+			if got := items[0].Content.(*dossier.Report); got.Text != test.want || len(l.asked) != test.asked || got.Attachments != nil {
 				t.Errorf("got %q after asking for %v", got.Text, l.asked)
 			}
 		})
@@ -205,7 +205,7 @@ func TestHiddenDocumentsFetchNothing(t *testing.T) {
 		t.Fatalf("asked for %v: %v", l.asked, err)
 	}
 	for _, it := range items {
-		if it.State != store.StateHidden {
+		if it.State != dossier.StateHidden {
 			t.Errorf("got %s %s", it.State, it.Reason)
 		}
 	}
@@ -218,8 +218,8 @@ func TestReadFetchesFiles(t *testing.T) {
 		files: map[string]func(*http.Request) (*http.Response, error){"/fhir/Binary/1": served("text/plain", "tekst")}}
 	var kinds []string
 	s, _ := testSource(t, l, func(o *Options) { o.Observe = func(r Request) { kinds = append(kinds, r.Type+" "+r.Class) } })
-	it, err := s.Read(t.Context(), store.StreamReports, store.Ref{Type: "DocumentReference", ID: "d1"})
-	if err != nil || it.State != store.StateShown || it.Content.(*store.Report).Text != "tekst" {
+	it, err := s.Read(t.Context(), dossier.StreamReports, dossier.Ref{Type: "DocumentReference", ID: "d1"})
+	if err != nil || it.State != dossier.StateShown || it.Content.(*dossier.Report).Text != "tekst" {
 		t.Errorf("got %+v %v", it, err)
 	}
 	if got := strings.Join(kinds, ", "); got != "DocumentReference 2xx, Binary 2xx" {
@@ -272,7 +272,7 @@ func TestFilesAreBounded(t *testing.T) {
 		}
 		shown := 0
 		for _, it := range items {
-			if it.State == store.StateShown {
+			if it.State == dossier.StateShown {
 				shown++
 			}
 		}
@@ -286,7 +286,7 @@ func TestFilesAreBounded(t *testing.T) {
 		many = append(many, fmt.Sprintf(`{"attachment":{"contentType":"text/plain","url":"Binary/%d"}}`, i))
 	}
 	l := &library{documents: []string{with(t, document, "content", "["+strings.Join(many, ",")+"]")}}
-	if items, err := searchLibrary(t, l); err != nil || len(l.asked) != maxFiles || items[0].State != store.StateQuarantined {
+	if items, err := searchLibrary(t, l); err != nil || len(l.asked) != maxFiles || items[0].State != dossier.StateQuarantined {
 		t.Errorf("asked for %d files of one document: %v", len(l.asked), err)
 	}
 }

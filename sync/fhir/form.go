@@ -3,7 +3,7 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func formStatus(m *mapper, r *resource) verdict {
@@ -15,9 +15,9 @@ func formStatus(m *mapper, r *resource) verdict {
 	case "stopped":
 		return shownIf(m.rules.ShowStopped)
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
 // shownIf is the verdict on a status that is shown only where a rule says so.
@@ -25,7 +25,7 @@ func shownIf(rule bool) verdict {
 	if rule {
 		return shown
 	}
-	return hidden(store.HiddenStatus)
+	return hidden(dossier.HiddenStatus)
 }
 
 // markForm lets rules know a form by the questionnaire that it answers.
@@ -34,16 +34,16 @@ func markForm(_ *mapper, r *resource, e *envelope) {
 }
 
 // form reads a QuestionnaireResponse.
-func (m *mapper) form(r *resource, _ *envelope) (store.Content, verdict) {
+func (m *mapper) form(r *resource, _ *envelope) (dossier.Content, verdict) {
 	updated := r.get("meta").get("lastUpdated")
-	f := &store.Form{
+	f := &dossier.Form{
 		At:      m.firstMoment(r.get("authored"), updated),
 		Title:   line(extension(r.get("_questionnaire"), extDisplay).get("valueString").str()),
 		Authors: m.formAuthors(r),
 	}
 	f.AtUnknown = !r.get("authored").ok()
 	if f.At.IsZero() {
-		r.fail(store.BadDate, "resource: no date")
+		r.fail(dossier.BadDate, "resource: no date")
 	}
 	if r.get("status").str() == "amended" {
 		if f.CorrectedAt = m.moment(updated); f.CorrectedAt.IsZero() {
@@ -55,7 +55,7 @@ func (m *mapper) form(r *resource, _ *envelope) (store.Content, verdict) {
 	f.Items = reading.items(r.get("item"))
 	f.Score = reading.score.total()
 	if !reading.answered {
-		return nil, hidden(store.HiddenEmpty)
+		return nil, hidden(dossier.HiddenEmpty)
 	}
 	return f, shown
 }
@@ -65,7 +65,7 @@ const extDisplay = "http://hl7.org/fhir/StructureDefinition/display"
 
 // formAuthors returns who wrote the answers down, and who gave them if that is
 // somebody else.
-func (m *mapper) formAuthors(r *resource) []store.Party {
+func (m *mapper) formAuthors(r *resource) []dossier.Party {
 	all := m.appendParty(nil, r, r.get("author"))
 	source := r.get("source")
 	if s := source.get("reference").str(); s != "" && s == r.get("author").get("reference").str() {
@@ -85,7 +85,7 @@ func questionnaireOf(r *resource) string {
 }
 
 // answered sets which questionnaire f answers.
-func (m *mapper) answered(r *resource, f *store.Form) {
+func (m *mapper) answered(r *resource, f *dossier.Form) {
 	s := questionnaireOf(r)
 	if id, ok := strings.CutPrefix(s, "#"); ok {
 		if in := r.inside(id); in.get("resourceType").str() == "Questionnaire" {
@@ -125,10 +125,10 @@ type formReader struct {
 	score    scoring
 }
 
-func (f *formReader) items(v value) []store.FormItem {
-	var all []store.FormItem
+func (f *formReader) items(v value) []dossier.FormItem {
+	var all []dossier.FormItem
 	for _, e := range v.each() {
-		it := store.FormItem{LinkID: line(e.get("linkId").str()), Text: f.m.text(e.get("text"))}
+		it := dossier.FormItem{LinkID: line(e.get("linkId").str()), Text: f.m.text(e.get("text"))}
 		for _, v := range e.get("answer").each() {
 			if a, ok := f.answer(&it, v); ok {
 				it.Answers = append(it.Answers, a)

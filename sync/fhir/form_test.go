@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // answers returns the form with one question that has these answers.
@@ -19,20 +19,20 @@ func answers(t testing.TB, all string) string {
 
 func TestForm(t *testing.T) {
 	t.Parallel()
-	got := contentOf[*store.Form](t, Mapping{}, with(t, form,
+	got := contentOf[*dossier.Form](t, Mapping{}, with(t, form,
 		"_questionnaire", `{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/display","valueString":"Valrisico (Morse)"}]}`,
 		"author", `{"reference":"PractitionerRole/s2","display":"S. de Boer"}`,
 		"source", `{"reference":"RelatedPerson/k1","display":"Jan de Wit"}`,
 		"item", `[{"linkId":"1","text":"Gevallen?","answer":[{"valueBoolean":true}]},{"linkId":"2","text":"Niet ingevuld"}]`))
-	want := &store.Form{
+	want := &dossier.Form{
 		At: at(t, "2025-03-03T14:05:00+01:00"), Title: "Valrisico (Morse)",
-		Authors: []store.Party{
-			{Ref: store.Ref{Type: "PractitionerRole", ID: "s2"}, Display: "S. de Boer"},
-			{Ref: store.Ref{Type: "RelatedPerson", ID: "k1"}, Display: "Jan de Wit"},
+		Authors: []dossier.Party{
+			{Ref: dossier.Ref{Type: "PractitionerRole", ID: "s2"}, Display: "S. de Boer"},
+			{Ref: dossier.Ref{Type: "RelatedPerson", ID: "k1"}, Display: "Jan de Wit"},
 		},
 		Canonical: "https://ecd.example/vragen/valrisico|2",
-		Items: []store.FormItem{
-			{LinkID: "1", Text: "Gevallen?", Answers: []store.Answer{{Display: "ja", Value: json.RawMessage("true")}}},
+		Items: []dossier.FormItem{
+			{LinkID: "1", Text: "Gevallen?", Answers: []dossier.Answer{{Display: "ja", Value: json.RawMessage("true")}}},
 			{LinkID: "2", Text: "Niet ingevuld"},
 		},
 	}
@@ -46,18 +46,18 @@ func TestFormStatus(t *testing.T) {
 	for _, test := range []struct {
 		name, status string
 		rules        Mapping
-		state        store.State
-		reason       store.Reason
+		state        dossier.State
+		reason       dossier.Reason
 	}{
-		{"case 29 completed", "completed", Mapping{}, store.StateShown, ""},
-		{"case 29 in-progress, or reopened", "in-progress", Mapping{}, store.StateHidden, store.HiddenStatus},
-		{"case 29 in-progress, by rule", "in-progress", Mapping{ShowInProgress: true}, store.StateShown, ""},
-		{"case 30 amended", "amended", Mapping{}, store.StateShown, ""},
-		{"case 37 stopped", "stopped", Mapping{}, store.StateHidden, store.HiddenStatus},
-		{"case 37 stopped, by rule", "stopped", Mapping{ShowStopped: true}, store.StateShown, ""},
-		{"one rule is not the other", "stopped", Mapping{ShowInProgress: true}, store.StateHidden, store.HiddenStatus},
-		{"in error", "entered-in-error", Mapping{ShowStopped: true}, store.StateWithdrawn, store.WithdrawnInError},
-		{"unknown", "zinvol", Mapping{}, store.StateHidden, store.HiddenUnknownStatus},
+		{"case 29 completed", "completed", Mapping{}, dossier.StateShown, ""},
+		{"case 29 in-progress, or reopened", "in-progress", Mapping{}, dossier.StateHidden, dossier.HiddenStatus},
+		{"case 29 in-progress, by rule", "in-progress", Mapping{ShowInProgress: true}, dossier.StateShown, ""},
+		{"case 30 amended", "amended", Mapping{}, dossier.StateShown, ""},
+		{"case 37 stopped", "stopped", Mapping{}, dossier.StateHidden, dossier.HiddenStatus},
+		{"case 37 stopped, by rule", "stopped", Mapping{ShowStopped: true}, dossier.StateShown, ""},
+		{"one rule is not the other", "stopped", Mapping{ShowInProgress: true}, dossier.StateHidden, dossier.HiddenStatus},
+		{"in error", "entered-in-error", Mapping{ShowStopped: true}, dossier.StateWithdrawn, dossier.WithdrawnInError},
+		{"unknown", "zinvol", Mapping{}, dossier.StateHidden, dossier.HiddenUnknownStatus},
 	} {
 		if it := mapOne(t, test.rules, with(t, form, "status", `"`+test.status+`"`)); it.State != test.state || it.Reason != test.reason {
 			t.Errorf("%s: got %s %s", test.name, it.State, it.Reason)
@@ -78,31 +78,31 @@ func TestFormMoments(t *testing.T) {
 		{"case 30 amended", []string{"status", `"amended"`}, "2025-03-03T14:05:00+01:00", "2025-03-04T09:15:22Z", false},
 		{"case 30 amended, nobody knows when", []string{"status", `"amended"`, "meta", ""}, "2025-03-03T14:05:00+01:00", "2025-03-03T14:05:00+01:00", false},
 	} {
-		f := contentOf[*store.Form](t, Mapping{}, with(t, form, test.change...))
+		f := contentOf[*dossier.Form](t, Mapping{}, with(t, form, test.change...))
 		if f.At.Literal != test.at || f.CorrectedAt.Literal != test.corrected || f.AtUnknown != test.unknown {
 			t.Errorf("%s: got %s, corrected %q, unknown %v", test.name, f.At.Literal, f.CorrectedAt.Literal, f.AtUnknown)
 		}
 	}
-	if it := mapOne(t, Mapping{}, with(t, form, "authored", "", "meta", "")); it.Reason != store.BadDate {
+	if it := mapOne(t, Mapping{}, with(t, form, "authored", "", "meta", "")); it.Reason != dossier.BadDate {
 		t.Errorf("no date at all: got %s %s", it.State, it.Reason)
 	}
 }
 
 func TestFormAuthors(t *testing.T) {
 	t.Parallel()
-	client := store.Party{Ref: store.Ref{Type: "Patient", ID: "c1"}, Display: "Jo de Wit"}
+	client := dossier.Party{Ref: dossier.Ref{Type: "Patient", ID: "c1"}, Display: "Jo de Wit"}
 	for name, test := range map[string]struct {
 		change []string
-		want   []store.Party
+		want   []dossier.Party
 	}{
 		"nobody":                  {nil, nil},
-		"the client":              {[]string{"author", `{"reference":"Patient/c1","display":"Jo de Wit"}`}, []store.Party{client}},
-		"who answered too":        {[]string{"author", `{"reference":"Patient/c1","display":"Jo de Wit"}`, "source", `{"reference":"Patient/c1"}`}, []store.Party{client}},
-		"only who answered":       {[]string{"source", `{"reference":"Patient/c1","display":"Jo de Wit"}`}, []store.Party{client}},
-		"two by their names only": {[]string{"author", `{"display":"A"}`, "source", `{"display":"B"}`}, []store.Party{{Display: "A"}, {Display: "B"}}},
-		"a device":                {[]string{"author", `{"reference":"Device/1","display":"Weegschaal"}`}, []store.Party{{Display: "Weegschaal"}}},
+		"the client":              {[]string{"author", `{"reference":"Patient/c1","display":"Jo de Wit"}`}, []dossier.Party{client}},
+		"who answered too":        {[]string{"author", `{"reference":"Patient/c1","display":"Jo de Wit"}`, "source", `{"reference":"Patient/c1"}`}, []dossier.Party{client}},
+		"only who answered":       {[]string{"source", `{"reference":"Patient/c1","display":"Jo de Wit"}`}, []dossier.Party{client}},
+		"two by their names only": {[]string{"author", `{"display":"A"}`, "source", `{"display":"B"}`}, []dossier.Party{{Display: "A"}, {Display: "B"}}},
+		"a device":                {[]string{"author", `{"reference":"Device/1","display":"Weegschaal"}`}, []dossier.Party{{Display: "Weegschaal"}}},
 	} {
-		if diff := cmp.Diff(test.want, contentOf[*store.Form](t, Mapping{}, with(t, form, test.change...)).Authors); diff != "" {
+		if diff := cmp.Diff(test.want, contentOf[*dossier.Form](t, Mapping{}, with(t, form, test.change...)).Authors); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -111,30 +111,30 @@ func TestFormAuthors(t *testing.T) {
 func TestFormQuestionnaire(t *testing.T) { // case 31
 	t.Parallel()
 	own := `[{"resourceType":"Questionnaire","id":"q","title":"Ter plekke","status":"active","item":[{"linkId":"1","text":"Gevallen?"}]}]`
-	record := store.Ref{Type: "Questionnaire", ID: "q1"}
+	record := dossier.Ref{Type: "Questionnaire", ID: "q1"}
 	for _, test := range []struct {
 		name, questionnaire string
 		canonical           string
-		ref                 store.Ref
-		own                 *store.Questionnaire
+		ref                 dossier.Ref
+		own                 *dossier.Questionnaire
 	}{
-		{"with a version", `"https://x.example/q|1.0"`, "https://x.example/q|1.0", store.Ref{}, nil},
-		{"without", `"https://x.example/q"`, "https://x.example/q", store.Ref{}, nil},
-		{"a part of it", `"https://x.example/q|2#groep"`, "https://x.example/q|2", store.Ref{}, nil},
-		{"a urn", `"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0|2"`, "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0|2", store.Ref{}, nil},
-		{"contained", `"#q"`, "", store.Ref{}, &store.Questionnaire{Title: "Ter plekke", Items: []store.Question{{LinkID: "1", Text: "Gevallen?"}}}},
-		{"contained nowhere", `"#niet"`, "", store.Ref{}, nil},
+		{"with a version", `"https://x.example/q|1.0"`, "https://x.example/q|1.0", dossier.Ref{}, nil},
+		{"without", `"https://x.example/q"`, "https://x.example/q", dossier.Ref{}, nil},
+		{"a part of it", `"https://x.example/q|2#groep"`, "https://x.example/q|2", dossier.Ref{}, nil},
+		{"a urn", `"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0|2"`, "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0|2", dossier.Ref{}, nil},
+		{"contained", `"#q"`, "", dossier.Ref{}, &dossier.Questionnaire{Title: "Ter plekke", Items: []dossier.Question{{LinkID: "1", Text: "Gevallen?"}}}},
+		{"contained nowhere", `"#niet"`, "", dossier.Ref{}, nil},
 		{"a record", `"Questionnaire/q1"`, "", record, nil},
 		{"a record in one version", `"Questionnaire/q1|7"`, "", record, nil},
 		{"a record by its URL, which may be its canonical", `"https://ecd.example/fhir/Questionnaire/q1|7"`, "https://ecd.example/fhir/Questionnaire/q1|7", record, nil},
-		{"on another server", `"https://other.example/fhir/Questionnaire/q1"`, "https://other.example/fhir/Questionnaire/q1", store.Ref{}, nil},
+		{"on another server", `"https://other.example/fhir/Questionnaire/q1"`, "https://other.example/fhir/Questionnaire/q1", dossier.Ref{}, nil},
 		{"a Reference, as before R4", `{"reference":"Questionnaire/q1"}`, "", record, nil},
-		{"a word", `"valrisico"`, "valrisico", store.Ref{}, nil},
-		{"not said", ``, "", store.Ref{}, nil},
+		{"a word", `"valrisico"`, "valrisico", dossier.Ref{}, nil},
+		{"not said", ``, "", dossier.Ref{}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := contentOf[*store.Form](t, Mapping{}, with(t, form, "contained", own, "questionnaire", test.questionnaire))
+			f := contentOf[*dossier.Form](t, Mapping{}, with(t, form, "contained", own, "questionnaire", test.questionnaire))
 			if f.Canonical != test.canonical || f.Questionnaire != test.ref {
 				t.Errorf("got %q and %v", f.Canonical, f.Questionnaire)
 			}
@@ -160,7 +160,7 @@ func TestFormHiddenByQuestionnaire(t *testing.T) {
 		}
 		for _, raw := range []string{form, questionnaire} {
 			it := mapOne(t, Mapping{Hide: []Rule{{Match: Match{Code: code}}}}, raw)
-			if got := it.Reason == store.HiddenMarked; got != hide {
+			if got := it.Reason == dossier.HiddenMarked; got != hide {
 				t.Errorf("%s: got %s %s", rule, it.State, it.Reason)
 			}
 		}
@@ -169,20 +169,20 @@ func TestFormHiddenByQuestionnaire(t *testing.T) {
 
 func TestFormTree(t *testing.T) { // case 32
 	t.Parallel()
-	yes := []store.Answer{{Display: "ja", Value: json.RawMessage("true")}}
-	got := contentOf[*store.Form](t, Mapping{}, with(t, form, "item", `[
+	yes := []dossier.Answer{{Display: "ja", Value: json.RawMessage("true")}}
+	got := contentOf[*dossier.Form](t, Mapping{}, with(t, form, "item", `[
 		{"linkId":"g","text":"Groep","item":[
 			{"linkId":"g.1","answer":[{"valueBoolean":true,"item":[{"linkId":"g.1.1","answer":[{"valueBoolean":true}]}]}]},
 			{"linkId":"g.2","item":[{"linkId":"g.2.1","answer":[{"valueBoolean":true},{"valueBoolean":false}]}]}]},
 		{"linkId":"g","text":"Groep","item":[{"linkId":"g.1","answer":[{"item":[{"linkId":"los","answer":[{"valueBoolean":true}]}]}]}]}]`)).Items
-	want := []store.FormItem{
-		{LinkID: "g", Text: "Groep", Items: []store.FormItem{
-			{LinkID: "g.1", Answers: []store.Answer{{Display: "ja", Value: json.RawMessage("true"),
-				Items: []store.FormItem{{LinkID: "g.1.1", Answers: yes}}}}},
-			{LinkID: "g.2", Items: []store.FormItem{{LinkID: "g.2.1", Answers: append(yes[:1:1], store.Answer{Display: "nee", Value: json.RawMessage("false")})}}},
+	want := []dossier.FormItem{
+		{LinkID: "g", Text: "Groep", Items: []dossier.FormItem{
+			{LinkID: "g.1", Answers: []dossier.Answer{{Display: "ja", Value: json.RawMessage("true"),
+				Items: []dossier.FormItem{{LinkID: "g.1.1", Answers: yes}}}}},
+			{LinkID: "g.2", Items: []dossier.FormItem{{LinkID: "g.2.1", Answers: append(yes[:1:1], dossier.Answer{Display: "nee", Value: json.RawMessage("false")})}}},
 		}},
-		{LinkID: "g", Text: "Groep", Items: []store.FormItem{{LinkID: "g.1", Answers: []store.Answer{{Value: json.RawMessage("null"),
-			Items: []store.FormItem{{LinkID: "los", Answers: yes}}}}}}},
+		{LinkID: "g", Text: "Groep", Items: []dossier.FormItem{{LinkID: "g.1", Answers: []dossier.Answer{{Value: json.RawMessage("null"),
+			Items: []dossier.FormItem{{LinkID: "los", Answers: yes}}}}}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -194,10 +194,10 @@ func TestFormDepth(t *testing.T) { // case 32
 	nested := func(n int) string {
 		return with(t, form, "item", strings.Repeat(`[{"linkId":"x","item":`, n)+`[{"linkId":"y","answer":[{"valueInteger":1}]}]`+strings.Repeat(`}]`, n))
 	}
-	if it := mapOne(t, Mapping{}, nested(25)); it.State != store.StateShown {
+	if it := mapOne(t, Mapping{}, nested(25)); it.State != dossier.StateShown {
 		t.Errorf("25 deep: got %s %s %s", it.State, it.Reason, it.Detail)
 	}
-	if it := mapOne(t, Mapping{}, nested(40)); it.Reason != store.TooDeep || !it.EnvelopeRead {
+	if it := mapOne(t, Mapping{}, nested(40)); it.Reason != dossier.TooDeep || !it.EnvelopeRead {
 		t.Errorf("40 deep: got %s %s", it.State, it.Reason)
 	}
 }
@@ -205,7 +205,7 @@ func TestFormDepth(t *testing.T) { // case 32
 func TestFormWithoutAnswersIsHidden(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{"", `[]`, `[{"linkId":"1","text":"Gevallen?"}]`, `[{"linkId":"1","answer":[{}]}]`, `[{"linkId":"1","answer":[{"valueString":" "}]}]`} {
-		if it := mapOne(t, Mapping{}, with(t, form, "item", item)); it.State != store.StateHidden || it.Reason != store.HiddenEmpty {
+		if it := mapOne(t, Mapping{}, with(t, form, "item", item)); it.State != dossier.StateHidden || it.Reason != dossier.HiddenEmpty {
 			t.Errorf("%s: got %s %s", item, it.State, it.Reason)
 		}
 	}
@@ -247,11 +247,11 @@ func TestFormAnswers(t *testing.T) { // case 33
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			want := []store.Answer{{Display: test.display, Value: json.RawMessage(test.value), Option: test.option}}
+			want := []dossier.Answer{{Display: test.display, Value: json.RawMessage(test.value), Option: test.option}}
 			if test.name == "reference without words" {
-				want[0].Ref = store.Ref{Type: "Practitioner", ID: "s1"}
+				want[0].Ref = dossier.Ref{Type: "Practitioner", ID: "s1"}
 			}
-			got := contentOf[*store.Form](t, Mapping{}, answers(t, `[{`+test.answer+`}]`)).Items[0].Answers
+			got := contentOf[*dossier.Form](t, Mapping{}, answers(t, `[{`+test.answer+`}]`)).Items[0].Answers
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -265,7 +265,7 @@ func TestFormAnswers(t *testing.T) { // case 33
 func TestFormAnswerOfAContainedPerson(t *testing.T) {
 	t.Parallel()
 	raw := with(t, answers(t, `[{"valueReference":{"reference":"#k"}}]`), "contained", `[{"resourceType":"RelatedPerson","id":"k","name":[{"text":"Jan de Wit"}]}]`)
-	if got := contentOf[*store.Form](t, Mapping{}, raw).Items[0].Answers[0].Display; got != "Jan de Wit" {
+	if got := contentOf[*dossier.Form](t, Mapping{}, raw).Items[0].Answers[0].Display; got != "Jan de Wit" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -274,18 +274,18 @@ func TestFormAnswerFaults(t *testing.T) { // case 33
 	t.Parallel()
 	for _, test := range []struct {
 		name, answer string
-		reason       store.Reason
+		reason       dossier.Reason
 		detail       string
 	}{
-		{"unknown kind", `{"valueRatio":{}}`, store.BadBody, "item[0].answer[0].valueRatio: an answer of an unknown kind"},
-		{"two values", `{"valueInteger":1,"valueString":"x"}`, store.BadBody, "item[0].answer[0].valueString: given beside another"},
-		{"a decimal as a whole number", `{"valueInteger":1.5}`, store.BadBody, "item[0].answer[0].valueInteger: not a whole number"},
-		{"a whole number without end", `{"valueInteger":99999999999999999999999}`, store.BadBody, "item[0].answer[0].valueInteger: not a whole number"},
-		{"a text as a decimal", `{"valueDecimal":"1,5"}`, store.BadBody, "item[0].answer[0].valueDecimal: not a number"},
-		{"no date", `{"valueDate":"31-12-2025"}`, store.BadDate, "item[0].answer[0].valueDate: not a FHIR date"},
-		{"no time", `{"valueTime":"25:00:00"}`, store.BadDate, "item[0].answer[0].valueTime: not a FHIR time"},
-		{"NUL", `{"valueString":"a\u0000"}`, store.BadText, "item[0].answer[0].valueString: holds U+0000"},
-		{"no answer", `7`, store.BadBody, "item[0].answer[0]: not an object"},
+		{"unknown kind", `{"valueRatio":{}}`, dossier.BadBody, "item[0].answer[0].valueRatio: an answer of an unknown kind"},
+		{"two values", `{"valueInteger":1,"valueString":"x"}`, dossier.BadBody, "item[0].answer[0].valueString: given beside another"},
+		{"a decimal as a whole number", `{"valueInteger":1.5}`, dossier.BadBody, "item[0].answer[0].valueInteger: not a whole number"},
+		{"a whole number without end", `{"valueInteger":99999999999999999999999}`, dossier.BadBody, "item[0].answer[0].valueInteger: not a whole number"},
+		{"a text as a decimal", `{"valueDecimal":"1,5"}`, dossier.BadBody, "item[0].answer[0].valueDecimal: not a number"},
+		{"no date", `{"valueDate":"31-12-2025"}`, dossier.BadDate, "item[0].answer[0].valueDate: not a FHIR date"},
+		{"no time", `{"valueTime":"25:00:00"}`, dossier.BadDate, "item[0].answer[0].valueTime: not a FHIR time"},
+		{"NUL", `{"valueString":"a\u0000"}`, dossier.BadText, "item[0].answer[0].valueString: holds U+0000"},
+		{"no answer", `7`, dossier.BadBody, "item[0].answer[0]: not an object"},
 	} {
 		it := mapOne(t, Mapping{}, answers(t, "["+test.answer+"]"))
 		if it.Reason != test.reason || it.Detail != test.detail || !it.EnvelopeRead {
@@ -329,12 +329,12 @@ func TestFormScore(t *testing.T) { // case 35
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			raw := with(t, form, "item", "["+strings.Join(test.items, ",")+"]")
-			if got := contentOf[*store.Form](t, Mapping{}, raw).Score; got != test.want {
+			if got := contentOf[*dossier.Form](t, Mapping{}, raw).Score; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
-	got := contentOf[*store.Form](t, Mapping{}, answers(t, "["+coded("2")+"]")).Items[0].Answers[0].Score
+	got := contentOf[*dossier.Form](t, Mapping{}, answers(t, "["+coded("2")+"]")).Items[0].Answers[0].Score
 	if got != "2" {
 		t.Errorf("an answer's own score: got %q", got)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -147,25 +147,25 @@ func fuzzKind(f *testing.F, name string) {
 		if again := m.item(r, t, []byte(raw), false); again.Hash != it.Hash || again.State != it.State {
 			tt.Fatalf("read twice: %+v and %+v", it, again)
 		}
-		if light := m.item(r, t, []byte(raw), true); light.Content != nil && light.Reason != store.HiddenMerged {
+		if light := m.item(r, t, []byte(raw), true); light.Content != nil && light.Reason != dossier.HiddenMerged {
 			tt.Fatal("an envelope with content")
 		}
 	})
 }
 
 // checkItem checks what everybody relies on.
-func checkItem(t *testing.T, m *mapper, it *store.Item) {
+func checkItem(t *testing.T, m *mapper, it *dossier.Item) {
 	t.Helper()
 	switch {
-	case it.State == store.StateShown:
+	case it.State == dossier.StateShown:
 		if it.Content == nil || !isID(it.ID) || it.Reason != "" || it.Raw != nil {
 			t.Fatalf("shown: %+v", it)
 		}
 	case it.Reason == "":
 		t.Fatalf("%s without a reason", it.State)
-	case it.State == store.StateQuarantined && it.Detail == "":
+	case it.State == dossier.StateQuarantined && it.Detail == "":
 		t.Fatalf("quarantined without a detail: %s", it.Reason)
-	case it.Content != nil && it.Reason != store.HiddenMerged:
+	case it.Content != nil && it.Reason != dossier.HiddenMerged:
 		t.Fatalf("%s %s leaks content", it.State, it.Reason)
 	}
 	b, err := json.Marshal(it.Content)

@@ -3,7 +3,7 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func goalStatus(_ *mapper, r *resource) verdict {
@@ -11,25 +11,25 @@ func goalStatus(_ *mapper, r *resource) verdict {
 	case "planned", "accepted", "active", "on-hold", "completed", "cancelled":
 		return shown
 	case "proposed", "rejected":
-		return hidden(store.HiddenStatus)
+		return hidden(dossier.HiddenStatus)
 	case "entered-in-error":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
-func (m *mapper) goal(r *resource, e *envelope) (store.Content, verdict) {
+func (m *mapper) goal(r *resource, e *envelope) (dossier.Content, verdict) {
 	g := m.readGoal(r, r.get, &e.marks)
 	if g.Description == "" {
-		return nil, hidden(store.HiddenEmpty)
+		return nil, hidden(dossier.HiddenEmpty)
 	}
 	return g, shown
 }
 
 // readGoal reads the Goal whose members get returns and that carries have. r is
 // the resource that it is, or that it is contained in.
-func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *store.Goal {
-	g := &store.Goal{
+func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *dossier.Goal {
+	g := &dossier.Goal{
 		Description: words(get("description")),
 		Domain:      m.domainOf(have, get("category")),
 		Status:      get("lifecycleStatus").str(),
@@ -42,8 +42,8 @@ func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *sto
 		}
 	}
 	for _, v := range get("target").each() {
-		t := store.Target{Text: targetText(v), Due: m.literal(v.get("dueDate"))}
-		if t != (store.Target{}) {
+		t := dossier.Target{Text: targetText(v), Due: m.literal(v.get("dueDate"))}
+		if t != (dossier.Target{}) {
 			g.Targets = append(g.Targets, t)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestIdentifyTellsWhichRecordBytesAreOf(t *testing.T) {
@@ -14,19 +14,19 @@ func TestIdentifyTellsWhichRecordBytesAreOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		stream    store.Stream
+		stream    dossier.Stream
 		kind, raw string
 		want      string
 	}{
-		"a good record":       {store.StreamReports, "Observation", observation, "r1"},
-		"a broken body":       {store.StreamReports, "Observation", strings.Replace(observation, `"Goed geslapen."`, `nul`, 1), "r1"},
-		"no id":               {store.StreamReports, "Observation", with(t, observation, "id", ""), ""},
-		"no id that FHIR has": {store.StreamReports, "Observation", with(t, observation, "id", `"a b"`), ""},
-		"no JSON":             {store.StreamReports, "Observation", observation[:40], ""},
-		"of another type":     {store.StreamReports, "Composition", observation, ""},
-		"a type nobody pulls": {store.StreamReports, "Encounter", observation, ""},
-		"of another stream":   {store.StreamForms, "Observation", observation, ""},
-		"nothing at all":      {store.StreamReports, "Observation", "", ""},
+		"a good record":       {dossier.StreamReports, "Observation", observation, "r1"},
+		"a broken body":       {dossier.StreamReports, "Observation", strings.Replace(observation, `"Goed geslapen."`, `nul`, 1), "r1"},
+		"no id":               {dossier.StreamReports, "Observation", with(t, observation, "id", ""), ""},
+		"no id that FHIR has": {dossier.StreamReports, "Observation", with(t, observation, "id", `"a b"`), ""},
+		"no JSON":             {dossier.StreamReports, "Observation", observation[:40], ""},
+		"of another type":     {dossier.StreamReports, "Composition", observation, ""},
+		"a type nobody pulls": {dossier.StreamReports, "Encounter", observation, ""},
+		"of another stream":   {dossier.StreamForms, "Observation", observation, ""},
+		"nothing at all":      {dossier.StreamReports, "Observation", "", ""},
 	} {
 		ref, ok := s.Identify(test.stream, test.kind, []byte(test.raw))
 		if ok != (test.want != "") || ref.ID != test.want {

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -14,23 +14,23 @@ import (
 // and what cannot be read is quarantined, never dropped (I2, I6). With
 // envelopeOnly the body is taken for granted, and there is no content. r is
 // room to work in.
-func (m *mapper) item(r *resource, t source.Type, raw []byte, envelopeOnly bool) store.Item {
+func (m *mapper) item(r *resource, t source.Type, raw []byte, envelopeOnly bool) dossier.Item {
 	k, ok := kindNamed(t.Name)
 	if !ok {
-		it := store.Item{Ref: store.Ref{Type: t.Name}, Stream: t.Stream}
-		return m.quarantine(it, raw, fault{store.BadType, "a type that is not pulled"})
+		it := dossier.Item{Ref: dossier.Ref{Type: t.Name}, Stream: t.Stream}
+		return m.quarantine(it, raw, fault{dossier.BadType, "a type that is not pulled"})
 	}
 	return m.itemOf(r, k, t, raw, envelopeOnly)
 }
 
 // itemOf is item for a resource of the kind k. Where this program itself fails on
 // a record, that is one record that could not be read, and no end of the process.
-func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byte, envelopeOnly bool) (it store.Item) {
-	it = store.Item{Ref: store.Ref{Type: t.Name}, Stream: t.Stream}
+func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byte, envelopeOnly bool) (it dossier.Item) {
+	it = dossier.Item{Ref: dossier.Ref{Type: t.Name}, Stream: t.Stream}
 	defer func() {
 		if recover() != nil {
 			it.EnvelopeRead = false
-			it = m.quarantine(it, raw, fault{store.BadBody, "the program failed on it"})
+			it = m.quarantine(it, raw, fault{dossier.BadBody, "the program failed on it"})
 		}
 	}()
 	if err := r.load(raw); err != nil {
@@ -47,14 +47,14 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 	if !readable {
 		return m.quarantine(it, raw, *r.failed)
 	}
-	if it.State == store.StateShown && !envelopeOnly {
-		r.blame = store.BadBody
+	if it.State == dossier.StateShown && !envelopeOnly {
+		r.blame = dossier.BadBody
 		m.readBody(r, k, e, &it)
 	}
-	if it.Reason == store.HiddenMerged && k.remains != nil {
+	if it.Reason == dossier.HiddenMerged && k.remains != nil {
 		it.Content = k.remains(m, r)
 	}
-	if r.failed != nil && it.State == store.StateShown {
+	if r.failed != nil && it.State == dossier.StateShown {
 		it.EnvelopeRead = true
 		return m.quarantine(it, raw, *r.failed)
 	}
@@ -66,7 +66,7 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 
 // identify reads who the resource says it is, and returns what is wrong with
 // that.
-func (m *mapper) identify(r *resource, it *store.Item) *fault {
+func (m *mapper) identify(r *resource, it *dossier.Item) *fault {
 	name := r.get("resourceType").str()
 	id := r.get("id").str()
 	if isID(id) {
@@ -80,31 +80,31 @@ func (m *mapper) identify(r *resource, it *store.Item) *fault {
 		if it.ID = ""; isTypeName(name) {
 			it.Type = name
 		}
-		return &fault{store.BadType, "resourceType: not what was asked for"}
+		return &fault{dossier.BadType, "resourceType: not what was asked for"}
 	case id == "":
-		return &fault{store.BadID, "id: missing"}
+		return &fault{dossier.BadID, "id: missing"}
 	case it.ID == "":
-		return &fault{store.BadID, "id: not a FHIR id"}
+		return &fault{dossier.BadID, "id: not a FHIR id"}
 	}
 	return nil
 }
 
 // readBody sets it's content, or why it has none after all.
-func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *store.Item) {
+func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *dossier.Item) {
 	switch {
 	case len(r.raw) > m.limits.Entry:
-		r.fail(store.TooLarge, "resource: too large")
+		r.fail(dossier.TooLarge, "resource: too large")
 		return
 	case r.deep:
-		r.fail(store.TooDeep, "resource: nested too deep")
+		r.fail(dossier.TooDeep, "resource: nested too deep")
 		return
 	}
 	content, v := k.body(m, r, e)
 	switch {
 	case r.modified: // also where something else cannot be read
-		it.State, it.Reason = store.StateHidden, store.HiddenModifierExtension
+		it.State, it.Reason = dossier.StateHidden, dossier.HiddenModifierExtension
 	case r.failed != nil:
-	case v.state != store.StateShown:
+	case v.state != dossier.StateShown:
 		it.State, it.Reason = v.state, v.reason
 	default:
 		it.Content = content
@@ -112,21 +112,21 @@ func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *store
 }
 
 // quarantine makes it an item that could not be applied.
-func (m *mapper) quarantine(it store.Item, raw []byte, f fault) store.Item {
-	it.State, it.Reason, it.Detail = store.StateQuarantined, f.reason, f.detail
-	it.Content, it.Hash = nil, store.Hash{}
+func (m *mapper) quarantine(it dossier.Item, raw []byte, f fault) dossier.Item {
+	it.State, it.Reason, it.Detail = dossier.StateQuarantined, f.reason, f.detail
+	it.Content, it.Hash = nil, dossier.Hash{}
 	it.Raw, it.RawCut = bytes.Clone(raw[:min(len(raw), m.limits.Raw)]), len(raw) > m.limits.Raw
 	return it
 }
 
 // hash digests what a reader could see of it, and the rules that made it so:
 // equal hashes mean that nothing worth storing has changed.
-func (r *resource) hash(t source.Type, it *store.Item) store.Hash {
+func (r *resource) hash(t source.Type, it *dossier.Item) dossier.Hash {
 	b := r.scratch[:0]
 	for _, s := range [...]string{t.Fingerprint, string(it.State), string(it.Reason), it.Client} {
 		b = append(append(b, s...), 0)
 	}
-	if report, ok := it.Content.(*store.Report); ok {
+	if report, ok := it.Content.(*dossier.Report); ok {
 		b, _ = report.AppendJSON(b) // of the years 1 to 9999
 	} else {
 		text, _ := json.Marshal(it.Content) // strings, numbers and times of those years
@@ -134,5 +134,5 @@ func (r *resource) hash(t source.Type, it *store.Item) store.Hash {
 	}
 	r.scratch = b
 	sum := sha256.Sum256(b)
-	return store.Hash(sum[:len(store.Hash{})])
+	return dossier.Hash(sum[:len(dossier.Hash{})])
 }

@@ -1,12 +1,14 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
 // A kindOfResource says how one FHIR resource type is read. The functions of
 // the envelope (client, status, allow) must not look at content.
 type kindOfResource struct {
 	name   string
-	stream store.Stream
+	stream dossier.Stream
 	// version is raised whenever resources are mapped differently than before,
 	// so that what is stored is read again.
 	version int
@@ -21,9 +23,9 @@ type kindOfResource struct {
 	status   func(*mapper, *resource) verdict    // nil: has none
 	allow    func(*mapper, *envelope) verdict    // what else must be so; nil: nothing
 
-	body    func(*mapper, *resource, *envelope) (store.Content, verdict)
-	remains func(*mapper, *resource) store.Content // what is kept of one that was merged
-	uses    func(Mapping) any                      // the rules, beside those that hide, that body follows
+	body    func(*mapper, *resource, *envelope) (dossier.Content, verdict)
+	remains func(*mapper, *resource) dossier.Content // what is kept of one that was merged
+	uses    func(Mapping) any                        // the rules, beside those that hide, that body follows
 }
 
 // kindNamed returns how resources of the type are read.
@@ -39,63 +41,63 @@ func kindNamed(name string) (*kindOfResource, bool) {
 // kinds holds every resource type that is pulled, in reading order. It is never
 // written to.
 var kinds = []kindOfResource{{
-	name: "Patient", stream: store.StreamClients, version: 2,
+	name: "Patient", stream: dossier.StreamClients, version: 2,
 	client: itself, search: "_id", elements: "active,link,deceased,deceasedBoolean,deceasedDateTime",
 	status: patientStatus, body: (*mapper).patient, remains: patientRemains,
 }, {
-	name: "RelatedPerson", stream: store.StreamContacts, version: 1,
+	name: "RelatedPerson", stream: dossier.StreamContacts, version: 1,
 	client: clientIn("patient"), search: "patient", elements: "patient",
 	body: (*mapper).relatedPerson,
 }, {
-	name: "Practitioner", stream: store.StreamStaff, version: 1,
+	name: "Practitioner", stream: dossier.StreamStaff, version: 1,
 	client: nobodys, body: (*mapper).practitioner,
 }, {
-	name: "PractitionerRole", stream: store.StreamStaff, version: 1,
+	name: "PractitionerRole", stream: dossier.StreamStaff, version: 1,
 	client: nobodys, elements: "code", code: "code",
 	body: (*mapper).practitionerRole,
 }, {
-	name: "Organization", stream: store.StreamStaff, version: 1,
+	name: "Organization", stream: dossier.StreamStaff, version: 1,
 	client: nobodys, body: (*mapper).organization,
 }, {
-	name: "Questionnaire", stream: store.StreamQuestionnaires, version: 2,
+	name: "Questionnaire", stream: dossier.StreamQuestionnaires, version: 2,
 	client: nobodys, elements: "status,url,version,code",
 	mark: markQuestionnaire, status: questionnaireStatus, body: (*mapper).questionnaire,
 }, {
-	name: "Goal", stream: store.StreamGoals, version: 2,
+	name: "Goal", stream: dossier.StreamGoals, version: 2,
 	client: clientIn("subject"), search: "patient", elements: "lifecycleStatus,subject,description,category",
 	code: "description", category: "category",
 	status: goalStatus, body: (*mapper).goal, uses: domainRules,
 }, {
-	name: "CarePlan", stream: store.StreamCarePlans, version: 3,
+	name: "CarePlan", stream: dossier.StreamCarePlans, version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,category",
 	category: "category",
 	status:   carePlanStatus, body: (*mapper).carePlan, uses: domainRules,
 }, {
-	name: "Provenance", stream: store.StreamCarePlans, version: 1,
+	name: "Provenance", stream: dossier.StreamCarePlans, version: 1,
 	client: nobodys, elements: "activity", code: "activity",
 	body: (*mapper).signature,
 }, {
-	name: "Consent", stream: store.StreamCarePlans, version: 2,
+	name: "Consent", stream: dossier.StreamCarePlans, version: 2,
 	client: clientIn("patient"), search: "patient", elements: "status,patient,category",
 	category: "category",
 	status:   consentStatus, body: (*mapper).consent,
 }, {
-	name: "Observation", stream: store.StreamReports, version: 4,
+	name: "Observation", stream: dossier.StreamReports, version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,code,category",
 	code: "code", category: "category",
 	status: observationStatus, allow: isReport, body: (*mapper).observation, uses: reportRules,
 }, {
-	name: "DocumentReference", stream: store.StreamReports, version: 4,
+	name: "DocumentReference", stream: dossier.StreamReports, version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,docStatus,subject,type,category,securityLabel",
 	code: "type", category: "category", label: "securityLabel",
 	status: documentStatus, body: (*mapper).document, uses: reportRules,
 }, {
-	name: "Composition", stream: store.StreamReports, version: 3,
+	name: "Composition", stream: dossier.StreamReports, version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,type,category,confidentiality",
 	code: "type", category: "category",
 	mark: markComposition, status: compositionStatus, allow: isReport, body: (*mapper).composition, uses: reportRules,
 }, {
-	name: "QuestionnaireResponse", stream: store.StreamForms, version: 2,
+	name: "QuestionnaireResponse", stream: dossier.StreamForms, version: 2,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,questionnaire",
 	mark: markForm, status: formStatus, body: (*mapper).form, uses: formRules,
 }}

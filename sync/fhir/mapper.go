@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // A mapper turns one tenant's resources into items. It holds no state and may
@@ -23,21 +23,21 @@ type mapper struct {
 func (m *mapper) text(v value) string {
 	s := clean(v.str())
 	if tooLong(s, m.limits.Text) {
-		v.fault(store.TooLarge, "too long")
+		v.fault(dossier.TooLarge, "too long")
 	}
 	return s
 }
 
 // moment returns the moment that v, a date, dateTime or instant, names; zero if
 // v is absent.
-func (m *mapper) moment(v value) store.Moment {
+func (m *mapper) moment(v value) dossier.Moment {
 	s := v.str()
 	if s == "" {
-		return store.Moment{}
+		return dossier.Moment{}
 	}
 	d, err := parseMoment(s, m.zone)
 	if err != nil {
-		v.fault(store.BadDate, err.Error())
+		v.fault(dossier.BadDate, err.Error())
 	}
 	return d
 }
@@ -74,9 +74,9 @@ func (m *mapper) fingerprint(k *kindOfResource) string {
 func (m *mapper) hiding(k *kindOfResource) string {
 	rules := []any{m.rules.Hide}
 	switch k.stream {
-	case store.StreamReports:
+	case dossier.StreamReports:
 		rules = append(rules, m.rules.ReportCodes, m.rules.ShowPreliminary, m.rules.ShowSuperseded)
-	case store.StreamForms:
+	case dossier.StreamForms:
 		rules = append(rules, m.rules.ShowInProgress, m.rules.ShowStopped)
 	}
 	return digest(rules)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Mapping is what one tenant's care record system means by its codes. The zero
@@ -15,8 +15,8 @@ type Mapping struct {
 	// reports; others are hidden with reason not-a-report. Nil stands for SNOMED
 	// CT 11591000146107.
 	ReportCodes []Code
-	// Category sets a report's category, [store.CategoryGeneral] or
-	// [store.CategoryCarePlan]. The first rule that matches counts; without one
+	// Category sets a report's category, [dossier.CategoryGeneral] or
+	// [dossier.CategoryCarePlan]. The first rule that matches counts; without one
 	// a report that names a care plan or a goal belongs to the care plan.
 	Category []Rule
 	// Hide says what is not for the client's eyes, beside what is marked NOPAT.
@@ -107,7 +107,7 @@ func (m Mapping) validate() error {
 			}
 		}
 	}
-	check("category", m.Category, func(s string) bool { return s == store.CategoryGeneral || s == store.CategoryCarePlan })
+	check("category", m.Category, func(s string) bool { return s == dossier.CategoryGeneral || s == dossier.CategoryCarePlan })
 	check("domain", m.Domain, func(s string) bool { return s != "" })
 	check("hide", m.Hide, func(string) bool { return true })
 	return errors.Join(errs...)

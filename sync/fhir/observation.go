@@ -3,7 +3,7 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func observationStatus(m *mapper, r *resource) verdict {
@@ -13,15 +13,15 @@ func observationStatus(m *mapper, r *resource) verdict {
 	case "preliminary", "registered":
 		return m.preliminary()
 	case "entered-in-error", "cancelled":
-		return withdrawn(store.WithdrawnInError)
+		return withdrawn(dossier.WithdrawnInError)
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
 // observation reads a day report (MedMij BgLZ+).
-func (m *mapper) observation(r *resource, e *envelope) (store.Content, verdict) {
+func (m *mapper) observation(r *resource, e *envelope) (dossier.Content, verdict) {
 	issued := r.get("issued")
-	p := &store.Report{
+	p := &dossier.Report{
 		Title:      title(r, value{}, r.get("code")),
 		Text:       m.observationText(r),
 		Authors:    m.parties(r, r.get("performer")),
@@ -36,7 +36,7 @@ func (m *mapper) observation(r *resource, e *envelope) (store.Content, verdict) 
 	}
 	m.file(r, p, e, r.get("basedOn"), r.get("focus"))
 	if p.Text == "" {
-		return nil, hidden(store.HiddenEmpty)
+		return nil, hidden(dossier.HiddenEmpty)
 	}
 	return p, shown
 }

@@ -6,21 +6,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestObservation(t *testing.T) {
 	t.Parallel()
-	got := contentOf[*store.Report](t, Mapping{}, with(t, observation,
+	got := contentOf[*dossier.Report](t, Mapping{}, with(t, observation,
 		"issued", `"2025-03-04T09:15:20+01:00"`,
 		"performer", `[{"reference":"PractitionerRole/s2","display":"S. de Boer"}]`,
 		"basedOn", `[{"reference":"ServiceRequest/1"},{"reference":"CarePlan/p1"}]`,
 		"focus", `[{"reference":"Goal/g1"}]`))
-	want := &store.Report{
+	want := &dossier.Report{
 		At: at(t, "2025-03-04T08:40:00+01:00"), RecordedAt: at(t, "2025-03-04T09:15:20+01:00"),
-		Title: "Rapportage", Category: store.CategoryCarePlan, Text: "Goed geslapen.",
-		Authors: []store.Party{{Ref: store.Ref{Type: "PractitionerRole", ID: "s2"}, Display: "S. de Boer"}},
-		Plan:    store.Ref{Type: "CarePlan", ID: "p1"}, Goal: store.Ref{Type: "Goal", ID: "g1"},
+		Title: "Rapportage", Category: dossier.CategoryCarePlan, Text: "Goed geslapen.",
+		Authors: []dossier.Party{{Ref: dossier.Ref{Type: "PractitionerRole", ID: "s2"}, Display: "S. de Boer"}},
+		Plan:    dossier.Ref{Type: "CarePlan", ID: "p1"}, Goal: dossier.Ref{Type: "Goal", ID: "g1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -49,7 +49,7 @@ func TestObservationText(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := contentOf[*store.Report](t, Mapping{}, with(t, observation, test.change...)).Text; got != test.want {
+			if got := contentOf[*dossier.Report](t, Mapping{}, with(t, observation, test.change...)).Text; got != test.want {
 				t.Errorf("got %.80q, want %.80q", got, test.want)
 			}
 		})
@@ -65,7 +65,7 @@ func TestObservationWithoutTextIsHidden(t *testing.T) { // case 22
 		{"valueString", "", "text", `{"status":"empty","div":"<div>niets</div>"}`},
 		{"valueString", "", "text", `{"status":"generated","div":"<div><script>x</script></div>"}`},
 	} {
-		if it := mapOne(t, Mapping{}, with(t, observation, change...)); it.State != store.StateHidden || it.Reason != store.HiddenEmpty {
+		if it := mapOne(t, Mapping{}, with(t, observation, change...)); it.State != dossier.StateHidden || it.Reason != dossier.HiddenEmpty {
 			t.Errorf("%v: got %s %s", change, it.State, it.Reason)
 		}
 	}
@@ -81,7 +81,7 @@ func TestObservationTitle(t *testing.T) {
 		"no words":   {coding(""), ""},
 		"white room": {coding(`,"display":" a\n b "`), "a b"},
 	} {
-		if got := contentOf[*store.Report](t, Mapping{}, with(t, observation, "code", test.code)).Title; got != test.want {
+		if got := contentOf[*dossier.Report](t, Mapping{}, with(t, observation, "code", test.code)).Title; got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
@@ -91,7 +91,7 @@ func TestObservationTitle(t *testing.T) {
 		"https://ecd.example/titel": "Rapportage",
 	} {
 		raw := with(t, observation, "extension", `[{"url":"`+url+`","valueString":"Nachtdienst"}]`)
-		if got := contentOf[*store.Report](t, Mapping{}, raw).Title; got != want {
+		if got := contentOf[*dossier.Report](t, Mapping{}, raw).Title; got != want {
 			t.Errorf("%s: got %q, want %q", url, got, want)
 		}
 	}
@@ -123,7 +123,7 @@ func TestObservationMoments(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := contentOf[*store.Report](t, Mapping{}, with(t, observation, test.change...))
+			p := contentOf[*dossier.Report](t, Mapping{}, with(t, observation, test.change...))
 			got := []string{p.At.Literal, p.RecordedAt.Literal, p.CorrectedAt.Literal}
 			if diff := cmp.Diff([]string{test.at, test.recorded, test.corrected}, got); diff != "" {
 				t.Error(diff)
@@ -141,28 +141,28 @@ func TestReportCategory(t *testing.T) {
 		return `{"tag":[{"system":"https://ecd.example/kind","code":"` + code + `"}]}`
 	}
 	rules := Mapping{Category: []Rule{
-		{Match{Tag: Code{"https://ecd.example/kind", "plan"}}, store.CategoryCarePlan},
-		{Match{Category: Code{Code: "social"}}, store.CategoryGeneral},
-		{Match{Category: Code{Code: "social"}}, store.CategoryCarePlan},
+		{Match{Tag: Code{"https://ecd.example/kind", "plan"}}, dossier.CategoryCarePlan},
+		{Match{Category: Code{Code: "social"}}, dossier.CategoryGeneral},
+		{Match{Category: Code{Code: "social"}}, dossier.CategoryCarePlan},
 	}}
 	for _, test := range []struct {
 		name   string
 		change []string
 		want   string
 	}{
-		{"nothing said", nil, store.CategoryGeneral},
-		{"case 19 by tag", []string{"meta", kind("plan")}, store.CategoryCarePlan},
-		{"case 19 by another tag", []string{"meta", kind("algemeen")}, store.CategoryGeneral},
-		{"by plan", []string{"basedOn", `[{"reference":"CarePlan/p1"}]`}, store.CategoryCarePlan},
-		{"by goal", []string{"focus", `[{"reference":"Goal/g1"}]`}, store.CategoryCarePlan},
-		{"case 20 by a plan that is nowhere", []string{"basedOn", `[{"type":"CarePlan","display":"Plan"}]`}, store.CategoryCarePlan},
-		{"by the extension for goals", []string{"extension", `[{"url":"http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal","valueReference":{"reference":"Goal/g1"}}]`}, store.CategoryCarePlan},
-		{"by something else", []string{"basedOn", `[{"reference":"ServiceRequest/1"}]`}, store.CategoryGeneral},
-		{"a rule outweighs a plan", []string{"basedOn", `[{"reference":"CarePlan/p1"}]`, "category", `[{"coding":[{"code":"social"}]}]`}, store.CategoryGeneral},
+		{"nothing said", nil, dossier.CategoryGeneral},
+		{"case 19 by tag", []string{"meta", kind("plan")}, dossier.CategoryCarePlan},
+		{"case 19 by another tag", []string{"meta", kind("algemeen")}, dossier.CategoryGeneral},
+		{"by plan", []string{"basedOn", `[{"reference":"CarePlan/p1"}]`}, dossier.CategoryCarePlan},
+		{"by goal", []string{"focus", `[{"reference":"Goal/g1"}]`}, dossier.CategoryCarePlan},
+		{"case 20 by a plan that is nowhere", []string{"basedOn", `[{"type":"CarePlan","display":"Plan"}]`}, dossier.CategoryCarePlan},
+		{"by the extension for goals", []string{"extension", `[{"url":"http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal","valueReference":{"reference":"Goal/g1"}}]`}, dossier.CategoryCarePlan},
+		{"by something else", []string{"basedOn", `[{"reference":"ServiceRequest/1"}]`}, dossier.CategoryGeneral},
+		{"a rule outweighs a plan", []string{"basedOn", `[{"reference":"CarePlan/p1"}]`, "category", `[{"coding":[{"code":"social"}]}]`}, dossier.CategoryGeneral},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := contentOf[*store.Report](t, rules, with(t, observation, test.change...)).Category; got != test.want {
+			if got := contentOf[*dossier.Report](t, rules, with(t, observation, test.change...)).Category; got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -174,34 +174,34 @@ func TestReportAuthors(t *testing.T) { // case 21
 	inside := `[{"resourceType":"Practitioner","id":"s","name":[{"family":"Boer","given":["S."]}],"qualification":[{"code":{"text":"verpleegkundige"}}]},
 		{"resourceType":"Organization","id":"o","name":"Zorghuis"},
 		{"resourceType":"PractitionerRole","id":"ro","practitioner":{"reference":"#s"},"organization":{"reference":"#o"},"specialty":[{"text":"wijkzorg"}]}]`
-	ref := func(s string) store.Ref {
-		return store.Ref{Type: strings.Split(s, "/")[0], ID: strings.Split(s, "/")[1]}
+	ref := func(s string) dossier.Ref {
+		return dossier.Ref{Type: strings.Split(s, "/")[0], ID: strings.Split(s, "/")[1]}
 	}
 	for _, test := range []struct {
 		name, performer string
-		want            []store.Party
+		want            []dossier.Party
 	}{
 		{"missing", `[]`, nil},
 		{"empty", `[{}]`, nil},
-		{"organisation only", `[{"reference":"Organization/o1"}]`, []store.Party{{Ref: ref("Organization/o1")}}},
-		{"display only", `[{"display":" S. de Boer "}]`, []store.Party{{Display: "S. de Boer"}}},
-		{"absolute", `[{"reference":"https://ecd.example/fhir/Practitioner/s1"}]`, []store.Party{{Ref: ref("Practitioner/s1")}}},
-		{"absolute, http behind a proxy", `[{"reference":"http://ecd.example/fhir/Practitioner/s1"}]`, []store.Party{{Ref: ref("Practitioner/s1")}}},
-		{"elsewhere", `[{"reference":"https://other.example/fhir/Practitioner/s1","display":"X"}]`, []store.Party{{Display: "X"}}},
-		{"conditional", `[{"reference":"Practitioner?identifier=x|1","display":"X"}]`, []store.Party{{Display: "X"}}},
-		{"urn", `[{"reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0","display":"X"}]`, []store.Party{{Display: "X"}}},
-		{"not pulled", `[{"reference":"CareTeam/1","display":"Team"}]`, []store.Party{{Display: "Team"}}},
-		{"contained person", `[{"reference":"#s","display":"X"}]`, []store.Party{{Display: "X",
-			Inline: &store.Staff{What: store.StaffPerson, Name: "S. Boer", Role: "verpleegkundige"}}}},
-		{"contained role", `[{"reference":"#ro"}]`, []store.Party{{
-			Inline: &store.Staff{What: store.StaffRole, Role: "wijkzorg", PersonName: "S. Boer", OrgName: "Zorghuis"}}}},
-		{"contained organisation", `[{"reference":"#o"}]`, []store.Party{{Inline: &store.Staff{What: store.StaffOrganization, Name: "Zorghuis"}}}},
-		{"contained nowhere", `[{"reference":"#none","display":"X"}]`, []store.Party{{Display: "X"}}},
-		{"several", `[{"reference":"Practitioner/a"},{"reference":"Practitioner/b"}]`, []store.Party{{Ref: ref("Practitioner/a")}, {Ref: ref("Practitioner/b")}}},
+		{"organisation only", `[{"reference":"Organization/o1"}]`, []dossier.Party{{Ref: ref("Organization/o1")}}},
+		{"display only", `[{"display":" S. de Boer "}]`, []dossier.Party{{Display: "S. de Boer"}}},
+		{"absolute", `[{"reference":"https://ecd.example/fhir/Practitioner/s1"}]`, []dossier.Party{{Ref: ref("Practitioner/s1")}}},
+		{"absolute, http behind a proxy", `[{"reference":"http://ecd.example/fhir/Practitioner/s1"}]`, []dossier.Party{{Ref: ref("Practitioner/s1")}}},
+		{"elsewhere", `[{"reference":"https://other.example/fhir/Practitioner/s1","display":"X"}]`, []dossier.Party{{Display: "X"}}},
+		{"conditional", `[{"reference":"Practitioner?identifier=x|1","display":"X"}]`, []dossier.Party{{Display: "X"}}},
+		{"urn", `[{"reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0","display":"X"}]`, []dossier.Party{{Display: "X"}}},
+		{"not pulled", `[{"reference":"CareTeam/1","display":"Team"}]`, []dossier.Party{{Display: "Team"}}},
+		{"contained person", `[{"reference":"#s","display":"X"}]`, []dossier.Party{{Display: "X",
+			Inline: &dossier.Staff{What: dossier.StaffPerson, Name: "S. Boer", Role: "verpleegkundige"}}}},
+		{"contained role", `[{"reference":"#ro"}]`, []dossier.Party{{
+			Inline: &dossier.Staff{What: dossier.StaffRole, Role: "wijkzorg", PersonName: "S. Boer", OrgName: "Zorghuis"}}}},
+		{"contained organisation", `[{"reference":"#o"}]`, []dossier.Party{{Inline: &dossier.Staff{What: dossier.StaffOrganization, Name: "Zorghuis"}}}},
+		{"contained nowhere", `[{"reference":"#none","display":"X"}]`, []dossier.Party{{Display: "X"}}},
+		{"several", `[{"reference":"Practitioner/a"},{"reference":"Practitioner/b"}]`, []dossier.Party{{Ref: ref("Practitioner/a")}, {Ref: ref("Practitioner/b")}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got := contentOf[*store.Report](t, Mapping{}, with(t, observation, "contained", inside, "performer", test.performer))
+			got := contentOf[*dossier.Report](t, Mapping{}, with(t, observation, "contained", inside, "performer", test.performer))
 			if diff := cmp.Diff(test.want, got.Authors); diff != "" {
 				t.Error(diff)
 			}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -40,7 +40,7 @@ type Options struct {
 	// Searches lists what is pulled for each stream, as a FHIR search without
 	// its base: "Observation?code=…". A stream that is not in it has its
 	// default; one with an empty list is not pulled.
-	Searches map[store.Stream][]string
+	Searches map[dossier.Stream][]string
 	// Mapping is what the tenant's codes mean.
 	Mapping Mapping
 	// Zone is where times without an offset, and dates, are; nil stands for UTC.
@@ -69,15 +69,15 @@ type Request struct {
 const dayReport = "http://snomed.info/sct|11591000146107"
 
 // defaultSearches is domain.md §3.
-var defaultSearches = map[store.Stream][]string{
-	store.StreamClients:        {"Patient"},
-	store.StreamContacts:       {"RelatedPerson"},
-	store.StreamStaff:          {"Practitioner", "PractitionerRole", "Organization"},
-	store.StreamQuestionnaires: {"Questionnaire"},
-	store.StreamGoals:          {"Goal"},
-	store.StreamCarePlans:      {"CarePlan"},
-	store.StreamReports:        {"Observation?code=" + dayReport, "DocumentReference", "Composition?type=" + dayReport},
-	store.StreamForms:          {"QuestionnaireResponse"},
+var defaultSearches = map[dossier.Stream][]string{
+	dossier.StreamClients:        {"Patient"},
+	dossier.StreamContacts:       {"RelatedPerson"},
+	dossier.StreamStaff:          {"Practitioner", "PractitionerRole", "Organization"},
+	dossier.StreamQuestionnaires: {"Questionnaire"},
+	dossier.StreamGoals:          {"Goal"},
+	dossier.StreamCarePlans:      {"CarePlan"},
+	dossier.StreamReports:        {"Observation?code=" + dayReport, "DocumentReference", "Composition?type=" + dayReport},
+	dossier.StreamForms:          {"QuestionnaireResponse"},
 }
 
 // ours are the parameters that a search may not set, because paging, windows
@@ -121,11 +121,11 @@ func (o Options) withDefaults() (Options, error) {
 	return o, errors.Join(append(errs, o.Mapping.validate())...)
 }
 
-// types returns what is to be pulled, in the order of [store.Streams].
+// types returns what is to be pulled, in the order of [dossier.Streams].
 func (o Options) types(m *mapper) ([]source.Type, error) {
 	var all []source.Type
 	var errs []error
-	for _, stream := range store.Streams() {
+	for _, stream := range dossier.Streams() {
 		searches := o.Searches[stream]
 		if searches == nil {
 			searches = defaultSearches[stream]
@@ -142,14 +142,14 @@ func (o Options) types(m *mapper) ([]source.Type, error) {
 		}
 	}
 	for stream := range o.Searches {
-		if !slices.Contains(store.Streams(), stream) {
+		if !slices.Contains(dossier.Streams(), stream) {
 			errs = append(errs, fmt.Errorf("search of %q: no such stream", stream))
 		}
 	}
 	return all, errors.Join(errs...)
 }
 
-func parseSearch(stream store.Stream, s string, m *mapper) (source.Type, error) {
+func parseSearch(stream dossier.Stream, s string, m *mapper) (source.Type, error) {
 	name, query, _ := strings.Cut(s, "?")
 	k, ok := kindNamed(name)
 	if !ok || k.stream != stream {
@@ -168,7 +168,7 @@ func parseSearch(stream store.Stream, s string, m *mapper) (source.Type, error) 
 	return source.Type{Stream: stream, Name: name, Query: query, Fingerprint: m.fingerprint(k), Hiding: m.hiding(k)}, nil
 }
 
-func typesOf(stream store.Stream) string {
+func typesOf(stream dossier.Stream) string {
 	var names []string
 	for _, k := range kinds {
 		if k.stream == stream {

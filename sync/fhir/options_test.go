@@ -6,17 +6,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestOptionsFaultsAllAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := New(Options{
 		BaseURL: mustURL("ftp://ecd.example/fhir"), PageSize: -1,
-		Searches: map[store.Stream][]string{
-			store.StreamReports: {"Basic", "Observation?_lastUpdated=ge2020", "Observation?%zz", "Patient", "Observation?code=a", "Observation?code=a"},
-			store.StreamForms:   {"Questionnaire"},
-			"post":              {"Patient"},
+		Searches: map[dossier.Stream][]string{
+			dossier.StreamReports: {"Basic", "Observation?_lastUpdated=ge2020", "Observation?%zz", "Patient", "Observation?code=a", "Observation?code=a"},
+			dossier.StreamForms:   {"Questionnaire"},
+			"post":                {"Patient"},
 		},
 		Mapping: Mapping{
 			Category: []Rule{{Match{Tag: Code{Code: "x"}}, "plan"}},
@@ -48,10 +48,10 @@ func TestOptionsFaultsAllAtOnce(t *testing.T) {
 
 func TestSearchesOfATenant(t *testing.T) {
 	t.Parallel()
-	s, err := New(Options{Tenant: "a", BaseURL: mustURL("https://ecd.example/fhir/"), Searches: map[store.Stream][]string{
-		store.StreamReports:  {"Observation?code=a", "Observation?code=b&category=c"},
-		store.StreamStaff:    {},
-		store.StreamContacts: nil,
+	s, err := New(Options{Tenant: "a", BaseURL: mustURL("https://ecd.example/fhir/"), Searches: map[dossier.Stream][]string{
+		dossier.StreamReports:  {"Observation?code=a", "Observation?code=b&category=c"},
+		dossier.StreamStaff:    {},
+		dossier.StreamContacts: nil,
 	}})
 	if err != nil {
 		t.Fatal(err)

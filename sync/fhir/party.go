@@ -1,13 +1,15 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
 // party reads v, a Reference to somebody or something that wrote r or part of
 // it. What r contains comes along whole; of what is not pulled, or is on another
 // server, only the name written beside it remains.
-func (m *mapper) party(r *resource, v value) store.Party {
+func (m *mapper) party(r *resource, v value) dossier.Party {
 	t := m.reference(v)
-	p := store.Party{Display: t.display}
+	p := dossier.Party{Display: t.display}
 	switch {
 	case t.inside != "":
 		p.Inline = m.inlineStaff(r, r.inside(t.inside))
@@ -18,8 +20,8 @@ func (m *mapper) party(r *resource, v value) store.Party {
 }
 
 // parties reads v, a list of Reference.
-func (m *mapper) parties(r *resource, v value) []store.Party {
-	var all []store.Party
+func (m *mapper) parties(r *resource, v value) []dossier.Party {
+	var all []dossier.Party
 	for _, e := range v.each() {
 		all = m.appendParty(all, r, e)
 	}
@@ -27,8 +29,8 @@ func (m *mapper) parties(r *resource, v value) []store.Party {
 }
 
 // appendParty appends whom v, a Reference, names, if it does.
-func (m *mapper) appendParty(all []store.Party, r *resource, v value) []store.Party {
-	if p := m.party(r, v); p != (store.Party{}) {
+func (m *mapper) appendParty(all []dossier.Party, r *resource, v value) []dossier.Party {
+	if p := m.party(r, v); p != (dossier.Party{}) {
 		all = append(all, p)
 	}
 	return all
@@ -46,14 +48,14 @@ func isPulledParty(kind string) bool {
 
 // inlineStaff reads v, a resource that r contains; nil if it says nothing about
 // who wrote something.
-func (m *mapper) inlineStaff(r *resource, v value) *store.Staff {
+func (m *mapper) inlineStaff(r *resource, v value) *dossier.Staff {
 	switch v.get("resourceType").str() {
 	case "Practitioner":
 		return practitioner(v.get("name"), v.get("qualification"))
 	case "Organization":
 		return organization(v.get("name"))
 	case "Patient", "RelatedPerson":
-		return &store.Staff{What: store.StaffPerson, Name: nameOf(v.get("name"))}
+		return &dossier.Staff{What: dossier.StaffPerson, Name: nameOf(v.get("name"))}
 	case "PractitionerRole":
 		return m.role(r, v.get)
 	}
@@ -61,8 +63,8 @@ func (m *mapper) inlineStaff(r *resource, v value) *store.Staff {
 }
 
 // note reads v, an Annotation.
-func (m *mapper) note(r *resource, v value) store.Note {
-	n := store.Note{At: m.moment(v.get("time")), Text: m.text(v.get("text"))}
+func (m *mapper) note(r *resource, v value) dossier.Note {
+	n := dossier.Note{At: m.moment(v.get("time")), Text: m.text(v.get("text"))}
 	if who := v.get("authorReference"); who.ok() {
 		n.Author = m.party(r, who)
 	} else {
@@ -72,7 +74,7 @@ func (m *mapper) note(r *resource, v value) store.Note {
 }
 
 // notes appends the notes of v, a list of Annotation, that say something.
-func (m *mapper) notes(all []store.Note, r *resource, v value) []store.Note {
+func (m *mapper) notes(all []dossier.Note, r *resource, v value) []dossier.Note {
 	for _, e := range v.each() {
 		if n := m.note(r, e); n.Text != "" {
 			all = append(all, n)

@@ -1,6 +1,8 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
 // patientStatus hides a client who was merged into another, or whom the source
 // has deactivated. A client without active is active. One who has died stays
@@ -11,9 +13,9 @@ func patientStatus(_ *mapper, r *resource) verdict {
 	active := r.get("active")
 	switch {
 	case merged:
-		return hidden(store.HiddenMerged)
+		return hidden(dossier.HiddenMerged)
 	case active.ok() && !active.bool() && !hasDied(r):
-		return hidden(store.HiddenInactive)
+		return hidden(dossier.HiddenInactive)
 	}
 	return shown
 }
@@ -35,14 +37,14 @@ func replacedBy(r *resource) value {
 
 // patientRemains is all that is kept of a client who was merged into another:
 // into whom.
-func patientRemains(m *mapper, r *resource) store.Content {
+func patientRemains(m *mapper, r *resource) dossier.Content {
 	other := m.reference(replacedBy(r))
 	if other.Type != "Patient" {
 		return nil
 	}
-	return &store.Client{ReplacedBy: other.ID}
+	return &dossier.Client{ReplacedBy: other.ID}
 }
 
-func (m *mapper) patient(r *resource, _ *envelope) (store.Content, verdict) {
-	return &store.Client{Name: nameOf(r.get("name")), Deceased: hasDied(r)}, shown
+func (m *mapper) patient(r *resource, _ *envelope) (dossier.Content, verdict) {
+	return &dossier.Client{Name: nameOf(r.get("name")), Deceased: hasDied(r)}, shown
 }

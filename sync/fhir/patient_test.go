@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestPatient(t *testing.T) {
@@ -13,21 +13,21 @@ func TestPatient(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change []string
-		want   *store.Client
+		want   *dossier.Client
 	}{
-		{"plain", nil, &store.Client{Name: "Jo de Wit"}},
-		{"active", []string{"active", `true`}, &store.Client{Name: "Jo de Wit"}},
-		{"case 3 deceased", []string{"deceasedBoolean", `true`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
-		{"case 3 deceased, and no longer active", []string{"active", `false`, "deceasedBoolean", `true`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
-		{"case 3 deceased some day", []string{"deceasedDateTime", `"2025"`}, &store.Client{Name: "Jo de Wit", Deceased: true}},
-		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &store.Client{Name: "Jo de Wit"}},
-		{"no name", []string{"name", ""}, &store.Client{}},
-		{"a BSN is not stored", []string{"identifier", `[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"111222333"}]`}, &store.Client{Name: "Jo de Wit"}},
-		{"a partial date of birth", []string{"birthDate", `"1934"`}, &store.Client{Name: "Jo de Wit"}},
+		{"plain", nil, &dossier.Client{Name: "Jo de Wit"}},
+		{"active", []string{"active", `true`}, &dossier.Client{Name: "Jo de Wit"}},
+		{"case 3 deceased", []string{"deceasedBoolean", `true`}, &dossier.Client{Name: "Jo de Wit", Deceased: true}},
+		{"case 3 deceased, and no longer active", []string{"active", `false`, "deceasedBoolean", `true`}, &dossier.Client{Name: "Jo de Wit", Deceased: true}},
+		{"case 3 deceased some day", []string{"deceasedDateTime", `"2025"`}, &dossier.Client{Name: "Jo de Wit", Deceased: true}},
+		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &dossier.Client{Name: "Jo de Wit"}},
+		{"no name", []string{"name", ""}, &dossier.Client{}},
+		{"a BSN is not stored", []string{"identifier", `[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"111222333"}]`}, &dossier.Client{Name: "Jo de Wit"}},
+		{"a partial date of birth", []string{"birthDate", `"1934"`}, &dossier.Client{Name: "Jo de Wit"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, contentOf[*store.Client](t, Mapping{}, with(t, patient, test.change...))); diff != "" {
+			if diff := cmp.Diff(test.want, contentOf[*dossier.Client](t, Mapping{}, with(t, patient, test.change...))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -37,13 +37,13 @@ func TestPatient(t *testing.T) {
 // Of a merged client the engine must know into whom, and nobody anything else.
 func TestMergedPatient(t *testing.T) { // case 4
 	t.Parallel()
-	for other, want := range map[string]store.Content{
-		`{"reference":"Patient/c2"}`: &store.Client{ReplacedBy: "c2"},
+	for other, want := range map[string]dossier.Content{
+		`{"reference":"Patient/c2"}`: &dossier.Client{ReplacedBy: "c2"},
 		`{"display":"iemand"}`:       nil,
 		`{"reference":"Group/c2"}`:   nil,
 	} {
 		it := mapOne(t, Mapping{}, with(t, patient, "link", `[{"type":"seealso","other":{"reference":"Patient/x"}},{"type":"replaced-by","other":`+other+`}]`))
-		if diff := cmp.Diff(want, it.Content); diff != "" || it.Reason != store.HiddenMerged {
+		if diff := cmp.Diff(want, it.Content); diff != "" || it.Reason != dossier.HiddenMerged {
 			t.Error(it.Reason, diff)
 		}
 	}
@@ -83,7 +83,7 @@ func TestNames(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := contentOf[*store.Client](t, Mapping{}, with(t, patient, "name", test.names)).Name; got != test.want {
+			if got := contentOf[*dossier.Client](t, Mapping{}, with(t, patient, "name", test.names)).Name; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

@@ -3,7 +3,7 @@ package fhir
 import (
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // questionnaireStatus shows a questionnaire whatever has become of it: a form
@@ -13,7 +13,7 @@ func questionnaireStatus(_ *mapper, r *resource) verdict {
 	case "draft", "active", "retired", "unknown":
 		return shown
 	}
-	return hidden(store.HiddenUnknownStatus)
+	return hidden(dossier.HiddenUnknownStatus)
 }
 
 // markQuestionnaire lets rules know a questionnaire by its codes and by its
@@ -23,15 +23,15 @@ func markQuestionnaire(_ *mapper, r *resource, e *envelope) {
 	e.marks.code = appendCanonical(e.marks.code, r.get("url").str()+"|"+r.get("version").str())
 }
 
-func (m *mapper) questionnaire(r *resource, _ *envelope) (store.Content, verdict) {
+func (m *mapper) questionnaire(r *resource, _ *envelope) (dossier.Content, verdict) {
 	return m.readQuestionnaire(r, r.get), shown
 }
 
 // readQuestionnaire reads the Questionnaire whose members get returns. r is the
 // resource that it is, or that it is contained in.
-func (m *mapper) readQuestionnaire(r *resource, get func(string) value) *store.Questionnaire {
+func (m *mapper) readQuestionnaire(r *resource, get func(string) value) *dossier.Questionnaire {
 	reading := questionReader{m: m, r: r}
-	q := &store.Questionnaire{
+	q := &dossier.Questionnaire{
 		URL: line(get("url").str()), Version: line(get("version").str()), Title: line(get("title").str()),
 		Items: reading.items(get("item")),
 	}
@@ -48,10 +48,10 @@ type questionReader struct {
 	total surest
 }
 
-func (q *questionReader) items(v value) []store.Question {
-	var all []store.Question
+func (q *questionReader) items(v value) []dossier.Question {
+	var all []dossier.Question
 	for _, e := range v.each() {
-		item := store.Question{
+		item := dossier.Question{
 			LinkID:  line(e.get("linkId").str()),
 			Text:    q.m.questionText(e),
 			Hidden:  extension(e, extHidden).get("valueBoolean").bool(),
@@ -67,10 +67,10 @@ func (q *questionReader) items(v value) []store.Question {
 }
 
 // conditions returns when v, an item, is asked.
-func (q *questionReader) conditions(v value) []store.Condition {
-	var all []store.Condition
+func (q *questionReader) conditions(v value) []dossier.Condition {
+	var all []dossier.Condition
 	for _, e := range v.get("enableWhen").each() {
-		c := store.Condition{LinkID: line(e.get("question").str()), Operator: e.get("operator").str()}
+		c := dossier.Condition{LinkID: line(e.get("question").str()), Operator: e.get("operator").str()}
 		kind, is := e.choice("answer")
 		if read, known := answerKinds[kind]; known {
 			read(q.m, q.r, &c.Answer, is)
@@ -103,7 +103,7 @@ func (m *mapper) questionText(v value) string {
 }
 
 // rankOf returns how surely v, which became q, asks for the score.
-func rankOf(v value, q *store.Question) int {
+func rankOf(v value, q *dossier.Question) int {
 	switch v.get("type").str() {
 	case "decimal", "integer", "quantity", "string", "text":
 	default:
@@ -122,7 +122,7 @@ func rankOf(v value, q *store.Question) int {
 	return rank
 }
 
-func markTotal(items []store.Question, linkID string) {
+func markTotal(items []dossier.Question, linkID string) {
 	for i := range items {
 		items[i].Total = items[i].LinkID == linkID
 		markTotal(items[i].Items, linkID)
@@ -131,11 +131,11 @@ func markTotal(items []store.Question, linkID string) {
 
 // options returns what v, an item, offers to choose from: as it is listed there,
 // else in a value set that comes along. Other value sets are not pulled.
-func (q *questionReader) options(v value) []store.Option {
-	var all []store.Option
+func (q *questionReader) options(v value) []dossier.Option {
+	var all []dossier.Option
 	for _, o := range v.get("answerOption").each() {
 		kind, is := o.choice("value")
-		one := store.Option{Value: q.m.option(kind, is), Score: ordinal(is, o, o.get("_value"+kind))}
+		one := dossier.Option{Value: q.m.option(kind, is), Score: ordinal(is, o, o.get("_value"+kind))}
 		switch kind {
 		case "Coding", "Reference":
 			one.Display = line(is.get("display").str())
@@ -161,14 +161,14 @@ func (q *questionReader) options(v value) []store.Option {
 }
 
 // appendConceptOptions appends the concepts of v, of a ValueSet.
-func appendConceptOptions(all []store.Option, system string, v value) []store.Option {
+func appendConceptOptions(all []dossier.Option, system string, v value) []dossier.Option {
 	for _, c := range v.each() {
 		code := Code{System: system, Code: c.get("code").str()}
 		if s := c.get("system").str(); s != "" {
 			code.System = s
 		}
 		if code.Code != "" {
-			all = append(all, store.Option{Value: code.String(), Display: line(c.get("display").str()), Score: ordinal(c)})
+			all = append(all, dossier.Option{Value: code.String(), Display: line(c.get("display").str()), Score: ordinal(c)})
 		}
 	}
 	return all

@@ -6,12 +6,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestQuestionnaire(t *testing.T) {
 	t.Parallel()
-	got := contentOf[*store.Questionnaire](t, Mapping{}, with(t, questionnaire, "item", `[
+	got := contentOf[*dossier.Questionnaire](t, Mapping{}, with(t, questionnaire, "item", `[
 		{"linkId":"g","prefix":"A.","text":"Lopen","type":"group","item":[
 			{"linkId":"g.1","text":"Valt u\r\nvaak?","type":"choice","answerOption":[
 				{"valueCoding":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/ordinalValue","valueDecimal":0}],"system":"https://x","code":"nooit","display":"nooit"}},
@@ -24,22 +24,22 @@ func TestQuestionnaire(t *testing.T) {
 			{"question":"g.1","operator":"=","answerCoding":{"system":"https://x","code":"nooit","display":"nooit"}},
 			{"question":"g.2","operator":">","answerQuantity":{"value":1.50,"unit":"mmHg"}},
 			{"question":"h","operator":"exists","answerBoolean":true}]}]`))
-	want := &store.Questionnaire{
+	want := &dossier.Questionnaire{
 		URL: "https://ecd.example/vragen/valrisico", Version: "2", Title: "Valrisico",
-		Items: []store.Question{
-			{LinkID: "g", Text: "A. Lopen", Items: []store.Question{
-				{LinkID: "g.1", Text: "Valt u\nvaak?", Options: []store.Option{
+		Items: []dossier.Question{
+			{LinkID: "g", Text: "A. Lopen", Items: []dossier.Question{
+				{LinkID: "g.1", Text: "Valt u\nvaak?", Options: []dossier.Option{
 					{Value: "https://x|nooit", Display: "nooit", Score: "0"}, {Value: "soms", Display: "soms", Score: "1.5"}}},
 				{LinkID: "g.2", Text: "Bloeddruk"},
 			}},
 			{LinkID: "h", Text: "Intern", Hidden: true}, // case 34
-			{LinkID: "i", Text: "2. Anders", Options: []store.Option{
+			{LinkID: "i", Text: "2. Anders", Options: []dossier.Option{
 				{Value: "geen", Display: "geen"}, {Value: "3", Display: "3"}, {Value: "2025-03-03", Display: "3 maart 2025"},
 				{Value: "08:00:00", Display: "08:00:00"}, {Value: "Practitioner/s1", Display: "S. de Boer"}}},
-			{LinkID: "j", Text: "Score", Total: true, Any: true, When: []store.Condition{ // case 34
-				{LinkID: "g.1", Operator: "=", Answer: store.Answer{Value: json.RawMessage(`{"system":"https://x","code":"nooit"}`), Option: "https://x|nooit"}},
-				{LinkID: "g.2", Operator: ">", Answer: store.Answer{Value: json.RawMessage(`{"value":"1.50","unit":"mmHg"}`)}},
-				{LinkID: "h", Operator: "exists", Answer: store.Answer{Value: json.RawMessage(`true`)}},
+			{LinkID: "j", Text: "Score", Total: true, Any: true, When: []dossier.Condition{ // case 34
+				{LinkID: "g.1", Operator: "=", Answer: dossier.Answer{Value: json.RawMessage(`{"system":"https://x","code":"nooit"}`), Option: "https://x|nooit"}},
+				{LinkID: "g.2", Operator: ">", Answer: dossier.Answer{Value: json.RawMessage(`{"value":"1.50","unit":"mmHg"}`)}},
+				{LinkID: "h", Operator: "exists", Answer: dossier.Answer{Value: json.RawMessage(`true`)}},
 			}},
 		},
 	}
@@ -51,8 +51,8 @@ func TestQuestionnaire(t *testing.T) {
 // What is retired still tells what an old form asked.
 func TestQuestionnaireStatus(t *testing.T) { // case 31
 	t.Parallel()
-	for status, want := range map[string]store.Reason{"draft": "", "active": "", "retired": "", "unknown": "",
-		"x": store.HiddenUnknownStatus, "entered-in-error": store.HiddenUnknownStatus} {
+	for status, want := range map[string]dossier.Reason{"draft": "", "active": "", "retired": "", "unknown": "",
+		"x": dossier.HiddenUnknownStatus, "entered-in-error": dossier.HiddenUnknownStatus} {
 		if it := mapOne(t, Mapping{}, with(t, questionnaire, "status", `"`+status+`"`)); it.Reason != want {
 			t.Errorf("%s: got %s %s", status, it.State, it.Reason)
 		}
@@ -64,18 +64,18 @@ func TestQuestionnaireOptionsFromContained(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		set  string
-		want []store.Option
+		want []dossier.Option
 	}{
 		"listed": {`{"compose":{"include":[{"system":"https://x","concept":[
 			{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/ordinalValue","valueDecimal":2}],"code":"a","display":"A"},{"code":"b"}]}]}`,
-			[]store.Option{{Value: "https://x|a", Display: "A", Score: "2"}, {Value: "https://x|b"}}},
+			[]dossier.Option{{Value: "https://x|a", Display: "A", Score: "2"}, {Value: "https://x|b"}}},
 		"expanded": {`{"compose":{"include":[{"system":"https://x"}]},"expansion":{"contains":[{"system":"https://x","code":"a","display":"A"}]}`,
-			[]store.Option{{Value: "https://x|a", Display: "A"}}},
+			[]dossier.Option{{Value: "https://x|a", Display: "A"}}},
 		"empty": {`{"x":1`, nil},
 	} {
 		raw := with(t, questionnaire, "contained", `[`+with(t, test.set+"}", "resourceType", `"ValueSet"`, "id", `"v"`)+`]`,
 			"item", `[{"linkId":"1","type":"choice","answerValueSet":"#v"}]`)
-		if diff := cmp.Diff(test.want, contentOf[*store.Questionnaire](t, Mapping{}, raw).Items[0].Options); diff != "" {
+		if diff := cmp.Diff(test.want, contentOf[*dossier.Questionnaire](t, Mapping{}, raw).Items[0].Options); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -99,7 +99,7 @@ func TestQuestionnaireTotal(t *testing.T) { // case 35
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			q := contentOf[*store.Questionnaire](t, Mapping{}, with(t, questionnaire, "item", "["+test.items+"]"))
+			q := contentOf[*dossier.Questionnaire](t, Mapping{}, with(t, questionnaire, "item", "["+test.items+"]"))
 			if got := totals(q.Items); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -108,7 +108,7 @@ func TestQuestionnaireTotal(t *testing.T) { // case 35
 }
 
 // totals joins the linkIds of the items that ask for the score.
-func totals(items []store.Question) string {
+func totals(items []dossier.Question) string {
 	s := ""
 	for _, q := range items {
 		if q.Total {

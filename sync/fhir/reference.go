@@ -4,16 +4,16 @@ import (
 	"net/url"
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // A target is what a FHIR Reference points to, as far as it can be known
 // without asking.
 type target struct {
-	store.Ref        // zero where the reference is to another server, conditional, logical or nothing
-	inside    string // the id of a contained resource
-	kind      string // the resource type, if the reference tells; also where Ref is zero
-	display   string
+	dossier.Ref        // zero where the reference is to another server, conditional, logical or nothing
+	inside      string // the id of a contained resource
+	kind        string // the resource type, if the reference tells; also where Ref is zero
+	display     string
 }
 
 // reference reads v, a Reference. Under the source's own base an absolute
@@ -33,20 +33,20 @@ func (m *mapper) reference(v value) target {
 }
 
 // resolve returns the record that the reference s names, or nothing.
-func (m *mapper) resolve(s string) store.Ref {
+func (m *mapper) resolve(s string) dossier.Ref {
 	if i := strings.Index(s, "://"); i >= 0 || strings.HasPrefix(s, "urn:") {
 		rest, ok := underBase(m.base, s)
 		if !ok {
-			return store.Ref{}
+			return dossier.Ref{}
 		}
 		s = rest
 	}
 	s, _, _ = strings.Cut(s, "/_history/")
 	name, id, ok := strings.Cut(s, "/")
 	if !ok || !isTypeName(name) || !isID(id) {
-		return store.Ref{}
+		return dossier.Ref{}
 	}
-	return store.Ref{Type: name, ID: id}
+	return dossier.Ref{Type: name, ID: id}
 }
 
 // underBase returns what follows base in the URL s. Whether that says http or
@@ -101,8 +101,8 @@ func isTypeName(s string) bool {
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // refs returns the records of the given type that v, a list of Reference, names.
-func (m *mapper) refs(v value, kind string) []store.Ref {
-	var refs []store.Ref
+func (m *mapper) refs(v value, kind string) []dossier.Ref {
+	var refs []dossier.Ref
 	for _, e := range v.each() {
 		if t := m.reference(e); t.Type == kind {
 			refs = append(refs, t.Ref)

@@ -3,7 +3,7 @@ package fhir
 import (
 	"testing"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestResolve(t *testing.T) {
@@ -35,7 +35,7 @@ func TestResolve(t *testing.T) {
 	} {
 		m := &mapper{base: mustURL(test.base)}
 		got := m.resolve(test.ref)
-		want := store.Ref{}
+		want := dossier.Ref{}
 		if test.want != "" {
 			want.Type, want.ID = "Patient", test.want[len("Patient/"):]
 		}

@@ -4,12 +4,12 @@ import (
 	"slices"
 	"strings"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
-func (m *mapper) relatedPerson(r *resource, _ *envelope) (store.Content, verdict) {
+func (m *mapper) relatedPerson(r *resource, _ *envelope) (dossier.Content, verdict) {
 	active := r.get("active")
-	c := &store.Contact{
+	c := &dossier.Contact{
 		Name:         nameOf(r.get("name")),
 		Relationship: relationship(r.get("relationship")),
 		Phone:        telecom(r.get("telecom"), "phone"),
@@ -18,7 +18,7 @@ func (m *mapper) relatedPerson(r *resource, _ *envelope) (store.Content, verdict
 		Ends:         m.ends(r.get("period").get("end")),
 	}
 	if c.Name == "" {
-		return nil, hidden(store.HiddenEmpty)
+		return nil, hidden(dossier.HiddenEmpty)
 	}
 	return c, shown
 }

@@ -5,18 +5,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestRelatedPerson(t *testing.T) {
 	t.Parallel()
-	got := contentOf[*store.Contact](t, Mapping{}, with(t, contact,
+	got := contentOf[*dossier.Contact](t, Mapping{}, with(t, contact,
 		"active", `true`,
 		"relationship", `[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-RoleCode","code":"DAU","display":"daughter"}]}]`,
 		"telecom", `[{"system":"phone","value":"020 1234567","use":"home"},{"system":"phone","value":"06 12345678","use":"mobile"},
 			{"system":"phone","value":"06 0","use":"old"},{"system":"email","value":"jan@example.nl"},{"system":"fax","value":"1"}]`,
 		"period", `{"start":"2020-01-01","end":"2025-06-30T22:30:00Z"}`))
-	want := &store.Contact{Name: "Jan de Wit", Relationship: "dochter", Email: "jan@example.nl", Phone: "06 12345678", Active: true, Ends: "2025-07-01"}
+	want := &dossier.Contact{Name: "Jan de Wit", Relationship: "dochter", Email: "jan@example.nl", Phone: "06 12345678", Active: true, Ends: "2025-07-01"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -25,10 +25,10 @@ func TestRelatedPerson(t *testing.T) {
 // A contact who has ended stays known, so that its grant can stop counting.
 func TestEndedContactStaysKnown(t *testing.T) { // case 80
 	t.Parallel()
-	if got := contentOf[*store.Contact](t, Mapping{}, with(t, contact, "active", `false`)); got.Active {
+	if got := contentOf[*dossier.Contact](t, Mapping{}, with(t, contact, "active", `false`)); got.Active {
 		t.Error("still active")
 	}
-	if got := contentOf[*store.Contact](t, Mapping{}, with(t, contact, "period", `{"end":"2025-03"}`)).Ends; got != "2025-03-31" {
+	if got := contentOf[*dossier.Contact](t, Mapping{}, with(t, contact, "period", `{"end":"2025-03"}`)).Ends; got != "2025-03-31" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -49,7 +49,7 @@ func TestRelationship(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := contentOf[*store.Contact](t, Mapping{}, with(t, contact, "relationship", test.list)).Relationship; got != test.want {
+			if got := contentOf[*dossier.Contact](t, Mapping{}, with(t, contact, "relationship", test.list)).Relationship; got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
@@ -59,7 +59,7 @@ func TestRelationship(t *testing.T) {
 func TestMobileByZib(t *testing.T) {
 	t.Parallel()
 	const mobile = `{"extension":[{"url":"http://nictiz.nl/fhir/StructureDefinition/ext-CodeSpecification","valueCodeableConcept":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-AddressUse","code":"MC"}]}}]}`
-	got := contentOf[*store.Contact](t, Mapping{}, with(t, contact, "telecom", `[{"system":"phone","value":"1"},{"system":"phone","_system":`+mobile+`,"value":"2"}]`))
+	got := contentOf[*dossier.Contact](t, Mapping{}, with(t, contact, "telecom", `[{"system":"phone","value":"1"},{"system":"phone","_system":`+mobile+`,"value":"2"}]`))
 	if got.Phone != "2" {
 		t.Errorf("got %q", got.Phone)
 	}

@@ -1,12 +1,14 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
 // isReport lets through the Observations and Compositions that the tenant's
 // report_codes name.
 func isReport(m *mapper, e *envelope) verdict {
 	if !m.rules.isReport(&e.marks) {
-		return hidden(store.HiddenNotAReport)
+		return hidden(dossier.HiddenNotAReport)
 	}
 	return shown
 }
@@ -16,7 +18,7 @@ func (m *mapper) preliminary() verdict {
 	if m.rules.ShowPreliminary {
 		return shown
 	}
-	return hidden(store.HiddenStatus)
+	return hidden(dossier.HiddenStatus)
 }
 
 // extPertainsToGoal is how any resource names a goal (FHIR core extension).
@@ -24,8 +26,8 @@ const extPertainsToGoal = "http://hl7.org/fhir/StructureDefinition/resource-pert
 
 // file sets what p is filed under: the plan and the goal that links or an
 // extension name, and the category by rule, else by these.
-func (m *mapper) file(r *resource, p *store.Report, e *envelope, links ...value) {
-	p.Category = store.CategoryGeneral
+func (m *mapper) file(r *resource, p *dossier.Report, e *envelope, links ...value) {
+	p.Category = dossier.CategoryGeneral
 	for _, list := range links {
 		for _, link := range list.each() {
 			m.link(p, link)
@@ -38,16 +40,16 @@ func (m *mapper) file(r *resource, p *store.Report, e *envelope, links ...value)
 }
 
 // link files p under what v, a Reference, names, if that is a plan or a goal.
-func (m *mapper) link(p *store.Report, v value) {
+func (m *mapper) link(p *dossier.Report, v value) {
 	t := m.reference(v)
 	switch t.kind {
 	case "CarePlan":
-		p.Category = store.CategoryCarePlan
+		p.Category = dossier.CategoryCarePlan
 		if p.Plan.IsZero() {
 			p.Plan = t.Ref
 		}
 	case "Goal":
-		p.Category = store.CategoryCarePlan
+		p.Category = dossier.CategoryCarePlan
 		if p.Goal.IsZero() {
 			p.Goal = t.Ref
 		}
@@ -57,8 +59,8 @@ func (m *mapper) link(p *store.Report, v value) {
 // replaced returns the records of the kind that r says it replaces, in the member
 // target of its relatesTo; none if those stay shown. What it appends to, or
 // transforms, stays as it is.
-func (m *mapper) replaced(r *resource, target, kind string) []store.Ref {
-	var refs []store.Ref
+func (m *mapper) replaced(r *resource, target, kind string) []dossier.Ref {
+	var refs []dossier.Ref
 	if m.rules.ShowSuperseded {
 		return nil
 	}
@@ -94,24 +96,24 @@ func title(r *resource, own, kind value) string {
 }
 
 // firstMoment returns the first of the moments that is there, else zero.
-func (m *mapper) firstMoment(from ...value) store.Moment {
+func (m *mapper) firstMoment(from ...value) dossier.Moment {
 	for _, v := range from {
 		if d := m.moment(v); !d.IsZero() {
 			return d
 		}
 	}
-	return store.Moment{}
+	return dossier.Moment{}
 }
 
 // date sets p's place on the time line. A report without any date has none.
-func (m *mapper) date(r *resource, p *store.Report, from ...value) {
+func (m *mapper) date(r *resource, p *dossier.Report, from ...value) {
 	if p.At = m.firstMoment(from...); p.At.IsZero() {
-		r.fail(store.BadDate, "resource: no date")
+		r.fail(dossier.BadDate, "resource: no date")
 	}
 }
 
 // correct marks p as corrected, at the first of the moments that is there.
-func (m *mapper) correct(p *store.Report, at ...value) {
+func (m *mapper) correct(p *dossier.Report, at ...value) {
 	if p.CorrectedAt = m.firstMoment(at...); p.CorrectedAt.IsZero() {
 		p.CorrectedAt = p.At
 	}
@@ -125,7 +127,7 @@ func (m *mapper) narrative(v value) string {
 	div := v.get("div")
 	s := plainHTML(div.str())
 	if tooLong(s, m.limits.Text) {
-		div.fault(store.TooLarge, "too long")
+		div.fault(dossier.TooLarge, "too long")
 	}
 	return s
 }

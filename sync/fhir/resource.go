@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // The bounds of what one resource makes us keep (I12), beyond those that
@@ -34,7 +34,7 @@ type resource struct {
 	modified bool
 	// blame is the reason for faults that say no more than that something is
 	// not as FHIR has it.
-	blame  store.Reason
+	blame  dossier.Reason
 	failed *fault // the first fault
 
 	envelope envelope
@@ -48,7 +48,7 @@ type field struct {
 
 // A fault says what is wrong with a resource, and where.
 type fault struct {
-	reason store.Reason
+	reason dossier.Reason
 	detail string
 }
 
@@ -63,7 +63,7 @@ func (r *resource) load(raw []byte) error {
 // begin makes r stand for an object in raw of which no member was added yet.
 func (r *resource) begin(raw []byte) {
 	*r = resource{limits: r.limits, raw: raw, fields: r.fields[:0], nodes: r.nodes[:0],
-		blame: store.BadEnvelope, envelope: r.envelope, scratch: r.scratch, files: r.files, wanted: r.wanted[:0]}
+		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, files: r.files, wanted: r.wanted[:0]}
 }
 
 // add adds a member.
@@ -126,18 +126,18 @@ func (r *resource) field(name string) *field {
 }
 
 // fail records a fault; the first one stays.
-func (r *resource) fail(why store.Reason, detail string) {
+func (r *resource) fail(why dossier.Reason, detail string) {
 	if r.failed == nil {
 		r.failed = &fault{why, detail}
 	}
 }
 
-func reasonOf(err error) store.Reason {
+func reasonOf(err error) dossier.Reason {
 	switch {
 	case errors.Is(err, errDeep):
-		return store.TooDeep
+		return dossier.TooDeep
 	case errors.Is(err, errMany), errors.Is(err, errFields):
-		return store.TooLarge
+		return dossier.TooLarge
 	}
-	return store.BadJSON
+	return dossier.BadJSON
 }

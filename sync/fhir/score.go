@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // scoring finds the score that a form states: the answer to the question for it,
@@ -39,7 +39,7 @@ func (s *surest) take(linkID string, rank int) bool {
 }
 
 // answer takes note of v, an answer of the kind to the question it.
-func (s *scoring) answer(it *store.FormItem, kind string, v value, ordinal string) {
+func (s *scoring) answer(it *dossier.FormItem, kind string, v value, ordinal string) {
 	number := ""
 	switch kind {
 	case "Decimal", "Integer":

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -191,7 +191,7 @@ func (s *Source) page(ctx context.Context, act string, q source.Query, u *url.UR
 // isUnfiltered reports whether the interval was ignored: the source says that it
 // searched without it (FHIR R4 §3.1.1.3), or sent what lies before it. What lies
 // after it may have changed while the page was put together.
-func isUnfiltered(q source.Query, b bundle, items []store.Item) bool {
+func isUnfiltered(q source.Query, b bundle, items []dossier.Item) bool {
 	if q.From.IsZero() && q.To.IsZero() {
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -366,7 +366,7 @@ func TestSearchOfWhatIsNot(t *testing.T) {
 	t.Parallel()
 	var asked []*url.URL
 	s, _ := testSource(t, answering(&asked, func(*http.Request) (int, string) { return 200, emptyBundle }))
-	q := source.Query{Type: source.Type{Stream: store.StreamForms, Name: "Basic"}}
+	q := source.Query{Type: source.Type{Stream: dossier.StreamForms, Name: "Basic"}}
 	if _, err := s.Search(t.Context(), q); source.KindOf(err) != source.Unsupported || len(asked) != 0 {
 		t.Errorf("got %v", err)
 	}
@@ -388,25 +388,25 @@ func TestRead(t *testing.T) {
 		body   string
 		id     string
 		kind   source.FailureKind
-		state  store.State
+		state  dossier.State
 	}{
-		{"there", 200, document, "d1", "", store.StateShown},
-		{"hidden", 200, with(t, document, "status", `"superseded"`), "d1", "", store.StateHidden},
-		{"unreadable", 200, with(t, document, "date", `"x"`), "d1", "", store.StateQuarantined},
+		{"there", 200, document, "d1", "", dossier.StateShown},
+		{"hidden", 200, with(t, document, "status", `"superseded"`), "d1", "", dossier.StateHidden},
+		{"unreadable", 200, with(t, document, "date", `"x"`), "d1", "", dossier.StateQuarantined},
 		{"404", 404, "", "d1", source.NotFound, ""},
 		{"410", 410, "", "d1", source.NotFound, ""},
 		{"case 63 403", 403, "", "d1", source.Unauthorized, ""},
 		{"another record", 200, document, "d2", source.Invalid, ""},
 		{"an outcome", 200, `{"resourceType":"OperationOutcome","issue":[{"code":"transient"}]}`, "d1", source.Invalid, ""},
-		{"another type", 200, patient, "c1", "", store.StateQuarantined},
+		{"another type", 200, patient, "c1", "", dossier.StateQuarantined},
 		{"no id to ask for", 200, document, "../Patient", source.Unsupported, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var asked []*url.URL
 			s, _ := testSource(t, answering(&asked, func(*http.Request) (int, string) { return test.status, test.body }))
-			ref := store.Ref{Type: "DocumentReference", ID: test.id}
-			it, err := s.Read(t.Context(), store.StreamReports, ref)
+			ref := dossier.Ref{Type: "DocumentReference", ID: test.id}
+			it, err := s.Read(t.Context(), dossier.StreamReports, ref)
 			if source.KindOf(err) != test.kind || it.State != test.state && err == nil {
 				t.Errorf("got %s %s: %v", it.State, it.Reason, err)
 			}

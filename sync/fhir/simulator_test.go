@@ -13,7 +13,7 @@ import (
 
 	"dossiersync/cmd/carerecordsim/dossiers"
 	"dossiersync/cmd/carerecordsim/simulator"
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -56,8 +56,8 @@ func TestEverythingComesThrough(t *testing.T) {
 				for _, it := range all(t, s, source.Query{Type: typ, From: now.AddDate(-2, 0, 0), To: now.Add(time.Hour)}) {
 					got[it.Type+"/"+it.ID]++
 					// Some of its documents have a file that is not whole, or gone.
-					broken := it.Type == "DocumentReference" && it.Reason == store.BadBody
-					if it.State == store.StateQuarantined && !broken || it.Updated.IsZero() || it.Version == "" {
+					broken := it.Type == "DocumentReference" && it.Reason == dossier.BadBody
+					if it.State == dossier.StateQuarantined && !broken || it.Updated.IsZero() || it.Version == "" {
 						t.Errorf("%s/%s: %s %s %s", it.Type, it.ID, it.State, it.Reason, it.Detail)
 					}
 				}
@@ -77,9 +77,9 @@ func TestEverythingComesThrough(t *testing.T) {
 }
 
 // all follows q to its end.
-func all(t testing.TB, s *Source, q source.Query) []store.Item {
+func all(t testing.TB, s *Source, q source.Query) []dossier.Item {
 	t.Helper()
-	var items []store.Item
+	var items []dossier.Item
 	for pages := 0; ; pages++ {
 		p, err := s.Search(t.Context(), q)
 		if err != nil {
@@ -120,11 +120,11 @@ func TestEnvelopesAgreeWithRecords(t *testing.T) {
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
 	s, _ := sourceAt(t, web.URL+server.BasePath())
-	marks := func(items []store.Item) map[string]string {
+	marks := func(items []dossier.Item) map[string]string {
 		m := make(map[string]string)
 		for _, it := range items {
 			if it.EnvelopeRead {
-				it.State, it.Reason = store.StateShown, "" // as far as the envelope goes
+				it.State, it.Reason = dossier.StateShown, "" // as far as the envelope goes
 			}
 			m[it.Type+"/"+it.ID] = fmt.Sprint(it.Client, " ", it.Version, " ", it.State, " ", it.Reason)
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -42,28 +42,28 @@ func newSource(o Options, t times) (*Source, error) {
 }
 
 // Read implements [source.Source].
-func (s *Source) Read(ctx context.Context, stream store.Stream, ref store.Ref) (store.Item, error) {
+func (s *Source) Read(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (dossier.Item, error) {
 	act := "read " + ref.Type
 	t, ok := s.typeOf(stream, ref.Type)
 	if !ok || !isID(ref.ID) {
-		return store.Item{}, &source.Failure{Kind: source.Unsupported, Act: act}
+		return dossier.Item{}, &source.Failure{Kind: source.Unsupported, Act: act}
 	}
 	ans, err := s.client.get(ctx, request{act: act, kind: ref.Type, url: s.base.JoinPath(ref.Type, ref.ID)})
 	if err != nil {
-		return store.Item{}, err
+		return dossier.Item{}, err
 	}
 	r := &resource{limits: s.limits}
 	it := s.mapper.item(r, t, ans.body, false)
 	if u, ok := wants(r, &it, ans.body); ok {
 		if err := s.finish(ctx, t, []unfinished{u}); err != nil {
-			return store.Item{}, err
+			return dossier.Item{}, err
 		}
 	}
 	if it.Type == "OperationOutcome" {
 		return it, invalid(act, ans, plain("an OperationOutcome instead of the record: "+issueCode(ans.body)))
 	}
 	if it.ID != "" && it.ID != ref.ID {
-		return store.Item{}, invalid(act, ans, plain("another record than was asked for"))
+		return dossier.Item{}, invalid(act, ans, plain("another record than was asked for"))
 	}
 	it.Ref = ref
 	return it, nil
@@ -71,7 +71,7 @@ func (s *Source) Read(ctx context.Context, stream store.Stream, ref store.Ref) (
 
 // typeOf returns the type of the stream that is called name, whatever it is
 // searched by.
-func (s *Source) typeOf(stream store.Stream, name string) (source.Type, bool) {
+func (s *Source) typeOf(stream dossier.Stream, name string) (source.Type, bool) {
 	for _, t := range s.types {
 		if t.Stream == stream && t.Name == name {
 			return t, true

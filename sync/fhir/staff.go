@@ -1,14 +1,16 @@
 package fhir
 
-import "dossiersync/store"
+import (
+	"dossiersync/store/dossier"
+)
 
-func (m *mapper) practitioner(r *resource, _ *envelope) (store.Content, verdict) {
+func (m *mapper) practitioner(r *resource, _ *envelope) (dossier.Content, verdict) {
 	return practitioner(r.get("name"), r.get("qualification")), shown
 }
 
 // practitioner reads a Practitioner's name and qualification.
-func practitioner(name, qualification value) *store.Staff {
-	s := &store.Staff{What: store.StaffPerson, Name: nameOf(name)}
+func practitioner(name, qualification value) *dossier.Staff {
+	s := &dossier.Staff{What: dossier.StaffPerson, Name: nameOf(name)}
 	for _, q := range qualification.each() {
 		if s.Role = words(q.get("code")); s.Role != "" {
 			break
@@ -17,22 +19,22 @@ func practitioner(name, qualification value) *store.Staff {
 	return s
 }
 
-func (m *mapper) organization(r *resource, _ *envelope) (store.Content, verdict) {
+func (m *mapper) organization(r *resource, _ *envelope) (dossier.Content, verdict) {
 	return organization(r.get("name")), shown
 }
 
-func organization(name value) *store.Staff {
-	return &store.Staff{What: store.StaffOrganization, Name: line(name.str())}
+func organization(name value) *dossier.Staff {
+	return &dossier.Staff{What: dossier.StaffOrganization, Name: line(name.str())}
 }
 
-func (m *mapper) practitionerRole(r *resource, _ *envelope) (store.Content, verdict) {
+func (m *mapper) practitionerRole(r *resource, _ *envelope) (dossier.Content, verdict) {
 	return m.role(r, r.get), shown
 }
 
 // role reads a PractitionerRole, whose members get returns. r is the resource
 // that it is, or that it is contained in.
-func (m *mapper) role(r *resource, get func(string) value) *store.Staff {
-	s := &store.Staff{What: store.StaffRole}
+func (m *mapper) role(r *resource, get func(string) value) *dossier.Staff {
+	s := &dossier.Staff{What: dossier.StaffRole}
 	if s.Role = firstWords(get("code")); s.Role == "" {
 		s.Role = firstWords(get("specialty"))
 	}

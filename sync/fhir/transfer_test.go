@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -49,7 +49,7 @@ func sourceAt(t testing.TB, base string, change ...func(*Options)) (*Source, sou
 	if err != nil {
 		t.Fatal(err)
 	}
-	typ, _ := s.typeOf(store.StreamReports, "DocumentReference")
+	typ, _ := s.typeOf(dossier.StreamReports, "DocumentReference")
 	return s, source.Query{Type: typ}
 }
 

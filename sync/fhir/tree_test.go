@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // readWhole reads raw, one member of an object, whole.
@@ -46,16 +46,16 @@ func TestFaultsNameTheirPlace(t *testing.T) {
 	for _, test := range []struct {
 		ask    func(r *resource)
 		detail string
-		reason store.Reason
+		reason dossier.Reason
 	}{
-		{func(r *resource) { r.get("a").at(1).get("b").str() }, "a[1].b: not a text", store.BadEnvelope},
-		{func(r *resource) { r.get("a").at(1).get("d").str() }, "a[1].d: holds half a surrogate pair", store.BadText},
-		{func(r *resource) { r.get("a").at(1).get("e").str() }, "a[1].e: holds U+0000", store.BadText},
-		{func(r *resource) { r.get("a").get("b") }, "a: not an object", store.BadEnvelope},
-		{func(r *resource) { r.get("a").at(1).get("f").at(0).bool() }, "a[1].f[0]: not true or false", store.BadEnvelope},
-		{func(r *resource) { r.get("a").at(0).get("b").number() }, "a[0].b: not a number", store.BadEnvelope},
-		{func(r *resource) { r.get("twice") }, "twice: given twice", store.BadEnvelope},
-		{func(r *resource) { r.get("list").at(0) }, "list: not a list", store.BadEnvelope},
+		{func(r *resource) { r.get("a").at(1).get("b").str() }, "a[1].b: not a text", dossier.BadEnvelope},
+		{func(r *resource) { r.get("a").at(1).get("d").str() }, "a[1].d: holds half a surrogate pair", dossier.BadText},
+		{func(r *resource) { r.get("a").at(1).get("e").str() }, "a[1].e: holds U+0000", dossier.BadText},
+		{func(r *resource) { r.get("a").get("b") }, "a: not an object", dossier.BadEnvelope},
+		{func(r *resource) { r.get("a").at(1).get("f").at(0).bool() }, "a[1].f[0]: not true or false", dossier.BadEnvelope},
+		{func(r *resource) { r.get("a").at(0).get("b").number() }, "a[0].b: not a number", dossier.BadEnvelope},
+		{func(r *resource) { r.get("twice") }, "twice: given twice", dossier.BadEnvelope},
+		{func(r *resource) { r.get("list").at(0) }, "list: not a list", dossier.BadEnvelope},
 	} {
 		r := &resource{limits: Limits{}.withDefaults()}
 		if err := r.load([]byte(raw)); err != nil {

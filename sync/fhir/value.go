@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // A value is one JSON value of a resource. Asking a value for what it is not
@@ -24,7 +24,7 @@ func (v value) node() *node { return &v.r.nodes[v.n] }
 func (v value) ok() bool { return v.r != nil && v.node().kind != absent }
 
 // fault records that something is wrong with the value.
-func (v value) fault(why store.Reason, what string) {
+func (v value) fault(why dossier.Reason, what string) {
 	if v.r != nil && v.r.failed == nil {
 		v.r.failed = &fault{why, v.path() + ": " + what}
 	}
@@ -116,7 +116,7 @@ func (v value) str() string {
 	}
 	b := p.is.of(v.r.raw)
 	if !utf8.Valid(b) {
-		v.fault(store.BadText, "not UTF-8")
+		v.fault(dossier.BadText, "not UTF-8")
 		return ""
 	}
 	if !p.escaped {
@@ -124,7 +124,7 @@ func (v value) str() string {
 	}
 	s, bad := unescape(b)
 	if bad != "" {
-		v.fault(store.BadText, bad)
+		v.fault(dossier.BadText, bad)
 	}
 	return s
 }

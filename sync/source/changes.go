@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Changes is what some sources can do beyond [Source]: tell which records they
@@ -28,6 +28,6 @@ type DeletedPage struct {
 // Deletion says that a record was deleted. It may have been made again since: a
 // record that is known to be newer than At is not deleted.
 type Deletion struct {
-	store.Ref
+	dossier.Ref
 	At time.Time // in the source's clock; zero where it does not say
 }

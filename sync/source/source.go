@@ -10,7 +10,7 @@ import (
 	"context"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Source is one tenant's care record system. Its methods may be called
@@ -26,7 +26,7 @@ type Source interface {
 	// Read fetches one record by its identity, for confirming that it is
 	// gone (a Failure of kind [NotFound]; see [IsGone]) and for retrying
 	// quarantined ones. The item may be of any state.
-	Read(ctx context.Context, stream store.Stream, ref store.Ref) (store.Item, error)
+	Read(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (dossier.Item, error)
 }
 
 // Description is what a source says of itself.
@@ -44,7 +44,7 @@ type Description struct {
 
 // Type is one source type of a stream.
 type Type struct {
-	Stream store.Stream
+	Stream dossier.Stream
 	Name   string // for FHIR the resource type
 	// Query tells apart several searches of one type, in a form that may be
 	// logged. It is part of the cursor's identity.
@@ -73,7 +73,7 @@ type Query struct {
 
 // Page is one answer to a query.
 type Page struct {
-	Items []store.Item
+	Items []dossier.Item
 	Next  string // opaque; empty on the last page
 	Total int    // how many records match the query in all; -1: the source does not say
 	// Offset reports that Next counts records from the start: a record that

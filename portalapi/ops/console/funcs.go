@@ -1,13 +1,13 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"html/template"
 	"net/url"
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // funcs are what templates can say.
@@ -31,7 +31,7 @@ var funcs = template.FuncMap{
 	"took":     took,
 	"tone":     tone,
 	"join":     joinParts,
-	"streams":  store.Streams,
+	"streams":  dossier.Streams,
 	"slots":    operate.SlotStates,
 	"slot":     slot,
 	"notes":    notes,

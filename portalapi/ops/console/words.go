@@ -1,8 +1,6 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"cmp"
 	"fmt"
 	"html/template"
@@ -12,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // number groups digits by three.
@@ -59,7 +59,7 @@ func tone(word any) string {
 	return "calm"
 }
 
-func joinParts(parts []store.Part) string {
+func joinParts(parts []dossier.Part) string {
 	words := make([]string, 0, len(parts))
 	for _, p := range parts {
 		words = append(words, string(p))
@@ -138,7 +138,7 @@ func seenMeanwhile(it store.QuarantinedItem) string {
 	switch {
 	case it.State == nil:
 		return "nothing: no version of it could be applied yet"
-	case *it.State == store.StateShown:
+	case *it.State == dossier.StateShown:
 		return "the last good version"
 	case it.StateReason == nil:
 		return fmt.Sprintf("nothing: it is %s", *it.State)

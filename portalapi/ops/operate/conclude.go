@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // stored tells what there is of a part, and what of it is not shown.
@@ -24,15 +24,15 @@ func (w *Why) stored(p *WhyPart, zone *time.Location) string {
 	default:
 		text = "nothing to show"
 	}
-	var others = make(map[store.State]int64)
+	var others = make(map[dossier.State]int64)
 	for _, s := range w.Streams {
 		for _, o := range s.Others {
-			if s.Stream == store.Stream(p.Part) {
+			if s.Stream == dossier.Stream(p.Part) {
 				others[o.State] += o.Count
 			}
 		}
 	}
-	for _, state := range []store.State{store.StateHidden, store.StateWithdrawn, store.StateQuarantined} {
+	for _, state := range []dossier.State{dossier.StateHidden, dossier.StateWithdrawn, dossier.StateQuarantined} {
 		if n := others[state]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, state)
 		}
@@ -49,7 +49,7 @@ func (w *Why) conclude(p *WhyPart, zone *time.Location) string {
 		return "nobody sees any: after a restore the portal has not sent all grants again"
 	case w.Known == nil:
 		return "nobody sees any: the client is not known"
-	case w.Known.State != store.StateShown:
+	case w.Known.State != dossier.StateShown:
 		return fmt.Sprintf("nobody sees any: the client is %s (%s): %s", w.Known.State, w.Known.Reason, w.Known.Meaning)
 	case w.Known.Deceased:
 		return "nobody sees any: the client has died, and reading has ended"
@@ -67,7 +67,7 @@ func (w *Why) conclude(p *WhyPart, zone *time.Location) string {
 	return fmt.Sprintf("%s; nobody may see them: %s", w.stored(p, zone), w.whyNobody(p.Part))
 }
 
-func (w *Why) whyNobody(part store.Part) string {
+func (w *Why) whyNobody(part dossier.Part) string {
 	switch {
 	case len(w.Grants) == 0:
 		return "there is no grant on this dossier"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Progress is how far a run is, or how far it came.
@@ -24,7 +25,7 @@ type Progress struct {
 
 // StreamProgress is how far a run is with one stream.
 type StreamProgress struct {
-	Stream   store.Stream
+	Stream   dossier.Stream
 	State    string // to come, reading, read, failed
 	Seen     int64
 	Expected *int64 // nil: the source has not said

@@ -1,26 +1,26 @@
 package operate_test
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"slices"
 	"testing"
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 func TestProgressIsToldByStream(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	many := func(n int64) *int64 { return &n }
-	typ := func(stream store.Stream, name string, done bool, expected *int64, seen int64) store.RunType {
+	typ := func(stream dossier.Stream, name string, done bool, expected *int64, seen int64) store.RunType {
 		return store.RunType{TypeID: store.TypeID{Stream: stream, Type: name}, Done: done, Expected: expected,
 			Effects: store.Effects{store.EffectUnchanged: seen}, Requests: 1}
 	}
 	run := store.Run{ID: 1, State: store.RunRunning, StartedAt: &began, Types: []store.RunType{
-		typ(store.StreamStaff, "Practitioner", true, many(100), 90), typ(store.StreamStaff, "Organization", true, nil, 10),
-		typ(store.StreamReports, "Observation", false, many(1000), 400), typ(store.StreamReports, "Composition", false, many(100), 0),
+		typ(dossier.StreamStaff, "Practitioner", true, many(100), 90), typ(dossier.StreamStaff, "Organization", true, nil, 10),
+		typ(dossier.StreamReports, "Observation", false, many(1000), 400), typ(dossier.StreamReports, "Composition", false, many(100), 0),
 	}}
 	progress := func(run store.Run, after time.Duration) operate.Progress {
 		t.Helper()
@@ -42,19 +42,19 @@ func TestProgressIsToldByStream(t *testing.T) {
 	}
 	// What the source has not counted cannot be told.
 	unknown := run
-	unknown.Types = slices.Concat(run.Types, []store.RunType{typ(store.StreamForms, "QuestionnaireResponse", false, nil, 0)})
+	unknown.Types = slices.Concat(run.Types, []store.RunType{typ(dossier.StreamForms, "QuestionnaireResponse", false, nil, 0)})
 	if p := progress(unknown, 10*time.Second); p.Total.Expected != nil || p.Streams[2].State != "to come" || p.Streams[2].Percent() != -1 || p.Remaining == nil {
 		t.Errorf("with forms to come: %+v", p)
 	}
 	// More than the source has counted is no more than all.
 	more := run
-	more.Types = []store.RunType{typ(store.StreamReports, "Observation", false, many(10), 40)}
+	more.Types = []store.RunType{typ(dossier.StreamReports, "Observation", false, many(10), 40)}
 	if p := progress(more, 10*time.Second); p.Streams[0].Percent() != 100 || p.Remaining != nil {
 		t.Errorf("with more than was expected: %+v", p)
 	}
 	failure := "search Observation: HTTP 500"
 	failed := run
-	failed.Types = []store.RunType{typ(store.StreamReports, "Observation", false, many(10), 4)}
+	failed.Types = []store.RunType{typ(dossier.StreamReports, "Observation", false, many(10), 4)}
 	failed.Types[0].Failure = &failure
 	failed.State, failed.FinishedAt = store.RunDone, &[]time.Time{began.Add(8 * time.Second)}[0]
 	if p := progress(failed, time.Hour); p.Phase != "" || p.Streams[0].State != "failed" || len(p.Streams[0].Failures) != 1 || p.Took != 8*time.Second || p.Remaining != nil {

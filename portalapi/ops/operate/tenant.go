@@ -6,6 +6,7 @@ import (
 
 	"dossiersync/portalapi"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Tenant is one care organisation as operators see it.
@@ -14,8 +15,8 @@ type Tenant struct {
 	Name     string
 	Location *time.Location
 	Schedule store.Schedule
-	Cron     string       // the schedule in the operator's own words
-	Shared   []store.Part // what it shares with its clients; nil: every part
+	Cron     string         // the schedule in the operator's own words
+	Shared   []dossier.Part // what it shares with its clients; nil: every part
 	// RequestBudget is how many requests a run may make to the source; 0: any
 	// number.
 	RequestBudget int

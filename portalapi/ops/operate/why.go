@@ -7,6 +7,7 @@ import (
 
 	"dossiersync/portalapi"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // WhyOf answers what the client's dossier shows, to whom, and why nothing else;
@@ -37,7 +38,7 @@ func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by str
 		w.Grants = append(w.Grants, newWhyGrant(g))
 	}
 	portal := t.portal()
-	for _, part := range store.Parts() {
+	for _, part := range dossier.Parts() {
 		w.Parts = append(w.Parts, w.part(portal, &why, part))
 	}
 	return w, nil
@@ -91,29 +92,29 @@ func newWhyGrant(g store.GrantOn) WhyGrant {
 
 // WhyStream is what the replica has of one stream.
 type WhyStream struct {
-	Stream store.Stream `json:"stream"`
-	Shown  int64        `json:"shown"`
-	Newest *time.Time   `json:"newest"`
-	Others []WhyOther   `json:"others"` // what is not shown
+	Stream dossier.Stream `json:"stream"`
+	Shown  int64          `json:"shown"`
+	Newest *time.Time     `json:"newest"`
+	Others []WhyOther     `json:"others"` // what is not shown
 }
 
 // WhyOther is what of a stream is not shown for one reason.
 type WhyOther struct {
-	State   store.State  `json:"state"`
-	Reason  store.Reason `json:"reason"`
-	Meaning string       `json:"meaning"`
-	Count   int64        `json:"count"`
+	State   dossier.State  `json:"state"`
+	Reason  dossier.Reason `json:"reason"`
+	Meaning string         `json:"meaning"`
+	Count   int64          `json:"count"`
 }
 
 // whyStreams sorts what there is by stream, in reading order.
 func whyStreams(items []store.ItemCount) []WhyStream {
 	list := []WhyStream{}
-	for _, stream := range store.Streams() {
+	for _, stream := range dossier.Streams() {
 		s := WhyStream{Stream: stream, Others: []WhyOther{}}
 		for _, n := range items {
 			switch {
 			case n.Stream != stream:
-			case n.State == store.StateShown:
+			case n.State == dossier.StateShown:
 				s.Shown += n.Count
 				if s.Newest == nil || n.Newest != nil && n.Newest.After(*s.Newest) {
 					s.Newest = n.Newest
@@ -131,7 +132,7 @@ func whyStreams(items []store.ItemCount) []WhyStream {
 
 // WhyPart is what decides about one part of the dossier.
 type WhyPart struct {
-	Part       store.Part           `json:"part"`
+	Part       dossier.Part         `json:"part"`
 	Shared     bool                 `json:"shared"`
 	AsOf       *time.Time           `json:"asOf"`
 	State      store.FreshnessState `json:"state"`
@@ -145,15 +146,15 @@ type WhyPart struct {
 	Conclusion string               `json:"conclusion"` // for people
 }
 
-var kindOfPart = map[store.Part]store.Kind{
-	store.PartReports: store.KindReport, store.PartForms: store.KindForm, store.PartCarePlans: store.KindCarePlan,
+var kindOfPart = map[dossier.Part]dossier.Kind{
+	dossier.PartReports: dossier.KindReport, dossier.PartForms: dossier.KindForm, dossier.PartCarePlans: dossier.KindCarePlan,
 }
 
 // part puts together what there is to say of a part.
-func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) WhyPart {
+func (w *Why) part(portal portalapi.Tenant, why *store.Why, part dossier.Part) WhyPart {
 	p := WhyPart{Part: part, Users: []string{}}
 	for _, n := range why.Items {
-		if n.Kind == kindOfPart[part] && n.State == store.StateShown {
+		if n.Kind == kindOfPart[part] && n.State == dossier.StateShown {
 			p.Shown, p.Newest = n.Count, n.Newest
 		}
 	}
@@ -164,8 +165,8 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) Why
 	}
 	// As it is to somebody with every right.
 	entitled := why.Standing
-	if why.Client != nil && why.Client.State == store.StateShown {
-		entitled.Dossier = &store.Dossier{Client: w.Client, Manager: true, Parts: store.Parts(), Deceased: why.Client.Deceased}
+	if why.Client != nil && why.Client.State == dossier.StateShown {
+		entitled.Dossier = &store.Dossier{Client: w.Client, Manager: true, Parts: dossier.Parts(), Deceased: why.Client.Deceased}
 	}
 	e := portalapi.Explain(portal, &entitled, part)
 	p.Shared, p.AsOf, p.State, p.Rechecking, p.Incomplete = e.Shared, e.AsOf, e.State, e.Rechecking, e.Incomplete
@@ -191,7 +192,7 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part store.Part) Why
 	return p
 }
 
-func seenOf(counts []store.PartCount, part store.Part) int64 {
+func seenOf(counts []store.PartCount, part dossier.Part) int64 {
 	for _, n := range counts {
 		if n.Kind == kindOfPart[part] {
 			return n.Count

@@ -1,4 +1,4 @@
-package store
+package dossier
 
 import (
 	"encoding/json"
@@ -68,12 +68,6 @@ type Form struct {
 	// read again.
 	Pruned bool `json:"pruned,omitempty"`
 }
-
-// lossy is content that is stored without something that rendering it again may
-// need.
-type lossy interface{ isLossy() bool }
-
-func (f *Form) isLossy() bool { return f.Pruned }
 
 // FormItem is a question with its answers, or a group of questions.
 type FormItem struct {

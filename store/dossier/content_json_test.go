@@ -1,4 +1,4 @@
-package store_test
+package dossier_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // plainJSON is what encoding/json makes of v, not escaped for HTML.
@@ -30,7 +30,7 @@ func FuzzStringIsWrittenAsEncodingJSONDoes(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if got, want := string(store.AppendJSONString(nil, s)), plainJSON(t, s); got != want {
+		if got, want := string(dossier.AppendJSONString(nil, s)), plainJSON(t, s); got != want {
 			t.Errorf("%q is written as %s, want %s", s, got, want)
 		}
 	})
@@ -39,16 +39,16 @@ func FuzzStringIsWrittenAsEncodingJSONDoes(f *testing.F) {
 // Every field is drawn, also those that are added later.
 func TestReportIsWrittenAsEncodingJSONDoes(t *testing.T) {
 	t.Parallel()
-	moments := rapid.Custom(func(t *rapid.T) store.Moment {
+	moments := rapid.Custom(func(t *rapid.T) dossier.Moment {
 		if rapid.Bool().Draw(t, "none") {
-			return store.Moment{}
+			return dossier.Moment{}
 		}
 		at := time.UnixMilli(rapid.Int64Range(-1e12, 4e12).Draw(t, "time"))
-		return store.Moment{Time: at.In(time.FixedZone("", 3600*rapid.IntRange(-2, 2).Draw(t, "zone"))),
-			Precision: store.Precision(rapid.String().Draw(t, "precision")), Literal: rapid.String().Draw(t, "literal")}
+		return dossier.Moment{Time: at.In(time.FixedZone("", 3600*rapid.IntRange(-2, 2).Draw(t, "zone"))),
+			Precision: dossier.Precision(rapid.String().Draw(t, "precision")), Literal: rapid.String().Draw(t, "literal")}
 	})
-	drawn := rapid.MakeCustom[store.Report](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
-		reflect.TypeFor[store.Moment](): moments.AsAny(),
+	drawn := rapid.MakeCustom[dossier.Report](rapid.MakeConfig{Types: map[reflect.Type]*rapid.Generator[any]{
+		reflect.TypeFor[dossier.Moment](): moments.AsAny(),
 	}})
 	rapid.Check(t, func(rt *rapid.T) {
 		r := drawn.Draw(rt, "report")

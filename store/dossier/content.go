@@ -1,4 +1,4 @@
-package store
+package dossier
 
 import "time"
 
@@ -237,8 +237,8 @@ func (p *CarePlan) Refs() []Ref {
 	return refs
 }
 
-// plansOf lists the care plans that c names, and that may be rendered from it.
-func plansOf(c Content) []Ref {
+// PlansOf lists the care plans that c names, and that may be rendered from it.
+func PlansOf(c Content) []Ref {
 	switch c := c.(type) {
 	case *CarePlan:
 		return c.PartOf
