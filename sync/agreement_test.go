@@ -1,11 +1,12 @@
 package sync_test
 
 import (
+	"dossiersync/sync/render"
+
 	"testing"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
-	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
 
@@ -120,7 +121,7 @@ func TestStaffWhoAgreedAreNamedByTheTenantsRule(t *testing.T) {
 	t.Parallel()
 	f, b := newPlansBench(t, client("a", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"), planOf("p", 3),
 		agreement(consents, "c", "a", 3, party(practitioners, "n1"), "p"))
-	b.tenant.Rules.Author = dossiersync.AuthorRole
+	b.tenant.Rules.Author = render.AuthorRole
 	b.restart()
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	if got, want := b.agreed("a"), "verpleegkundige 2026-01-03"; got != want {

@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"dossiersync/sync/render"
+
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +34,7 @@ type Tenant struct {
 	// MaxRemoved is the fraction of a stream, from 0 to 1, of which more inferred
 	// removals within 24 hours, and more than 20, are held for an operator.
 	MaxRemoved float64
-	Rules      Rules
+	Rules      render.Rules
 }
 
 // Options are the settings of a [Syncer].

@@ -65,7 +65,7 @@ func (r *reading) prepare(ctx context.Context) error {
 // fingerprint is of all rules by which items of the type are stored: the source's,
 // of mapping, and ours, of rendering.
 func (r *reading) fingerprint(t source.Type) string {
-	return fmt.Sprintf("%s %x", t.Fingerprint, r.render.digest)
+	return fmt.Sprintf("%s %x", t.Fingerprint, r.render.Digest)
 }
 
 // plan decides for each type from where to where it is read. The end is the

@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"dossiersync/sync/render"
+
 	"context"
 	"errors"
 	"sync/atomic"
@@ -21,7 +23,7 @@ type reading struct {
 	log     *zap.Logger
 	until   time.Time // when the slice's time is up
 	endless bool      // it never is
-	render  *renderer
+	render  *render.Renderer
 
 	description source.Description
 	cursors     map[store.TypeID]store.Cursor // as they were when the slice began
@@ -52,7 +54,7 @@ func (r *reading) dry() bool { return r.claim.Run.Scope.DryRun }
 // run reads what the run has not read yet. It reports more when the slice's time
 // is up before that is done.
 func (r *reading) run(ctx context.Context) (more bool, err error) {
-	r.render = newRenderer(r.tenant)
+	r.render = render.New(r.tenant.ID, r.tenant.Location, r.tenant.Rules)
 	if err := r.prepare(ctx); err != nil {
 		return false, err
 	}
@@ -176,7 +178,7 @@ func (r *reading) apply(ctx context.Context, id store.TypeID, items []dossier.It
 // applyBatch stores a batch of this run.
 func (r *reading) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
 	for i := range b.Items {
-		b.Items[i].Hash = b.Items[i].Hash.Mix(r.render.digest)
+		b.Items[i].Hash = b.Items[i].Hash.Mix(r.render.Digest)
 	}
 	b.Claim, b.Requests = r.claim, r.requests.Swap(0)
 	applied, err := r.syncer.store.Apply(ctx, b, r.render)

@@ -1,13 +1,14 @@
 package sync_test
 
 import (
+	"dossiersync/sync/render"
+
 	"strings"
 	"testing"
 	"time"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
-	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
 
@@ -21,7 +22,7 @@ func TestChangedAuthorRuleTakesEffectOnWhatIsStored(t *testing.T) {
 	if got := b.one(author, "r"); !strings.Contains(got, "Fatima") {
 		t.Fatalf("author %s", got)
 	}
-	b.tenant.Rules.Author = dossiersync.AuthorRole
+	b.tenant.Rules.Author = render.AuthorRole
 	b.restart()
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	if got, want := b.one(author, "r"), `{"name":null,"role":"verpleegkundige"}`; got != want {

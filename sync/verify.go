@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"dossiersync/sync/render"
+
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +43,7 @@ func (s *Syncer) Verify(ctx context.Context, req VerifyRequest) (_ *Verified, er
 	if !ok {
 		return nil, fmt.Errorf("tenant %s is not configured", req.Tenant)
 	}
-	v := &verification{syncer: s, tenant: t, render: newRenderer(t), keep: req.Keep,
+	v := &verification{syncer: s, tenant: t, render: render.New(t.ID, t.Location, t.Rules), keep: req.Keep,
 		out: &Verified{Counts: make(map[store.DifferenceKind]int64), Unread: make(map[string]string)}}
 	if v.description, err = t.Source.Describe(ctx); err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ type verification struct {
 	syncer      *Syncer
 	tenant      *Tenant
 	store       *store.Verification
-	render      *renderer
+	render      *render.Renderer
 	description source.Description
 	keep        int
 	counted     int // differences
@@ -166,7 +168,7 @@ func (v *verification) compare(ctx context.Context, t source.Type, items []dossi
 func (v *verification) digested(items []dossier.Item) []dossier.Item {
 	items = slices.Clone(items)
 	for i := range items {
-		items[i].Hash = items[i].Hash.Mix(v.render.digest)
+		items[i].Hash = items[i].Hash.Mix(v.render.Digest)
 	}
 	return items
 }

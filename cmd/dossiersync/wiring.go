@@ -1,6 +1,8 @@
 package main
 
 import (
+	"dossiersync/sync/render"
+
 	"fmt"
 	"net/http"
 
@@ -32,8 +34,8 @@ func newSyncer(cfg *config.Config, st *store.Store, log *zap.Logger, reg prometh
 			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
 			Source: src, Lag: t.Source.FHIR.Lag, Overlap: t.Source.FHIR.Overlap,
 			RequestsPerRun: int64(t.Source.FHIR.RequestsPerRun), MaxRemoved: t.MaxRemoved,
-			Rules: dossiersync.Rules{
-				Author:      dossiersync.AuthorRule(t.Mapping.Author),
+			Rules: render.Rules{
+				Author:      render.AuthorRule(t.Mapping.Author),
 				ReportTitle: t.Mapping.Labels.Reports,
 				FormTitle:   t.Mapping.Labels.Forms,
 				PlanTitle:   t.Mapping.Labels.CarePlans,

@@ -1,4 +1,4 @@
-package sync
+package render
 
 import (
 	"cmp"
@@ -38,7 +38,7 @@ const answerUnknown = "Niet beschikbaar"
 // form renders a form with the labels of the questionnaire's version that it
 // answers. Questions that the questionnaire hides from people are left out, also of
 // the model, which is what is stored beside (I6).
-func (r *renderer) form(key string, f *dossier.Form, look store.Lookup) (card cardJSON, body formJSON, model *dossier.Form) {
+func (r *Renderer) form(key string, f *dossier.Form, look store.Lookup) (card cardJSON, body formJSON, model *dossier.Form) {
 	l := labels{definition: definitionOf(f, look), renderer: r, look: look}
 	if l.definition != nil {
 		l.questions = make(map[string]*dossier.Question)
@@ -86,7 +86,7 @@ type labels struct {
 	questions  map[string]*dossier.Question // by linkId
 	total      string                       // the answer to the question that asks for the score
 	pruned     bool                         // kept has left something out
-	renderer   *renderer
+	renderer   *Renderer
 	look       store.Lookup
 }
 

@@ -1,4 +1,4 @@
-package sync
+package render
 
 import (
 	"cmp"
@@ -32,26 +32,27 @@ type Rules struct {
 	PlanTitle   string
 }
 
-// renderer turns content into the shape in which the portal API serves it
+// Renderer turns content into the shape in which the portal API serves it
 // (portalapi/openapi.yaml). It implements [store.Renderer].
-type renderer struct {
+type Renderer struct {
 	tenant string
 	zone   *time.Location
 	rules  Rules
-	// digest changes whenever items would be rendered differently. It is part
+	// Digest changes whenever items would be rendered differently. It is part
 	// of every item's hash and of every type's fingerprint.
-	digest dossier.Hash
+	Digest dossier.Hash
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
 const renderVersion = 2
 
-func newRenderer(t *Tenant) *renderer {
-	r := &renderer{tenant: t.ID, zone: t.Location, rules: t.Rules}
+// New returns the renderer of one tenant, whose times are shown in zone.
+func New(tenant string, zone *time.Location, rules Rules) *Renderer {
+	r := &Renderer{tenant: tenant, zone: zone, rules: rules}
 	r.rules.ReportTitle = cmp.Or(r.rules.ReportTitle, "Rapportage")
 	r.rules.FormTitle = cmp.Or(r.rules.FormTitle, "Formulier")
 	r.rules.PlanTitle = cmp.Or(r.rules.PlanTitle, "Zorgplan")
-	r.digest = dossier.IdentityHash(fmt.Sprintf("render %d %s", renderVersion, r.zone), fmt.Sprintf("%q", r.rules))
+	r.Digest = dossier.IdentityHash(fmt.Sprintf("render %d %s", renderVersion, r.zone), fmt.Sprintf("%q", r.rules))
 	return r
 }
 
@@ -107,7 +108,7 @@ type (
 )
 
 // Render implements [store.Renderer].
-func (r *renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (store.Rendered, error) {
+func (r *Renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (store.Rendered, error) {
 	var out store.Rendered
 	var card, body any
 	model := any(c)
@@ -177,7 +178,7 @@ func (r *renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup)
 var undated = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Restore implements [store.Renderer].
-func (r *renderer) Restore(s store.Shown) (dossier.Content, error) {
+func (r *Renderer) Restore(s store.Shown) (dossier.Content, error) {
 	var c dossier.Content
 	switch s.Kind {
 	case dossier.KindClient:
@@ -211,14 +212,14 @@ func (r *renderer) Restore(s store.Shown) (dossier.Content, error) {
 	return c, json.Unmarshal(s.Model, c)
 }
 
-func (r *renderer) key(ref dossier.Ref) string {
+func (r *Renderer) key(ref dossier.Ref) string {
 	if ref.IsZero() {
 		return ""
 	}
 	return dossier.Key(r.tenant, ref)
 }
 
-func (r *renderer) report(key string, c *dossier.Report, look store.Lookup) (*cardJSON, *reportJSON) {
+func (r *Renderer) report(key string, c *dossier.Report, look store.Lookup) (*cardJSON, *reportJSON) {
 	return &cardJSON{
 		ID: key, Kind: dossier.KindReport, At: r.time(c.At), Precision: c.At.Precision,
 		Title: cmp.Or(c.Title, r.rules.ReportTitle), Excerpt: excerpt(c.Text), Author: r.author(c.Authors, look),
@@ -227,7 +228,7 @@ func (r *renderer) report(key string, c *dossier.Report, look store.Lookup) (*ca
 }
 
 // staff resolves a role into the person and organisation that it names.
-func (r *renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
+func (r *Renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
 	switch s.What {
 	case dossier.StaffOrganization:
 		return staffJSON{Organization: s.Name}
@@ -258,7 +259,7 @@ func staffOf(s *store.Shown) staffJSON {
 
 // author sums up who wrote something by the tenant's rule: the first party that
 // has a name, else the first that has a role; and the first organisation.
-func (r *renderer) author(parties []dossier.Party, look store.Lookup) *authorJSON {
+func (r *Renderer) author(parties []dossier.Party, look store.Lookup) *authorJSON {
 	var first staffJSON
 	organization := ""
 	for _, p := range parties {
@@ -287,7 +288,7 @@ func (r *renderer) author(parties []dossier.Party, look store.Lookup) *authorJSO
 }
 
 // party resolves one party, as far as it can be.
-func (r *renderer) party(p dossier.Party, look store.Lookup) staffJSON {
+func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	var st staffJSON
 	switch found := look.Shown(p.Ref); {
 	case p.Inline != nil:
@@ -305,7 +306,7 @@ func (r *renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	return st
 }
 
-func (r *renderer) note(n dossier.Note, look store.Lookup) noteJSON {
+func (r *Renderer) note(n dossier.Note, look store.Lookup) noteJSON {
 	out := noteJSON{At: r.timeOrNil(n.At), Author: r.author([]dossier.Party{n.Author}, look), Text: n.Text}
 	if out.At != nil {
 		out.Precision = &n.At.Precision
@@ -313,7 +314,7 @@ func (r *renderer) note(n dossier.Note, look store.Lookup) noteJSON {
 	return out
 }
 
-func (r *renderer) notes(list []dossier.Note, look store.Lookup) []noteJSON {
+func (r *Renderer) notes(list []dossier.Note, look store.Lookup) []noteJSON {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b dossier.Note) int { return b.At.Time.Compare(a.At.Time) })
 	out := make([]noteJSON, 0, len(list))
@@ -324,9 +325,9 @@ func (r *renderer) notes(list []dossier.Note, look store.Lookup) []noteJSON {
 }
 
 // time formats a moment with the tenant's offset.
-func (r *renderer) time(m dossier.Moment) string { return m.Time.In(r.zone).Format(time.RFC3339) }
+func (r *Renderer) time(m dossier.Moment) string { return m.Time.In(r.zone).Format(time.RFC3339) }
 
-func (r *renderer) timeOrNil(m dossier.Moment) *string {
+func (r *Renderer) timeOrNil(m dossier.Moment) *string {
 	if m.IsZero() {
 		return nil
 	}

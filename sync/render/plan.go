@@ -1,4 +1,4 @@
-package sync
+package render
 
 import (
 	"cmp"
@@ -63,7 +63,7 @@ type (
 	}
 )
 
-func (r *renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON {
+func (r *Renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON {
 	out := goalJSON{
 		ID: key, Description: g.Description, Status: g.Status, Achievement: orNil(g.Achievement), Start: orNil(g.Start),
 		Targets: make([]targetJSON, 0, len(g.Targets)), Notes: r.notes(g.Notes, look),
@@ -77,7 +77,7 @@ func (r *renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON
 // plan renders a plan with what its parts bring; within is of what it is a part
 // itself. What a part says of itself then stands under its title, and it is a thing
 // that is done, even where it lists nothing to do.
-func (r *renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, look store.Lookup) (planCardJSON, planJSON, error) {
+func (r *Renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, look store.Lookup) (planCardJSON, planJSON, error) {
 	card := planCardJSON{
 		ID: r.key(ref), Kind: dossier.KindCarePlan, Title: cmp.Or(p.Title, r.rules.PlanTitle),
 		Period: periodJSON{orNil(p.Start), orNil(p.End)}, Author: r.author(p.Author, look),
@@ -119,7 +119,7 @@ type domains struct {
 
 // domains groups the goals and actions that a plan names itself. A goal that is
 // hidden, or has not arrived, is not among them.
-func (r *renderer) domains(plan dossier.Ref, p *dossier.CarePlan, look store.Lookup) *domains {
+func (r *Renderer) domains(plan dossier.Ref, p *dossier.CarePlan, look store.Lookup) *domains {
 	d := &domains{groups: make(map[dossier.Domain]*domainJSON), of: make(map[string]dossier.Domain), ids: []string{}}
 	for _, ref := range goalsOf(p) {
 		if goal, domain, ok := shownGoal(look.Shown(ref)); ok {

@@ -1,4 +1,4 @@
-package sync
+package render
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package sync
+package render
 
 import (
 	"cmp"
@@ -31,7 +31,7 @@ const maxNesting = 16
 // whole; nothing if it stands on its own. Of plans that name each other in a
 // circle the one with the smallest key is the whole: so it is the same one in
 // whatever order they come.
-func (r *renderer) within(ref dossier.Ref, p *dossier.CarePlan, look store.Lookup) ([]string, error) {
+func (r *Renderer) within(ref dossier.Ref, p *dossier.CarePlan, look store.Lookup) ([]string, error) {
 	self := r.key(ref)
 	for _, named := range p.PartOf {
 		parent, ok := shownPlan(look.Shown(named))
@@ -56,7 +56,7 @@ func (r *renderer) within(ref dossier.Ref, p *dossier.CarePlan, look store.Looku
 // belongs reports whether a part belongs where it says. What is in force does not
 // disappear in a plan that is not, and what was replaced is not shown as if it
 // were still in force. A plan that began when the other had ended follows it.
-func (r *renderer) belongs(part, whole *dossier.CarePlan) bool {
+func (r *Renderer) belongs(part, whole *dossier.CarePlan) bool {
 	switch {
 	case part.Open && !whole.Open, part.Superseded && whole.Open:
 		return false
@@ -84,7 +84,7 @@ type part struct {
 
 // members returns the parts of a plan, in the order in which they began, and the
 // agreement to the plan: its own, else that to its parts; of several the newest.
-func (r *renderer) members(plan dossier.Ref, look store.Lookup) (parts []part, agreed *agreementJSON, err error) {
+func (r *Renderer) members(plan dossier.Ref, look store.Lookup) (parts []part, agreed *agreementJSON, err error) {
 	list, tooMany := look.Members(plan)
 	if tooMany {
 		return nil, nil, errors.New("it has too many parts")
@@ -146,7 +146,7 @@ func (a agreement) isNewer(than agreement) bool {
 
 // agreedBy names who agreed, nil if that is not known: a client or a contact by
 // the name in their own record, staff as authors are named.
-func (r *renderer) agreedBy(p dossier.Party, look store.Lookup) *string {
+func (r *Renderer) agreedBy(p dossier.Party, look store.Lookup) *string {
 	found := look.Shown(p.Ref)
 	switch {
 	case found != nil && found.Kind != dossier.KindStaff:
@@ -214,7 +214,7 @@ func joined(a, b *string) *string {
 }
 
 // team lists who else works on a plan, each once.
-func (r *renderer) team(parties []dossier.Party, look store.Lookup) []authorJSON {
+func (r *Renderer) team(parties []dossier.Party, look store.Lookup) []authorJSON {
 	list := []authorJSON{}
 	for _, p := range parties {
 		if a := r.author([]dossier.Party{p}, look); a != nil {
