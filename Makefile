@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+LDFLAGS := -s -w -X dossiersync/cmd/dossiersync/app.version=$(VERSION) -X dossiersync/cmd/dossiersync/app.revision=$(REVISION)
 # What a release is built with: the same source and toolchain give the same bytes,
 # in whatever folder, and whether or not git is there.
 RELEASE := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
@@ -45,10 +45,10 @@ check-deploy: deps $(COMPOSE_TOOL) ## Check what lies in deploy/, the Dockerfile
 	@.ci/lint-dockerfile Dockerfile
 	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin:$(dir $(COMPOSE_TOOL)) && export DOSSIERSYNC_DEPLOY_TOOLS && \
 		$(GO) test -count=1 -timeout 30m ./deploy && \
-		$(GO) test -count=1 -timeout 10m ./cmd/dossiersync -run '^TestDashboardShows'
+		$(GO) test -count=1 -timeout 10m ./cmd/dossiersync/acceptance -run '^TestDashboardShows'
 
 IN_BROWSER = chromium=$$(.ci/install-chromium) && tools=$$(.ci/browser-tools) && \
-	DOSSIERSYNC_CHROMIUM=$$chromium DOSSIERSYNC_BROWSER_TOOLS=$$tools $(GO) test ./cmd/dossiersync -count=1 -timeout 10m
+	DOSSIERSYNC_CHROMIUM=$$chromium DOSSIERSYNC_BROWSER_TOOLS=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 10m
 
 .PHONY: browser
 browser: deps ## Try the operators' console in a real browser, and have axe look at every page
@@ -68,7 +68,7 @@ SOAKCHECKS ?= 1000
 .PHONY: soak
 soak: deps ## Soak it in faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on: readers must see what the source holds
 	DOSSIERSYNC_CHECKS=$(SOAKCHECKS) $(GO) test ./sync -run '^TestReplicaEqualsSource' -count=1 -timeout 0
-	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync -run '^TestSoak|^TestReplicaEqualsTheSourceHowever' -count=1 -timeout 0 -v
+	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync/acceptance -run '^TestSoak|^TestReplicaEqualsTheSourceHowever' -count=1 -timeout 0 -v
 
 .PHONY: openapi
 openapi: ## Lint the contracts of the two APIs

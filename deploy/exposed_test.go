@@ -49,7 +49,7 @@ func read(t *testing.T, name string) []byte {
 }
 
 // exposed returns the labels of every metric that the program exposes, by the list
-// with which cmd/dossiersync compares the whole program.
+// with which cmd/dossiersync/acceptance compares the whole program.
 func exposed(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{"up": nil}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 )
 
@@ -55,8 +56,8 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
-// app is what every command gets.
-type app struct {
+// session is what every command gets.
+type session struct {
 	streams
 	cli *cli
 }
@@ -95,7 +96,7 @@ func execute(ctx context.Context, args []string, s streams) (code int) {
 		fmt.Fprintf(s.err, "dossiersync: %v\nTry 'dossiersync --help'.\n", err)
 		return exitUsage
 	}
-	return exitCode(parsed.Run(&app{streams: s, cli: &c}), s.err)
+	return exitCode(parsed.Run(&session{streams: s, cli: &c}), s.err)
 }
 
 // exitCode tells a person why a command failed, and a script what to make of it.
@@ -116,19 +117,14 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitUsage
 	}
 	fmt.Fprintln(stderr, "dossiersync:", err)
-	if _, ok := errors.AsType[usageError](err); ok {
+	if _, ok := errors.AsType[app.UsageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed
 }
 
-// usageError is a mistake in how a command was called or configured.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // load reads the configuration, and passes on what it warns of.
-func (a *app) load() (*config.Config, error) {
+func (a *session) load() (*config.Config, error) {
 	cfg, err := a.loadQuietly()
 	if err != nil {
 		return nil, err
@@ -139,10 +135,10 @@ func (a *app) load() (*config.Config, error) {
 	return cfg, nil
 }
 
-func (a *app) loadQuietly() (*config.Config, error) {
+func (a *session) loadQuietly() (*config.Config, error) {
 	cfg, err := config.Load(a.cli.Config, os.LookupEnv)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, usagef("there is no configuration file %s; name one with --config, or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
+		return nil, app.Usagef("there is no configuration file %s; name one with --config, or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
 	}
 	return cfg, err
 }

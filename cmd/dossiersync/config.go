@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 )
 
@@ -21,7 +22,7 @@ func (*configCheckCmd) Help() string {
 }
 
 // Run implements the command.
-func (*configCheckCmd) Run(a *app) error {
+func (*configCheckCmd) Run(a *session) error {
 	cfg, err := a.load()
 	if err != nil {
 		return err
@@ -46,7 +47,7 @@ func (*configExampleCmd) Help() string {
 }
 
 // Run implements the command.
-func (*configExampleCmd) Run(a *app) error {
+func (*configExampleCmd) Run(a *session) error {
 	_, err := a.out.Write(config.Example())
 	return err
 }
@@ -61,8 +62,8 @@ func (*versionCmd) Help() string {
 }
 
 // Run implements the command.
-func (*versionCmd) Run(a *app) error {
-	b := buildInfo()
+func (*versionCmd) Run(a *session) error {
+	b := app.BuildInfo()
 	if a.cli.JSON {
 		return printJSON(a.out, b)
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 )
@@ -32,13 +33,13 @@ Examples:
 }
 
 // Run implements the command.
-func (c *quarantineDiscardCmd) Run(ctx context.Context, a *app) error {
+func (c *quarantineDiscardCmd) Run(ctx context.Context, a *session) error {
 	reason := strings.TrimSpace(c.Reason)
 	switch {
 	case reason == "":
-		return usagef("--reason is empty: say why, for who looks later")
+		return app.Usagef("--reason is empty: say why, for who looks later")
 	case utf8.RuneCountInString(reason) > 500 || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl):
-		return usagef("--reason must be one line of 500 characters at most")
+		return app.Usagef("--reason must be one line of 500 characters at most")
 	}
 	by, err := a.person()
 	if err != nil {

@@ -32,7 +32,7 @@ Exit codes: 0 nothing is left; 1 failed, or something is.`
 }
 
 // Run implements the command.
-func (c *eraseCmd) Run(ctx context.Context, a *app) error {
+func (c *eraseCmd) Run(ctx context.Context, a *session) error {
 	by, err := a.person()
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ type follower struct {
 	once   sync.Once
 }
 
-func newFollower(a *app, st *store.Store, tenant string) *follower {
+func newFollower(a *session, st *store.Store, tenant string) *follower {
 	return &follower{out: a.err, st: st, tenant: tenant, quiet: a.cli.JSON, tty: isTerminal(a.err), done: make(chan struct{})}
 }
 

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"go.uber.org/zap"
-
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
@@ -16,29 +15,25 @@ import (
 // foreground works on runs in this process, one tenant after another, while a
 // person waits.
 type foreground struct {
-	app    *app
-	store  *store.Store
-	syncer *dossiersync.Syncer
-	scope  store.Scope
-	by     string
-	noWait bool
-	print  func(io.Writer, store.Run) // how a run is told to people
+	session *session
+	store   *store.Store
+	syncer  *dossiersync.Syncer
+	scope   store.Scope
+	by      string
+	noWait  bool
+	print   func(io.Writer, store.Run) // how a run is told to people
 }
 
-func newForeground(a *app, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
+func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
 	by, err := a.operator()
 	if err != nil {
 		return nil, err
 	}
-	reg, err := newRegistry()
+	syncer, err := app.NewSyncer(cfg, st, app.SyncerOptions{})
 	if err != nil {
 		return nil, err
 	}
-	syncer, err := newSyncer(cfg, st, zap.NewNop(), reg)
-	if err != nil {
-		return nil, err
-	}
-	return &foreground{app: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
+	return &foreground{session: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
 }
 
 // each runs the tenants in turn; one that fails does not keep the next from its
@@ -50,15 +45,15 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 		run, err := f.one(ctx, tenant)
 		switch {
 		case errors.Is(err, store.ErrBusy):
-			fmt.Fprintf(f.app.err, "%s: %v\n", tenant, err)
+			fmt.Fprintf(f.session.err, "%s: %v\n", tenant, err)
 			worst = errTold
 			continue
 		case err != nil:
 			return err
 		}
 		runs = append(runs, run)
-		if !f.app.cli.JSON {
-			f.print(f.app.out, run)
+		if !f.session.cli.JSON {
+			f.print(f.session.out, run)
 		}
 		switch outcome := *run.Outcome; {
 		case outcome == store.OutcomePartial && worst == nil:
@@ -67,8 +62,8 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 			worst = errTold
 		}
 	}
-	if f.app.cli.JSON {
-		if err := printJSON(f.app.out, map[string]any{"items": runs}); err != nil {
+	if f.session.cli.JSON {
+		if err := printJSON(f.session.out, map[string]any{"items": runs}); err != nil {
 			return err
 		}
 	}
@@ -76,7 +71,7 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 }
 
 func (f *foreground) one(ctx context.Context, tenant string) (store.Run, error) {
-	follow := newFollower(f.app, f.store, tenant)
+	follow := newFollower(f.session, f.store, tenant)
 	defer follow.stop()
 	return f.syncer.Sync(ctx, dossiersync.SyncRequest{
 		Tenant: tenant, Scope: f.scope, By: f.by, NoWait: f.noWait,

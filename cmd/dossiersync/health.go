@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"dossiersync/cmd/dossiersync/app"
 )
 
 type healthCmd struct {
@@ -29,7 +31,7 @@ Examples:
 }
 
 // Run implements the command.
-func (c *healthCmd) Run(ctx context.Context, a *app) error {
+func (c *healthCmd) Run(ctx context.Context, a *session) error {
 	cfg, err := a.loadQuietly()
 	if err != nil {
 		return err
@@ -49,7 +51,7 @@ func (c *healthCmd) Run(ctx context.Context, a *app) error {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, localBase(address, cfg.Ops.TLS)+path, http.NoBody)
 	if err != nil {
-		return usagef("the address %q cannot be used", address)
+		return app.Usagef("the address %q cannot be used", address)
 	}
 	resp, err := client.Do(req)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 )
 
@@ -32,7 +33,7 @@ func localClient(conf config.TLS) (*http.Client, error) {
 	}
 	own, err := tls.LoadX509KeyPair(conf.CertFile, conf.KeyFile)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, app.UsageError{Err: err}
 	}
 	client.Transport = &http.Transport{TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own},

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/portaltest"
 )
 
 func TestLocalBase(t *testing.T) {
@@ -32,9 +33,9 @@ func TestLocalBase(t *testing.T) {
 // Whoever listens on this machine in the service's place is not given a token.
 func TestLocalClientWantsTheConfiguredCertificate(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t, "servers")
+	a := portaltest.NewAuthority(t, "servers")
 	files := func(serial int64) config.TLS {
-		cert, key := a.issue(serial, x509.ExtKeyUsageServerAuth)
+		cert, key := a.Issue(serial, x509.ExtKeyUsageServerAuth)
 		conf := config.TLS{CertFile: filepath.Join(t.TempDir(), "cert.pem"), KeyFile: filepath.Join(t.TempDir(), "key.pem")}
 		for name, text := range map[string]string{conf.CertFile: cert, conf.KeyFile: key} {
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {

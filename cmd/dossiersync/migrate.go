@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/store"
 )
 
@@ -62,7 +63,7 @@ func (*migrateStatusCmd) Help() string {
 }
 
 // Run implements the command.
-func (*migrateStatusCmd) Run(ctx context.Context, a *app) error {
+func (*migrateStatusCmd) Run(ctx context.Context, a *session) error {
 	m, err := a.migration(ctx)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ Examples:
 }
 
 // Run implements the command.
-func (*migrateCheckCmd) Run(ctx context.Context, a *app) error {
+func (*migrateCheckCmd) Run(ctx context.Context, a *session) error {
 	m, err := a.migration(ctx)
 	if err != nil {
 		return err
@@ -101,21 +102,21 @@ func (*migrateCheckCmd) Run(ctx context.Context, a *app) error {
 // migration is where the schema stands, for people and scripts.
 type migration struct{ store.Migration }
 
-func (a *app) migration(ctx context.Context) (m migration, err error) {
+func (a *session) migration(ctx context.Context) (m migration, err error) {
 	cfg, err := a.load()
 	if err != nil {
 		return m, err
 	}
-	db, err := openDatabase(ctx, cfg)
+	db, err := app.OpenDatabase(ctx, cfg)
 	if err != nil {
 		return m, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	m.Migration, err = store.MigrationStatus(ctx, db.owner)
+	m.Migration, err = store.MigrationStatus(ctx, db.Owner)
 	return m, err
 }
 
-func (m migration) print(a *app) error {
+func (m migration) print(a *session) error {
 	if a.cli.JSON {
 		return printJSON(a.out, map[string]any{"current": m.Current, "latest": m.Latest, "pending": m.Pending()})
 	}
@@ -133,21 +134,21 @@ func (m migration) print(a *app) error {
 }
 
 // Run implements the command.
-func (c *migrateUpCmd) Run(ctx context.Context, a *app) (err error) {
+func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 	cfg, err := a.load()
 	if err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, cfg)
+	db, err := app.OpenDatabase(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	before, err := store.MigrationStatus(ctx, db.owner)
+	before, err := store.MigrationStatus(ctx, db.Owner)
 	if err != nil {
 		return err
 	}
-	after, err := store.Migrate(ctx, db.owner)
+	after, err := store.Migrate(ctx, db.Owner)
 	if err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *app) (err error) {
 		}
 	}
 	if cfg.PortalAPI.Database.IsZero() {
-		if err := store.EnsureReader(ctx, db.owner, db.reader); err != nil {
+		if err := store.EnsureReader(ctx, db.Owner, db.Reader); err != nil {
 			return err
 		}
 	}

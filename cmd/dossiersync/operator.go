@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"dossiersync/cmd/dossiersync/app"
 )
 
 // nobody is who runs a command where nothing tells.
@@ -17,10 +19,10 @@ const nobody = "unknown"
 
 // operator names who runs this command, for the record of the run: as they say
 // (--by), who they were before sudo, or whose account this is.
-func (a *app) operator() (string, error) {
+func (a *session) operator() (string, error) {
 	by := strings.TrimSpace(a.cli.By)
 	if utf8.RuneCountInString(by) > 100 || strings.ContainsFunc(by, unicode.IsControl) {
-		return "", usagef("--by must be a name on one line, of 100 characters at most")
+		return "", app.Usagef("--by must be a name on one line, of 100 characters at most")
 	}
 	account, err := user.Current()
 	if err != nil {
@@ -31,7 +33,7 @@ func (a *app) operator() (string, error) {
 
 // person is operator for what somebody has to answer for. It warns where that is an
 // account that several people or a service use: nobody's name.
-func (a *app) person() (string, error) {
+func (a *session) person() (string, error) {
 	name, err := a.operator()
 	if err == nil && isShared(name, user.Lookup) {
 		fmt.Fprintf(a.err, "warning: this is recorded under %q, which is no person's name: give yours with --by NAME\n", name)

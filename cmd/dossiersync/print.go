@@ -1,8 +1,6 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -13,7 +11,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
@@ -152,7 +152,7 @@ func selectTenants(cfg *config.Config, only string) ([]string, error) {
 		for _, t := range cfg.Tenants {
 			known = append(known, t.ID)
 		}
-		return nil, usagef("there is no tenant %s; there are: %s", only, strings.Join(known, ", "))
+		return nil, app.Usagef("there is no tenant %s; there are: %s", only, strings.Join(known, ", "))
 	}
 	return ids, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 	"dossiersync/store/dossier"
@@ -58,16 +59,16 @@ Examples:
 }
 
 // Run implements the command.
-func (c *quarantineListCmd) Run(ctx context.Context, a *app) error {
+func (c *quarantineListCmd) Run(ctx context.Context, a *session) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
 		switch {
 		case c.Limit < 1:
-			return usagef("--limit must be 1 or more")
+			return app.Usagef("--limit must be 1 or more")
 		case c.Discarded && c.Client != "":
-			return usagef("--discarded and --client do not go together: it is not kept whose an item was that was discarded")
+			return app.Usagef("--discarded and --client do not go together: it is not kept whose an item was that was discarded")
 		case c.Discarded:
 			return c.discarded(ctx, a, cfg, st)
 		}
@@ -138,7 +139,7 @@ func printQuarantine(w io.Writer, cfg *config.Config, list []store.Quarantined) 
 	})
 }
 
-func (c *quarantineListCmd) discarded(ctx context.Context, a *app, cfg *config.Config, st *store.Store) error {
+func (c *quarantineListCmd) discarded(ctx context.Context, a *session, cfg *config.Config, st *store.Store) error {
 	list, err := st.Decisions(ctx, c.Tenant, store.DecisionDiscard, c.Limit)
 	if err != nil {
 		return err
@@ -180,7 +181,7 @@ Examples:
 }
 
 // Run implements the command.
-func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
+func (c *quarantineShowCmd) Run(ctx context.Context, a *session) error {
 	who := a.operator
 	if c.Raw {
 		who = a.person
@@ -201,7 +202,7 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *app) error {
 		var raw []byte
 		if c.Raw {
 			if cfg.Quarantine.Key.IsZero() {
-				return usagef("raw bytes are not kept: there is no quarantine.key_file in the configuration")
+				return app.Usagef("raw bytes are not kept: there is no quarantine.key_file in the configuration")
 			}
 			if raw, err = st.QuarantineRaw(ctx, c.Key, by); err != nil {
 				return err
@@ -286,7 +287,7 @@ Examples:
 }
 
 // Run implements the command.
-func (*quarantineKeyCmd) Run(a *app) error {
+func (*quarantineKeyCmd) Run(a *session) error {
 	key := make([]byte, store.KeySize)
 	_, _ = rand.Read(key) // never fails
 	_, err := fmt.Fprintln(a.out, base64.StdEncoding.EncodeToString(key))

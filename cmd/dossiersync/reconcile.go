@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 	"dossiersync/store/dossier"
@@ -35,9 +36,9 @@ not be told; 1 failed.`
 }
 
 // Run implements the command.
-func (c *reconcileCmd) Run(ctx context.Context, a *app) error {
+func (c *reconcileCmd) Run(ctx context.Context, a *session) error {
 	if c.Approve && c.Tenant == "" {
-		return usagef("--approve needs --tenant: look at each organisation by itself")
+		return app.Usagef("--approve needs --tenant: look at each organisation by itself")
 	}
 	if c.Approve {
 		if _, err := a.person(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 )
@@ -20,8 +21,8 @@ type restoration struct {
 // restored makes a database safe that was restored from a backup. Nothing is shown
 // before all grants have come and, where there is or has to be a record of erasures,
 // before all of them were carried out again.
-func restored(ctx context.Context, cfg *config.Config, db *database) (restoration, error) {
-	st, err := db.open(ctx)
+func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restoration, error) {
+	st, err := db.Open(ctx)
 	if err != nil {
 		return restoration{}, err
 	}
@@ -63,7 +64,7 @@ func eraseAgain(ctx context.Context, st *store.Store, file string, since []store
 	return erased, err
 }
 
-func (r restoration) print(a *app, cfg *config.Config) {
+func (r restoration) print(a *session, cfg *config.Config) {
 	fmt.Fprintln(a.out, "Nothing is shown until the portal has sent all grants again.")
 	if r.known {
 		fmt.Fprintf(a.out, "%d dossiers were erased again.\n", r.erased)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/store"
 )
 
@@ -33,7 +34,7 @@ A run of the same scope that waits already is not asked for twice.`
 }
 
 // Run implements the command.
-func (c *resyncCmd) Run(ctx context.Context, a *app) error {
+func (c *resyncCmd) Run(ctx context.Context, a *session) error {
 	cfg, err := a.load()
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func (c *resyncCmd) Run(ctx context.Context, a *app) error {
 	return c.follow(ctx, a, client, run)
 }
 
-func (c *resyncCmd) follow(ctx context.Context, a *app, client *opsClient, run store.Run) error {
+func (c *resyncCmd) follow(ctx context.Context, a *session, client *opsClient, run store.Run) error {
 	for run.State != store.RunDone {
 		select {
 		case <-ctx.Done():
@@ -112,7 +113,7 @@ func (c *opsClient) do(ctx context.Context, method, path string, body []byte, ou
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return 0, usagef("the service's address %q cannot be used", c.base)
+		return 0, app.Usagef("the service's address %q cannot be used", c.base)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -120,7 +121,7 @@ func (c *opsClient) do(ctx context.Context, method, path string, body []byte, ou
 	if c.tokenFile != "" {
 		token, err := os.ReadFile(c.tokenFile)
 		if err != nil {
-			return 0, usageError{err}
+			return 0, app.UsageError{Err: err}
 		}
 		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 )
@@ -34,11 +35,11 @@ Exit codes: 0 all of them have left the quarantine; 3 something stays; 1 failed.
 }
 
 // Run implements the command.
-func (c *quarantineRetryCmd) Run(ctx context.Context, a *app) error {
+func (c *quarantineRetryCmd) Run(ctx context.Context, a *session) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		keys := distinct(c.Keys)
 		if len(keys) > maxKeys {
-			return usagef("retry takes %d keys at most; without any it tries all", maxKeys)
+			return app.Usagef("retry takes %d keys at most; without any it tries all", maxKeys)
 		}
 		before, err := quarantinedOf(ctx, a, cfg, st, c.Tenant, keys)
 		if err != nil {
@@ -77,7 +78,7 @@ type retryJSON struct {
 }
 
 // tell says what has become of the items that were tried.
-func (c *quarantineRetryCmd) tell(a *app, cfg *config.Config, run store.Run, before, after []store.Quarantined) error {
+func (c *quarantineRetryCmd) tell(a *session, cfg *config.Config, run store.Run, before, after []store.Quarantined) error {
 	tried := make(map[string]bool, len(before))
 	for _, q := range before {
 		tried[q.Key] = true
@@ -104,7 +105,7 @@ func (c *quarantineRetryCmd) tell(a *app, cfg *config.Config, run store.Run, bef
 
 // quarantinedOf returns what the tenant has in quarantine, or what there is of the
 // keys: each of them must be there.
-func quarantinedOf(ctx context.Context, a *app, cfg *config.Config, st *store.Store, tenant string, keys []string) ([]store.Quarantined, error) {
+func quarantinedOf(ctx context.Context, a *session, cfg *config.Config, st *store.Store, tenant string, keys []string) ([]store.Quarantined, error) {
 	if _, err := selectTenants(cfg, tenant); err != nil {
 		return nil, err
 	}

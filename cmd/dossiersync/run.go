@@ -1,8 +1,6 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"cmp"
 	"context"
 	"errors"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
@@ -45,7 +44,7 @@ Examples:
 }
 
 // Run implements the command.
-func (c *runShowCmd) Run(ctx context.Context, a *app) error {
+func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		run, err := st.Run(ctx, c.ID)
 		if err != nil {
@@ -70,7 +69,7 @@ func (c *runShowCmd) Run(ctx context.Context, a *app) error {
 }
 
 // noRun says so where there is no such run.
-func (a *app) noRun(id int64, err error) error {
+func (a *session) noRun(id int64, err error) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
@@ -168,7 +167,7 @@ Examples:
 }
 
 // Run implements the command.
-func (c *runCancelCmd) Run(ctx context.Context, a *app) error {
+func (c *runCancelCmd) Run(ctx context.Context, a *session) error {
 	by, err := a.operator()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 )
@@ -24,13 +25,13 @@ func (*runsCmd) Help() string {
 }
 
 // Run implements the command.
-func (c *runsCmd) Run(ctx context.Context, a *app) error {
+func (c *runsCmd) Run(ctx context.Context, a *session) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
 		if c.Limit < 1 {
-			return usagef("--limit must be 1 or more")
+			return app.Usagef("--limit must be 1 or more")
 		}
 		runs, err := st.Runs(ctx, store.RunFilter{Tenant: c.Tenant, Limit: c.Limit})
 		if err != nil {

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
@@ -34,9 +34,9 @@ or stale, or shows nothing after a restore.`
 }
 
 // Run implements the command.
-func (c *statusCmd) Run(ctx context.Context, a *app) error {
+func (c *statusCmd) Run(ctx context.Context, a *session) error {
 	if c.Every < 100*time.Millisecond {
-		return usagef("--every must be 100ms or more")
+		return app.Usagef("--every must be 100ms or more")
 	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		ids, err := selectTenants(cfg, c.Tenant)
@@ -68,7 +68,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []operate.Status, error) {
 	tenants := make([]*operate.Tenant, 0, len(ids))
 	for _, id := range ids {
-		tenants = append(tenants, opsTenant(cfg, id))
+		tenants = append(tenants, app.OpsTenant(cfg, id))
 	}
 	list, err := operate.Statuses(ctx, st, tenants)
 	if err != nil {
@@ -140,17 +140,17 @@ func printRemarks(w io.Writer, s *operate.Status, now time.Time) {
 }
 
 // withStore opens what the configuration says and closes it after f.
-func (a *app) withStore(ctx context.Context, f func(*config.Config, *store.Store) error) (err error) {
+func (a *session) withStore(ctx context.Context, f func(*config.Config, *store.Store) error) (err error) {
 	cfg, err := a.load()
 	if err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, cfg)
+	db, err := app.OpenDatabase(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	st, err := db.open(ctx)
+	st, err := db.Open(ctx)
 	if err != nil {
 		return err
 	}

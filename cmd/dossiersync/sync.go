@@ -41,7 +41,7 @@ reasons below the table); 1 failed.`
 }
 
 // Run implements the command.
-func (c *syncCmd) Run(ctx context.Context, a *app) error {
+func (c *syncCmd) Run(ctx context.Context, a *session) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		tenants, err := selectTenants(cfg, c.Tenant)
 		if err != nil {

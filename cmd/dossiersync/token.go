@@ -14,6 +14,8 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"dossiersync/cmd/dossiersync/app"
 )
 
 type tokenCmd struct {
@@ -40,7 +42,7 @@ func (*tokenKeyCmd) Help() string {
 }
 
 // Run implements the command.
-func (*tokenKeyCmd) Run(a *app) error {
+func (*tokenKeyCmd) Run(a *session) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("make a key: %w", err)
@@ -63,7 +65,7 @@ func (*tokenJWKSCmd) Help() string {
 }
 
 // Run implements the command.
-func (c *tokenJWKSCmd) Run(a *app) error {
+func (c *tokenJWKSCmd) Run(a *session) error {
 	key, err := readKey(c.Key)
 	if err != nil {
 		return err
@@ -99,7 +101,7 @@ func (*tokenSignCmd) Help() string {
 }
 
 // Run implements the command.
-func (c *tokenSignCmd) Run(a *app) error {
+func (c *tokenSignCmd) Run(a *session) error {
 	key, err := readKey(c.Key)
 	if err != nil {
 		return err
@@ -126,18 +128,18 @@ func (c *tokenSignCmd) Run(a *app) error {
 func readKey(file string) (jwk.Key, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, app.UsageError{Err: err}
 	}
 	key, err := jwk.ParseKey(b, jwk.WithPEM(true))
 	if err != nil {
-		return nil, usagef("%s holds no private key (PEM); make one: dossiersync token key > %s", file, file)
+		return nil, app.Usagef("%s holds no private key (PEM); make one: dossiersync token key > %s", file, file)
 	}
 	if err := jwk.AssignKeyID(key); err != nil {
 		return nil, fmt.Errorf("name the key in %s: %w", file, err)
 	}
 	alg, ok := algorithm(key)
 	if !ok {
-		return nil, usagef("%s holds a key of a kind that tokens are not signed with", file)
+		return nil, app.Usagef("%s holds a key of a kind that tokens are not signed with", file)
 	}
 	if err := key.Set(jwk.AlgorithmKey, alg); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 	dossiersync "dossiersync/sync"
@@ -38,9 +39,9 @@ Exit codes: 0 nothing differs; 3 something does, or could not be read; 1 failed.
 }
 
 // Run implements the command.
-func (c *verifyCmd) Run(ctx context.Context, a *app) error {
+func (c *verifyCmd) Run(ctx context.Context, a *session) error {
 	if c.Sample < 0 {
-		return usagef("--sample takes a number of clients")
+		return app.Usagef("--sample takes a number of clients")
 	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {

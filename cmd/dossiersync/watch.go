@@ -1,8 +1,6 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,13 +12,14 @@ import (
 	"golang.org/x/term"
 
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
 // watch shows the status again and again until ctx ends: on a terminal in the same
 // place, elsewhere one below the other. A database that is away for a moment is told,
 // and asked again.
-func (c *statusCmd) watch(ctx context.Context, a *app, cfg *config.Config, st *store.Store, ids []string) error {
+func (c *statusCmd) watch(ctx context.Context, a *session, cfg *config.Config, st *store.Store, ids []string) error {
 	tick := time.NewTicker(c.Every)
 	defer tick.Stop()
 	for {

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"context"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
@@ -32,7 +32,7 @@ Exit codes: 0 the client is known; 1 not.`
 }
 
 // Run implements the command.
-func (c *whyCmd) Run(ctx context.Context, a *app) error {
+func (c *whyCmd) Run(ctx context.Context, a *session) error {
 	by, err := a.operator()
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (c *whyCmd) Run(ctx context.Context, a *app) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		why, err := operate.WhyOf(ctx, st, opsTenant(cfg, c.Tenant), c.Client, c.User, by)
+		why, err := operate.WhyOf(ctx, st, app.OpsTenant(cfg, c.Tenant), c.Client, c.User, by)
 		if err != nil {
 			return err
 		}

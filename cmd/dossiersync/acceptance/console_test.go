@@ -1,0 +1,168 @@
+package acceptance
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// A functional administrator, who sees the console and nothing else, brings an
+// organisation up to date, has a mended item tried again, and lets go what the
+// source has lost.
+func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
+	t.Parallel()
+	sim := simulator.New(simulator.Options{Zone: mustZone(t)})
+	put := func(text string) {
+		t.Helper()
+		// A run reads up to the second in which it begins.
+		if _, err := sim.PutAt(time.Now().Add(-time.Hour), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report := func(id, at string) string {
+		return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"status":"final","subject":{"reference":"Patient/client-1"},"effectiveDateTime":%q,
+			"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]},"valueString":"Geheim"}`, id, at)
+	}
+	put(`{"resourceType":"Patient","id":"client-1","active":true,"name":[{"text":"Mevrouw Geheim"}]}`)
+	for i := range 30 {
+		put(report(fmt.Sprintf("report-%02d", i), "2026-03-02"))
+	}
+	put(report("bad", "2026-13-02"))
+
+	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+	conf, err := os.ReadFile(r.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann only\n"))
+	r.file("dossiersync.yaml", strings.Replace(string(conf), "tenants:", users, 1))
+	r.serve("")
+
+	b := newBrowser(t, "http://"+r.ops)
+	b.wants("Log in")
+	b.send("/login", url.Values{"token": {"the token of ann only"}})
+	b.wants("Overview", "Amaris")
+
+	b.send("/tenants/amaris/resync", nil)
+	b.until("partial", "1 item in quarantine")
+	b.open("/quarantine")
+	b.wants("Observation bad", "has a date that is none")
+	item := regexp.MustCompile(`/quarantine/[A-Za-z0-9_-]+`).FindString(b.page)
+	b.open(item)
+	b.wants("client-1", "no version of it could be applied yet")
+	put(report("bad", "2026-03-03"))
+	b.send(item+"/retry", nil)
+	b.until("complete")
+	b.open("/quarantine")
+	b.wants("Nothing is in quarantine")
+
+	b.send("/tenants/amaris/why", url.Values{"client": {"client-1"}})
+	b.wants("31 shown, newest 2026-03-03", "there is no grant on this dossier")
+
+	for i := range 25 {
+		sim.Forget("Observation", fmt.Sprintf("report-%02d", i))
+	}
+	b.send("/tenants/amaris/reconcile", nil)
+	b.until("partial", "removals held")
+	b.open("/held-removals")
+	b.wants("reports", "25")
+	b.open("/tenants/amaris/approve/reports")
+	b.wants("25 items of reports are held")
+	b.send("/tenants/amaris/approve/reports", url.Values{"atMost": {"25"}})
+	b.until("complete")
+	b.open("/held-removals")
+	b.wants("No removals are held")
+	b.send("/tenants/amaris/why", url.Values{"client": {"client-1"}})
+	b.wants("6 shown, newest 2026-03-03", "25 withdrawn")
+
+	b.send("/logout", nil)
+	b.wants("Your token")
+	b.open("/quarantine")
+	b.wants("Your token")
+	if log := r.log.String(); strings.Contains(log, "client-1") || strings.Contains(log, "eheim") || strings.Contains(log, "token of") || !strings.Contains(log, `"by":"ann"`) {
+		t.Errorf("the log tells too much, or not who did it:\n%s", log)
+	}
+}
+
+// browser reads pages, follows redirects and keeps cookies. It runs no script.
+type browser struct {
+	t      *testing.T
+	base   string
+	at     string
+	client *http.Client
+	page   string // the text as it came
+}
+
+func newBrowser(t *testing.T, base string) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t: t, base: base, client: &http.Client{Jar: jar}}
+	b.open("/")
+	return b
+}
+
+func (b *browser) open(path string) {
+	b.t.Helper()
+	resp, err := b.client.Get(b.base + path)
+	b.read(resp, err)
+}
+
+// send sends a form.
+func (b *browser) send(path string, form url.Values) {
+	b.t.Helper()
+	resp, err := b.client.PostForm(b.base+path, form)
+	b.read(resp, err)
+}
+
+func (b *browser) read(resp *http.Response, err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.t.Fatalf("%s is answered with %d, %v\n%s", resp.Request.URL.Path, resp.StatusCode, err, page)
+	}
+	b.page, b.at = string(page), resp.Request.URL.Path
+	if strings.Contains(b.page, "Geheim") {
+		b.t.Errorf("%s tells what is written in a dossier", b.at)
+	}
+}
+
+var tag = regexp.MustCompile(`<[^>]*>`)
+
+// wants looks for texts on the page that is open.
+func (b *browser) wants(texts ...string) {
+	b.t.Helper()
+	page := strings.Join(strings.Fields(tag.ReplaceAllString(b.page, "")), " ")
+	for _, text := range texts {
+		if !strings.Contains(strings.ToLower(page), strings.ToLower(text)) {
+			b.t.Fatalf("%s does not say %q:\n%s", b.at, text, page)
+		}
+	}
+}
+
+// until loads a run's page again until the run has ended, and it says how.
+func (b *browser) until(outcome string, texts ...string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(time.Minute); strings.Contains(b.page, `/cancel"`); b.open(b.at) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("the run does not end:\n%s", b.page)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.wants(append(texts, outcome)...)
+}

@@ -1,0 +1,218 @@
+package acceptance
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/portalapi/portaltest"
+)
+
+// family is a metric as its type and labels.
+type family struct {
+	Type   string
+	Labels string // sorted, with commas between them
+}
+
+// families reads the text format. What is not this program's own is left out.
+func families(t *testing.T, text string) map[string]family {
+	t.Helper()
+	all := make(map[string]family)
+	name, label := "", regexp.MustCompile(`[{,]([a-z_]+)="`)
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			f := strings.Fields(rest)
+			if name = f[0]; strings.HasPrefix(name, "dossiersync_") {
+				all[name] = family{Type: f[1]}
+			}
+			continue
+		}
+		if f, ok := all[name]; ok && !strings.HasPrefix(line, "#") {
+			labels := []string{}
+			for _, m := range label.FindAllStringSubmatch(line, -1) {
+				if m[1] != "le" {
+					labels = append(labels, m[1])
+				}
+			}
+			slices.Sort(labels)
+			f.Labels = strings.Join(labels, ",")
+			all[name] = f
+		}
+	}
+	return all
+}
+
+// documentedFamilies reads the tables of deploy/METRICS.md.
+func documentedFamilies(t *testing.T) map[string]family {
+	t.Helper()
+	text, err := os.ReadFile("../../../deploy/METRICS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]family)
+	for _, m := range regexp.MustCompile("(?m)^\\| `(dossiersync_[a-z_]+)` \\| ([a-z]+) \\| ([a-z_, ]*) ?\\| ").FindAllStringSubmatch(string(text), -1) {
+		labels := strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' || r == ' ' })
+		slices.Sort(labels)
+		all[m[1]] = family{m[2], strings.Join(labels, ",")}
+	}
+	return all
+}
+
+// listensAt waits until the process listens for the part, and returns where.
+func (p *process) listensAt(part string) (address string) {
+	p.t.Helper()
+	poll(p.t, "it listens for the "+part, func() bool {
+		for s := bufio.NewScanner(strings.NewReader(p.said.String())); s.Scan(); {
+			var l struct{ Part, Address string }
+			if json.Unmarshal(s.Bytes(), &l) == nil && l.Part == part {
+				address = l.Address
+				return true
+			}
+		}
+		return p.isOver()
+	})
+	if address == "" {
+		p.t.Fatalf("dossiersync %s:\n%s", p.name, &p.said)
+	}
+	return address
+}
+
+// The whole program exposes what is documented, over TLS and for a token.
+func TestExposedMetricsAreThoseDocumented(t *testing.T) {
+	t.Parallel()
+	r := newSmallRig(t)
+	servers := portaltest.NewAuthority(t, "servers")
+	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
+	r.file("ops.pem", cert)
+	r.file("ops-key.pem", key)
+	r.file("metrics-token", "for prometheus and nobody else\n")
+	r.file("ops-token", "of a user who may read\n")
+	r.rewrite(`(?m)^ops:\n  listen: .*\n`, `ops:
+  listen: 127.0.0.1:0
+  tls: {cert_file: ops.pem, key_file: ops-key.pem}
+  metrics: {token_file: metrics-token}
+  users:
+    - {name: ann, token_file: ops-token, tenants: ["*"], may: [read]}
+`)
+	p := r.start("serve")
+	base := p.listensAt(app.OpsListener)
+	roots := x509.NewCertPool()
+	roots.AddCert(servers.Cert)
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	get := func(url, token string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	get(p.listensAt(app.PortalListener)+"/v1/dossiers", "")
+	for path, want := range map[string]int{"/metrics": 401, "/healthz": 200} {
+		if status, _ := get(base+path, ""); status != want {
+			t.Errorf("without a token %s is answered with %d, want %d", path, status, want)
+		}
+	}
+	if status, _ := get(base+"/api/tenants", "for prometheus and nobody else"); status != http.StatusUnauthorized {
+		t.Errorf("with the token for metrics /api/tenants is answered with %d", status)
+	}
+	if status, _ := get(base+"/metrics", "of a user who may read"); status != http.StatusOK {
+		t.Errorf("one who may read all tenants is answered with %d", status)
+	}
+	address := strings.TrimPrefix(base, "https://")
+	r.must("health", "--ready", "--address", address)
+
+	var text string
+	poll(t, "a run has ended", func() bool {
+		_, text = get(base+"/metrics", "for prometheus and nobody else")
+		return regexp.MustCompile(`dossiersync_runs_total\{.*\} 1\n`).MatchString(text)
+	})
+	// What is told of the replica is asked for before what the run has counted.
+	_, text = get(base+"/metrics", "for prometheus and nobody else")
+	if diff := cmp.Diff(documentedFamilies(t), families(t, text)); diff != "" {
+		t.Errorf("metrics (-deploy/METRICS.md +exposed):\n%s", diff)
+	}
+	if problems, err := promlint.New(strings.NewReader(text)).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v, %v", problems, err)
+	}
+	p.kill()
+	if code, _, errs := r.run("health", "--address", address); code != exitFailed {
+		t.Errorf("of a service that is gone health exits with %d: %s", code, errs)
+	}
+}
+
+// A part that runs alone has metrics of its own, for the same token.
+func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
+	t.Parallel()
+	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	r.file("metrics-token", "for prometheus and nobody else\n")
+	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
+	documented := documentedFamilies(t)
+	for _, part := range []string{"worker", "portal"} {
+		p := r.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
+		base := p.listensAt(app.MetricsListener)
+		r.must("health", "--address", strings.TrimPrefix(base, "http://"))
+		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus and nobody else": 200} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+token)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != want {
+				t.Errorf("%s: the token %q is answered with %d, %v; want %d", part, token, resp.StatusCode, err, want)
+			}
+			for name, f := range families(t, string(body)) {
+				if documented[name].Type != f.Type {
+					t.Errorf("%s: %s is not in deploy/METRICS.md", part, name)
+				}
+			}
+		}
+	}
+}
+
+// newSmallRig is a rig of one tenant, with a few dossiers of a few weeks.
+func newSmallRig(t *testing.T) *rig {
+	t.Helper()
+	sim := simulator.New(simulator.Options{})
+	d, err := dossiers.Generate(dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Fill(sim); err != nil {
+		t.Fatal(err)
+	}
+	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+}

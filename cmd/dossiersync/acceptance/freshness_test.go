@@ -1,0 +1,232 @@
+package acceptance
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/config"
+	"dossiersync/store"
+)
+
+// refusing is a source that refuses requests for paths with this in them, while it
+// is not empty.
+type refusing struct {
+	part   atomic.Pointer[string]
+	status int // 0: forbidden
+}
+
+func (f *refusing) paths(part string) { f.part.Store(&part) }
+
+func (f *refusing) layer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if part := f.part.Load(); part != nil && *part != "" && strings.Contains(r.URL.Path, *part) {
+			http.Error(w, "", cmp.Or(f.status, http.StatusForbidden))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// reasons returns why which lists of the dossier are empty for the user; "" where
+// one is not.
+func (s *story) why(token string, paths ...string) []string {
+	s.t.Helper()
+	list := []string{}
+	for _, path := range paths {
+		status, body := s.get(token, path)
+		var answer struct {
+			Items     []json.RawMessage
+			Freshness struct{ Reason string }
+		}
+		if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusOK {
+			s.t.Fatalf("%s: %d %s", path, status, body)
+		}
+		if (len(answer.Items) == 0) != (answer.Freshness.Reason != "") {
+			s.t.Errorf("%s has %d items and the reason %q", path, len(answer.Items), answer.Freshness.Reason)
+		}
+		list = append(list, answer.Freshness.Reason)
+	}
+	return list
+}
+
+// Every reason of the contract, from what runs have really found.
+func TestEveryReasonComesFromRuns(t *testing.T) {
+	t.Parallel()
+	var source refusing
+	s := newStory(t, setting{search: "forms: []", layers: []simulator.Layer{source.layer}})
+	s.client = "zwart"
+	const dossier = "/v1/dossiers/zwart"
+	want := func(when string, want []string, paths ...string) {
+		t.Helper()
+		if diff := gocmp.Diff(want, s.why(s.reader, paths...)); diff != "" {
+			t.Errorf("%s, %v (-want +got):\n%s", when, paths, diff)
+		}
+	}
+	run := func(want store.Outcome) {
+		t.Helper()
+		if run := s.work(store.Scope{}); *run.Outcome != want {
+			t.Errorf("the run is %s, want %s", *run.Outcome, want)
+		}
+	}
+	want("before the first run", []string{"not-synced-yet"}, "/v1/dossiers")
+	for _, resource := range []string{zwart, linked[2]} {
+		s.put(resource)
+	}
+	s.give("zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
+	source.paths("/Observation")
+	run(store.OutcomePartial)
+	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared", "nothing-yet", "nothing-yet"},
+		"/v1/dossiers", dossier+"/reports", dossier+"/timeline", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")
+	source.paths("")
+	run(store.OutcomeComplete)
+	want("once all is read", []string{"", "no-match", "not-shared", "nothing-yet", "no-match", "not-shared"},
+		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans", dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
+	son := s.token("zoon", "dossier:read")
+	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.why(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
+		t.Errorf("with a right to plans only (-want +got):\n%s", diff)
+	}
+
+	source.paths("/")
+	run(store.OutcomeFailed)
+	want("while the source is shut", []string{"", "no-match", "source-unavailable", "not-shared"},
+		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/care-plans", dossier+"/forms")
+	source.paths("")
+	run(store.OutcomeComplete)
+	want("once it is open again", []string{"nothing-yet"}, dossier+"/care-plans")
+
+	s.restart(`      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]` + "\n")
+	source.paths("/Observation")
+	run(store.OutcomePartial)
+	want("while reports are checked against new rules", []string{"rechecking", "rechecking", "rechecking"},
+		dossier+"/reports", dossier+"/timeline", dossier+"/reports?to=2000-01-01")
+	source.paths("")
+	run(store.OutcomeComplete)
+	want("once they are", []string{"", "no-match"}, dossier+"/reports", dossier+"/reports?to=2000-01-01")
+
+	s.change("Patient", "", func(p map[string]any) { p["deceasedDateTime"] = "2024-11-21" })
+	run(store.OutcomeComplete)
+	want("after death", []string{"", "reading-ended", "reading-ended", "reading-ended", "reading-ended"},
+		"/v1/dossiers", dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/contacts")
+}
+
+// A type that the source does not know keeps nobody waiting for it.
+func TestTypeThatTheSourceDoesNotKnowIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	source := refusing{status: http.StatusNotFound}
+	s := newStory(t, setting{layers: []simulator.Layer{source.layer}})
+	s.client = "zwart"
+	s.put(zwart)
+	source.paths("/Composition")
+	for range 2 {
+		s.work(store.Scope{})
+		if diff := gocmp.Diff([]string{"nothing-yet"}, s.why(s.reader, "/v1/dossiers/zwart/reports")); diff != "" {
+			t.Errorf("reports (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// restart is a worker with more in its mapping; the portal stays as it is.
+func (s *story) restart(mapping string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.conf)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cfg, err := config.Load(s.file("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.syncer = s.newSyncer(cfg)
+}
+
+// later is the portal of the story's organisation as it is after some time, by the
+// database's clock as readers see it.
+func (s *story) later(d time.Duration, schedule string) *rig {
+	s.t.Helper()
+	for _, sql := range []string{
+		`CREATE SCHEMA IF NOT EXISTS later`,
+		fmt.Sprintf(`CREATE OR REPLACE FUNCTION later.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+			$$SELECT pg_catalog.now() + interval '%d seconds'$$`, int(d.Seconds())),
+		`GRANT USAGE ON SCHEMA later TO dossiersync_reader`,
+	} {
+		if _, err := s.db.Pool().Exec(s.t.Context(), sql); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	reader, err := url.Parse(s.db.ReaderURL)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	q := reader.Query()
+	q.Set("search_path", "later,public,pg_catalog")
+	reader.RawQuery = q.Encode()
+	text, err := os.ReadFile(s.conf)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conf := strings.Replace(string(text), fmt.Sprintf("%q", s.db.ReaderURL), fmt.Sprintf("%q", reader), 1)
+	conf = strings.Replace(conf, "    source:\n", "    timezone: UTC\n    schedule: \""+schedule+"\"\n    source:\n", 1)
+	r := &rig{t: s.t, dir: s.dir, db: s.db}
+	r.conf = r.file(fmt.Sprint("later-", d, ".yaml"), conf)
+	r.serve(app.Portal)
+	return r
+}
+
+// A replica that was synchronised at the last slot of the day is fresh all night,
+// late half an hour after the first slot of the next without success, and stale
+// when two were missed.
+func TestEveryStateComesFromRuns(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, setting{})
+	s.client = "zwart"
+	for _, resource := range []string{zwart, linked[2]} {
+		s.put(resource)
+	}
+	s.sync()
+	// The last slot of the day has just been, and the next is in eight hours.
+	now := time.Now().UTC()
+	slot := now.Truncate(time.Minute)
+	h := slot.Hour()
+	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), h, (h+8)%24, (h+12)%24, (h+16)%24, (h+20)%24)
+	since := func(d time.Duration) time.Duration { return slot.Add(d).Sub(now) }
+	for _, tt := range []struct {
+		after time.Duration // the slot of the run
+		want  string
+		next  time.Duration
+	}{
+		{time.Minute, "fresh", 8 * time.Hour},
+		{8*time.Hour - time.Minute, "fresh", 8 * time.Hour},
+		{8*time.Hour + 25*time.Minute, "fresh", 12 * time.Hour},
+		{8*time.Hour + 35*time.Minute, "late", 12 * time.Hour},
+		{12*time.Hour + 25*time.Minute, "late", 16 * time.Hour},
+		{12*time.Hour + 35*time.Minute, "stale", 16 * time.Hour},
+		{48*time.Hour + time.Minute, "stale", 56 * time.Hour},
+	} {
+		r := s.later(since(tt.after), schedule)
+		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports", "/v1/dossiers/zwart/forms"} {
+			_, body := r.get(s.reader, path)
+			var answer struct {
+				Freshness struct{ State, AsOf, NextSync string }
+			}
+			if err := json.Unmarshal(body, &answer); err != nil {
+				t.Fatal(err)
+			}
+			f := answer.Freshness
+			if next := slot.Add(tt.next).Format(time.RFC3339); f.State != tt.want || f.NextSync != next || f.AsOf == "" {
+				t.Errorf("%s %v after its slot is %s, until %s; want %s until %s", path, tt.after, f.State, f.NextSync, tt.want, next)
+			}
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package acceptance
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/faults"
+)
+
+// front stands before a care record simulator: it can fail as its faults say,
+// and lets a test act in the midst of a run.
+type front struct {
+	faults *faults.Injector
+	url    string // where FHIR begins
+	behind http.Handler
+	clock  func() time.Time // the source's
+
+	mu    sync.Mutex
+	acts  func(*http.Request) // nil: it only passes requests on
+	total atomic.Int64        // requests so far
+}
+
+func newFront(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.Rule) *front {
+	t.Helper()
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	f := &front{faults: faults.New(o, rules...), clock: o.Clock}
+	f.behind = f.faults.Layer(sim)
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	f.url = server.URL + "/fhir"
+	return f
+}
+
+// ServeHTTP implements [http.Handler].
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.total.Add(1)
+	w.Header().Set("Date", f.clock().UTC().Format(http.TimeFormat))
+	f.mu.Lock()
+	acts, behind := f.acts, f.behind
+	f.mu.Unlock()
+	if acts != nil {
+		acts(r)
+	}
+	if r.Context().Err() == nil {
+		behind.ServeHTTP(w, r)
+	}
+}
+
+// instead has another handler answer, which is given the one that did.
+func (f *front) instead(by func(behind http.Handler) http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.behind = by(f.behind)
+}
+
+// before has act called before each request is answered; nil: nothing is.
+func (f *front) before(act func(*http.Request)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.acts = act
+}
+
+// after returns a channel that is closed when n more requests have come.
+func (f *front) after(n int64) <-chan struct{} {
+	reached := make(chan struct{})
+	var came atomic.Int64
+	f.before(func(*http.Request) {
+		if came.Add(1) == n {
+			close(reached)
+		}
+	})
+	return reached
+}
+
+// holds holds back the next request that fits, until release is called or whoever
+// sent it is gone. The channel is closed when it has come.
+func (f *front) holds(fits func(*http.Request) bool) (came <-chan struct{}, release func()) {
+	reached, released := make(chan struct{}), make(chan struct{})
+	var once, open sync.Once
+	f.before(func(r *http.Request) {
+		if !fits(r) {
+			return
+		}
+		first := false
+		once.Do(func() { first = true })
+		if !first {
+			return
+		}
+		close(reached)
+		select {
+		case <-released:
+		case <-r.Context().Done():
+		}
+	})
+	return reached, func() { open.Do(func() { close(released) }) }
+}
+
+// waitFor fails the test unless the channel is closed within half a minute.
+func waitFor(t testing.TB, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("after 30 s: %s did not happen", what)
+	}
+}
+
+// poll fails the test unless something becomes so within half a minute: other
+// processes have nothing else to wait on.
+func poll(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 30 s it is not so that %s", what)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package acceptance
+
+// raceFlag builds the program as the tests are built.
+var raceFlag []string

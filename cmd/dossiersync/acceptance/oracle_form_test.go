@@ -1,0 +1,201 @@
+package acceptance
+
+import (
+	"slices"
+	"strings"
+)
+
+// formView is a form as a person reads it.
+type formView struct {
+	timeView
+	Title, Author, CorrectedAt string
+	Lines                      []string // a question each, with its answers; indented below what raised it
+}
+
+func (o *oracle) forms(clients map[string]*dossierOf) {
+	for key, x := range o.of("QuestionnaireResponse") {
+		d := ownerOf(clients, x, "subject")
+		if d == nil || !isForClients(x) || !slices.Contains([]string{"completed", "amended"}, x.text("status")) {
+			continue
+		}
+		f := formFiller{oracle: o, questions: make(map[string]resource), given: make(map[string][]resource)}
+		definition := o.definition(x.text("questionnaire"))
+		f.index(definition)
+		f.collect(x)
+		f.items("", x.parts("item"))
+		if !f.answered {
+			continue
+		}
+		v := formView{Title: definition.text("title"), Lines: f.lines}
+		if v.Title == "" {
+			v.Title = "Vragenlijsten" // the organisation's word
+		}
+		v.timeView, _ = o.when(x.text("authored"), x.text("meta", "lastUpdated"))
+		if x.text("status") == "amended" {
+			v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		}
+		by := []resource{x.part("author")}
+		if source := x.part("source"); source.text("reference") != by[0].text("reference") {
+			by = append(by, source)
+		}
+		v.Author = o.author(x, by...)
+		d.Forms[key] = v
+	}
+}
+
+// definition returns the questionnaire that a form answers: of the version that
+// it says, if there are versions, else the last that was written.
+func (o *oracle) definition(canonical string) resource {
+	url, version, _ := strings.Cut(canonical, "|")
+	var exact, last resource
+	newer := func(x, than resource) bool {
+		return than == nil || x.text("meta", "lastUpdated") >= than.text("meta", "lastUpdated")
+	}
+	for _, x := range o.of("Questionnaire") {
+		if x.text("url") != url || url == "" || !isForClients(x) {
+			continue
+		}
+		if version != "" && x.text("version") == version && newer(x, exact) {
+			exact = x
+		}
+		if newer(x, last) {
+			last = x
+		}
+	}
+	if exact != nil {
+		return exact
+	}
+	if version != "" && last.text("version") != "" {
+		return nil
+	}
+	return last
+}
+
+// formFiller writes out one form.
+type formFiller struct {
+	*oracle
+	questions map[string]resource   // by linkId
+	given     map[string][]resource // answers, by linkId
+	lines     []string
+	answered  bool
+}
+
+func (f *formFiller) index(x resource) {
+	for _, q := range x.parts("item") {
+		f.questions[q.text("linkId")] = q
+		f.index(q)
+	}
+}
+
+// collect finds all answers in x.
+func (f *formFiller) collect(x resource) {
+	for _, it := range x.parts("item") {
+		for _, a := range it.parts("answer") {
+			f.given[it.text("linkId")] = append(f.given[it.text("linkId")], a)
+			f.collect(a)
+		}
+		f.collect(it)
+	}
+}
+
+func (f *formFiller) items(indent string, items []resource) {
+	for _, it := range items {
+		q := f.questions[it.text("linkId")]
+		if isHidden(q) || !f.isAsked(q) {
+			continue
+		}
+		label := q.text("text")
+		if label == "" {
+			label = it.text("text")
+		}
+		if label == "" && len(it.parts("item")) == 0 {
+			label = "Vraag niet beschikbaar"
+		}
+		place := len(f.lines)
+		f.lines = append(f.lines, "")
+		var said []string
+		for _, a := range it.parts("answer") {
+			said = append(said, f.said(q, a))
+			f.answered = true
+			f.items(indent+"  > ", a.parts("item"))
+		}
+		f.lines[place] = indent + words(label) + ": " + strings.Join(said, " / ")
+		f.items(indent+"  ", it.parts("item"))
+	}
+}
+
+func isHidden(q resource) bool {
+	return slices.ContainsFunc(q.parts("extension"), func(e resource) bool {
+		return strings.HasSuffix(e.text("url"), "/questionnaire-hidden") && e.says("valueBoolean", true)
+	})
+}
+
+// isAsked reports whether the other answers are such that q is asked: of the
+// conditions that there are, the simulator has one kind.
+func (f *formFiller) isAsked(q resource) bool {
+	for _, c := range q.parts("enableWhen") {
+		met := slices.ContainsFunc(f.given[c.text("question")], func(a resource) bool {
+			if code := c.text("answerCoding", "code"); code != "" {
+				return a.text("valueCoding", "code") == code
+			}
+			return a["valueBoolean"] == c["answerBoolean"]
+		})
+		if !met {
+			return false
+		}
+	}
+	return true
+}
+
+// said returns an answer as a Dutch reader would say it.
+func (f *formFiller) said(q, a resource) string {
+	comma := func(s string) string { return strings.Replace(s, ".", ",", 1) }
+	switch {
+	case a.says("valueBoolean", true):
+		return "ja"
+	case a.says("valueBoolean", false):
+		return "nee"
+	case a["valueDecimal"] != nil:
+		return comma(a.text("valueDecimal"))
+	case a["valueInteger"] != nil:
+		return a.text("valueInteger")
+	case a["valueDate"] != nil:
+		return f.spoken(a.text("valueDate"))
+	case a["valueDateTime"] != nil:
+		return f.spoken(a.text("valueDateTime"))
+	case a["valueTime"] != nil:
+		return a.text("valueTime")[:len("15:04")]
+	case a["valueString"] != nil:
+		return words(a.text("valueString"))
+	case a["valueUri"] != nil:
+		return a.text("valueUri")
+	case a["valueQuantity"] != nil:
+		return words(comma(a.text("valueQuantity", "value")) + " " + a.text("valueQuantity", "unit"))
+	case a["valueAttachment"] != nil:
+		return a.text("valueAttachment", "title")
+	case a["valueReference"] != nil:
+		if s := a.text("valueReference", "display"); s != "" {
+			return s
+		}
+		named := f.all[a.text("valueReference", "reference")]
+		if named == nil || !isForClients(named) {
+			return "Niet beschikbaar"
+		}
+		return f.name(named)
+	}
+	return f.chosen(q, a.part("valueCoding"))
+}
+
+// chosen returns an option in words: the answer's own, else the question's.
+func (f *formFiller) chosen(q, c resource) string {
+	if s := c.text("display"); s != "" {
+		return s
+	}
+	for _, option := range q.parts("answerOption") {
+		o := option.part("valueCoding")
+		if o.text("code") == c.text("code") && o.text("system") == c.text("system") {
+			return o.text("display")
+		}
+	}
+	return c.text("code")
+}

@@ -1,0 +1,142 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"dossiersync/cmd/dossiersync/app"
+)
+
+// Prometheus itself, with the configuration and the rules in deploy/, is let in, and
+// every panel of the dashboard shows something of a program that has done its work.
+func TestDashboardShowsWhatTheProgramTellsPrometheus(t *testing.T) {
+	t.Parallel()
+	folders := os.Getenv("DOSSIERSYNC_DEPLOY_TOOLS")
+	if folders == "" {
+		t.Skip("DOSSIERSYNC_DEPLOY_TOOLS is not set: make check-deploy does this")
+	}
+	r := newSmallRig(t)
+	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
+	r.file("ops-token", "of a user who may read\n")
+	token := r.file("metrics-token", "for prometheus and nobody else\n")
+	p := r.start("serve")
+	target := strings.TrimPrefix(p.listensAt(app.OpsListener), "http://")
+	r.api = strings.TrimPrefix(p.listensAt(app.PortalListener), "http://")
+	prometheus := r.prometheus(filepath.SplitList(folders)[0], target, token)
+
+	client := r.sim.List("Patient")[0].ID
+	r.grant(r.token("portal", "dossier:grants"), client, "dochter")
+	reader := r.token("dochter", "dossier:read")
+	poll(t, "Prometheus has seen a run end", func() bool {
+		r.get(reader, "/v1/dossiers/"+client+"/timeline")
+		n, err := prometheus.ask("dossiersync_runs_total > 0")
+		return err == nil && n > 0
+	})
+	time.Sleep(3 * time.Second) // two scrapes more, for rates
+
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	text, err := os.ReadFile("../../../deploy/grafana/dossiersync.json")
+	if err == nil {
+		err = json.Unmarshal(text, &dashboard)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.NewReplacer("$__rate_interval", "1m", "$tenant", ".*")
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			n, err := prometheus.ask(words.Replace(target.Expr))
+			if err != nil || n == 0 && !strings.HasSuffix(target.Expr, "> 0") {
+				t.Errorf("%q shows %d series of %s, %v", panel.Title, n, target.Expr, err)
+			}
+		}
+	}
+	if n, err := prometheus.ask(`ALERTS`); n != 0 || err != nil {
+		t.Errorf("%d alerts of a program that is well, %v", n, err)
+	}
+	if n, err := prometheus.ask(`up{job="dossiersync"} == 1`); n != 1 || err != nil {
+		t.Errorf("%d targets are up, %v", n, err)
+	}
+}
+
+// prometheusAt is a Prometheus that runs until the test ends.
+type prometheusAt struct{ base string }
+
+func (r *rig) prometheus(folder, target, token string) prometheusAt {
+	r.t.Helper()
+	deploy, err := filepath.Abs("../../../deploy/prometheus")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	conf, err := os.ReadFile(filepath.Join(deploy, "prometheus.yml"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	text := string(conf)
+	for pattern, to := range map[string]string{
+		`/run/secrets/metrics_token`: token, `targets: \[.*\]`: "targets: [" + target + "]", `_interval: 30s`: "_interval: 1s",
+		`\[alerts.yml\]`: "[" + filepath.Join(deploy, "alerts.yml") + "]",
+	} {
+		changed := regexp.MustCompile(pattern).ReplaceAllLiteralString(text, to)
+		if changed == text {
+			r.t.Fatalf("prometheus.yml has no %s", pattern)
+		}
+		text = changed
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	address := ln.Addr().String()
+	ln.Close()
+	var said syncBuffer
+	cmd := exec.Command(filepath.Join(folder, "prometheus"), "--config.file="+r.file("prometheus.yml", text),
+		"--storage.tsdb.path="+filepath.Join(r.dir, "tsdb"), "--web.listen-address="+address)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it keeps nothing
+		_ = cmd.Wait()
+		if r.t.Failed() {
+			r.t.Log(said.String())
+		}
+	})
+	return prometheusAt{"http://" + address}
+}
+
+// ask returns how many series the answer to q has.
+func (p prometheusAt) ask(q string) (int, error) {
+	resp, err := http.Get(p.base + "/api/v1/query?query=" + url.QueryEscape(q))
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Error string
+		Data  struct{ Result []any }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		return 0, err
+	}
+	if answer.Error != "" {
+		return 0, fmt.Errorf("prometheus: %s", answer.Error)
+	}
+	return len(answer.Data.Result), nil
+}

@@ -1,0 +1,302 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"dossiersync/cmd/carerecordsim/load"
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/store"
+	"dossiersync/store/dossier"
+	dossiersync "dossiersync/sync"
+)
+
+// All that a source may hold is asked for, and shown if it may be.
+const (
+	searchEverything = "reports: [Observation, DocumentReference, Composition], care-plans: [CarePlan, Provenance, Consent]"
+	showEverything   = "      show: {preliminary: true, in-progress: true, stopped: true, superseded: true}\n"
+)
+
+// Of resources that others wrote (HL7, Nictiz, Synthea) every one is accounted
+// for, wherever an operator looks; and what readers get of them is as the contract
+// says.
+func TestRealInputIsAccountedFor(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("DOSSIERSYNC_FHIR_EXAMPLES")
+	if dir == "" {
+		t.Skip("DOSSIERSYNC_FHIR_EXAMPLES names no folder with FHIR R4 resources: syncing real ones is not tested")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders := 0
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		folders++
+		t.Run(e.Name(), func(t *testing.T) {
+			t.Parallel()
+			r, held := loaded(t, filepath.Join(dir, e.Name()))
+			reg, run := r.observed()
+			r.accountsFor(held, run)
+			r.tellsEverywhere(run, reg)
+			r.servesAll()
+		})
+	}
+	if folders == 0 {
+		t.Fatalf("%s holds no folders", dir)
+	}
+}
+
+// loaded returns a rig whose source holds the resources of a folder, and how many
+// of each type these are.
+func loaded(t *testing.T, dir string) (*rig, map[string]int64) {
+	t.Helper()
+	sim := simulator.New(simulator.Options{})
+	summary, err := load.Into(sim, dir, time.Now().Add(-time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range summary.Unread {
+		t.Logf("not loaded: %s", p)
+	}
+	held, total := make(map[string]int64), 0
+	for name := range sim.Resources() {
+		typ, _, _ := strings.Cut(name, "/")
+		held[typ]++
+		total++
+	}
+	if want := summary.Resources - len(summary.Repeated); total != want || total == 0 {
+		t.Fatalf("the source holds %d resources of %d that were loaded", total, want)
+	}
+	t.Logf("%d resources from %d files", total, summary.Files)
+	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything, mapping: showEverything}), held
+}
+
+// observed syncs as the command does, and returns what the metrics say.
+func (r *rig) observed() (prometheus.Gatherer, store.Run) {
+	r.t.Helper()
+	cfg := r.config()
+	reg := prometheus.NewRegistry()
+	syncer, err := app.NewSyncer(cfg, r.db.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	run, err := syncer.Sync(r.t.Context(), dossiersync.SyncRequest{Tenant: "amaris"})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if outcome := *run.Outcome; outcome != store.OutcomeComplete && outcome != store.OutcomePartial {
+		r.t.Fatalf("the run is %s: %s", outcome, *run.Message)
+	}
+	return reg, run
+}
+
+// accountsFor checks that all the source holds was either seen or not pulled, and
+// that whatever is not shown has a reason.
+func (r *rig) accountsFor(held map[string]int64, run store.Run) {
+	r.t.Helper()
+	told := maps.Clone(run.NotPulled)
+	for _, rt := range run.Types {
+		if n := rt.Effects.Seen(); n > 0 {
+			told[rt.Type] += n
+		}
+		for e, n := range rt.Effects {
+			switch e.Word() {
+			case store.EffectHidden, store.EffectWithdrawn, store.EffectQuarantined:
+				if !slices.Contains(dossier.Reasons(), e.Reason()) || e.Reason().Meaning() == "" {
+					r.t.Errorf("%d %s are %s, which is no reason", n, rt.Type, e)
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(held, told); diff != "" {
+		r.t.Errorf("seen and not pulled are not all that the source holds: %s", diff)
+	}
+}
+
+// accounts is what became of everything, as one of the places tells it.
+type accounts struct {
+	Streams   map[dossier.Stream]store.Counts // without reasons
+	Reasons   store.Effects
+	NotPulled int64
+}
+
+func (a *accounts) add(stream dossier.Stream, e store.Effects) {
+	if a.Streams == nil {
+		a.Streams, a.Reasons = make(map[dossier.Stream]store.Counts), make(store.Effects)
+	}
+	c, more := a.Streams[stream], e.Counts()
+	a.Reasons.Add(more.Reasons)
+	a.Streams[stream] = store.Counts{
+		Seen: c.Seen + more.Seen, Created: c.Created + more.Created, Updated: c.Updated + more.Updated,
+		Unchanged: c.Unchanged + more.Unchanged, Hidden: c.Hidden + more.Hidden, Withdrawn: c.Withdrawn + more.Withdrawn,
+		Superseded: c.Superseded + more.Superseded, Quarantined: c.Quarantined + more.Quarantined,
+	}
+}
+
+func accountsOf(run store.Run) accounts {
+	var a accounts
+	for _, rt := range run.Types {
+		a.add(rt.Stream, rt.Effects)
+	}
+	for _, n := range run.NotPulled {
+		a.NotPulled += n
+	}
+	return a
+}
+
+// tellsEverywhere checks that the run's row, --json, the summary and the metrics
+// tell the same.
+func (r *rig) tellsEverywhere(run store.Run, reg prometheus.Gatherer) {
+	r.t.Helper()
+	row, err := r.db.Store.Run(r.t.Context(), run.ID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	want := accountsOf(row)
+	again := newRigOf(r.t, r.tenants...)
+	printed := again.must("sync")
+	scripted := again.must("--json", "run", "show", "1")
+	r.t.Logf("\n%s", printed)
+	var out store.Run
+	if err := json.Unmarshal([]byte(scripted), &out); err != nil {
+		r.t.Fatal(err)
+	}
+	for place, got := range map[string]accounts{
+		"the summary": summed(r, printed), "--json": accountsOf(out), "the metrics": measured(r, reg),
+	} {
+		for stream, c := range want.Streams {
+			if _, ok := got.Streams[stream]; !ok && c.Seen == 0 {
+				got.Streams[stream] = c // metrics do not tell of nothing
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			r.t.Errorf("%s tells otherwise than the run's row: %s", place, diff)
+		}
+	}
+}
+
+var (
+	sumLine    = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]\w+ +\d+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$`)
+	reasonLine = regexp.MustCompile(`(?m)^  (\d+) (hidden|withdrawn|quarantined) \(([a-z-]+)\): `)
+	leftLine   = regexp.MustCompile(`(?m)^  (\d+) not-pulled: `)
+)
+
+// summed reads the summary that people get.
+func summed(r *rig, text string) accounts {
+	number := func(s string) int64 {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			r.t.Error(err)
+		}
+		return n
+	}
+	var a accounts
+	for _, m := range sumLine.FindAllStringSubmatch(text, -1) {
+		effects := make(store.Effects)
+		for i, e := range []store.Effect{store.EffectCreated, store.EffectUpdated, store.EffectUnchanged, store.EffectHidden,
+			store.EffectWithdrawn, store.EffectSuperseded, store.EffectQuarantined} {
+			effects[e] = number(m[i+2])
+		}
+		a.add(dossier.Stream(m[1]), effects)
+	}
+	for _, m := range reasonLine.FindAllStringSubmatch(text, -1) {
+		a.Reasons[store.Effect(m[2]+":"+m[3])] = number(m[1])
+	}
+	for _, m := range leftLine.FindAllStringSubmatch(text, -1) {
+		a.NotPulled = number(m[1])
+	}
+	return a
+}
+
+// measured reads the metrics.
+func measured(r *rig, reg prometheus.Gatherer) accounts {
+	families, err := reg.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var a accounts
+	for _, f := range families {
+		if f.GetName() != "dossiersync_items_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			labels := make(map[string]string)
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			n := int64(m.GetCounter().GetValue())
+			effect := labels["effect"]
+			if effect == "not-pulled" {
+				a.NotPulled += n
+				continue
+			}
+			if labels["reason"] != "" {
+				effect += ":" + labels["reason"]
+			}
+			a.add(dossier.Stream(labels["stream"]), store.Effects{store.Effect(effect): n})
+		}
+	}
+	return a
+}
+
+// servesAll checks that readers get, as the contract says, every report, form and
+// plan that the run has created of a client who lives.
+func (r *rig) servesAll() {
+	r.t.Helper()
+	r.serve(app.Portal)
+	portal, reader := r.token("portal", "dossier:grants"), r.token("dochter", "dossier:read")
+	got := make(map[string]int)
+	for _, v := range r.sim.List("Patient") {
+		r.grant(portal, v.ID, "dochter")
+		base := "/v1/dossiers/" + url.PathEscape(v.ID)
+		for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
+			if status, body := r.get(reader, base+path); status != http.StatusOK {
+				r.t.Errorf("%s of a client: %d %s", path, status, body)
+			}
+		}
+		for _, part := range []string{"reports", "forms", "care-plans"} {
+			items := r.list(reader, base+"/"+part+"?limit=100")
+			got[part] += len(items)
+			for _, it := range items[:min(len(items), 20)] {
+				if status, body := r.get(reader, base+"/"+part+"/"+it.ID); status != http.StatusOK {
+					r.t.Errorf("one of %s: %d %s", part, status, body)
+				}
+			}
+		}
+	}
+	want := make(map[string]int)
+	for part := range got {
+		const q = `
+			SELECT count(*) FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
+			WHERE i.state = 'shown' AND i.part = $1 AND i.kind IN ('report', 'form', 'care-plan') AND NOT c.deceased`
+		var n int
+		if err := r.db.Pool().QueryRow(r.t.Context(), q, part).Scan(&n); err != nil {
+			r.t.Fatal(err)
+		}
+		want[part] = n
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		r.t.Errorf("readers do not get all: %s", diff)
+	}
+	r.t.Log(fmt.Sprint("served: ", got))
+}

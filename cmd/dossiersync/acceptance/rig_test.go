@@ -1,0 +1,285 @@
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/config"
+	"dossiersync/portalapi/portaltest"
+	"dossiersync/store/storetest"
+	dossiersync "dossiersync/sync"
+)
+
+// rig is a care record simulator for each tenant, a replica, and the
+// configuration that joins them: what an operator has.
+type rig struct {
+	t       *testing.T
+	sim     *simulator.Server // the first tenant's
+	dir     string
+	conf    string
+	api     string // host:port of the portal API
+	ops     string // host:port of the operators' listener
+	db      *storetest.Replica
+	tenants []rigTenant
+	signer  signer
+	log     syncBuffer // what the service says
+}
+
+// rigTenant is a care organisation, and its care record system.
+type rigTenant struct {
+	id, name string
+	sim      *simulator.Server
+	search   string // the searches per stream, in YAML; empty: the usual ones
+	mapping  string // more of the mapping, in YAML
+}
+
+func newRigOf(t *testing.T, tenants ...rigTenant) *rig {
+	t.Helper()
+	r := &rig{t: t, sim: tenants[0].sim, dir: t.TempDir(), db: storetest.NewReplica(t), signer: newSigner(t), tenants: tenants}
+	conf := fmt.Sprintf(`
+database: %q
+portal_api:
+  listen: 127.0.0.1:0
+  database: %q
+  auth: {issuer: "https://login.example", audience: dossiersync, jwks_file: jwks.json}
+ops:
+  listen: 127.0.0.1:0
+tenants:
+`, r.db.URL, r.db.ReaderURL)
+	for _, tenant := range tenants {
+		server := httptest.NewServer(tenant.sim)
+		t.Cleanup(server.Close)
+		conf += fmt.Sprintf(`  - id: %s
+    name: %s
+    source:
+      fhir:
+        base_url: %s/fhir
+        lag: 0s
+        overlap: 30s
+        page_size: 100
+        requests_per_second: 5000
+        search: {%s}
+    mapping:
+      category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
+%s`, tenant.id, tenant.name, server.URL, tenant.search, tenant.mapping)
+	}
+	r.conf = r.file("dossiersync.yaml", conf)
+	r.file("jwks.json", r.signer.jwks(t))
+	return r
+}
+
+// config loads the configuration file.
+func (r *rig) config() *config.Config {
+	r.t.Helper()
+	cfg, err := config.Load(r.conf, func(string) (string, bool) { return "", false })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return cfg
+}
+
+// newSyncer returns what a worker with this configuration runs.
+func (r *rig) newSyncer(cfg *config.Config) *dossiersync.Syncer {
+	r.t.Helper()
+	syncer, err := app.NewSyncer(cfg, r.db.Store, app.SyncerOptions{Log: app.NewLog(&r.log, zapcore.DebugLevel)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return syncer
+}
+
+func (r *rig) file(name, content string) string {
+	r.t.Helper()
+	path := filepath.Join(r.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// run runs a command as from a shell.
+func (r *rig) run(args ...string) (code int, stdout, stderr string) {
+	r.t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(r.t.Context(), program, append([]string{"--config", r.conf}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		r.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// must runs a command that succeeds, and returns what it prints.
+func (r *rig) must(args ...string) string {
+	r.t.Helper()
+	code, out, errs := r.run(args...)
+	if code != exitDone {
+		r.t.Fatalf("dossiersync %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return out
+}
+
+// serve runs the service in this process, or the part that only names, until the
+// test ends.
+func (r *rig) serve(only string) {
+	r.t.Helper()
+	ctx, stop := context.WithCancel(r.t.Context())
+	ended := make(chan error, 1)
+	service, err := app.New(ctx, r.config(), app.Options{Only: only, Log: app.NewLog(&r.log, zapcore.InfoLevel)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	go func() { ended <- errors.Join(service.Run(ctx), service.Close()) }()
+	r.t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			r.t.Errorf("serve: %v\n%s", err, &r.log)
+		}
+	})
+	deadline := time.Now().Add(30 * time.Second)
+	for r.api == "" || r.ops == "" && only != app.Portal {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the service does not listen after 30 s\n%s", &r.log)
+		}
+		time.Sleep(10 * time.Millisecond)
+		for line := range strings.Lines(r.log.String()) {
+			var l struct{ Part, Address string }
+			if json.Unmarshal([]byte(line), &l) != nil {
+				continue
+			}
+			switch host := strings.TrimPrefix(l.Address, "http://"); l.Part {
+			case "portal API":
+				r.api = host
+			case "operators' listener":
+				r.ops = host
+			}
+		}
+	}
+}
+
+// syncBuffer is a buffer that a service writes to while a test reads it.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (r *rig) token(user, scope string) string { return r.tokenAt("amaris", user, scope) }
+
+func (r *rig) tokenAt(tenant, user, scope string) string {
+	r.t.Helper()
+	return r.signer.sign(r.t, tenant, user, scope)
+}
+
+// grant gives the user all of the client's dossier.
+func (r *rig) grant(token, client, user string) {
+	r.t.Helper()
+	body := `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
+	req, err := http.NewRequest(http.MethodPut, "http://"+r.api+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Dossier-Actor", "beheerder")
+	if status, answer := r.do(req, token); status/100 != 2 {
+		r.t.Fatalf("grant: %d %s", status, answer)
+	}
+}
+
+// get fetches an answer of the portal API, checked against the contract.
+func (r *rig) get(token, path string) (int, []byte) {
+	r.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+r.api+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.do(req, token)
+}
+
+func (r *rig) do(req *http.Request, token string) (int, []byte) {
+	r.t.Helper()
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(resp.Body); err != nil {
+		r.t.Fatal(err)
+	}
+	contract, err := portaltest.Contract()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := contract.Check(req, resp.StatusCode, resp.Header, body.Bytes()); err != nil {
+		r.t.Errorf("%s: %v", req.URL.Path, err)
+	}
+	return resp.StatusCode, body.Bytes()
+}
+
+// item is what the tests look at of anything in a list.
+type item struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	Text     string `json:"text"`
+	Category string `json:"category"`
+	State    string `json:"state"`
+	At       string `json:"at"`
+	Client   string `json:"client"`
+	Author   *struct{ Name *string }
+}
+
+// list fetches all pages of a list.
+func (r *rig) list(token, path string) []item {
+	r.t.Helper()
+	var all []item
+	for path != "" {
+		status, body := r.get(token, path)
+		if status != http.StatusOK {
+			r.t.Fatalf("%s: %d %s", path, status, body)
+		}
+		var page struct {
+			Items []item `json:"items"`
+			Page  struct {
+				Next *string `json:"next"`
+			} `json:"page"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, page.Items...)
+		path = ""
+		if page.Page.Next != nil {
+			path = *page.Page.Next
+		}
+	}
+	return all
+}

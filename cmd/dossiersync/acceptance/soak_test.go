@@ -1,0 +1,190 @@
+package acceptance
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/behaviours"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
+)
+
+// A soak is a care record system that behaves as one of the servers that there
+// are, in which people go on writing while it is read, and that fails in every
+// way there is; the worker dies now and then. When it has calmed down, readers
+// must see what the source holds (I1).
+//
+// What happens is drawn from a seed: DOSSIERSYNC_SEED sets it. DOSSIERSYNC_SOAK=10m
+// lets soaks follow each other for so long, each with the next seed.
+type soak struct {
+	*world
+	server behaviours.Preset
+	faults *faults.Injector
+	search string // what the organisation shares now: searches, in YAML
+}
+
+func TestSoakEndsWithWhatTheSourceHolds(t *testing.T) {
+	t.Parallel()
+	seed, long := soakSettings(t)
+	for until := time.Now().Add(long); ; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			for i, server := range behaviours.All() {
+				t.Run(server.Name, func(t *testing.T) {
+					if long > 0 {
+						thorough(t, seed, server)
+					} else {
+						t.Parallel()
+						brief(t, seed, server, i)
+					}
+				})
+			}
+		})
+		if t.Failed() || !time.Now().Before(until) {
+			return
+		}
+	}
+}
+
+// soakSettings reads what is set from outside.
+func soakSettings(t *testing.T) (seed uint64, long time.Duration) {
+	t.Helper()
+	seed = 1
+	var err error
+	if s := os.Getenv("DOSSIERSYNC_SEED"); s != "" {
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("DOSSIERSYNC_SEED: %v", err)
+		}
+	}
+	if s := os.Getenv("DOSSIERSYNC_SOAK"); s != "" {
+		if long, err = time.ParseDuration(s); err != nil {
+			t.Fatalf("DOSSIERSYNC_SOAK: %v", err)
+		}
+	}
+	return seed, long
+}
+
+// brief soaks a part of the cases with a part of the faults; all servers together
+// have all of them.
+func brief(t *testing.T, seed uint64, server behaviours.Preset, i int) {
+	every := len(behaviours.All())
+	s := newSoak(t, seed, server, size{clients: 2, years: 0.1, cases: func(number int) bool { return number%every == i }})
+	var kinds []string
+	for j := i; j < len(troubles); j += every {
+		kinds = append(kinds, troubles[j])
+	}
+	s.run(kinds, 3)
+}
+
+// thorough soaks all cases with all faults.
+func thorough(t *testing.T, seed uint64, server behaviours.Preset) {
+	s := newSoak(t, seed, server, size{clients: 2 + int(seed%9), years: float64(seed%7) / 3, cases: func(int) bool { return true }})
+	s.run(troubles, 5+s.dice.IntN(20))
+}
+
+func newSoak(t *testing.T, seed uint64, server behaviours.Preset, n size) *soak {
+	t.Helper()
+	clock := newSourceClock()
+	s := &soak{server: server, faults: faults.New(faults.Options{Seed: seed, Clock: clock.Now})}
+	o := simulator.Options{Layers: []simulator.Layer{s.faults.Layer}}
+	server.Apply(&o)
+	s.world = newWorld(t, seed, clock, o, n)
+	return s
+}
+
+// run lets it all happen, and compares what is left.
+func (s *soak) run(kinds []string, rounds int) {
+	kinds = slices.Clone(kinds)
+	s.dice.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+	s.forgetful = true
+	s.happen()
+	s.work("sync")
+	several := (len(kinds) + rounds - 1) / rounds
+	for few := range slices.Chunk(kinds, several) {
+		s.happen()
+		s.trouble(few)
+		if s.dice.IntN(3) == 0 {
+			s.share(notShared[s.dice.IntN(len(notShared))])
+		}
+		s.work("sync")
+	}
+	s.calm()
+	s.share("")
+	for !s.isTold() {
+		s.happen()
+	}
+	// What was written with a clock that was fast is in the past now.
+	s.clock.pass(3 * time.Hour)
+	s.update("sync")
+	s.update("reconcile", "--approve", "--by", "anna")
+	s.compare()
+}
+
+// notShared are choices of an organisation that shares less than all.
+var notShared = []string{"", "forms: []", "reports: [DocumentReference]", "goals: []", "care-plans: [], questionnaires: []", "staff: [], contacts: []"}
+
+// share changes what the organisation shares.
+func (s *soak) share(search string) {
+	s.configure("search: {"+s.search+"}", "search: {"+search+"}")
+	s.search = search
+	s.tell("the organisation shares {%s}", search)
+}
+
+// trouble lets the source fail in some ways, people write while it is read, and
+// perhaps the worker die.
+func (s *soak) trouble(kinds []string) {
+	var file strings.Builder
+	fmt.Fprintf(&file, "seed: %d\nrules:\n", s.seed)
+	for _, kind := range kinds {
+		fmt.Fprintf(&file, "  - match: {after: %d, times: %d}\n    fault: %s\n", s.dice.IntN(40), 1+s.dice.IntN(3), kind)
+	}
+	rules, err := faults.Parse("soak", []byte(file.String()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.faults.Set(slices.Concat(rules.Rules, s.server.Rules)...)
+	killAt := 0
+	if s.dice.IntN(3) == 0 {
+		killAt = 1 + s.dice.IntN(60)
+	}
+	s.tell("the source fails: %s; the worker dies at request %d", strings.Join(kinds, ", "), killAt)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if killAt > 0 {
+		killAt += s.requests
+	}
+	s.onRequest = func() {
+		if s.requests == killAt {
+			s.kill()
+		}
+		if s.requests%3 == 0 {
+			s.write()
+		}
+	}
+}
+
+// calm ends all that.
+func (s *soak) calm() {
+	s.faults.Set()
+	s.tell("all is calm")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onRequest = nil
+}
+
+// troubles are all faults, as a fault file writes them.
+var troubles = []string{
+	"{status: 500}", "{status: 503, retry-after: 1}", "{status: 429, rate-limit: 1}", "{status: 401}", "{status: 403}",
+	"{status: 400}", "{status: 404}", "{status: 410}",
+	"{delay: 20ms}", "{slow-drip: {bytes: 4096, every: 1ms}}", "{cut-off: 0.5}", "{truncated: 0.9}", "close", "garbage", "html",
+	"{content-type: text/plain}", "{gzip-bomb: 70MiB}", "empty-bundle", "operation-outcome", "outcome-entry",
+	"{next: repeat}", "{next: loop}", "{next: other-origin}", "{next: relative}", "{next: missing}", "{next: expired}",
+	"{short-page: 3}", "{duplicates: 3}", "{drop: 2}", "skip-ties", "{total: drop}", "{total: zero}", "{total: scramble}",
+	"missing-meta", "{missing-meta: lastUpdated}", "seconds-only", "{ignore: [_lastUpdated, _sort, _count]}",
+	"{cached: 60s}", "{late-commits: 60s}", "{clock-skew: -10m}", "{clock-skew: 10m}",
+	"{poison: nul}", "{poison: lone-surrogate}", "{poison: no-id}", "stu3",
+}

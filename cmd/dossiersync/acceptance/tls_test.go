@@ -1,0 +1,118 @@
+package acceptance
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/portalapi/portaltest"
+)
+
+// caller calls a portal API that may ask for a certificate.
+type caller struct {
+	t      *testing.T
+	server string
+	trusts *portaltest.Authority
+}
+
+// call returns the status of an answer, and the serial number of the server's
+// certificate. cert is empty, or what the caller shows.
+func (c *caller) call(cert, key string) (status int, serial int64, err error) {
+	c.t.Helper()
+	conf := &tls.Config{RootCAs: x509.NewCertPool()}
+	conf.RootCAs.AddCert(c.trusts.Cert)
+	if cert != "" {
+		pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	transport := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + c.server + "/v1/dossiers")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode, resp.TLS.PeerCertificates[0].SerialNumber.Int64(), nil
+}
+
+// replace puts another content in a file's place, and sees to it that the file's
+// time tells.
+func (r *rig) replace(name, content string) {
+	r.t.Helper()
+	path := r.file(name+".new", content)
+	later := time.Now().Add(time.Second)
+	if err := os.Chtimes(path, later, later); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(path, strings.TrimSuffix(path, ".new")); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// NEN 7512: the portal API shows who it is and wants to know who calls, and goes by
+// renewed certificates without being started again.
+func TestPortalAPIWithClientCertificates(t *testing.T) {
+	t.Parallel()
+	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"), portaltest.NewAuthority(t, "others")
+	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
+	r.file("server.pem", cert)
+	r.file("server-key.pem", key)
+	r.file("portal-ca.pem", portals.PEM())
+	text, err := os.ReadFile(r.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.file("dossiersync.yaml", strings.Replace(string(text), "portal_api:\n",
+		"portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n", 1))
+	r.serve(app.Portal)
+	server, isTLS := strings.CutPrefix(r.api, "https://")
+	if !isTLS {
+		t.Fatalf("the portal API listens at %s", r.api)
+	}
+	c := &caller{t, server, servers}
+
+	portalCert, portalKey := portals.Issue(10, x509.ExtKeyUsageClientAuth)
+	otherCert, otherKey := others.Issue(11, x509.ExtKeyUsageClientAuth)
+	wrongUse, wrongUseKey := portals.Issue(12, x509.ExtKeyUsageServerAuth)
+	admits := func(who, cert, key string, serial int64) {
+		t.Helper()
+		// Without a token, which comes after the certificate.
+		if status, got, err := c.call(cert, key); err != nil || status != http.StatusUnauthorized || got != serial {
+			t.Errorf("%s is answered with %d by certificate %d, %v; want %d", who, status, got, err, serial)
+		}
+	}
+	refuses := func(who, cert, key string) {
+		t.Helper()
+		if status, _, err := c.call(cert, key); err == nil {
+			t.Errorf("%s is answered with %d", who, status)
+		}
+	}
+	admits("the portal", portalCert, portalKey, 1)
+	refuses("who shows none", "", "")
+	refuses("whom another authority vouches for", otherCert, otherKey)
+	refuses("who shows a server's", wrongUse, wrongUseKey)
+
+	// Half of a renewal changes nothing yet.
+	cert, key = servers.Issue(2, x509.ExtKeyUsageServerAuth)
+	r.replace("server.pem", cert)
+	admits("the portal, before the key is there", portalCert, portalKey, 1)
+	r.replace("server-key.pem", key)
+	admits("the portal, after the renewal", portalCert, portalKey, 2)
+	if !strings.Contains(r.log.String(), "the old ones stay in use") {
+		t.Error("the log does not say that the certificates could not be read")
+	}
+
+	r.replace("portal-ca.pem", others.PEM())
+	admits("the other authority's", otherCert, otherKey, 2)
+	refuses("who came by the authority that was withdrawn", portalCert, portalKey)
+}

@@ -1,0 +1,131 @@
+package acceptance
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+)
+
+// stored returns all that the replica holds for readers, a line each.
+func (w *world) stored() []string {
+	w.t.Helper()
+	const q = `
+		SELECT concat_ws(' ', type, id, state, reason, client, at, category, open, ends, plan, goal, card, body, model)
+		FROM items WHERE tenant = 'amaris'
+		UNION ALL SELECT concat_ws(' ', 'definition', alias, model) FROM definitions
+		UNION ALL SELECT concat_ws(' ', 'contact', id, client, active, ends) FROM contacts
+		UNION ALL SELECT concat_ws(' ', 'reference', target, key) FROM refs
+		UNION ALL SELECT concat_ws(' ', 'cursor', stream, type, as_of IS NULL) FROM cursors
+		ORDER BY 1`
+	rows, err := w.db.Pool().Query(w.t.Context(), q)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return list
+}
+
+func TestWhatAnOrganisationStopsSharingIsRemovedAndComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 3, newSourceClock(), simulator.Options{}, size{clients: 5, years: 0.3, cases: func(int) bool { return false }})
+	w.clock.pass(time.Minute)
+	w.update("sync")
+	before := w.stored()
+
+	w.configure("search: {}", "search: {forms: [], contacts: [], goals: [], staff: []}")
+	w.clock.pass(time.Minute)
+	w.update("sync")
+	w.wantNowhere(w.onlySaidBy("QuestionnaireResponse", "RelatedPerson", "Goal"))
+	w.serve(app.Portal)
+	client := w.sim.List("Patient")[0].ID
+	w.grant(w.token("portal", "dossier:grants"), client, "dochter")
+	var list struct {
+		Items     []json.RawMessage
+		Freshness struct{ Reason string }
+	}
+	if err := (portal{w.rig, w.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) > 0 || list.Freshness.Reason != "not-shared" {
+		t.Errorf("forms are %s, and empty because of %q", list.Items, list.Freshness.Reason)
+	}
+
+	w.configure("search: {forms: [], contacts: [], goals: [], staff: []}", "search: {}")
+	w.clock.pass(time.Minute)
+	w.update("sync")
+	if diff := cmp.Diff(before, w.stored()); diff != "" {
+		t.Errorf("shared again, it is not as it was:\n%s", diff)
+	}
+}
+
+// onlySaidBy returns what the source says in resources of these types and nowhere
+// else.
+func (w *world) onlySaidBy(types ...string) []string {
+	w.t.Helper()
+	var others strings.Builder
+	said := make(map[string]bool)
+	for name, raw := range w.sim.Resources() {
+		typ, _, _ := strings.Cut(name, "/")
+		if !slices.Contains(types, typ) {
+			others.Write(raw)
+			continue
+		}
+		for _, text := range sayings(readResource(w.t, raw)) {
+			said[text] = said[text] || len(text) > 10
+		}
+	}
+	var all []string
+	for text, counts := range said {
+		if counts && !strings.Contains(others.String(), text) {
+			all = append(all, text)
+		}
+	}
+	if len(all) < 10 {
+		w.t.Fatalf("there are but %d texts to remove", len(all))
+	}
+	return all
+}
+
+// sayings returns the texts of a form's answers, how to reach a contact, the words
+// of a goal.
+func sayings(x resource) []string {
+	var all []string
+	switch x.text("resourceType") {
+	case "RelatedPerson":
+		all = []string{x.text("telecom", "value")}
+	case "Goal":
+		all = []string{x.text("description", "text")}
+	case "QuestionnaireResponse":
+		f := formFiller{given: make(map[string][]resource)}
+		f.collect(x)
+		for _, answers := range f.given {
+			for _, a := range answers {
+				all = append(all, a.text("valueString"))
+			}
+		}
+	}
+	return all
+}
+
+// wantNowhere checks that none of the texts is stored.
+func (w *world) wantNowhere(texts []string) {
+	w.t.Helper()
+	for _, line := range w.stored() {
+		for _, text := range texts {
+			if strings.Contains(line, text) {
+				w.t.Errorf("%q is still there: %s", text, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package acceptance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/store"
+)
+
+// nextMigration is what a release may do to the schema: add.
+const nextMigration = `
+ALTER TABLE runs ADD COLUMN next_release text;
+ALTER TABLE items ADD COLUMN next_release jsonb NOT NULL DEFAULT '{}';
+CREATE TABLE next_release (tenant text PRIMARY KEY REFERENCES tenants);
+CREATE INDEX items_next_release ON items (tenant, observed);
+---- create above / drop below ----
+DROP TABLE next_release;
+`
+
+// nextRelease builds this program as its next release would be: with one migration
+// more. It returns the program, and the version of its schema.
+func nextRelease(t *testing.T) (program string, version int) {
+	t.Helper()
+	folder, err := filepath.Abs("../../../store/migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := filepath.Glob(filepath.Join(folder, "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	version = len(known) + 1
+	files := map[string]string{filepath.Join(folder, fmt.Sprintf("%03d_next_release.sql", version)): filepath.Join(dir, "next.sql")}
+	overlay, err := json.Marshal(map[string]any{"Replace": files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"next.sql": nextMigration, "overlay.json": string(overlay)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program = filepath.Join(dir, "dossiersync")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", filepath.Join(dir, "overlay.json"),
+		"-ldflags", "-X dossiersync/cmd/dossiersync/app.version=next", "-o", program, "dossiersync/cmd/dossiersync")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the next release: %v\n%s", err, out)
+	}
+	return program, version
+}
+
+// readers read all the time, each request over a connection of its own, at whichever
+// portal API has the address; none may fail.
+type readers struct {
+	address atomic.Pointer[string]
+	asked   atomic.Int64
+	stop    context.CancelFunc
+	ended   sync.WaitGroup
+}
+
+func (r *rig) read(token, client string) *readers {
+	r.t.Helper()
+	ctx, stop := context.WithCancel(r.t.Context())
+	readers := &readers{stop: stop}
+	readers.address.Store(&r.api)
+	http := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for range 2 {
+		readers.ended.Go(func() {
+			for ctx.Err() == nil {
+				url := "http://" + *readers.address.Load() + "/v1/dossiers/" + client + "/timeline"
+				if status, err := ask(http, url, token); err != nil || status != 200 {
+					r.t.Errorf("a reader is answered with %d, %v", status, err)
+				}
+				readers.asked.Add(1)
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	r.t.Cleanup(func() { stop(); readers.ended.Wait() })
+	return readers
+}
+
+func ask(client *http.Client, url, token string) (int, error) {
+	req, err := http.NewRequest(http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// move sends readers to another portal API, and ends the one before when some have
+// been there.
+func (s *readers) move(t *testing.T, from, to *process) {
+	t.Helper()
+	address := strings.TrimPrefix(to.listensAt(app.PortalListener), "http://")
+	s.address.Store(&address)
+	asked := s.asked.Load()
+	poll(t, "readers have moved", func() bool { return s.asked.Load() > asked+10 })
+	from.signal(syscall.SIGTERM)
+	if code := from.wait(); code != exitDone {
+		t.Errorf("%s: exit %d\n%s", from.name, code, &from.said)
+	}
+}
+
+// A new version comes in while the old one runs, in the midst of a run and of
+// reading, and can be taken back: the schema is migrated first, and then process by
+// process replaced. The next release is this one with a migration more: that the
+// changes of a real one are compatible is for its author to see to, who may only add.
+func TestUpgradeWhileItRuns(t *testing.T) {
+	t.Parallel()
+	if !isLong() {
+		t.Skip("DOSSIERSYNC_LONG is not set: make check builds a next release")
+	}
+	next, version := nextRelease(t)
+	sim := simulator.New(simulator.Options{})
+	d, err := dossiers.Generate(dossiers.Options{Clients: 4, Years: 0.1, Seed: 5, Now: time.Now().Add(-time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Fill(sim); err != nil {
+		t.Fatal(err)
+	}
+	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+	front := newFront(t, sim, faults.Options{})
+	r.rewrite(`base_url: \S+`, "base_url: "+front.url)
+	r.rewrite(`page_size: \d+`, "page_size: 20")
+	come, release := front.holds(thirdPage())
+	t.Cleanup(release)
+	finishes := func(want int, p *process) string {
+		t.Helper()
+		if code := p.wait(); code != want {
+			t.Errorf("%s: exit %d, want %d\n%s", p.name, code, want, &p.said)
+		}
+		return p.said.String()
+	}
+
+	// The old version is at work.
+	oldPortal, oldWorker := r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
+	r.api = strings.TrimPrefix(oldPortal.listensAt(app.PortalListener), "http://")
+	waitFor(t, "the old worker is in the midst of a run", come)
+	client := sim.List("Patient")[0].ID
+	r.grant(r.token("portal", "dossier:grants"), client, "dochter")
+	readers := r.read(r.token("dochter", "dossier:read"), client)
+
+	// The new one does not work with the old schema, says so, and harms nobody.
+	finishes(exitLeftOver, r.startProgram(next, "migrate", "check"))
+	if said := finishes(exitUsage, r.startProgram(next, "serve", "--only", "worker")); !strings.Contains(said, "run dossiersync migrate") {
+		t.Errorf("on the old schema it says %s", said)
+	}
+	// Migrating waits for nobody, and the old version works on.
+	if said := finishes(exitDone, r.startProgram(next, "migrate", "up")); !strings.Contains(said, fmt.Sprintf("to %d.", version)) {
+		t.Errorf("migrating says %s", said)
+	}
+	finishes(exitDone, r.startProgram(next, "migrate", "check"))
+
+	// Old and new side by side; the run that the old worker gives back is finished.
+	newPortal, newWorker := r.startProgram(next, "serve", "--only", "portal"), r.startProgram(next, "serve", "--only", "worker")
+	readers.move(t, oldPortal, newPortal)
+	oldWorker.signal(syscall.SIGTERM)
+	finishes(exitDone, oldWorker)
+	release()
+	poll(t, "the new worker has finished the run", func() bool {
+		run, err := r.db.Run(t.Context(), 1)
+		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete && run.Slices > 1
+	})
+
+	// And back again, on the schema as it is now.
+	finishes(exitDone, r.start("migrate", "check"))
+	if said := finishes(exitDone, r.start("migrate", "up")); !strings.Contains(said, fmt.Sprintf("at version %d already", version)) {
+		t.Errorf("the old version migrates: %s", said)
+	}
+	oldPortal, oldWorker = r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
+	readers.move(t, newPortal, oldPortal)
+	newWorker.signal(syscall.SIGTERM)
+	finishes(exitDone, newWorker)
+	run, _, err := r.db.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the old worker works", func() bool {
+		run, err := r.db.Run(t.Context(), run.ID)
+		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete
+	})
+	finishes(exitDone, r.start("verify", "--tenant", "amaris"))
+	readers.stop()
+	readers.ended.Wait()
+	t.Logf("readers asked %d times", readers.asked.Load())
+	for _, p := range []*process{oldPortal, oldWorker} {
+		p.signal(syscall.SIGTERM)
+		finishes(exitDone, p)
+	}
+}
