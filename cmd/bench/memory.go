@@ -58,14 +58,7 @@ func (s *stage) peak(ctx context.Context, items int) (int64, error) {
 		return 0, err
 	}
 	conf := filepath.Join(s.dir, "memory.yaml")
-	text := fmt.Sprintf(`database: %s
-portal_api: {auth: {issuer: "https://login.example", audience: bench, jwks_url: "https://login.example/jwks"}}
-tenants:
-  - id: %s
-    name: Bench
-    source:
-      fhir: {base_url: "%s", requests_per_second: 10000}
-`, strconv.Quote(url), tenantID, s.source(items))
+	text := configText(url, s.source(items))
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return 0, err
 	}

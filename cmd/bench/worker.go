@@ -1,19 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"net/http"
 	"os"
 	"runtime/pprof"
+	"strconv"
 	"time"
 
-	"github.com/robfig/cron/v3"
-	"go.uber.org/zap"
-
+	"dossiersync/cmd/dossiersync/app"
+	"dossiersync/config"
 	"dossiersync/store"
-	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/fhir"
 	"dossiersync/sync/source"
@@ -56,7 +56,7 @@ func (m measure) phases() []phase {
 }
 
 // workCmd is the process that stands for the worker: the program's own packages,
-// put together as cmd/dossiersync does, and watched.
+// joined by cmd/dossiersync/app, and watched.
 type workCmd struct{}
 
 // Run implements the command.
@@ -89,12 +89,16 @@ func (*workCmd) Run(ctx context.Context, s streams) error {
 
 func (j job) once(ctx context.Context) (measure, error) {
 	o := newObserver()
-	src, err := j.source(o)
+	cfg, err := j.config()
+	if err != nil {
+		return measure{}, err
+	}
+	src, err := app.NewSource(&cfg.Tenants[0], o.options())
 	if err != nil {
 		return measure{}, err
 	}
 	var m measure
-	do := func() error { return j.run(ctx, o, src, &m) }
+	do := func() error { return j.run(ctx, o, cfg, &m) }
 	if j.Do == "list" {
 		do = func() error { return readAll(ctx, src, &m) }
 	}
@@ -115,44 +119,46 @@ func (j job) once(ctx context.Context) (measure, error) {
 
 const tenantID = "bench"
 
-// source returns the source, with limits on requests that nothing meets.
-func (j job) source(o *observer) (*observed, error) {
-	base, err := url.Parse(j.Source)
-	if err != nil {
-		return nil, err
+// configText is the configuration of one tenant whose source has limits that
+// nothing here reaches.
+func configText(database, source string) string {
+	return fmt.Sprintf(`database: %s
+portal_api: {auth: {issuer: "https://login.example", audience: bench, jwks_url: "https://login.example/jwks"}}
+tenants:
+  - id: %s
+    name: Bench
+    source:
+      fhir:
+        base_url: %q
+        requests_per_second: 10000
+        search: {care-plans: [CarePlan, Provenance, Consent]}
+    mapping:
+      category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
+`, strconv.Quote(database), tenantID, source)
+}
+
+// config returns the configuration that the program itself would have.
+func (j job) config() (*config.Config, error) {
+	database := cmp.Or(j.Database, "postgres://not-used@localhost/bench")
+	return config.Parse("bench", []byte(configText(database, j.Source)), os.LookupEnv, os.ReadFile)
+}
+
+// options lets o watch the source.
+func (o *observer) options() app.SyncerOptions {
+	return app.SyncerOptions{
+		WrapTransport: func(t http.RoundTripper) http.RoundTripper { return &transport{t, o} },
+		WrapSource:    func(s source.Source) source.Source { return &observed{s.(*fhir.Source), o} },
 	}
-	zone, err := time.LoadLocation("Europe/Amsterdam")
-	if err != nil {
-		return nil, err
-	}
-	src, err := fhir.New(fhir.Options{
-		Tenant: tenantID, BaseURL: base, Zone: zone, RequestsPerSecond: 1e6, Concurrency: 4,
-		Transport: &transport{fhir.NewTransport(nil), o},
-		Searches:  map[dossier.Stream][]string{dossier.StreamCarePlans: {"CarePlan", "Provenance", "Consent"}},
-		Mapping: fhir.Mapping{Category: []fhir.Rule{{
-			Match: fhir.Match{Tag: fhir.Code{System: "https://ecd.example/kind", Code: "zorgleefplan"}}, Set: dossier.CategoryCarePlan}}},
-	})
-	return &observed{src, o}, err
 }
 
 // run does a run like `dossiersync sync`, or like `dossiersync reconcile`.
-func (j job) run(ctx context.Context, o *observer, src source.Source, m *measure) (err error) {
+func (j job) run(ctx context.Context, o *observer, cfg *config.Config, m *measure) (err error) {
 	st, err := store.OpenTraced(ctx, j.Database, o)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	zone, err := time.LoadLocation("Europe/Amsterdam")
-	if err != nil {
-		return err
-	}
-	schedule, err := cron.ParseStandard("0 7-23/4 * * *")
-	if err != nil {
-		return err
-	}
-	syncer, err := dossiersync.New(st, []dossiersync.Tenant{{ID: tenantID, Name: "Bench", Location: zone,
-		Schedule: schedule, Source: src, Lag: 150 * time.Second, Overlap: 150 * time.Second, MaxRemoved: 0.05}},
-		dossiersync.Options{Log: zap.NewNop()})
+	syncer, err := app.NewSyncer(cfg, st, o.options())
 	if err != nil {
 		return err
 	}
