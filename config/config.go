@@ -88,7 +88,7 @@ type User struct {
 
 // Load reads the configuration file at path. A file that is wrong is refused
 // with [Faults]. Only getenv is asked for the environment.
-func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
+func Load(path string, getenv func(string) (string, bool), searches Searches) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -97,13 +97,13 @@ func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder of %s: %w", path, err)
 	}
-	return parse(&loader{name: path, dir: dir, getenv: getenv, readFile: os.ReadFile}, data)
+	return parse(&loader{name: path, dir: dir, getenv: getenv, readFile: os.ReadFile, searches: searches}, data)
 }
 
 // Parse reads data as if it were the file called name. Files that it names are
 // opened with readFile, under paths that count from name's folder.
-func Parse(name string, data []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error)) (*Config, error) {
-	return parse(&loader{name: name, dir: filepath.Dir(name), getenv: getenv, readFile: readFile}, data)
+func Parse(name string, data []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error), searches Searches) (*Config, error) {
+	return parse(&loader{name: name, dir: filepath.Dir(name), getenv: getenv, readFile: readFile, searches: searches}, data)
 }
 
 func parse(l *loader, data []byte) (*Config, error) {

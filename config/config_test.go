@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"dossiersync/config"
-
 	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/config"
+	"dossiersync/store/dossier"
+	"dossiersync/sync/fhir"
 )
 
 const (
@@ -71,7 +73,18 @@ func parse(text string) (*config.Config, error) {
 		}
 		return []byte("contents of some length\n"), nil
 	}
-	return config.Parse("etc/dossiersync.yaml", []byte(text), getenv, readFile)
+	return config.Parse("etc/dossiersync.yaml", []byte(text), getenv, readFile, searches)
+}
+
+// searches is what the program knows.
+var searches = knownSearches()
+
+func knownSearches() config.Searches {
+	s := config.Searches{Check: func(stream, search string) error { return fhir.CheckSearch(dossier.Stream(stream), search) }}
+	for _, stream := range dossier.Streams() {
+		s.Streams = append(s.Streams, config.Stream{Name: string(stream), Types: stream.Types()})
+	}
+	return s
 }
 
 func mustParse(t *testing.T, text string) *config.Config {
@@ -106,7 +119,6 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	}
 	got.Tenants[0].Location = nil
 
-	day := config.Code{System: "http://snomed.info/sct", Code: "11591000146107"}
 	want := &config.Config{
 		DataDir: "etc/data", ErasuresFile: "etc/data/erasures.jsonl", AccessLog: config.AccessLog{KeepYears: 5},
 		PortalAPI: config.PortalAPI{
@@ -117,29 +129,14 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 		Tenants: []config.Tenant{{
 			ID: "amaris", Name: "Amaris", MaxRemoved: 0.05,
 			Source: config.Source{FHIR: config.FHIR{
-				BaseURL: mustURL(t, "https://ecd.example/fhir"),
-				Search: map[string][]config.Search{
-					"clients":  {{Type: "Patient"}},
-					"contacts": {{Type: "RelatedPerson"}},
-					"staff":    {{Type: "Practitioner"}, {Type: "PractitionerRole"}, {Type: "Organization"}},
-					"reports": {
-						{Type: "Observation", Parameters: url.Values{"code": {day.String()}}},
-						{Type: "DocumentReference"},
-						{Type: "Composition", Parameters: url.Values{"type": {day.String()}}},
-					},
-					"forms":          {{Type: "QuestionnaireResponse"}},
-					"questionnaires": {{Type: "Questionnaire"}},
-					"care-plans":     {{Type: "CarePlan"}},
-					"goals":          {{Type: "Goal"}},
-				},
+				BaseURL:  mustURL(t, "https://ecd.example/fhir"),
+				Search:   map[string][]string{},
 				PageSize: 500, Concurrency: 4, RequestsPerSecond: 50,
 				Lag: 150 * time.Second, Overlap: 150 * time.Second,
 			}},
 			Mapping: config.Mapping{
-				ReportCodes: []config.Code{day},
-				Hide:        []config.Match{{Security: config.Code{System: "http://terminology.hl7.org/CodeSystem/v3-ActCode", Code: "NOPAT"}}},
-				Timeline:    []string{"report", "form"},
-				Author:      "name-and-role",
+				Timeline: []string{"report", "form"},
+				Author:   "name-and-role",
 				Labels: config.Labels{
 					Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan",
 					General: "Algemeen", CarePlan: "Zorgleefplan",
@@ -168,7 +165,7 @@ func TestRelativePathsCountFromTheFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := config.Load(filepath.Join(dir, "dossiersync.yaml"), os.LookupEnv)
+	c, err := config.Load(filepath.Join(dir, "dossiersync.yaml"), os.LookupEnv, searches)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +179,7 @@ func TestRelativePathsCountFromTheFile(t *testing.T) {
 func TestLoadNamesTheFileThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "absent.yaml")
-	_, err := config.Load(path, os.LookupEnv)
+	_, err := config.Load(path, os.LookupEnv, searches)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("got %v", err)
 	}
@@ -268,10 +265,10 @@ tenants:
 		"rate":       {a.Source.FHIR.RequestsPerSecond, 0.5},
 		"lag":        {a.Source.FHIR.Lag, 90 * time.Second},
 		"overlap":    {a.Source.FHIR.Overlap, time.Duration(0)},
-		"search":     {a.Source.FHIR.Search["reports"], []config.Search{{Type: "Observation", Parameters: url.Values{"code": {"x|y"}, "category": {"a+b"}}}}},
-		"not pulled": {a.Source.FHIR.Search["forms"], []config.Search{}},
+		"search":     {a.Source.FHIR.Search["reports"], []string{"Observation?code=x|y&category=a%2Bb"}},
+		"not pulled": {a.Source.FHIR.Search["forms"], []string{}},
 		"codes":      {a.Mapping.ReportCodes, []config.Code{{Code: "dagrapport"}, {System: "https://x.example", Code: "a,b"}}},
-		"hide":       {a.Mapping.Hide[1], config.Match{Code: config.Code{System: "s", Code: "c"}, Tag: config.Code{System: "s", Code: "t"}}},
+		"hide":       {a.Mapping.Hide[0], config.Match{Code: config.Code{System: "s", Code: "c"}, Tag: config.Code{System: "s", Code: "t"}}},
 		"category":   {a.Mapping.Category, []config.Rule{{Match: config.Match{Tag: config.Code{Code: "t"}}, Set: "general"}}},
 		"domains":    {a.Mapping.Domains, []config.Rule{{Match: config.Match{Category: config.Code{System: "s", Code: "c"}}, Set: "wonen"}}},
 		"show":       {a.Mapping.Show, config.Show{InProgress: true}},
@@ -281,24 +278,6 @@ tenants:
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", name, diff)
 		}
-	}
-}
-
-// Otherwise a tenant's own reports would never be asked for.
-func TestReportsAreSearchedByTheReportCodes(t *testing.T) {
-	t.Parallel()
-	c := mustParse(t, mapping(`report_codes: ["s|a,b", "|c$"]`))
-	searches := c.Tenants[0].Source.FHIR.Search["reports"]
-	const want = `s|a\,b,|c\$`
-	if got := searches[0].Parameters.Get("code"); got != want {
-		t.Errorf("Observation: got %s, want %s", got, want)
-	}
-	if got := searches[2].Parameters.Get("type"); got != want {
-		t.Errorf("Composition: got %s, want %s", got, want)
-	}
-	c = mustParse(t, mapping(`report_codes: []`))
-	if got := c.Tenants[0].Source.FHIR.Search["reports"]; len(got) != 1 || got[0].Type != "DocumentReference" {
-		t.Errorf("without report codes, %v are searched for", got)
 	}
 }
 

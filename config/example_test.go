@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"dossiersync/config"
-
 	"go.yaml.in/yaml/v3"
+
+	"dossiersync/config"
 )
 
 func anyVariable(string) (string, bool) { return "postgres://db.example/dossiersync", true }
@@ -43,7 +43,7 @@ func walk(n *yaml.Node, path string, visit func(string, *yaml.Node)) {
 
 func TestExampleLoadsCleanly(t *testing.T) {
 	t.Parallel()
-	c, err := config.Parse("example.yaml", config.Example(), anyVariable, readAny)
+	c, err := config.Parse("example.yaml", config.Example(), anyVariable, readAny, searches)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestExampleHasNoKeyThatDoesNotExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = config.Parse("example.yaml", text, anyVariable, readAny)
+	_, err = config.Parse("example.yaml", text, anyVariable, readAny, searches)
 	faults, _ := errors.AsType[config.Faults](err)
 	for _, f := range faults {
 		// All alternatives are in it at once.
@@ -89,7 +89,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = config.Parse("example.yaml", text, anyVariable, readAny)
+	_, err = config.Parse("example.yaml", text, anyVariable, readAny, searches)
 	faults, _ := errors.AsType[config.Faults](err)
 	found := 0
 	for _, f := range faults {

@@ -22,6 +22,7 @@ type loader struct {
 	dir      string // relative paths count from here
 	getenv   func(string) (string, bool)
 	readFile func(string) ([]byte, error)
+	searches Searches
 
 	faults    Faults
 	warnings  Faults

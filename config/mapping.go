@@ -5,7 +5,7 @@ import "strings"
 // Mapping turns what a source sends into what a portal shows.
 type Mapping struct {
 	// ReportCodes are the codes by which an Observation is a report; all other
-	// Observations stay hidden. Default: the SNOMED CT code of the day report.
+	// Observations stay hidden. Nil: the day report alone.
 	ReportCodes []Code
 	// Category says which reports are "general" and which "care-plan"; the
 	// first rule that matches counts. A report that none matches is a
@@ -14,7 +14,7 @@ type Mapping struct {
 	// Domains puts goals and plans under one of the four domains ("mentaal",
 	// "lichamelijk", "participatie", "wonen"); the first that matches counts.
 	Domains []Rule
-	// Hide says what is never stored readably. NOPAT is always the first.
+	// Hide says what is never stored readably, beside what is marked NOPAT.
 	Hide []Match
 	// Show says which states a tenant shows that are hidden otherwise.
 	Show Show
@@ -68,8 +68,6 @@ type Labels struct {
 	CarePlan  string // the category; default: Zorgleefplan
 }
 
-var noPatient = Match{Security: Code{System: "http://terminology.hl7.org/CodeSystem/v3-ActCode", Code: "NOPAT"}}
-
 func (v value) mapping() Mapping {
 	s := v.section()
 	defer s.end()
@@ -87,10 +85,9 @@ func (v value) mapping() Mapping {
 
 func (v value) codes() []Code {
 	if !v.given() {
-		system, code, _ := strings.Cut(dayReport, "|")
-		return []Code{{System: system, Code: code}}
+		return nil
 	}
-	var codes []Code
+	codes := []Code{}
 	for _, item := range v.list() {
 		codes = append(codes, item.code())
 	}
@@ -105,7 +102,7 @@ func (v value) code() Code {
 	}
 	system, code, found := strings.Cut(s.text, "|")
 	if !found || code == "" || strings.Contains(code, "|") || strings.ContainsAny(s.text, " \t\r\n") {
-		v.faultf("must be system|code, such as %s, or |code for a code without a system, not %s", dayReport, s.shown)
+		v.faultf("must be system|code, such as http://snomed.info/sct|11591000146107, or |code for a code without a system, not %s", s.shown)
 		return Code{}
 	}
 	return Code{System: system, Code: code}
@@ -125,12 +122,10 @@ func (v value) rules(sets ...string) []Rule {
 }
 
 func (v value) hide() []Match {
-	hidden := []Match{noPatient}
+	var hidden []Match
 	for _, item := range v.list() {
 		s := item.section()
-		if m := s.key("match").match(); m != noPatient {
-			hidden = append(hidden, m)
-		}
+		hidden = append(hidden, s.key("match").match())
 		s.end()
 	}
 	return hidden

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"dossiersync/config"
-
 	"go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
+
+	"dossiersync/config"
 )
 
 func TestSecretsDoNotPrint(t *testing.T) {
@@ -98,7 +98,7 @@ func TestNothingFromTheEnvironmentIsInAFault(t *testing.T) {
 				return strings.ReplaceAll(secret, "%%", "%"), true
 			}
 			return "postgres://h/d", true
-		}, readAny)
+		}, readAny, searches)
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("leaks: %v", err)
 		}

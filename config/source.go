@@ -6,21 +6,20 @@ import (
 	"time"
 )
 
-// source reads the care record system; by default the Observations with
-// reportCodes are searched for reports.
-func (v value) source(reportCodes []Code) Source {
+// source reads where the care record system is.
+func (v value) source() Source {
 	s := v.section()
 	defer s.end()
-	return Source{FHIR: s.key("fhir").required("it is the one kind of source there is; give at least its base_url").fhir(reportCodes)}
+	return Source{FHIR: s.key("fhir").required("it is the one kind of source there is; give at least its base_url").fhir()}
 }
 
-func (v value) fhir(reportCodes []Code) FHIR {
+func (v value) fhir() FHIR {
 	s := v.section()
 	defer s.end()
 	return FHIR{
 		BaseURL:           s.key("base_url").required("give the address of the FHIR server, such as https://ecd.example/fhir").baseURL(),
 		Auth:              s.key("auth").auth(),
-		Search:            s.key("search").search(reportCodes),
+		Search:            s.key("search").searches(),
 		PageSize:          s.key("page_size").whole(500, 1, 10_000),
 		Concurrency:       s.key("concurrency").whole(4, 1, 64),
 		RequestsPerSecond: s.key("requests_per_second").rate(50, 10_000),

@@ -35,9 +35,9 @@ type FHIR struct {
 	// BaseURL is absolute, without a slash at its end.
 	BaseURL *url.URL
 	Auth    Auth
-	// Search has an entry for every stream. One without searches is not
-	// pulled: the organisation does not share it.
-	Search map[string][]Search
+	// Search has the searches of the streams that are not read as usual. A stream
+	// with an empty list is not pulled: the organisation does not share it.
+	Search map[string][]string
 	// PageSize is the _count asked for, 1 to 10000. Default: 500.
 	PageSize int
 	// Concurrency is the number of requests at once, 1 to 64. Default: 4.
@@ -75,7 +75,7 @@ func (v value) tenant(ids map[string]string) Tenant {
 		Location:   location,
 		Schedule:   s.key("schedule").schedule("0 7-23/4 * * *", location),
 		MaxRemoved: s.key("max_removed").percent(0.05),
-		Source:     s.key("source").required("give the care record system, under source.fhir").source(mapping.ReportCodes),
+		Source:     s.key("source").required("give the care record system, under source.fhir").source(),
 		Mapping:    mapping,
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.yaml.in/yaml/v3"
 
-	"dossiersync/config"
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/store"
 	"dossiersync/store/dossier"
 	"dossiersync/store/embedded"
@@ -198,7 +198,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		text := regexp.MustCompile(`/run/secrets/([a-z_]+)`).ReplaceAllStringFunc(string(read(t, "compose/dossiersync.yaml")), func(path string) string {
 			return filepath.Join(secrets, filepath.Base(c.Secrets[has[filepath.Base(path)]].File))
 		})
-		if _, err := config.Parse("dossiersync.yaml", []byte(text), os.LookupEnv, os.ReadFile); err != nil {
+		if _, err := app.ParseConfig("dossiersync.yaml", []byte(text), os.LookupEnv); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

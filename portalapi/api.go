@@ -128,7 +128,7 @@ func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 }
 
 func (t *Tenant) shares(p dossier.Part) bool {
-	return p == store.PartContacts || slices.Contains(t.Shared, p)
+	return p == dossier.PartContacts || slices.Contains(t.Shared, p)
 }
 
 // asked returns k, or a kind of which there is nothing where the organisation does

@@ -1,11 +1,10 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 
-	"dossiersync/store"
+	"dossiersync/portalapi/web"
+	"dossiersync/store/dossier"
 )
 
 // contacts lists the contacts in the care record: candidates for a grant.
@@ -34,7 +33,7 @@ func (a *API) contacts(ctx context.Context, c *call) (*reading, error) {
 			Active bool `json:"active"`
 		}{list[i].Open != nil && *list[i].Open})))
 	}
-	s := newStanding(c.tenant, &st, store.PartContacts)
+	s := newStanding(c.tenant, &st, dossier.PartContacts)
 	f := s.freshness()
 	if len(items) == 0 {
 		f = s.ofEmpty(l.from != nil)

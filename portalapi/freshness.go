@@ -31,15 +31,6 @@ const (
 	nothingYet        reason = "nothing-yet"        // indeed nothing
 )
 
-// streams has what the parts are made of. Staff and questionnaires are not among
-// them: an item whose author or questionnaire has not arrived is true already.
-var streams = map[dossier.Part][]dossier.Stream{
-	dossier.PartReports:   {dossier.StreamReports},
-	dossier.PartForms:     {dossier.StreamForms},
-	dossier.PartCarePlans: {dossier.StreamCarePlans, dossier.StreamGoals},
-	store.PartContacts:    {dossier.StreamContacts},
-}
-
 // standing is what an answer's freshness and reason are made from: the parts that
 // it is about, of which some may be visible.
 type standing struct {
@@ -60,7 +51,7 @@ func newStanding(t *Tenant, s *store.Standing, parts ...dossier.Part) *standing 
 }
 
 func mayRead(d *store.Dossier, p dossier.Part) bool {
-	if p == store.PartContacts {
+	if p == dossier.PartContacts {
 		return d.Manager
 	}
 	return d.May(p)
@@ -97,7 +88,7 @@ func (s *standing) streams(parts []dossier.Part) []dossier.Stream {
 	}
 	var list []dossier.Stream
 	for _, p := range parts {
-		for _, name := range streams[p] {
+		for _, name := range p.Streams() {
 			if _, known := s.Streams[name]; !known && name == dossier.StreamGoals {
 				continue
 			}
@@ -115,7 +106,7 @@ func (s *standing) incomplete() bool {
 // stored of it is being checked against changed rules. Package store shows none.
 func (s *standing) rechecking(p dossier.Part) bool {
 	return s.Streams[dossier.StreamClients].Rechecking ||
-		slices.ContainsFunc(streams[p], func(n dossier.Stream) bool { return s.Streams[n].Rechecking })
+		slices.ContainsFunc(p.Streams(), func(n dossier.Stream) bool { return s.Streams[n].Rechecking })
 }
 
 // freshness returns what to say of an answer that is not an empty list.

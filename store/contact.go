@@ -5,18 +5,13 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-
-	"dossiersync/store/dossier"
 )
-
-// PartContacts is what contacts belong to. No grant names it: managers have it.
-const PartContacts dossier.Part = "contacts"
 
 // Contacts returns the contacts in the dossier's care record, in the order of
 // their keys and beginning after that of a key; at most [ListMax], and whether
 // there are more. Only managers are shown any.
 func (r *Reader) Contacts(ctx context.Context, id Identity, client, after string) (Standing, []Listed, bool, error) {
-	const q = `
+	q := `
 		SELECT i.key, i.card, ` + openToday + `
 		FROM items i
 		WHERE i.tenant = @tenant AND i.client = @client AND i.kind = 'contact'` + readable + ` AND i.key > @after

@@ -40,7 +40,7 @@ type Density struct {
 // user may see them; without those that have none. It returns at most [ListMax]
 // periods, and whether there are more.
 func (r *Reader) Density(ctx context.Context, id Identity, client string, q DensityQuery) (Standing, []Density, bool, error) {
-	const count = `
+	count := `
 		SELECT date_trunc(@by, i.at AT TIME ZONE (SELECT t.timezone FROM tenants t WHERE t.id = @tenant))::date AS start,
 			count(*) FILTER (WHERE i.kind = 'report'), count(*) FILTER (WHERE i.kind = 'form')
 		FROM items i

@@ -169,7 +169,7 @@ type PartCount struct {
 
 // queueCounts adds what tells how much of a dossier the current user may see.
 func queueCounts(b *pgx.Batch, id Identity, client string, counts *[]PartCount) {
-	const q = `
+	q := `
 		SELECT i.kind, count(*), max(i.at) FROM items i
 		WHERE i.tenant = @tenant AND i.client = @client AND i.kind IN ('report', 'form', 'care-plan')` + readable + `
 		GROUP BY i.kind`

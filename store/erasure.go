@@ -149,7 +149,7 @@ func keysOf(ctx context.Context, tx pgx.Tx, tenant, client string) ([]string, er
 		return nil, err
 	}
 	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return append(keys, dossier.Key(tenant, dossier.Ref{Type: "Patient", ID: client})), err
+	return append(keys, dossier.Key(tenant, dossier.ClientRef(client))), err
 }
 
 // eachTrace carries out a statement for each table, and returns how many rows it

@@ -77,14 +77,26 @@ const mayOpen = ` AND @client = ANY (nullif(current_setting('dossiersync.opened'
 // policies of row-level security, which it repeats in its own words: only what
 // the user has a right to; and not while a change of rules may come to hide what
 // was stored under the old ones.
-const readable = mayOpen + ` AND i.state = 'shown'
+var readable = mayOpen + `
+		AND i.state = 'shown'
 		AND @client || ' ' || i.part = ANY ((SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[])
 		AND i.part <> ALL (ARRAY(
-			SELECT unnest(CASE c.stream
-				WHEN 'clients' THEN '{reports,forms,care-plans,contacts}'
-				WHEN 'goals' THEN '{care-plans}'
-				ELSE ARRAY[c.stream] END::text[])
-			FROM cursors c WHERE c.tenant = @tenant AND c.client = '' AND c.rechecking))`
+			SELECT f.part
+			FROM cursors c
+			JOIN ` + feeds() + ` f (stream, part) ON f.stream = c.stream
+			WHERE c.tenant = @tenant AND c.client = '' AND c.rechecking))`
+
+// feeds returns a row (stream, part) for each part that a stream feeds. Clients
+// feed them all.
+func feeds() string {
+	var rows []string
+	for _, part := range append(dossier.Parts(), dossier.PartContacts) {
+		for _, stream := range append(part.Streams(), dossier.StreamClients) {
+			rows = append(rows, fmt.Sprintf("('%s', '%s')", stream, part))
+		}
+	}
+	return "(VALUES " + strings.Join(rows, ", ") + ")"
+}
 
 const (
 	// today is the date in the tenant's zone.
@@ -95,7 +107,7 @@ const (
 
 // Pages are read along the index items_by_client, in either direction, one kind
 // at a time: nothing is sorted but the page.
-const (
+var (
 	branch = `(
 		SELECT i.key, i.at, i.card, i.body, ` + openToday + ` AS open, i.plan, i.goal
 		FROM items i
@@ -222,7 +234,7 @@ func (r *Reader) List(ctx context.Context, id Identity, client string, q ListQue
 // Item returns one item of the dossier with its body, or none if there is no
 // such item of that kind that the user may see.
 func (r *Reader) Item(ctx context.Context, id Identity, client, key string, kind dossier.Kind) (Standing, *Listed, error) {
-	const q = `
+	q := `
 		SELECT l.key, l.card, l.body, l.open, links.plan, links.goal
 		FROM (SELECT i.key, i.card, i.body, i.plan, i.goal, ` + openToday + ` AS open
 			FROM items i

@@ -71,10 +71,15 @@ func (a *application) oweBackfill(ctx context.Context, client string) error {
 	const q = `
 		INSERT INTO backfills (tenant, client)
 		SELECT @tenant, @client
-		WHERE EXISTS (SELECT FROM cursors WHERE tenant = @tenant
-			AND stream IN ('contacts', 'goals', 'care-plans', 'reports', 'forms'))
+		WHERE EXISTS (SELECT FROM cursors WHERE tenant = @tenant AND stream = ANY(@streams))
 		ON CONFLICT (tenant, client) DO UPDATE SET recheck = false WHERE backfills.recheck`
-	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client})
+	var ofClients []dossier.Stream
+	for _, s := range dossier.Streams() {
+		if s.OfClients() {
+			ofClients = append(ofClients, s)
+		}
+	}
+	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client, "streams": ofClients})
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -40,21 +39,12 @@ func (r *reading) backfill(ctx context.Context) (more bool, err error) {
 	return false, nil
 }
 
-// ofClients reports whether the stream's records belong to clients.
-func ofClients(s dossier.Stream) bool {
-	switch s {
-	case dossier.StreamContacts, dossier.StreamGoals, dossier.StreamCarePlans, dossier.StreamReports, dossier.StreamForms:
-		return true
-	}
-	return false
-}
-
 // backfillClient reads everything of one client. It is owed until all of it has
 // been read.
 func (r *reading) backfillClient(ctx context.Context, client string) error {
 	for i := range r.types {
 		t := &r.types[i]
-		if !ofClients(t.Stream) || t.Done && t.Failure != nil { // the source does not know the type
+		if !t.Stream.OfClients() || t.Done && t.Failure != nil { // the source does not know the type
 			continue
 		}
 		if err := r.history(ctx, t, client); err != nil {

@@ -17,7 +17,7 @@ const clientsAtOnce = 100
 // goByClient reports whether t, which the source will not let us search as a
 // whole, can be read client by client instead. It finds out by trying one.
 func (r *reading) goByClient(ctx context.Context, t *store.RunType, err error) (bool, error) {
-	if source.KindOf(err) != source.Unsupported || !ofClients(t.Stream) || t.ByClient || r.claim.Run.Scope.Client != "" {
+	if source.KindOf(err) != source.Unsupported || !t.Stream.OfClients() || t.ByClient || r.claim.Run.Scope.Client != "" {
 		return false, nil
 	}
 	typ, ok := r.sourceType(t.TypeID)

@@ -86,7 +86,7 @@ func (r *reading) plan(ctx context.Context) ([]store.RunType, error) {
 		if run.Scope.Stream != "" && run.Scope.Stream != t.Stream {
 			continue
 		}
-		if run.Scope.Client != "" && t.Stream != dossier.StreamClients && !ofClients(t.Stream) {
+		if run.Scope.Client != "" && t.Stream != dossier.StreamClients && !t.Stream.OfClients() {
 			continue
 		}
 		rt := store.RunType{

@@ -1,8 +1,6 @@
 package sync
 
 import (
-	"dossiersync/sync/render"
-
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +8,7 @@ import (
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
+	"dossiersync/sync/render"
 	"dossiersync/sync/source"
 )
 
@@ -83,11 +82,11 @@ type verification struct {
 // dossier compares everything of one client, or of all where client is empty.
 func (v *verification) dossier(ctx context.Context, client string) error {
 	for _, t := range v.description.Types {
-		if client != "" && t.Stream != dossier.StreamClients && !ofClients(t.Stream) {
+		if client != "" && t.Stream != dossier.StreamClients && !t.Stream.OfClients() {
 			continue
 		}
 		err := v.listing(ctx, t, client)
-		if source.KindOf(err) == source.Unsupported && client == "" && ofClients(t.Stream) {
+		if source.KindOf(err) == source.Unsupported && client == "" && t.Stream.OfClients() {
 			err = v.byClient(ctx, t)
 		}
 		if f, ok := errors.AsType[*source.Failure](err); ok && !concernsAll(f) {
@@ -101,7 +100,7 @@ func (v *verification) dossier(ctx context.Context, client string) error {
 	// Only now: what one search does not find another may.
 	done := make(map[string]bool)
 	for _, t := range v.description.Types {
-		if _, unread := v.out.Unread[t.Name]; unread || done[t.Name] || client != "" && t.Stream != dossier.StreamClients && !ofClients(t.Stream) {
+		if _, unread := v.out.Unread[t.Name]; unread || done[t.Name] || client != "" && t.Stream != dossier.StreamClients && !t.Stream.OfClients() {
 			continue
 		}
 		done[t.Name] = true

@@ -140,7 +140,7 @@ tenants:
 // config returns the configuration that the program itself would have.
 func (j job) config() (*config.Config, error) {
 	database := cmp.Or(j.Database, "postgres://not-used@localhost/bench")
-	return config.Parse("bench", []byte(configText(database, j.Source)), os.LookupEnv, os.ReadFile)
+	return app.ParseConfig("bench", []byte(configText(database, j.Source)), os.LookupEnv)
 }
 
 // options lets o watch the source.

@@ -136,7 +136,7 @@ func (a *session) load() (*config.Config, error) {
 }
 
 func (a *session) loadQuietly() (*config.Config, error) {
-	cfg, err := config.Load(a.cli.Config, os.LookupEnv)
+	cfg, err := app.LoadConfig(a.cli.Config, os.LookupEnv)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, app.Usagef("there is no configuration file %s; name one with --config, or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
 	}

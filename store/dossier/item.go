@@ -6,43 +6,6 @@ import (
 	"time"
 )
 
-// Stream is one kind of source data. A stream may be several source types.
-type Stream string
-
-// The streams, in the order in which a run reads them: what others refer to
-// comes first, so that most references resolve at once.
-const (
-	StreamClients        Stream = "clients"
-	StreamContacts       Stream = "contacts"
-	StreamStaff          Stream = "staff"
-	StreamQuestionnaires Stream = "questionnaires"
-	StreamGoals          Stream = "goals"
-	StreamCarePlans      Stream = "care-plans"
-	StreamReports        Stream = "reports"
-	StreamForms          Stream = "forms"
-)
-
-// Streams lists every stream in reading order.
-func Streams() []Stream {
-	return []Stream{
-		StreamClients, StreamContacts, StreamStaff, StreamQuestionnaires,
-		StreamGoals, StreamCarePlans, StreamReports, StreamForms,
-	}
-}
-
-// Part is what a right is given for.
-type Part string
-
-// The parts of a dossier.
-const (
-	PartReports   Part = "reports"
-	PartForms     Part = "forms"
-	PartCarePlans Part = "care-plans"
-)
-
-// Parts lists every part, in the order in which the portal shows them.
-func Parts() []Part { return []Part{PartReports, PartForms, PartCarePlans} }
-
 // Kind says what an item is to a reader.
 type Kind string
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
@@ -40,7 +41,7 @@ func (s *Source) Count(ctx context.Context, typeName string, to time.Time) (int6
 // metricType returns the resource type as metrics call it: types that are not read
 // here are the server's to name, and share one word.
 func metricType(typeName string) string {
-	if Reads(typeName) {
+	if _, ok := dossier.StreamOf(typeName); ok {
 		return typeName
 	}
 	return "other"

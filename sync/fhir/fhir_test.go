@@ -40,7 +40,7 @@ func testType(t testing.TB, m *mapper, name string) source.Type {
 	if !ok {
 		t.Fatalf("%s is not pulled", name)
 	}
-	return source.Type{Stream: k.stream, Name: name, Fingerprint: m.fingerprint(k)}
+	return source.Type{Stream: k.stream(), Name: name, Fingerprint: m.fingerprint(k)}
 }
 
 // mapOne maps the resource raw by rules.
@@ -141,7 +141,7 @@ func TestEveryKindIsCovered(t *testing.T) {
 			continue
 		}
 		it := mapOne(t, Mapping{}, raw)
-		if it.State != dossier.StateShown || it.Content == nil || it.Stream != k.stream || it.Hash == (dossier.Hash{}) {
+		if it.State != dossier.StateShown || it.Content == nil || it.Stream != k.stream() || it.Hash == (dossier.Hash{}) {
 			t.Errorf("%s: got %s %s %s", k.name, it.State, it.Reason, it.Detail)
 		}
 		if strings.Contains(raw, "Patient") && it.Client != "c1" {

@@ -7,8 +7,7 @@ import (
 // A kindOfResource says how one FHIR resource type is read. The functions of
 // the envelope (client, status, allow) must not look at content.
 type kindOfResource struct {
-	name   string
-	stream dossier.Stream
+	name string
 	// version is raised whenever resources are mapped differently than before,
 	// so that what is stored is read again.
 	version int
@@ -28,6 +27,12 @@ type kindOfResource struct {
 	uses    func(Mapping) any                        // the rules, beside those that hide, that body follows
 }
 
+// stream returns the stream that resources of the type belong to.
+func (k *kindOfResource) stream() dossier.Stream {
+	s, _ := dossier.StreamOf(k.name) // TestEveryTypeOfTheTableCanBeRead
+	return s
+}
+
 // kindNamed returns how resources of the type are read.
 func kindNamed(name string) (*kindOfResource, bool) {
 	for i := range kinds {
@@ -41,63 +46,63 @@ func kindNamed(name string) (*kindOfResource, bool) {
 // kinds holds every resource type that is pulled, in reading order. It is never
 // written to.
 var kinds = []kindOfResource{{
-	name: "Patient", stream: dossier.StreamClients, version: 2,
+	name: "Patient", version: 2,
 	client: itself, search: "_id", elements: "active,link,deceased,deceasedBoolean,deceasedDateTime",
 	status: patientStatus, body: (*mapper).patient, remains: patientRemains,
 }, {
-	name: "RelatedPerson", stream: dossier.StreamContacts, version: 1,
+	name: "RelatedPerson", version: 1,
 	client: clientIn("patient"), search: "patient", elements: "patient",
 	body: (*mapper).relatedPerson,
 }, {
-	name: "Practitioner", stream: dossier.StreamStaff, version: 1,
+	name: "Practitioner", version: 1,
 	client: nobodys, body: (*mapper).practitioner,
 }, {
-	name: "PractitionerRole", stream: dossier.StreamStaff, version: 1,
+	name: "PractitionerRole", version: 1,
 	client: nobodys, elements: "code", code: "code",
 	body: (*mapper).practitionerRole,
 }, {
-	name: "Organization", stream: dossier.StreamStaff, version: 1,
+	name: "Organization", version: 1,
 	client: nobodys, body: (*mapper).organization,
 }, {
-	name: "Questionnaire", stream: dossier.StreamQuestionnaires, version: 2,
+	name: "Questionnaire", version: 2,
 	client: nobodys, elements: "status,url,version,code",
 	mark: markQuestionnaire, status: questionnaireStatus, body: (*mapper).questionnaire,
 }, {
-	name: "Goal", stream: dossier.StreamGoals, version: 2,
+	name: "Goal", version: 2,
 	client: clientIn("subject"), search: "patient", elements: "lifecycleStatus,subject,description,category",
 	code: "description", category: "category",
 	status: goalStatus, body: (*mapper).goal, uses: domainRules,
 }, {
-	name: "CarePlan", stream: dossier.StreamCarePlans, version: 3,
+	name: "CarePlan", version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,category",
 	category: "category",
 	status:   carePlanStatus, body: (*mapper).carePlan, uses: domainRules,
 }, {
-	name: "Provenance", stream: dossier.StreamCarePlans, version: 1,
+	name: "Provenance", version: 1,
 	client: nobodys, elements: "activity", code: "activity",
 	body: (*mapper).signature,
 }, {
-	name: "Consent", stream: dossier.StreamCarePlans, version: 2,
+	name: "Consent", version: 2,
 	client: clientIn("patient"), search: "patient", elements: "status,patient,category",
 	category: "category",
 	status:   consentStatus, body: (*mapper).consent,
 }, {
-	name: "Observation", stream: dossier.StreamReports, version: 4,
+	name: "Observation", version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,code,category",
 	code: "code", category: "category",
 	status: observationStatus, allow: isReport, body: (*mapper).observation, uses: reportRules,
 }, {
-	name: "DocumentReference", stream: dossier.StreamReports, version: 4,
+	name: "DocumentReference", version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,docStatus,subject,type,category,securityLabel",
 	code: "type", category: "category", label: "securityLabel",
 	status: documentStatus, body: (*mapper).document, uses: reportRules,
 }, {
-	name: "Composition", stream: dossier.StreamReports, version: 3,
+	name: "Composition", version: 3,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,type,category,confidentiality",
 	code: "type", category: "category",
 	mark: markComposition, status: compositionStatus, allow: isReport, body: (*mapper).composition, uses: reportRules,
 }, {
-	name: "QuestionnaireResponse", stream: dossier.StreamForms, version: 2,
+	name: "QuestionnaireResponse", version: 2,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,questionnaire",
 	mark: markForm, status: formStatus, body: (*mapper).form, uses: formRules,
 }}

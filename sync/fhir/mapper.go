@@ -73,7 +73,7 @@ func (m *mapper) fingerprint(k *kindOfResource) string {
 // hiding changes with the rules that hide resources of the kind.
 func (m *mapper) hiding(k *kindOfResource) string {
 	rules := []any{m.rules.Hide}
-	switch k.stream {
+	switch k.stream() {
 	case dossier.StreamReports:
 		rules = append(rules, m.rules.ReportCodes, m.rules.ShowPreliminary, m.rules.ShowSuperseded)
 	case dossier.StreamForms:

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"dossiersync/store/dossier"
-	"dossiersync/sync/source"
 )
 
 // Options says where one tenant's care record system is and how it is to be
@@ -66,25 +63,6 @@ type Request struct {
 	Bytes    int64         // received, as packed
 }
 
-const dayReport = "http://snomed.info/sct|11591000146107"
-
-// defaultSearches is domain.md §3.
-var defaultSearches = map[dossier.Stream][]string{
-	dossier.StreamClients:        {"Patient"},
-	dossier.StreamContacts:       {"RelatedPerson"},
-	dossier.StreamStaff:          {"Practitioner", "PractitionerRole", "Organization"},
-	dossier.StreamQuestionnaires: {"Questionnaire"},
-	dossier.StreamGoals:          {"Goal"},
-	dossier.StreamCarePlans:      {"CarePlan"},
-	dossier.StreamReports:        {"Observation?code=" + dayReport, "DocumentReference", "Composition?type=" + dayReport},
-	dossier.StreamForms:          {"QuestionnaireResponse"},
-}
-
-// ours are the parameters that a search may not set, because paging, windows
-// and decoding depend on them.
-var ours = []string{"_lastUpdated", "_sort", "_count", "_total", "_elements", "_summary", "_format", "_include",
-	"_revinclude", "_contained", "_id", "patient", "subject"}
-
 // withDefaults returns o with defaults filled in, or every fault in it.
 func (o Options) withDefaults() (Options, error) {
 	var errs []error
@@ -119,61 +97,4 @@ func (o Options) withDefaults() (Options, error) {
 		o.OnBreaker = func(string) {}
 	}
 	return o, errors.Join(append(errs, o.Mapping.validate())...)
-}
-
-// types returns what is to be pulled, in the order of [dossier.Streams].
-func (o Options) types(m *mapper) ([]source.Type, error) {
-	var all []source.Type
-	var errs []error
-	for _, stream := range dossier.Streams() {
-		searches := o.Searches[stream]
-		if searches == nil {
-			searches = defaultSearches[stream]
-		}
-		for _, s := range searches {
-			t, err := parseSearch(stream, s, m)
-			if err == nil && slices.Contains(all, t) {
-				err = errors.New("given twice")
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("search %q of %s: %w", s, stream, err))
-			}
-			all = append(all, t)
-		}
-	}
-	for stream := range o.Searches {
-		if !slices.Contains(dossier.Streams(), stream) {
-			errs = append(errs, fmt.Errorf("search of %q: no such stream", stream))
-		}
-	}
-	return all, errors.Join(errs...)
-}
-
-func parseSearch(stream dossier.Stream, s string, m *mapper) (source.Type, error) {
-	name, query, _ := strings.Cut(s, "?")
-	k, ok := kindNamed(name)
-	if !ok || k.stream != stream {
-		return source.Type{}, fmt.Errorf("%s is not a type of this stream; it may be %s", name, typesOf(stream))
-	}
-	params, err := url.ParseQuery(query)
-	if err != nil {
-		return source.Type{}, errors.New("not a query")
-	}
-	for p := range params {
-		bare, _, _ := strings.Cut(p, ":")
-		if slices.Contains(ours, bare) {
-			return source.Type{}, fmt.Errorf("parameter %s is dossiersync's own", bare)
-		}
-	}
-	return source.Type{Stream: stream, Name: name, Query: query, Fingerprint: m.fingerprint(k), Hiding: m.hiding(k)}, nil
-}
-
-func typesOf(stream dossier.Stream) string {
-	var names []string
-	for _, k := range kinds {
-		if k.stream == stream {
-			names = append(names, k.name)
-		}
-	}
-	return strings.Join(names, ", ")
 }

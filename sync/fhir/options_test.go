@@ -26,10 +26,10 @@ func TestOptionsFaultsAllAtOnce(t *testing.T) {
 	})
 	for _, want := range []string{
 		"no tenant", "base URL: not an http or https URL", "must not be negative",
-		`search "Basic" of reports: Basic is not a type of this stream; it may be Observation, DocumentReference, Composition`,
-		"parameter _lastUpdated is dossiersync's own", `search "Observation?%zz" of reports: not a query`,
-		`search "Patient" of reports: Patient is not a type of this stream`, `search "Observation?code=a" of reports: given twice`,
-		"Questionnaire is not a type of this stream; it may be QuestionnaireResponse", `search of "post": no such stream`,
+		`search "Basic" of reports must search for Observation, DocumentReference or Composition, such as Observation?_tag=…`,
+		"has the parameter _lastUpdated, which dossiersync sets itself", `search "Observation?%zz" of reports has parameters that cannot be read`,
+		`search "Patient" of reports must search for`, `search "Observation?code=a" of reports is given twice`,
+		`search "Questionnaire" of forms must search for QuestionnaireResponse`, `search of "post": no such stream`,
 		`category rule 1 sets "plan", which is none`, "hide rule 1 matches everything", `domain rule 1 sets "", which is none`,
 	} {
 		if !strings.Contains(errorText(err), want) {
@@ -63,8 +63,42 @@ func TestSearchesOfATenant(t *testing.T) {
 			t.Errorf("%s: no fingerprint", typ.Name)
 		}
 	}
-	want := []string{"Patient?", "RelatedPerson?", "Questionnaire?", "Goal?", "CarePlan?", "Observation?code=a", "Observation?code=b&category=c",
+	want := []string{"Patient?", "RelatedPerson?", "Questionnaire?", "Goal?", "CarePlan?", "Observation?code=a", "Observation?category=c&code=b",
 		"QuestionnaireResponse?"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUsualSearches(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		codes []Code
+		want  []string
+	}{
+		"without report codes in the configuration": {nil, []string{
+			"Observation?code=http%3A%2F%2Fsnomed.info%2Fsct%7C11591000146107", "DocumentReference",
+			"Composition?type=http%3A%2F%2Fsnomed.info%2Fsct%7C11591000146107"}},
+		"the tenant's own": {[]Code{{"s", "a,b"}, {"", "c$"}}, []string{
+			"Observation?code=s%7Ca%5C%2Cb%2C%7Cc%5C%24", "DocumentReference", "Composition?type=s%7Ca%5C%2Cb%2C%7Cc%5C%24"}},
+		"none": {[]Code{}, []string{"DocumentReference"}},
+	} {
+		if diff := cmp.Diff(test.want, Searches(nil, test.codes)[dossier.StreamReports]); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// A type that the table names and nothing can read would be pulled by nobody.
+func TestEveryTypeOfTheTableCanBeRead(t *testing.T) {
+	t.Parallel()
+	var want, got []string
+	for _, stream := range dossier.Streams() {
+		want = append(want, stream.Types()...)
+	}
+	for _, k := range kinds {
+		got = append(got, k.name)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

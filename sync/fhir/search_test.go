@@ -60,7 +60,7 @@ func TestSearchURL(t *testing.T) {
 			var asked []*url.URL
 			s, _ := testSource(t, answering(&asked, func(*http.Request) (int, string) { return 200, emptyBundle }))
 			k, _ := kindNamed(test.kind)
-			typ, _ := s.typeOf(k.stream, test.kind)
+			typ, _ := s.typeOf(k.stream(), test.kind)
 			q := source.Query{Type: typ}
 			test.change(&q)
 			if _, err := s.Search(t.Context(), q); err != nil {
@@ -373,7 +373,7 @@ func TestSearchOfWhatIsNot(t *testing.T) {
 	// What belongs to no client is none of one client's.
 	for _, name := range []string{"Practitioner", "Provenance"} {
 		k, _ := kindNamed(name)
-		q := source.Query{Type: source.Type{Stream: k.stream, Name: name}, Client: "c1"}
+		q := source.Query{Type: source.Type{Stream: k.stream(), Name: name}, Client: "c1"}
 		if p, err := s.Search(t.Context(), q); err != nil || p.Items != nil || p.Next != "" || p.Total != 0 || len(asked) != 0 {
 			t.Errorf("%s: got %+v %v", name, p, err)
 		}

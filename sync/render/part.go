@@ -155,7 +155,7 @@ func (r *Renderer) agreedBy(p dossier.Party, look store.Lookup) *string {
 		return orNil(cmp.Or(n.Name, p.Display))
 	case found == nil && p.Inline != nil:
 		return orNil(p.Inline.Name)
-	case found == nil && p.Ref.Type != "Organization" && !strings.HasPrefix(p.Ref.Type, "Practitioner"):
+	case found == nil && dossier.StaffKindOf(p.Ref.Type) == "":
 		return orNil(p.Display)
 	}
 	a := r.author([]dossier.Party{p}, look)

@@ -118,7 +118,7 @@ func (r *Renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup)
 		// Read by nobody by itself; but who agrees to a plan is named by it.
 		card, model = nameJSON{c.Name}, nil
 	case *dossier.Contact:
-		out.Part, out.Open, out.Ends = store.PartContacts, &c.Active, c.Ends
+		out.Part, out.Open, out.Ends = dossier.PartContacts, &c.Active, c.Ends
 		card = contactJSON{ref.ID, c.Name, orNil(c.Relationship), orNil(c.Email), orNil(c.Phone)}
 	case *dossier.Staff:
 		card = r.staff(c, look)
@@ -297,7 +297,7 @@ func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 		st = staffOf(found)
 	}
 	if st.Name == "" {
-		if p.Ref.Type == "Organization" {
+		if dossier.StaffKindOf(p.Ref.Type) == dossier.StaffOrganization {
 			st.Organization = cmp.Or(st.Organization, p.Display)
 		} else {
 			st.Name = p.Display

@@ -16,7 +16,6 @@ import (
 
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/cmd/dossiersync/app"
-	"dossiersync/config"
 	"dossiersync/store"
 )
 
@@ -144,7 +143,7 @@ func (s *story) restart(mapping string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cfg, err := config.Load(s.file("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
+	cfg, err := app.LoadConfig(s.file("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ tenants:
 // config loads the configuration file.
 func (r *rig) config() *config.Config {
 	r.t.Helper()
-	cfg, err := config.Load(r.conf, func(string) (string, bool) { return "", false })
+	cfg, err := app.LoadConfig(r.conf, func(string) (string, bool) { return "", false })
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 	"dossiersync/store/dossier"
+	"dossiersync/sync/fhir"
 )
 
 // The parts that can run alone.
@@ -219,9 +220,9 @@ func OpsTenant(cfg *config.Config, id string) *operate.Tenant {
 // shared lists what the tenant shares with its clients: the parts that are pulled.
 func shared(t *config.Tenant) []dossier.Part {
 	parts := []dossier.Part{}
-	pulled := searches(t)
+	pulled := fhir.Searches(searches(t), codes(t.Mapping.ReportCodes))
 	for _, part := range dossier.Parts() {
-		if len(pulled[dossier.Stream(part)]) > 0 {
+		if slices.ContainsFunc(part.Streams(), func(s dossier.Stream) bool { return len(pulled[s]) > 0 }) {
 			parts = append(parts, part)
 		}
 	}

@@ -96,20 +96,13 @@ func newSource(t *config.Tenant, observed *sourceMetrics, o SyncerOptions) (sour
 	return o.WrapSource(src), nil
 }
 
-// searches lists what is pulled of the tenant, stream by stream. Types that
-// cannot be read yet are left out.
+// searches returns the searches that the tenant's configuration gives.
 func searches(t *config.Tenant) map[dossier.Stream][]string {
-	out := make(map[dossier.Stream][]string, len(t.Source.FHIR.Search))
+	given := make(map[dossier.Stream][]string, len(t.Source.FHIR.Search))
 	for stream, list := range t.Source.FHIR.Search {
-		texts := make([]string, 0, len(list))
-		for _, s := range list {
-			if fhir.Reads(s.Type) {
-				texts = append(texts, s.String())
-			}
-		}
-		out[dossier.Stream(stream)] = texts
+		given[dossier.Stream(stream)] = list
 	}
-	return out
+	return given
 }
 
 // newTransport returns how requests to a source are carried and authenticated.
@@ -159,7 +152,11 @@ func secret(c config.Credential) func() (string, error) {
 
 func code(c config.Code) fhir.Code { return fhir.Code{System: c.System, Code: c.Code} }
 
+// codes keeps the difference between no list (nil) and an empty one.
 func codes(list []config.Code) []fhir.Code {
+	if list == nil {
+		return nil
+	}
 	out := make([]fhir.Code, 0, len(list))
 	for _, c := range list {
 		out = append(out, code(c))
