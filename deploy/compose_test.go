@@ -167,7 +167,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	if m, err := store.Migrate(t.Context(), at("owner_url")); err != nil || m.Pending() {
 		t.Fatalf("as the owner it is migrated to %+v, %v", m, err)
 	}
-	reader, err := store.OpenReader(t.Context(), at("reader_url"))
+	reader, err := store.OpenPortal(t.Context(), at("reader_url"))
 	if err != nil {
 		t.Fatalf("the portal API cannot log in: %v", err)
 	}
@@ -206,7 +206,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 
 // takesGrants has the portal API take a list of all grants, for which it needs more
 // than to read.
-func takesGrants(t *testing.T, owner *store.Store, reader *store.Reader) {
+func takesGrants(t *testing.T, owner *store.Store, reader *store.Portal) {
 	t.Helper()
 	if err := owner.PutTenant(t.Context(), "amaris", "Amaris", "Europe/Amsterdam"); err != nil {
 		t.Fatal(err)

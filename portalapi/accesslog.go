@@ -30,7 +30,7 @@ type accessUserJSON struct {
 // accessLog tells the client, and who manages for them, who did what with the
 // dossier and when (NEN 7513, Wabvpz art. 15e). Unlike what the log is about, it
 // stays readable after death.
-func (a *API) accessLog(ctx context.Context, c *call) (*reading, error) {
+func (a *API) accessLog(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
 	from, to := q.Interval(c.tenant.Location)
 	ask := store.AccessQuery{From: from, To: to, Limit: q.Int("limit", defaultLimit, 1, maxLimit)}
@@ -67,12 +67,12 @@ func (a *API) accessLog(ctx context.Context, c *call) (*reading, error) {
 		p.Next = l.link(cursor{at: last.Last, key: last.Key})
 	}
 	f := a.logFreshness(c, &st, len(items) == 0, l.from != nil || !from.IsZero() || !to.IsZero())
-	return &reading{body: listBody(items, p, f), denied: !st.Dossier.Manager}, nil
+	return &result{body: listBody(items, p, f), denied: !st.Dossier.Manager}, nil
 }
 
 // logFreshness is as of now: the log is kept here, and comes from no source.
 func (a *API) logFreshness(c *call, st *store.Standing, empty, filtered bool) freshness {
-	f := newStanding(c.tenant, st).freshness()
+	f := newBasis(c.tenant, st).freshness()
 	f.AsOf, f.Incomplete = c.tenant.timeOrNil(&st.Now), false
 	if empty {
 		r := nothingYet

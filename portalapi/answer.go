@@ -20,8 +20,8 @@ import (
 	"dossiersync/store"
 )
 
-// reading is what a handler has read, before that is logged and leaves.
-type reading struct {
+// result is what a handler has read, before that is logged and leaves.
+type result struct {
 	body []byte // JSON; nil: nothing, 204
 	// version changes whenever body does, for the same user and request; empty:
 	// the answer has no ETag.
@@ -57,7 +57,7 @@ func (a *API) answer(c *call, e *endpoint) error {
 
 // read is what takes the database's time: nobody without a token gets to it, and
 // none stays in it because they read the answer slowly.
-func (a *API) read(ctx context.Context, c *call, e *endpoint) (*reading, error) {
+func (a *API) read(ctx context.Context, c *call, e *endpoint) (*result, error) {
 	leave, err := a.gate.enter(ctx, c.tenant.ID)
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (a *API) logRefusal(ctx context.Context, c *call, err error) error {
 }
 
 // send answers with what was read, or that it has not changed.
-func (c *call) send(read *reading, build string) {
+func (c *call) send(read *result, build string) {
 	h := c.w.Header()
 	h.Set("Vary", "Authorization, Accept-Encoding")
 	h.Set("Cache-Control", "private, no-cache")
@@ -151,7 +151,7 @@ func (c *call) send(read *reading, build string) {
 func (c *call) conditional() bool { return len(c.r.Header.Values("If-None-Match")) > 0 }
 
 // has reports whether what was read is what the caller has.
-func (c *call) has(read *reading, build string) bool {
+func (c *call) has(read *result, build string) bool {
 	return matches(c.r.Header.Values("If-None-Match"), c.etag(read.version, build))
 }
 

@@ -49,7 +49,7 @@ type Tenant struct {
 
 // API answers /v1 and /openapi.yaml. It is safe for concurrent use.
 type API struct {
-	reader  *store.Reader
+	reader  *store.Portal
 	access  *store.AccessLog
 	auth    *authenticator
 	log     *zap.Logger
@@ -63,7 +63,7 @@ type API struct {
 // New returns an API that reads through reader and logs to log, which must be
 // running while requests are served. The keys of tokens are read once here: a
 // file that cannot be read is an error, a URL that does not answer is not.
-func New(reader *store.Reader, log *store.AccessLog, o Options) (*API, error) {
+func New(reader *store.Portal, log *store.AccessLog, o Options) (*API, error) {
 	tenants, err := checkTenants(o.Tenants)
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)

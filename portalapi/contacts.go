@@ -8,7 +8,7 @@ import (
 )
 
 // contacts lists the contacts in the care record: candidates for a grant.
-func (a *API) contacts(ctx context.Context, c *call) (*reading, error) {
+func (a *API) contacts(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (a *API) contacts(ctx context.Context, c *call) (*reading, error) {
 			Active bool `json:"active"`
 		}{list[i].Open != nil && *list[i].Open})))
 	}
-	s := newStanding(c.tenant, &st, dossier.PartContacts)
+	s := newBasis(c.tenant, &st, dossier.PartContacts)
 	f := s.freshness()
 	if len(items) == 0 {
 		f = s.ofEmpty(l.from != nil)
@@ -42,5 +42,5 @@ func (a *API) contacts(ctx context.Context, c *call) (*reading, error) {
 	if more {
 		p.Next = l.following(list[len(list)-1].Key)
 	}
-	return &reading{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
+	return &result{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
 }

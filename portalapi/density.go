@@ -18,7 +18,7 @@ type densityJSON struct {
 
 // density tells how many cards there are per period, for the time bar. A page's
 // next is the same question about the time before it.
-func (a *API) density(ctx context.Context, c *call) (*reading, error) {
+func (a *API) density(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "by", "from", "to", "kind", "category")
 	from, to := q.Interval(c.tenant.Location)
 	ask := store.DensityQuery{
@@ -59,12 +59,12 @@ func (a *API) density(ctx context.Context, c *call) (*reading, error) {
 	for _, k := range kinds {
 		parts = append(parts, partOf[k])
 	}
-	s := newStanding(c.tenant, &st, parts...)
+	s := newBasis(c.tenant, &st, parts...)
 	f := s.freshness()
 	if len(items) == 0 {
 		f = s.ofEmpty(q.Encode(nil, "by") != "")
 	}
-	return &reading{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
+	return &result{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
 }
 
 // lastDate returns the last date of the period that begins at start.

@@ -53,7 +53,7 @@ type dossierJSON struct {
 }
 
 // dossiers lists what the user may open, by name within a page.
-func (a *API) dossiers(ctx context.Context, c *call) (*reading, error) {
+func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
 		return nil, err
@@ -78,12 +78,12 @@ func (a *API) dossiers(ctx context.Context, c *call) (*reading, error) {
 		items = append(items, encode(dossierJSON{d.Client, orNil(d.Name), d.Role, d.Manager, partsOf(d)}))
 		versions += fmt.Sprintf("%s %d %d\n", d.Client, d.Change, d.GrantVersion)
 	}
-	s := newStanding(c.tenant, &st)
+	s := newBasis(c.tenant, &st)
 	f := s.freshness()
 	if len(list) == 0 {
 		f = s.ofEmpty(l.from != nil)
 	}
-	return &reading{body: listBody(items, p, f), version: s.version(c, f, versions)}, nil
+	return &result{body: listBody(items, p, f), version: s.version(c, f, versions)}, nil
 }
 
 type startJSON struct {
@@ -110,7 +110,7 @@ var partOf = map[dossier.Kind]dossier.Part{
 }
 
 // dossier is the start panel.
-func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
+func (a *API) dossier(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
 	}
 	d, t := st.Dossier, c.tenant
 	parts := partsOf(d)
-	s := newStanding(t, &st, parts...)
+	s := newBasis(t, &st, parts...)
 	start := startJSON{
 		dossierJSON:  dossierJSON{Client: d.Client, Name: orNil(d.Name), Role: d.Role, Manager: d.Manager},
 		Organisation: t.Name, Timezone: t.Location.String(), Labels: t.Labels, Timeline: t.Timeline,
@@ -140,5 +140,5 @@ func (a *API) dossier(ctx context.Context, c *call) (*reading, error) {
 		start.Parts = append(start.Parts, partJSON{p, n.Count, t.timeOrNil(n.Newest)})
 	}
 	f := s.freshness()
-	return &reading{body: itemBody(encode(start), f), version: s.version(c, f)}, nil
+	return &result{body: itemBody(encode(start), f), version: s.version(c, f)}, nil
 }

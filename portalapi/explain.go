@@ -23,7 +23,7 @@ func Explain(t Tenant, s *store.Standing, p dossier.Part) Explanation {
 	if t.Shared == nil {
 		t.Shared = dossier.Parts()
 	}
-	st := newStanding(&t, s, p)
+	st := newBasis(&t, s, p)
 	return Explanation{
 		Shared: t.shares(p), AsOf: st.asOf(), State: st.state(), Rechecking: st.rechecking(p), Incomplete: st.incomplete(),
 		Reason: string(st.reason(false)),

@@ -31,17 +31,17 @@ const (
 	nothingYet        reason = "nothing-yet"        // indeed nothing
 )
 
-// standing is what an answer's freshness and reason are made from: the parts that
+// basis is what an answer's freshness and reason are made from: the parts that
 // it is about, of which some may be visible.
-type standing struct {
+type basis struct {
 	*store.Standing
 	tenant  *Tenant
 	parts   []dossier.Part // what the question was about
 	visible []dossier.Part // what this user may see of that
 }
 
-func newStanding(t *Tenant, s *store.Standing, parts ...dossier.Part) *standing {
-	st := &standing{Standing: s, tenant: t, parts: parts}
+func newBasis(t *Tenant, s *store.Standing, parts ...dossier.Part) *basis {
+	st := &basis{Standing: s, tenant: t, parts: parts}
 	for _, p := range parts {
 		if t.shares(p) && s.Dossier != nil && mayRead(s.Dossier, p) {
 			st.visible = append(st.visible, p)
@@ -59,7 +59,7 @@ func mayRead(d *store.Dossier, p dossier.Part) bool {
 
 // asOf returns as of when the visible parts are true: the oldest of their
 // streams' times, or nil if one was never read to its end.
-func (s *standing) asOf() *time.Time {
+func (s *basis) asOf() *time.Time {
 	if s.Owed {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *standing) asOf() *time.Time {
 
 // streams lists what the parts are made of. Goals count only where the tenant
 // pulls them: they are read before the plans, and have a state by then.
-func (s *standing) streams(parts []dossier.Part) []dossier.Stream {
+func (s *basis) streams(parts []dossier.Part) []dossier.Stream {
 	if len(parts) == 0 {
 		return []dossier.Stream{dossier.StreamClients}
 	}
@@ -98,19 +98,19 @@ func (s *standing) streams(parts []dossier.Part) []dossier.Stream {
 	return list
 }
 
-func (s *standing) incomplete() bool {
+func (s *basis) incomplete() bool {
 	return slices.ContainsFunc(s.streams(s.visible), func(n dossier.Stream) bool { return s.Streams[n].Incomplete })
 }
 
 // rechecking reports whether nothing of the part may be shown, because what is
 // stored of it is being checked against changed rules. Package store shows none.
-func (s *standing) rechecking(p dossier.Part) bool {
+func (s *basis) rechecking(p dossier.Part) bool {
 	return s.Streams[dossier.StreamClients].Rechecking ||
 		slices.ContainsFunc(p.Streams(), func(n dossier.Stream) bool { return s.Streams[n].Rechecking })
 }
 
 // freshness returns what to say of an answer that is not an empty list.
-func (s *standing) freshness() freshness {
+func (s *basis) freshness() freshness {
 	next := s.tenant.Schedule.Next(s.Now.In(s.tenant.Location))
 	f := freshness{
 		AsOf:       s.tenant.timeOrNil(s.asOf()),
@@ -125,7 +125,7 @@ func (s *standing) freshness() freshness {
 
 // state tells how the tenant's replica keeps up with its schedule. One that no
 // run has begun to fill is not late yet.
-func (s *standing) state() store.FreshnessState {
+func (s *basis) state() store.FreshnessState {
 	if s.Since.IsZero() {
 		return store.Fresh
 	}
@@ -135,14 +135,14 @@ func (s *standing) state() store.FreshnessState {
 // ofEmpty returns what to say of an empty list; filtered says that parameters
 // narrowed it. Of several reasons it gives the one that outlasts the others:
 // there is no use in waiting for a synchronisation of what is not shared.
-func (s *standing) ofEmpty(filtered bool) freshness {
+func (s *basis) ofEmpty(filtered bool) freshness {
 	f := s.freshness()
 	r := s.reason(filtered)
 	f.Reason = &r
 	return f
 }
 
-func (s *standing) reason(filtered bool) reason {
+func (s *basis) reason(filtered bool) reason {
 	switch {
 	case s.Dossier != nil && s.Dossier.Deceased:
 		return readingEnded

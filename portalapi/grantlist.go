@@ -40,7 +40,7 @@ type clientGrantJSON struct {
 // putGrants stores all grants of the organisation, and revokes every other: what a
 // portal does after the replica was restored from a backup, and may do at any
 // time. It reads the list as it comes in, one of each organisation at a time.
-func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
+func (a *API) putGrants(ctx context.Context, c *call) (*result, error) {
 	c.event.Action = "change"
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (a *API) putGrants(ctx context.Context, c *call) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reading{body: encode(map[string]any{"item": put})}, nil
+	return &result{body: encode(map[string]any{"item": put})}, nil
 }
 
 // grantList is all grants of an organisation, as they come in. What is wrong is

@@ -101,7 +101,7 @@ func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
 func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
 	t.Parallel()
 	p := newDossier(t)
-	if err := p.Restored(t.Context(), true); err != nil {
+	if err := p.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.PutTenant(t.Context(), "later", "Later", "Europe/Amsterdam"); err != nil {
@@ -123,7 +123,7 @@ func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
 	put()
 	nothing("after all grants")
 	// It is begun again, in vain and then with success: the grants stay good.
-	if err := p.Restored(t.Context(), true); err != nil {
+	if err := p.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	key := store.NewErasureKey()

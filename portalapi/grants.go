@@ -79,7 +79,7 @@ func (c *call) grantee() string {
 	return ""
 }
 
-func (a *API) grants(ctx context.Context, c *call) (*reading, error) {
+func (a *API) grants(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
 		return nil, err
@@ -103,10 +103,10 @@ func (a *API) grants(ctx context.Context, c *call) (*reading, error) {
 	if more {
 		p.Next = l.following(list[len(list)-1].User)
 	}
-	return &reading{body: listBody(items, p, grantFreshness(c, &st, len(items) == 0))}, nil
+	return &result{body: listBody(items, p, grantFreshness(c, &st, len(items) == 0))}, nil
 }
 
-func (a *API) grant(ctx context.Context, c *call) (*reading, error) {
+func (a *API) grant(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
@@ -117,12 +117,12 @@ func (a *API) grant(ctx context.Context, c *call) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reading{body: itemBody(encode(newGrantJSON(&g)), grantFreshness(c, &st, false))}, nil
+	return &result{body: itemBody(encode(newGrantJSON(&g)), grantFreshness(c, &st, false))}, nil
 }
 
 // grantFreshness is as of now: grants are kept here, and come from no source.
 func grantFreshness(c *call, st *store.Standing, empty bool) freshness {
-	f := newStanding(c.tenant, st).freshness()
+	f := newBasis(c.tenant, st).freshness()
 	f.AsOf, f.Incomplete = c.tenant.timeOrNil(&st.Now), false
 	if empty {
 		r := nothingYet
@@ -131,7 +131,7 @@ func grantFreshness(c *call, st *store.Standing, empty bool) freshness {
 	return f
 }
 
-func (a *API) putGrant(ctx context.Context, c *call) (*reading, error) {
+func (a *API) putGrant(ctx context.Context, c *call) (*result, error) {
 	c.event.Action = "change"
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
@@ -151,10 +151,10 @@ func (a *API) putGrant(ctx context.Context, c *call) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reading{body: itemBody(encode(newGrantJSON(&stored)), grantFreshness(c, &st, false))}, nil
+	return &result{body: itemBody(encode(newGrantJSON(&stored)), grantFreshness(c, &st, false))}, nil
 }
 
-func (a *API) deleteGrant(ctx context.Context, c *call) (*reading, error) {
+func (a *API) deleteGrant(ctx context.Context, c *call) (*result, error) {
 	c.event.Action = "delete"
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (a *API) deleteGrant(ctx context.Context, c *call) (*reading, error) {
 		return nil, err
 	}
 	err := a.reader.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, a.access, c.event)
-	return &reading{}, err
+	return &result{}, err
 }
 
 // readGrant reads the grant in the request's body. What is left out is null,

@@ -13,7 +13,7 @@ import (
 var categories = []string{"general", "care-plan"}
 
 // timeline is cards of reports and forms, the newest first.
-func (a *API) timeline(ctx context.Context, c *call) (*reading, error) {
+func (a *API) timeline(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "kind", "category", "around", "limit", "cursor")
 	kinds := c.tenant.cardKinds(q)
 	around := q.Date("around", c.tenant.Location)
@@ -37,18 +37,18 @@ func (t *Tenant) cardKinds(q *web.Query) []dossier.Kind {
 	return slices.DeleteFunc(slices.Clone(t.Timeline), func(k dossier.Kind) bool { return string(k) != kind })
 }
 
-func (a *API) reports(ctx context.Context, c *call) (*reading, error) {
+func (a *API) reports(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "category", "limit", "cursor")
 	return a.list(ctx, c, q, []dossier.Kind{dossier.KindReport},
 		store.ListQuery{Category: q.OneOf("category", categories...), Bodies: true})
 }
 
-func (a *API) forms(ctx context.Context, c *call) (*reading, error) {
+func (a *API) forms(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
 	return a.list(ctx, c, q, []dossier.Kind{dossier.KindForm}, store.ListQuery{})
 }
 
-func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
+func (a *API) carePlans(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "state", "limit", "cursor")
 	var list store.ListQuery
 	if state := q.OneOf("state", "current", "expired"); state != "" {
@@ -59,7 +59,7 @@ func (a *API) carePlans(ctx context.Context, c *call) (*reading, error) {
 }
 
 // list answers with a page of items of the kinds.
-func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery) (*reading, error) {
+func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery) (*result, error) {
 	list.Kinds = make([]dossier.Kind, 0, len(kinds))
 	for _, k := range kinds {
 		list.Kinds = append(list.Kinds, c.tenant.asked(k))
@@ -84,7 +84,7 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.K
 	// What the tag covers can be told without reading the page: why it is empty, if
 	// it is, follows from the rest.
 	filtered := l.from != nil || q.Encode(nil, "limit", "cursor") != ""
-	version := func(s *standing) string { return s.version(c, s.ofEmpty(filtered)) }
+	version := func(s *basis) string { return s.version(c, s.ofEmpty(filtered)) }
 	if c.conditional() {
 		known, err := a.reader.List(ctx, c.identity(), c.client, store.ListQuery{})
 		if err != nil {
@@ -93,8 +93,8 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.K
 		if err := c.know(&known.Standing); err != nil {
 			return nil, err
 		}
-		s := newStanding(c.tenant, &known.Standing, parts...)
-		if r := (&reading{version: version(s), unchanged: true, denied: len(s.visible) == 0}); c.has(r, a.build) {
+		s := newBasis(c.tenant, &known.Standing, parts...)
+		if r := (&result{version: version(s), unchanged: true, denied: len(s.visible) == 0}); c.has(r, a.build) {
 			return r, nil
 		}
 	}
@@ -105,7 +105,7 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.K
 	if err := c.know(&found.Standing); err != nil {
 		return nil, err
 	}
-	s := newStanding(c.tenant, &found.Standing, parts...)
+	s := newBasis(c.tenant, &found.Standing, parts...)
 	items := make([][]byte, 0, len(found.Items))
 	for i := range found.Items {
 		items = append(items, object(&found.Items[i], kinds[0], c.tenant))
@@ -114,14 +114,14 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.K
 	if len(items) == 0 {
 		f = s.ofEmpty(filtered)
 	}
-	return &reading{
+	return &result{
 		body: listBody(items, l.beside(&found), f), version: version(s), denied: len(s.visible) == 0,
 	}, nil
 }
 
 // item answers with one item of the kind.
-func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*reading, error) {
-	return func(ctx context.Context, c *call) (*reading, error) {
+func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, error) {
+	return func(ctx context.Context, c *call) (*result, error) {
 		if err := web.ReadQuery(c.r).Err(); err != nil {
 			return nil, err
 		}
@@ -135,9 +135,9 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*reading, er
 		if it == nil {
 			return nil, web.Absent()
 		}
-		s := newStanding(c.tenant, &st, partOf[kind])
+		s := newBasis(c.tenant, &st, partOf[kind])
 		f := s.freshness()
-		return &reading{body: itemBody(object(it, kind, c.tenant), f), version: s.version(c, f)}, nil
+		return &result{body: itemBody(object(it, kind, c.tenant), f), version: s.version(c, f)}, nil
 	}
 }
 

@@ -141,7 +141,7 @@ func merge(objects ...[]byte) []byte {
 
 // version joins what an answer's ETag covers. One that is about parts of which the
 // user may see none does not tell by it that the dossier has moved on.
-func (s *standing) version(c *call, f freshness, more ...string) string {
+func (s *basis) version(c *call, f freshness, more ...string) string {
 	parts := []string{string(encode(f)), s.Now.In(c.tenant.Location).Format("2006-01-02")}
 	for _, p := range s.parts {
 		// What is withheld while rules are rechecked moves no change number.

@@ -41,7 +41,7 @@ func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
 			t.Fatalf("without more, %s is answered with %d: the test tests nothing", url, a.status)
 		}
 	}
-	if err := r.Restored(t.Context(), true); err != nil {
+	if err := r.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := r.EraseAgain(t.Context(), []store.Erasure{erased.Erasure}, nil, true); err != nil || n != 1 {

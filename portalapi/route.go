@@ -16,7 +16,7 @@ import (
 type endpoint struct {
 	scope  string // what the token must allow
 	event  string // what it is called in the access log
-	handle func(ctx context.Context, c *call) (*reading, error)
+	handle func(ctx context.Context, c *call) (*result, error)
 	// logs says that handle itself logs what it has done, with what it has
 	// done; what it has refused is logged for it.
 	logs bool
@@ -31,7 +31,7 @@ type route struct {
 }
 
 func (a *API) table() []route {
-	reads := func(pattern, event string, handle func(context.Context, *call) (*reading, error)) route {
+	reads := func(pattern, event string, handle func(context.Context, *call) (*result, error)) route {
 		return route{pattern, map[string]endpoint{http.MethodGet: {scope: scopeRead, event: event, handle: handle}}}
 	}
 	const base = "/v1/dossiers/{client}"

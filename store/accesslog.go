@@ -55,7 +55,7 @@ type pendingEvent struct {
 
 // NewAccessLog returns the log, written to as r reads; source names the part of
 // the system that logs. Nothing is written before Run.
-func NewAccessLog(r *Reader, source string) *AccessLog {
+func NewAccessLog(r *Portal, source string) *AccessLog {
 	config := r.pool.Config()
 	config.MaxConns, config.MinConns = 1, 0
 	return &AccessLog{config: config, source: source, pending: make(chan pendingEvent)}

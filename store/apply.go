@@ -273,7 +273,7 @@ func (a *application) take(i int) {
 	if err != nil {
 		quarantine(&it, dossier.NotStorable, "the program cannot show it: "+err.Error())
 	}
-	v := judge(&it, old, a.epoch)
+	v := verdictOn(&it, old, a.epoch)
 	switch {
 	case a.batch.Inferred:
 		a.removed++

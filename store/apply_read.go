@@ -41,7 +41,7 @@ func (a *application) read(ctx context.Context) error {
 
 	id, run, tenant := a.batch.Type, a.batch.Claim.Run.ID, a.tenant()
 	var b pgx.Batch
-	a.queueStanding(&b)
+	a.queueRunCheck(&b)
 	a.old = make(map[string]stored)
 	b.Queue(items, pgx.StrictNamedArgs{
 		"tenant": tenant, "keys": a.keys, "targets": a.comparing || isTarget(id.Stream)}).Query(func(rows pgx.Rows) error {
@@ -85,9 +85,9 @@ func (a *application) read(ctx context.Context) error {
 	return a.tx.SendBatch(ctx, &b).Close()
 }
 
-// queueStanding asks for the tenant's epoch and, unless nothing is to be written,
+// queueRunCheck asks for the tenant's epoch and, unless nothing is to be written,
 // for the run: that it is still ours, and its accounting so far.
-func (a *application) queueStanding(b *pgx.Batch) {
+func (a *application) queueRunCheck(b *pgx.Batch) {
 	if a.comparing {
 		const known = `
 			SELECT epoch, (SELECT min(upto) FROM cursors WHERE tenant = @tenant AND stream = @stream AND type = @type AND client = '')

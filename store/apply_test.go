@@ -330,7 +330,7 @@ func TestRenamedAuthorIsRenderedAgain(t *testing.T) {
 	again := func() {
 		t.Helper()
 		for {
-			n, err := r.RenderStale(t.Context(), r.claim, plain{}, 10)
+			n, err := r.Rerender(t.Context(), r.claim, plain{}, 10)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -162,12 +162,12 @@ func EnsureDatabase(ctx context.Context, url, name string) error {
 	return nil
 }
 
-// ReaderRole is the role that the policies of row-level security are for. It
+// portalRole is the role that the policies of row-level security are for. It
 // cannot log in; roles that can are made members of it.
-const ReaderRole = "dossiersync_reader"
+const portalRole = "dossiersync_reader"
 
 // EnsureReader makes sure that a role that can log in, and is a member of
-// [ReaderRole], exists with the user name and password of readerURL. ownerURL must
+// [portalRole], exists with the user name and password of readerURL. ownerURL must
 // be of a role that may create roles; where it may not, the error says what an
 // administrator has to run.
 func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
@@ -213,7 +213,7 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("make the reader's role (or let an administrator run CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT, TEMPORARY ON DATABASE … TO it, and set portal_api.database): %w", ReaderRole, err)
+		return fmt.Errorf("make the reader's role (or let an administrator run CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT, TEMPORARY ON DATABASE … TO it, and set portal_api.database): %w", portalRole, err)
 	}
 	return nil
 }

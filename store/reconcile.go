@@ -43,8 +43,8 @@ func (s *Store) OweRecheck(ctx context.Context, c Claim) error {
 	return nil
 }
 
-// Reconciled notes that the run has compared everything.
-func (s *Store) Reconciled(ctx context.Context, c Claim) error {
+// MarkReconciled notes that the run has compared everything.
+func (s *Store) MarkReconciled(ctx context.Context, c Claim) error {
 	// An epoch that began meanwhile is owed a reconcile of its own.
 	const q = `
 		UPDATE tenants SET reconciled = greatest(reconciled, @started)
@@ -56,10 +56,10 @@ func (s *Store) Reconciled(ctx context.Context, c Claim) error {
 	return nil
 }
 
-// DeletionsRead notes up to which source time the deletions of a type are known;
+// MarkDeletionsRead notes up to which source time the deletions of a type are known;
 // zero: the source does not tell of them. It reports false, and notes nothing, of a
 // type that has not been read yet.
-func (s *Store) DeletionsRead(ctx context.Context, c Claim, id TypeID, upto time.Time) (noted bool, err error) {
+func (s *Store) MarkDeletionsRead(ctx context.Context, c Claim, id TypeID, upto time.Time) (noted bool, err error) {
 	const q = `
 		UPDATE cursors SET deletes = coalesce(@upto, deletes), feed = @feed
 		WHERE tenant = @tenant AND stream = @stream AND type = @type`

@@ -261,3 +261,71 @@ func queryOne[T any](ctx context.Context, db querier, scan pgx.RowToFunc[T], sql
 	}
 	return pgx.CollectExactlyOneRow(rows, scan)
 }
+
+// runKeep is for how long runs that have ended are remembered: longer than a year,
+// so that every slot can be compared with last year's.
+const runKeep = 400 * 24 * time.Hour
+
+// ForgetRuns removes the runs that ended longer ago than [runKeep], with their
+// accounting, some at a time, and returns how many.
+func (s *Store) ForgetRuns(ctx context.Context) (int64, error) {
+	const q = `
+		DELETE FROM runs WHERE id IN (
+			SELECT id FROM runs WHERE state = 'done' AND finished_at < now() - @keep::interval
+			ORDER BY id LIMIT @some FOR UPDATE SKIP LOCKED)`
+	const some = 1000
+	var forgotten int64
+	for {
+		tag, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"keep": runKeep, "some": some})
+		if err != nil {
+			return forgotten, fmt.Errorf("forget old runs: %w", err)
+		}
+		forgotten += tag.RowsAffected()
+		if tag.RowsAffected() < some {
+			return forgotten, nil
+		}
+	}
+}
+
+// LastRun is what the last runs of a tenant came to.
+type LastRun struct {
+	Ended *Run // the last that has ended, without its types; nil: none has
+	// Requests is how many requests the newest run has made to the source.
+	Requests int64
+}
+
+// LastRuns returns the last runs of each tenant that has any.
+func (s *Store) LastRuns(ctx context.Context) (map[string]LastRun, error) {
+	const ended = `
+		SELECT d.* FROM tenants t CROSS JOIN LATERAL (
+			SELECT ` + runColumns + ` FROM runs WHERE tenant = t.id AND state = 'done' ORDER BY id DESC LIMIT 1) d`
+	const requests = `
+		SELECT t.id, (SELECT coalesce(sum(requests), 0)::bigint FROM run_types WHERE run = d.id)
+		FROM tenants t CROSS JOIN LATERAL (
+			SELECT id FROM runs WHERE tenant = t.id ORDER BY id DESC LIMIT 1) d`
+	rows, err := s.pool.Query(ctx, requests)
+	if err != nil {
+		return nil, fmt.Errorf("read the last runs: %w", err)
+	}
+	made := make(map[string]int64)
+	if err := collectMap(made)(rows); err != nil {
+		return nil, fmt.Errorf("read the last runs: %w", err)
+	}
+	if rows, err = s.pool.Query(ctx, ended); err != nil {
+		return nil, fmt.Errorf("read the last runs: %w", err)
+	}
+	runs, err := pgx.CollectRows(rows, scanRun)
+	if err != nil {
+		return nil, fmt.Errorf("read the last runs: %w", err)
+	}
+	last := make(map[string]LastRun, len(made))
+	for tenant, n := range made {
+		last[tenant] = LastRun{Requests: n}
+	}
+	for i := range runs {
+		l := last[runs[i].Tenant]
+		l.Ended = &runs[i]
+		last[runs[i].Tenant] = l
+	}
+	return last, nil
+}

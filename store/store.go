@@ -3,7 +3,7 @@
 // them, and the log of who read what. It is the only package that writes SQL.
 //
 // Two handles lead to it. A [Store] logs in as the owner and is the worker's; a
-// [Reader] logs in as a role that owns nothing, sees rows through row-level
+// [Portal] logs in as a role that owns nothing, sees rows through row-level
 // security only, and is the portal API's.
 package store
 
@@ -161,4 +161,27 @@ func isUniqueViolation(err error, index string) bool {
 func isDataError(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && len(pg.Code) == 5 && (pg.Code[:2] == "22" || pg.Code[:2] == "54")
+}
+
+// PoolStats is how busy the connections of a handle are.
+type PoolStats struct {
+	Max, Used, Idle, Opening int32
+	// Waits is how often somebody found none free, and Waited for how long in all
+	// they waited.
+	Waits  int64
+	Waited time.Duration
+}
+
+// PoolStats returns how busy the connections are.
+func (s *Store) PoolStats() PoolStats { return poolStats(s.pool) }
+
+// PoolStats returns how busy the connections are.
+func (r *Portal) PoolStats() PoolStats { return poolStats(r.pool) }
+
+func poolStats(pool *pgxpool.Pool) PoolStats {
+	p := pool.Stat()
+	return PoolStats{
+		Max: p.MaxConns(), Used: p.AcquiredConns(), Idle: p.IdleConns(), Opening: p.ConstructingConns(),
+		Waits: p.EmptyAcquireCount(), Waited: p.EmptyAcquireWaitTime(),
+	}
 }

@@ -150,7 +150,7 @@ func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
 		t.Error("the dossier's change number is as it was")
 	}
 	// What named something removed is rendered without it.
-	if _, err := r.RenderStale(t.Context(), r.claim, plain{}, 10); err != nil {
+	if _, err := r.Rerender(t.Context(), r.claim, plain{}, 10); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]string{"1": "a: een ()"}, r.texts()); diff != "" {

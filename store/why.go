@@ -118,7 +118,7 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 	id := Identity{Tenant: tenant, User: user}
 	args := pgx.StrictNamedArgs{"tenant": tenant, "client": client}
 	// The owner sees every row; the statements of readers hold rights all the same.
-	err := (&Reader{pool: s.pool}).read(ctx, id, client, &w.Standing, func(b *pgx.Batch) {
+	err := (&Portal{pool: s.pool}).read(ctx, id, client, &w.Standing, func(b *pgx.Batch) {
 		queueAnyStanding(b, id, client, &w.Standing, false)
 		queueCounts(b, id, client, &w.Counts)
 		b.Queue(known, args).Query(func(rows pgx.Rows) error {

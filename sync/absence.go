@@ -27,7 +27,7 @@ const (
 //
 // Only those of types that were listed whole, in this run, by all their searches:
 // what an earlier run found or confirmed says nothing without a list of today.
-func (r *reading) settleAbsences(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
+func (r *slice) settleAbsences(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
 	st := r.syncer.store
 	b, err := st.Brake(ctx, r.claim, stream)
 	if err != nil || b.Suspects+b.Confirmed+b.Held == 0 {
@@ -75,18 +75,18 @@ func (r *reading) settleAbsences(ctx context.Context, stream dossier.Stream, typ
 }
 
 // allowed returns how many of a stream may be removed now without an operator.
-func (r *reading) allowed(b store.Brake) int64 {
+func (r *slice) allowed(b store.Brake) int64 {
 	return max(int64(r.tenant.MaxRemoved*float64(b.Shown+b.Removed)), removedFreely) - b.Removed
 }
 
-func (r *reading) hold(ctx context.Context, stream dossier.Stream) error {
+func (r *slice) hold(ctx context.Context, stream dossier.Stream) error {
 	r.log.Warn("more is absent from the source than may be removed without an operator; it is held",
 		zap.String("stream", string(stream)))
 	return r.syncer.store.HoldAbsences(ctx, r.claim, stream)
 }
 
 // confirm reads the suspects, and returns how many of them are gone.
-func (r *reading) confirm(ctx context.Context, suspects []store.Absence) (gone int64, err error) {
+func (r *slice) confirm(ctx context.Context, suspects []store.Absence) (gone int64, err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(confirmAtOnce)
 	found := make([]presence, len(suspects))
@@ -106,14 +106,14 @@ func (r *reading) confirm(ctx context.Context, suspects []store.Absence) (gone i
 		switch p := found[i]; {
 		case p.gone:
 			gone++
-			err = st.AbsenceConfirmed(ctx, r.claim, a.Key)
+			err = st.ConfirmAbsence(ctx, r.claim, a.Key)
 		case p.unsure:
-			err = st.AbsenceUnsure(ctx, r.claim, a.Key)
+			err = st.MarkAbsenceUnsure(ctx, r.claim, a.Key)
 		default:
 			if id, ok := r.runType(a.Stream, a.Ref.Type); ok {
 				err = r.applyRead(ctx, id, p.item)
 			}
-			err = errors.Join(err, st.AbsenceOver(ctx, r.claim, a.Key))
+			err = errors.Join(err, st.EndAbsence(ctx, r.claim, a.Key))
 		}
 		if err != nil {
 			return 0, err
@@ -132,7 +132,7 @@ type presence struct {
 // look reads one record. One that is there, and could be shown or has been, but
 // that no search for its type finds any more, has left what the organisation
 // shares.
-func (r *reading) look(ctx context.Context, a store.Absence) (presence, error) {
+func (r *slice) look(ctx context.Context, a store.Absence) (presence, error) {
 	r.asking()
 	item, err := r.tenant.Source.Read(ctx, a.Stream, a.Ref)
 	r.headway()
@@ -154,7 +154,7 @@ func (r *reading) look(ctx context.Context, a store.Absence) (presence, error) {
 // leftSearches reports whether none of the searches for the record's type finds
 // it. It is not sure where one of them failed, or where they find nothing at all
 // and no operator has approved.
-func (r *reading) leftSearches(ctx context.Context, a store.Absence) (left, sure bool, err error) {
+func (r *slice) leftSearches(ctx context.Context, a store.Absence) (left, sure bool, err error) {
 	for _, t := range r.types {
 		if t.Stream != a.Stream || t.Type != a.Ref.Type {
 			continue
@@ -191,7 +191,7 @@ func (r *reading) leftSearches(ctx context.Context, a store.Absence) (left, sure
 
 // clientFor returns whom a search for the absentee has to name: nobody, unless the
 // source can only be searched by client.
-func (r *reading) clientFor(t store.RunType, a store.Absence) string {
+func (r *slice) clientFor(t store.RunType, a store.Absence) string {
 	if t.ByClient {
 		return a.Client
 	}
@@ -199,9 +199,9 @@ func (r *reading) clientFor(t store.RunType, a store.Absence) string {
 }
 
 // removeConfirmed removes what was confirmed to be gone.
-func (r *reading) removeConfirmed(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
+func (r *slice) removeConfirmed(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
 	for {
-		gone, err := r.syncer.store.ConfirmedAbsent(ctx, r.tenant.ID, stream, types, bite)
+		gone, err := r.syncer.store.ConfirmedAbsences(ctx, r.tenant.ID, stream, types, bite)
 		if err != nil || len(gone) == 0 {
 			return false, err
 		}

@@ -12,7 +12,7 @@ import (
 
 // backfill reads the whole history of each client who is owed one. A client
 // whose history cannot be read stays owed, and keeps no other waiting.
-func (r *reading) backfill(ctx context.Context) (more bool, err error) {
+func (r *slice) backfill(ctx context.Context) (more bool, err error) {
 	if r.claim.Run.Scope.Client != "" || r.claim.Run.Scope.Stream != "" {
 		return false, nil
 	}
@@ -27,7 +27,7 @@ func (r *reading) backfill(ctx context.Context) (more bool, err error) {
 		if f, ok := errors.AsType[*source.Failure](err); ok && ctx.Err() == nil && !concernsAll(f) && f.Kind != source.Unauthorized {
 			r.log.Warn("a client's history cannot be read", zap.Error(f))
 			r.owed++
-			err = st.BackfillFailed(ctx, r.claim, client)
+			err = st.MarkBackfillFailed(ctx, r.claim, client)
 		}
 		if err != nil {
 			return false, fmt.Errorf("backfill a client: %w", err)
@@ -41,7 +41,7 @@ func (r *reading) backfill(ctx context.Context) (more bool, err error) {
 
 // backfillClient reads everything of one client. It is owed until all of it has
 // been read.
-func (r *reading) backfillClient(ctx context.Context, client string) error {
+func (r *slice) backfillClient(ctx context.Context, client string) error {
 	for i := range r.types {
 		t := &r.types[i]
 		if !t.Stream.OfClients() || t.Done && t.Failure != nil { // the source does not know the type
@@ -51,5 +51,5 @@ func (r *reading) backfillClient(ctx context.Context, client string) error {
 			return err
 		}
 	}
-	return r.syncer.store.BackfillDone(ctx, r.claim, client)
+	return r.syncer.store.EndBackfill(ctx, r.claim, client)
 }

@@ -16,7 +16,7 @@ const clientsAtOnce = 100
 
 // goByClient reports whether t, which the source will not let us search as a
 // whole, can be read client by client instead. It finds out by trying one.
-func (r *reading) goByClient(ctx context.Context, t *store.RunType, err error) (bool, error) {
+func (r *slice) goByClient(ctx context.Context, t *store.RunType, err error) (bool, error) {
 	if source.KindOf(err) != source.Unsupported || !t.Stream.OfClients() || t.ByClient || r.claim.Run.Scope.Client != "" {
 		return false, nil
 	}
@@ -36,13 +36,13 @@ func (r *reading) goByClient(ctx context.Context, t *store.RunType, err error) (
 	}
 	r.log.Info("the source lets this type be searched client by client only", zap.String("type", t.Type))
 	t.ByClient = true
-	return true, r.syncer.store.ReadByClient(ctx, r.claim, t.TypeID)
+	return true, r.syncer.store.SetByClient(ctx, r.claim, t.TypeID)
 }
 
 // readByClient reads a type client by client, from where each was read last, and
 // then moves the type's own cursor. A client whose records cannot be read keeps
 // none of the others waiting.
-func (r *reading) readByClient(ctx context.Context, t *store.RunType) error {
+func (r *slice) readByClient(ctx context.Context, t *store.RunType) error {
 	st := r.syncer.store
 	if !r.dry() {
 		if err := st.BeginCursor(ctx, r.claim, t.TypeID); err != nil {
@@ -67,7 +67,7 @@ func (r *reading) readByClient(ctx context.Context, t *store.RunType) error {
 				first = f
 				if r.dry() {
 					failed++
-				} else if err := st.ClientFailed(ctx, r.claim, t.TypeID, c.Client); err != nil {
+				} else if err := st.MarkClientFailed(ctx, r.claim, t.TypeID, c.Client); err != nil {
 					return err
 				}
 			} else if err != nil {
@@ -95,7 +95,7 @@ func (r *reading) readByClient(ctx context.Context, t *store.RunType) error {
 	return r.apply(ctx, t.TypeID, nil, &store.Drained{Upto: t.To, Last: true})
 }
 
-func (r *reading) readClient(ctx context.Context, t *store.RunType, c store.ClientCursor) error {
+func (r *slice) readClient(ctx context.Context, t *store.RunType, c store.ClientCursor) error {
 	w, err := r.newWindow(t)
 	if err != nil {
 		return err
@@ -115,11 +115,11 @@ func (r *reading) readClient(ctx context.Context, t *store.RunType, c store.Clie
 	if r.dry() {
 		return nil
 	}
-	return r.syncer.store.ClientRead(ctx, r.claim, t.TypeID, c.Client)
+	return r.syncer.store.MarkClientRead(ctx, r.claim, t.TypeID, c.Client)
 }
 
 // listByClient lists a type for a census client by client, as far as time allows.
-func (r *reading) listByClient(ctx context.Context, c *store.Census, t *store.RunType) error {
+func (r *slice) listByClient(ctx context.Context, c *store.Census, t *store.RunType) error {
 	for {
 		clients, err := r.syncer.store.ShownClients(ctx, r.tenant.ID, c.Client, clientsAtOnce)
 		if err != nil {
@@ -143,7 +143,7 @@ func (r *reading) listByClient(ctx context.Context, c *store.Census, t *store.Ru
 			if err != nil {
 				return err
 			}
-			if err := r.syncer.store.ClientListed(ctx, r.claim, c.TypeID, client); err != nil {
+			if err := r.syncer.store.MarkClientListed(ctx, r.claim, c.TypeID, client); err != nil {
 				return err
 			}
 			c.Client = client

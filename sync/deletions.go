@@ -15,7 +15,7 @@ import (
 // deletions asks the source which records it has deleted, type by type, where it
 // can tell. What it states is obeyed at once. A type of which it does not tell is
 // compared after every scheduled run instead.
-func (r *reading) deletions(ctx context.Context) (more bool, err error) {
+func (r *slice) deletions(ctx context.Context) (more bool, err error) {
 	feed, ok := r.tenant.Source.(source.Changes)
 	scope := r.claim.Run.Scope
 	if !ok || scope.Client != "" || !scope.From.IsZero() || !scope.To.IsZero() {
@@ -44,7 +44,7 @@ func (r *reading) deletions(ctx context.Context) (more bool, err error) {
 
 // deletionsOf obeys what was deleted of one type since it was last asked for. It
 // reports whether that need not be asked again in this run.
-func (r *reading) deletionsOf(ctx context.Context, feed source.Changes, t *store.RunType, c store.Cursor) (noted bool, err error) {
+func (r *slice) deletionsOf(ctx context.Context, feed source.Changes, t *store.RunType, c store.Cursor) (noted bool, err error) {
 	typ, ok := r.sourceType(t.TypeID)
 	if !ok {
 		return false, nil
@@ -90,8 +90,8 @@ func (r *reading) deletionsOf(ctx context.Context, feed source.Changes, t *store
 
 // noteDeletions notes up to when deletions are known. It reports whether that can
 // be noted yet.
-func (r *reading) noteDeletions(ctx context.Context, t *store.RunType, upto time.Time) (noted bool, err error) {
-	if noted, err = r.syncer.store.DeletionsRead(ctx, r.claim, t.TypeID, upto); err != nil {
+func (r *slice) noteDeletions(ctx context.Context, t *store.RunType, upto time.Time) (noted bool, err error) {
+	if noted, err = r.syncer.store.MarkDeletionsRead(ctx, r.claim, t.TypeID, upto); err != nil {
 		return false, err
 	}
 	feed := !upto.IsZero()
@@ -106,7 +106,7 @@ func (r *reading) noteDeletions(ctx context.Context, t *store.RunType, upto time
 
 // obey removes what the source says it has deleted, unless it has made it again
 // since. Where the times cannot tell, the record is read.
-func (r *reading) obey(ctx context.Context, t *store.RunType, deleted []source.Deletion) error {
+func (r *slice) obey(ctx context.Context, t *store.RunType, deleted []source.Deletion) error {
 	refs := make([]dossier.Ref, 0, len(deleted))
 	for _, d := range deleted {
 		refs = append(refs, d.Ref)
@@ -141,7 +141,7 @@ func deletion(stream dossier.Stream, ref dossier.Ref, at time.Time) dossier.Item
 }
 
 // confirmDeleted reads a record that was deleted, and perhaps made again.
-func (r *reading) confirmDeleted(ctx context.Context, id store.TypeID, ref dossier.Ref, updated time.Time) error {
+func (r *slice) confirmDeleted(ctx context.Context, id store.TypeID, ref dossier.Ref, updated time.Time) error {
 	r.asking()
 	item, err := r.tenant.Source.Read(ctx, id.Stream, ref)
 	f, failed := errors.AsType[*source.Failure](err)

@@ -14,7 +14,7 @@ import (
 // applyRead applies a record that was read by its id. Where the source has it in
 // an older state than was stored, and says so again when asked again, the source
 // was put back to an earlier state, or replaced: a new epoch begins (I4).
-func (r *reading) applyRead(ctx context.Context, id store.TypeID, item dossier.Item) error {
+func (r *slice) applyRead(ctx context.Context, id store.TypeID, item dossier.Item) error {
 	older, err := r.applyDirect(ctx, id, item)
 	if err != nil || !older {
 		return err
@@ -46,7 +46,7 @@ func (r *reading) applyRead(ctx context.Context, id store.TypeID, item dossier.I
 	return err
 }
 
-func (r *reading) applyDirect(ctx context.Context, id store.TypeID, item dossier.Item) (older bool, err error) {
+func (r *slice) applyDirect(ctx context.Context, id store.TypeID, item dossier.Item) (older bool, err error) {
 	applied, err := r.applyBatch(ctx, store.Batch{Type: id, Items: []dossier.Item{item}, Direct: true})
 	return len(applied.Older) > 0, err
 }
@@ -54,7 +54,7 @@ func (r *reading) applyDirect(ctx context.Context, id store.TypeID, item dossier
 // readAnewLater asks for a run that reads the whole tenant from the beginning.
 // Where no worker is there to take it, the next run does the same: its cursors
 // were put back.
-func (r *reading) readAnewLater(ctx context.Context) error {
+func (r *slice) readAnewLater(ctx context.Context) error {
 	_, _, err := r.syncer.store.RequestRun(ctx, store.RunRequest{
 		Tenant: r.tenant.ID, Trigger: store.TriggerCatchUp, Scope: store.Scope{Full: true}})
 	return err

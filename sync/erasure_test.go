@@ -112,7 +112,7 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	b := newBenchOf(t, f)
 	b.syncs(store.OutcomeComplete, store.Scope{})
 	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
-	reader, err := store.OpenReader(t.Context(), b.ReaderURL)
+	reader, err := store.OpenPortal(t.Context(), b.ReaderURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	if _, _, err := reader.Dossier(t.Context(), id, "c1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Store.Restored(t.Context(), true); err != nil {
+	if err := b.Store.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	// c2 was erased by a version without keys, the others under a key that this

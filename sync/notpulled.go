@@ -28,7 +28,7 @@ const (
 // the others that no search asks for. It says how much the portal's readers will
 // never see, and fails no run. It is the last step, as it counts what the run has
 // seen; where it is repeated, the later count stands.
-func (r *reading) countNotPulled(ctx context.Context) (more bool, err error) {
+func (r *slice) countNotPulled(ctx context.Context) (more bool, err error) {
 	counter, ok := r.tenant.Source.(source.Counts)
 	if !ok || !r.claim.Run.Scope.IsWhole() || !r.endless && r.worthRetrying() {
 		return false, nil
@@ -81,7 +81,7 @@ func sightings(types []store.RunType) map[string]seenOf {
 
 // countAll returns of each type how many records there are that the run has not
 // seen, unless it is none. What cannot be counted is left out.
-func (r *reading) countAll(ctx context.Context, counter source.Counts, seen map[string]seenOf) map[string]int64 {
+func (r *slice) countAll(ctx context.Context, counter source.Counts, seen map[string]seenOf) map[string]int64 {
 	notPulled := make(map[string]int64)
 	types := inCountingOrder(r.description.Holds, seen)
 	counted, broken := 0, 0

@@ -132,7 +132,7 @@ func (w *window) unloop(page *source.Page) error {
 // end notes whether the pass ends with the page, and the window with the pass.
 func (w *window) end(ctx context.Context, a *arrival, page source.Page, order ascending) (err error) {
 	if page.Next == "" {
-		a.last, a.drained = true, w.judge()
+		a.last, a.drained = true, w.drained()
 		return nil
 	}
 	if cut := w.cut(order); !cut.IsZero() {

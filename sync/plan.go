@@ -17,7 +17,7 @@ var errRulesChanged = errors.New("the rules changed while the run was under way"
 
 // prepare learns what the source can do and, in the run's first slice, decides
 // what is to be read.
-func (r *reading) prepare(ctx context.Context) error {
+func (r *slice) prepare(ctx context.Context) error {
 	st, run := r.syncer.store, r.claim.Run
 	var err error
 	if r.description, err = r.tenant.Source.Describe(ctx); err != nil {
@@ -64,14 +64,14 @@ func (r *reading) prepare(ctx context.Context) error {
 
 // fingerprint is of all rules by which items of the type are stored: the source's,
 // of mapping, and ours, of rendering.
-func (r *reading) fingerprint(t source.Type) string {
+func (r *slice) fingerprint(t source.Type) string {
 	return fmt.Sprintf("%s %x", t.Fingerprint, r.render.Digest)
 }
 
 // plan decides for each type from where to where it is read. The end is the
 // source's own clock less the safety lag; what that stands for in the database's
 // clock is noted beside it, and the two are never compared.
-func (r *reading) plan(ctx context.Context) ([]store.RunType, error) {
+func (r *slice) plan(ctx context.Context) ([]store.RunType, error) {
 	st, run := r.syncer.store, r.claim.Run
 	now, err := st.Now(ctx)
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *reading) plan(ctx context.Context) ([]store.RunType, error) {
 }
 
 // from returns where reading t begins; nil: at the beginning.
-func (r *reading) from(c store.Cursor, t store.RunType) *time.Time {
+func (r *slice) from(c store.Cursor, t store.RunType) *time.Time {
 	scope := r.claim.Run.Scope
 	switch {
 	case !scope.From.IsZero():

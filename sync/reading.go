@@ -15,8 +15,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// reading is one slice's work on a run.
-type reading struct {
+// slice is one slice's work on a run.
+type slice struct {
 	syncer  *Syncer
 	tenant  *Tenant
 	claim   store.Claim
@@ -29,7 +29,7 @@ type reading struct {
 	cursors     map[store.TypeID]store.Cursor // as they were when the slice began
 	types       []store.RunType               // in reading order
 	owed        int64                         // clients whose history could not be read
-	compared    comparison                    // what a reconcile has left over
+	compared    reconciliation                // what a reconcile has left over
 	wentBack    bool                          // the source has an older state than it had: all is read again
 	quarantined int64                         // what the tenant has in quarantine, of what the run is about
 	requests    atomic.Int64                  // to the source, not noted yet
@@ -38,10 +38,10 @@ type reading struct {
 }
 
 // headway notes that the slice is alive.
-func (r *reading) headway() { r.last.Store(time.Now().Unix()) }
+func (r *slice) headway() { r.last.Store(time.Now().Unix()) }
 
 // search asks the source for a page.
-func (r *reading) search(ctx context.Context, q source.Query) (source.Page, error) {
+func (r *slice) search(ctx context.Context, q source.Query) (source.Page, error) {
 	r.asking()
 	page, err := r.tenant.Source.Search(ctx, q)
 	r.headway()
@@ -49,11 +49,11 @@ func (r *reading) search(ctx context.Context, q source.Query) (source.Page, erro
 }
 
 // dry reports whether the run only says what it would do.
-func (r *reading) dry() bool { return r.claim.Run.Scope.DryRun }
+func (r *slice) dry() bool { return r.claim.Run.Scope.DryRun }
 
 // run reads what the run has not read yet. It reports more when the slice's time
 // is up before that is done.
-func (r *reading) run(ctx context.Context) (more bool, err error) {
+func (r *slice) run(ctx context.Context) (more bool, err error) {
 	r.render = render.New(r.tenant.ID, r.tenant.Location, r.tenant.Rules)
 	if err := r.prepare(ctx); err != nil {
 		return false, err
@@ -90,7 +90,7 @@ func (r *reading) run(ctx context.Context) (more bool, err error) {
 
 // readType reads the type's next window; or, where the source can only be searched
 // so, client after client.
-func (r *reading) readType(ctx context.Context, t *store.RunType) error {
+func (r *slice) readType(ctx context.Context, t *store.RunType) error {
 	if t.ByClient {
 		return r.readByClient(ctx, t)
 	}
@@ -102,7 +102,7 @@ func (r *reading) readType(ctx context.Context, t *store.RunType) error {
 }
 
 // steps are what follows the windows, in their order.
-func (r *reading) steps() []func(context.Context) (more bool, err error) {
+func (r *slice) steps() []func(context.Context) (more bool, err error) {
 	type steps = []func(context.Context) (bool, error)
 	switch {
 	case r.dry():
@@ -116,24 +116,24 @@ func (r *reading) steps() []func(context.Context) (more bool, err error) {
 }
 
 // timeIsUp reports whether the slice is to end at the next place where it can.
-func (r *reading) timeIsUp() bool {
+func (r *slice) timeIsUp() bool {
 	return !r.endless && time.Now().After(r.until) || r.budgetIsSpent()
 }
 
 // budgetIsSpent reports whether the run has made as many requests as it may.
-func (r *reading) budgetIsSpent() bool {
+func (r *slice) budgetIsSpent() bool {
 	return r.tenant.RequestsPerRun > 0 && r.spent.Load() >= r.tenant.RequestsPerRun
 }
 
 // asking counts a request to the source.
-func (r *reading) asking() {
+func (r *slice) asking() {
 	r.requests.Add(1)
 	r.spent.Add(1)
 }
 
 // typeFailed notes that a type cannot be read, so that the run goes on with the
 // others. It returns an error when there is no going on.
-func (r *reading) typeFailed(ctx context.Context, t *store.RunType, err error) error {
+func (r *slice) typeFailed(ctx context.Context, t *store.RunType, err error) error {
 	f, ok := errors.AsType[*source.Failure](err)
 	if !ok || ctx.Err() != nil || concernsAll(f) {
 		return err
@@ -160,7 +160,7 @@ func concernsAll(f *source.Failure) bool {
 }
 
 // sourceType returns the source's type of that id.
-func (r *reading) sourceType(id store.TypeID) (source.Type, bool) {
+func (r *slice) sourceType(id store.TypeID) (source.Type, bool) {
 	for _, t := range r.description.Types {
 		if t.Stream == id.Stream && t.Name == id.Type && t.Query == id.Query {
 			return t, true
@@ -170,13 +170,13 @@ func (r *reading) sourceType(id store.TypeID) (source.Type, bool) {
 }
 
 // apply stores what a page brought.
-func (r *reading) apply(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
+func (r *slice) apply(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
 	_, err := r.applyBatch(ctx, store.Batch{Type: id, Items: items, Drained: drained})
 	return err
 }
 
 // applyBatch stores a batch of this run.
-func (r *reading) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
+func (r *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
 	for i := range b.Items {
 		b.Items[i].Hash = b.Items[i].Hash.Mix(r.render.Digest)
 	}
@@ -195,7 +195,7 @@ func (r *reading) applyBatch(ctx context.Context, b store.Batch) (store.Applied,
 }
 
 // renderAllStale is renderStale that does not give way.
-func (r *reading) renderAllStale(ctx context.Context) error {
+func (r *slice) renderAllStale(ctx context.Context) error {
 	for {
 		more, err := r.renderStale(ctx)
 		if err != nil || !more {
@@ -205,9 +205,9 @@ func (r *reading) renderAllStale(ctx context.Context) error {
 }
 
 // renderStale renders again what names something that has changed.
-func (r *reading) renderStale(ctx context.Context) (more bool, err error) {
+func (r *slice) renderStale(ctx context.Context) (more bool, err error) {
 	for {
-		n, err := r.syncer.store.RenderStale(ctx, r.claim, r.render, 500)
+		n, err := r.syncer.store.Rerender(ctx, r.claim, r.render, 500)
 		if err != nil || n == 0 {
 			return false, err
 		}

@@ -24,8 +24,8 @@ const (
 	recheckEvery = 20 * time.Hour
 )
 
-// comparison is what a reconcile has left over.
-type comparison struct {
+// reconciliation is what a reconcile has left over.
+type reconciliation struct {
 	failed int64 // searches that could not be listed in full
 	unsure int64 // absences that could not be confirmed
 	held   int64 // removals beyond the brake
@@ -35,7 +35,7 @@ type comparison struct {
 // what increments cannot show. Stream by stream it lists who is there, has read
 // again what is there in another state than here, and removes what is there no
 // more.
-func (r *reading) reconcile(ctx context.Context) (more bool, err error) {
+func (r *slice) reconcile(ctx context.Context) (more bool, err error) {
 	st := r.syncer.store
 	list, err := st.Censuses(ctx, r.claim.Run.ID)
 	if err != nil {
@@ -53,7 +53,7 @@ func (r *reading) reconcile(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	r.compared = comparison{}
+	r.compared = reconciliation{}
 	for _, streams := range together {
 		if more, err := r.reconcileStreams(ctx, streams, list); more || err != nil {
 			return more, err
@@ -70,7 +70,7 @@ var together = [][]dossier.Stream{{dossier.StreamClients}, slices.DeleteFunc(dos
 
 // reconcileStreams lists streams, has read again what is different, and settles
 // what is absent.
-func (r *reading) reconcileStreams(ctx context.Context, streams []dossier.Stream, list []store.Census) (more bool, err error) {
+func (r *slice) reconcileStreams(ctx context.Context, streams []dossier.Stream, list []store.Census) (more bool, err error) {
 	for i := range list {
 		if !slices.Contains(streams, list[i].Stream) {
 			continue
@@ -88,7 +88,7 @@ func (r *reading) reconcileStreams(ctx context.Context, streams []dossier.Stream
 	}
 	anew := false
 	if slices.ContainsFunc(list, func(c store.Census) bool { return !c.Judged && slices.Contains(streams, c.Stream) }) {
-		if anew, err = r.judge(ctx, streams); errors.Is(err, store.ErrCensusLost) {
+		if anew, err = r.compareCensuses(ctx, streams); errors.Is(err, store.ErrCensusLost) {
 			return r.listAnew()
 		}
 		if err != nil {
@@ -110,7 +110,7 @@ func (r *reading) reconcileStreams(ctx context.Context, streams []dossier.Stream
 
 // listedWhole returns the source types of the stream of which all searches were
 // listed whole.
-func (r *reading) listedWhole(stream dossier.Stream, list []store.Census) (types []string) {
+func (r *slice) listedWhole(stream dossier.Stream, list []store.Census) (types []string) {
 	for _, c := range list {
 		if c.Stream != stream || slices.Contains(types, c.Type) {
 			continue
@@ -129,15 +129,15 @@ func (r *reading) listedWhole(stream dossier.Stream, list []store.Census) (types
 }
 
 // listAnew has the next slice begin: the database has crashed.
-func (r *reading) listAnew() (more bool, err error) {
+func (r *slice) listAnew() (more bool, err error) {
 	r.log.Warn("the database lost what a reconcile had listed; it begins anew")
 	return true, nil
 }
 
-// judge compares what was listed of streams with the replica. It reports whether
+// compareCensuses compares what was listed of streams with the replica. It reports whether
 // any of their types is to be read anew.
-func (r *reading) judge(ctx context.Context, streams []dossier.Stream) (anew bool, err error) {
-	all, err := r.syncer.store.Judge(ctx, r.claim, streams, rereadsAtMost)
+func (r *slice) compareCensuses(ctx context.Context, streams []dossier.Stream) (anew bool, err error) {
+	all, err := r.syncer.store.CompareCensuses(ctx, r.claim, streams, rereadsAtMost)
 	if err != nil {
 		return false, err
 	}
@@ -145,7 +145,7 @@ func (r *reading) judge(ctx context.Context, streams []dossier.Stream) (anew boo
 	for _, found := range all {
 		r.log.Info("the replica differs from the source", zap.String("stream", string(found.Stream)), zap.String("type", found.Type),
 			zap.Int64("absent", found.Absent), zap.Int64("different", found.Different))
-		anew = anew || found.Anew
+		anew = anew || found.ReadAgain
 	}
 	return anew, nil
 }
@@ -154,7 +154,7 @@ func (r *reading) judge(ctx context.Context, streams []dossier.Stream) (anew boo
 var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // census lists who is there, window by window.
-func (r *reading) census(ctx context.Context, c *store.Census) (more bool, err error) {
+func (r *slice) census(ctx context.Context, c *store.Census) (more bool, err error) {
 	t := &store.RunType{TypeID: c.TypeID, To: endOfTime, Upto: c.Upto, Done: c.Listed, Failure: c.Failure}
 	for !t.Done && t.Failure == nil {
 		err := r.listNext(ctx, c, t)
@@ -179,7 +179,7 @@ func (r *reading) census(ctx context.Context, c *store.Census) (more bool, err e
 }
 
 // listNext lists the type's next window, or all clients whom time allows.
-func (r *reading) listNext(ctx context.Context, c *store.Census, t *store.RunType) error {
+func (r *slice) listNext(ctx context.Context, c *store.Census, t *store.RunType) error {
 	i := slices.IndexFunc(r.types, func(t store.RunType) bool { return t.TypeID == c.TypeID })
 	if i >= 0 && r.types[i].ByClient {
 		return r.listByClient(ctx, c, t)
@@ -200,7 +200,7 @@ func (r *reading) listNext(ctx context.Context, c *store.Census, t *store.RunTyp
 }
 
 // list adds what a page brought to the census.
-func (r *reading) list(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
+func (r *slice) list(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
 	err := r.syncer.store.AddToCensus(ctx, r.claim, id, items, drained, r.requests.Swap(0))
 	r.headway()
 	return err
@@ -210,7 +210,7 @@ func (r *reading) list(ctx context.Context, id store.TypeID, items []dossier.Ite
 // and where an operator asks, in every scheduled run what the source does not
 // tell deletions of, and always the streams of which fewer records came than the
 // source had counted.
-func (r *reading) dueForReconcile(ctx context.Context) ([]store.Census, error) {
+func (r *slice) dueForReconcile(ctx context.Context) ([]store.Census, error) {
 	run := r.claim.Run
 	if run.Scope.Client != "" {
 		return nil, nil
@@ -240,7 +240,7 @@ func (r *reading) dueForReconcile(ctx context.Context) ([]store.Census, error) {
 
 // dailyDue reports whether everything is to be compared today, and sees to it
 // that a seventh of the clients is read again in full each day.
-func (r *reading) dailyDue(ctx context.Context) (bool, error) {
+func (r *slice) dailyDue(ctx context.Context) (bool, error) {
 	st, run := r.syncer.store, r.claim.Run
 	known, err := st.Tenant(ctx, run.Tenant)
 	if err != nil || known.Succeeded == nil {
@@ -258,23 +258,23 @@ func (r *reading) dailyDue(ctx context.Context) (bool, error) {
 }
 
 // isLastOfDay reports whether the slot is its day's last, in the tenant's zone.
-func (r *reading) isLastOfDay(slot time.Time) bool {
+func (r *slice) isLastOfDay(slot time.Time) bool {
 	slot = slot.In(r.tenant.Location)
 	next := r.tenant.Schedule.Next(slot)
 	return next.IsZero() || next.YearDay() != slot.YearDay() || next.Year() != slot.Year()
 }
 
-func (r *reading) isShort(stream dossier.Stream) bool {
+func (r *slice) isShort(stream dossier.Stream) bool {
 	return slices.ContainsFunc(r.types, func(t store.RunType) bool { return t.Stream == stream && t.Short })
 }
 
 // isFirstRead reports whether nothing had been read before this run.
-func (r *reading) isFirstRead() bool {
+func (r *slice) isFirstRead() bool {
 	return !slices.ContainsFunc(r.types, func(t store.RunType) bool { return t.From != nil })
 }
 
 // concludeReconcile notes what is left over; n is how many searches were listed.
-func (r *reading) concludeReconcile(ctx context.Context, n int) error {
+func (r *slice) concludeReconcile(ctx context.Context, n int) error {
 	held, err := r.syncer.store.HeldRemovals(ctx, r.tenant.ID)
 	if err != nil {
 		return err
@@ -294,5 +294,5 @@ func (r *reading) concludeReconcile(ctx context.Context, n int) error {
 	if r.compared.failed > 0 || n < readable || r.claim.Run.Scope.Stream != "" {
 		return nil
 	}
-	return r.syncer.store.Reconciled(ctx, r.claim)
+	return r.syncer.store.MarkReconciled(ctx, r.claim)
 }

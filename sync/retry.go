@@ -13,7 +13,7 @@ import (
 )
 
 // retryQuarantined reads what is in quarantine again, by id, once per run.
-func (r *reading) retryQuarantined(ctx context.Context) (more bool, err error) {
+func (r *slice) retryQuarantined(ctx context.Context) (more bool, err error) {
 	if r.claim.Run.Scope.Client != "" || r.claim.Run.Scope.Stream != "" {
 		return false, nil
 	}
@@ -33,7 +33,7 @@ func (r *reading) retryQuarantined(ctx context.Context) (more bool, err error) {
 	}
 }
 
-func (r *reading) retry(ctx context.Context, q store.Quarantined) error {
+func (r *slice) retry(ctx context.Context, q store.Quarantined) error {
 	st := r.syncer.store
 	ref := dossier.Ref{Type: q.Type, ID: q.ID}
 	nameless := q.ID == ""
@@ -63,7 +63,7 @@ func (r *reading) retry(ctx context.Context, q store.Quarantined) error {
 // identify decodes again the bytes that were kept of a record without an id, in
 // case that this program now finds one. The bytes may be of long ago: what the
 // source has by that id counts.
-func (r *reading) identify(ctx context.Context, q store.Quarantined) (dossier.Ref, error) {
+func (r *slice) identify(ctx context.Context, q store.Quarantined) (dossier.Ref, error) {
 	identifier, ok := r.tenant.Source.(source.Identifier)
 	if !ok {
 		return dossier.Ref{}, nil
@@ -84,7 +84,7 @@ func (r *reading) identify(ctx context.Context, q store.Quarantined) (dossier.Re
 
 // readAgain reads by id what was hidden for a reason that is no more, or has been
 // replaced meanwhile. What cannot be read now is left to the next run.
-func (r *reading) readAgain(ctx context.Context) (more bool, err error) {
+func (r *slice) readAgain(ctx context.Context) (more bool, err error) {
 	st := r.syncer.store
 	done := make(map[string]bool)
 	for {
@@ -100,12 +100,12 @@ func (r *reading) readAgain(ctx context.Context) (more bool, err error) {
 					return false, err
 				}
 			}
-			note := st.RereadDone
+			note := st.EndReread
 			switch told {
 			case silence:
-				note = st.RereadFailed
+				note = st.MarkRereadFailed
 			case absence:
-				note = st.RereadAbsent
+				note = st.MarkRereadAbsent
 			}
 			if err := note(ctx, r.claim, again.Key); err != nil {
 				return false, err
@@ -128,7 +128,7 @@ const (
 
 // readByID reads one record and applies what the source states of it. An error is
 // one that concerns more than this record.
-func (r *reading) readByID(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (told, error) {
+func (r *slice) readByID(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (told, error) {
 	id, ok := r.runType(stream, ref.Type)
 	if !ok {
 		return silence, nil // of no type that this run reads
@@ -153,7 +153,7 @@ func (r *reading) readByID(ctx context.Context, stream dossier.Stream, ref dossi
 	return statement, r.applyRead(ctx, id, item)
 }
 
-func (r *reading) runType(stream dossier.Stream, name string) (store.TypeID, bool) {
+func (r *slice) runType(stream dossier.Stream, name string) (store.TypeID, bool) {
 	for _, t := range r.types {
 		if t.Stream == stream && t.Type == name {
 			return t.TypeID, true

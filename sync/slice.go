@@ -55,7 +55,7 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &reading{syncer: s, tenant: t, claim: claim, log: log, until: began.Add(s.opts.Slice), endless: m == foreground}
+	r := &slice{syncer: s, tenant: t, claim: claim, log: log, until: began.Add(s.opts.Slice), endless: m == foreground}
 	held := s.holdClaim(work, r, stop)
 	more, err := r.run(work)
 	stop(nil)
@@ -73,7 +73,7 @@ func (s *Syncer) slice(ctx context.Context, claim store.Claim, m mode) (next, er
 }
 
 // afterSlice gives the claim back, or ends the run.
-func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *reading, more bool, err error, log *zap.Logger) (next, error) {
+func (s *Syncer) afterSlice(ctx context.Context, claim store.Claim, m mode, r *slice, more bool, err error, log *zap.Logger) (next, error) {
 	// What follows is short, and must happen even while the process stops.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -199,7 +199,7 @@ const hangsAfter = 15 * time.Minute
 // claim is lost or an operator cancels. A slice that hangs must not hold its
 // tenant for ever: without headway the lease is left to pass. The channel is
 // closed when it has ended.
-func (s *Syncer) holdClaim(ctx context.Context, r *reading, stop context.CancelCauseFunc) <-chan struct{} {
+func (s *Syncer) holdClaim(ctx context.Context, r *slice, stop context.CancelCauseFunc) <-chan struct{} {
 	r.headway()
 	done := make(chan struct{})
 	go func() {
@@ -232,12 +232,12 @@ func (s *Syncer) holdClaim(ctx context.Context, r *reading, stop context.CancelC
 
 // worthRetrying reports whether types could not be read that may be readable a
 // little later.
-func (r *reading) worthRetrying() bool {
+func (r *slice) worthRetrying() bool {
 	return r.claim.Failures < typeRetries && r.fails()
 }
 
 // fails reports whether some types cannot be read.
-func (r *reading) fails() bool {
+func (r *slice) fails() bool {
 	return slices.ContainsFunc(r.types, func(t store.RunType) bool { return t.Failure != nil && !t.Done })
 }
 
@@ -245,7 +245,7 @@ func (r *reading) fails() bool {
 const typeRetries = 3
 
 // conclude sums up what the run has led to.
-func (r *reading) conclude() (outcome store.Outcome, message string, success bool) {
+func (r *slice) conclude() (outcome store.Outcome, message string, success bool) {
 	var failed, known, short int64
 	var first string
 	success = r.claim.Run.Scope.IsWhole()

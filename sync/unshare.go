@@ -15,7 +15,7 @@ const unshareBite = 2000
 // unshare removes what the organisation no longer shares. The configuration says
 // that, and nothing else: what the source does not know, or cannot give today,
 // stays.
-func (r *reading) unshare(ctx context.Context) (more bool, err error) {
+func (r *slice) unshare(ctx context.Context) (more bool, err error) {
 	if !r.claim.Run.Scope.IsWhole() {
 		return false, nil
 	}

@@ -27,7 +27,7 @@ const (
 // to the run's end or as far as about [Options.WindowItems] records go, and
 // applies what it brings.
 type window struct {
-	*reading
+	*slice
 	t          *store.RunType
 	typ        source.Type
 	client     string                    // only this client's records; empty: all
@@ -52,7 +52,7 @@ type sighting struct {
 }
 
 // window reads the next window of t, and moves the cursor to its end.
-func (r *reading) window(ctx context.Context, t *store.RunType) error {
+func (r *slice) window(ctx context.Context, t *store.RunType) error {
 	w, err := r.newWindow(t)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (r *reading) window(ctx context.Context, t *store.RunType) error {
 }
 
 // readWindow reads w from where its type is, and notes how far that has come.
-func (r *reading) readWindow(ctx context.Context, w *window) error {
+func (r *slice) readWindow(ctx context.Context, w *window) error {
 	t := w.t
 	switch {
 	case t.Upto != nil:
@@ -80,7 +80,7 @@ func (r *reading) readWindow(ctx context.Context, w *window) error {
 
 // history reads all that the source has of one client, in one window that moves
 // no cursor.
-func (r *reading) history(ctx context.Context, t *store.RunType, client string) error {
+func (r *slice) history(ctx context.Context, t *store.RunType, client string) error {
 	w, err := r.newWindow(t)
 	if err != nil {
 		return err
@@ -94,12 +94,12 @@ func (r *reading) history(ctx context.Context, t *store.RunType, client string) 
 	return err
 }
 
-func (r *reading) newWindow(t *store.RunType) (*window, error) {
+func (r *slice) newWindow(t *store.RunType) (*window, error) {
 	typ, ok := r.sourceType(t.TypeID)
 	if !ok {
 		return nil, &source.Failure{Kind: source.Unsupported, Act: "read " + t.Type, Err: errors.New("no longer configured")}
 	}
-	return &window{reading: r, t: t, typ: typ, to: t.To, union: make(map[dossier.Hash]sighting)}, nil
+	return &window{slice: r, t: t, typ: typ, to: t.To, union: make(map[dossier.Hash]sighting)}, nil
 }
 
 // read drains the window, anew if the source's pages expire meanwhile.
@@ -141,9 +141,9 @@ func (w *window) see(it *dossier.Item) {
 	w.union[id] = sighting{it.Updated, w.passes}
 }
 
-// judge decides, at the end of a pass, whether the window is drained: the union
+// drained decides, at the end of a pass, whether the window is drained: the union
 // of the passes has reached the source's count, or passes add nothing any more.
-func (w *window) judge() *store.Drained {
+func (w *window) drained() *store.Drained {
 	d := &store.Drained{Upto: w.to, Last: w.to.Equal(w.t.To)}
 	switch {
 	case w.total < 0 && w.offset && w.barren == 0:

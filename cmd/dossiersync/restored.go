@@ -30,7 +30,7 @@ func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restor
 	since, unread, err := readErasures(cfg.ErasuresFile)
 	absent := errors.Is(err, fs.ErrNotExist)
 	r := restoration{known: cfg.ErasuresFileGiven || !absent}
-	if err := st.Restored(ctx, r.known); err != nil || !r.known {
+	if err := st.MarkRestored(ctx, r.known); err != nil || !r.known {
 		return r, err
 	}
 	switch {

@@ -237,7 +237,7 @@ func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 	checkPage(t, "why, while grants are awaited", w)
-	if err := s.Restored(t.Context(), true); err != nil {
+	if err := s.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	var waits struct {

@@ -79,8 +79,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, c.worker, bit(s.queue.Worker))
 }
 
-// standing is all that one scrape asks of the store.
-type standing struct {
+// snapshot is all that one scrape asks of the store.
+type snapshot struct {
 	now         time.Time
 	known       map[string]store.Tenant
 	quarantined map[string]int64
@@ -88,8 +88,8 @@ type standing struct {
 	queue       store.Queue
 }
 
-func (c *collector) standing(ctx context.Context) (standing, error) {
-	s := standing{known: make(map[string]store.Tenant), held: make(map[string]map[dossier.Stream]int64)}
+func (c *collector) standing(ctx context.Context) (snapshot, error) {
+	s := snapshot{known: make(map[string]store.Tenant), held: make(map[string]map[dossier.Stream]int64)}
 	var err error
 	if s.now, err = c.store.Now(ctx); err != nil {
 		return s, err
@@ -115,7 +115,7 @@ func (c *collector) standing(ctx context.Context) (standing, error) {
 	return s, err
 }
 
-func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Tenant, s standing) {
+func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Tenant, s snapshot) {
 	if known.Succeeded != nil {
 		gauge(ch, c.success, unix(*known.Succeeded), t.ID)
 		gauge(ch, c.age, s.now.Sub(*known.Succeeded).Seconds(), t.ID)

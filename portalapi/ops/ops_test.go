@@ -224,7 +224,7 @@ func TestTenantsTellHowTheyFare(t *testing.T) {
 	if get()[0].AwaitingGrantsSince != nil {
 		t.Error("the tenant waits for grants")
 	}
-	if err := d.Restored(t.Context(), false); err != nil {
+	if err := d.MarkRestored(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if get()[0].AwaitingGrantsSince == nil {

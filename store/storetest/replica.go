@@ -11,7 +11,7 @@ import (
 // Replica is a migrated, empty replica of a test's own.
 type Replica struct {
 	*store.Store
-	Reader    *store.Reader
+	Reader    *store.Portal
 	URL       string // as the owner
 	ReaderURL string // as the role that row-level security holds for
 }
@@ -31,7 +31,7 @@ func NewReplica(t testing.TB) *Replica {
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(r.Store.Close)
-	if r.Reader, err = store.OpenReader(t.Context(), r.ReaderURL); err != nil {
+	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL); err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(r.Reader.Close)

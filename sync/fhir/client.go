@@ -85,9 +85,9 @@ type request struct {
 	list   bool // take it apart as a Bundle
 }
 
-// An answer is what came back. Of an answer that is an error only status and
+// An response is what came back. Of an answer that is an error only status and
 // header are there.
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	body   []byte
@@ -99,21 +99,21 @@ type answer struct {
 
 // get asks until it has an answer with status 200, or there is no use in asking
 // on. The error is a [*source.Failure], or that of ctx.
-func (c *client) get(ctx context.Context, req request) (answer, error) {
+func (c *client) get(ctx context.Context, req request) (response, error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return answer{}, cancelled(ctx, req.act)
+		return response{}, cancelled(ctx, req.act)
 	}
 	patience := c.times.patience
 	for n := 1; ; n++ {
 		wait := c.pause.left()
 		if wait > patience || !fits(ctx, wait) {
-			return answer{}, &source.Failure{Kind: source.Throttled, Act: req.act, After: wait}
+			return response{}, &source.Failure{Kind: source.Throttled, Act: req.act, After: wait}
 		}
 		if patience -= wait; !sleep(ctx, wait) {
-			return answer{}, cancelled(ctx, req.act)
+			return response{}, cancelled(ctx, req.act)
 		}
 		ans, t := c.attempt(ctx, req)
 		switch {
@@ -136,16 +136,16 @@ func (c *client) get(ctx context.Context, req request) (answer, error) {
 }
 
 // attempt asks once.
-func (c *client) attempt(ctx context.Context, req request) (answer, *trouble) {
+func (c *client) attempt(ctx context.Context, req request) (response, *trouble) {
 	asked := time.Now()
 	if err := c.limiter.Wait(ctx); err != nil {
-		return answer{}, &trouble{}
+		return response{}, &trouble{}
 	}
 	waited := time.Since(asked)
 	done, after := c.breaker.allow()
 	if done == nil {
 		c.observe(Request{Type: req.kind, Class: "refused", Waited: waited})
-		return answer{}, &trouble{failure: &source.Failure{Kind: source.BreakerOpen, Act: req.act, After: after}}
+		return response{}, &trouble{failure: &source.Failure{Kind: source.BreakerOpen, Act: req.act, After: after}}
 	}
 	began := time.Now()
 	ans, err := c.do(ctx, req)

@@ -25,7 +25,7 @@ func (s *Source) Count(ctx context.Context, typeName string, to time.Time) (int6
 	if k, ok := kindNamed(typeName); ok {
 		p, err = s.negotiate(ctx, act, k, q)
 	} else {
-		var ans answer
+		var ans response
 		ans, err = s.searchFirst(ctx, act, &kindOfResource{name: typeName}, q, featuresOf(q, s.learned.known()))
 		p, err = s.page(ctx, act, q, nil, ans, err)
 	}

@@ -94,7 +94,7 @@ func (s *Source) deletionsURL(k *kindOfResource, f feed, since time.Time, size i
 }
 
 // deletedPage reads the answer to a request for u, which is a later page or not.
-func (s *Source) deletedPage(act string, k *kindOfResource, f feed, u *url.URL, later bool, ans answer) (source.DeletedPage, error) {
+func (s *Source) deletedPage(act string, k *kindOfResource, f feed, u *url.URL, later bool, ans response) (source.DeletedPage, error) {
 	if ans.noBundle != nil {
 		return source.DeletedPage{}, invalid(act, ans, ans.noBundle)
 	}

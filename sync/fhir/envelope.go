@@ -57,16 +57,16 @@ func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
 		k.mark(m, r, e)
 	}
 	own := k.client(m, r, e)
-	e.verdict = m.judge(r, k, e, own)
+	e.verdict = m.decide(r, k, e, own)
 	return e
 }
 
 // maxVersion is the longest versionId, in bytes, that is taken for one.
 const maxVersion = 256
 
-// judge weighs what the envelope says. What withdraws a record outweighs what
+// decide weighs what the envelope says. What withdraws a record outweighs what
 // hides it, because it also has to be told to whom has read it.
-func (m *mapper) judge(r *resource, k *kindOfResource, e *envelope, own bool) verdict {
+func (m *mapper) decide(r *resource, k *kindOfResource, e *envelope, own bool) verdict {
 	status := shown
 	if k.status != nil {
 		status = k.status(m, r)

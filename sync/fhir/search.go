@@ -62,7 +62,7 @@ func (s *Source) negotiate(ctx context.Context, act string, k *kindOfResource, q
 
 // searchFirst asks for the first page, and for a smaller one as long as it is
 // too large.
-func (s *Source) searchFirst(ctx context.Context, act string, k *kindOfResource, q source.Query, want feature) (answer, error) {
+func (s *Source) searchFirst(ctx context.Context, act string, k *kindOfResource, q source.Query, want feature) (response, error) {
 	for {
 		size := s.learned.pageSize(k.name, s.pageSize)
 		u := s.searchURL(k, q, want, size)
@@ -159,7 +159,7 @@ func instant(t time.Time) string {
 
 // page reads the answer to q, whose page was at u, or nil for the first; err is
 // what asking for it came to.
-func (s *Source) page(ctx context.Context, act string, q source.Query, u *url.URL, ans answer, err error) (source.Page, error) {
+func (s *Source) page(ctx context.Context, act string, q source.Query, u *url.URL, ans response, err error) (source.Page, error) {
 	if err != nil {
 		return source.Page{}, err
 	}

@@ -41,9 +41,9 @@ func usualSearches(stream dossier.Stream, reportCodes []Code) []string {
 	case len(reportCodes) == 0:
 		return []string{"DocumentReference"}
 	}
-	any := tokenValue(reportCodes)
-	return []string{"Observation?" + url.Values{"code": {any}}.Encode(), "DocumentReference",
-		"Composition?" + url.Values{"type": {any}}.Encode()}
+	codes := tokenValue(reportCodes)
+	return []string{"Observation?" + url.Values{"code": {codes}}.Encode(), "DocumentReference",
+		"Composition?" + url.Values{"type": {codes}}.Encode()}
 }
 
 // tokenValue writes codes as one search value that any of them matches (FHIR R4

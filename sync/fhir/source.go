@@ -80,6 +80,6 @@ func (s *Source) typeOf(stream dossier.Stream, name string) (source.Type, bool) 
 	return source.Type{}, false
 }
 
-func invalid(act string, ans answer, err error) error {
+func invalid(act string, ans response, err error) error {
 	return &source.Failure{Kind: source.Invalid, Act: act, Status: ans.status, Err: err}
 }

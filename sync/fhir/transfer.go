@@ -17,13 +17,13 @@ import (
 const maxErrorBody = 64 << 10
 
 // do sends req and receives the answer, whole and within bounds.
-func (c *client) do(ctx context.Context, req request) (answer, error) {
+func (c *client) do(ctx context.Context, req request) (response, error) {
 	g := guard{times: c.times}
 	ctx, end := g.begin(ctx)
 	defer end()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, req.url.String(), nil)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	r.Header.Set("Accept", "application/fhir+json")
 	if req.file {
@@ -37,11 +37,11 @@ func (c *client) do(ctx context.Context, req request) (answer, error) {
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return answer{}, because(ctx, err)
+		return response{}, because(ctx, err)
 	}
 	defer resp.Body.Close()
 	g.answered()
-	ans := answer{status: resp.StatusCode, header: resp.Header}
+	ans := response{status: resp.StatusCode, header: resp.Header}
 	limit := c.limits.Response
 	switch {
 	case ans.status/100 != 2:
@@ -106,7 +106,7 @@ func unpack(resp *http.Response, wire io.Reader, limit int64) ([]byte, error) {
 
 // readBundle takes an answer apart that should be a Bundle. One that did not come
 // whole, or is no JSON, is an error now: it may be worth another attempt.
-func (a *answer) readBundle(contentType string, limits Limits) error {
+func (a *response) readBundle(contentType string, limits Limits) error {
 	if isWebPage(contentType, a.body) {
 		return errWebPage
 	}

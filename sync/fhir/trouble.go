@@ -50,7 +50,7 @@ const (
 
 // sortOut sorts what became of an attempt: err, or an answer that arrived. Nil
 // means that ans is one to use.
-func sortOut(ctx context.Context, act string, ans answer, err error) *trouble {
+func sortOut(ctx context.Context, act string, ans response, err error) *trouble {
 	if err == nil {
 		return sortStatus(act, ans)
 	}
@@ -78,7 +78,7 @@ func sortOut(ctx context.Context, act string, ans answer, err error) *trouble {
 }
 
 // sortStatus sorts an answer by its HTTP status.
-func sortStatus(act string, ans answer) *trouble {
+func sortStatus(act string, ans response) *trouble {
 	if ans.status/100 == 2 {
 		return nil
 	}

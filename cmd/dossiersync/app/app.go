@@ -47,7 +47,7 @@ type App struct {
 	level    zap.AtomicLevel
 	registry *prometheus.Registry
 	db       *Database
-	parts    []func(context.Context) error
+	services []func(context.Context) error
 	// after are stopped only once all parts have ended, because parts use them
 	// until then.
 	after   []func(context.Context) error
@@ -97,7 +97,7 @@ func (s *App) prepare(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Level != (zap.AtomicLevel{}) {
-		s.parts = append(s.parts, func(ctx context.Context) error { return switchLevel(ctx, s.level, s.log) })
+		s.services = append(s.services, func(ctx context.Context) error { return switchLevel(ctx, s.level, s.log) })
 	}
 	runs := func(part string) bool { return o.Only == "" || o.Only == part }
 	if runs(Worker) || runs(Ops) {
@@ -158,14 +158,14 @@ func (s *App) addWorker(st *store.Store) error {
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, syncer.Run, func(ctx context.Context) error {
+	s.services = append(s.services, syncer.Run, func(ctx context.Context) error {
 		return maintain(ctx, st, s.cfg.AccessLog.KeepYears, s.log)
 	})
 	return nil
 }
 
 func (s *App) addPortal(ctx context.Context) error {
-	reader, err := store.OpenReader(ctx, s.db.Reader)
+	reader, err := store.OpenPortal(ctx, s.db.Reader)
 	if err != nil {
 		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
 	}
@@ -258,7 +258,7 @@ func (s *App) run(ctx context.Context) error {
 		under.Go(func() error { return f(leaned) })
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, f := range s.parts {
+	for _, f := range s.services {
 		g.Go(func() error { return f(ctx) })
 	}
 	err := g.Wait()

@@ -43,7 +43,7 @@ func (s *App) listen(what, address string, conf config.TLS, handler http.Handler
 		ln, scheme = tls.NewListener(ln, certs.server()), "https"
 	}
 	s.log.Info("listening", zap.String("part", what), zap.String("address", scheme+"://"+ln.Addr().String()))
-	s.parts = append(s.parts, func(ctx context.Context) error { return serve(ctx, ln, newServer(handler, s.log, usualLimits())) })
+	s.services = append(s.services, func(ctx context.Context) error { return serve(ctx, ln, newServer(handler, s.log, usualLimits())) })
 	return nil
 }
 

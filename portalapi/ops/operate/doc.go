@@ -1,7 +1,7 @@
-// Package answer holds what operators ask, each answered once: the command line,
-// the operators' API and the console say the same in their own forms. How does a
-// tenant fare, and how has it fared at each slot; how far is a run; what does one
-// dossier show, to whom, and why nothing else.
+// Package operate answers the operators' questions, each once: the command line,
+// the operators' API and the console say the same in their own forms. How is a
+// tenant doing, and how did it do at each slot? How far is a run? What does one
+// dossier show, to whom, and why nothing else?
 //
-// It tells no names of people, and nothing that is written in a dossier.
+// The answers hold no names of people, and no text of a dossier.
 package operate

@@ -79,7 +79,7 @@ func Strip(ctx context.Context, st *store.Store, t *Tenant, s *Status) ([]StripD
 			days = append(days, StripDay{Date: date})
 		}
 		day := &days[len(days)-1]
-		day.Slots = append(day.Slots, judge(at, next, s.Now, runs))
+		day.Slots = append(day.Slots, outcomeOf(at, next, s.Now, runs))
 	}
 	return days, nil
 }
@@ -113,8 +113,8 @@ func lastSlots(schedule store.Schedule, since, now time.Time) []time.Time {
 	}
 }
 
-// judge tells what came of the slot at; next is the one that follows it.
-func judge(at, next, now time.Time, runs []store.Run) Slot {
+// outcomeOf tells what came of the slot at; next is the one that follows it.
+func outcomeOf(at, next, now time.Time, runs []store.Run) Slot {
 	var of []*store.Run
 	for i := range runs {
 		r := &runs[i]

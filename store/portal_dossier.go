@@ -43,18 +43,18 @@ func (d *Dossier) May(p dossier.Part) bool {
 const dossierColumns = `
 	d.client, coalesce(d.name, ''), d.role, d.manager, d.parts, d.version, d.deceased, d.change, d.user_name`
 
-// ListMax is the length of a page of a list that is not one of items.
-const ListMax = 1000
+// listMax is the length of a page of a list that is not one of items.
+const listMax = 1000
 
 // Dossiers returns the dossiers that the user may open, by client and beginning
-// after that of a client; at most [ListMax], and whether there are more. The
+// after that of a client; at most [listMax], and whether there are more. The
 // standing is that of the register of clients.
-func (r *Reader) Dossiers(ctx context.Context, id Identity, after string) (Standing, []Dossier, bool, error) {
+func (r *Portal) Dossiers(ctx context.Context, id Identity, after string) (Standing, []Dossier, bool, error) {
 	const q = identify + ` WHERE d.client > @after ORDER BY d.client LIMIT @limit`
 	var s Standing
 	var list []Dossier
 	args := id.args("", "")
-	args["after"], args["limit"] = after, ListMax+1
+	args["after"], args["limit"] = after, listMax+1
 	err := r.inBatch(ctx, func(b *pgx.Batch) {
 		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Dossier]))
 		queueStanding(b, id, "", &s)
@@ -62,7 +62,7 @@ func (r *Reader) Dossiers(ctx context.Context, id Identity, after string) (Stand
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read dossiers: %w", err)
 	}
-	list, more := cut(list, ListMax)
+	list, more := cut(list, listMax)
 	return s, list, more, nil
 }
 
@@ -177,7 +177,7 @@ func queueCounts(b *pgx.Batch, id Identity, client string, counts *[]PartCount) 
 }
 
 // Dossier returns the standing of one dossier, and what it holds.
-func (r *Reader) Dossier(ctx context.Context, id Identity, client string) (Standing, []PartCount, error) {
+func (r *Portal) Dossier(ctx context.Context, id Identity, client string) (Standing, []PartCount, error) {
 	var s Standing
 	var counts []PartCount
 	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {

@@ -12,8 +12,8 @@ import (
 // a cursor for each client beside its own, which moves once all clients have been
 // read.
 
-// ReadByClient notes that the run reads the type client by client.
-func (s *Store) ReadByClient(ctx context.Context, c Claim, id TypeID) error {
+// SetByClient notes that the run reads the type client by client.
+func (s *Store) SetByClient(ctx context.Context, c Claim, id TypeID) error {
 	const q = `
 		UPDATE run_types SET by_client = true
 		WHERE run = @run AND stream = @stream AND type = @type AND query = @query`
@@ -55,9 +55,9 @@ func (s *Store) ClientsToRead(ctx context.Context, c Claim, id TypeID, after str
 	return list, nil
 }
 
-// ClientFailed notes that the run could not read one client's records of the type:
+// MarkClientFailed notes that the run could not read one client's records of the type:
 // it is not tried again in this run, unless the type is.
-func (s *Store) ClientFailed(ctx context.Context, c Claim, id TypeID, client string) error {
+func (s *Store) MarkClientFailed(ctx context.Context, c Claim, id TypeID, client string) error {
 	const q = `
 		INSERT INTO cursors (tenant, stream, type, query, client, fingerprint, hiding, run, failed)
 		SELECT @tenant, stream, type, query, @client, fingerprint, hiding, run, true FROM run_types
@@ -86,9 +86,9 @@ func (s *Store) FailedClients(ctx context.Context, c Claim, id TypeID) (int64, e
 	return n, nil
 }
 
-// ClientRead notes that the run has read one client's records of the type, up to
+// MarkClientRead notes that the run has read one client's records of the type, up to
 // its end.
-func (s *Store) ClientRead(ctx context.Context, c Claim, id TypeID, client string) error {
+func (s *Store) MarkClientRead(ctx context.Context, c Claim, id TypeID, client string) error {
 	const q = `
 		INSERT INTO cursors (tenant, stream, type, query, client, upto, fingerprint, hiding, run)
 		SELECT @tenant, stream, type, query, @client, to_time, fingerprint, hiding, run FROM run_types
@@ -119,8 +119,8 @@ func (s *Store) ShownClients(ctx context.Context, tenant, after string, limit in
 	return ids, nil
 }
 
-// ClientListed notes that the census of the type has one more client.
-func (s *Store) ClientListed(ctx context.Context, c Claim, id TypeID, client string) error {
+// MarkClientListed notes that the census of the type has one more client.
+func (s *Store) MarkClientListed(ctx context.Context, c Claim, id TypeID, client string) error {
 	const q = `
 		UPDATE censuses SET client = @client
 		WHERE run = @run AND stream = @stream AND type = @type AND query = @query`

@@ -79,8 +79,8 @@ func (v *Verification) Close() error {
 	return v.conn.Hijack().Close(ctx)
 }
 
-// Comparison says what comparing some items came to.
-type Comparison struct {
+// VerifyResult says what comparing some items came to.
+type VerifyResult struct {
 	Compared    int64 // distinct items
 	Quarantined int64 // of them, which could not be read
 	Differences []Difference
@@ -88,8 +88,8 @@ type Comparison struct {
 
 // Compare compares items of the type, as the source has them now, with what is
 // stored. Items that were compared before are passed over, unless again is set.
-func (v *Verification) Compare(ctx context.Context, id TypeID, items []dossier.Item, again bool) (Comparison, error) {
-	var out Comparison
+func (v *Verification) Compare(ctx context.Context, id TypeID, items []dossier.Item, again bool) (VerifyResult, error) {
+	var out VerifyResult
 	tx, err := v.conn.Begin(ctx)
 	if err != nil {
 		return out, fmt.Errorf("compare %s of %s: %w", id.Type, v.tenant, err)
@@ -109,7 +109,7 @@ func (v *Verification) Compare(ctx context.Context, id TypeID, items []dossier.I
 	return out, nil
 }
 
-func (v *Verification) compare(ctx context.Context, a *application, again bool, out *Comparison) error {
+func (v *Verification) compare(ctx context.Context, a *application, again bool, out *VerifyResult) error {
 	a.changed, a.counted = make(map[string]struct{}), make(Effects)
 	if err := a.read(ctx); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (v *Verification) compare(ctx context.Context, a *application, again bool, 
 	return nil
 }
 
-func (c *Comparison) add(d Difference, quarantined bool) {
+func (c *VerifyResult) add(d Difference, quarantined bool) {
 	c.Compared++
 	if quarantined {
 		c.Quarantined++

@@ -59,14 +59,14 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
-	reader, err := store.OpenReader(t.Context(), storetest.Pgbouncer(t, r.ReaderURL, 3))
+	reader, err := store.OpenPortal(t.Context(), storetest.Pgbouncer(t, r.ReaderURL, 3))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(reader.Close)
 	users := []store.Identity{{Tenant: "amaris", User: "daughter"}, {Tenant: "amaris", User: "manager"}, {Tenant: "szr", User: "son"},
 		{Tenant: "amaris", User: "son"}, {Tenant: "szr", User: "nobody"}}
-	look := func(ctx context.Context, from *store.Reader, id store.Identity, client string) (any, error) {
+	look := func(ctx context.Context, from *store.Portal, id store.Identity, client string) (any, error) {
 		_, dossiers, _, err := from.Dossiers(ctx, id, "")
 		if err != nil {
 			return nil, err

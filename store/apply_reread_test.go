@@ -22,7 +22,7 @@ func TestWhatTheSourceDoesNotHaveIsReadAgainAsLongAsItIsKept(t *testing.T) {
 		if got := r.again(); !slices.Equal(got, []string{"1"}) {
 			t.Fatalf("to be read again: %v", got)
 		}
-		if err := r.RereadAbsent(t.Context(), r.claim, key); err != nil {
+		if err := r.MarkRereadAbsent(t.Context(), r.claim, key); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.again(); len(got) > 0 {

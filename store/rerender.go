@@ -10,9 +10,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// RenderStale renders up to limit items again because something that they name
+// Rerender renders up to limit items again because something that they name
 // has changed, and returns how many were waiting. It is done when that is 0.
-func (s *Store) RenderStale(ctx context.Context, c Claim, r Renderer, limit int) (int, error) {
+func (s *Store) Rerender(ctx context.Context, c Claim, r Renderer, limit int) (int, error) {
 	var n int
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {

@@ -40,7 +40,7 @@ const mayManage = ` AND @client = ANY (nullif(current_setting('dossiersync.manag
 // Accesses returns who did what with the dossier, like events of a day folded
 // into one, and whether there are more. Only managers are shown any. A page costs
 // the events of its own days, however long the log is.
-func (r *Reader) Accesses(ctx context.Context, id Identity, client string, q AccessQuery) (Standing, []Access, bool, error) {
+func (r *Portal) Accesses(ctx context.Context, id Identity, client string, q AccessQuery) (Standing, []Access, bool, error) {
 	const sql = `
 		WITH RECURSIVE zone AS MATERIALIZED (SELECT timezone FROM tenants WHERE id = @tenant),
 		days (day) AS (

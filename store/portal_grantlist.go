@@ -53,7 +53,7 @@ func (e *DuplicateGrantError) Error() string {
 // and the database's there may be a minute, to the side of showing less.
 //
 // It holds a connection while the list comes in, and memory for a few grants.
-func (r *Reader) PutGrants(ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent) (GrantsPut, error) {
+func (r *Portal) PutGrants(ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent) (GrantsPut, error) {
 	var out GrantsPut
 	var coming error // what is wrong with the list, and not with the database
 	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {

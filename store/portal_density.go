@@ -37,9 +37,9 @@ type Density struct {
 }
 
 // Density counts the dossier's items per period, the newest first, as far as the
-// user may see them; without those that have none. It returns at most [ListMax]
+// user may see them; without those that have none. It returns at most [listMax]
 // periods, and whether there are more.
-func (r *Reader) Density(ctx context.Context, id Identity, client string, q DensityQuery) (Standing, []Density, bool, error) {
+func (r *Portal) Density(ctx context.Context, id Identity, client string, q DensityQuery) (Standing, []Density, bool, error) {
 	count := `
 		SELECT date_trunc(@by, i.at AT TIME ZONE (SELECT t.timezone FROM tenants t WHERE t.id = @tenant))::date AS start,
 			count(*) FILTER (WHERE i.kind = 'report'), count(*) FILTER (WHERE i.kind = 'form')
@@ -53,7 +53,7 @@ func (r *Reader) Density(ctx context.Context, id Identity, client string, q Dens
 	for _, name := range []string{"kind1", "open", "at", "key"} {
 		delete(args, name)
 	}
-	args["by"], args["kinds"], args["limit"] = q.By, q.Kinds, ListMax+1
+	args["by"], args["kinds"], args["limit"] = q.By, q.Kinds, listMax+1
 	var s Standing
 	var periods []Density
 	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
@@ -63,6 +63,6 @@ func (r *Reader) Density(ctx context.Context, id Identity, client string, q Dens
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read a density: %w", err)
 	}
-	periods, more := cut(periods, ListMax)
+	periods, more := cut(periods, listMax)
 	return s, periods, more, nil
 }

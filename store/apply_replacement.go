@@ -196,9 +196,9 @@ func (s *Store) Rereads(ctx context.Context, c Claim, limit int) ([]Reread, erro
 	return list, nil
 }
 
-// RereadFailed notes that the run could not read the item again, or has done so
+// MarkRereadFailed notes that the run could not read the item again, or has done so
 // before: the next run may.
-func (s *Store) RereadFailed(ctx context.Context, c Claim, key string) error {
+func (s *Store) MarkRereadFailed(ctx context.Context, c Claim, key string) error {
 	const q = `UPDATE rereads SET tried = @run WHERE tenant = @tenant AND key = @key`
 	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "key": key}); err != nil {
 		return fmt.Errorf("note what could not be read again: %w", err)
@@ -206,9 +206,9 @@ func (s *Store) RereadFailed(ctx context.Context, c Claim, key string) error {
 	return nil
 }
 
-// RereadAbsent notes that the source says it does not have the item: as long as the
+// MarkRereadAbsent notes that the source says it does not have the item: as long as the
 // item is kept here, that may be a mistake, and the next run tries again.
-func (s *Store) RereadAbsent(ctx context.Context, c Claim, key string) error {
+func (s *Store) MarkRereadAbsent(ctx context.Context, c Claim, key string) error {
 	const q = `
 		WITH again AS (
 			UPDATE rereads SET tried = @run WHERE tenant = @tenant AND key = @key
@@ -220,8 +220,8 @@ func (s *Store) RereadAbsent(ctx context.Context, c Claim, key string) error {
 	return nil
 }
 
-// RereadDone notes that the item was read again.
-func (s *Store) RereadDone(ctx context.Context, c Claim, key string) error {
+// EndReread notes that the item was read again.
+func (s *Store) EndReread(ctx context.Context, c Claim, key string) error {
 	const q = `DELETE FROM rereads WHERE tenant = @tenant AND key = @key`
 	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key}); err != nil {
 		return fmt.Errorf("note what was read again: %w", err)

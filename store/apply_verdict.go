@@ -13,8 +13,8 @@ type verdict struct {
 	withhold   bool // and remove what is there from readers' eyes
 }
 
-// judge compares an item with what is stored of it.
-func judge(it *dossier.Item, old *stored, epoch int32) verdict {
+// verdictOn compares an item with what is stored of it.
+func verdictOn(it *dossier.Item, old *stored, epoch int32) verdict {
 	if old != nil && old.epoch == epoch && !it.Updated.IsZero() && it.Updated.Before(old.updated) {
 		return verdict{effect: EffectSuperseded}
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Restored shows nothing of any tenant until its portal has sent all grants again: a
+// MarkRestored shows nothing of any tenant until its portal has sent all grants again: a
 // database that was restored from a backup knows some that were revoked since. With
 // erasures, nor before [Store.EraseAgain] has carried out all of them. Where these
 // are awaited already, grants that have come meanwhile stay good: it goes on.
-func (s *Store) Restored(ctx context.Context, erasures bool) error {
+func (s *Store) MarkRestored(ctx context.Context, erasures bool) error {
 	const q = `
 		UPDATE tenants SET
 			awaiting_grants = CASE WHEN awaiting_erasures IS NULL THEN now() ELSE awaiting_grants END,

@@ -15,26 +15,26 @@ import (
 // with the question.
 var ErrUnavailable = errors.New("the database is not available")
 
-// Reader is the portal API's handle on the replica. It logs in as a role that
+// Portal is the portal API's handle on the replica. It logs in as a role that
 // owns nothing: what a request may see is decided by row-level security, from
 // the identity with which the request's transaction begins. It is safe for
 // concurrent use.
-type Reader struct {
+type Portal struct {
 	pool *pgxpool.Pool
 }
 
-// OpenReader connects to the database at url as a member of [ReaderRole]. A role
+// OpenPortal connects to the database at url as a member of [portalRole]. A role
 // that row-level security does not hold for is refused, and so is one that cannot
 // make the temporary tables of [Reader.PutGrants]. A pooler may stand in
 // between that gives a connection to another client after each transaction, such
 // as pgbouncer: nothing that a reader sets outlasts its transaction.
-func OpenReader(ctx context.Context, url string) (*Reader, error) {
-	return OpenReaderTraced(ctx, url, nil)
+func OpenPortal(ctx context.Context, url string) (*Portal, error) {
+	return OpenPortalTraced(ctx, url, nil)
 }
 
-// OpenReaderTraced is [OpenReader] with a tracer that is told of every statement,
+// OpenPortalTraced is [OpenPortal] with a tracer that is told of every statement,
 // and of every one in a batch where it wants to be (see pgx); nil: none.
-func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Reader, error) {
+func OpenPortalTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Portal, error) {
 	pool, err := openPool(ctx, url, "dossiersync portal", nil, tracer)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func OpenReaderTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (
 		return nil, errors.New("the portal API's role must be able to make temporary tables, or no list of all grants could be taken: " +
 			"let an administrator run GRANT TEMPORARY ON DATABASE … TO that role")
 	}
-	return &Reader{pool: pool}, nil
+	return &Portal{pool: pool}, nil
 }
 
 // withoutPreparing returns the pool, or where something like pgbouncer stands
@@ -96,14 +96,14 @@ func withoutPreparing(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, e
 }
 
 // Close ends the connections; it waits for those in use.
-func (r *Reader) Close() { r.pool.Close() }
+func (r *Portal) Close() { r.pool.Close() }
 
 // Connections returns how many there are at most, and so how much can be read at
 // once.
-func (r *Reader) Connections() int { return int(r.pool.Config().MaxConns) }
+func (r *Portal) Connections() int { return int(r.pool.Config().MaxConns) }
 
 // Ping reports whether the database answers.
-func (r *Reader) Ping(ctx context.Context) error {
+func (r *Portal) Ping(ctx context.Context) error {
 	if err := r.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
@@ -139,11 +139,11 @@ const noClient = " "
 // read runs what queue adds in one round trip and one snapshot, as id and about one
 // client (empty: about none), whose dossier it notes in s if the user may open it. It fails with
 // [ErrUnavailable] where the database is not to be had.
-func (r *Reader) read(ctx context.Context, id Identity, client string, s *Standing, queue func(b *pgx.Batch)) error {
+func (r *Portal) read(ctx context.Context, id Identity, client string, s *Standing, queue func(b *pgx.Batch)) error {
 	return r.readAs(ctx, id, "", client, s, queue)
 }
 
-func (r *Reader) readAs(ctx context.Context, id Identity, scope, client string, s *Standing, queue func(b *pgx.Batch)) error {
+func (r *Portal) readAs(ctx context.Context, id Identity, scope, client string, s *Standing, queue func(b *pgx.Batch)) error {
 	return r.inBatch(ctx, func(b *pgx.Batch) {
 		b.Queue(identify, id.args(scope, cmp.Or(client, noClient))).Query(func(rows pgx.Rows) error {
 			list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Dossier])
@@ -156,7 +156,7 @@ func (r *Reader) readAs(ctx context.Context, id Identity, scope, client string, 
 	})
 }
 
-func (r *Reader) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
+func (r *Portal) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
 	var b pgx.Batch
 	b.Queue(beginRead)
 	queue(&b)
@@ -166,7 +166,7 @@ func (r *Reader) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
 
 // asPortal runs f in a transaction that may manage the tenant's grants. It fails
 // with [ErrUnavailable] where the database is not to be had.
-func (r *Reader) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
+func (r *Portal) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
 	return classify(inTx(ctx, r.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, identify, id.args(scopeGrants, "")); err != nil {
 			return err

@@ -45,7 +45,7 @@ const grantColumns = `client, user_id, role, manager, parts, state, valid_from, 
 // erased is not stored, and looks as if it waited. A revoked grant takes effect for
 // the next request. e is logged with it or, where the log fails, nothing is stored.
 // It fails with [ErrAwaitingGrants] while all grants have to be sent.
-func (r *Reader) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
+func (r *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
 	const put = `
 		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state,
 			valid_from, valid_until, contact, name, updated_by)
@@ -117,7 +117,7 @@ func awaitedTenant(err error) error {
 // RevokeGrant ends what user has on client; one that has ended already stays as
 // it is. It fails with [ErrNotFound] where there was never any. The row stays, for
 // the record, and e is logged as by [Reader.PutGrant].
-func (r *Reader) RevokeGrant(ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent) error {
+func (r *Portal) RevokeGrant(ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent) error {
 	const q = `
 		UPDATE grants SET
 			version = version + (state <> 'revoked')::int, state = 'revoked',
@@ -141,18 +141,18 @@ func (r *Reader) RevokeGrant(ctx context.Context, id Identity, client, user, by 
 }
 
 // Grants returns the grants on the client, revoked ones included, by user and
-// beginning after that of a user; at most [ListMax], and whether there are more.
+// beginning after that of a user; at most [listMax], and whether there are more.
 // The standing is that of the register of clients.
-func (r *Reader) Grants(ctx context.Context, id Identity, client, after string) (Standing, []Grant, bool, error) {
+func (r *Portal) Grants(ctx context.Context, id Identity, client, after string) (Standing, []Grant, bool, error) {
 	const q = `
 		SELECT ` + grantColumns + ` FROM grants
 		WHERE tenant = @tenant AND client = @client AND user_id > @after ORDER BY user_id LIMIT @limit`
 	return r.grants(ctx, id, q, pgx.StrictNamedArgs{
-		"tenant": id.Tenant, "client": client, "after": after, "limit": ListMax + 1})
+		"tenant": id.Tenant, "client": client, "after": after, "limit": listMax + 1})
 }
 
 // Register returns the standing of the register of clients.
-func (r *Reader) Register(ctx context.Context, id Identity) (Standing, error) {
+func (r *Portal) Register(ctx context.Context, id Identity) (Standing, error) {
 	var s Standing
 	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
 	if err != nil {
@@ -162,7 +162,7 @@ func (r *Reader) Register(ctx context.Context, id Identity) (Standing, error) {
 }
 
 // Grant returns what user has on client, or [ErrNotFound].
-func (r *Reader) Grant(ctx context.Context, id Identity, client, user string) (Standing, Grant, error) {
+func (r *Portal) Grant(ctx context.Context, id Identity, client, user string) (Standing, Grant, error) {
 	const q = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
 	s, list, _, err := r.grants(ctx, id, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user})
 	if err != nil {
@@ -174,7 +174,7 @@ func (r *Reader) Grant(ctx context.Context, id Identity, client, user string) (S
 	return s, list[0], nil
 }
 
-func (r *Reader) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
+func (r *Portal) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
 	var s Standing
 	var list []Grant
 	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
@@ -184,6 +184,6 @@ func (r *Reader) grants(ctx context.Context, id Identity, q string, args pgx.Str
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read grants of %s: %w", id.Tenant, err)
 	}
-	list, more := cut(list, ListMax)
+	list, more := cut(list, listMax)
 	return s, list, more, nil
 }

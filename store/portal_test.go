@@ -362,7 +362,7 @@ func TestReaderTellsUnavailableFromWrong(t *testing.T) {
 func TestOwnerIsNoReader(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
-	reader, err := store.OpenReader(t.Context(), r.URL)
+	reader, err := store.OpenPortal(t.Context(), r.URL)
 	if err == nil {
 		reader.Close()
 		t.Fatal("the owner, for whom row-level security does not hold, was let in")
@@ -380,7 +380,7 @@ func TestReaderWithoutTemporaryTablesIsRefused(t *testing.T) {
 		END $$`); err != nil {
 		t.Fatal(err)
 	}
-	reader, err := store.OpenReader(t.Context(), r.ReaderURL)
+	reader, err := store.OpenPortal(t.Context(), r.ReaderURL)
 	if err == nil {
 		reader.Close()
 		t.Fatal("it was let in")

@@ -35,9 +35,9 @@ func (s *Store) Backfills(ctx context.Context, c Claim) (clients []string, inVai
 	return clients, inVain, nil
 }
 
-// BackfillFailed notes that the run could not read the client's history, which
+// MarkBackfillFailed notes that the run could not read the client's history, which
 // stays owed.
-func (s *Store) BackfillFailed(ctx context.Context, c Claim, client string) error {
+func (s *Store) MarkBackfillFailed(ctx context.Context, c Claim, client string) error {
 	const q = `UPDATE backfills SET tried = @run WHERE tenant = @tenant AND client = @client`
 	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "client": client})
 	if err != nil {
@@ -46,9 +46,9 @@ func (s *Store) BackfillFailed(ctx context.Context, c Claim, client string) erro
 	return nil
 }
 
-// BackfillDone notes that the client's whole history has been read. What readers
+// EndBackfill notes that the client's whole history has been read. What readers
 // of the dossier see changes with it: its parts are no longer to come.
-func (s *Store) BackfillDone(ctx context.Context, c Claim, client string) error {
+func (s *Store) EndBackfill(ctx context.Context, c Claim, client string) error {
 	const q = `DELETE FROM backfills WHERE tenant = @tenant AND client = @client RETURNING recheck`
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {

@@ -40,9 +40,9 @@ func (s *Store) Suspects(ctx context.Context, c Claim, stream dossier.Stream, ty
 	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "types": types, "run": c.Run.ID, "limit": limit})
 }
 
-// ConfirmedAbsent returns absences of the stream's source types that are confirmed
+// ConfirmedAbsences returns absences of the stream's source types that are confirmed
 // and may go.
-func (s *Store) ConfirmedAbsent(ctx context.Context, tenant string, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
+func (s *Store) ConfirmedAbsences(ctx context.Context, tenant string, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
 	const q = `
 		SELECT key, stream, type, id, '' FROM absences
 		WHERE tenant = @tenant AND stream = @stream AND type = ANY(@types) AND state = 'confirmed' ORDER BY key LIMIT @limit`
@@ -61,14 +61,14 @@ func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs
 	return list, nil
 }
 
-// AbsenceConfirmed notes that a direct read found the item to be gone.
-func (s *Store) AbsenceConfirmed(ctx context.Context, c Claim, key string) error {
+// ConfirmAbsence notes that a direct read found the item to be gone.
+func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
 	const q = `UPDATE absences SET state = 'confirmed' WHERE tenant = @tenant AND key = @key`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
 }
 
-// AbsenceUnsure notes that the run could not tell whether the item is gone.
-func (s *Store) AbsenceUnsure(ctx context.Context, c Claim, key string) error {
+// MarkAbsenceUnsure notes that the run could not tell whether the item is gone.
+func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string) error {
 	const q = `UPDATE absences SET tried = @run WHERE tenant = @tenant AND key = @key`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID})
 }
@@ -85,8 +85,8 @@ func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
 	return n, nil
 }
 
-// AbsenceOver notes that the item is there after all.
-func (s *Store) AbsenceOver(ctx context.Context, c Claim, key string) error {
+// EndAbsence notes that the item is there after all.
+func (s *Store) EndAbsence(ctx context.Context, c Claim, key string) error {
 	const q = `DELETE FROM absences WHERE tenant = @tenant AND key = @key`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
 }

@@ -195,7 +195,7 @@ func (q *ListQuery) args(id Identity, client string) pgx.StrictNamedArgs {
 
 // List returns a page of the dossier's items of the kinds asked for, as far as
 // the user may see them. Without kinds it returns the standing alone.
-func (r *Reader) List(ctx context.Context, id Identity, client string, q ListQuery) (List, error) {
+func (r *Portal) List(ctx context.Context, id Identity, client string, q ListQuery) (List, error) {
 	var list List
 	total := 0
 	err := r.read(ctx, id, client, &list.Standing, func(b *pgx.Batch) {
@@ -233,7 +233,7 @@ func (r *Reader) List(ctx context.Context, id Identity, client string, q ListQue
 
 // Item returns one item of the dossier with its body, or none if there is no
 // such item of that kind that the user may see.
-func (r *Reader) Item(ctx context.Context, id Identity, client, key string, kind dossier.Kind) (Standing, *Listed, error) {
+func (r *Portal) Item(ctx context.Context, id Identity, client, key string, kind dossier.Kind) (Standing, *Listed, error) {
 	q := `
 		SELECT l.key, l.card, l.body, l.open, links.plan, links.goal
 		FROM (SELECT i.key, i.card, i.body, i.plan, i.goal, ` + openToday + ` AS open

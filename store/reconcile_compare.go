@@ -12,19 +12,19 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Compared says what comparing a census of a source type with the replica has
+// CensusDifference says what comparing a census of a source type with the replica has
 // found.
-type Compared struct {
+type CensusDifference struct {
 	Stream    dossier.Stream
 	Type      string
 	Absent    int64 // shown here, and not in the source's list
 	Different int64 // of another version, state or client there than here, or missing here
 	// Anew says that more is different than was noted (what the source has in an
 	// older state than here came first): the run is to read the type anew.
-	Anew bool
+	ReadAgain bool
 }
 
-// Judge compares what the run has listed of streams with the replica, where that
+// CompareCensuses compares what the run has listed of streams with the replica, where that
 // was not done yet. What is absent becomes a suspect, unless the list was not
 // complete; what differs is to be read again, up to atMost of each type, beyond
 // which the run reads the type anew. That is written down together with the judgement.
@@ -33,13 +33,13 @@ type Compared struct {
 //
 // An envelope does not tell all that hides an item: one that is hidden for what
 // only its body shows is no difference.
-func (s *Store) Judge(ctx context.Context, c Claim, streams []dossier.Stream, atMost int) ([]Compared, error) {
-	var out []Compared
+func (s *Store) CompareCensuses(ctx context.Context, c Claim, streams []dossier.Stream, atMost int) ([]CensusDifference, error) {
+	var out []CensusDifference
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
 		}
-		j := judgement{tx: tx, claim: c, found: make(map[[2]string]*Compared)}
+		j := censusComparison{tx: tx, claim: c, found: make(map[[2]string]*CensusDifference)}
 		if err := j.run(ctx, streams, atMost); err != nil {
 			return err
 		}
@@ -52,23 +52,23 @@ func (s *Store) Judge(ctx context.Context, c Claim, streams []dossier.Stream, at
 	return out, nil
 }
 
-// A judgement goes through all items of a tenant and all that was listed twice,
+// A censusComparison goes through all items of a tenant and all that was listed twice,
 // whatever the number of types.
-type judgement struct {
+type censusComparison struct {
 	tx    pgx.Tx
 	claim Claim
-	found map[[2]string]*Compared // by stream and type
+	found map[[2]string]*CensusDifference // by stream and type
 }
 
-// judged is a type whose list is to be compared.
-type judged struct {
+// comparedType is a type whose list is to be compared.
+type comparedType struct {
 	stream, typ string
 	whole       bool       // the list is complete
 	to          *time.Time // source's clock: what is newer was not listed
 	upto        *time.Time // up to which it has been read; nil: not in full
 }
 
-func (j *judgement) run(ctx context.Context, streams []dossier.Stream, atMost int) error {
+func (j *censusComparison) run(ctx context.Context, streams []dossier.Stream, atMost int) error {
 	// Sets are compared whole: with the few rows that the planner may take a list
 	// for, it would look each up by going through the other. Compiling the
 	// statements takes longer than they do.
@@ -97,7 +97,7 @@ func (j *judgement) run(ctx context.Context, streams []dossier.Stream, atMost in
 }
 
 // types returns the types of the streams that were not judged yet.
-func (j *judgement) types(ctx context.Context, streams []dossier.Stream) ([]judged, error) {
+func (j *censusComparison) types(ctx context.Context, streams []dossier.Stream) ([]comparedType, error) {
 	const q = `
 		SELECT x.stream, x.type, bool_and(x.listed AND NOT x.short AND x.failure IS NULL) AND NOT EXISTS (
 				SELECT FROM run_types t WHERE t.run = @run AND t.stream = x.stream AND t.type = x.type
@@ -112,8 +112,8 @@ func (j *judgement) types(ctx context.Context, streams []dossier.Stream) ([]judg
 	if err != nil {
 		return nil, err
 	}
-	var list []judged
-	var t judged
+	var list []comparedType
+	var t comparedType
 	_, err = pgx.ForEachRow(rows, []any{&t.stream, &t.typ, &t.whole, &t.to, &t.upto}, func() error {
 		list = append(list, t)
 		return nil
@@ -132,7 +132,7 @@ func (j *judgement) types(ctx context.Context, streams []dossier.Stream) ([]judg
 }
 
 // absent notes what is shown here and is not in the census.
-func (j *judgement) absent(ctx context.Context, types []judged) error {
+func (j *censusComparison) absent(ctx context.Context, types []comparedType) error {
 	// What was held stays so until an operator lets it go, or it is there again.
 	const suspect = `
 		WITH new AS (
@@ -160,7 +160,7 @@ func (j *judgement) absent(ctx context.Context, types []judged) error {
 		return err
 	}
 	args["approve"] = j.claim.Run.Scope.Approve
-	_, err := j.count(ctx, suspect, args, func(c *Compared, n int64) { c.Absent = n })
+	_, err := j.count(ctx, suspect, args, func(c *CensusDifference, n int64) { c.Absent = n })
 	return err
 }
 
@@ -200,20 +200,20 @@ const differs = `
 
 // different has what differs read again: nothing of a type that was not listed or
 // not read in full.
-func (j *judgement) different(ctx context.Context, types []judged, atMost int) error {
+func (j *censusComparison) different(ctx context.Context, types []comparedType, atMost int) error {
 	const count = `SELECT c.stream, c.type, count(*) ` + differs + ` GROUP BY c.stream, c.type`
 	const again = `
 		INSERT INTO rereads (tenant, key, stream, type, id)
 		SELECT @tenant, c.key, c.stream, c.type, c.id ` + differs + `
 		ORDER BY c.updated < i.updated DESC NULLS LAST, c.key LIMIT @limit
 		ON CONFLICT DO NOTHING`
-	var all []judged
+	var all []comparedType
 	for _, t := range types {
 		if t.whole && t.upto != nil {
 			all = append(all, t)
 		}
 	}
-	note := func(c *Compared, n int64) { c.Different, c.Anew = n, n > int64(atMost) }
+	note := func(c *CensusDifference, n int64) { c.Different, c.ReadAgain = n, n > int64(atMost) }
 	n, err := j.count(ctx, count, j.differing(all), note)
 	if err != nil || n == 0 {
 		return err
@@ -226,7 +226,7 @@ func (j *judgement) different(ctx context.Context, types []judged, atMost int) e
 		note(c, 0)
 	}
 	for _, t := range all {
-		args := j.differing([]judged{t})
+		args := j.differing([]comparedType{t})
 		if n, err := j.count(ctx, count, args, note); err != nil {
 			return err
 		} else if n == 0 {
@@ -236,7 +236,7 @@ func (j *judgement) different(ctx context.Context, types []judged, atMost int) e
 		if _, err := j.tx.Exec(ctx, again, args); err != nil {
 			return err
 		}
-		if j.found[[2]string{t.stream, t.typ}].Anew {
+		if j.found[[2]string{t.stream, t.typ}].ReadAgain {
 			if err := readTypeAnew(ctx, j.tx, j.claim, t.stream, t.typ); err != nil {
 				return err
 			}
@@ -246,7 +246,7 @@ func (j *judgement) different(ctx context.Context, types []judged, atMost int) e
 }
 
 // settle leaves of what was listed more than once what was listed last.
-func (j *judgement) settle(ctx context.Context) error {
+func (j *censusComparison) settle(ctx context.Context) error {
 	const q = `
 		DELETE FROM census c USING (
 			SELECT key, max(batch) AS batch FROM census WHERE run = @run GROUP BY key HAVING count(*) > 1) last
@@ -256,7 +256,7 @@ func (j *judgement) settle(ctx context.Context) error {
 }
 
 // differing returns the arguments of differs.
-func (j *judgement) differing(types []judged) pgx.StrictNamedArgs {
+func (j *censusComparison) differing(types []comparedType) pgx.StrictNamedArgs {
 	var streams, names []string
 	var uptos, futures []time.Time
 	for _, t := range types {
@@ -269,7 +269,7 @@ func (j *judgement) differing(types []judged) pgx.StrictNamedArgs {
 
 // count notes how many of each type a statement has found, and returns how many
 // that are.
-func (j *judgement) count(ctx context.Context, q string, args pgx.StrictNamedArgs, note func(c *Compared, n int64)) (sum int64, err error) {
+func (j *censusComparison) count(ctx context.Context, q string, args pgx.StrictNamedArgs, note func(c *CensusDifference, n int64)) (sum int64, err error) {
 	rows, err := j.tx.Query(ctx, q, args)
 	if err != nil {
 		return 0, err
@@ -279,7 +279,7 @@ func (j *judgement) count(ctx context.Context, q string, args pgx.StrictNamedArg
 	_, err = pgx.ForEachRow(rows, []any{&id[0], &id[1], &n}, func() error {
 		c, ok := j.found[id]
 		if !ok {
-			c = &Compared{Stream: dossier.Stream(id[0]), Type: id[1]}
+			c = &CensusDifference{Stream: dossier.Stream(id[0]), Type: id[1]}
 			j.found[id] = c
 		}
 		note(c, n)
@@ -290,14 +290,14 @@ func (j *judgement) count(ctx context.Context, q string, args pgx.StrictNamedArg
 }
 
 // list returns what was found, in order.
-func (j *judgement) list() []Compared {
-	list := make([]Compared, 0, len(j.found))
+func (j *censusComparison) list() []CensusDifference {
+	list := make([]CensusDifference, 0, len(j.found))
 	for _, c := range j.found {
 		if c.Absent > 0 || c.Different > 0 {
 			list = append(list, *c)
 		}
 	}
-	slices.SortFunc(list, func(a, b Compared) int {
+	slices.SortFunc(list, func(a, b CensusDifference) int {
 		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Type, b.Type))
 	})
 	return list

@@ -78,7 +78,7 @@ func TestFormWithoutVersionHasTheWordsOfTheLastQuestionnaire(t *testing.T) {
 			}
 			for n := 1; n > 0; {
 				var err error
-				if n, err = r.RenderStale(t.Context(), r.claim, titled{}, 10); err != nil {
+				if n, err = r.Rerender(t.Context(), r.claim, titled{}, 10); err != nil {
 					t.Fatal(err)
 				}
 			}
