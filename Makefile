@@ -47,7 +47,7 @@ check-deploy: deps $(COMPOSE_TOOL) ## Check what lies in deploy/, the Dockerfile
 		$(GO) test -count=1 -timeout 30m ./deploy && \
 		$(GO) test -count=1 -timeout 10m ./cmd/dossiersync/acceptance -run '^TestDashboardShows'
 
-IN_BROWSER = chromium=$$(.ci/install-chromium) && tools=$$(.ci/browser-tools) && \
+IN_BROWSER = chromium=$$(.ci/install-chromium) && tools=$$(.ci/npm-install browser) && \
 	DOSSIERSYNC_CHROMIUM=$$chromium DOSSIERSYNC_BROWSER_TOOLS=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 10m
 
 .PHONY: browser
