@@ -30,7 +30,8 @@ type flags struct {
 	Cases string        `placeholder:"all|12,27-31" help:"Add a client for each of these hard cases: casus-12 and so on."`
 	Live  time.Duration `placeholder:"10s" help:"Go on writing: a change so often; of cases a step so often."`
 
-	Behaves     string        `placeholder:"NAME" help:"Behave as another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, plain."`
+	Behaves     string        `placeholder:"NAME" help:"Behave as another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain."`
+	Mishap      string        `placeholder:"NAME" help:"Lose rights without telling: empty, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N, with commas between them. It begins at once; SIGUSR1 ends it, and begins it again."`
 	SearchCache time.Duration `placeholder:"5s" help:"Give the same search the same answer for so long."`
 	PageLife    time.Duration `placeholder:"1m" help:"Let next links expire after so long."`
 	Faults      string        `type:"existingfile" placeholder:"FILE" help:"Fail as this YAML file says."`
@@ -85,6 +86,11 @@ func (f *flags) options(now time.Time) (carerecord.Options, error) {
 	}
 	if o.Behaviour, err = f.behaviour(); err != nil {
 		return o, fmt.Errorf("--behaves: %w", err)
+	}
+	if f.Mishap != "" {
+		if o.Mishap, err = simulator.ParseMishap(f.Mishap); err != nil {
+			return o, fmt.Errorf("--mishap: %w", err)
+		}
 	}
 	if f.Faults != "" {
 		content, err := os.ReadFile(f.Faults)

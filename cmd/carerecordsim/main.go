@@ -20,6 +20,7 @@ import (
 	"dossiersync/cmd/carerecordsim/carerecord"
 	"dossiersync/cmd/carerecordsim/dossiers"
 	"dossiersync/cmd/carerecordsim/faults"
+	"dossiersync/cmd/carerecordsim/simulator"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
@@ -82,7 +83,30 @@ func serve(ctx context.Context, f flags, o carerecord.Options, stdout, stderr io
 			return fmt.Errorf("write --port-file: %w", err)
 		}
 	}
+	if o.Mishap != nil {
+		go switchMishap(ctx, system.Server, o.Mishap, stdout)
+	}
 	return system.Run(ctx)
+}
+
+// switchMishap ends the mishap, or begins it again, at each SIGUSR1 until ctx ends.
+func switchMishap(ctx context.Context, s *simulator.Server, m *simulator.Mishap, stdout io.Writer) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	defer signal.Stop(asked)
+	for on := true; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-asked:
+		}
+		if on = !on; on {
+			s.SetMishap(m)
+		} else {
+			s.SetMishap(nil)
+		}
+		_, _ = fmt.Fprintf(stdout, "%s mishap: %t\n", time.Now().Format(time.TimeOnly), on)
+	}
 }
 
 // complain says what may not be as it was meant.

@@ -32,6 +32,12 @@ func (v *Version) VersionID() string {
 	return strconv.Itoa(v.Number)
 }
 
+// WithBody returns a copy of v that says something else.
+func (v *Version) WithBody(body []byte) *Version {
+	return &Version{Type: v.Type, ID: v.ID, Number: v.Number, Seq: v.Seq, LastUpdated: v.LastUpdated, Body: body,
+		label: v.label, index: v.index, previous: v.previous}
+}
+
 // First reports whether v is how the resource began.
 func (v *Version) First() bool { return v.previous == nil }
 

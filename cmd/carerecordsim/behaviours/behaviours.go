@@ -81,6 +81,30 @@ func All() []Preset {
 			},
 		},
 		{
+			Name:     "one-sided",
+			About:    "_lastUpdated given twice is a 400; neither _history nor totals on request; _count up to 50, offsets",
+			MaxCount: 50,
+			Behaviour: simulator.Behaviour{
+				Paging: simulator.Offset, OneInterval: true, NoHistory: true,
+				IgnoredParameters: []string{"_sort", "_elements", "_summary", "_total"},
+			},
+		},
+		{
+			Name:     "azure",
+			About:    "_count up to 1000; next links of 3 KB; an interval of _lastUpdated longer than a year is a 500",
+			MaxCount: 1000,
+			Behaviour: simulator.Behaviour{
+				WideFails: 366 * 24 * time.Hour, LongLinks: 3000,
+			},
+		},
+		{
+			Name:  "sloppy",
+			About: "a byte-order mark before the JSON, an entry without a resource in each answer, a link relation in another case, totals that are 7 too high",
+			Behaviour: simulator.Behaviour{
+				ByteOrderMark: true, OutcomeEntry: true, NextRelation: "Next", CountOff: 7,
+			},
+		},
+		{
 			Name:  "plain",
 			About: "as little as a server can do: no _history, no _sort, no _elements, no _summary, no totals",
 			Behaviour: simulator.Behaviour{

@@ -152,7 +152,7 @@ func TestSmartBulkSaysHowLongToWaitInItsOwnWay(t *testing.T) {
 
 func TestFindNamesWhatThereIs(t *testing.T) {
 	t.Parallel()
-	if _, err := Find("hopi"); err == nil || !strings.Contains(err.Error(), "honest, hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, plain") {
+	if _, err := Find("hopi"); err == nil || !strings.Contains(err.Error(), "honest, hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain") {
 		t.Errorf("Find = %v", err)
 	}
 	readme, err := os.ReadFile("../README.md")
@@ -162,6 +162,47 @@ func TestFindNamesWhatThereIs(t *testing.T) {
 	for _, p := range All() {
 		if !strings.Contains(string(readme), "| `"+p.Name+"` |") {
 			t.Errorf("the README does not tell of %s", p.Name)
+		}
+	}
+}
+
+func TestServersThatRefuseOrSayMoreThanExpected(t *testing.T) {
+	t.Parallel()
+	get := func(preset, query string) (int, string) {
+		p, err := Find(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := simulator.Options{Clock: func() time.Time { return noon }}
+		p.Apply(&o)
+		s := simulator.New(o)
+		for _, id := range []string{"a", "b"} {
+			if _, err := s.Put([]byte(`{"resourceType":"Patient","id":"` + id + `"}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/fhir/Patient?"+query, nil))
+		return w.Code, w.Body.String()
+	}
+	for _, test := range []struct {
+		preset, query string
+		status        int
+		holds         string
+	}{
+		{"one-sided", "_lastUpdated=ge2024-01-01&_lastUpdated=le2026-01-01", 400, "invalid"},
+		{"one-sided", "_lastUpdated=ge2024-01-01", 200, `"id":"b"`},
+		{"azure", "", 500, "too long"},
+		{"azure", "_lastUpdated=ge2020-01-01&_lastUpdated=le2025-01-01", 500, "too long"},
+		{"azure", "_lastUpdated=ge2025-01-01&_count=1", 200, strings.Repeat("A", 3000)},
+		{"sloppy", "_count=1", 200, "\ufeff{"},
+		{"sloppy", "_count=1", 200, `{"search":{"mode":"outcome"}}`},
+		{"sloppy", "_count=1", 200, `"relation":"Next"`},
+		{"sloppy", "_summary=count", 200, `"total":9`},
+	} {
+		status, body := get(test.preset, test.query)
+		if status != test.status || !strings.Contains(body, test.holds) {
+			t.Errorf("%s %s: %d %.200s", test.preset, test.query, status, body)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type Options struct {
 	Server    simulator.Options
 	Behaviour behaviours.Preset // taken over into Server unless it has no name
 	Faults    faults.File
+	Mishap    *simulator.Mishap // from the start; nil: none
 
 	Live     time.Duration         // a change so often; 0: none
 	OnChange func(dossiers.Change) // told of each of them; may be nil
@@ -75,6 +76,7 @@ func Open(o Options) (*System, error) {
 	)}
 	o.Server.Layers = append(slices.Clone(o.Server.Layers), s.Faults.Layer)
 	s.Server = simulator.New(o.Server)
+	s.Server.SetMishap(o.Mishap)
 	if err := s.fill(o); err != nil {
 		return nil, err
 	}

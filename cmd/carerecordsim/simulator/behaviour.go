@@ -44,6 +44,22 @@ type Behaviour struct {
 	// no token parameter finds them.
 	ListsDeleted bool
 
+	// OneInterval refuses _lastUpdated given twice with a 400, as servers do that
+	// keep one value of a parameter.
+	OneInterval bool
+
+	// WideFails is how long an interval of _lastUpdated may be; a longer one, or
+	// one without a beginning, is a 500. 0: any.
+	WideFails time.Duration
+
+	// CountOff is added to every total and count, which are then wrong.
+	CountOff int
+
+	ByteOrderMark bool   // answers begin with U+FEFF (RFC 8259 §8.1 forbids it)
+	OutcomeEntry  bool   // a searchset has an entry with search.mode outcome and no resource
+	NextRelation  string // how the link to the next page is called; "next"
+	LongLinks     int    // next links are padded to this many bytes; 0: not
+
 	KeepsIdentical bool // a PUT of what is there already makes no new version
 
 	// LateCommits is how long before it can be seen a write may have got its

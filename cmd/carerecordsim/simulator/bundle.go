@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,7 +18,7 @@ func (s *Server) searchset(base string, res result) answer {
 	var b bytes.Buffer
 	b.Grow(bundleSize(res.page, base))
 	s.writeHead(&b, "searchset", base, res)
-	writeEntries(&b, quote(base+"/"+res.query.query.Type+"/"), res.page, res.query.elements)
+	writeEntries(&b, quote(base+"/"+res.query.query.Type+"/"), res.page, res.query.elements, s.o.Behaviour.OutcomeEntry)
 	b.WriteByte('}')
 	return answer{status: http.StatusOK, body: b.Bytes()}
 }
@@ -29,17 +30,21 @@ func (s *Server) writeHead(b *bytes.Buffer, bundleType, base string, res result)
 	b.WriteString(s.o.Clock().In(s.o.Zone).Format(archive.InstantLayout))
 	b.WriteString(`"},"type":"` + bundleType + `"`)
 	if res.at.Total >= 0 && s.counts(res.query) {
-		b.WriteString(`,"total":` + strconv.Itoa(res.at.Total))
+		b.WriteString(`,"total":` + strconv.Itoa(max(0, res.at.Total+s.o.Behaviour.CountOff)))
 	}
 	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.self())) + `}`)
 	if next, ok := s.next(res); ok {
-		b.WriteString(`,{"relation":"next","url":` + quote(withQuery(here, next)) + `}`)
+		if pad := s.o.Behaviour.LongLinks; pad > 0 {
+			next = append(next, pair{paddingParameter, strings.Repeat("A", pad)})
+		}
+		relation := cmp.Or(s.o.Behaviour.NextRelation, "next")
+		b.WriteString(`,{"relation":` + quote(relation) + `,"url":` + quote(withQuery(here, next)) + `}`)
 	}
 	b.WriteByte(']')
 }
 
-func writeEntries(b *bytes.Buffer, prefix string, page []*archive.Version, elements []string) {
-	if len(page) == 0 {
+func writeEntries(b *bytes.Buffer, prefix string, page []*archive.Version, elements []string, outcome bool) {
+	if len(page) == 0 && !outcome {
 		return // FHIR has no empty lists
 	}
 	prefix = prefix[:len(prefix)-1] // the id goes before the closing quote
@@ -61,6 +66,12 @@ func writeEntries(b *bytes.Buffer, prefix string, page []*archive.Version, eleme
 			b.Write(v.Body)
 		}
 		b.WriteString(`,"search":{"mode":"match"}}`)
+	}
+	if outcome {
+		if len(page) > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"search":{"mode":"outcome"}}`)
 	}
 	b.WriteByte(']')
 }

@@ -38,6 +38,9 @@ func (s *Server) serveFHIR(w http.ResponseWriter, r *http.Request) {
 			a.header = http.Header{"Www-Authenticate": {"Bearer"}}
 		}
 	}
+	if s.o.Behaviour.ByteOrderMark && a.contentType == "" && a.body != nil {
+		a.body = append([]byte("\ufeff"), a.body...)
+	}
 	a.write(w, r)
 }
 

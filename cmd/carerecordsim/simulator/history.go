@@ -61,7 +61,7 @@ func parseHistory(typ, id string, pairs []pair, rules searchRules) (search, erro
 
 func (q *search) takeHistory(p pair, rules searchRules) (bool, error) {
 	switch p.name {
-	case "_format", "_pretty":
+	case "_format", "_pretty", paddingParameter:
 		return true, nil
 	case "_count":
 		return q.takeCount(p, rules)

@@ -10,6 +10,9 @@ import (
 
 func (s *Server) read(typ, id string) (answer, error) {
 	v, err := s.Get(typ, id)
+	if err == nil {
+		v, err = s.mishap.Load().seen(v)
+	}
 	if err != nil {
 		return answer{}, err
 	}

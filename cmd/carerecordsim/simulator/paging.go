@@ -10,6 +10,9 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
+// paddingParameter makes next links long; it says nothing.
+const paddingParameter = "_padding"
+
 // result is one page of what a search or a history found.
 type result struct {
 	query search
@@ -20,6 +23,8 @@ type result struct {
 
 // fetch reads the page that at stands for.
 func (s *Server) fetch(r *http.Request, q search, at cursor) result {
+	mishap := s.mishap.Load()
+	mishap.narrow(&q)
 	if at.Query == "" && at.ID == "" && at.Offset == 0 {
 		at.Query, at.Made = encodeQuery(q.used), s.o.Clock().UnixMicro()
 		at.AsOf = s.moment(r, at)
@@ -42,6 +47,7 @@ func (s *Server) fetch(r *http.Request, q search, at cursor) result {
 		page, more := s.archive.Search(q.query, at.Offset+q.count)
 		res.page, res.more = page[min(at.Offset, len(page)):], more
 	}
+	mishap.cut(&res)
 	return res
 }
 

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,10 +39,14 @@ type searchRules struct {
 	zone         *time.Location
 	defaultCount int
 	maxCount     int
+	now          time.Time
 }
 
 func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, error) {
 	q := search{query: archive.Query{Type: resourceType}, count: rules.defaultCount}
+	if rules.OneInterval && countOf(pairs, "_lastUpdated") > 1 {
+		return search{}, badRequest("invalid", "Invalid parameter: _lastUpdated")
+	}
 	if rules.ignores("_sort") {
 		q.query.Order = archive.ByID // who does not sort does not sort by time either
 	}
@@ -61,6 +66,9 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 	if rules.NeedsPatient && ofClients(resourceType) && !q.scoped {
 		return search{}, badRequest("required", "%s can be searched for one patient only", resourceType)
 	}
+	if w := rules.WideFails; w > 0 && q.query.IDs == nil && (q.span.low.IsZero() || q.spanUntil(rules.now).Sub(q.span.low) > w) {
+		return search{}, &outcome{http.StatusInternalServerError, "exception", "the query took too long"}
+	}
 	q.query.From, q.query.Until = q.span.low, q.span.high
 	if len(q.tokens) > 0 || len(q.patients) > 0 {
 		q.query.Match = q.matches
@@ -68,10 +76,28 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 	return q, nil
 }
 
+// spanUntil is the end of the interval that is searched; now, if it has none.
+func (q *search) spanUntil(now time.Time) time.Time {
+	if q.span.high.IsZero() {
+		return now
+	}
+	return q.span.high
+}
+
+func countOf(pairs []pair, name string) int {
+	n := 0
+	for _, p := range pairs {
+		if p.name == name {
+			n++
+		}
+	}
+	return n
+}
+
 // take applies one parameter, and reports whether the server knows it.
 func (q *search) take(p pair, rules searchRules) (bool, error) {
 	switch p.name {
-	case "_format", "_pretty":
+	case "_format", "_pretty", paddingParameter:
 		return true, nil
 	case "_count":
 		return q.takeCount(p, rules)

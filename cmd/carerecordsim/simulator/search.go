@@ -7,6 +7,9 @@ import (
 )
 
 func (s *Server) search(r *http.Request, resourceType string) (answer, error) {
+	if err := s.mishap.Load().refuses(resourceType); err != nil {
+		return answer{}, err
+	}
 	pairs, err := searchPairs(r)
 	if err != nil {
 		return answer{}, err
@@ -42,6 +45,7 @@ func (s *Server) rules(r *http.Request) (searchRules, error) {
 		zone:         s.o.Zone,
 		defaultCount: s.o.DefaultCount,
 		maxCount:     s.o.MaxCount,
+		now:          s.o.Clock(),
 	}, nil
 }
 

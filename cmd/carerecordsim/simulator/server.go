@@ -45,6 +45,7 @@ type Server struct {
 	last    time.Time  // the newest lastUpdated taken from the clock
 	writes  uint64     // taken from the clock
 
+	mishap   atomic.Pointer[Mishap]
 	shuffles atomic.Uint64
 	cacheMu  sync.Mutex
 	cache    map[string]cached // of Behaviour.SearchCache, by path and query
