@@ -1,9 +1,11 @@
 package fhir
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // A bundle is a FHIR Bundle taken apart, its resources as they are written.
@@ -49,6 +51,9 @@ func readBundle(body []byte, limits Limits) (bundle, error) {
 	case errors.Is(err, errMany):
 		return b, plain("not a Bundle: entry: " + err.Error())
 	case err != nil || skipSpace(body, end) != len(body):
+		if json.Valid(body) {
+			return b, plain("not a Bundle: the answer is JSON, but not an object")
+		}
 		return b, errNotJSON
 	}
 	return b, b.readHead(&r)
@@ -68,7 +73,7 @@ func (b *bundle) readHead(r *resource) error {
 		b.total = n
 	}
 	for _, l := range r.get("link").each() {
-		switch l.get("relation").str() {
+		switch strings.ToLower(l.get("relation").str()) {
 		case "next":
 			b.next = l.get("url").str()
 		case "self":

@@ -27,7 +27,8 @@ func TestCountsWhatTheServerHolds(t *testing.T) {
 		{"honest", simulator.Behaviour{}, true},
 		{"totals on request, _summary refused", simulator.Behaviour{TotalOnRequest: true, RefusesUnknown: true,
 			RefusesPreferences: true, IgnoredParameters: []string{"_summary"}}, true},
-		{"no totals", simulator.Behaviour{NoTotals: true, IgnoredParameters: []string{"_total", "_summary"}}, false},
+		{"_summary ignored", simulator.Behaviour{NoTotals: true, IgnoredParameters: []string{"_total", "_summary"}, IgnoresPreferences: true}, true},
+		{"no totals", simulator.Behaviour{NoTotals: true, IgnoredParameters: []string{"_total", "_summary", "_count"}, IgnoresPreferences: true}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,10 @@ func (m *mapper) entries(p *source.Page, q source.Query, all []entry) []unfinish
 	p.Items = make([]dossier.Item, 0, len(all))
 	var open []unfinished
 	for _, e := range all {
+		if e.raw != nil && e.resource == nil && (e.mode == "outcome" || idInURL(e.fullURL, q.Type.Name) == "") {
+			p.Warnings++ // it holds no record, and names none
+			continue
+		}
 		it := m.item(r, q.Type, e.resource, q.Envelope)
 		switch {
 		case it.Type == "OperationOutcome":

@@ -8,16 +8,30 @@ import (
 )
 
 // A feature is something that a search asks for beyond the plainest FHIR, and
-// that a server may refuse as a whole request (Medplum: an unknown parameter or
-// preference is a 400).
+// that a server may refuse as a whole request with a 400: an unknown parameter or
+// preference, a parameter given twice.
 type feature uint8
 
+// The features, the likeliest to be refused first.
 const (
-	withTotal    feature = 1 << iota // _total=accurate
-	withStrict                       // Prefer: handling=strict
-	withElements                     // _elements
-	withSummary                      // _summary=count
+	withBothBounds feature = 1 << iota // _lastUpdated twice: ge and le
+	withTotal                          // _total=accurate
+	withStrict                         // Prefer: handling=strict
+	withElements                       // _elements
+	withSummary                        // _summary=count
+	withSort                           // _sort=_lastUpdated
+	withInterval                       // _lastUpdated at all
+	allFeatures    = 1<<iota - 1
 )
+
+// each calls f with each feature of set.
+func (set feature) each(f func(feature) bool) {
+	for one := feature(1); one < allFeatures; one <<= 1 {
+		if set&one != 0 && !f(one) {
+			return
+		}
+	}
+}
 
 // learned is what the answers of one source have taught about it. It lasts as
 // long as the Source.
@@ -50,23 +64,19 @@ func featuresOf(q source.Query, refused feature) feature {
 	switch {
 	case q.CountOnly && refused&withSummary == 0:
 		want = withSummary | withStrict
+	case q.CountOnly:
 	case q.Envelope:
-		want |= withElements
+		want |= withElements | withSort
+	default:
+		want |= withSort
+	}
+	if !q.From.IsZero() || !q.To.IsZero() {
+		want |= withInterval
+	}
+	if !q.From.IsZero() && !q.To.IsZero() {
+		want |= withBothBounds
 	}
 	return want &^ refused
-}
-
-// suspects lists what to suppose refused, one after another, when a search was
-// refused by a source that is known to refuse some: one feature more, else all.
-func suspects(q source.Query, refused feature) []feature {
-	var all []feature
-	used := featuresOf(q, refused)
-	for _, f := range []feature{withTotal, withStrict, withElements, withSummary} {
-		if used&f != 0 {
-			all = append(all, refused|f)
-		}
-	}
-	return append(all, withTotal|withStrict|withElements|withSummary)
 }
 
 // pageSize returns how many records a page of the type asks for, at most most.

@@ -13,10 +13,11 @@ import (
 // A mapper turns one tenant's resources into items. It holds no state and may
 // be used concurrently.
 type mapper struct {
-	base   *url.URL
-	zone   *time.Location
-	limits Limits
-	rules  Mapping
+	base    *url.URL
+	aliases []*url.URL // other addresses of the same base
+	zone    *time.Location
+	limits  Limits
+	rules   Mapping
 }
 
 // text returns the text of v as a reader gets it.

@@ -19,6 +19,9 @@ type Options struct {
 	// BaseURL is the FHIR service base: https, or http, without query. Every
 	// request stays on its origin.
 	BaseURL *url.URL
+	// Aliases are other addresses under which the source writes references to its
+	// own records, such as its public and its internal name. Nothing is asked of them.
+	Aliases []*url.URL
 	// Transport carries the requests, authenticated already: see [Basic], [Bearer],
 	// [ClientCredentials], [PrivateKeyJWT] and [MutualTLS]. Nil stands for
 	// NewTransport(nil).

@@ -36,10 +36,18 @@ func (m *mapper) reference(v value) target {
 func (m *mapper) resolve(s string) dossier.Ref {
 	if i := strings.Index(s, "://"); i >= 0 || strings.HasPrefix(s, "urn:") {
 		rest, ok := underBase(m.base, s)
+		for i := 0; !ok && i < len(m.aliases); i++ {
+			rest, ok = underBase(m.aliases[i], s)
+		}
 		if !ok {
 			return dossier.Ref{}
 		}
 		s = rest
+	}
+	if rest, ok := strings.CutPrefix(s, "/"); ok { // from the server's root, or meant so
+		if s = rest; m.base != nil {
+			s = strings.TrimPrefix(s, strings.Trim(m.base.EscapedPath(), "/")+"/")
+		}
 	}
 	s, _, _ = strings.Cut(s, "/_history/")
 	name, id, ok := strings.Cut(s, "/")

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"net/url"
 	"testing"
 
 	"dossiersync/store/dossier"
@@ -26,14 +27,18 @@ func TestResolve(t *testing.T) {
 		{"https://ecd.example/fhir", "Patient?identifier=a|b", ""},
 		{"https://ecd.example/fhir", "Patient", ""},
 		{"https://ecd.example/fhir", "Patient/", ""},
-		{"https://ecd.example/fhir", "/Patient/1", ""},
+		{"https://ecd.example/fhir", "/Patient/1", "Patient/1"},
+		{"https://ecd.example/fhir", "/fhir/Patient/1", "Patient/1"},
+		{"https://ecd.example/fhir", "/other/Patient/1", ""},
+		{"https://ecd.example/fhir", "http://intern:8080/r4/Patient/1", "Patient/1"},
+		{"https://ecd.example/fhir", "https://extern.example/fhir/Patient/1", ""},
 		{"https://ecd.example/fhir", "Patient/1/2", ""},
 		{"https://ecd.example/fhir", "../Patient/1", ""},
 		{"https://ecd.example/fhir", "patient/1", ""},
 		{"https://ecd.example/fhir", "", ""},
 		{"https://ecd.example/fhir", "https://[", ""},
 	} {
-		m := &mapper{base: mustURL(test.base)}
+		m := &mapper{base: mustURL(test.base), aliases: []*url.URL{mustURL("http://intern:8080/r4/")}}
 		got := m.resolve(test.ref)
 		want := dossier.Ref{}
 		if test.want != "" {

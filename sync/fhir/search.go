@@ -6,14 +6,16 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"dossiersync/store/dossier"
 	"dossiersync/sync/source"
 )
 
-// maxLink is the longest link to a next page, in bytes, that is followed.
-const maxLink = 8 << 10
+// maxLink is the longest link to a next page, in bytes, that is followed. Servers
+// that keep their place in the link send up to some kilobytes.
+const maxLink = 64 << 10
 
 // Search implements [source.Source].
 //
@@ -40,24 +42,70 @@ func (s *Source) Search(ctx context.Context, q source.Query) (source.Page, error
 	return s.negotiate(ctx, act, k, q)
 }
 
-// negotiate asks for the first page in the plainest way that the source takes.
+// negotiate asks for the first page, with as many features as the source takes. A
+// 400 may be about any of them, so they are left out one at a time; where that does
+// not help, all are, and then those that the source takes are put back. What it
+// refuses is remembered.
 func (s *Source) negotiate(ctx context.Context, act string, k *kindOfResource, q source.Query) (source.Page, error) {
 	refused := s.learned.known()
-	ans, err := s.searchFirst(ctx, act, k, q, featuresOf(q, refused))
+	want := featuresOf(q, refused)
+	ans, err := s.searchFirst(ctx, act, k, q, want)
 	if status(err) != http.StatusBadRequest {
-		return s.page(ctx, act, q, nil, ans, err)
+		return s.firstPage(ctx, act, k, q, want, ans, err)
 	}
-	for _, more := range suspects(q, refused) {
-		less, again := s.searchFirst(ctx, act, k, q, featuresOf(q, more))
+	var other error // a failure that says nothing of features
+	try := func(want feature) bool {
+		less, again := s.searchFirst(ctx, act, k, q, want)
 		if again == nil {
-			s.learned.refuse(more & featuresOf(q, refused))
-			return s.page(ctx, act, q, nil, less, nil)
+			ans = less
+		} else if status(again) != http.StatusBadRequest {
+			other = again
 		}
-		if status(again) != http.StatusBadRequest {
-			return source.Page{}, again
+		return again == nil
+	}
+	taken, found := feature(0), false
+	want.each(func(one feature) bool {
+		taken = featuresOf(q, refused|one)
+		found = try(taken)
+		return !found && other == nil
+	})
+	if !found && other == nil {
+		taken = 0
+		if found = try(taken); found {
+			want.each(func(one feature) bool {
+				if more := featuresOf(q, allFeatures&^(taken|one)); more != taken && try(more) {
+					taken = more
+				}
+				return other == nil
+			})
 		}
 	}
-	return source.Page{}, err
+	switch {
+	case other != nil:
+		return source.Page{}, other
+	case !found:
+		return source.Page{}, err
+	}
+	s.learned.refuse(want &^ taken)
+	return s.firstPage(ctx, act, k, q, taken, ans, nil)
+}
+
+// firstPage reads the answer to a first request that asked for the features. A
+// source that answers a count with records and no total ignores _summary=count: it
+// is asked for an empty page instead.
+func (s *Source) firstPage(ctx context.Context, act string, k *kindOfResource, q source.Query, asked feature, ans response,
+	err error) (source.Page, error) {
+	p, err := s.page(ctx, act, q, nil, ans, err)
+	if err != nil {
+		return p, err
+	}
+	if q.CountOnly && p.Total < 0 && asked&withSummary != 0 {
+		s.learned.refuse(withSummary)
+		return s.negotiate(ctx, act, k, q)
+	}
+	// Without a bound that the source takes, everything comes.
+	p.Unfiltered = p.Unfiltered || !q.From.IsZero() && asked&withInterval == 0
+	return p, nil
 }
 
 // searchFirst asks for the first page, and for a smaller one as long as it is
@@ -117,10 +165,12 @@ func (s *Source) searchURL(k *kindOfResource, q source.Query, want feature, size
 	if q.ID != "" {
 		params.Set("_id", q.ID)
 	}
-	if !q.From.IsZero() {
+	if want&withInterval != 0 && !q.From.IsZero() {
 		params.Add("_lastUpdated", "ge"+instant(q.From))
 	}
-	if !q.To.IsZero() {
+	// A source that takes one bound is asked for the lower: what is newer than the
+	// upper comes too, and does no harm, as the cursor does not pass the upper.
+	if want&withInterval != 0 && !q.To.IsZero() && (q.From.IsZero() || want&withBothBounds != 0) {
 		params.Add("_lastUpdated", "le"+instant(q.To))
 	}
 	if want&withTotal != 0 {
@@ -132,8 +182,10 @@ func (s *Source) searchURL(k *kindOfResource, q source.Query, want feature, size
 	case q.CountOnly:
 		params.Set("_count", "0")
 	default:
-		params.Set("_sort", "_lastUpdated")
 		params.Set("_count", strconv.Itoa(size))
+	}
+	if want&withSort != 0 {
+		params.Set("_sort", "_lastUpdated")
 	}
 	if want&withElements != 0 {
 		params.Set("_elements", elementsOf(k))
@@ -195,11 +247,23 @@ func isUnfiltered(q source.Query, b bundle, items []dossier.Item) bool {
 	if q.From.IsZero() && q.To.IsZero() {
 		return false
 	}
-	if b.self != nil && !b.self.Query().Has("_lastUpdated") {
+	if b.self != nil && !hasBound(b.self.Query()["_lastUpdated"], q.From.IsZero()) {
 		return true
 	}
 	for _, it := range items {
 		if !it.Updated.IsZero() && it.Updated.Before(q.From.Add(-time.Second)) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasBound reports whether one of the values of _lastUpdated that a source says it
+// searched with is a lower bound; or any value, where none was asked for.
+func hasBound(values []string, upperWillDo bool) bool {
+	for _, v := range values {
+		v = strings.ToLower(v)
+		if upperWillDo || !strings.HasPrefix(v, "le") && !strings.HasPrefix(v, "lt") && !strings.HasPrefix(v, "eb") {
 			return true
 		}
 	}

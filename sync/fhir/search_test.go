@@ -97,12 +97,12 @@ func TestSearchPage(t *testing.T) {
 		got = append(got, fmt.Sprint(it.Type, "/", it.ID, " ", it.State, " ", it.Reason))
 	}
 	want := []string{"DocumentReference/d1 shown ", "DocumentReference/d2 shown ", "Patient/ quarantined bad-type",
-		"DocumentReference/d9 quarantined bad-json", "DocumentReference/ quarantined bad-json", "DocumentReference/ quarantined bad-json",
+		"DocumentReference/d9 quarantined bad-json", "DocumentReference/ quarantined bad-json",
 		"DocumentReference/ quarantined bad-id"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if p.Total != 7 || p.Warnings != 2 || p.Next != "" || p.Bytes != int64(len(body)) {
+	if p.Total != 7 || p.Warnings != 3 || p.Next != "" || p.Bytes != int64(len(body)) {
 		t.Errorf("got total %d, %d warnings, next %q, %d bytes", p.Total, p.Warnings, p.Next, p.Bytes)
 	}
 }
@@ -140,7 +140,8 @@ func TestNextLinks(t *testing.T) {
 		{"no scheme", "//evil.example/fhir", "", false, "another origin"},
 		{"a user", "https://geheim@ecd.example/fhir", "", false, "another origin"},
 		{"no URL", "https://[geheim", "", false, "is not a URL"},
-		{"too long", "?x=" + strings.Repeat("y", 9000), "", false, "too long"},
+		{"too long", "?x=" + strings.Repeat("y", 70_000), "", false, "too long"},
+		{"3 KB", "?x=" + strings.Repeat("y", 3000), "https://ecd.example/fhir/?x=" + strings.Repeat("y", 3000), false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -252,8 +253,9 @@ func TestSearchAdapts(t *testing.T) {
 		{"_total", func(r *http.Request) bool { return r.URL.Query().Has("_total") }, false, false, withTotal, 2},
 		{"Prefer", func(r *http.Request) bool { return r.Header.Get("Prefer") != "" }, false, false, withStrict, 3},
 		{"_elements", func(r *http.Request) bool { return r.URL.Query().Has("_elements") }, true, false, withElements, 4},
-		{"_total and Prefer", func(r *http.Request) bool { return r.URL.Query().Has("_total") || r.Header.Get("Prefer") != "" }, false, false, withTotal | withStrict, 4},
+		{"_total and Prefer", func(r *http.Request) bool { return r.URL.Query().Has("_total") || r.Header.Get("Prefer") != "" }, false, false, withTotal | withStrict, 8},
 		{"_summary", func(r *http.Request) bool { return r.URL.Query().Has("_summary") }, false, true, withSummary, 3},
+		{"_sort", func(r *http.Request) bool { return r.URL.Query().Has("_sort") }, false, false, withSort, 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -275,6 +277,81 @@ func TestSearchAdapts(t *testing.T) {
 				t.Errorf("learned %b of %d requests, want %b of %d", s.learned.refused, len(asked), test.learned, test.requests+1)
 			}
 		})
+	}
+}
+
+// A server that takes one bound of the interval is asked for the lower, and one
+// that takes none for everything.
+func TestSearchWithoutAnInterval(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name       string
+		bounds     int // of _lastUpdated, that the server takes
+		want       []string
+		unfiltered bool
+	}{
+		{"both", 2, []string{"ge2025-01-01T00:00:00.000Z", "le2025-02-01T00:00:00.000Z"}, false},
+		{"one", 1, []string{"ge2025-01-01T00:00:00.000Z"}, false},
+		{"none", 0, nil, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var asked []*url.URL
+			s, q := testSource(t, answering(&asked, func(r *http.Request) (int, string) {
+				if len(r.URL.Query()["_lastUpdated"]) > test.bounds {
+					return 400, `{"resourceType":"OperationOutcome","issue":[{"code":"invalid"}]}`
+				}
+				return 200, emptyBundle
+			}))
+			q.From, q.To = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2025, 2, 1, 0, 0, 0, 0, time.UTC)
+			for range 2 {
+				p, err := s.Search(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if p.Unfiltered != test.unfiltered {
+					t.Errorf("unfiltered: %t, want %t", p.Unfiltered, test.unfiltered)
+				}
+			}
+			if diff := cmp.Diff(test.want, asked[len(asked)-1].Query()["_lastUpdated"]); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Servers write what is legal, and now and then what is not.
+func TestAnswersInOtherForms(t *testing.T) {
+	t.Parallel()
+	var asked []*url.URL
+	body := "\ufeff" + searchset(`,"link":[{"relation":"Next","url":"?p=2"}]`)
+	s, q := testSource(t, answering(&asked, func(*http.Request) (int, string) { return 200, body }))
+	p, err := s.Search(t.Context(), q)
+	if err != nil || p.Next != "https://ecd.example/fhir/?p=2" {
+		t.Errorf("got %q, %v", p.Next, err)
+	}
+	body = `[{"resourceType":"Bundle"}]`
+	if _, err := s.Search(t.Context(), q); !strings.Contains(errorText(err), "the answer is JSON, but not an object") {
+		t.Errorf("an array: %v", err)
+	}
+}
+
+// Where the source says with which bounds it searched, it must have kept the lower.
+func TestLowerBoundThatWasDropped(t *testing.T) {
+	t.Parallel()
+	for self, want := range map[string]bool{
+		"x?_lastUpdated=ge2025-01-01&_lastUpdated=le2025-02-01": false, "x?_lastUpdated=ge2025-01-01": false,
+		"x?_lastUpdated=2025-01-01": false, "x?_lastUpdated=le2025-02-01": true, "x?_count=5": true,
+	} {
+		var asked []*url.URL
+		s, q := testSource(t, answering(&asked, func(*http.Request) (int, string) {
+			return 200, searchset(`,"link":[{"relation":"self","url":"` + self + `"}]`)
+		}))
+		q.From, q.To = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2025, 2, 1, 0, 0, 0, 0, time.UTC)
+		p, err := s.Search(t.Context(), q)
+		if err != nil || p.Unfiltered != want {
+			t.Errorf("%s: unfiltered %t %v, want %t", self, p.Unfiltered, err, want)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func New(o Options) (*Source, error) { return newSource(o, usual) }
 
 func newSource(o Options, t times) (*Source, error) {
 	o, err := o.withDefaults()
-	m := &mapper{base: o.BaseURL, zone: o.Zone, limits: o.Limits, rules: o.Mapping}
+	m := &mapper{base: o.BaseURL, aliases: o.Aliases, zone: o.Zone, limits: o.Limits, rules: o.Mapping}
 	types, wrong := o.types(m)
 	if err := errors.Join(err, wrong); err != nil {
 		return nil, fmt.Errorf("source of %s: %w", o.Tenant, err)

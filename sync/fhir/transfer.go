@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// byteOrderMark may be ignored before JSON (RFC 8259 §8.1).
+var byteOrderMark = []byte("\ufeff")
+
 // maxErrorBody is how much is read of an answer that is an error.
 const maxErrorBody = 64 << 10
 
@@ -51,6 +54,9 @@ func (c *client) do(ctx context.Context, req request) (response, error) {
 	}
 	wire := &counted{from: resp.Body, guard: &g}
 	ans.body, err = unpack(resp, wire, limit)
+	if !req.file {
+		ans.body = bytes.TrimPrefix(ans.body, byteOrderMark)
+	}
 	ans.wire = wire.n.Load()
 	if ans.status/100 != 2 {
 		return ans, nil // the status says enough
