@@ -10,43 +10,73 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// An absence is an item that a complete list of the source's no longer has. It is
-// a suspect until it is read by its id; what is confirmed to be gone is removed,
-// unless there is more of it than the brake allows (I5): then it is held for an
-// operator.
-
-// Absence is an item that the source no longer lists.
+// Absence is something that is stored and that the source no longer shows, although
+// it has not stated that it is gone: a record that a whole list does not have, or one
+// that came without a member (I5). An absent mark is the mirror: the item is hidden
+// and would become readable (I6). docs/states.md draws the states of an absence.
 type Absence struct {
-	Key    string
-	Stream dossier.Stream
-	Ref    dossier.Ref
-	Client string // whom it belongs to here; empty: to none
+	Key     string
+	Stream  dossier.Stream
+	Ref     dossier.Ref
+	Client  string // the client that it belongs to here; empty: none
+	Missing dossier.Missing
+	// Approved says that an operator lets it go, whatever the limits.
+	Approved bool
+	// ByFeed says that a feed of deletions named it among more than are believed.
+	ByFeed bool
 }
+
+// AbsentType is the type whose absences are judged together.
+type AbsentType struct {
+	Stream dossier.Stream
+	Type   string
+}
+
+func (t AbsentType) args(c Claim, more pgx.StrictNamedArgs) pgx.StrictNamedArgs {
+	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": t.Stream, "type": t.Type}
+	for name, value := range more {
+		args[name] = value
+	}
+	return args
+}
+
+const absenceColumns = `a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved', a.by_feed`
 
 func scanAbsence(row pgx.CollectableRow) (Absence, error) {
 	var a Absence
-	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client)
+	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client, &a.Missing, &a.Approved, &a.ByFeed)
 	return a, err
 }
 
-// Suspects returns absences of the stream's source types that the run has not tried
-// to confirm.
-func (s *Store) Suspects(ctx context.Context, c Claim, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
+// Suspects returns absences of the type that the run has not looked at. Records that
+// are missing from a list are among them only if listed is set: the run has listed
+// the type whole.
+func (s *Store) Suspects(ctx context.Context, c Claim, t AbsentType, listed bool, limit int) ([]Absence, error) {
 	const q = `
-		SELECT a.key, a.stream, a.type, a.id, coalesce(i.client, '') FROM absences a LEFT JOIN items i USING (tenant, key)
-		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = ANY(@types) AND a.state = 'suspect'
+		SELECT ` + absenceColumns + `
+		FROM absences a
+		LEFT JOIN items i USING (tenant, key)
+		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type
+		  AND a.state IN ('suspect', 'approved')
+		  AND (@listed OR a.missing <> 'record' OR a.by_feed OR a.state = 'approved')
 		  AND a.tried IS DISTINCT FROM @run
-		ORDER BY a.key LIMIT @limit`
-	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "types": types, "run": c.Run.ID, "limit": limit})
+		ORDER BY a.key
+		LIMIT @limit`
+	return s.absences(ctx, q, t.args(c, pgx.StrictNamedArgs{"run": c.Run.ID, "listed": listed, "limit": limit}))
 }
 
-// ConfirmedAbsences returns absences of the stream's source types that are confirmed
-// and may go.
-func (s *Store) ConfirmedAbsences(ctx context.Context, tenant string, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
+// ConfirmedAbsences returns absences of the type that a look has confirmed; reveals
+// selects absent marks, else everything but those.
+func (s *Store) ConfirmedAbsences(ctx context.Context, c Claim, t AbsentType, reveals bool, limit int) ([]Absence, error) {
 	const q = `
-		SELECT key, stream, type, id, '' FROM absences
-		WHERE tenant = @tenant AND stream = @stream AND type = ANY(@types) AND state = 'confirmed' ORDER BY key LIMIT @limit`
-	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "stream": stream, "types": types, "limit": limit})
+		SELECT ` + absenceColumns + `
+		FROM absences a
+		LEFT JOIN items i USING (tenant, key)
+		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type
+		  AND a.state = 'confirmed' AND (a.missing = 'mark') = @reveals
+		ORDER BY a.key
+		LIMIT @limit`
+	return s.absences(ctx, q, t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "limit": limit}))
 }
 
 func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs) ([]Absence, error) {
@@ -61,20 +91,59 @@ func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs
 	return list, nil
 }
 
-// ConfirmAbsence notes that a direct read found the item to be gone.
-func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
-	const q = `UPDATE absences SET state = 'confirmed' WHERE tenant = @tenant AND key = @key`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
+// AbsentTypes returns the types that have absences of the tenant to settle: any but
+// those that are held or kept.
+func (s *Store) AbsentTypes(ctx context.Context, tenant string) ([]AbsentType, error) {
+	const q = `
+		SELECT DISTINCT stream, type
+		FROM absences
+		WHERE tenant = @tenant AND state IN ('suspect', 'confirmed', 'approved')
+		ORDER BY stream, type`
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
+	if err != nil {
+		return nil, fmt.Errorf("read absences: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[AbsentType])
+	if err != nil {
+		return nil, fmt.Errorf("read absences: %w", err)
+	}
+	return list, nil
 }
 
-// MarkAbsenceUnsure notes that the run could not tell whether the item is gone.
-func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string) error {
-	const q = `UPDATE absences SET tried = @run WHERE tenant = @tenant AND key = @key`
+// ConfirmAbsence notes that a direct read confirmed the absence.
+func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
+	const q = `
+		UPDATE absences SET state = 'confirmed', tried = @run
+		WHERE tenant = @tenant AND key = @key AND state IN ('suspect', 'approved')`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID})
 }
 
-// UnsureAbsences returns of how many items the run could not tell whether they are
-// gone.
+// MarkAbsenceUnsure notes that the run could not tell whether the absence is one.
+// refused says that the source would not show this record; each slot of that counts
+// once.
+func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string, refused bool) error {
+	const q = `
+		UPDATE absences SET
+			tried = @run,
+			refused = CASE
+				WHEN NOT @refused THEN 0
+				WHEN slot IS NOT DISTINCT FROM @slot THEN refused
+				ELSE refused + 1 END,
+			slot = CASE WHEN @refused THEN @slot ELSE slot END
+		WHERE tenant = @tenant AND key = @key`
+	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{
+		"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID, "refused": refused, "slot": slotOf(c.Run)})
+}
+
+// slotOf returns the slot that the run is for; when it was asked for, if for none.
+func slotOf(r Run) time.Time {
+	if r.Slot != nil {
+		return *r.Slot
+	}
+	return r.RequestedAt
+}
+
+// UnsureAbsences counts the items that the run could not tell of whether they are gone.
 func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
 	const q = `SELECT count(*) FROM absences WHERE tenant = @tenant AND state = 'suspect' AND tried = @run`
 	var n int64
@@ -85,25 +154,26 @@ func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
 	return n, nil
 }
 
-// EndAbsence notes that the item is there after all.
+// EndAbsence notes that the source shows it after all.
 func (s *Store) EndAbsence(ctx context.Context, c Claim, key string) error {
 	const q = `DELETE FROM absences WHERE tenant = @tenant AND key = @key`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
 }
 
-// HoldAbsences applies the brake to a stream: nothing of it is removed until an
-// operator approves.
-func (s *Store) HoldAbsences(ctx context.Context, c Claim, stream dossier.Stream) error {
-	const q = `UPDATE absences SET state = 'held' WHERE tenant = @tenant AND stream = @stream`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
-}
-
-// ReleaseAbsences takes the brake off: what was held is to be confirmed again.
-func (s *Store) ReleaseAbsences(ctx context.Context, c Claim, stream dossier.Stream) error {
+// AddDeletions notes records that a feed of deletions named, and that are shown, as
+// suspects: there are more of them than are believed without a look.
+func (s *Store) AddDeletions(ctx context.Context, c Claim, t AbsentType, ids []string) error {
 	const q = `
-		UPDATE absences SET state = 'suspect', tried = NULL
-		WHERE tenant = @tenant AND stream = @stream AND state = 'held'`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
+		INSERT INTO absences (tenant, key, stream, type, id, state, by_feed)
+		SELECT tenant, key, stream, type, id, 'suspect', true
+		FROM items
+		WHERE tenant = @tenant AND key = ANY(@keys) AND state = 'shown'
+		ON CONFLICT (tenant, key) DO UPDATE SET by_feed = true`
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = dossier.Key(c.Run.Tenant, dossier.Ref{Type: t.Type, ID: id})
+	}
+	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "keys": keys})
 }
 
 func (s *Store) noteAbsence(ctx context.Context, c Claim, q string, args pgx.StrictNamedArgs) error {
@@ -113,68 +183,100 @@ func (s *Store) noteAbsence(ctx context.Context, c Claim, q string, args pgx.Str
 	return nil
 }
 
-// Brake says how much of a stream is absent, and how much was removed for that.
-type Brake struct {
-	Shown     int64 // items that are shown
-	Removed   int64 // items removed by inference in the last 24 hours
-	Suspects  int64
-	Confirmed int64
-	Held      int64
+// SettleAbsences drops absences that have ended by themselves, since what they are of
+// is no longer readable, or no longer hidden by a mark; and joins to a client's hold
+// what belongs to a client that is absent, so that it is shown there and counts
+// nowhere else. It is called before the absences of a run are judged.
+func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
+	const over = `
+		DELETE FROM absences a
+		WHERE a.tenant = @tenant AND NOT EXISTS (
+			SELECT FROM items i
+			WHERE i.tenant = a.tenant AND i.key = a.key
+			  AND (i.state = 'shown' AND a.missing <> 'mark' OR i.state = 'hidden' AND a.missing = 'mark'))`
+	// A client that is there again takes its items out of the client's hold.
+	const apart = `
+		UPDATE absences a SET state = 'suspect', hold = NULL
+		FROM holds h
+		WHERE a.tenant = @tenant AND h.id = a.hold AND h.stream = 'clients' AND a.stream <> 'clients'
+		  AND NOT EXISTS (
+			SELECT FROM items i JOIN absences k ON k.tenant = i.tenant AND k.stream = 'clients' AND k.id = i.client
+			WHERE i.tenant = a.tenant AND i.key = a.key)`
+	const along = `
+		UPDATE absences a SET state = k.state, hold = k.hold
+		FROM items i, absences k
+		WHERE a.tenant = @tenant AND a.stream <> 'clients' AND a.missing <> 'mark'
+		  AND i.tenant = a.tenant AND i.key = a.key
+		  AND k.tenant = a.tenant AND k.stream = 'clients' AND k.id = i.client
+		  AND k.state IN ('held', 'kept')
+		  AND (a.hold, a.state) IS DISTINCT FROM (k.hold, k.state)`
+	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant}
+	for _, q := range []string{over, apart, along} {
+		if err := s.noteAbsence(ctx, c, q, args); err != nil {
+			return err
+		}
+	}
+	return s.endHolds(ctx, c)
 }
 
-// Brake returns the state of the stream's brake; nothing where nothing is absent.
-// What is shown no more for another reason is absent no more.
-func (s *Store) Brake(ctx context.Context, c Claim, stream dossier.Stream) (Brake, error) {
-	const has = `SELECT EXISTS (SELECT FROM absences WHERE tenant = @tenant AND stream = @stream)`
-	const settled = `
-		DELETE FROM absences a WHERE a.tenant = @tenant AND a.stream = @stream
-		  AND NOT EXISTS (SELECT FROM items i WHERE i.tenant = a.tenant AND i.key = a.key AND i.state = 'shown')`
+// Tally is what limits a type's removals, or reveals, by inference.
+type Tally struct {
+	Shown     int64 // items of the type that are shown; of reveals: that are hidden for a mark
+	LastDay   int64 // removed, or revealed, by inference in the last 24 hours
+	LastWeek  int64 // and in the last 7 days
+	Confirmed int64 // absences that a look has confirmed and that wait to be judged
+	Suspects  int64 // absences that nobody has looked at
+	ByFeed    int64 // of these two: named by a feed of deletions
+	Refused   int64 // suspects that the source has refused to show in two slots
+	// EmptiesPart says that a client that is shown would be left with nothing in a
+	// part that had five items or more.
+	EmptiesPart bool
+}
+
+// Tally returns how the type stands: its removals, or its reveals.
+func (s *Store) Tally(ctx context.Context, c Claim, t AbsentType, reveals bool) (Tally, error) {
 	const q = `
-		SELECT (SELECT count(*) FROM items WHERE tenant = @tenant AND stream = @stream AND state = 'shown'),
-			(SELECT count(*) FROM items WHERE tenant = @tenant AND stream = @stream AND reason = 'absent'
-				AND observed > now() - interval '24 hours'),
-			count(*) FILTER (WHERE state = 'suspect'), count(*) FILTER (WHERE state = 'confirmed'),
-			count(*) FILTER (WHERE state = 'held')
-		FROM absences WHERE tenant = @tenant AND stream = @stream`
-	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream}
-	var absent bool
-	if err := s.pool.QueryRow(ctx, has, args).Scan(&absent); err != nil {
-		return Brake{}, fmt.Errorf("read the brake of %s: %w", c.Run.Tenant, err)
+		SELECT
+			(SELECT count(*) FROM items
+			 WHERE tenant = @tenant AND stream = @stream AND type = @type
+			   AND CASE WHEN @reveals THEN state = 'hidden' AND reason = ANY(@marks) ELSE state = 'shown' END),
+			(SELECT count(*) FROM inferred
+			 WHERE tenant = @tenant AND stream = @stream AND type = @type AND reveals = @reveals
+			   AND at > now() - interval '24 hours'),
+			(SELECT count(*) FROM inferred
+			 WHERE tenant = @tenant AND stream = @stream AND type = @type AND reveals = @reveals
+			   AND at > now() - interval '7 days'),
+			count(*) FILTER (WHERE state = 'confirmed'),
+			count(*) FILTER (WHERE state = 'suspect'),
+			count(*) FILTER (WHERE by_feed AND state IN ('confirmed', 'suspect')),
+			count(*) FILTER (WHERE refused >= 2 AND state = 'suspect'),
+			false
+		FROM absences
+		WHERE tenant = @tenant AND stream = @stream AND type = @type AND (missing = 'mark') = @reveals`
+	// Parts are made of several types; what another type removed today counts.
+	const empties = `
+		WITH gone AS (
+			SELECT i.client, i.part, count(*) AS n
+			FROM absences a
+			JOIN items i USING (tenant, key)
+			JOIN clients c ON c.tenant = a.tenant AND c.id = i.client AND c.state = 'shown'
+			WHERE a.tenant = @tenant AND a.missing <> 'mark' AND a.state = 'confirmed'
+			  AND i.state = 'shown' AND i.part IS NOT NULL
+			GROUP BY i.client, i.part)
+		SELECT EXISTS (
+			SELECT FROM gone g
+			WHERE (SELECT count(*) FROM items i
+			       WHERE i.tenant = @tenant AND i.client = g.client AND i.part = g.part AND i.state = 'shown') = g.n
+			  AND g.n + (SELECT count(*) FROM inferred f
+			       WHERE f.tenant = @tenant AND f.client = g.client AND f.part = g.part AND NOT f.reveals
+			         AND f.at > now() - interval '24 hours') >= 5)`
+	args := t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "marks": dossier.MarkReasons()})
+	tally, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[Tally], q, args)
+	if err == nil && !reveals && tally.Confirmed > 0 {
+		err = s.pool.QueryRow(ctx, empties, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}).Scan(&tally.EmptiesPart)
 	}
-	if !absent {
-		return Brake{}, nil
-	}
-	if err := s.noteAbsence(ctx, c, settled, args); err != nil {
-		return Brake{}, err
-	}
-	b, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[Brake], q, args)
 	if err != nil {
-		return Brake{}, fmt.Errorf("read the brake of %s: %w", c.Run.Tenant, err)
+		return Tally{}, fmt.Errorf("count absences of %s: %w", c.Run.Tenant, err)
 	}
-	return b, nil
-}
-
-// HeldRemovals is how much of a stream waits for an operator's approval.
-type HeldRemovals struct {
-	Tenant string         `json:"tenant"`
-	Stream dossier.Stream `json:"stream"`
-	Items  int64          `json:"items"`
-	Since  time.Time      `json:"since"` // of the oldest
-}
-
-// HeldRemovals returns what is held of a tenant, or of all if tenant is empty.
-func (s *Store) HeldRemovals(ctx context.Context, tenant string) ([]HeldRemovals, error) {
-	const q = `
-		SELECT tenant, stream, count(*), min(since) FROM absences
-		WHERE state = 'held' AND (@tenant = '' OR tenant = @tenant)
-		GROUP BY tenant, stream ORDER BY tenant, stream`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
-	if err != nil {
-		return nil, fmt.Errorf("read held removals: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[HeldRemovals])
-	if err != nil {
-		return nil, fmt.Errorf("read held removals: %w", err)
-	}
-	return list, nil
+	return tally, nil
 }

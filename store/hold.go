@@ -1,0 +1,253 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"dossiersync/store/dossier"
+)
+
+// Hold is a set of absences that one comparison found and that passed a limit, so
+// that nothing of it is removed, or revealed, until an operator decides or the source
+// shows it again. Later absences form a set of their own.
+type Hold struct {
+	ID      int64          `json:"id"`
+	Tenant  string         `json:"tenant"`
+	Stream  dossier.Stream `json:"stream"`
+	Type    string         `json:"type"`
+	Reveals bool           `json:"reveals"` // the items are hidden, and their marks are missing
+	Rule    HoldRule       `json:"rule"`
+	State   HoldState      `json:"state"`
+	Since   time.Time      `json:"since"`
+	Run     int64          `json:"run"`
+	Until   *time.Time     `json:"until"` // kept until then
+	Decided *time.Time     `json:"decided"`
+	By      *string        `json:"by"` // the operator
+	Note    *string        `json:"note"`
+	Items   int64          `json:"items"`   // of the type
+	Clients int64          `json:"clients"` // that these belong to
+	Along   int64          `json:"along"`   // of a hold of clients: what belongs to them
+}
+
+// HoldRule is the limit that a set passed.
+type HoldRule string
+
+// The rules (I5, I6).
+const (
+	HeldDay       HoldRule = "day"        // more than max_removed, and than 20, within 24 hours
+	HeldWeek      HoldRule = "week"       // three times that within 7 days
+	HeldHalf      HoldRule = "half"       // half of the type or more
+	HeldPart      HoldRule = "part"       // a client would be left with nothing in a part
+	HeldDeletions HoldRule = "deletions"  // a feed of deletions named half of the type or more
+	HeldRefused   HoldRule = "refused"    // the source refuses single records for two slots
+	HeldReveals   HoldRule = "reveals"    // more marks vanished than are believed
+	HeldEverySign HoldRule = "every-mark" // every mark of the type vanished
+)
+
+// HoldState is what was decided on a hold.
+type HoldState string
+
+// The states of a hold. An ended one has no items left.
+const (
+	HoldOpen     HoldState = "open"
+	HoldKept     HoldState = "kept"
+	HoldApproved HoldState = "approved"
+	HoldEnded    HoldState = "ended"
+)
+
+// HoldAbsences holds the absences of the type that are confirmed or suspected; only
+// those that the source refuses to show if rule is [HeldRefused]. It returns how many.
+func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals bool, rule HoldRule) (int64, error) {
+	const put = `
+		INSERT INTO holds (tenant, stream, type, reveals, rule, run)
+		VALUES (@tenant, @stream, @type, @reveals, @rule, @run)
+		RETURNING id`
+	const hold = `
+		UPDATE absences SET state = 'held', hold = @hold
+		WHERE tenant = @tenant AND stream = @stream AND type = @type AND (missing = 'mark') = @reveals
+		  AND state IN ('suspect', 'confirmed')
+		  AND (NOT @refused OR refused >= 2 AND state = 'suspect')`
+	var n int64
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := holdClaim(ctx, tx, c); err != nil {
+			return err
+		}
+		var id int64
+		args := t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "rule": rule, "run": c.Run.ID})
+		if err := tx.QueryRow(ctx, put, args).Scan(&id); err != nil {
+			return err
+		}
+		args = t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "hold": id, "refused": rule == HeldRefused})
+		tag, err := tx.Exec(ctx, hold, args)
+		n = tag.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("hold absences of %s: %w", c.Run.Tenant, err)
+	}
+	return n, nil
+}
+
+// endHolds ends the holds that have no items left, and has the items of those that
+// were kept long enough judged anew.
+func (s *Store) endHolds(ctx context.Context, c Claim) error {
+	const again = `
+		UPDATE absences a SET state = 'suspect', hold = NULL, tried = NULL
+		FROM holds h
+		WHERE h.tenant = @tenant AND h.state = 'kept' AND h.until <= now() AND a.hold = h.id`
+	const ended = `
+		UPDATE holds h SET state = 'ended', until = NULL
+		WHERE h.tenant = @tenant AND h.state <> 'ended'
+		  AND NOT EXISTS (SELECT FROM absences a WHERE a.hold = h.id)`
+	for _, q := range []string{again, ended} {
+		if err := s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Holds returns the holds of a tenant that have not ended, the oldest first; of all
+// tenants, if tenant is empty.
+func (s *Store) Holds(ctx context.Context, tenant string) ([]Hold, error) {
+	const q = `
+		SELECT h.id, h.tenant, h.stream, h.type, h.reveals, h.rule, h.state, h.since, h.run, h.until, h.decided, h.by, h.note,
+			count(a.key) FILTER (WHERE a.stream = h.stream),
+			count(DISTINCT i.client) FILTER (WHERE a.stream = h.stream),
+			count(a.key) FILTER (WHERE a.stream <> h.stream)
+		FROM holds h
+		LEFT JOIN absences a ON a.hold = h.id
+		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
+		WHERE h.state <> 'ended' AND (@tenant = '' OR h.tenant = @tenant)
+		GROUP BY h.id
+		ORDER BY h.tenant, h.id`
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
+	if err != nil {
+		return nil, fmt.Errorf("read holds: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Hold])
+	if err != nil {
+		return nil, fmt.Errorf("read holds: %w", err)
+	}
+	return list, nil
+}
+
+// HeldItem is one item of a hold, for an operator's eyes: no title, no text.
+type HeldItem struct {
+	Key     string          `json:"key"`
+	Stream  dossier.Stream  `json:"stream"`
+	Type    string          `json:"type"`
+	Client  string          `json:"client"` // empty: belongs to none
+	Kind    *dossier.Kind   `json:"kind"`
+	At      *time.Time      `json:"at"` // its place on the time line
+	Missing dossier.Missing `json:"missing"`
+	Since   time.Time       `json:"since"` // when it was first missing
+	Refused bool            `json:"refused"`
+}
+
+// HeldItems returns items of the hold, by client and key and after a key; at most
+// limit. Of one client only, if client is not empty.
+func (s *Store) HeldItems(ctx context.Context, tenant string, hold int64, client, after string, limit int) ([]HeldItem, error) {
+	const q = `
+		SELECT a.key, a.stream, a.type, coalesce(i.client, ''), i.kind, i.at, a.missing, a.since, a.refused >= 2
+		FROM absences a
+		LEFT JOIN items i USING (tenant, key)
+		WHERE a.tenant = @tenant AND a.hold = @hold AND a.key > @after AND (@client = '' OR i.client = @client)
+		ORDER BY a.key
+		LIMIT @limit`
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{
+		"tenant": tenant, "hold": hold, "client": client, "after": after, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("read the items of hold %d: %w", hold, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[HeldItem])
+	if err != nil {
+		return nil, fmt.Errorf("read the items of hold %d: %w", hold, err)
+	}
+	return list, nil
+}
+
+// HoldDecision is what an operator decides on held items.
+type HoldDecision struct {
+	Tenant string
+	Hold   int64  // 0: every open hold
+	Type   string // only holds of this type; empty: of every type
+	Client string // only this client's items; empty: everybody's
+	State  HoldState
+	Until  time.Time // of [HoldKept]
+	By     string
+	Note   string
+	// Seen is how many items the operator was shown: if more are held now, nothing is
+	// decided.
+	Seen int64
+}
+
+// ErrHoldGrew says that more is held than the operator was shown.
+var ErrHoldGrew = errors.New("more is held now than was shown")
+
+// DecideHold carries out the decision and returns on how many items. An approved item
+// is removed, or revealed, by the next run, after a fresh look; a kept one stays as it
+// is and is judged anew when its time is over; [HoldOpen] takes a decision back. It
+// fails with [ErrNotFound] where nothing such is held and with [ErrHoldGrew].
+func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
+	const find = `
+		SELECT count(*)
+		FROM absences a
+		JOIN holds h ON h.id = a.hold
+		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
+		WHERE a.tenant = @tenant AND (@hold = 0 OR h.id = @hold) AND (@type = '' OR h.type = @type)
+		  AND (@client = '' OR i.client = @client)`
+	const items = `
+		UPDATE absences a SET state = @state, tried = NULL
+		FROM holds h
+		WHERE a.tenant = @tenant AND h.id = a.hold AND (@hold = 0 OR h.id = @hold) AND (@type = '' OR h.type = @type)
+		  AND (@client = '' OR EXISTS (
+			SELECT FROM items i WHERE i.tenant = a.tenant AND i.key = a.key AND i.client = @client))`
+	const holds = `
+		UPDATE holds SET state = @state, until = @until, decided = now(), by = @by, note = nullif(@note, '')
+		WHERE tenant = @tenant AND state <> 'ended' AND (@hold = 0 OR id = @hold) AND (@type = '' OR type = @type)`
+	itemState := map[HoldState]string{HoldOpen: "held", HoldKept: "kept", HoldApproved: "approved"}[d.State]
+	if itemState == "" {
+		return 0, fmt.Errorf("decide on a hold: %q is no decision", d.State)
+	}
+	which := pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold, "type": d.Type, "client": d.Client}
+	var n int64
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, find, which).Scan(&n); err != nil {
+			return err
+		}
+		switch {
+		case n == 0:
+			return ErrNotFound
+		case n > d.Seen:
+			return ErrHoldGrew
+		}
+		args := pgx.StrictNamedArgs{"state": itemState}
+		for name, value := range which {
+			args[name] = value
+		}
+		if _, err := tx.Exec(ctx, items, args); err != nil {
+			return err
+		}
+		if d.Client == "" {
+			_, err := tx.Exec(ctx, holds, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold, "type": d.Type,
+				"state": d.State, "until": timeOrNull(d.Until), "by": d.By, "note": d.Note})
+			if err != nil {
+				return err
+			}
+		}
+		what := map[HoldState]DecisionKind{HoldOpen: DecisionReopen, HoldKept: DecisionKeep, HoldApproved: DecisionApprove}[d.State]
+		return decide(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: what, Client: d.Client, Items: n, Note: d.Note})
+	})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHoldGrew) {
+		return n, err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("decide on what is held of %s: %w", d.Tenant, err)
+	}
+	return n, nil
+}
