@@ -12,7 +12,7 @@ import (
 
 // agreement is one to plans, made on a day of January.
 func agreement(t source.Type, id, client string, day int, by dossier.Party, plans ...string) dossier.Item {
-	a := &dossier.PlanAgreement{By: by, At: begin(day - 1)}
+	a := &dossier.PlanAgreement{By: by, At: beginsOn(day - 1)}
 	for _, p := range plans {
 		a.Plans = append(a.Plans, dossier.Ref{Type: carePlans.Name, ID: p})
 	}
@@ -27,10 +27,10 @@ func relative(id, client, name string) dossier.Item {
 	return record(relatives, id, client, 2, &dossier.Contact{Name: name, Active: true})
 }
 
-// agreed says who agreed to the client's first plan, and on what day.
-func (b *bench) agreed(client string) string {
-	b.t.Helper()
-	a := b.planned(client)[0].Agreement
+// agreementOf says who agreed to the client's first plan, and on what day.
+func (h *harness) agreementOf(client string) string {
+	h.t.Helper()
+	a := h.servedPlans(client)[0].Agreement
 	if a == nil {
 		return "nobody"
 	}
@@ -43,32 +43,32 @@ func (b *bench) agreed(client string) string {
 
 func TestCase49AgreementIsTheNewestThatIsShown(t *testing.T) {
 	t.Parallel()
-	f, b := newPlansBench(t, client("a", 1), client("b", 1), relative("dochter", "a", "Els"))
+	f, h := newPlansHarness(t, client("a", 1), client("b", 1), relative("dochter", "a", "Els"))
 	daughter := party(relatives, "dochter")
 	want := func(what, agreed string) {
 		t.Helper()
-		if got := b.agreed("a"); got != agreed {
+		if got := h.agreementOf("a"); got != agreed {
 			t.Errorf("%s: agreed by %s, want %s", what, got, agreed)
 		}
 	}
-	b.later(f, agreement(consents, "c", "a", 3, daughter, "p"))
-	b.later(f, planOf("p", 0))
+	h.changeAndSync(f, agreement(consents, "c", "a", 3, daughter, "p"))
+	h.changeAndSync(f, planOf("p", 0))
 	want("the agreement came first", "Els 2026-01-03")
-	b.later(f, agreement(signatures, "s", "", 5, party(patients, "a"), "p"))
+	h.changeAndSync(f, agreement(signatures, "s", "", 5, party(patients, "a"), "p"))
 	want("a newer one came", "Mevrouw a 2026-01-05")
-	b.later(f, agreement(signatures, "old", "", 4, daughter, "p"))
+	h.changeAndSync(f, agreement(signatures, "old", "", 4, daughter, "p"))
 	want("an older one came", "Mevrouw a 2026-01-05")
-	b.later(f, agreement(consents, "theirs", "b", 9, party(patients, "b"), "p"))
+	h.changeAndSync(f, agreement(consents, "theirs", "b", 9, party(patients, "b"), "p"))
 	want("another client agrees to it", "Mevrouw a 2026-01-05")
-	b.later(f, agreement(consents, "part", "a", 8, daughter, "q"), planOf("q", 0, partOf("p")))
+	h.changeAndSync(f, agreement(consents, "part", "a", 8, daughter, "q"), planOf("q", 0, withPartOf("p")))
 	want("somebody agrees to a part", "Mevrouw a 2026-01-05")
-	b.later(f, withdrawn(agreement(signatures, "s", "", 5, dossier.Party{})))
+	h.changeAndSync(f, withdrawn(agreement(signatures, "s", "", 5, dossier.Party{})))
 	want("the newest was withdrawn", "Els 2026-01-04")
-	b.later(f, agreement(signatures, "old", "", 4, daughter, "elsewhere"))
+	h.changeAndSync(f, agreement(signatures, "old", "", 4, daughter, "elsewhere"))
 	want("the next is about another plan", "Els 2026-01-03")
-	b.later(f, away(agreement(consents, "c", "a", 3, dossier.Party{})))
+	h.changeAndSync(f, hidden(agreement(consents, "c", "a", 3, dossier.Party{})))
 	want("only that to a part is left", "Els 2026-01-08")
-	b.later(f, away(agreement(consents, "part", "a", 8, dossier.Party{})))
+	h.changeAndSync(f, hidden(agreement(consents, "part", "a", 8, dossier.Party{})))
 	want("none is left", "nobody")
 }
 
@@ -88,7 +88,7 @@ func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
 		{"another client", party(patients, "b"), nil, "unknown"},
 		{"a relative", party(relatives, "zoon"), nil, "Jan"},
 		{"a relative, renamed", party(relatives, "zoon"), []dossier.Item{relative("zoon", "a", "Jan Jansen")}, "Jan Jansen"},
-		{"a relative who is hidden", party(relatives, "zoon"), []dossier.Item{away(relative("zoon", "a", ""))}, "unknown"},
+		{"a relative who is hidden", party(relatives, "zoon"), []dossier.Item{hidden(relative("zoon", "a", ""))}, "unknown"},
 		{"a relative of somebody else", party(relatives, "zoon"), []dossier.Item{relative("zoon", "b", "Jan")}, "unknown"},
 		{"a relative who came later", party(relatives, "nicht"), []dossier.Item{relative("nicht", "a", "Mia")}, "Mia"},
 		{"somebody of the staff", party(practitioners, "n1"), nil, "Fatima"},
@@ -99,16 +99,16 @@ func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f, b := newPlansBench(t, client("a", 1), client("b", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"),
+			f, h := newPlansHarness(t, client("a", 1), client("b", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"),
 				planOf("p", 3), planOf("theirs", 3), agreement(signatures, "s", "", 3, tc.by, "p", "theirs"))
-			f.put(of("b", planOf("theirs", 3)))
-			b.syncs(store.OutcomeComplete, store.Scope{})
-			b.later(f, tc.change...)
-			if got, want := b.agreed("a"), tc.want+" 2026-01-03"; got != want {
+			f.put(movedTo("b", planOf("theirs", 3)))
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			h.changeAndSync(f, tc.change...)
+			if got, want := h.agreementOf("a"), tc.want+" 2026-01-03"; got != want {
 				t.Errorf("agreed by %s, want %s", got, want)
 			}
 			// The same signature is under a plan of b's.
-			if got := b.agreed("b"); len(tc.change) == 0 && tc.by.Ref.Type == patients.Name && got != map[string]string{
+			if got := h.agreementOf("b"); len(tc.change) == 0 && tc.by.Ref.Type == patients.Name && got != map[string]string{
 				"a": "unknown 2026-01-03", "b": "Mevrouw b 2026-01-03"}[tc.by.Ref.ID] {
 				t.Errorf("in b's dossier it is by %s", got)
 			}
@@ -119,16 +119,16 @@ func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
 // The tenant's rule on authors is about staff.
 func TestStaffWhoAgreedAreNamedByTheTenantsRule(t *testing.T) {
 	t.Parallel()
-	f, b := newPlansBench(t, client("a", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"), planOf("p", 3),
+	f, h := newPlansHarness(t, client("a", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"), planOf("p", 3),
 		agreement(consents, "c", "a", 3, party(practitioners, "n1"), "p"))
-	b.tenant.Rules.Author = render.AuthorRole
-	b.restart()
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got, want := b.agreed("a"), "verpleegkundige 2026-01-03"; got != want {
+	h.tenant.Rules.Author = render.AuthorRole
+	h.restart()
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got, want := h.agreementOf("a"), "verpleegkundige 2026-01-03"; got != want {
 		t.Errorf("agreed by %s, want %s", got, want)
 	}
-	b.later(f, agreement(consents, "c", "a", 3, party(relatives, "zoon"), "p"))
-	if got, want := b.agreed("a"), "Jan 2026-01-03"; got != want {
+	h.changeAndSync(f, agreement(consents, "c", "a", 3, party(relatives, "zoon"), "p"))
+	if got, want := h.agreementOf("a"), "Jan 2026-01-03"; got != want {
 		t.Errorf("agreed by %s, want %s", got, want)
 	}
 }

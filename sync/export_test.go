@@ -21,7 +21,7 @@ func WorkOn(ctx context.Context, s *Syncer, run int64) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.slice(ctx, claim, background); err != nil {
+		if _, err := s.workOn(ctx, claim, background); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func (s *scenario) client(id, other string) {
 		return record(goals, id+"-g", id, 0, &dossier.Goal{Description: fmt.Sprint("doel ", s.IntN(100)), Status: "active"})
 	}
 	plan := func(i int) dossier.Item {
-		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: begin(s.IntN(3)),
+		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: beginsOn(s.IntN(3)),
 			Notes: []dossier.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
 		for range s.IntN(3) {
 			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // one of them is not there
@@ -97,9 +97,9 @@ func (s *scenario) client(id, other string) {
 func (s *scenario) perhaps(it dossier.Item, other string) dossier.Item {
 	switch {
 	case s.chance(10):
-		return away(it)
+		return hidden(it)
 	case it.Client != "" && s.chance(10):
-		return of(other, it)
+		return movedTo(other, it)
 	}
 	return it
 }
@@ -119,9 +119,9 @@ func (s *scenario) add(draw func() dossier.Item) {
 
 // replica returns a replica of a source that came to have the records round by
 // round, in an order of its own.
-func (s *scenario) replica(t *testing.T, rounds ...[]dossier.Item) *bench {
+func (s *scenario) replica(t *testing.T, rounds ...[]dossier.Item) *harness {
 	t.Helper()
-	f, b := newPlansBench(t)
+	f, h := newPlansHarness(t)
 	for _, items := range rounds {
 		items = slices.Clone(items)
 		s.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
@@ -131,18 +131,18 @@ func (s *scenario) replica(t *testing.T, rounds ...[]dossier.Item) *bench {
 			f.mu.Unlock()
 		}
 		f.put(items...)
-		f.pass(4 * time.Hour)
-		b.syncs(store.OutcomeComplete, store.Scope{})
+		f.advance(4 * time.Hour)
+		h.wantSync(store.OutcomeComplete, store.Scope{})
 	}
-	return b
+	return h
 }
 
-// shape is all that a reader gets of the clients' plans.
-func (b *bench) shape(clients []string) map[string][]string {
-	b.t.Helper()
+// planShapes is all that a reader gets of the clients' plans.
+func (h *harness) planShapes(clients []string) map[string][]string {
+	h.t.Helper()
 	all := make(map[string][]string)
 	for _, c := range clients {
-		for _, l := range b.listed(c) {
+		for _, l := range h.listPlans(c) {
 			all[c] = append(all[c], fmt.Sprintf("%s open=%v\n%s\n%s", l.Key, *l.Open, l.Card, l.Body))
 		}
 	}
@@ -157,18 +157,18 @@ func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			s := newScenario(seed, 25)
-			b := s.replica(t, s.rounds...)
-			got := b.shape(s.clients)
-			if diff := cmp.Diff(s.replica(t, s.last).shape(s.clients), got); diff != "" {
+			h := s.replica(t, s.rounds...)
+			got := h.planShapes(s.clients)
+			if diff := cmp.Diff(s.replica(t, s.last).planShapes(s.clients), got); diff != "" {
 				t.Errorf("at once (-) and step by step (+): %s", diff)
 			}
-			b.syncs(store.OutcomeComplete, store.Scope{Full: true})
-			if diff := cmp.Diff(got, b.shape(s.clients)); diff != "" {
+			h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
+			if diff := cmp.Diff(got, h.planShapes(s.clients)); diff != "" {
 				t.Errorf("before (-) and after (+) another full run: %s", diff)
 			}
 			parts := 0
 			for _, c := range s.clients {
-				parts += s.checkOneClient(t, b, c)
+				parts += s.checkOneClient(t, h, c)
 			}
 			if parts < len(s.clients) {
 				t.Errorf("only %d plans are parts of others", parts)
@@ -179,11 +179,11 @@ func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
 
 // checkOneClient looks for each of the client's plans, by its first note, and
 // returns how many are within others.
-func (s *scenario) checkOneClient(t *testing.T, b *bench, client string) (parts int) {
+func (s *scenario) checkOneClient(t *testing.T, h *harness, client string) (parts int) {
 	t.Helper()
 	where := make(map[string][]string) // note → the plans that hold it
-	for _, l := range b.listed(client) {
-		var p planned
+	for _, l := range h.listPlans(client) {
+		var p servedPlan
 		if err := json.Unmarshal(l.Body, &p); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import "testing"
 // Scripts that once led to a fault in the engine, as small as they could be made.
 func TestScriptsThatOnceWentWrong(t *testing.T) {
 	t.Parallel()
-	st := newStage(t)
+	h := newScriptHarness(t)
 	for _, script := range []string{
 		// Asking for deletions could fill every short slice for ever.
 		`source page=3 feed
@@ -56,6 +56,6 @@ func TestScriptsThatOnceWentWrong(t *testing.T) {
 		from 18 fail unsupported
 		worker tiny`,
 	} {
-		st.perform(t.Context(), t, scriptOf(script))
+		h.execute(t.Context(), t, parseScript(script))
 	}
 }

@@ -11,8 +11,8 @@ import (
 // until then nothing is shown that must not be.
 func TestReplicaEqualsSourceWhateverCameBefore(t *testing.T) {
 	t.Parallel()
-	st := newStage(t)
+	h := newScriptHarness(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		st.perform(t.Context(), rt, scripts.Draw(rt, "script"))
+		h.execute(t.Context(), rt, scripts.Draw(rt, "script"))
 	})
 }

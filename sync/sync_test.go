@@ -21,9 +21,9 @@ import (
 
 const tenant = "amaris"
 
-// bench is a source with a replica of its own beside it, and a Syncer between
+// harness is a source with a replica of its own beside it, and a Syncer between
 // them.
-type bench struct {
+type harness struct {
 	*storetest.Replica
 	t      *testing.T
 	sim    *simulator.Server // nil where the source is another
@@ -33,8 +33,8 @@ type bench struct {
 	syncer *dossiersync.Syncer // of tenant and opts; see restart
 }
 
-// newBench starts a simulator, behind wrap if that is not nil, and a Syncer.
-func newBench(t *testing.T, wrap func(http.Handler) http.Handler) *bench {
+// newSimHarness starts a simulator, behind wrap if that is not nil, and a Syncer.
+func newSimHarness(t *testing.T, wrap func(http.Handler) http.Handler) *harness {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
 	handler := http.Handler(sim)
@@ -45,33 +45,33 @@ func newBench(t *testing.T, wrap func(http.Handler) http.Handler) *bench {
 	t.Cleanup(server.Close)
 	// The simulator commits at once, so that it needs no lag; its clock is ours.
 	// The Date header is to the second: look that much ahead.
-	b := newBenchOf(t, fhirAt(t, server.URL+"/fhir"))
-	b.base = server.URL + "/fhir"
-	b.sim, b.tenant.Lag, b.tenant.Overlap, b.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
-	b.restart()
-	return b
+	h := newHarness(t, fhirAt(t, server.URL+"/fhir"))
+	h.base = server.URL + "/fhir"
+	h.sim, h.tenant.Lag, h.tenant.Overlap, h.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
+	h.restart()
+	return h
 }
 
-// newBenchOf is newBench with a source of the test's own.
-func newBenchOf(t *testing.T, src source.Source) *bench {
+// newHarness is newBench with a source of the test's own.
+func newHarness(t *testing.T, src source.Source) *harness {
 	t.Helper()
 	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{Replica: storetest.NewReplica(t), t: t, opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
-	b.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: amsterdam(t), Schedule: schedule, Source: src,
+	h := &harness{Replica: storetest.NewReplica(t), t: t, opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
+	h.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: amsterdam(t), Schedule: schedule, Source: src,
 		Lag: time.Minute, Overlap: time.Minute}
-	b.restart()
-	return b
+	h.restart()
+	return h
 }
 
 // restart makes what the tenant and the options are now count.
-func (b *bench) restart() {
-	b.t.Helper()
+func (h *harness) restart() {
+	h.t.Helper()
 	var err error
-	if b.syncer, err = dossiersync.New(b.Store, []dossiersync.Tenant{b.tenant}, b.opts); err != nil {
-		b.t.Fatal(err)
+	if h.syncer, err = dossiersync.New(h.Store, []dossiersync.Tenant{h.tenant}, h.opts); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
@@ -102,21 +102,21 @@ func amsterdam(t *testing.T) *time.Location {
 }
 
 // sync brings the replica up to date, and returns the run.
-func (b *bench) sync(scope store.Scope) store.Run {
-	b.t.Helper()
-	run, err := b.syncer.Sync(b.t.Context(), dossiersync.SyncRequest{Tenant: tenant, Scope: scope})
+func (h *harness) sync(scope store.Scope) store.Run {
+	h.t.Helper()
+	run, err := h.syncer.Sync(h.t.Context(), dossiersync.SyncRequest{Tenant: tenant, Scope: scope})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return run
 }
 
-// syncs is sync that ends as want.
-func (b *bench) syncs(want store.Outcome, scope store.Scope) store.Run {
-	b.t.Helper()
-	run := b.sync(scope)
+// wantSync is sync that ends as want.
+func (h *harness) wantSync(want store.Outcome, scope store.Scope) store.Run {
+	h.t.Helper()
+	run := h.sync(scope)
 	if *run.Outcome != want {
-		b.t.Fatalf("run %d is %s (%s), want %s", run.ID, *run.Outcome, message(run), want)
+		h.t.Fatalf("run %d is %s (%s), want %s", run.ID, *run.Outcome, message(run), want)
 	}
 	return run
 }
@@ -129,12 +129,12 @@ func message(run store.Run) string {
 	return *run.Message
 }
 
-// one returns the text that a query finds, "" for null.
-func (b *bench) one(sql string, args ...any) string {
-	b.t.Helper()
+// queryText returns the text that a query finds, "" for null.
+func (h *harness) queryText(sql string, args ...any) string {
+	h.t.Helper()
 	var s *string
-	if err := b.Pool().QueryRow(b.t.Context(), sql, args...).Scan(&s); err != nil {
-		b.t.Fatalf("%s: %v", sql, err)
+	if err := h.Pool().QueryRow(h.t.Context(), sql, args...).Scan(&s); err != nil {
+		h.t.Fatalf("%s: %v", sql, err)
 	}
 	if s == nil {
 		return ""
@@ -143,24 +143,24 @@ func (b *bench) one(sql string, args ...any) string {
 }
 
 // exec changes the database as nothing but a test does.
-func (b *bench) exec(sql string, args ...any) (rows int64) {
-	b.t.Helper()
-	tag, err := b.Pool().Exec(b.t.Context(), sql, args...)
+func (h *harness) exec(sql string, args ...any) (rows int64) {
+	h.t.Helper()
+	tag, err := h.Pool().Exec(h.t.Context(), sql, args...)
 	if err != nil {
-		b.t.Fatalf("%s: %v", sql, err)
+		h.t.Fatalf("%s: %v", sql, err)
 	}
 	return tag.RowsAffected()
 }
 
 // fill gives the simulator the past of some dossiers.
-func (b *bench) fill(clients int, years float64) *dossiers.Dossiers {
-	b.t.Helper()
+func (h *harness) fill(clients int, years float64) *dossiers.Dossiers {
+	h.t.Helper()
 	d, err := dossiers.Generate(dossiers.Options{Clients: clients, Years: years, Seed: 7, Now: time.Now()})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	if err := d.Fill(b.sim); err != nil {
-		b.t.Fatal(err)
+	if err := d.Fill(h.sim); err != nil {
+		h.t.Fatal(err)
 	}
 	return d
 }
@@ -175,13 +175,13 @@ func totals(run store.Run) store.Counts {
 
 func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
-	b.fill(12, 0.5)
-	run := b.sync(store.Scope{})
+	h := newSimHarness(t, nil)
+	h.fill(12, 0.5)
+	run := h.sync(store.Scope{})
 	if *run.Outcome != store.OutcomeComplete {
 		t.Fatalf("outcome %s: %v", *run.Outcome, run.Message)
 	}
-	counts := b.sim.Counts()
+	counts := h.sim.Counts()
 	for _, rt := range run.Types {
 		if rt.Type == "Observation" {
 			continue // searched by code
@@ -191,11 +191,11 @@ func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", totals(run))
-	again := b.sync(store.Scope{})
+	again := h.sync(store.Scope{})
 	if got := totals(again); got.Created+got.Updated != 0 {
 		t.Errorf("a second run changed something: %+v", got)
 	}
-	full := b.sync(store.Scope{Full: true})
+	full := h.sync(store.Scope{Full: true})
 	if got, want := totals(full), totals(run); got.Seen != want.Seen || got.Unchanged != want.Created {
 		t.Errorf("a full run saw %+v, the first %+v", got, want)
 	}

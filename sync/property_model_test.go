@@ -10,16 +10,16 @@ import (
 	"dossiersync/sync/source"
 )
 
-// world is the truth of a play: what the source has now, and all that it ever had.
-type world struct {
-	now     time.Time // the source's clock
-	seconds bool      // lastUpdated tells no more than the second
-	records map[string]entry
-	deleted []source.Deletion
-	commits int
-	history map[string][]entry // all that a record has been, by id
-	kept    *world             // the backup: records and deletions
-	moved   map[string]entry   // the records as they were when the clock last moved
+// model is the truth of a play: what the source has now, and all that it ever had.
+type model struct {
+	now         time.Time // the source's clock
+	seconds     bool      // lastUpdated tells no more than the second
+	records     map[string]entry
+	deleted     []source.Deletion
+	commits     int
+	history     map[string][]entry // all that a record has been, by id
+	saved       *model             // the backup: records and deletions
+	beforeClock map[string]entry   // the records as they were when the clock last moved
 }
 
 // entry is one record as it is at one moment. Its marker is in its content, and in
@@ -34,7 +34,7 @@ type entry struct {
 	version    int
 	updated    time.Time
 	hidden     dossier.Reason // why readers must not see it; empty: they may
-	bad        badness
+	bad        unreadablePart
 	left       bool // no search finds it any more
 	deceased   bool
 	// quiet says that it changed after its version was made, and late that the
@@ -42,11 +42,11 @@ type entry struct {
 	quiet, late bool
 }
 
-type badness string
+type unreadablePart string
 
 const (
-	badBody     badness = "body"     // the envelope can be read
-	badEnvelope badness = "envelope" // nor can that
+	badBody     unreadablePart = "body"     // the envelope can be read
+	badEnvelope unreadablePart = "envelope" // nor can that
 )
 
 // The types that a world has beside those of every fake.
@@ -58,11 +58,11 @@ var (
 	responses      = source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 )
 
-// worldTypes are the types of a world, by the first letter of its records' ids.
-var worldTypes = map[byte]source.Type{'c': patients, 'k': relatedPersons, 'n': practitioners, 'o': roles,
+// modelTypes are the types of a world, by the first letter of its records' ids.
+var modelTypes = map[byte]source.Type{'c': patients, 'k': relatedPersons, 'n': practitioners, 'o': roles,
 	'q': questionnaires, 'g': goals, 'p': carePlans, 'r': dayReports, 'f': responses}
 
-func typeOf(id string) source.Type { return worldTypes[id[0]] }
+func typeOf(id string) source.Type { return modelTypes[id[0]] }
 
 func refOf(id string) dossier.Ref {
 	if id == "" {
@@ -74,74 +74,74 @@ func refOf(id string) dossier.Ref {
 // isOfClients reports whether the record belongs to a client.
 func isOfClients(id string) bool { return slices.Contains([]byte("kgprf"), id[0]) }
 
-func newWorld() *world {
-	return &world{now: at(12 * 60), records: make(map[string]entry), history: make(map[string][]entry)}
+func newModel() *model {
+	return &model{now: at(12 * 60), records: make(map[string]entry), history: make(map[string][]entry)}
 }
 
 // commit stores a new version of a record, as late as that.
-func (w *world) commit(e entry, late time.Duration) {
-	w.commits++
-	e.version = w.records[e.id].version + 1
-	e.updated, e.late, e.quiet = w.now.Add(-late), late > 0, false
-	if w.seconds {
+func (m *model) commit(e entry, late time.Duration) {
+	m.commits++
+	e.version = m.records[e.id].version + 1
+	e.updated, e.late, e.quiet = m.now.Add(-late), late > 0, false
+	if m.seconds {
 		e.updated = e.updated.Truncate(time.Second)
 	}
-	w.put(e)
+	m.put(e)
 }
 
 // write is commit with new content.
-func (w *world) write(e entry, late time.Duration) {
-	e.marker = fmt.Sprintf("%s#%d", e.id, w.commits+1)
-	w.commit(e, late)
+func (m *model) write(e entry, late time.Duration) {
+	e.marker = fmt.Sprintf("%s#%d", e.id, m.commits+1)
+	m.commit(e, late)
 }
 
 // correct changes a record, quietly or in a new version.
-func (w *world) correct(e entry, quietly bool) {
+func (m *model) correct(e entry, quietly bool) {
 	if !quietly {
-		w.commit(e, 0)
+		m.commit(e, 0)
 		return
 	}
 	e.quiet = true
-	w.put(e)
+	m.put(e)
 }
 
-func (w *world) put(e entry) {
-	w.records[e.id] = e
-	w.history[e.id] = append(w.history[e.id], e)
+func (m *model) put(e entry) {
+	m.records[e.id] = e
+	m.history[e.id] = append(m.history[e.id], e)
 }
 
-// drop removes a record; the source tells of it as of a time if told.
-func (w *world) drop(id string, told bool) {
-	if _, ok := w.records[id]; !ok {
+// remove removes a record; the source tells of it as of a time if told.
+func (m *model) remove(id string, told bool) {
+	if _, ok := m.records[id]; !ok {
 		return
 	}
-	delete(w.records, id)
+	delete(m.records, id)
 	if told {
-		w.deleted = append(w.deleted, source.Deletion{Ref: refOf(id), At: w.now})
+		m.deleted = append(m.deleted, source.Deletion{Ref: refOf(id), At: m.now})
 	}
 }
 
-// pass lets the clock go on, or back.
-func (w *world) pass(d time.Duration) {
-	w.moved = maps.Clone(w.records)
-	w.now = w.now.Add(d)
+// advance lets the clock go on, or back.
+func (m *model) advance(d time.Duration) {
+	m.beforeClock = maps.Clone(m.records)
+	m.now = m.now.Add(d)
 }
 
-func (w *world) backup() {
-	w.kept = &world{records: maps.Clone(w.records), deleted: slices.Clone(w.deleted)}
+func (m *model) backup() {
+	m.saved = &model{records: maps.Clone(m.records), deleted: slices.Clone(m.deleted)}
 }
 
 // restore puts the source back to its backup. Its clock goes on.
-func (w *world) restore() {
-	if w.kept != nil {
-		w.records, w.deleted = maps.Clone(w.kept.records), slices.Clone(w.kept.deleted)
+func (m *model) restore() {
+	if m.saved != nil {
+		m.records, m.deleted = maps.Clone(m.saved.records), slices.Clone(m.saved.deleted)
 	}
 }
 
 // newest returns the last moment that the source knows of.
-func (w *world) newest() time.Time {
-	newest := w.now
-	for _, e := range w.records {
+func (m *model) newest() time.Time {
+	newest := m.now
+	for _, e := range m.records {
 		if e.updated.After(newest) {
 			newest = e.updated
 		}
@@ -240,13 +240,13 @@ func some(ref dossier.Ref) []dossier.Ref {
 	return []dossier.Ref{ref}
 }
 
-// once returns what the record with that marker was while it could be seen.
-func (w *world) once(marker string, match func(entry) bool) (entry, bool) {
+// findShown returns what the record with that marker was while it could be seen.
+func (m *model) findShown(marker string, match func(entry) bool) (entry, bool) {
 	for i := len(marker) - 1; i >= 0; i-- {
 		if marker[i] != '#' {
 			continue
 		}
-		for _, e := range slices.Backward(w.history[marker[:i]]) {
+		for _, e := range slices.Backward(m.history[marker[:i]]) {
 			if e.marker == marker && e.hidden == "" && e.bad == "" && match(e) {
 				return e, true
 			}
