@@ -45,7 +45,7 @@ const (
 	HeldDeletions HoldRule = "deletions"  // a feed of deletions named half of the type or more
 	HeldRefused   HoldRule = "refused"    // the source refuses single records for two slots
 	HeldReveals   HoldRule = "reveals"    // more marks vanished than are believed
-	HeldEverySign HoldRule = "every-mark" // every mark of the type vanished
+	HeldEveryMark HoldRule = "every-mark" // every mark of the type vanished
 )
 
 // HoldState is what was decided on a hold.

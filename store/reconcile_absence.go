@@ -125,6 +125,7 @@ func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string, refu
 	const q = `
 		UPDATE absences SET
 			tried = @run,
+			state = CASE WHEN state = 'confirmed' THEN 'suspect' ELSE state END,
 			refused = CASE
 				WHEN NOT @refused THEN 0
 				WHEN slot IS NOT DISTINCT FROM @slot THEN refused

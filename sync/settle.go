@@ -1,0 +1,337 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"dossiersync/store"
+	"dossiersync/store/dossier"
+	"dossiersync/sync/source"
+)
+
+const (
+	// lookedAtOnce is how many absences are looked at at the same time. The source's own limits
+	// come on top.
+	lookedAtOnce = 4
+	// absencesAtOnce is how many absences are taken from the store at a time.
+	absencesAtOnce = 100
+)
+
+// settle decides on what is stored and the source no longer shows, and on what is hidden and no
+// longer marked, although the source has stated neither (I5, I6). Each absence is looked at by
+// reading the record by its id. The confirmed absences of a type are then judged as a set: they
+// are carried out, or held if they are more than is believed without an operator.
+//
+// Records that are missing from a list are settled only if this run has listed their type whole by
+// all its searches: an earlier run's list counts for nothing.
+func (s *slice) settle(ctx context.Context) (more bool, err error) {
+	st := s.syncer.store
+	if s.claim.Run.Scope.Client != "" {
+		return false, nil
+	}
+	if s.claim.Run.Scope.Approve {
+		if err := st.ApproveHolds(ctx, s.claim, s.claim.Run.Scope.Stream); err != nil {
+			return false, err
+		}
+	}
+	listed, err := st.Censuses(ctx, s.claim.Run.ID)
+	if err != nil {
+		return false, err
+	}
+	if err := st.SettleAbsences(ctx, s.claim); err != nil {
+		return false, err
+	}
+	types, err := st.AbsentTypes(ctx, s.tenant.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, stream := range dossier.Streams() {
+		for _, t := range types {
+			if t.Stream != stream || s.claim.Run.Scope.Stream != "" && s.claim.Run.Scope.Stream != stream {
+				continue
+			}
+			whole := slices.Contains(s.listedWhole(stream, listed), t.Type)
+			if more, err := s.settleType(ctx, t, whole); more || err != nil {
+				return more, err
+			}
+		}
+		// What belongs to a client that is held, or that is gone now, is not absent by itself.
+		if stream == dossier.StreamClients {
+			if err := st.SettleAbsences(ctx, s.claim); err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// settleType looks at the type's absences, and carries out or holds its removals and its reveals.
+func (s *slice) settleType(ctx context.Context, t store.AbsentType, listed bool) (more bool, err error) {
+	for {
+		held, err := s.holdBeyondLimits(ctx, t)
+		if err != nil || held {
+			return false, err
+		}
+		suspects, err := s.syncer.store.Suspects(ctx, s.claim, t, listed, absencesAtOnce)
+		if err != nil {
+			return false, err
+		}
+		if len(suspects) == 0 {
+			break
+		}
+		if err := s.look(ctx, t, suspects); err != nil {
+			return false, err
+		}
+		if s.timeIsUp() {
+			return true, nil
+		}
+	}
+	for _, reveals := range []bool{false, true} {
+		if more, err := s.carryOut(ctx, t, reveals); more || err != nil {
+			return more, err
+		}
+	}
+	return false, nil
+}
+
+// holdBeyondLimits holds the type's removals, or its reveals, if those that are confirmed so far
+// pass a limit. It reports whether nothing is left to look at.
+func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool, error) {
+	st, all := s.syncer.store, true
+	for _, reveals := range []bool{false, true} {
+		tally, err := st.Tally(ctx, s.claim, t, reveals)
+		if err != nil {
+			return false, err
+		}
+		rule := limits{maxRemoved: s.tenant.MaxRemoved, stream: t.Stream}.passed(tally, reveals)
+		if s.claim.Run.Scope.Approve && !reveals {
+			rule = ""
+		}
+		if rule == "" && tally.Refused > 0 {
+			rule = store.HeldRefused
+		}
+		if rule == "" || rule == store.HeldRefused {
+			all = all && tally.Suspects == tally.Refused && tally.Confirmed == 0
+		}
+		if rule == "" {
+			continue
+		}
+		n, err := st.HoldAbsences(ctx, s.claim, t, reveals, rule)
+		if err != nil {
+			return false, err
+		}
+		s.log.Warn("more is missing at the source than is believed without an operator; it is held",
+			zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Bool("reveals", reveals),
+			zap.String("rule", string(rule)), zap.Int64("items", n))
+	}
+	return all, nil
+}
+
+// limits decides how much of a type may be removed or revealed by inference.
+type limits struct {
+	maxRemoved float64 // a fraction of what is shown
+	stream     dossier.Stream
+}
+
+const (
+	removedFreely  = 20 // removals of a type in 24 hours that are never too many by number
+	revealedFreely = 20
+	// A few clients are many people: fewer of them are removed freely.
+	clientsFreely      = 3
+	clientsFreelyOfFew = 1
+	fewClients         = 20
+)
+
+// passed returns the limit that the confirmed absences pass; empty: none.
+func (l limits) passed(t store.Tally, reveals bool) store.HoldRule {
+	if t.Confirmed == 0 {
+		return ""
+	}
+	before, day, week := t.Shown+t.LastDay, t.Confirmed+t.LastDay, t.Confirmed+t.LastWeek
+	if reveals {
+		switch {
+		case before >= 3 && day >= before:
+			return store.HeldEveryMark
+		case day > max(revealedFreely, before/100):
+			return store.HeldReveals
+		}
+		return ""
+	}
+	free := int64(removedFreely)
+	if l.stream == dossier.StreamClients {
+		if free = clientsFreely; before < fewClients {
+			free = clientsFreelyOfFew
+		}
+	}
+	most := max(int64(l.maxRemoved*float64(before)), free)
+	switch {
+	case t.ByFeed > 0:
+		return store.HeldDeletions
+	case before >= 2 && 2*day >= before:
+		return store.HeldHalf
+	case day > most:
+		return store.HeldDay
+	case week > 3*most:
+		return store.HeldWeek
+	case t.EmptiesPart:
+		return store.HeldPart
+	}
+	return ""
+}
+
+// look reads the suspects by their ids and records what that shows. Those that an operator has
+// approved and that are still absent are carried out at once.
+func (s *slice) look(ctx context.Context, t store.AbsentType, suspects []store.Absence) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(lookedAtOnce)
+	found := make([]presence, len(suspects))
+	for i, a := range suspects {
+		g.Go(func() (err error) {
+			defer recovered(&err)
+			found[i], err = s.lookAt(gctx, a)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	var approved []store.Absence
+	for i, a := range suspects {
+		if a.Approved && found[i].absent {
+			approved = append(approved, a)
+		} else if err := s.notePresence(ctx, a, found[i]); err != nil {
+			return err
+		}
+	}
+	return s.carryOutEach(ctx, t, approved)
+}
+
+func (s *slice) notePresence(ctx context.Context, a store.Absence, p presence) error {
+	st := s.syncer.store
+	switch {
+	case p.absent:
+		return st.ConfirmAbsence(ctx, s.claim, a.Key)
+	case p.unsure:
+		return st.MarkAbsenceUnsure(ctx, s.claim, a.Key, p.refused)
+	}
+	var err error
+	if id, ok := s.runType(a.Stream, a.Ref.Type); ok {
+		err = s.applyRead(ctx, id, p.item)
+	}
+	return errors.Join(err, st.EndAbsence(ctx, s.claim, a.Key))
+}
+
+// presence is what reading a record by its id has shown: the absence is confirmed, that is unsure,
+// or item is the record's present state.
+type presence struct {
+	absent  bool
+	unsure  bool // 401, 403 and 5xx confirm nothing
+	refused bool // 401 or 403
+	item    dossier.Item
+}
+
+// lookAt reads one record. A missing record is absent if the source does not have it, or if none
+// of the type's searches finds it although they find others. A missing member is absent if the
+// record still comes without it.
+func (s *slice) lookAt(ctx context.Context, a store.Absence) (presence, error) {
+	item, err := s.read(ctx, a.Stream, a.Ref)
+	f := localFailure(err)
+	switch {
+	case f != nil && f.Kind == source.NotFound:
+		return presence{absent: a.Missing != dossier.MissingMark}, nil
+	case f != nil:
+		return presence{unsure: true, refused: f.Kind == source.Unauthorized}, nil
+	case err != nil:
+		return presence{}, err
+	case a.Missing == dossier.MissingMark:
+		return presence{absent: item.State == dossier.StateShown, item: item}, nil
+	case item.Missing != "":
+		return presence{absent: true, item: item}, nil
+	case a.Missing != dossier.MissingRecord, item.State != dossier.StateShown && !item.EnvelopeRead:
+		return presence{item: item}, nil
+	}
+	found, err := s.searches().find(ctx, a)
+	if err != nil {
+		return presence{}, err
+	}
+	if found != foundByNone {
+		return presence{unsure: found == foundUnclear, item: item}, nil
+	}
+	// Searches that find nothing at all prove nothing about one record: perhaps we have lost the
+	// right to see what they find. An operator's approval overrules that.
+	listed := s.claim.Run.Scope.Approve || a.Approved
+	if !listed {
+		listed, err = s.syncer.store.HasListed(ctx, s.claim, a.Stream, a.Ref.Type)
+	}
+	return presence{absent: listed, unsure: !listed, item: item}, err
+}
+
+// carryOut removes the type's items whose absence is confirmed, or reveals those whose mark is.
+func (s *slice) carryOut(ctx context.Context, t store.AbsentType, reveals bool) (more bool, err error) {
+	for {
+		list, err := s.syncer.store.ConfirmedAbsences(ctx, s.claim, t, reveals, absencesAtOnce)
+		if err != nil || len(list) == 0 {
+			return false, err
+		}
+		if err := s.carryOutEach(ctx, t, list); err != nil {
+			return false, err
+		}
+		if s.timeIsUp() {
+			return true, nil
+		}
+	}
+}
+
+// carryOutEach applies what absences come to: a missing record is withdrawn; a record without a
+// member is read once more and stored as it is.
+func (s *slice) carryOutEach(ctx context.Context, t store.AbsentType, list []store.Absence) error {
+	id, ok := s.runType(t.Stream, t.Type)
+	if !ok || len(list) == 0 {
+		return nil
+	}
+	b := store.Batch{Type: id, Known: true, Inferred: true}
+	for _, a := range list {
+		if a.Missing == dossier.MissingRecord {
+			b.Items = append(b.Items, dossier.Item{
+				Ref: a.Ref, Stream: t.Stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnAbsent})
+			continue
+		}
+		if err := s.settleMember(ctx, id, a); err != nil {
+			return err
+		}
+	}
+	if len(b.Items) == 0 {
+		return nil
+	}
+	_, err := s.applyBatch(ctx, b)
+	return err
+}
+
+// settleMember stores a record as it is although it lacks a member.
+func (s *slice) settleMember(ctx context.Context, id store.TypeID, a store.Absence) error {
+	item, err := s.read(ctx, a.Stream, a.Ref)
+	f := localFailure(err)
+	switch {
+	case f != nil && f.Kind == source.NotFound && a.Missing != dossier.MissingMark:
+		item = dossier.Item{Ref: a.Ref, Stream: a.Stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnAbsent}
+	case f != nil:
+		return s.syncer.store.MarkAbsenceUnsure(ctx, s.claim, a.Key, f.Kind == source.Unauthorized)
+	case err != nil:
+		return err
+	}
+	_, err = s.applyBatch(ctx, store.Batch{Type: id, Items: []dossier.Item{item}, Direct: true, Settled: true})
+	return errors.Join(err, s.syncer.store.EndAbsence(ctx, s.claim, a.Key))
+}
+
+// searches returns the searches by which this slice finds a record.
+func (s *slice) searches() searches {
+	byClient := make(map[store.TypeID]bool)
+	for _, t := range s.types {
+		byClient[t.TypeID] = t.ByClient
+	}
+	return searches{types: s.description.Types, byClient: byClient, search: s.search}
+}
