@@ -41,7 +41,7 @@ func (h *harness) agreementOf(client string) string {
 	return by + " " + (*a.At)[:len("2026-01-01")]
 }
 
-func TestCase49AgreementIsTheNewestThatIsShown(t *testing.T) {
+func TestCase49PlanShowsItsNewestVisibleAgreement(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), client("b", 1), relative("dochter", "a", "Els"))
 	daughter := party(relatives, "dochter")
@@ -74,7 +74,7 @@ func TestCase49AgreementIsTheNewestThatIsShown(t *testing.T) {
 
 // I7: who agreed goes by the name in their own record, and nobody else's client is
 // named.
-func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
+func TestAgreementNamesTheSignerFromTheirRecord(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
@@ -117,7 +117,7 @@ func TestWhoAgreedIsNamedFromTheirRecord(t *testing.T) {
 }
 
 // The tenant's rule on authors is about staff.
-func TestStaffWhoAgreedAreNamedByTheTenantsRule(t *testing.T) {
+func TestAgreementNamesStaffByTheAuthorRule(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), nurse("n1", "Fatima", 1), relative("zoon", "a", "Jan"), planOf("p", 3),
 		agreement(consents, "c", "a", 3, party(practitioners, "n1"), "p"))

@@ -32,7 +32,7 @@ func (h *harness) owedBackfills() []string {
 	return owed
 }
 
-func TestNewClientsHistoryIsRead(t *testing.T) {
+func TestNewClientsHistoryIsBackfilled(t *testing.T) {
 	t.Parallel()
 	_, h := newUnreadClient(t)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
@@ -103,7 +103,7 @@ func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 }
 
 // A type that fails for all does not leave a newcomer without history.
-func TestNewClientsHistorySurvivesATypeThatFails(t *testing.T) {
+func TestBackfillFollowsAfterATypeHasFailed(t *testing.T) {
 	t.Parallel()
 	f, h := newUnreadClient(t)
 	f.script = func(a request) error {
@@ -123,7 +123,7 @@ func TestNewClientsHistorySurvivesATypeThatFails(t *testing.T) {
 
 // In the first run the clients failed: their items were hidden, and come back
 // with the clients.
-func TestDossiersComeWithTheirClients(t *testing.T) {
+func TestReportsAppearOnceTheirClientIsRead(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	f.script = func(a request) error {

@@ -53,7 +53,7 @@ func (s cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
+func TestBadInputIsCountedAndTheRestApplied(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, func(http.Handler) http.Handler {
 		return cannedServer{
@@ -95,7 +95,7 @@ func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
 	}
 }
 
-func TestSourceThatCannotBeReachedFailsTheRunAndKeepsTheCursor(t *testing.T) {
+func TestUnreachableSourceKeepsTheCursor(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, nil)
 	h.fill(3, 0.1)

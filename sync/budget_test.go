@@ -8,7 +8,7 @@ import (
 
 // A run whose budget of requests is used up ends, and the next goes on where it
 // ended.
-func TestRunsGoOnWhereABudgetEnded(t *testing.T) {
+func TestNextRunContinuesAfterASpentBudget(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
 	f.put(reports("c1", 60, 10, 3)...)

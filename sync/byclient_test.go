@@ -21,7 +21,7 @@ func onlySearchableByClient(f *fakeSource) {
 	}
 }
 
-func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
+func TestSourceSearchableByClientOnlyIsRead(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0))
 	for n := range 5 {
@@ -60,7 +60,7 @@ func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
 
 // Case 65: the source fails for one client only. The others are read, and the
 // run says that something is missing.
-func TestOneClientWhoCannotBeReadKeepsNobodyWaiting(t *testing.T) {
+func TestFailingClientDoesNotStopOtherClients(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), client("c3", 0))
 	for _, id := range []string{"c1", "c2", "c3"} {

@@ -27,7 +27,7 @@ func (h *harness) holdTenant() {
 	}
 }
 
-func TestWhoDoesNotWaitLeavesTheRunOfOthersWaiting(t *testing.T) {
+func TestNoWaitLeavesAnEarlierRequestWaiting(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, newFakeSource(t))
 	h.holdTenant()
@@ -44,7 +44,7 @@ func TestWhoDoesNotWaitLeavesTheRunOfOthersWaiting(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWaitLeavesNothingBehind(t *testing.T) {
+func TestNoWaitCancelsItsOwnRequest(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, newFakeSource(t))
 	h.holdTenant()
@@ -65,7 +65,7 @@ const replicaSQL = `
 		'cursors', (SELECT jsonb_agg(c ORDER BY type) FROM cursors c), 'backfills', (SELECT jsonb_agg(b ORDER BY client) FROM backfills b),
 		'quarantine', (SELECT jsonb_agg(q ORDER BY key) FROM quarantine q), 'tenants', (SELECT jsonb_agg(t ORDER BY id) FROM tenants t))::text`
 
-func TestDryRunSaysWhatItWouldDoAndDoesNothing(t *testing.T) {
+func TestDryRunCountsAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)

@@ -42,7 +42,7 @@ func (h *harness) tablesHolding(text string) map[string]int {
 }
 
 // Case 8: an erased client leaves nothing, and does not come back.
-func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
+func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	const erased = "te-wissen-4711"
 	mine := func(id, text string, minute int) dossier.Item { return report(erased+id, erased, text, minute) }
@@ -106,7 +106,7 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 
 // A restored backup knows grants that were revoked since, and dossiers that were
 // erased.
-func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
+func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10), report("r2", "c2", "twee", 10))
 	h := newHarness(t, f)

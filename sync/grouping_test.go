@@ -151,7 +151,7 @@ func (h *harness) planShapes(clients []string) map[string][]string {
 
 // I1: however the records came, and whatever they were before, the plans are those
 // of a replica that got them all at once; and each plan is in one place.
-func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
+func TestGroupingDoesNotDependOnArrivalOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -29,7 +29,7 @@ func leaveOutOnce(f *fakeSource, it dossier.Item, when func(a request) bool) fun
 
 // What comes back to be shown is read in full; what is missed then no increment
 // brings.
-func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
+func TestReconcileFindsItemsMissedInABackfill(t *testing.T) {
 	t.Parallel()
 	ofClient := func(a request) bool { return a.Client == "c1" }
 	fromTheBeginning := func(a request) bool { return a.From.IsZero() }
@@ -84,7 +84,7 @@ func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
 
 // A record that once came without its time may have been mapped otherwise for it,
 // and no increment brings it again.
-func TestReconcileRepairsWhatCameWithoutItsTime(t *testing.T) {
+func TestReconcileRepairsItemsWithoutLastUpdated(t *testing.T) {
 	t.Parallel()
 	whole := report("c1-0", "c1", "met tijd", 10)
 	timeless := report("c1-0", "c1", "zonder tijd", 10)

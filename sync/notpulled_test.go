@@ -48,7 +48,7 @@ func (src *sourceWithCounts) Count(_ context.Context, name string, to time.Time)
 	return src.holds[name], src.refuses[name]
 }
 
-func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
+func TestFullRunCountsRecordsThatNoSearchAsksFor(t *testing.T) {
 	t.Parallel()
 	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2), report("s", "a", "twee", 3)),
 		holds: map[string]int64{"Flag": 7, "Observation": 5, "Patient": 1, "Task": 0}}
@@ -115,7 +115,7 @@ func counter(t *testing.T, reg prometheus.Gatherer, effect string) float64 {
 	return total
 }
 
-func TestRunOfAPartCountsNothing(t *testing.T) {
+func TestPartialScopeCountsNothingAsNotPulled(t *testing.T) {
 	t.Parallel()
 	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7}}
 	h := newHarness(t, src)
@@ -127,7 +127,7 @@ func TestRunOfAPartCountsNothing(t *testing.T) {
 }
 
 // Not knowing what else there is fails no run.
-func TestWhatCannotBeCountedIsLeftOut(t *testing.T) {
+func TestTypesThatCannotBeCountedAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		refuses map[string]error
@@ -155,7 +155,7 @@ func TestWhatCannotBeCountedIsLeftOut(t *testing.T) {
 }
 
 // Of a type that could not be read the run has another thing to say.
-func TestTypeThatCouldNotBeReadIsNotCounted(t *testing.T) {
+func TestUnreadTypeIsNotCountedAsNotPulled(t *testing.T) {
 	t.Parallel()
 	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7, "Observation": 1}}
 	src.script = func(a request) error {

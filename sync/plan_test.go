@@ -12,7 +12,7 @@ import (
 const asOfSQL = `SELECT min(as_of)::text FROM cursors WHERE stream = 'reports'`
 
 // I10: who reads an hour of yesterday again knows nothing of today.
-func TestRunOverAPeriodLeavesFreshnessAsItIs(t *testing.T) {
+func TestRunOverAPeriodLeavesFreshness(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -34,7 +34,7 @@ func TestRunOverAPeriodLeavesFreshnessAsItIs(t *testing.T) {
 	}
 }
 
-func TestScopeThatTheSourceDoesNotHaveIsNoOutage(t *testing.T) {
+func TestUnknownStreamInScopeIsNoOutage(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -47,7 +47,7 @@ func TestScopeThatTheSourceDoesNotHaveIsNoOutage(t *testing.T) {
 	}
 }
 
-func TestSearchThatIsNoLongerConfiguredHoldsFreshnessBackNoLonger(t *testing.T) {
+func TestRemovedSearchNoLongerDelaysFreshness(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -67,7 +67,7 @@ func TestSearchThatIsNoLongerConfiguredHoldsFreshnessBackNoLonger(t *testing.T) 
 
 // Case 56: the source's clock was put back. What it writes by its new time lies
 // before the cursor.
-func TestNothingIsMissedWhenTheSourcesClockIsPutBack(t *testing.T) {
+func TestNothingIsMissedAfterTheClockGoesBack(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)

@@ -3,7 +3,7 @@ package sync_test
 import "testing"
 
 // Scripts that once led to a fault in the engine, as small as they could be made.
-func TestScriptsThatOnceWentWrong(t *testing.T) {
+func TestScriptsThatOnceFailed(t *testing.T) {
 	t.Parallel()
 	h := newScriptHarness(t)
 	for _, script := range []string{

@@ -11,7 +11,7 @@ import (
 
 // The source was restored from a backup: the bad version is gone, and what it has
 // is older than that. It says so twice, and a new epoch begins.
-func TestRetryThatBringsAnOlderVersionOpensAnEpoch(t *testing.T) {
+func TestRetryThatReadsAnOlderVersionOpensAnEpoch(t *testing.T) {
 	t.Parallel()
 	good := report("r", "a", "een", 2)
 	f := newFakeSource(t, client("a", 1), good)
@@ -37,7 +37,7 @@ func TestRetryThatBringsAnOlderVersionOpensAnEpoch(t *testing.T) {
 
 // I2: as long as something is in quarantine the run is partial, whether the run
 // met it or not.
-func TestRunIsPartialWhileTheQuarantineIsNotEmpty(t *testing.T) {
+func TestRunIsPartialWhileItemsAreQuarantined(t *testing.T) {
 	t.Parallel()
 	bad := unreadable(report("r", "a", "een", 2), 2, true)
 	f := newFakeSource(t, client("a", 1), bad)
@@ -65,7 +65,7 @@ func TestRunIsPartialWhileTheQuarantineIsNotEmpty(t *testing.T) {
 	}
 }
 
-func TestQuarantinedItemThatIsGoneIsForgotten(t *testing.T) {
+func TestQuarantinedItemNeverStoredIsDroppedWhenGone(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), unreadable(report("r", "a", "een", 2), 2, true))
 	h := newHarness(t, f)
@@ -75,7 +75,7 @@ func TestQuarantinedItemThatIsGoneIsForgotten(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 }
 
-func TestEachRunTriesAQuarantinedItemOnce(t *testing.T) {
+func TestRunRetriesAQuarantinedItemOnce(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), unreadable(report("r", "a", "een", 2), 2, true))
 	h := newHarness(t, f)
@@ -92,7 +92,7 @@ const quarantineSQL = `SELECT string_agg(concat_ws(' ', id, reason), ',' ORDER B
 
 // What cannot be asked for by an id of its type: a full read tells whether it is
 // still there.
-func TestQuarantineForgetsWhatHasNoIDWhenAFullReadLacksIt(t *testing.T) {
+func TestFullReadDropsQuarantinedRecordsWithoutID(t *testing.T) {
 	t.Parallel()
 	nameless := unreadable(report("", "a", "zonder id", 2), 2, false)
 	nameless.Reason = dossier.BadID

@@ -29,7 +29,7 @@ func newQuarantinedReport(t *testing.T) (*fakeSource, *harness) {
 var onlyRetry = store.Scope{Only: store.StepQuarantine}
 
 // A 410 is the source's own statement.
-func TestQuarantinedItemThatTheSourceSaysIsDeletedIsWithdrawn(t *testing.T) {
+func TestQuarantinedItemIsWithdrawnOn410(t *testing.T) {
 	t.Parallel()
 	f, h := newQuarantinedReport(t)
 	f.script = func(a request) error {
@@ -53,7 +53,7 @@ func TestQuarantinedItemThatTheSourceSaysIsDeletedIsWithdrawn(t *testing.T) {
 
 // A 404 may have other causes. Forgetting the item would let its last good version
 // pass for the newest.
-func TestQuarantinedItemThatIsNotFoundStaysWhileItsLastGoodVersionIsShown(t *testing.T) {
+func TestQuarantinedItemStaysOn404WhileShown(t *testing.T) {
 	t.Parallel()
 	f, h := newQuarantinedReport(t)
 	f.remove(func(it dossier.Item) bool { return it.ID == "r" })
@@ -69,7 +69,7 @@ func TestQuarantinedItemThatIsNotFoundStaysWhileItsLastGoodVersionIsShown(t *tes
 	h.wantSync(store.OutcomeComplete, onlyRetry)
 }
 
-func TestRetryOfSomeLeavesTheOthersAlone(t *testing.T) {
+func TestRetryByKeyLeavesOtherItemsAlone(t *testing.T) {
 	t.Parallel()
 	one, two := report("1", "a", "een", 2), report("2", "a", "twee", 2)
 	f := newFakeSource(t, client("a", 1), unreadable(one, 2, true), unreadable(two, 2, true))
@@ -109,7 +109,7 @@ func (sourceWithIdentifier) Identify(_ dossier.Stream, typ string, raw []byte) (
 }
 
 // The bytes may be of long ago: what counts is what the source has now.
-func TestRecordWithoutAnIDIsReadByTheOneThatItsBytesTellByNow(t *testing.T) {
+func TestRecordIsReadByTheIDFoundInItsKeptBytes(t *testing.T) {
 	t.Parallel()
 	nameless := func(raw string) dossier.Item {
 		it := unreadable(report("", "a", "", 2), 2, false)

@@ -40,7 +40,7 @@ func isReport(numbers ...int) func(dossier.Item) bool {
 
 func (h *harness) shownReports() []string { return slices.Sorted(maps.Keys(h.reportTexts())) }
 
-func TestReconcileRemovesWhatIsGoneWithoutATrace(t *testing.T) {
+func TestReconcileRemovesItemsDeletedSilently(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	f.remove(isReport(3, 17))
@@ -72,7 +72,7 @@ func TestReconcileRemovesWhatIsGoneWithoutATrace(t *testing.T) {
 }
 
 // Authorisation lost is not deletion: only a direct read confirms.
-func TestReconcileKeepsWhatItCannotConfirm(t *testing.T) {
+func TestReconcileKeepsUnconfirmedAbsences(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 500, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 
 // Twenty in a day may go, and the rest of the day's count as well: a trickle is
 // held like a flood.
-func TestBrakeCountsADaysRemovals(t *testing.T) {
+func TestBrakeCountsRemovalsOf24Hours(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 60)
 	f.remove(isReport(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14))
@@ -163,7 +163,7 @@ func TestBrakeCountsADaysRemovals(t *testing.T) {
 	}
 }
 
-func TestReconcileSeesMarksWithoutANewVersion(t *testing.T) {
+func TestReconcileFindsMarksWithoutANewVersion(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	marked := report("c1-5", "c1", "nummer 5", 11)
@@ -186,7 +186,7 @@ func TestReconcileSeesMarksWithoutANewVersion(t *testing.T) {
 	}
 }
 
-func TestReconcileBringsWhatIncrementsHaveMissed(t *testing.T) {
+func TestReconcileReadsItemsThatIncrementsMissed(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	f.put(report("laat", "c1", "ver na zijn tijd vastgelegd", 20))
@@ -239,7 +239,7 @@ func newFilteredHarness(t *testing.T) (sourceWithFilter, *harness) {
 	return src, h
 }
 
-func TestReconcileRemovesWhatHasLeftTheSearch(t *testing.T) {
+func TestReconcileRemovesItemsThatLeftTheSearch(t *testing.T) {
 	t.Parallel()
 	src, h := newFilteredHarness(t)
 	src.left["c1-2"] = true
@@ -249,7 +249,7 @@ func TestReconcileRemovesWhatHasLeftTheSearch(t *testing.T) {
 	}
 }
 
-func TestReconcileOfAPartialListRemovesNothing(t *testing.T) {
+func TestPartialCensusRemovesNothing(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	f.remove(isReport(3))
@@ -271,7 +271,7 @@ func TestReconcileOfAPartialListRemovesNothing(t *testing.T) {
 	}
 }
 
-func TestAbsentClientTakesTheDossierAlong(t *testing.T) {
+func TestAbsentClientsDossierIsRemoved(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 30)
 	f.put(client("c2", 0))
@@ -286,7 +286,7 @@ func TestAbsentClientTakesTheDossierAlong(t *testing.T) {
 	}
 }
 
-func TestCrashOfTheDatabaseMidwayRemovesNothing(t *testing.T) {
+func TestReconcileRestartsAfterADatabaseCrash(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	f.remove(isReport(3))
@@ -307,7 +307,7 @@ func TestCrashOfTheDatabaseMidwayRemovesNothing(t *testing.T) {
 	}
 }
 
-func TestReconcileGoesOnWhereASliceEnded(t *testing.T) {
+func TestReconcileContinuesInTheNextSlice(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 60)
 	f.remove(isReport(3, 40, 59))
@@ -323,7 +323,7 @@ func TestReconcileGoesOnWhereASliceEnded(t *testing.T) {
 	}
 }
 
-func TestSourceRestoredFromABackupOpensAnEpoch(t *testing.T) {
+func TestRestoredSourceOpensAnEpoch(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	backup := slices.Clone(f.records)
@@ -408,7 +408,7 @@ func TestStatedDeletionsAreObeyedAtOnce(t *testing.T) {
 	}
 }
 
-func TestScheduledRunsReconcileWhenItIsDue(t *testing.T) {
+func TestScheduledRunReconcilesWhenDue(t *testing.T) {
 	t.Parallel()
 	listed := func(f *fakeSource) int {
 		return f.count(func(a request) bool { return a.act == "search" && a.Envelope })
@@ -513,7 +513,7 @@ func (h *harness) workOn(run int64) {
 
 // Case 56: the source's clock was wrong when it stamped a record with a time that
 // has not come. No increment finds it.
-func TestReconcileBringsWhatIsStampedInTheFuture(t *testing.T) {
+func TestReconcileReadsRecordsStampedInTheFuture(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	ahead := report("c1-90", "c1", "uit de toekomst", 60*24*365)
@@ -542,7 +542,7 @@ func (h *harness) putConfirmedAbsence(id string) {
 }
 
 // I5: what an earlier run confirmed says nothing where the source has it again.
-func TestWhatTheSourceHasAgainIsNotRemoved(t *testing.T) {
+func TestConfirmedAbsenceEndsWhenTheItemIsBack(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	h.putConfirmedAbsence("c1-3")
@@ -560,7 +560,7 @@ func TestWhatTheSourceHasAgainIsNotRemoved(t *testing.T) {
 
 // I5: of a type that cannot be listed today nothing is removed, although others of
 // its stream were listed whole.
-func TestNothingIsRemovedOfATypeThatCannotBeListed(t *testing.T) {
+func TestTypeThatCannotBeListedLosesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
 	notes := source.Type{Stream: dossier.StreamReports, Name: "DocumentReference", Fingerprint: "f"}

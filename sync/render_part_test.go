@@ -82,7 +82,7 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 }
 
 // Whatever becomes of a plan or its parts, each is where it belongs after the run.
-func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
+func TestPlanPartsFollowEveryChange(t *testing.T) {
 	t.Parallel()
 	before := []dossier.Item{planOf("p", 2), planOf("q", 2, withPartOf("p")), planOf("r", 2, withPartOf("q")), planOf("s", 2)}
 	for _, tc := range []struct {
@@ -151,7 +151,7 @@ func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
 }
 
 // I6: what is hidden in a part leaves the plan at once, though the run fails later.
-func TestHiddenPartLeavesThePlanThoughTheRunFails(t *testing.T) {
+func TestHiddenPartLeavesThePlanInAFailedRun(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), goal("g", "a", "geheim doel", 2),
 		planOf("p", 2), planOf("q", 2, withPartOf("p"), func(p *dossier.CarePlan) { p.Goals = []dossier.Ref{{Type: goals.Name, ID: "g"}} }))
@@ -189,7 +189,7 @@ func TestHiddenPartLeavesThePlanThoughTheRunFails(t *testing.T) {
 
 // I12: a plan of more parts than can be shown together is not shown, and said to
 // be in quarantine; its parts are.
-func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
+func TestPlanWithTooManyPartsIsQuarantined(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), planOf("p", 2))
 	f.pageSize, h.opts.WindowItems = 1000, 1000
@@ -217,7 +217,7 @@ func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
 }
 
 // I12: parts are nested so deep and no deeper.
-func TestPartThatIsNestedTooDeepIsQuarantined(t *testing.T) {
+func TestPartNestedTooDeepIsQuarantined(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), planOf("0", 2))
 	for i := range 17 {

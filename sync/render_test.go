@@ -14,7 +14,7 @@ import (
 
 const authorSQL = `SELECT card->>'author' FROM items WHERE id = $1`
 
-func TestChangedAuthorRuleTakesEffectOnWhatIsStored(t *testing.T) {
+func TestChangedAuthorRuleAppliesToStoredItems(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), nurse("n1", "Fatima de Wit", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -58,7 +58,7 @@ func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 }
 
 // Somebody who is not staff may write, too: a client, or a contact.
-func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
+func TestAuthorOutsideStaffIsNamedByTheSource(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "een", 2)
 	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
@@ -69,7 +69,7 @@ func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
 	}
 }
 
-func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
+func TestUnrenderableItemDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	far := report("far", "a", "ver weg", 2)
 	far.Content.(*dossier.Report).At.Time = time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
@@ -92,7 +92,7 @@ func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
 }
 
 // A question whose words are not known says so; a group may have none.
-func TestGroupOfQuestionsMayDoWithoutWords(t *testing.T) {
+func TestQuestionGroupMayHaveNoText(t *testing.T) {
 	t.Parallel()
 	forms := source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 	yes := []dossier.Answer{{Display: "ja"}}

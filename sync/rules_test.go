@@ -25,7 +25,7 @@ func (h *harness) recheckingTypes() map[string]bool {
 	return out
 }
 
-func TestNewHideRuleWithholdsUntilAllIsReadAgain(t *testing.T) {
+func TestNewHideRuleWithholdsUntilReread(t *testing.T) {
 	t.Parallel()
 	var h *harness
 	var mu sync.Mutex

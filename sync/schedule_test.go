@@ -52,7 +52,7 @@ func TestLastSlot(t *testing.T) {
 }
 
 // The latest slot is a slot, is not after the moment, and no other lies between.
-func TestLastSlotIsTheLast(t *testing.T) {
+func TestNoSlotFollowsTheLastSlot(t *testing.T) {
 	t.Parallel()
 	var schedules []cron.Schedule
 	for _, text := range []string{"0 7-23/4 * * *", "*/5 * * * *", "30 2 * * *", "0 3 * * *", "15 9 * * 1", "0 12 28-31 * *", "0 0 1 1 *"} {
@@ -80,7 +80,7 @@ func TestLastSlotIsTheLast(t *testing.T) {
 	})
 }
 
-func TestUsualScheduleHasFiveSlotsADayThroughoutTheYear(t *testing.T) {
+func TestDefaultScheduleHasFiveSlotsADayAllYear(t *testing.T) {
 	t.Parallel()
 	s := scheduled(t, "0 7-23/4 * * *")
 	zone := amsterdam(t)
@@ -99,7 +99,7 @@ func TestUsualScheduleHasFiveSlotsADayThroughoutTheYear(t *testing.T) {
 	}
 }
 
-func TestTenantsAreSpreadWithinTheTime(t *testing.T) {
+func TestTenantsAreSpreadAfterASlot(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		tenant := rapid.String().Draw(rt, "tenant")

@@ -45,7 +45,7 @@ func (h *harness) resume(id int64) {
 	h.exec(`UPDATE river_job SET state = 'available', scheduled_at = now() WHERE args @> jsonb_build_object('run', $1::bigint)`, id)
 }
 
-func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
+func TestRunFailsWhenTheSourceCannotBeDescribed(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{
 		failure(source.Unreachable, 0), failure(source.Unauthorized, 401), failure(source.WrongVersion, 200),
@@ -104,7 +104,7 @@ func TestRunInTheBackgroundWaitsForTheSource(t *testing.T) {
 	}
 }
 
-func TestThrottledRunAsksNoMoreUntilItMay(t *testing.T) {
+func TestThrottledRunWaitsAsLongAsTheSourceAsks(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -131,7 +131,7 @@ func TestThrottledRunAsksNoMoreUntilItMay(t *testing.T) {
 	}
 }
 
-func TestTypeThatFailedIsTriedAgainInTheBackground(t *testing.T) {
+func TestFailedTypeIsRetriedInTheBackground(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -161,7 +161,7 @@ func TestTypeThatFailedIsTriedAgainInTheBackground(t *testing.T) {
 	}
 }
 
-func TestTypeThatFailsOnMakesTheRunPartial(t *testing.T) {
+func TestTypeThatKeepsFailingMakesTheRunPartial(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -187,7 +187,7 @@ func TestTypeThatFailsOnMakesTheRunPartial(t *testing.T) {
 
 // A 404 for a type that was read before is an error like any other: a wrong
 // address, perhaps, or a server half way through an update.
-func TestTypeThatTheSourceHasForgottenIsNotTheEndOfIt(t *testing.T) {
+func TestTypeReadBeforeFailsWhenUnsupported(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -212,7 +212,7 @@ func TestTypeThatTheSourceHasForgottenIsNotTheEndOfIt(t *testing.T) {
 	}
 }
 
-func TestTypeThatTheSourceNeverKnewIsLeftOut(t *testing.T) {
+func TestTypeTheSourceNeverKnewIsLeftOut(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	f.script = func(a request) error {
@@ -230,7 +230,7 @@ func TestTypeThatTheSourceNeverKnewIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestWorkerLeavesARunOfAnotherTenantToOthers(t *testing.T) {
+func TestWorkerLeavesRunsOfUnknownTenants(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -260,7 +260,7 @@ func TestWorkerLeavesARunOfAnotherTenantToOthers(t *testing.T) {
 
 // A crash of the database server takes the record of what the run has seen with
 // it: the run begins anew, and counts nothing twice.
-func TestRunBeginsAnewWhenItsSightingsAreLost(t *testing.T) {
+func TestRunStartsOverWhenItsSeenRecordsAreLost(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	f.types = []source.Type{patients, observations}

@@ -173,7 +173,7 @@ func totals(run store.Run) store.Counts {
 	return all.Counts()
 }
 
-func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
+func TestFirstSyncCountsEveryRecord(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, nil)
 	h.fill(12, 0.5)

@@ -26,7 +26,7 @@ func (h *harness) verify(req dossiersync.VerifyRequest) map[store.DifferenceKind
 	return v.Counts
 }
 
-func TestVerifyTellsEveryKindOfDifference(t *testing.T) {
+func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	f.put(client("c2", 0), goal("g1", "c1", "lopen", 5), plan("p1", "c1", 6, "g1"))
@@ -68,7 +68,7 @@ func TestVerifyTellsEveryKindOfDifference(t *testing.T) {
 }
 
 // A difference that is gone at a second look is none.
-func TestVerifyLooksTwice(t *testing.T) {
+func TestVerifyIgnoresDifferencesGoneAtASecondLook(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	first := report("c1-3", "c1", "nummer 3", 11)
@@ -84,7 +84,7 @@ func TestVerifyLooksTwice(t *testing.T) {
 	}
 }
 
-func TestVerifyOfASourceThatIsSearchedByClientOnly(t *testing.T) {
+func TestVerifyOfASourceSearchableByClientOnly(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0))
 	for n := range 3 {
@@ -102,7 +102,7 @@ func TestVerifyOfASourceThatIsSearchedByClientOnly(t *testing.T) {
 }
 
 // A record that no search finds any more is no longer shared, though it is there.
-func TestVerifyTellsWhatHasLeftItsSearch(t *testing.T) {
+func TestVerifyFindsItemsThatLeftTheSearch(t *testing.T) {
 	t.Parallel()
 	src, h := newFilteredHarness(t)
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {

@@ -16,7 +16,7 @@ import (
 
 // However a source answers, everything is read, a run ends, and what changes
 // later comes with the next.
-func TestEverythingIsReadHoweverTheSourceAnswers(t *testing.T) {
+func TestEverySourceBehaviourIsReadInFull(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -87,7 +87,7 @@ func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
 }
 
 // I2: a circle is not the end, unless the source's count says so.
-func TestLinksInACircleAreNotTheEnd(t *testing.T) {
+func TestCircularLinksMakeTheRunPartial(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -115,7 +115,7 @@ func TestLinksInACircleAreNotTheEnd(t *testing.T) {
 	}
 }
 
-func TestRecordThatOffsetsSkippedIsLookedForAgain(t *testing.T) {
+func TestRecordSkippedByOffsetsIsFound(t *testing.T) {
 	t.Parallel()
 	for _, noTotals := range []bool{false, true} {
 		t.Run(fmt.Sprintf("without totals %t", noTotals), func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestRecordThatOffsetsSkippedIsLookedForAgain(t *testing.T) {
 	}
 }
 
-func TestWindowBeginsAnewWhenItsPagesExpire(t *testing.T) {
+func TestWindowRestartsWhenItsPagesExpire(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	f.put(reports("a", 60, 2, 60)...)
@@ -163,7 +163,7 @@ func TestWindowBeginsAnewWhenItsPagesExpire(t *testing.T) {
 
 // I3: after a page that failed, the cursor stands where the last whole window
 // ended, and nothing is asked for twice that was drained.
-func TestCursorStandsAtTheLastDrainedWindow(t *testing.T) {
+func TestCursorStopsAtTheLastDrainedWindow(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	f.put(reports("a", 60, 2, 1)...)

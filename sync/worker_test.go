@@ -78,7 +78,7 @@ func TestWorkerCatchesUpTheMissedSlotOnce(t *testing.T) {
 	}
 }
 
-func TestOperatorsRunIsWorkedOnAndNotAskedForTwice(t *testing.T) {
+func TestRepeatedRequestReturnsTheWaitingRun(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, nil)
 	h.fill(3, 0.1)
@@ -123,7 +123,7 @@ func TestRunOfDeadWorkerIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestRunGoesOnAfterItsSliceIsOver(t *testing.T) {
+func TestRunContinuesInTheNextSlice(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	f.types = []source.Type{patients, observations}
