@@ -10,8 +10,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// newUnreadClient is a tenant that was read when b was not a client yet, though the
-// source had reports of b's, and after whom b and c have come.
+// newUnreadClient returns a tenant that was read before b was a client, although the source had
+// reports of b. Since then b and c have become clients.
 func newUnreadClient(t *testing.T) (*fakeSource, *harness) {
 	t.Helper()
 	f := newFakeSource(t, client("a", 1), report("old", "b", "oud", 2))
@@ -44,8 +44,8 @@ func TestNewClientsHistoryIsBackfilled(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong with one history, that client stays owed, others get
-// theirs, and the next run makes it good.
+// If one client's history cannot be read, the other clients' histories are, and the next run reads
+// the missing one.
 func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 	t.Parallel()
 	ofB := func(a request) bool { return a.Client == "b" && a.of(observations) }
@@ -102,7 +102,7 @@ func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 	}
 }
 
-// A type that fails for all does not leave a newcomer without history.
+// A type that fails for all clients does not leave a new client without a history.
 func TestBackfillFollowsAfterATypeHasFailed(t *testing.T) {
 	t.Parallel()
 	f, h := newUnreadClient(t)
@@ -121,8 +121,7 @@ func TestBackfillFollowsAfterATypeHasFailed(t *testing.T) {
 	}
 }
 
-// In the first run the clients failed: their items were hidden, and come back
-// with the clients.
+// In the first run the clients could not be read, so that their items were hidden.
 func TestReportsAppearOnceTheirClientIsRead(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))

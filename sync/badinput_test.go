@@ -15,7 +15,7 @@ import (
 
 const dayReport = `"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]}`
 
-// observation returns a report with the fields given in place of the usual ones.
+// observation returns a report as FHIR JSON.
 func observation(id, status, effective, text string) string {
 	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"meta":{"versionId":"1","lastUpdated":"2026-01-02T10:00:00Z"},
 		"status":%q,%s,"subject":{"reference":"Patient/p1"},"effectiveDateTime":%q,"valueString":%s}`,
@@ -33,7 +33,7 @@ func bundle(entries ...string) string {
 	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries), strings.Join(list, ","))
 }
 
-// cannedServer answers searches of each type with a literal body.
+// cannedServer answers the searches for each type with a literal body.
 type cannedServer map[string]string
 
 func (s cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +91,7 @@ func TestBadInputIsCountedAndTheRestApplied(t *testing.T) {
 		}
 	}
 	if run.Message == nil || !strings.Contains(*run.Message, "CarePlan") {
-		t.Errorf("message %v does not say what could not be read", run.Message)
+		t.Errorf("message %v does not name the type that could not be read", run.Message)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestUnreachableSourceKeepsTheCursor(t *testing.T) {
 	h.tenant.Source = fhirAt(t, gone.URL+"/fhir")
 	h.restart()
 	if run := h.wantSync(store.OutcomeFailed, store.Scope{}); message(run) == "" {
-		t.Error("the run does not say why")
+		t.Error("the run has no message")
 	}
 	after, err := h.Cursors(t.Context(), tenant)
 	if err != nil {
@@ -126,7 +126,7 @@ func TestCursorStopsBeforeFailedPage(t *testing.T) {
 	h := newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if fail && strings.HasSuffix(r.URL.Path, "/Observation") && !r.URL.Query().Has("_lastUpdated") {
-				http.Error(w, "no", http.StatusInternalServerError) // any page but the first
+				http.Error(w, "no", http.StatusInternalServerError) // every page but the first
 				return
 			}
 			next.ServeHTTP(w, r)
@@ -159,7 +159,7 @@ func TestCursorStopsBeforeFailedPage(t *testing.T) {
 	}
 }
 
-// storedItems returns what the replica holds of each item, by type and id.
+// storedItems returns the replica's items as text, by type and id.
 func (h *harness) storedItems(ctx context.Context) map[string]string {
 	h.t.Helper()
 	rows, err := h.Pool().Query(ctx, `

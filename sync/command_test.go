@@ -11,7 +11,7 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// holdTenant lets another worker work on a run of the tenant.
+// holdTenant lets another worker claim a run of the tenant.
 func (h *harness) holdTenant() {
 	h.t.Helper()
 	ctx := h.t.Context()
@@ -57,7 +57,7 @@ func TestNoWaitCancelsItsOwnRequest(t *testing.T) {
 	}
 }
 
-// replicaSQL is all that a run may change but the record of the run itself.
+// replicaSQL selects all that a run may change, except the run's own record.
 const replicaSQL = `
 	SELECT jsonb_build_object(
 		'items', (SELECT jsonb_agg(i ORDER BY key) FROM items i), 'clients', (SELECT jsonb_agg(c ORDER BY id) FROM clients c),
@@ -72,7 +72,7 @@ func TestDryRunCountsAndChangesNothing(t *testing.T) {
 	dry := store.Scope{DryRun: true}
 	run := h.wantSync(store.OutcomeComplete, dry)
 	if got := totals(run); got.Created != 2 || got.Seen != 2 {
-		t.Errorf("of an empty replica it says %+v", got)
+		t.Errorf("for an empty replica it counts %+v", got)
 	}
 	if got := h.queryText(`SELECT count(*)::text FROM (SELECT key FROM items UNION ALL SELECT id FROM clients UNION ALL SELECT type FROM cursors) x`); got != "0" {
 		t.Errorf("%s rows were written", got)
@@ -84,7 +84,7 @@ func TestDryRunCountsAndChangesNothing(t *testing.T) {
 	before := h.queryText(replicaSQL)
 	got := totals(h.sync(dry))
 	if got.Created != 2 || got.Updated != 1 || got.Quarantined != 1 {
-		t.Errorf("it says %+v", got)
+		t.Errorf("it counts %+v", got)
 	}
 	if diff := cmp.Diff(before, h.queryText(replicaSQL)); diff != "" {
 		t.Error(diff)

@@ -9,8 +9,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// The source was restored from a backup: the bad version is gone, and what it has
-// is older than that. It says so twice, and a new epoch begins.
+// The source was restored from a backup: the bad version is gone, and the present one is older. The
+// source gives it twice, and a new epoch begins.
 func TestRetryThatReadsAnOlderVersionOpensAnEpoch(t *testing.T) {
 	t.Parallel()
 	good := report("r", "a", "een", 2)
@@ -35,8 +35,7 @@ func TestRetryThatReadsAnOlderVersionOpensAnEpoch(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 }
 
-// I2: as long as something is in quarantine the run is partial, whether the run
-// met it or not.
+// I2: a run is partial while items are in quarantine, also if the run did not meet them.
 func TestRunIsPartialWhileItemsAreQuarantined(t *testing.T) {
 	t.Parallel()
 	bad := unreadable(report("r", "a", "een", 2), 2, true)
@@ -90,8 +89,8 @@ func TestRunRetriesAQuarantinedItemOnce(t *testing.T) {
 
 const quarantineSQL = `SELECT string_agg(concat_ws(' ', id, reason), ',' ORDER BY id) FROM quarantine`
 
-// What cannot be asked for by an id of its type: a full read tells whether it is
-// still there.
+// These records cannot be read by an id of their type. Only a full read shows whether the source
+// still has them.
 func TestFullReadDropsQuarantinedRecordsWithoutID(t *testing.T) {
 	t.Parallel()
 	nameless := unreadable(report("", "a", "zonder id", 2), 2, false)
@@ -101,12 +100,12 @@ func TestFullReadDropsQuarantinedRecordsWithoutID(t *testing.T) {
 	f := newFakeSource(t, client("a", 1), nameless, stray)
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomePartial, store.Scope{})
-	h.wantSync(store.OutcomePartial, store.Scope{Full: true}) // it is still there
+	h.wantSync(store.OutcomePartial, store.Scope{Full: true}) // they are still there
 	if got := h.queryText(quarantineSQL); got != "e bad-type,bad-id" {
 		t.Errorf("quarantine holds %s", got)
 	}
 	f.remove(func(it dossier.Item) bool { return it.State == dossier.StateQuarantined })
 	f.advance(4 * time.Hour)
-	h.wantSync(store.OutcomePartial, store.Scope{}) // nothing tells
+	h.wantSync(store.OutcomePartial, store.Scope{}) // an increment does not show that they are gone
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 }

@@ -19,7 +19,7 @@ import (
 
 var onlyReconcile = store.Scope{Only: store.StepReconcile}
 
-// newClientWithReports is a source with a client, n reports, and a nurse.
+// newClientWithReports returns a synced harness with a client, n reports, and a nurse.
 func newClientWithReports(t *testing.T, n int) (*fakeSource, *harness) {
 	t.Helper()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
@@ -71,7 +71,7 @@ func TestReconcileRemovesItemsDeletedSilently(t *testing.T) {
 	}
 }
 
-// Authorisation lost is not deletion: only a direct read confirms.
+// I5: a lost authorisation is not a deletion.
 func TestReconcileKeepsUnconfirmedAbsences(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 500, 503} {
@@ -94,7 +94,7 @@ func TestReconcileKeepsUnconfirmedAbsences(t *testing.T) {
 				t.Error("it was removed")
 			}
 			if got := message(run); got != "the source would not say whether 1 item is still there" {
-				t.Errorf("the run says %q", got)
+				t.Errorf("the run's message is %q", got)
 			}
 			f.script = nil
 			h.wantSync(store.OutcomeComplete, onlyReconcile)
@@ -113,14 +113,14 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 	})
 	f.put(report("c1-30", "c1", "bijgewerkt", 700))
 	left := len(f.records) - 2
-	for range 2 { // the second finds the same, and does not read them again
+	for range 2 { // the second reconcile does not read the held items again
 		run := h.wantSync(store.OutcomePartial, onlyReconcile)
 		if got := len(h.reportTexts()); got != 60 {
 			t.Fatalf("%d reports are shown, want all 60", got)
 		}
 		if got := message(run); got != "23 removals are held, more than may be removed without an operator; see dossiersync reconcile" &&
 			!strings.Contains(got, "removals held") {
-			t.Errorf("the run says %q", got)
+			t.Errorf("the run's message is %q", got)
 		}
 	}
 	held, err := h.Store.HeldRemovals(t.Context(), tenant)
@@ -128,24 +128,23 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 		t.Errorf("held is %+v, %v", held, err)
 	}
 	f.advance(10 * time.Minute)
-	h.wantSync(store.OutcomeComplete, store.Scope{}) // holding stops neither upserts nor cursors
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // held removals stop neither upserts nor cursors
 	if got := h.reportTexts()["c1-30"]; got != "bijgewerkt" {
-		t.Errorf("an update beside what is held is %q", got)
+		t.Errorf("a held item that was updated says %q", got)
 	}
 	h.wantSync(store.OutcomeComplete, store.Scope{Only: store.StepReconcile, Approve: true})
 	if got := len(h.reportTexts()); got != left {
 		t.Errorf("%d reports are shown, want %d", got, left)
 	}
 	if got := h.queryText(`SELECT string_agg(what || ' ' || object, ',') FROM decisions`); got != "approve reports/"+fmt.Sprint(60-left) {
-		t.Errorf("decided is %q", got)
+		t.Errorf("the operator's decisions are %q", got)
 	}
 	if held, err := h.Store.HeldRemovals(t.Context(), tenant); err != nil || len(held) != 0 {
 		t.Errorf("held is %+v, %v", held, err)
 	}
 }
 
-// Twenty in a day may go, and the rest of the day's count as well: a trickle is
-// held like a flood.
+// I5: removals of 24 hours count together, so that many small ones are held like one large one.
 func TestBrakeCountsRemovalsOf24Hours(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 60)
@@ -192,13 +191,13 @@ func TestReconcileReadsItemsThatIncrementsMissed(t *testing.T) {
 	f.put(report("laat", "c1", "ver na zijn tijd vastgelegd", 20))
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if h.reportTexts()["laat"] != "" {
-		t.Fatal("the increment saw it: the test tests nothing")
+		t.Fatal("the increment read it, so the test proves nothing")
 	}
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
 	if got := h.reportTexts()["laat"]; got == "" {
-		t.Error("it was not brought")
+		t.Error("it was not read")
 	}
-	// Very much that is missing is not read one by one.
+	// A type that lacks very many items is not repaired one by one.
 	reads := f.count(func(a request) bool { return a.act == "read" })
 	f.put(reports("c1", 1200, 30, 100)...)
 	f.pageSize = 500
@@ -211,10 +210,10 @@ func TestReconcileReadsItemsThatIncrementsMissed(t *testing.T) {
 	}
 }
 
-// sourceWithFilter is a source of which one search asks for certain records only.
+// sourceWithFilter is a source with a search that asks for certain records only.
 type sourceWithFilter struct {
 	*fakeSource
-	left map[string]bool // what no longer matches
+	left map[string]bool // ids of records that no longer match
 }
 
 func (f sourceWithFilter) Search(ctx context.Context, q source.Query) (source.Page, error) {
@@ -227,7 +226,7 @@ func (f sourceWithFilter) Search(ctx context.Context, q source.Query) (source.Pa
 	return page, err
 }
 
-// newFilteredHarness is a replica of such a source, with eight reports of one client.
+// newFilteredHarness returns a synced harness of such a source, with eight reports of one client.
 func newFilteredHarness(t *testing.T) (sourceWithFilter, *harness) {
 	t.Helper()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
@@ -277,7 +276,7 @@ func TestAbsentClientsDossierIsRemoved(t *testing.T) {
 	f.put(client("c2", 0))
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	f.remove(func(it dossier.Item) bool { return it.Client == "c1" })
-	h.wantSync(store.OutcomeComplete, onlyReconcile) // one client: the 30 reports go with it, and are not held
+	h.wantSync(store.OutcomeComplete, onlyReconcile) // the 30 reports go with the one client, and are not held
 	if got := h.reportTexts(); len(got) != 0 {
 		t.Errorf("shown are %v", h.shownReports())
 	}
@@ -303,7 +302,7 @@ func TestReconcileRestartsAfterADatabaseCrash(t *testing.T) {
 		t.Errorf("shown are %v", h.shownReports())
 	}
 	if !once {
-		t.Error("there was no crash: the test tests nothing")
+		t.Error("there was no crash, so the test proves nothing")
 	}
 }
 
@@ -319,7 +318,7 @@ func TestReconcileContinuesInTheNextSlice(t *testing.T) {
 		t.Errorf("%d reports are shown, want 57", len(got))
 	}
 	if got := h.queryText(`SELECT (slices > 5)::text FROM runs WHERE id = $1`, run); got != "true" {
-		t.Error("it took few slices: the test tests nothing")
+		t.Error("it took few slices, so the test proves nothing")
 	}
 }
 
@@ -354,7 +353,7 @@ func TestRestoredSourceOpensAnEpoch(t *testing.T) {
 	}
 }
 
-// sourceWithDeletions is a source that tells what it has deleted.
+// sourceWithDeletions is a source with a feed of its deletions.
 type sourceWithDeletions struct {
 	*fakeSource
 	deleted []source.Deletion
@@ -386,12 +385,12 @@ func TestStatedDeletionsAreObeyedAtOnce(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.advance(time.Hour)
 	now := at(13*60 - 5)
-	for n := range 40 { // no brake: it is stated
+	for n := range 40 { // the brake does not apply to stated deletions
 		f.delete(fmt.Sprintf("c1-%d", n), now)
 	}
 	f.delete("nooit-gezien", now)
 	f.put(report("c1-7", "c1", "opnieuw gemaakt", 13*60-4))
-	// Deleted and made again within one second, and the source counts in seconds.
+	// The report is deleted and made again within one second, and the feed has whole seconds.
 	again := report("c1-8", "c1", "in dezelfde seconde", 13*60-5)
 	again.Updated = again.Updated.Add(400 * time.Millisecond)
 	f.put(again)
@@ -404,7 +403,7 @@ func TestStatedDeletionsAreObeyedAtOnce(t *testing.T) {
 		t.Errorf("the run counts %d deletions", got)
 	}
 	if got := h.queryText(`SELECT count(*)::text FROM items WHERE id = 'nooit-gezien'`); got != "0" {
-		t.Error("there is a tombstone of what was never here")
+		t.Error("there is a tombstone of an item that was never here")
 	}
 }
 
@@ -435,7 +434,7 @@ func TestScheduledRunReconcilesWhenDue(t *testing.T) {
 			}
 			h.wantSync(store.OutcomeComplete, store.Scope{})
 			h.wantSync(store.OutcomeComplete, onlyReconcile)
-			h.wantSync(store.OutcomeComplete, store.Scope{}) // what the source tells is known now
+			h.wantSync(store.OutcomeComplete, store.Scope{}) // now it is known whether the source has a feed
 			before := listed(f)
 			run, _, err := h.Store.RequestRun(t.Context(), store.RunRequest{
 				Tenant: tenant, Trigger: store.TriggerSchedule, Slot: test.slot})
@@ -444,7 +443,7 @@ func TestScheduledRunReconcilesWhenDue(t *testing.T) {
 			}
 			h.workOn(run.ID)
 			if got := listed(f) > before; got != test.want {
-				t.Errorf("it reconciled: %t, want %t", got, test.want)
+				t.Errorf("the run reconciled: %t, want %t", got, test.want)
 			}
 			if got := h.queryText(`SELECT (rechecked IS NOT NULL)::text FROM tenants`); test.want && test.feed && got != "true" {
 				t.Error("no seventh of the clients was read again")
@@ -453,7 +452,6 @@ func TestScheduledRunReconcilesWhenDue(t *testing.T) {
 	}
 }
 
-// In a week every client is read again in full.
 func TestEveryClientIsReadAgainWithinAWeek(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0))
@@ -493,7 +491,7 @@ func TestEveryClientIsReadAgainWithinAWeek(t *testing.T) {
 	}
 }
 
-// requestRun asks for a run that a worker would take.
+// requestRun requests a run and returns its id.
 func (h *harness) requestRun(scope store.Scope) int64 {
 	h.t.Helper()
 	run, _, err := h.Store.RequestRun(h.t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope})
@@ -503,7 +501,7 @@ func (h *harness) requestRun(scope store.Scope) int64 {
 	return run.ID
 }
 
-// workOn works on a run as a worker does, slice by slice.
+// workOn works on the run as a worker does, slice by slice, until it is done.
 func (h *harness) workOn(run int64) {
 	h.t.Helper()
 	if err := dossiersync.WorkOn(h.t.Context(), h.syncer, run); err != nil {
@@ -511,8 +509,8 @@ func (h *harness) workOn(run int64) {
 	}
 }
 
-// Case 56: the source's clock was wrong when it stamped a record with a time that
-// has not come. No increment finds it.
+// Case 56: the source's clock was wrong when it stamped a record with a future time. No increment
+// reads it.
 func TestReconcileReadsRecordsStampedInTheFuture(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
@@ -520,7 +518,7 @@ func TestReconcileReadsRecordsStampedInTheFuture(t *testing.T) {
 	f.put(ahead)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if h.reportTexts()["c1-90"] != "" {
-		t.Fatal("the increment saw it: the test tests nothing")
+		t.Fatal("the increment read it, so the test proves nothing")
 	}
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
 	if got := h.reportTexts()["c1-90"]; got != "uit de toekomst" {
@@ -533,15 +531,15 @@ func TestReconcileReadsRecordsStampedInTheFuture(t *testing.T) {
 	}
 }
 
-// putConfirmedAbsence is what an earlier run leaves that ended after it had confirmed that
-// a record is gone, and before it removed it.
+// putConfirmedAbsence stores the state that a run leaves which ended between confirming that a record
+// is gone and removing it.
 func (h *harness) putConfirmedAbsence(id string) {
 	h.t.Helper()
 	h.exec(`INSERT INTO absences (tenant, key, stream, type, id, state)
 		SELECT tenant, key, stream, type, id, 'confirmed' FROM items WHERE id = $1`, id)
 }
 
-// I5: what an earlier run confirmed says nothing where the source has it again.
+// I5: an earlier run's confirmation does not count if the source has the item again.
 func TestConfirmedAbsenceEndsWhenTheItemIsBack(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
@@ -558,8 +556,8 @@ func TestConfirmedAbsenceEndsWhenTheItemIsBack(t *testing.T) {
 	}
 }
 
-// I5: of a type that cannot be listed today nothing is removed, although others of
-// its stream were listed whole.
+// I5: no item of a type that cannot be listed is removed, also if the stream's other types were
+// listed whole.
 func TestTypeThatCannotBeListedLosesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))

@@ -12,8 +12,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// Case 46: a plan that the source keeps as many CarePlans is one to readers, with
-// all that each says.
+// Case 46: readers see a plan that the source keeps as many CarePlans as one plan, with the content
+// of all.
 func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	t.Parallel()
 	note := func(minute int, text string) dossier.Note {
@@ -72,7 +72,7 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	if diff := cmp.Diff(want, string(list[0].Body)); diff != "" {
 		t.Error(diff)
 	}
-	// A part that lists nothing to do is itself what is done.
+	// A part without actions is shown as an action itself.
 	h.changeAndSync(f, hidden(planOf("los", 0)))
 	p := h.servedPlans("a")[0]
 	if a := p.Domains[0].Actions; len(a) != 2 || a[1].Description != "Dieet" || *a[1].Status != "on-hold" ||
@@ -81,22 +81,21 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	}
 }
 
-// Whatever becomes of a plan or its parts, each is where it belongs after the run.
 func TestPlanPartsFollowEveryChange(t *testing.T) {
 	t.Parallel()
 	before := []dossier.Item{planOf("p", 2), planOf("q", 2, withPartOf("p")), planOf("r", 2, withPartOf("q")), planOf("s", 2)}
 	for _, tc := range []struct {
 		name   string
-		before []dossier.Item // more that is there before
+		before []dossier.Item // additional records at first
 		change []dossier.Item
-		want   string // of client a
+		want   string // client a's plans
 		ofB    string
 	}{
 		{"nothing changes", nil, nil, "Plan p: p q r, Plan s: s", ""},
 		{"the whole is hidden", nil, []dossier.Item{hidden(before[0])}, "Plan q: q r, Plan s: s", ""},
-		{"the whole is of another client", nil, []dossier.Item{movedTo("b", planOf("p", 0))}, "Plan q: q r, Plan s: s", "Plan p: p"},
-		{"a part is of another client", nil, []dossier.Item{movedTo("b", planOf("q", 0, withPartOf("p")))}, "Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
-		{"all are of another client", nil, []dossier.Item{movedTo("b", planOf("p", 0)), movedTo("b", planOf("q", 0, withPartOf("p"))), movedTo("b", planOf("r", 0, withPartOf("q")))},
+		{"the whole belongs to another client", nil, []dossier.Item{movedTo("b", planOf("p", 0))}, "Plan q: q r, Plan s: s", "Plan p: p"},
+		{"a part belongs to another client", nil, []dossier.Item{movedTo("b", planOf("q", 0, withPartOf("p")))}, "Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
+		{"all belong to another client", nil, []dossier.Item{movedTo("b", planOf("p", 0)), movedTo("b", planOf("q", 0, withPartOf("p"))), movedTo("b", planOf("r", 0, withPartOf("q")))},
 			"Plan s: s", "Plan p: p q r"},
 		{"a part is withdrawn", nil, []dossier.Item{withdrawn(before[1])}, "Plan p: p, Plan r: r, Plan s: s", ""},
 		{"a part of a part is hidden", nil, []dossier.Item{hidden(before[2])}, "Plan p: p q, Plan s: s", ""},
@@ -110,7 +109,7 @@ func TestPlanPartsFollowEveryChange(t *testing.T) {
 			"Plan p: p q r, Plan s: s", ""},
 		{"a part is completed, its own part is not", nil, []dossier.Item{planOf("q", 0, withPartOf("p"), withCompleted)}, "Plan p: p q, Plan r: r, Plan s: s", ""},
 		{"a part is replaced", nil, []dossier.Item{planOf("r2", 0, withPartOf("q"), withReplaces("r"))}, "Plan p: p q r2, Plan r: r, Plan s: s", ""},
-		{"what replaced a part is hidden", []dossier.Item{planOf("r2", 2, withPartOf("q"), withReplaces("r"))}, []dossier.Item{hidden(planOf("r2", 0))},
+		{"the replacement of a part is hidden", []dossier.Item{planOf("r2", 2, withPartOf("q"), withReplaces("r"))}, []dossier.Item{hidden(planOf("r2", 0))},
 			"Plan p: p q r, Plan s: s", ""},
 		{"the whole is replaced", nil, []dossier.Item{planOf("p2", 0, withReplaces("p"))}, "Plan p2: p2, Plan p: p, Plan q: q r, Plan s: s", ""},
 		{"all are replaced", nil, []dossier.Item{planOf("p2", 0, withReplaces("p")), planOf("q2", 0, withPartOf("p2"), withReplaces("q")), planOf("r2", 0, withPartOf("q2"), withReplaces("r"))},
@@ -119,11 +118,11 @@ func TestPlanPartsFollowEveryChange(t *testing.T) {
 			planOf("q", 0, withPartOf("p"), withStart(2)), planOf("r", 0, withPartOf("p"), withStart(1))}, "Plan p: p r, Plan q: q, Plan s: s", ""},
 		{"the parts end before the whole", nil, []dossier.Item{planOf("p", 0, withEnd("2026-01-04")), planOf("q", 0, withPartOf("p"), withStart(1), withEnd("2026-01-03"))},
 			"Plan p: p q r, Plan s: s", ""},
-		{"two name each other", nil, []dossier.Item{planOf("s", 0, withPartOf("s2")), planOf("s2", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
-		{"one names itself", nil, []dossier.Item{planOf("s", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s", ""},
+		{"two plans name each other", nil, []dossier.Item{planOf("s", 0, withPartOf("s2")), planOf("s2", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
+		{"a plan names itself", nil, []dossier.Item{planOf("s", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s", ""},
 		{"a circle is broken up", []dossier.Item{planOf("s2", 2, withPartOf("s3")), planOf("s3", 2, withPartOf("s4")), planOf("s4", 2, withPartOf("s2"))},
 			[]dossier.Item{planOf("s4", 0)}, "Plan p: p q r, Plan s4: s4 s3 s2, Plan s: s", ""},
-		{"the second that it names is there", nil, []dossier.Item{planOf("q", 0, withPartOf("nowhere", "s"))}, "Plan p: p, Plan s: s q r", ""},
+		{"only the second plan named exists", nil, []dossier.Item{planOf("q", 0, withPartOf("nowhere", "s"))}, "Plan p: p, Plan s: s q r", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -144,13 +143,13 @@ func TestPlanPartsFollowEveryChange(t *testing.T) {
 				t.Errorf("b has %s, want %s", got, tc.ofB)
 			}
 			if got := h.queryText(`SELECT count(*)::text FROM stale`); got != "0" {
-				t.Errorf("%s are still to be rendered again", got)
+				t.Errorf("%s items are still to be rendered again", got)
 			}
 		})
 	}
 }
 
-// I6: what is hidden in a part leaves the plan at once, though the run fails later.
+// I6: a hidden goal or part leaves the plan at once, also if the run fails later.
 func TestHiddenPartLeavesThePlanInAFailedRun(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), goal("g", "a", "geheim doel", 2),
@@ -187,8 +186,7 @@ func TestHiddenPartLeavesThePlanInAFailedRun(t *testing.T) {
 	}
 }
 
-// I12: a plan of more parts than can be shown together is not shown, and said to
-// be in quarantine; its parts are.
+// I12: a plan of more parts than can be shown together is quarantined; its parts are shown.
 func TestPlanWithTooManyPartsIsQuarantined(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), planOf("p", 2))
@@ -216,7 +214,7 @@ func TestPlanWithTooManyPartsIsQuarantined(t *testing.T) {
 	}
 }
 
-// I12: parts are nested so deep and no deeper.
+// I12: the nesting of parts is limited.
 func TestPartNestedTooDeepIsQuarantined(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), planOf("0", 2))
@@ -239,7 +237,7 @@ func TestPartNestedTooDeepIsQuarantined(t *testing.T) {
 	}
 }
 
-// A report about a part is about the plan, for who may see plans.
+// A report about a part links to the whole plan, if the reader may see plans.
 func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "over q", 4)
@@ -268,7 +266,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 		t.Errorf("linked to %s", got)
 	}
 	if got := link(son); got != "" {
-		t.Errorf("who may see reports only is linked to %s", got)
+		t.Errorf("a reader of reports only gets a link to %s", got)
 	}
 	for id, found := range map[string]bool{"p": true, "q": false, "r": false} {
 		_, it, err := h.Reader.Item(t.Context(), daughter, "a", dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), dossier.KindCarePlan)
@@ -285,7 +283,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 			t.Errorf("%d plans are counted, want 1", c.Count)
 		}
 	}
-	// The plan is hidden: what was a part of it is a plan.
+	// When the plan is hidden, its parts are plans of their own.
 	h.changeAndSync(f, hidden(planOf("p", 0)))
 	if got := link(daughter); got != whole("q") {
 		t.Errorf("linked to %s", got)

@@ -1,14 +1,13 @@
 package sync_test
 
 import (
-	"dossiersync/sync/render"
-
 	"strings"
 	"testing"
 	"time"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
+	"dossiersync/sync/render"
 	"dossiersync/sync/source"
 )
 
@@ -30,7 +29,7 @@ func TestChangedAuthorRuleAppliesToStoredItems(t *testing.T) {
 	}
 }
 
-// I7: a plan shows the goals of its own client only, whichever comes first.
+// I7: a plan shows the goals of its own client only, in whatever order they come.
 func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), client("b", 1), goal("g", "a", "minder drinken", 2), plan("p", "a", 3, "g"))
@@ -57,7 +56,7 @@ func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 	}
 }
 
-// Somebody who is not staff may write, too: a client, or a contact.
+// A client or a contact may also be an author.
 func TestAuthorOutsideStaffIsNamedByTheSource(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "een", 2)

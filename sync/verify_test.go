@@ -12,7 +12,7 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// verify compares source and replica, and returns how many items differ and how.
+// verify compares source and replica, and returns how many items differ by kind.
 func (h *harness) verify(req dossiersync.VerifyRequest) map[store.DifferenceKind]int64 {
 	h.t.Helper()
 	req.Tenant, req.Keep = tenant, 10
@@ -21,7 +21,7 @@ func (h *harness) verify(req dossiersync.VerifyRequest) map[store.DifferenceKind
 		h.t.Fatal(err)
 	}
 	if len(v.Unread) > 0 {
-		h.t.Fatalf("not read: %v", v.Unread)
+		h.t.Fatalf("types that could not be read: %v", v.Unread)
 	}
 	return v.Counts
 }
@@ -32,7 +32,7 @@ func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 	f.put(client("c2", 0), goal("g1", "c1", "lopen", 5), plan("p1", "c1", 6, "g1"))
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Fatalf("after a sync differs %v", got)
+		t.Fatalf("differences after a sync: %v", got)
 	}
 
 	marked := report("c1-1", "c1", "nummer 1", 10)
@@ -51,7 +51,7 @@ func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 	if diff := cmp.Diff(want, h.verify(dossiersync.VerifyRequest{})); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
-	want = map[store.DifferenceKind]int64{store.DifferenceClient: 1} // now in the other dossier
+	want = map[store.DifferenceKind]int64{store.DifferenceClient: 1} // it is now in the other dossier
 	if diff := cmp.Diff(want, h.verify(dossiersync.VerifyRequest{Client: "c2"})); diff != "" {
 		t.Errorf("differences of one client (-want +got):\n%s", diff)
 	}
@@ -63,11 +63,10 @@ func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
 	if got := h.verify(dossiersync.VerifyRequest{}); got[store.DifferenceContent] != 1 || len(got) != 1 {
-		t.Errorf("after a full run and a reconcile differs %v", got) // what was forged in the database stays
+		t.Errorf("differences after a full run and a reconcile: %v", got) // the forged text stays
 	}
 }
 
-// A difference that is gone at a second look is none.
 func TestVerifyIgnoresDifferencesGoneAtASecondLook(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
@@ -80,7 +79,7 @@ func TestVerifyIgnoresDifferencesGoneAtASecondLook(t *testing.T) {
 		return nil
 	}
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Errorf("differs %v", got)
+		t.Errorf("differences: %v", got)
 	}
 }
 
@@ -101,12 +100,12 @@ func TestVerifyOfASourceSearchableByClientOnly(t *testing.T) {
 	}
 }
 
-// A record that no search finds any more is no longer shared, though it is there.
+// A record that the source has, but that no search finds any more, is no longer shared.
 func TestVerifyFindsItemsThatLeftTheSearch(t *testing.T) {
 	t.Parallel()
 	src, h := newFilteredHarness(t)
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Fatalf("after a sync differs %v", got)
+		t.Fatalf("differences after a sync: %v", got)
 	}
 	src.left["c1-2"] = true
 	want := map[store.DifferenceKind]int64{store.DifferenceAbsent: 1}

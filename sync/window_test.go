@@ -14,8 +14,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// However a source answers, everything is read, a run ends, and what changes
-// later comes with the next.
+// However a source answers searches, everything is read, the run ends, and the next run reads later
+// changes.
 func TestEverySourceBehaviourIsReadInFull(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -62,15 +62,15 @@ func TestEverySourceBehaviourIsReadInFull(t *testing.T) {
 	}
 }
 
-// The same against a real server, which says by its self link what it honoured.
+// The same against a real server, whose self link tells which parameters it obeyed.
 func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
 	h := newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if n := requests.Add(1); n > maxRequests {
-				t.Errorf("asked %d times: this does not end", n)
-				http.Error(w, "asked too often", http.StatusUnauthorized)
+				t.Errorf("%d requests were made: the run does not end", n)
+				http.Error(w, "too many requests", http.StatusUnauthorized)
 				return
 			}
 			q := r.URL.Query()
@@ -86,7 +86,7 @@ func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
 	}
 }
 
-// I2: a circle is not the end, unless the source's count says so.
+// I2: links in a circle do not end a window, unless all counted records have come.
 func TestCircularLinksMakeTheRunPartial(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -104,7 +104,7 @@ func TestCircularLinksMakeTheRunPartial(t *testing.T) {
 			h := newHarness(t, f)
 			run := h.wantSync(store.OutcomePartial, store.Scope{})
 			if message(run) == "" {
-				t.Error("the run does not say what is left over")
+				t.Error("the run has no message")
 			}
 			f.behaviour = behaviour{}
 			h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
@@ -126,8 +126,8 @@ func TestRecordSkippedByOffsetsIsFound(t *testing.T) {
 			moved := false
 			f.script = func(a request) error {
 				if a.act == "search" && a.of(observations) && a.Next != "" && !moved {
-					// One of the first page is corrected meanwhile: it leaves the
-					// window, and those behind it move up.
+					// A record of the first page is corrected meanwhile: it leaves the window,
+					// and the records behind it move up.
 					moved = true
 					f.put(report("a-1", "a", "verbeterd", 12*60))
 				}
@@ -161,8 +161,8 @@ func TestWindowRestartsWhenItsPagesExpire(t *testing.T) {
 	}
 }
 
-// I3: after a page that failed, the cursor stands where the last whole window
-// ended, and nothing is asked for twice that was drained.
+// I3: after a failed page, the cursor stands at the end of the last drained window, and drained
+// windows are not read again.
 func TestCursorStopsAtTheLastDrainedWindow(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
@@ -189,7 +189,7 @@ func TestCursorStopsAtTheLastDrainedWindow(t *testing.T) {
 	}
 	f.script = func(a request) error {
 		if a.act == "search" && a.of(observations) && a.Next == "" && a.From.Before(c.Upto.Add(-h.tenant.Overlap)) {
-			t.Errorf("asked from %s on, although all up to %s has been read", a.From, c.Upto)
+			t.Errorf("a search from %s, although all up to %s has been read", a.From, c.Upto)
 		}
 		return nil
 	}
