@@ -30,7 +30,8 @@ func bundle(entries ...string) string {
 	for _, e := range entries {
 		list = append(list, `{"resource":`+e+`,"search":{"mode":"match"}}`)
 	}
-	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries), strings.Join(list, ","))
+	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries),
+		strings.Join(list, ","))
 }
 
 // cannedServer answers the searches for each type with a literal body.
@@ -60,7 +61,8 @@ func TestBadInputIsCountedAndTheRestApplied(t *testing.T) {
 			"Patient": bundle(patientP1),
 			"Observation": bundle(
 				observation("good-1", "final", "2026-01-02T09:00:00+01:00", `"Goed geslapen."`),
-				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`, "", 1),
+				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`,
+					"", 1),
 				observation("odd-status", "vervallen", "2026-01-02T09:00:00+01:00", `"Wat is dit?"`),
 				observation("nul", "final", "2026-01-02T09:00:00+01:00", `"Een \u0000 erin."`),
 				observation("bad-date", "final", "2024-13-01", `"Dertiende maand."`),

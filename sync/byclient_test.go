@@ -15,7 +15,8 @@ import (
 // clients.
 func onlySearchableByClient(f *fakeSource) {
 	f.script = func(a request) error {
-		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients && a.Type.Stream != dossier.StreamStaff {
+		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients &&
+			a.Type.Stream != dossier.StreamStaff {
 			return failure(source.Unsupported, 400)
 		}
 		return nil

@@ -18,7 +18,8 @@ func (h *harness) holdTenant() {
 	if err := h.PutTenant(ctx, tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		h.t.Fatal(err)
 	}
-	run, _, err := h.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := h.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual,
+		Scope: store.Scope{Full: true}})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -31,7 +32,8 @@ func TestNoWaitLeavesAnEarlierRequestWaiting(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, newFakeSource(t))
 	h.holdTenant()
-	due, _, err := h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerSchedule, Slot: time.Now()})
+	due, _, err := h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerSchedule,
+		Slot: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

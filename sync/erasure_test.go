@@ -67,7 +67,8 @@ func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 	if len(out.Left) > 0 || len(out.Removed) < 5 {
 		t.Errorf("the erasure's report is %+v", out)
 	}
-	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}}, out.Cleared); diff != "" || out.Nameless != 1 {
+	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}},
+		out.Cleared); diff != "" || out.Nameless != 1 {
 		t.Errorf("%d items have no client; references from others (-want +got):\n%s", out.Nameless, diff)
 	}
 	h.exec(`DELETE FROM quarantine WHERE key = 'wiens'`)
@@ -107,7 +108,8 @@ func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 // A restored backup holds grants that were revoked since, and dossiers that were erased since.
 func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 	t.Parallel()
-	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10), report("r2", "c2", "twee", 10))
+	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10),
+		report("r2", "c2", "twee", 10))
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
@@ -123,8 +125,8 @@ func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 	if err := h.Store.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	// c2 was erased by a version of the program without keys; the others were erased under a key that
-	// this database does not have. It does not know the tenant weg either.
+	// c2 was erased by a version of the program without keys; the others were erased under a key
+	// that this database does not have. It does not know the tenant weg either.
 	plain := sha256.Sum256([]byte("erasure\x00" + tenant + "\x00c2\x00"))
 	key := store.NewErasureKey()
 	since := []store.Erasure{

@@ -254,8 +254,10 @@ func at(minute int) time.Time {
 
 // record returns a record that got its content at that minute.
 func record(t source.Type, id, client string, minute int, c dossier.Content) dossier.Item {
-	return dossier.Item{Ref: dossier.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client, State: dossier.StateShown,
-		Version: fmt.Sprint(minute), Updated: at(minute), Hash: dossier.IdentityHash(fmt.Sprintf("%+v", c), ""), Content: c}
+	return dossier.Item{Ref: dossier.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client,
+		State:   dossier.StateShown,
+		Version: fmt.Sprint(minute), Updated: at(minute), Hash: dossier.IdentityHash(fmt.Sprintf("%+v", c), ""),
+		Content: c}
 }
 
 func client(id string, minute int) dossier.Item {
@@ -263,14 +265,16 @@ func client(id string, minute int) dossier.Item {
 }
 
 func nurse(id, name string, minute int) dossier.Item {
-	return record(practitioners, id, "", minute, &dossier.Staff{What: dossier.StaffPerson, Name: name, Role: "verpleegkundige"})
+	return record(practitioners, id, "", minute,
+		&dossier.Staff{What: dossier.StaffPerson, Name: name, Role: "verpleegkundige"})
 }
 
 // report returns a report by nurse n1.
 func report(id, client, text string, minute int) dossier.Item {
 	return record(observations, id, client, minute, &dossier.Report{
-		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text, Category: dossier.CategoryGeneral,
-		Authors: []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}})
+		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text,
+		Category: dossier.CategoryGeneral,
+		Authors:  []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}})
 }
 
 // reports returns n reports of a client, from minute first on, ofEach of them in each minute.
@@ -314,7 +318,8 @@ func failure(kind source.FailureKind, status int) error {
 // reportTexts returns the texts of the shown reports, by id.
 func (h *harness) reportTexts() map[string]string {
 	h.t.Helper()
-	rows, err := h.Pool().Query(h.t.Context(), `SELECT id, body->>'text' FROM items WHERE kind = 'report' AND state = 'shown'`)
+	rows, err := h.Pool().Query(h.t.Context(),
+		`SELECT id, body->>'text' FROM items WHERE kind = 'report' AND state = 'shown'`)
 	if err != nil {
 		h.t.Fatal(err)
 	}

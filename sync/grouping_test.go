@@ -45,10 +45,12 @@ func (s *scenario) client(id, other string) {
 	const plans = 7
 	name := func(i int) string { return fmt.Sprint(id, "-", i) }
 	goal := func() dossier.Item {
-		return record(goals, id+"-g", id, 0, &dossier.Goal{Description: fmt.Sprint("doel ", s.IntN(100)), Status: "active"})
+		return record(goals, id+"-g", id, 0, &dossier.Goal{Description: fmt.Sprint("doel ", s.IntN(100)),
+			Status: "active"})
 	}
 	plan := func(i int) dossier.Item {
-		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: beginsOn(s.IntN(3)),
+		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true,
+			At:    beginsOn(s.IntN(3)),
 			Notes: []dossier.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
 		for range s.IntN(3) {
 			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // the last of these does not exist
@@ -65,10 +67,12 @@ func (s *scenario) client(id, other string) {
 		return s.perhaps(record(carePlans, name(i), id, 0, p), other)
 	}
 	agreed := func(i int) dossier.Item {
-		by := []dossier.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other), {Display: "Buurvrouw"}}[s.IntN(4)]
+		by := []dossier.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other),
+			{Display: "Buurvrouw"}}[s.IntN(4)]
 		it := agreement(consents, name(i)+"-c", id, 1+s.IntN(9), by, name(s.IntN(plans)), name(s.IntN(plans)))
 		if s.chance(50) {
-			it = agreement(signatures, name(i)+"-s", "", 1+s.IntN(9), by, name(s.IntN(plans)), fmt.Sprint(other, "-", s.IntN(plans)))
+			it = agreement(signatures, name(i)+"-s", "", 1+s.IntN(9), by, name(s.IntN(plans)),
+				fmt.Sprint(other, "-", s.IntN(plans)))
 		}
 		return s.perhaps(it, other)
 	}
@@ -198,7 +202,8 @@ func (s *scenario) checkOneClient(t *testing.T, h *harness, client string) (part
 			want = 1
 		}
 		if len(found) != want {
-			t.Errorf("plan %s of %s occurs %d times in %s's dossier, want %d", it.ID, it.Client, len(found), client, want)
+			t.Errorf("plan %s of %s occurs %d times in %s's dossier, want %d", it.ID, it.Client, len(found), client,
+				want)
 		}
 		if len(found) == 1 && found[0] != dossier.Key(tenant, it.Ref) {
 			parts++

@@ -50,7 +50,8 @@ func (src *sourceWithCounts) Count(_ context.Context, name string, to time.Time)
 
 func TestFullRunCountsRecordsThatNoSearchAsksFor(t *testing.T) {
 	t.Parallel()
-	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2), report("s", "a", "twee", 3)),
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2),
+		report("s", "a", "twee", 3)),
 		holds: map[string]int64{"Flag": 7, "Observation": 5, "Patient": 1, "Task": 0}}
 	h := newHarness(t, src)
 	reg := prometheus.NewRegistry()
@@ -117,9 +118,11 @@ func counter(t *testing.T, reg prometheus.Gatherer, effect string) float64 {
 
 func TestPartialScopeCountsNothingAsNotPulled(t *testing.T) {
 	t.Parallel()
-	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7}}
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)),
+		holds: map[string]int64{"Flag": 7}}
 	h := newHarness(t, src)
-	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true}, {From: at(0)}} {
+	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true},
+		{From: at(0)}} {
 		if run := h.wantSync(store.OutcomeComplete, scope); len(run.NotPulled) > 0 || len(src.counted) > 0 {
 			t.Errorf("%+v: counted %v", scope, src.counted)
 		}
@@ -133,10 +136,14 @@ func TestTypesThatCannotBeCountedAreLeftOut(t *testing.T) {
 		want    map[string]int64
 		asked   int
 	}{
-		"one is refused":     {map[string]error{"Condition": failure(source.Unauthorized, 403)}, map[string]int64{"Flag": 7, "Task": 4}, 4},
-		"the source is down": {map[string]error{"Flag": failure(source.Unreachable, 0)}, map[string]int64{"Condition": 9}, 3},
-		"one is an error":    {map[string]error{"Condition": failure(source.Unreachable, 500)}, map[string]int64{"Flag": 7, "Task": 4}, 4},
-		"two are errors": {map[string]error{"Condition": failure(source.Unreachable, 500), "Flag": failure(source.Unreachable, 504)},
+		"one is refused": {map[string]error{"Condition": failure(source.Unauthorized, 403)},
+			map[string]int64{"Flag": 7, "Task": 4}, 4},
+		"the source is down": {map[string]error{"Flag": failure(source.Unreachable, 0)},
+			map[string]int64{"Condition": 9}, 3},
+		"one is an error": {map[string]error{"Condition": failure(source.Unreachable, 500)},
+			map[string]int64{"Flag": 7, "Task": 4}, 4},
+		"two are errors": {map[string]error{"Condition": failure(source.Unreachable, 500),
+			"Flag": failure(source.Unreachable, 504)},
 			map[string]int64{}, 3},
 		"the circuit is open": {map[string]error{"Patient": failure(source.BreakerOpen, 0)}, map[string]int64{}, 1},
 		"it asks to wait":     {map[string]error{"Condition": failure(source.Throttled, 429)}, map[string]int64{}, 2},
@@ -155,7 +162,8 @@ func TestTypesThatCannotBeCountedAreLeftOut(t *testing.T) {
 
 func TestUnreadTypeIsNotCountedAsNotPulled(t *testing.T) {
 	t.Parallel()
-	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7, "Observation": 1}}
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)),
+		holds: map[string]int64{"Flag": 7, "Observation": 1}}
 	src.script = func(a request) error {
 		if a.of(observations) {
 			return failure(source.Unauthorized, 403)

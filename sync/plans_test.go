@@ -35,7 +35,8 @@ func beginsOn(day int) dossier.Moment {
 
 // planOf returns an open plan of client a, with a note that holds its id.
 func planOf(id string, minute int, change ...func(p *dossier.CarePlan)) dossier.Item {
-	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: beginsOn(0), Notes: []dossier.Note{{Text: id}}}
+	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: beginsOn(0),
+		Notes: []dossier.Note{{Text: id}}}
 	for _, c := range change {
 		c(p)
 	}
@@ -108,7 +109,8 @@ func (h *harness) grantRead(user string, parts []string, clients ...string) stor
 func (h *harness) listPlans(client string) []store.Listed {
 	h.t.Helper()
 	id := h.grantRead("daughter", []string{"reports", "care-plans"}, client)
-	l, err := h.Reader.List(h.t.Context(), id, client, store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
+	l, err := h.Reader.List(h.t.Context(), id, client,
+		store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -94,9 +94,12 @@ func (x *execution) wantTrueCursors(before, after snapshot, began map[string]ent
 		short[t.Type] = t.Short
 	}
 	for id, e := range began {
-		upto := after.cursors[typeOf(id).Name]
-		if was := before.cursors[typeOf(id).Name]; upto == nil || e.updated.After(*upto) || x.model.records[id] != e || e.left ||
-			e.quiet || e.late || short[typeOf(id).Name] || was != nil && (!upto.After(*was) || !e.updated.After(was.Add(-x.tenant.Overlap))) {
+		name := typeOf(id).Name
+		upto, was := after.cursors[name], before.cursors[name]
+		passed := upto != nil && !e.updated.After(*upto) &&
+			(was == nil || upto.After(*was) && e.updated.After(was.Add(-x.tenant.Overlap)))
+		changed := x.model.records[id] != e
+		if !passed || changed || e.left || e.quiet || e.late || short[name] {
 			continue
 		}
 		is, known := after.rows[id]

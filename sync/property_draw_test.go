@@ -99,7 +99,8 @@ func drawChange(t *rapid.T) string {
 	return pickWeighted(t, []weighted{
 		{14, drawPut},
 		{4, func(t *rapid.T) string {
-			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " + drawWord(t, "marked status empty entered-in-error") + maybeWord(t, "quietly")
+			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " +
+				drawWord(t, "marked status empty entered-in-error") + maybeWord(t, "quietly")
 		}},
 		{2, func(t *rapid.T) string {
 			return "hide " + drawWord(t, "c1 c2 c3") + " " + drawWord(t, "inactive marked") + maybeWord(t, "quietly")
@@ -108,7 +109,8 @@ func drawChange(t *rapid.T) string {
 			return "show " + drawWord(t, strings.Join(recordIDs, " ")) + maybeWord(t, "quietly")
 		}},
 		{4, func(t *rapid.T) string {
-			return "move " + drawWord(t, "k1 g1 p1 r1 r2 r3 f1") + " " + drawWord(t, "c1 c2 c3") + maybeWord(t, "quietly")
+			return "move " + drawWord(t, "k1 g1 p1 r1 r2 r3 f1") + " " + drawWord(t, "c1 c2 c3") +
+				maybeWord(t, "quietly")
 		}},
 		{1, func(t *rapid.T) string { return drawWord(t, "merge") + " " + drawWord(t, "c1 c2") + " c3" }},
 		{4, func(t *rapid.T) string {

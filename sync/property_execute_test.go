@@ -135,7 +135,8 @@ func newScriptHarness(t *testing.T) *scriptHarness {
 // execute executes the script and the checks at its end.
 func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 	m := newModel()
-	x := &execution{t: t, ctx: ctx, replica: h.replica, model: m, source: newModelSource(t, m), most: make(map[string]int64)}
+	x := &execution{t: t, ctx: ctx, replica: h.replica, model: m, source: newModelSource(t, m),
+		most: make(map[string]int64)}
 	x.exec(h.wipe())
 	x.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: h.zone, Schedule: h.schedule, Source: x.source,
 		Lag: time.Minute, Overlap: time.Minute}
@@ -195,16 +196,18 @@ func (x *execution) execute(l line) {
 	}
 }
 
-// setBehaviour sets how the source behaves: order=ascending|descending|byID page=N totals=no offsets
-// unmindful (ignoring the interval) endless (ignoring its end) seconds feed gone short; and, until
-// the faults stop, shuffled cached inflated empty circle=N. It also sets window=N (items of a window)
-// and removes=F (max_removed).
+// setBehaviour sets how the source behaves: order=ascending|descending|byID page=N totals=no
+// offsets unmindful (ignoring the interval) endless (ignoring its end) seconds feed gone short;
+// and, until the faults stop, shuffled cached inflated empty circle=N. It also sets window=N (items
+// of a window) and removes=F (max_removed).
 func (x *execution) setBehaviour(l line) {
 	f, c := x.source, &x.source.special
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fakeSource.behaviour = behaviour{noTotals: l.opts["totals"] == "no", offsets: l.has("offsets"), ignoresInterval: l.has("unmindful"), ignoresEnd: l.has("endless")}
-	f.fakeSource.behaviour.order = order(max(0, slices.Index([]string{"ascending", "descending", "byID"}, l.opts["order"])))
+	f.fakeSource.behaviour = behaviour{noTotals: l.opts["totals"] == "no", offsets: l.has("offsets"),
+		ignoresInterval: l.has("unmindful"), ignoresEnd: l.has("endless")}
+	f.fakeSource.behaviour.order = order(max(0,
+		slices.Index([]string{"ascending", "descending", "byID"}, l.opts["order"])))
 	f.pageSize = 3
 	if n, err := strconv.Atoi(l.opts["page"]); err == nil {
 		f.pageSize = n
@@ -231,12 +234,15 @@ func (x *execution) change(l line) {
 	}
 	switch verb := l.word(0); {
 	case verb == "all":
-		for _, text := range []string{"put c1", "put c2", "put n1", "put n2", "put o1 by=n1", "put q1", "put k1 c1", "put g1 c1 by=n1",
-			"put p1 c1 goal=g1 by=n2", "put r1 c1 by=n1 plan=p1 goal=g1", "put r2 c2 by=o1", "put r3 c1 by=o1", "put f1 c1 by=n1 plan=q1"} {
+		for _, text := range []string{"put c1", "put c2", "put n1", "put n2", "put o1 by=n1", "put q1", "put k1 c1",
+			"put g1 c1 by=n1",
+			"put p1 c1 goal=g1 by=n2", "put r1 c1 by=n1 plan=p1 goal=g1", "put r2 c2 by=o1", "put r3 c1 by=o1",
+			"put f1 c1 by=n1 plan=q1"} {
 			x.change(parseLine(text))
 		}
 	case verb == "put":
-		e = entry{id: id, client: l.word(2), by: l.opts["by"], plan: l.opts["plan"], goal: l.opts["goal"], replaces: l.opts["replaces"],
+		e = entry{id: id, client: l.word(2), by: l.opts["by"], plan: l.opts["plan"], goal: l.opts["goal"],
+			replaces: l.opts["replaces"],
 			deceased: l.has("deceased")}
 		if id[0] == 'c' {
 			e.client = id
@@ -298,7 +304,8 @@ func (x *execution) executeRun(l line) {
 	x.stop, x.crashed, x.resumed = cancel, false, false
 	began := maps.Clone(x.model.records)
 	x.injectFaults()
-	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: dossier.Stream(l.opts["stream"]), DryRun: l.has("dry")}
+	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: dossier.Stream(l.opts["stream"]),
+		DryRun: l.has("dry")}
 	switch l.word(0) {
 	case "reconcile":
 		scope = store.Scope{Only: store.StepReconcile, Approve: l.has("approve")}
@@ -406,7 +413,8 @@ func (x *execution) finishAll(ctx context.Context, s *dossiersync.Syncer, waitin
 	}
 }
 
-// maxPauses is how often a run may pause before this test ages its failures, so that it is given up.
+// maxPauses is how often a run may pause before this test ages its failures, so that it is given
+// up.
 const maxPauses = 6
 
 // workOn works on a run in the background and skips its pauses. It reports whether the run was
@@ -439,7 +447,8 @@ func (x *execution) wantRunError(err error) {
 		x.failf("the run fails: %v", err)
 	}
 	injected := err != nil && strings.Contains(err.Error(), "injected fault")
-	if err != nil && !injected && !errors.Is(err, store.ErrFenced) && !errors.Is(err, store.ErrBusy) && !errors.Is(err, context.Canceled) {
+	if err != nil && !injected && !errors.Is(err, store.ErrFenced) && !errors.Is(err, store.ErrBusy) &&
+		!errors.Is(err, context.Canceled) {
 		x.failf("the run fails: %v", err)
 	}
 }

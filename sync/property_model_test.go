@@ -53,8 +53,9 @@ var (
 	relatedPersons = source.Type{Stream: dossier.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
 	roles          = source.Type{Stream: dossier.StreamStaff, Name: "PractitionerRole", Fingerprint: "f"}
 	questionnaires = source.Type{Stream: dossier.StreamQuestionnaires, Name: "Questionnaire", Fingerprint: "f"}
-	dayReports     = source.Type{Stream: dossier.StreamReports, Name: "Observation", Query: "code=dagrapportage", Fingerprint: "f"}
-	responses      = source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
+	dayReports     = source.Type{Stream: dossier.StreamReports, Name: "Observation", Query: "code=dagrapportage",
+		Fingerprint: "f"}
+	responses = source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 )
 
 // modelTypes are the types of a model, by the first letter of their records' ids.
@@ -165,12 +166,14 @@ func (e entry) isBad() bool { return e.bad == badEnvelope || e.bad == badBody &&
 
 func (e entry) item() dossier.Item {
 	t := typeOf(e.id)
-	it := dossier.Item{Ref: refOf(e.id), Stream: t.Stream, Client: e.client, State: dossier.StateShown, Reason: e.hidden,
+	it := dossier.Item{Ref: refOf(e.id), Stream: t.Stream, Client: e.client, State: dossier.StateShown,
+		Reason:  e.hidden,
 		Version: fmt.Sprint(e.version), Updated: e.updated}
 	it.Hash = dossier.IdentityHash(e.marker, fmt.Sprint(e.by, e.plan, e.goal, e.replaces, e.into, e.deceased))
 	switch {
 	case e.isBad():
-		it.State, it.Reason, it.EnvelopeRead, it.Raw = dossier.StateQuarantined, dossier.BadBody, e.bad == badBody, []byte("{")
+		it.State, it.Reason, it.EnvelopeRead, it.Raw = dossier.StateQuarantined, dossier.BadBody, e.bad == badBody,
+			[]byte("{")
 		if e.bad == badEnvelope {
 			it.Client, it.Reason = "", dossier.BadEnvelope
 		}
@@ -220,7 +223,8 @@ func (e entry) content() dossier.Content {
 		}
 		return g
 	case 'p':
-		return &dossier.CarePlan{Title: e.marker, Open: true, Author: authors, Goals: some(refOf(e.goal)), Replaces: some(refOf(e.replaces))}
+		return &dossier.CarePlan{Title: e.marker, Open: true, Author: authors, Goals: some(refOf(e.goal)),
+			Replaces: some(refOf(e.replaces))}
 	case 'r':
 		return &dossier.Report{At: midnight, Text: e.marker, Category: dossier.CategoryGeneral, Authors: authors,
 			Plan: refOf(e.plan), Goal: refOf(e.goal), Replaces: some(refOf(e.replaces))}

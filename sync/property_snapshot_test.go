@@ -12,8 +12,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// snapshot is all that a replica holds at one moment. Its keys are record ids, which are unique in a
-// model.
+// snapshot is all that a replica holds at one moment. Its keys are record ids, which are unique in
+// a model.
 type snapshot struct {
 	epoch       int
 	change      int64
@@ -59,7 +59,8 @@ func takeSnapshot(x *execution) snapshot {
 			return err
 		})
 	}
-	ask(`SELECT epoch, change FROM tenants WHERE id = $1`, func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
+	ask(`SELECT epoch, change FROM tenants WHERE id = $1`,
+		func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
 	ask(`SELECT id, type, stream, coalesce(kind, ''), coalesce(client, ''), state, coalesce(reason, ''), epoch, version, updated,
 		coalesce(category, ''), coalesce(plan, ''), coalesce(goal, ''), key, open, ends,
 		coalesce(card::text, ''), coalesce(body::text, ''), coalesce(model::text, '') FROM items WHERE tenant = $1`,
@@ -93,12 +94,13 @@ func takeSnapshot(x *execution) snapshot {
 		snap.cursors[name] = upto
 		return err
 	})
-	ask(`SELECT client FROM backfills WHERE tenant = $1 AND NOT recheck ORDER BY client`, func(r pgx.CollectableRow) error {
-		var id string
-		err := r.Scan(&id)
-		snap.owed = append(snap.owed, id)
-		return err
-	})
+	ask(`SELECT client FROM backfills WHERE tenant = $1 AND NOT recheck ORDER BY client`,
+		func(r pgx.CollectableRow) error {
+			var id string
+			err := r.Scan(&id)
+			snap.owed = append(snap.owed, id)
+			return err
+		})
 	ask(`SELECT key, target FROM refs WHERE tenant = $1`, func(r pgx.CollectableRow) error {
 		var key, target string
 		err := r.Scan(&key, &target)
@@ -139,7 +141,8 @@ type readerView struct {
 }
 
 func (s readerView) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%q of %q by %q label %q plan %q goal %q open %q", s.Says, s.Client, s.Author, s.Label, s.Plan, s.Goal, s.Open))
+	return strings.TrimSpace(fmt.Sprintf("%q of %q by %q label %q plan %q goal %q open %q", s.Says, s.Client,
+		s.Author, s.Label, s.Plan, s.Goal, s.Open))
 }
 
 // view returns what readers see of the row.

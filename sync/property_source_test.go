@@ -11,8 +11,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// modelSource shows a model as a source: a fakeSource with more kinds of behaviour, whose answers can
-// be interfered with by their number.
+// modelSource shows a model as a source: a fakeSource with more kinds of behaviour, whose answers
+// can be interfered with by their number.
 type modelSource struct {
 	*fakeSource
 	model   *model
@@ -40,8 +40,9 @@ var (
 )
 
 func newModelSource(t reporter, m *model) *modelSource {
-	s := &modelSource{model: m, fakeSource: &fakeSource{t: t, pageSize: 3, types: []source.Type{patients, relatedPersons, practitioners,
-		roles, questionnaires, goals, carePlans, dayReports, responses}}}
+	s := &modelSource{model: m, fakeSource: &fakeSource{t: t, pageSize: 3,
+		types: []source.Type{patients, relatedPersons, practitioners,
+			roles, questionnaires, goals, carePlans, dayReports, responses}}}
 	s.script = s.prepare
 	return s
 }
@@ -100,9 +101,11 @@ func (s *modelSource) Read(ctx context.Context, stream dossier.Stream, ref dossi
 }
 
 // Deleted implements [source.Changes].
-func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage, error) {
+func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage,
+	error) {
 	var page source.DeletedPage
-	if err := s.receive(ctx, request{act: "deletions", Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
+	if err := s.receive(ctx, request{act: "deletions",
+		Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
 		return page, err
 	}
 	if !s.special.feed {

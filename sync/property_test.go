@@ -49,9 +49,9 @@ import (
 //
 // These lines take effect during the next run:
 //
-//	at N LINE                    before the N-th request: one of the lines above, or fail FAILURE, or
-//	                             stop (the process ends in good order), or truncate (of unlogged
-//	                             tables, as a database server does after a crash)
+//	at N LINE                    before the N-th request: one of the lines above, or fail FAILURE,
+// or 	                             stop (the process ends in good order), or truncate (of
+// unlogged 	                             tables, as a database server does after a crash)
 //	from N fail FAILURE          all requests from the N-th on fail
 //	tx N abort|kill              the N-th transaction fails; kill: so does the run's process
 //

@@ -51,8 +51,8 @@ func TestQuarantinedItemIsWithdrawnOn410(t *testing.T) {
 	}
 }
 
-// A 404 may have other causes. If the item left the quarantine, its last good version would pass for
-// the newest.
+// A 404 may have other causes. If the item left the quarantine, its last good version would pass
+// for the newest.
 func TestQuarantinedItemStaysOn404WhileShown(t *testing.T) {
 	t.Parallel()
 	f, h := newQuarantinedReport(t)

@@ -136,7 +136,8 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 	if got := len(h.reportTexts()); got != left {
 		t.Errorf("%d reports are shown, want %d", got, left)
 	}
-	if got := h.queryText(`SELECT string_agg(what || ' ' || object, ',') FROM decisions`); got != "approve reports/"+fmt.Sprint(60-left) {
+	if got := h.queryText(`SELECT string_agg(what || ' ' || object, ',') FROM decisions`); got != "approve reports/"+
+		fmt.Sprint(60-left) {
 		t.Errorf("the operator's decisions are %q", got)
 	}
 	if held, err := h.Store.HeldRemovals(t.Context(), tenant); err != nil || len(held) != 0 {
@@ -359,7 +360,8 @@ type sourceWithDeletions struct {
 	deleted []source.Deletion
 }
 
-func (f *sourceWithDeletions) Deleted(ctx context.Context, t source.Type, since time.Time, _ string) (source.DeletedPage, error) {
+func (f *sourceWithDeletions) Deleted(ctx context.Context, t source.Type, since time.Time,
+	_ string) (source.DeletedPage, error) {
 	if err := f.receive(ctx, request{act: "deletions", Query: source.Query{Type: t, From: since}}); err != nil {
 		return source.DeletedPage{}, err
 	}
@@ -445,7 +447,8 @@ func TestScheduledRunReconcilesWhenDue(t *testing.T) {
 			if got := listed(f) > before; got != test.want {
 				t.Errorf("the run reconciled: %t, want %t", got, test.want)
 			}
-			if got := h.queryText(`SELECT (rechecked IS NOT NULL)::text FROM tenants`); test.want && test.feed && got != "true" {
+			if got := h.queryText(`SELECT (rechecked IS NOT NULL)::text FROM tenants`); test.want && test.feed &&
+				got != "true" {
 				t.Error("no seventh of the clients was read again")
 			}
 		})
@@ -494,7 +497,8 @@ func TestEveryClientIsReadAgainWithinAWeek(t *testing.T) {
 // requestRun requests a run and returns its id.
 func (h *harness) requestRun(scope store.Scope) int64 {
 	h.t.Helper()
-	run, _, err := h.Store.RequestRun(h.t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope})
+	run, _, err := h.Store.RequestRun(h.t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -531,8 +535,8 @@ func TestReconcileReadsRecordsStampedInTheFuture(t *testing.T) {
 	}
 }
 
-// putConfirmedAbsence stores the state that a run leaves which ended between confirming that a record
-// is gone and removing it.
+// putConfirmedAbsence stores the state that a run leaves which ended between confirming that a
+// record is gone and removing it.
 func (h *harness) putConfirmedAbsence(id string) {
 	h.t.Helper()
 	h.exec(`INSERT INTO absences (tenant, key, stream, type, id, state)

@@ -60,7 +60,8 @@ func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 func TestAuthorOutsideStaffIsNamedByTheSource(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "een", 2)
-	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
+	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"},
+		Display: "Mevrouw Jansen"}}
 	h := newHarness(t, newFakeSource(t, client("a", 1), r))
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if got, want := h.queryText(authorSQL, "r"), `{"name":"Mevrouw Jansen","role":null}`; got != want {

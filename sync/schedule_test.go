@@ -55,7 +55,8 @@ func TestLastSlot(t *testing.T) {
 func TestNoSlotFollowsTheLastSlot(t *testing.T) {
 	t.Parallel()
 	var schedules []cron.Schedule
-	for _, text := range []string{"0 7-23/4 * * *", "*/5 * * * *", "30 2 * * *", "0 3 * * *", "15 9 * * 1", "0 12 28-31 * *", "0 0 1 1 *"} {
+	for _, text := range []string{"0 7-23/4 * * *", "*/5 * * * *", "30 2 * * *", "0 3 * * *", "15 9 * * 1",
+		"0 12 28-31 * *", "0 0 1 1 *"} {
 		schedules = append(schedules, scheduled(t, text))
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -64,7 +65,8 @@ func TestNoSlotFollowsTheLastSlot(t *testing.T) {
 		now := time.Unix(rapid.Int64Range(1_577_836_800, 2_208_988_800).Draw(rt, "now"), 0) // 2020 to 2040
 		if rapid.Bool().Draw(rt, "dst") {
 			day := rapid.SampledFrom([]time.Time{
-				time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC)}).Draw(rt, "day")
+				time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC)}).Draw(rt,
+				"day")
 			now = day.Add(time.Duration(rapid.IntRange(-6*3600, 12*3600).Draw(rt, "seconds")) * time.Second)
 		}
 		slot := dossiersync.LastSlot(s, now)

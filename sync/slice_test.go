@@ -16,7 +16,8 @@ func (h *harness) requestFullRun() store.Run {
 	if err := h.PutTenant(h.t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		h.t.Fatal(err)
 	}
-	run, _, err := h.RequestRun(h.t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := h.RequestRun(h.t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -203,8 +204,8 @@ func TestTypeThatKeepsFailingMakesTheRunPartial(t *testing.T) {
 	}
 }
 
-// A 404 for a type that was read before is an error like any other: perhaps the address is wrong, or
-// the server is being updated.
+// A 404 for a type that was read before is an error like any other: perhaps the address is wrong,
+// or the server is being updated.
 func TestTypeReadBeforeFailsWhenUnsupported(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))

@@ -46,8 +46,9 @@ func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 	f.remove(isReport(5))
 	h.exec(`UPDATE items SET body = '{"text": "vervalst", "attachments": []}' WHERE id = 'c1-6'`)
 	h.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL, model = NULL WHERE id = 'c1-7'`)
-	want := map[store.DifferenceKind]int64{store.DifferenceShown: 1, store.DifferenceClient: 1, store.DifferenceContent: 2,
-		store.DifferenceBehind: 2, store.DifferenceMissing: 1, store.DifferenceAbsent: 1, store.DifferenceHidden: 1}
+	want := map[store.DifferenceKind]int64{store.DifferenceShown: 1, store.DifferenceClient: 1,
+		store.DifferenceContent: 2,
+		store.DifferenceBehind:  2, store.DifferenceMissing: 1, store.DifferenceAbsent: 1, store.DifferenceHidden: 1}
 	if diff := cmp.Diff(want, h.verify(dossiersync.VerifyRequest{})); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
@@ -95,7 +96,8 @@ func TestVerifyOfASourceSearchableByClientOnly(t *testing.T) {
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.put(report("c1-3", "c1", "anders", 11))
-	if diff := cmp.Diff(map[store.DifferenceKind]int64{store.DifferenceContent: 1}, h.verify(dossiersync.VerifyRequest{})); diff != "" {
+	if diff := cmp.Diff(map[store.DifferenceKind]int64{store.DifferenceContent: 1},
+		h.verify(dossiersync.VerifyRequest{})); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 }

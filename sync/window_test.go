@@ -81,7 +81,8 @@ func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
 	})
 	h.fill(4, 1)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
-	if got := totals(h.wantSync(store.OutcomeComplete, store.Scope{})); got.Unchanged == 0 || got.Created+got.Updated != 0 {
+	if got := totals(h.wantSync(store.OutcomeComplete, store.Scope{})); got.Unchanged == 0 || got.Created+
+		got.Updated != 0 {
 		t.Errorf("a second run counts %+v", got)
 	}
 }

@@ -137,7 +137,8 @@ func TestRunContinuesInTheNextSlice(t *testing.T) {
 	if err := h.PutTenant(t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		t.Fatal(err)
 	}
-	if run, _, err = h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual}); err != nil {
+	if run, _, err = h.RequestRun(t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual}); err != nil {
 		t.Fatal(err)
 	}
 	h.startWorker()
