@@ -2,54 +2,56 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
-
-	"dossiersync/sync/source"
 )
 
-// backfill reads the whole history of each client who is owed one. A client
-// whose history cannot be read stays owed, and keeps no other waiting.
-func (r *slice) backfill(ctx context.Context) (more bool, err error) {
-	if r.claim.Run.Scope.Client != "" || r.claim.Run.Scope.Stream != "" {
+// backfill reads the whole history of each client who is owed one. A client whose history cannot
+// be read stays owed, and the others are read.
+func (s *slice) backfill(ctx context.Context) (more bool, err error) {
+	if s.claim.Run.Scope.Client != "" || s.claim.Run.Scope.Stream != "" {
 		return false, nil
 	}
-	st := r.syncer.store
-	owed, inVain, err := st.Backfills(ctx, r.claim)
+	st := s.syncer.store
+	owed, failed, err := st.Backfills(ctx, s.claim)
 	if err != nil {
 		return false, err
 	}
-	r.owed = inVain
+	s.owed = failed // in earlier slices of this run
 	for _, client := range owed {
-		err := r.backfillClient(ctx, client)
-		if f, ok := errors.AsType[*source.Failure](err); ok && ctx.Err() == nil && !concernsAll(f) && f.Kind != source.Unauthorized {
-			r.log.Warn("a client's history cannot be read", zap.Error(f))
-			r.owed++
-			err = st.MarkBackfillFailed(ctx, r.claim, client)
+		err := s.backfillClient(ctx, client)
+		if f := clientFailure(ctx, err); f != nil {
+			s.log.Warn("a client's history cannot be read", zap.Error(f))
+			s.owed++
+			err = st.MarkBackfillFailed(ctx, s.claim, client)
 		}
 		if err != nil {
 			return false, fmt.Errorf("backfill a client: %w", err)
 		}
-		if r.timeIsUp() {
+		if s.timeIsUp() {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// backfillClient reads everything of one client. It is owed until all of it has
-// been read.
-func (r *slice) backfillClient(ctx context.Context, client string) error {
-	for i := range r.types {
-		t := &r.types[i]
-		if !t.Stream.OfClients() || t.Done && t.Failure != nil { // the source does not know the type
+// backfillClient reads everything of one client. The history is owed until all of it has been read.
+func (s *slice) backfillClient(ctx context.Context, client string) error {
+	for i := range s.types {
+		t := &s.types[i]
+		unknown := t.Done && t.Failure != nil // to the source
+		if !t.Stream.OfClients() || unknown {
 			continue
 		}
-		if err := r.history(ctx, t, client); err != nil {
+		w, err := s.newHistory(t, client, time.Time{})
+		if err != nil {
+			return err
+		}
+		if err := w.readWhole(ctx); err != nil {
 			return err
 		}
 	}
-	return r.syncer.store.EndBackfill(ctx, r.claim, client)
+	return s.syncer.store.EndBackfill(ctx, s.claim, client)
 }

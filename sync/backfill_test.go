@@ -10,71 +10,71 @@ import (
 	"dossiersync/sync/source"
 )
 
-// newcomer is a tenant that was read when b was not a client yet, though the
-// source had reports of b's, and after whom b and c have come.
-func newcomer(t *testing.T) (*fake, *bench) {
+// newUnreadClient returns a tenant that was read before b was a client, although the source had
+// reports of b. Since then b and c have become clients.
+func newUnreadClient(t *testing.T) (*fakeSource, *harness) {
 	t.Helper()
-	f := newFake(t, client("a", 1), report("old", "b", "oud", 2))
+	f := newFakeSource(t, client("a", 1), report("old", "b", "oud", 2))
 	f.put(reports("b", 30, 3, 30)...)
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.put(client("b", 13*60), client("c", 13*60))
-	f.pass(4 * time.Hour)
-	return f, b
+	f.advance(4 * time.Hour)
+	return f, h
 }
 
-func (b *bench) owed() []string {
-	b.t.Helper()
-	owed, _, err := b.Backfills(b.t.Context(), store.Claim{Run: store.Run{Tenant: tenant}})
+func (h *harness) owedBackfills() []string {
+	h.t.Helper()
+	owed, _, err := h.Backfills(h.t.Context(), store.Claim{Run: store.Run{Tenant: tenant}})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return owed
 }
 
-func TestNewClientsHistoryIsRead(t *testing.T) {
+func TestNewClientsHistoryIsBackfilled(t *testing.T) {
 	t.Parallel()
-	_, b := newcomer(t)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := len(b.texts()); got != 31 {
+	_, h := newUnreadClient(t)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := len(h.reportTexts()); got != 31 {
 		t.Errorf("%d reports, want 31", got)
 	}
-	if got := b.owed(); len(got) != 0 {
+	if got := h.owedBackfills(); len(got) != 0 {
 		t.Errorf("still owed: %v", got)
 	}
 }
 
-// Whatever goes wrong with one history, that client stays owed, others get
-// theirs, and the next run makes it good.
+// If one client's history cannot be read, the other clients' histories are, and the next run reads
+// the missing one.
 func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 	t.Parallel()
-	ofB := func(a asked) bool { return a.Client == "b" && a.of(observations) }
+	ofB := func(a request) bool { return a.Client == "b" && a.of(observations) }
 	for _, tc := range []struct {
 		name   string
-		script func(f *fake) func(a asked) error
+		script func(f *fakeSource) func(a request) error
 	}{
-		{"an error for that client only", func(*fake) func(asked) error {
-			return func(a asked) error {
+		{"an error for that client only", func(*fakeSource) func(request) error {
+			return func(a request) error {
 				if ofB(a) {
-					return failing(source.Unreachable, 500)
+					return failure(source.Unreachable, 500)
 				}
 				return nil
 			}
 		}},
-		{"links in a circle", func(f *fake) func(asked) error {
-			return func(a asked) error {
-				f.manners.circle = 0
+		{"links in a circle", func(f *fakeSource) func(request) error {
+			return func(a request) error {
+				f.behaviour.circle = 0
 				if ofB(a) {
-					f.manners.circle = 2
+					f.behaviour.circle = 2
 				}
 				return nil
 			}
 		}},
-		{"links in a circle, without totals", func(f *fake) func(asked) error {
-			return func(a asked) error {
-				f.manners = manners{noTotals: true}
+		{"links in a circle, without totals", func(f *fakeSource) func(request) error {
+			return func(a request) error {
+				f.behaviour = behaviour{noTotals: true}
 				if ofB(a) {
-					f.manners.circle = 2
+					f.behaviour.circle = 2
 				}
 				return nil
 			}
@@ -82,64 +82,63 @@ func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f, b := newcomer(t)
+			f, h := newUnreadClient(t)
 			f.script = tc.script(f)
 			for range 2 {
-				b.syncs(store.OutcomePartial, store.Scope{})
-				if diff := cmp.Diff([]string{"b"}, b.owed()); diff != "" {
+				h.wantSync(store.OutcomePartial, store.Scope{})
+				if diff := cmp.Diff([]string{"b"}, h.owedBackfills()); diff != "" {
 					t.Error(diff)
 				}
 			}
-			if got := b.one(`SELECT unreachable::text FROM tenants`); got != "" {
+			if got := h.queryText(`SELECT unreachable::text FROM tenants`); got != "" {
 				t.Errorf("the source counts as unreachable since %s", got)
 			}
-			f.script, f.manners = nil, manners{}
-			b.syncs(store.OutcomeComplete, store.Scope{})
-			if got := len(b.texts()); got != 31 || len(b.owed()) != 0 {
-				t.Errorf("%d reports, want 31; owed: %v", got, b.owed())
+			f.script, f.behaviour = nil, behaviour{}
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			if got := len(h.reportTexts()); got != 31 || len(h.owedBackfills()) != 0 {
+				t.Errorf("%d reports, want 31; owed: %v", got, h.owedBackfills())
 			}
 		})
 	}
 }
 
-// A type that fails for all does not leave a newcomer without history.
-func TestNewClientsHistorySurvivesATypeThatFails(t *testing.T) {
+// A type that fails for all clients does not leave a new client without a history.
+func TestBackfillFollowsAfterATypeHasFailed(t *testing.T) {
 	t.Parallel()
-	f, b := newcomer(t)
-	f.script = func(a asked) error {
+	f, h := newUnreadClient(t)
+	f.script = func(a request) error {
 		if a.of(observations) && a.Client == "" {
-			return failing(source.Unreachable, 500)
+			return failure(source.Unreachable, 500)
 		}
 		return nil
 	}
-	b.syncs(store.OutcomePartial, store.Scope{})
+	h.wantSync(store.OutcomePartial, store.Scope{})
 	f.script = nil
-	f.pass(4 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := len(b.texts()); got != 31 {
+	f.advance(4 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := len(h.reportTexts()); got != 31 {
 		t.Errorf("%d reports, want 31", got)
 	}
 }
 
-// In the first run the clients failed: their items were hidden, and come back
-// with the clients.
-func TestDossiersComeWithTheirClients(t *testing.T) {
+// In the first run the clients could not be read, so that their items were hidden.
+func TestReportsAppearOnceTheirClientIsRead(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	f.script = func(a asked) error {
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	f.script = func(a request) error {
 		if a.of(patients) {
-			return failing(source.Unreachable, 500)
+			return failure(source.Unreachable, 500)
 		}
 		return nil
 	}
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomePartial, store.Scope{})
-	if got := len(b.texts()); got != 0 {
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomePartial, store.Scope{})
+	if got := len(h.reportTexts()); got != 0 {
 		t.Errorf("%d reports of an unknown client are shown", got)
 	}
 	f.script = nil
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := len(b.texts()); got != 1 {
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := len(h.reportTexts()); got != 1 {
 		t.Errorf("%d reports, want 1", got)
 	}
 }

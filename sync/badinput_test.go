@@ -15,14 +15,14 @@ import (
 
 const dayReport = `"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]}`
 
-// observation returns a report with the fields given in place of the usual ones.
+// observation returns a report as FHIR JSON.
 func observation(id, status, effective, text string) string {
 	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"meta":{"versionId":"1","lastUpdated":"2026-01-02T10:00:00Z"},
 		"status":%q,%s,"subject":{"reference":"Patient/p1"},"effectiveDateTime":%q,"valueString":%s}`,
 		id, status, dayReport, effective, text)
 }
 
-const somebody = `{"resourceType":"Patient","id":"p1","meta":{"versionId":"1","lastUpdated":"2026-01-01T10:00:00Z"},
+const patientP1 = `{"resourceType":"Patient","id":"p1","meta":{"versionId":"1","lastUpdated":"2026-01-01T10:00:00Z"},
 	"active":true,"name":[{"text":"Mevrouw P. Eén"}]}`
 
 func bundle(entries ...string) string {
@@ -30,13 +30,14 @@ func bundle(entries ...string) string {
 	for _, e := range entries {
 		list = append(list, `{"resource":`+e+`,"search":{"mode":"match"}}`)
 	}
-	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries), strings.Join(list, ","))
+	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries),
+		strings.Join(list, ","))
 }
 
-// script answers searches of each type with a literal body.
-type script map[string]string
+// cannedServer answers the searches for each type with a literal body.
+type cannedServer map[string]string
 
-func (s script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/fhir+json")
 	name := strings.TrimPrefix(r.URL.Path, "/fhir/")
 	switch body, ok := s[name]; {
@@ -53,14 +54,15 @@ func (s script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
+func TestBadInputIsCountedAndTheRestApplied(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(http.Handler) http.Handler {
-		return script{
-			"Patient": bundle(somebody),
+	h := newSimHarness(t, func(http.Handler) http.Handler {
+		return cannedServer{
+			"Patient": bundle(patientP1),
 			"Observation": bundle(
 				observation("good-1", "final", "2026-01-02T09:00:00+01:00", `"Goed geslapen."`),
-				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`, "", 1),
+				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`,
+					"", 1),
 				observation("odd-status", "vervallen", "2026-01-02T09:00:00+01:00", `"Wat is dit?"`),
 				observation("nul", "final", "2026-01-02T09:00:00+01:00", `"Een \u0000 erin."`),
 				observation("bad-date", "final", "2024-13-01", `"Dertiende maand."`),
@@ -70,7 +72,7 @@ func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
 			"CarePlan": `this is no JSON`,
 		}
 	})
-	run := b.sync(store.Scope{})
+	run := h.sync(store.Scope{})
 	if *run.Outcome != store.OutcomePartial {
 		t.Errorf("outcome %s", *run.Outcome)
 	}
@@ -91,27 +93,27 @@ func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
 		}
 	}
 	if run.Message == nil || !strings.Contains(*run.Message, "CarePlan") {
-		t.Errorf("message %v does not say what could not be read", run.Message)
+		t.Errorf("message %v does not name the type that could not be read", run.Message)
 	}
 }
 
-func TestSourceThatCannotBeReachedFailsTheRunAndKeepsTheCursor(t *testing.T) {
+func TestUnreachableSourceKeepsTheCursor(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
-	b.fill(3, 0.1)
-	b.sync(store.Scope{})
-	before, err := b.Cursors(t.Context(), tenant)
+	h := newSimHarness(t, nil)
+	h.fill(3, 0.1)
+	h.sync(store.Scope{})
+	before, err := h.Cursors(t.Context(), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	b.tenant.Source = fhirAt(t, gone.URL+"/fhir")
-	b.restart()
-	if run := b.syncs(store.OutcomeFailed, store.Scope{}); message(run) == "" {
-		t.Error("the run does not say why")
+	h.tenant.Source = fhirAt(t, gone.URL+"/fhir")
+	h.restart()
+	if run := h.wantSync(store.OutcomeFailed, store.Scope{}); message(run) == "" {
+		t.Error("the run has no message")
 	}
-	after, err := b.Cursors(t.Context(), tenant)
+	after, err := h.Cursors(t.Context(), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,22 +125,22 @@ func TestSourceThatCannotBeReachedFailsTheRunAndKeepsTheCursor(t *testing.T) {
 func TestCursorStopsBeforeFailedPage(t *testing.T) {
 	t.Parallel()
 	fail := false
-	b := newBench(t, func(next http.Handler) http.Handler {
+	h := newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if fail && strings.HasSuffix(r.URL.Path, "/Observation") && !r.URL.Query().Has("_lastUpdated") {
-				http.Error(w, "no", http.StatusInternalServerError) // any page but the first
+				http.Error(w, "no", http.StatusInternalServerError) // every page but the first
 				return
 			}
 			next.ServeHTTP(w, r)
 		})
 	})
-	b.fill(6, 0.5)
+	h.fill(6, 0.5)
 	fail = true
-	run := b.sync(store.Scope{})
+	run := h.sync(store.Scope{})
 	if *run.Outcome != store.OutcomePartial {
 		t.Fatalf("outcome %s", *run.Outcome)
 	}
-	cursors, err := b.Cursors(t.Context(), tenant)
+	cursors, err := h.Cursors(t.Context(), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,35 +150,35 @@ func TestCursorStopsBeforeFailedPage(t *testing.T) {
 		}
 	}
 	fail = false
-	if run := b.sync(store.Scope{}); *run.Outcome != store.OutcomeComplete {
+	if run := h.sync(store.Scope{}); *run.Outcome != store.OutcomeComplete {
 		t.Fatalf("outcome %s: %v", *run.Outcome, run.Message)
 	}
-	fresh := newBench(t, nil)
+	fresh := newSimHarness(t, nil)
 	fresh.fill(6, 0.5)
 	fresh.sync(store.Scope{})
-	if diff := cmp.Diff(fresh.stored(t.Context()), b.stored(t.Context())); diff != "" {
+	if diff := cmp.Diff(fresh.storedItems(t.Context()), h.storedItems(t.Context())); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// stored returns what the replica holds of each item, by type and id.
-func (b *bench) stored(ctx context.Context) map[string]string {
-	b.t.Helper()
-	rows, err := b.Pool().Query(ctx, `
+// storedItems returns the replica's items as text, by type and id.
+func (h *harness) storedItems(ctx context.Context) map[string]string {
+	h.t.Helper()
+	rows, err := h.Pool().Query(ctx, `
 		SELECT type || '/' || id, concat_ws(' ', state, reason, client, card::text, body::text) FROM items`)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	got := make(map[string]string)
 	for rows.Next() {
 		var k, v string
 		if err := rows.Scan(&k, &v); err != nil {
-			b.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		got[k] = v
 	}
 	if err := rows.Err(); err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return got
 }

@@ -6,26 +6,24 @@ import (
 	"dossiersync/store"
 )
 
-// A run whose budget of requests is used up ends, and the next goes on where it
-// ended.
-func TestRunsGoOnWhereABudgetEnded(t *testing.T) {
+func TestNextRunContinuesAfterASpentBudget(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0))
+	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
 	f.put(reports("c1", 60, 10, 3)...)
-	b := newBenchOf(t, f)
-	b.tenant.RequestsPerRun = 6
-	b.restart()
-	run := b.syncs(store.OutcomePartial, store.Scope{})
+	h := newHarness(t, f)
+	h.tenant.RequestsPerRun = 6
+	h.restart()
+	run := h.wantSync(store.OutcomePartial, store.Scope{})
 	if got := message(run); got != "its budget of 6 requests is used up; the next run goes on where it ended" {
-		t.Errorf("the run says %q", got)
+		t.Errorf("the run's message is %q", got)
 	}
-	if got := len(b.texts()); got == 60 {
-		t.Fatal("one budget was enough: the test tests nothing")
+	if got := len(h.reportTexts()); got == 60 {
+		t.Fatal("one budget was enough, so the test proves nothing")
 	}
-	for n := 1; len(b.texts()) < 60; n++ {
+	for n := 1; len(h.reportTexts()) < 60; n++ {
 		if n > 20 {
-			t.Fatalf("after %d runs %d of 60 reports are shown", n, len(b.texts()))
+			t.Fatalf("after %d runs %d of 60 reports are shown", n, len(h.reportTexts()))
 		}
-		b.sync(store.Scope{})
+		h.sync(store.Scope{})
 	}
 }

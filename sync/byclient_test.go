@@ -11,39 +11,41 @@ import (
 	"dossiersync/sync/source"
 )
 
-// shy lets everything that belongs to clients be searched for one client only.
-func shy(f *fake) {
-	f.script = func(a asked) error {
-		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients && a.Type.Stream != dossier.StreamStaff {
-			return failing(source.Unsupported, 400)
+// onlySearchableByClient makes the source refuse searches without a client for all that belongs to
+// clients.
+func onlySearchableByClient(f *fakeSource) {
+	f.script = func(a request) error {
+		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients &&
+			a.Type.Stream != dossier.StreamStaff {
+			return failure(source.Unsupported, 400)
 		}
 		return nil
 	}
 }
 
-func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
+func TestSourceSearchableByClientOnlyIsRead(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, nurse("n1", "Anna", 0))
+	f := newFakeSource(t, nurse("n1", "Anna", 0))
 	for n := range 5 {
 		id := fmt.Sprintf("c%d", n)
 		f.put(client(id, 0))
 		f.put(reports(id, 12, 10+n, 3)...)
 	}
-	shy(f)
-	b := newBenchOf(t, f)
-	run := b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := len(b.texts()); got != 60 {
+	onlySearchableByClient(f)
+	h := newHarness(t, f)
+	run := h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := len(h.reportTexts()); got != 60 {
 		t.Fatalf("%d reports are shown, want 60", got)
 	}
 	if got := totals(run).Created; got != 60+6 {
 		t.Errorf("the run counts %d created", got)
 	}
 
-	// An increment reads from where each client was read last.
-	f.pass(4 * time.Hour)
+	// An increment reads each client from that client's cursor.
+	f.advance(4 * time.Hour)
 	f.put(report("nieuw", "c3", "nieuw", 15*60), client("c9", 15*60), report("van-c9", "c9", "van vroeger", 5))
-	run = b.syncs(store.OutcomeComplete, store.Scope{})
-	got := b.texts()
+	run = h.wantSync(store.OutcomeComplete, store.Scope{})
+	got := h.reportTexts()
 	if got["nieuw"] != "nieuw" || got["van-c9"] != "van vroeger" || len(got) != 62 {
 		t.Errorf("%d reports are shown", len(got))
 	}
@@ -52,40 +54,39 @@ func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
 	}
 
 	f.remove(func(it dossier.Item) bool { return it.ID == "c2-5" })
-	b.syncs(store.OutcomeComplete, reconcile)
-	if got := b.texts(); got["c2-5"] != "" || len(got) != 61 {
+	h.wantSync(store.OutcomeComplete, onlyReconcile)
+	if got := h.reportTexts(); got["c2-5"] != "" || len(got) != 61 {
 		t.Errorf("after a reconcile %d reports are shown", len(got))
 	}
 }
 
-// Case 65: the source fails for one client only. The others are read, and the
-// run says that something is missing.
-func TestOneClientWhoCannotBeReadKeepsNobodyWaiting(t *testing.T) {
+// Case 65: the source fails for one client only.
+func TestFailingClientDoesNotStopOtherClients(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), client("c3", 0))
+	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), client("c3", 0))
 	for _, id := range []string{"c1", "c2", "c3"} {
 		f.put(reports(id, 4, 10, 3)...)
 	}
-	shy(f)
+	onlySearchableByClient(f)
 	asScripted := f.script
-	f.script = func(a asked) error {
+	f.script = func(a request) error {
 		if a.act == "search" && a.Client == "c2" && a.of(observations) && !a.Envelope {
-			return failing(source.Unreachable, 500)
+			return failure(source.Unreachable, 500)
 		}
 		return asScripted(a)
 	}
-	b := newBenchOf(t, f)
-	run := b.syncs(store.OutcomePartial, store.Scope{})
-	if got := len(b.texts()); got != 8 {
+	h := newHarness(t, f)
+	run := h.wantSync(store.OutcomePartial, store.Scope{})
+	if got := len(h.reportTexts()); got != 8 {
 		t.Errorf("%d reports are shown, want 8", got)
 	}
 	if got := message(run); !strings.Contains(got, "the records of 1 client could not be read") {
-		t.Errorf("the run says %q", got)
+		t.Errorf("the run's message is %q", got)
 	}
-	shy(f)
-	f.pass(4 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := len(b.texts()); got != 12 {
+	onlySearchableByClient(f)
+	f.advance(4 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := len(h.reportTexts()); got != 12 {
 		t.Errorf("%d reports are shown, want 12", got)
 	}
 }

@@ -14,16 +14,16 @@ import (
 type SyncRequest struct {
 	Tenant string
 	Scope  store.Scope
-	By     string // who asks, for the record
+	By     string // the operator's name, for the run's record
 	NoWait bool   // fail with [store.ErrBusy] while another run holds the tenant
-	// Began is called with the run's id once it is known, if not nil.
+	// Began is called with the run's id when work on the run begins, if not nil.
 	Began func(run int64)
 }
 
-// Sync brings a tenant up to date in this process, under the same lease and fence
-// as a worker would, and returns the run as it ended. While another run holds the
-// tenant it waits; one whose worker has died it takes over and finishes first.
-// When ctx ends, the run is left for the next worker or Sync.
+// Sync brings a tenant up to date in this process, under the same lease and fence as a worker, and
+// returns the run as it ended. It waits while another run holds the tenant; if that run's worker
+// has died, Sync finishes that run first. When ctx ends, the run is left to the next worker or
+// Sync.
 func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 	t, ok := s.tenants[req.Tenant]
 	if !ok {
@@ -46,8 +46,7 @@ func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 			return s.store.Run(ctx, run.ID)
 		}
 		if req.NoWait {
-			// A run that somebody else asked for goes on waiting.
-			if created {
+			if created { // a run that was waiting already goes on waiting
 				err = s.store.CancelWaiting(ctx, run.ID)
 			}
 			return store.Run{}, cmp.Or(err, store.ErrBusy)
@@ -63,7 +62,8 @@ func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 	}
 }
 
-// complete works on the run until it is done.
+// complete works on the run until it is done. It fails with [store.ErrBusy] while another worker
+// holds the tenant.
 func (s *Syncer) complete(ctx context.Context, id int64, began func(int64)) error {
 	for {
 		claim, err := s.store.ClaimRun(ctx, id, s.opts.Worker)
@@ -77,7 +77,7 @@ func (s *Syncer) complete(ctx context.Context, id int64, began func(int64)) erro
 			began(id)
 			began = nil
 		}
-		next, err := s.slice(ctx, claim, foreground)
+		next, err := s.workOn(ctx, claim, foreground)
 		if err != nil {
 			return err
 		}
@@ -95,14 +95,15 @@ func (s *Syncer) complete(ctx context.Context, id int64, began func(int64)) erro
 	}
 }
 
-// takeOver finishes a run of the tenant whose worker has died, if there is one.
+// takeOver finishes the tenant's running run if its worker has died.
 func (s *Syncer) takeOver(ctx context.Context, tenant string) error {
 	running, err := s.store.Runs(ctx, store.RunFilter{Tenant: tenant, State: store.RunRunning})
 	if err != nil {
 		return err
 	}
 	for _, run := range running {
-		if err := s.complete(ctx, run.ID, nil); err != nil && !errors.Is(err, store.ErrBusy) && !errors.Is(err, store.ErrFenced) {
+		err := s.complete(ctx, run.ID, nil)
+		if err != nil && !errors.Is(err, store.ErrBusy) && !errors.Is(err, store.ErrFenced) {
 			return err
 		}
 	}

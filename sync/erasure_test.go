@@ -13,106 +13,107 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// everywhere counts rows that hold the text, table by table, the access log apart.
-func (b *bench) everywhere(text string) map[string]int {
-	b.t.Helper()
-	rows, err := b.Pool().Query(b.t.Context(), `
+// tablesHolding counts the rows that hold the text by table, except the access log's.
+func (h *harness) tablesHolding(text string) map[string]int {
+	h.t.Helper()
+	rows, err := h.Pool().Query(h.t.Context(), `
 		SELECT c.relname, (xpath('/row/n/text()', query_to_xml(format(
 			'SELECT count(*) AS n FROM %I t WHERE t::text LIKE %L', c.relname, '%' || $1 || '%'), false, true, '')))[1]::text::int
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT LIKE 'access\_log%'`, text)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	found := make(map[string]int)
 	for rows.Next() {
 		var table string
 		var n int
 		if err := rows.Scan(&table, &n); err != nil {
-			b.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		if n > 0 {
 			found[table] = n
 		}
 	}
 	if err := rows.Err(); err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return found
 }
 
-// Case 8: an erased client leaves nothing, and does not come back.
-func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
+// Case 8: an erased client leaves nothing behind, and does not come back.
+func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	const erased = "te-wissen-4711"
 	mine := func(id, text string, minute int) dossier.Item { return report(erased+id, erased, text, minute) }
-	f := newFake(t, nurse("n1", "Anna", 0), client(erased, 0), client("c2", 0),
+	f := newFakeSource(t, nurse("n1", "Anna", 0), client(erased, 0), client("c2", 0),
 		mine("-a", "geheim van te-wissen-4711", 10), mine("-b", "nog meer", 11), report("r2", "c2", "blijft", 10),
 		goal(erased+"-g", erased, "lopen", 5), plan(erased+"-p", erased, 6, erased+"-g"),
 		unreadable(mine("-c", "", 12), 12, true))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomePartial, store.Scope{})
-	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
-	b.exec(`UPDATE clients SET replaced_by = $2 WHERE tenant = $1 AND id = 'c2'`, tenant, erased)
-	b.exec(`INSERT INTO quarantine (tenant, key, stream, type, reason, detail) VALUES ($1, 'wiens', 'reports', 'T', 'unreadable', '')`, tenant)
-	b.syncs(store.OutcomePartial, store.Scope{Client: erased})
-	if len(b.everywhere(erased)) < 3 {
-		t.Fatalf("it is found only in %v: the test tests nothing", b.everywhere(erased))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomePartial, store.Scope{})
+	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
+	h.exec(`UPDATE clients SET replaced_by = $2 WHERE tenant = $1 AND id = 'c2'`, tenant, erased)
+	h.exec(`INSERT INTO quarantine (tenant, key, stream, type, reason, detail) VALUES ($1, 'wiens', 'reports', 'T', 'unreadable', '')`, tenant)
+	h.wantSync(store.OutcomePartial, store.Scope{Client: erased})
+	if len(h.tablesHolding(erased)) < 3 {
+		t.Fatalf("it is found only in %v, so the test proves nothing", h.tablesHolding(erased))
 	}
 
-	out, err := b.Store.Erase(t.Context(), tenant, erased, "beheer")
+	out, err := h.Store.Erase(t.Context(), tenant, erased, "beheer")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(out.Left) > 0 || len(out.Removed) < 5 {
-		t.Errorf("the report says %+v", out)
+		t.Errorf("the erasure's report is %+v", out)
 	}
-	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}}, out.Cleared); diff != "" || out.Nameless != 1 {
-		t.Errorf("%d items are nobody's; named by others (-want +got):\n%s", out.Nameless, diff)
+	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}},
+		out.Cleared); diff != "" || out.Nameless != 1 {
+		t.Errorf("%d items have no client; references from others (-want +got):\n%s", out.Nameless, diff)
 	}
-	b.exec(`DELETE FROM quarantine WHERE key = 'wiens'`)
-	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
-	never := func(when string) {
+	h.exec(`DELETE FROM quarantine WHERE key = 'wiens'`)
+	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
+	wantNothing := func(when string) {
 		t.Helper()
-		if got := b.everywhere(erased); len(got) > 0 {
-			t.Errorf("%s it is found in %v", when, got)
+		if got := h.tablesHolding(erased); len(got) > 0 {
+			t.Errorf("%s the client is found in %v", when, got)
 		}
 	}
-	never("after the erasure")
-	if got := b.one(`SELECT string_agg(action || ' ' || event || ' ' || user_id, ',') FROM access_log WHERE client = $1`, erased); !strings.Contains(got, "delete erasure beheer") {
+	wantNothing("after the erasure")
+	if got := h.queryText(`SELECT string_agg(action || ' ' || event || ' ' || user_id, ',') FROM access_log WHERE client = $1`, erased); !strings.Contains(got, "delete erasure beheer") {
 		t.Errorf("the access log has %q", got)
 	}
 
-	f.pass(4 * time.Hour)
+	f.advance(4 * time.Hour)
 	f.put(mine("-d", "nieuw", 15*60))
-	run := b.syncs(store.OutcomeComplete, store.Scope{Full: true})
-	never("after a full run")
+	run := h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
+	wantNothing("after a full run")
 	if got := totals(run).Reasons["hidden:erased"]; got < 5 {
 		t.Errorf("the run counts %d erased", got)
 	}
-	// Corrected to be of the erased client, a record goes as well.
+	// A record that is corrected to the erased client is removed as well.
 	f.put(report("r2", erased, "blijft", 16*60+30))
-	f.pass(time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.texts(); len(got) != 0 {
-		t.Errorf("shown are %v", b.shownReports())
+	f.advance(time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.reportTexts(); len(got) != 0 {
+		t.Errorf("shown are %v", h.shownReports())
 	}
-	b.syncs(store.OutcomeComplete, reconcile)
-	never("after a reconcile")
-	if got := b.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Errorf("differs %v", got)
+	h.wantSync(store.OutcomeComplete, onlyReconcile)
+	wantNothing("after a reconcile")
+	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
+		t.Errorf("differences: %v", got)
 	}
 }
 
-// A restored backup knows grants that were revoked since, and dossiers that were
-// erased.
-func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
+// A restored backup holds grants that were revoked since, and dossiers that were erased since.
+func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10), report("r2", "c2", "twee", 10))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
-	reader, err := store.OpenPortal(t.Context(), b.ReaderURL)
+	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10),
+		report("r2", "c2", "twee", 10))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
+	reader, err := store.OpenPortal(t.Context(), h.ReaderURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,38 +122,39 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	if _, _, err := reader.Dossier(t.Context(), id, "c1"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Store.MarkRestored(t.Context(), true); err != nil {
+	if err := h.Store.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	// c2 was erased by a version without keys, the others under a key that this
-	// database has not seen; of tenant weg it knows nothing.
+	// c2 was erased by a version of the program without keys; the others were erased under a key
+	// that this database does not have. It does not know the tenant weg either.
 	plain := sha256.Sum256([]byte("erasure\x00" + tenant + "\x00c2\x00"))
 	key := store.NewErasureKey()
 	since := []store.Erasure{
 		{Tenant: tenant, Client: plain[:], At: time.Now(), By: "beheer"},
 		{Tenant: tenant, Client: key.Digest(tenant, "niet-meer-bekend"), Key: key.ID(), At: time.Now(), By: "beheer"},
 		{Tenant: "weg", Client: key.Digest("weg", "c2"), Key: key.ID(), At: time.Now(), By: "beheer"}}
-	if n, err := b.Store.EraseAgain(t.Context(), since, nil, true); err == nil || n != 1 {
+	if n, err := h.Store.EraseAgain(t.Context(), since, nil, true); err == nil || n != 1 {
 		t.Fatalf("without the key %d dossiers were erased again, %v", n, err)
 	}
-	n, err := b.Store.EraseAgain(t.Context(), since, []store.ErasureKey{key}, true)
+	n, err := h.Store.EraseAgain(t.Context(), since, []store.ErasureKey{key}, true)
 	if err != nil || n != 0 {
 		t.Fatalf("%d dossiers were erased again, %v", n, err)
 	}
-	if diff := cmp.Diff(map[string]string{"r1": "een"}, b.texts()); diff != "" {
+	if diff := cmp.Diff(map[string]string{"r1": "een"}, h.reportTexts()); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
 	_, _, err = reader.Dossier(t.Context(), id, "c1")
 	if err == nil || !strings.Contains(err.Error(), "waits for all grants") {
-		t.Errorf("a reader is answered with %v", err)
+		t.Errorf("a reader gets the error %v", err)
 	}
-	for of, who := range map[string]string{tenant: "niet-meer-bekend", "weg": "c2"} {
-		if got := b.one(`SELECT string_agg(c, ',') FROM erased_among($1, ARRAY[$2, 'iemand']) c`, of, who); got != who {
-			t.Errorf("of %s are erased: %s", of, got)
+	for tenant, client := range map[string]string{tenant: "niet-meer-bekend", "weg": "c2"} {
+		const q = `SELECT string_agg(c, ',') FROM erased_among($1, ARRAY[$2, 'iemand']) c`
+		if got := h.queryText(q, tenant, client); got != client {
+			t.Errorf("erased in %s: %s", tenant, got)
 		}
 	}
-	b.syncs(store.OutcomeComplete, store.Scope{Full: true})
-	if got := b.texts()["r2"]; got != "" {
-		t.Error("what was erased came back")
+	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
+	if got := h.reportTexts()["r2"]; got != "" {
+		t.Error("an erased report came back")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"dossiersync/store"
 )
 
-// Spread is the tenant's place within the time after a slot.
+// Spread returns the tenant's delay after a slot.
 func Spread(tenant string, within time.Duration) time.Duration { return spread(tenant, within) }
 
 // WorkOn works on a run in the background, slice by slice, until it is done.
@@ -21,7 +21,7 @@ func WorkOn(ctx context.Context, s *Syncer, run int64) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.slice(ctx, claim, background); err != nil {
+		if _, err := s.workOn(ctx, claim, background); err != nil {
 			return err
 		}
 	}

@@ -17,13 +17,12 @@ import (
 	"dossiersync/store"
 )
 
-// lostEvery is how often runs whose worker has vanished are looked for. With the
-// lease, a dead worker is replaced within a minute and a half.
+// lostEvery is how often a worker looks for runs whose lease has expired. Together with the length
+// of a lease, a dead worker is replaced within a minute and a half.
 const lostEvery = 15 * time.Second
 
-// Run works: it serves the schedule and the jobs until ctx ends, then stops at
-// the next page and leaves the rest to others. This file is the only one that
-// knows River.
+// Run serves the schedule and the jobs until ctx ends. It then stops at the next page and leaves
+// unfinished runs to other workers. This file is the only one that uses River.
 func (s *Syncer) Run(ctx context.Context) error {
 	for _, t := range s.tenants {
 		if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
@@ -45,15 +44,15 @@ func (s *Syncer) work(ctx context.Context) error {
 	client, err := river.NewClient(riverpgxv5.New(s.store.Pool()), &river.Config{
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: s.opts.Slots}},
 		Workers: workers,
-		// A slice ends by itself; leases, not ages, tell a dead worker.
+		// A slice ends by itself, and a dead worker is known by its lease, not by its job's age.
 		JobTimeout: -1,
 		Logger:     slog.New(zapslog.NewHandler(warnings(s.log).Core())),
 	})
 	if err != nil {
 		return fmt.Errorf("set up the jobs: %w", err)
 	}
-	// The client gets a context of its own: ending it would stop the jobs
-	// without letting them give their runs back.
+	// The client's context must not end with ctx, because the jobs could then not give their runs
+	// back.
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the jobs: %w", err)
 	}
@@ -66,11 +65,12 @@ func (s *Syncer) work(ctx context.Context) error {
 	return nil
 }
 
-// warnings keeps River's own chatter out of the log.
+// warnings returns the logger for River, which passes on warnings and errors only.
 func warnings(l *zap.Logger) *zap.Logger {
 	return l.Named("river").WithOptions(zap.IncreaseLevel(zapcore.WarnLevel))
 }
 
+// findLostRuns queues runs again whose lease has expired, until ctx ends.
 func (s *Syncer) findLostRuns(ctx context.Context) error {
 	tick := time.NewTicker(lostEvery)
 	defer tick.Stop()
@@ -108,14 +108,14 @@ func (w *sliceWorker) Work(ctx context.Context, job *river.Job[store.SliceJob]) 
 	case err != nil:
 		return err
 	}
-	more, err := w.syncer.slice(ctx, claim, background)
+	next, err := w.syncer.workOn(ctx, claim, background)
 	switch {
 	case errors.Is(err, store.ErrFenced):
-		return nil // somebody else has it, with a job of its own
+		return nil // another worker has taken the run over, with a job of its own
 	case err != nil:
 		return err
-	case more.again:
-		return river.JobSnooze(more.pause)
+	case next.again:
+		return river.JobSnooze(next.pause)
 	}
 	return nil
 }

@@ -11,16 +11,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if err := steer(); err != nil {
+	if err := setRapidFlags(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
 	os.Exit(storetest.Main(m))
 }
 
-// steer sets how much rapid draws, unless its own flags say so: the same few
-// scripts each time, or as many others as DOSSIERSYNC_CHECKS asks for.
-func steer() error {
+// setRapidFlags sets how many scripts rapid draws: the same few each time, or as many as
+// DOSSIERSYNC_CHECKS asks for, drawn anew. Rapid's own flags take precedence.
+func setRapidFlags() error {
 	checks := os.Getenv("DOSSIERSYNC_CHECKS")
 	settings := map[string]string{"rapid.checks": cmp.Or(checks, "20"), "rapid.nofailfile": "true"}
 	if checks == "" {

@@ -10,8 +10,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// metrics of the worker. Labels are from closed sets: configured tenants, and
-// the words of package store.
+// metrics are the worker's. Their labels come from closed sets: the configured tenants, and the
+// words of package store.
 type metrics struct {
 	runs     *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -20,8 +20,8 @@ type metrics struct {
 	removed  *prometheus.CounterVec
 }
 
-// newMetrics registers the metrics, with what can be known of the tenants at 0: a
-// first failure must show as a rise.
+// newMetrics registers the metrics. Counters of the configured tenants begin at 0, so that a first
+// failure shows as a rise.
 func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics, error) {
 	m := &metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -40,7 +40,8 @@ func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics
 		}, []string{"tenant", "stream"}),
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_items_total",
-			Help: "Distinct items that runs have seen, by stream, effect and reason; not-pulled, of no stream, are those that no search asks for.",
+			Help: "Distinct items that runs have seen, by stream, effect and reason; " +
+				"not-pulled, without a stream, counts those that no search asks for.",
 		}, []string{"tenant", "stream", "effect", "reason"}),
 	}
 	m.removed = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -65,18 +66,18 @@ func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics
 	return m, nil
 }
 
-func (m *metrics) applied(tenant string, stream dossier.Stream, effects store.Effects) {
-	for e, n := range effects {
-		// An item that first looked unchanged and then changed moves from one
-		// effect to another: counters only rise, so the move down is left out.
+func (m *metrics) applied(tenant string, stream dossier.Stream, applied store.Applied) {
+	m.removed.WithLabelValues(tenant, string(stream)).Add(float64(applied.Removed))
+	for e, n := range applied.Effects {
+		// An item that looked unchanged and then changed moves from one effect to another. A
+		// counter cannot fall, so the first effect stays counted.
 		if n > 0 {
 			m.items.WithLabelValues(tenant, string(stream), string(e.Word()), string(e.Reason())).Add(float64(n))
 		}
 	}
 }
 
-// notPulled tells what a run that read everything has found the source to have
-// besides.
+// notPulled counts the records that a run which read everything did not ask for.
 func (m *metrics) notPulled(tenant string, counts map[string]int64) {
 	var n int64
 	for _, c := range counts {

@@ -10,11 +10,10 @@ import (
 	"dossiersync/sync/source"
 )
 
-// missing is a script by which one record is left out of the next answer that is
-// asked for so.
-func missing(f *fake, it dossier.Item, when func(a asked) bool) func(a asked) error {
+// leaveOutOnce returns a script that leaves one record out of the next search that matches.
+func leaveOutOnce(f *fakeSource, it dossier.Item, when func(a request) bool) func(a request) error {
 	left, done := false, false
-	return func(a asked) error {
+	return func(a request) error {
 		if left {
 			f.put(it)
 			left, done = false, true
@@ -27,85 +26,85 @@ func missing(f *fake, it dossier.Item, when func(a asked) bool) func(a asked) er
 	}
 }
 
-// What comes back to be shown is read in full; what is missed then no increment
-// brings.
-func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
+// A client or type that is shown again is read in full. No later increment brings an item that was
+// missed then.
+func TestReconcileFindsItemsMissedInABackfill(t *testing.T) {
 	t.Parallel()
-	ofClient := func(a asked) bool { return a.Client == "c1" }
-	fromTheBeginning := func(a asked) bool { return a.From.IsZero() }
+	ofClient := func(a request) bool { return a.Client == "c1" }
+	fromTheBeginning := func(a request) bool { return a.From.IsZero() }
 	for _, tc := range []struct {
 		name string
-		hide func(f *fake, minute int)
-		show func(f *fake, minute int)
-		when func(a asked) bool
+		hide func(f *fakeSource, minute int)
+		show func(f *fakeSource, minute int)
+		when func(a request) bool
 	}{{
 		"the client was out of care",
-		func(f *fake, minute int) {
-			f.put(gone(client("c1", minute), dossier.StateHidden, dossier.HiddenInactive))
+		func(f *fakeSource, minute int) {
+			f.put(withState(client("c1", minute), dossier.StateHidden, dossier.HiddenInactive))
 		},
-		func(f *fake, minute int) { f.put(client("c1", minute)) }, ofClient,
+		func(f *fakeSource, minute int) { f.put(client("c1", minute)) }, ofClient,
 	}, {
 		"the client was deleted",
-		func(f *fake, minute int) {
-			f.put(gone(client("c1", minute), dossier.StateWithdrawn, dossier.WithdrawnDeleted))
+		func(f *fakeSource, minute int) {
+			f.put(withState(client("c1", minute), dossier.StateWithdrawn, dossier.WithdrawnDeleted))
 		},
-		func(f *fake, minute int) { f.put(client("c1", minute)) }, ofClient,
+		func(f *fakeSource, minute int) { f.put(client("c1", minute)) }, ofClient,
 	}, {
 		"the reports were not shared",
-		func(f *fake, _ int) {
+		func(f *fakeSource, _ int) {
 			f.types = slices.DeleteFunc(f.types, func(t source.Type) bool { return t.Name == observations.Name })
 		},
-		func(f *fake, _ int) { f.types = append(f.types, observations) }, fromTheBeginning,
+		func(f *fakeSource, _ int) { f.types = append(f.types, observations) }, fromTheBeginning,
 	}} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f, b := caredFor(t, 5)
-			f.manners.noTotals = true
+			f, h := newClientWithReports(t, 5)
+			f.behaviour.noTotals = true
 			tc.hide(f, 725)
-			f.pass(time.Hour)
-			b.syncs(store.OutcomeComplete, store.Scope{})
-			if got := b.texts(); len(got) > 0 {
+			f.advance(time.Hour)
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			if got := h.reportTexts(); len(got) > 0 {
 				t.Fatalf("still shown: %v", got)
 			}
 			tc.show(f, 785)
-			f.pass(time.Hour)
-			f.script = missing(f, f.records[slices.IndexFunc(f.records, isReport(3))], tc.when)
-			b.syncs(store.OutcomeComplete, store.Scope{})
-			if got := b.texts(); len(got) != 4 {
-				t.Fatalf("none is missing: %v", got)
+			f.advance(time.Hour)
+			f.script = leaveOutOnce(f, f.records[slices.IndexFunc(f.records, isReport(3))], tc.when)
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			if got := h.reportTexts(); len(got) != 4 {
+				t.Fatalf("no report is missing: %v", got)
 			}
-			b.syncs(store.OutcomeComplete, reconcile)
-			if got := b.texts(); len(got) != 5 {
-				t.Errorf("after a reconcile there are %v", b.shownReports())
+			h.wantSync(store.OutcomeComplete, onlyReconcile)
+			if got := h.reportTexts(); len(got) != 5 {
+				t.Errorf("after a reconcile %v are shown", h.shownReports())
 			}
 		})
 	}
 }
 
-// A record that once came without its time may have been mapped otherwise for it,
-// and no increment brings it again.
-func TestReconcileRepairsWhatCameWithoutItsTime(t *testing.T) {
+// A record that once came without lastUpdated may have been mapped differently, and no increment
+// brings it again.
+func TestReconcileRepairsItemsWithoutLastUpdated(t *testing.T) {
 	t.Parallel()
 	whole := report("c1-0", "c1", "met tijd", 10)
 	timeless := report("c1-0", "c1", "zonder tijd", 10)
 	timeless.Updated = time.Time{}
-	f := newFake(t, client("c1", 0), nurse("n1", "Anna", 0), timeless)
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0), timeless)
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.put(whole)
-	f.pass(time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.texts()["c1-0"]; got != "zonder tijd" {
+	f.advance(time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.reportTexts()["c1-0"]; got != "zonder tijd" {
 		t.Fatalf("an increment brought %q", got)
 	}
-	b.syncs(store.OutcomeComplete, reconcile)
-	if got := b.texts()["c1-0"]; got != "met tijd" {
+	h.wantSync(store.OutcomeComplete, onlyReconcile)
+	if got := h.reportTexts()["c1-0"]; got != "met tijd" {
 		t.Errorf("after a reconcile it is %q", got)
 	}
 }
 
-// gone is it as it is when it is no longer shown.
-func gone(it dossier.Item, state dossier.State, reason dossier.Reason) dossier.Item {
+// withState returns the item in a state in which it is not shown.
+func withState(it dossier.Item, state dossier.State, reason dossier.Reason) dossier.Item {
 	it.State, it.Reason, it.Content = state, reason, nil
 	return it
 }

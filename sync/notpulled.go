@@ -2,7 +2,6 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -14,26 +13,25 @@ import (
 )
 
 const (
-	// maxCounts is how many types are counted at most, and countTime how long it
-	// may take: what is left then is not told of.
-	maxCounts = 200
-	countTime = 2 * time.Minute
-	// maxBroken is after how many answers that are errors there is no more
-	// counting: before they open the circuit.
-	maxBroken = 2
+	// countedTypes is how many types are counted at most, and countTime how long that may take.
+	countedTypes = 200
+	countTime    = 2 * time.Minute
+	// brokenCounts is how many error answers (5xx) end the counting: fewer than open the source's
+	// circuit breaker.
+	brokenCounts = 2
 )
 
-// countNotPulled notes, of a run that reads everything from the beginning, what
-// else the source has: the records of types that no stream reads, and those of
-// the others that no search asks for. It says how much the portal's readers will
-// never see, and fails no run. It is the last step, as it counts what the run has
-// seen; where it is repeated, the later count stands.
-func (r *slice) countNotPulled(ctx context.Context) (more bool, err error) {
-	counter, ok := r.tenant.Source.(source.Counts)
-	if !ok || !r.claim.Run.Scope.IsWhole() || !r.endless && r.worthRetrying() {
+// countNotPulled records, for a run that read everything from the beginning, what else the source
+// has: records of types that no stream reads, and records of the other types that no search asks
+// for. So operators know how much readers will never see. A count that fails is left out and fails
+// no run. This is the last step, because it subtracts what the run has seen; if it is repeated, the
+// later count replaces the earlier.
+func (s *slice) countNotPulled(ctx context.Context) (more bool, err error) {
+	counter, ok := s.tenant.Source.(source.Counts)
+	if !ok || !s.claim.Run.Scope.IsWhole() || s.worthRetrying() {
 		return false, nil
 	}
-	types, err := r.syncer.store.RunTypes(ctx, r.claim.Run.ID)
+	types, err := s.syncer.store.RunTypes(ctx, s.claim.Run.ID)
 	if err != nil {
 		return false, err
 	}
@@ -42,85 +40,85 @@ func (r *slice) countNotPulled(ctx context.Context) (more bool, err error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
-	notPulled := r.countAll(limited, counter, sightings(types))
+	notPulled := s.countAll(limited, counter, countSeen(types))
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if err := r.syncer.store.NoteNotPulled(ctx, r.claim, notPulled, r.requests.Swap(0)); err != nil {
+	if err := s.syncer.store.NoteNotPulled(ctx, s.claim, notPulled, s.requests.Swap(0)); err != nil {
 		return false, err
 	}
-	r.syncer.metrics.notPulled(r.tenant.ID, notPulled)
+	s.syncer.metrics.notPulled(s.tenant.ID, notPulled)
 	return false, nil
 }
 
 // seenOf is what a run has seen of one source type.
 type seenOf struct {
 	records int64
-	to      time.Time // source's clock; it did not ask for what is newer
-	failed  bool      // it could not be read
+	to      time.Time // by the source's clock: the run did not ask for newer records
+	failed  bool      // the type could not be read
 }
 
-// sightings sums up what the run has seen, by source type. What the source did
-// not list as a record of the type, or no longer has, is not among it.
-func sightings(types []store.RunType) map[string]seenOf {
+// countSeen sums up by source type what the run has seen. Records that are not of the type they
+// were listed as, and records that the source no longer has, do not count.
+func countSeen(types []store.RunType) map[string]seenOf {
 	all := make(map[string]seenOf)
 	for _, t := range types {
-		s := all[t.Type]
-		s.to, s.failed = t.To, s.failed || t.Failure != nil
+		seen := all[t.Type]
+		seen.to, seen.failed = t.To, seen.failed || t.Failure != nil
 		for e, n := range t.Effects {
 			switch e.Reason() {
 			case dossier.BadType, dossier.WithdrawnDeleted, dossier.WithdrawnAbsent:
 			default:
-				s.records += n
+				seen.records += n
 			}
 		}
-		all[t.Type] = s
+		all[t.Type] = seen
 	}
 	return all
 }
 
-// countAll returns of each type how many records there are that the run has not
-// seen, unless it is none. What cannot be counted is left out.
-func (r *slice) countAll(ctx context.Context, counter source.Counts, seen map[string]seenOf) map[string]int64 {
+// countAll returns by type how many records there are that the run has not seen. Types without such
+// records, and types that cannot be counted, are left out.
+func (s *slice) countAll(ctx context.Context, counter source.Counts, seen map[string]seenOf) map[string]int64 {
 	notPulled := make(map[string]int64)
-	types := inCountingOrder(r.description.Holds, seen)
+	types := inCountingOrder(s.description.Holds, seen)
 	counted, broken := 0, 0
-	var trouble error // the first
-	for _, name := range types[:min(len(types), maxCounts)] {
-		r.asking()
+	var first error
+	for _, name := range types[:min(len(types), countedTypes)] {
+		s.countRequest()
 		n, err := counter.Count(ctx, name, seen[name].to)
-		r.headway()
-		if err != nil {
-			if trouble == nil {
-				trouble = err
-			}
-			f, ok := errors.AsType[*source.Failure](err)
-			if ok && f.Kind == source.Unreachable {
-				broken++
-			}
-			if !ok || concernsAll(f) || broken == maxBroken {
-				break
+		s.headway()
+		if err == nil {
+			counted++
+			if n -= seen[name].records; n > 0 {
+				notPulled[name] = n
 			}
 			continue
 		}
-		counted++
-		if n -= seen[name].records; n > 0 {
-			notPulled[name] = n
+		if first == nil {
+			first = err
+		}
+		if source.KindOf(err) == source.Unreachable {
+			broken++
+		}
+		if localFailure(err) == nil || broken == brokenCounts {
+			break
 		}
 	}
 	if counted < len(types) {
-		r.log.Warn("what the source has of some types is not known", zap.Int("types", len(types)-counted), zap.Error(trouble))
+		s.log.Warn("the source's records of some types could not be counted",
+			zap.Int("types", len(types)-counted), zap.Error(first))
 	}
 	return notPulled
 }
 
-// inCountingOrder returns the types to count, those first that are read: they
-// teach the source's way of counting. One that could not be read is left out.
+// inCountingOrder returns the types to count. Types that the run reads come first, because they
+// show the source's way of counting; those that could not be read are left out.
 func inCountingOrder(holds []string, seen map[string]seenOf) []string {
 	var first, rest []string
 	for _, name := range holds {
-		switch s, isRead := seen[name]; {
-		case s.failed:
+		switch seen, isRead := seen[name]; {
+		case seen.failed:
 		case isRead:
 			first = append(first, name)
 		default:

@@ -16,9 +16,9 @@ import (
 	"dossiersync/sync/source"
 )
 
-// hoard is a fake that holds more than is read of it, and says how much.
-type hoard struct {
-	*fake
+// sourceWithCounts holds more than is read of it, and counts its records.
+type sourceWithCounts struct {
+	*fakeSource
 	holds   map[string]int64
 	refuses map[string]error
 
@@ -27,9 +27,9 @@ type hoard struct {
 	upto    map[string]time.Time
 }
 
-func (h *hoard) Describe(ctx context.Context) (source.Description, error) {
-	d, err := h.fake.Describe(ctx)
-	for name := range h.holds {
+func (src *sourceWithCounts) Describe(ctx context.Context) (source.Description, error) {
+	d, err := src.fakeSource.Describe(ctx)
+	for name := range src.holds {
 		d.Holds = append(d.Holds, name)
 	}
 	slices.Sort(d.Holds)
@@ -37,37 +37,38 @@ func (h *hoard) Describe(ctx context.Context) (source.Description, error) {
 }
 
 // Count implements [source.Counts].
-func (h *hoard) Count(_ context.Context, name string, to time.Time) (int64, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.counted = append(h.counted, name)
-	if h.upto == nil {
-		h.upto = make(map[string]time.Time)
+func (src *sourceWithCounts) Count(_ context.Context, name string, to time.Time) (int64, error) {
+	src.mu.Lock()
+	defer src.mu.Unlock()
+	src.counted = append(src.counted, name)
+	if src.upto == nil {
+		src.upto = make(map[string]time.Time)
 	}
-	h.upto[name] = to
-	return h.holds[name], h.refuses[name]
+	src.upto[name] = to
+	return src.holds[name], src.refuses[name]
 }
 
-func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
+func TestFullRunCountsRecordsThatNoSearchAsksFor(t *testing.T) {
 	t.Parallel()
-	h := &hoard{fake: newFake(t, client("a", 1), report("r", "a", "een", 2), report("s", "a", "twee", 3)),
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2),
+		report("s", "a", "twee", 3)),
 		holds: map[string]int64{"Flag": 7, "Observation": 5, "Patient": 1, "Task": 0}}
-	b := newBenchOf(t, h)
+	h := newHarness(t, src)
 	reg := prometheus.NewRegistry()
-	b.opts.Registerer = reg
-	b.restart()
+	h.opts.Registerer = reg
+	h.restart()
 	want := map[string]int64{"Flag": 7, "Observation": 3}
 
-	run := b.syncs(store.OutcomeComplete, store.Scope{})
+	run := h.wantSync(store.OutcomeComplete, store.Scope{})
 	if diff := cmp.Diff(want, run.NotPulled); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"Observation", "Patient", "Flag", "Task"}, h.counted); diff != "" {
-		t.Errorf("what is read is not counted first: %s", diff)
+	if diff := cmp.Diff([]string{"Observation", "Patient", "Flag", "Task"}, src.counted); diff != "" {
+		t.Errorf("the types that are read are not counted first: %s", diff)
 	}
-	// What came after the run's end is no record that it left out.
-	if end := run.Types[0].To; !h.upto["Observation"].Equal(end) || !h.upto["Flag"].IsZero() {
-		t.Errorf("counted up to %v, want %v for what is read", h.upto, end)
+	// Records that came after the run's end are not counted as left out.
+	if end := run.Types[0].To; !src.upto["Observation"].Equal(end) || !src.upto["Flag"].IsZero() {
+		t.Errorf("counted up to %v, want %v for types that are read", src.upto, end)
 	}
 	if got := counter(t, reg, "not-pulled"); got != 10 {
 		t.Errorf("metric says %v not pulled, want 10", got)
@@ -76,23 +77,23 @@ func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
 	for _, rt := range run.Types {
 		requests += rt.Requests
 	}
-	if want := h.count(nil) - 1 + len(h.counted); requests != int64(want) { // less the one that described the source
-		t.Errorf("the run numbers %d requests, want %d", requests, want)
+	if want := src.count(nil) - 1 + len(src.counted); requests != int64(want) { // without the one that described the source
+		t.Errorf("the run counts %d requests, want %d", requests, want)
 	}
 
-	h.put(report("u", "a", "drie", 13*60))
-	h.pass(4 * time.Hour)
-	if run := b.syncs(store.OutcomeComplete, store.Scope{}); len(run.NotPulled) > 0 || len(h.counted) != 4 {
-		t.Errorf("what is new was read, and %v was counted", h.counted[4:])
+	src.put(report("u", "a", "drie", 13*60))
+	src.advance(4 * time.Hour)
+	if run := h.wantSync(store.OutcomeComplete, store.Scope{}); len(run.NotPulled) > 0 || len(src.counted) != 4 {
+		t.Errorf("an increment counted %v", src.counted[4:])
 	}
 	want["Observation"] = 2
-	if run := b.syncs(store.OutcomeComplete, store.Scope{Full: true}); !cmp.Equal(want, run.NotPulled) {
+	if run := h.wantSync(store.OutcomeComplete, store.Scope{Full: true}); !cmp.Equal(want, run.NotPulled) {
 		t.Errorf("full: not pulled %v, want %v", run.NotPulled, want)
 	}
 }
 
-// counter returns how many items metrics say had the effect. The metrics must be
-// named as Prometheus asks.
+// counter returns how many items had the effect, according to the metrics. It also checks that the
+// metrics are named as Prometheus asks.
 func counter(t *testing.T, reg prometheus.Gatherer, effect string) float64 {
 	t.Helper()
 	families, err := reg.Gather()
@@ -115,56 +116,61 @@ func counter(t *testing.T, reg prometheus.Gatherer, effect string) float64 {
 	return total
 }
 
-func TestRunOfAPartCountsNothing(t *testing.T) {
+func TestPartialScopeCountsNothingAsNotPulled(t *testing.T) {
 	t.Parallel()
-	h := &hoard{fake: newFake(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7}}
-	b := newBenchOf(t, h)
-	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true}, {From: at(0)}} {
-		if run := b.syncs(store.OutcomeComplete, scope); len(run.NotPulled) > 0 || len(h.counted) > 0 {
-			t.Errorf("%+v: counted %v", scope, h.counted)
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)),
+		holds: map[string]int64{"Flag": 7}}
+	h := newHarness(t, src)
+	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true},
+		{From: at(0)}} {
+		if run := h.wantSync(store.OutcomeComplete, scope); len(run.NotPulled) > 0 || len(src.counted) > 0 {
+			t.Errorf("%+v: counted %v", scope, src.counted)
 		}
 	}
 }
 
-// Not knowing what else there is fails no run.
-func TestWhatCannotBeCountedIsLeftOut(t *testing.T) {
+func TestTypesThatCannotBeCountedAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		refuses map[string]error
 		want    map[string]int64
 		asked   int
 	}{
-		"one is refused":     {map[string]error{"Condition": failing(source.Unauthorized, 403)}, map[string]int64{"Flag": 7, "Task": 4}, 4},
-		"the source is down": {map[string]error{"Flag": failing(source.Unreachable, 0)}, map[string]int64{"Condition": 9}, 3},
-		"one is an error":    {map[string]error{"Condition": failing(source.Unreachable, 500)}, map[string]int64{"Flag": 7, "Task": 4}, 4},
-		"two are errors": {map[string]error{"Condition": failing(source.Unreachable, 500), "Flag": failing(source.Unreachable, 504)},
+		"one is refused": {map[string]error{"Condition": failure(source.Unauthorized, 403)},
+			map[string]int64{"Flag": 7, "Task": 4}, 4},
+		"the source is down": {map[string]error{"Flag": failure(source.Unreachable, 0)},
+			map[string]int64{"Condition": 9}, 3},
+		"one is an error": {map[string]error{"Condition": failure(source.Unreachable, 500)},
+			map[string]int64{"Flag": 7, "Task": 4}, 4},
+		"two are errors": {map[string]error{"Condition": failure(source.Unreachable, 500),
+			"Flag": failure(source.Unreachable, 504)},
 			map[string]int64{}, 3},
-		"the circuit is open":  {map[string]error{"Patient": failing(source.BreakerOpen, 0)}, map[string]int64{}, 1},
-		"it asks for patience": {map[string]error{"Condition": failing(source.Throttled, 429)}, map[string]int64{}, 2},
+		"the circuit is open": {map[string]error{"Patient": failure(source.BreakerOpen, 0)}, map[string]int64{}, 1},
+		"it asks to wait":     {map[string]error{"Condition": failure(source.Throttled, 429)}, map[string]int64{}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := &hoard{fake: newFake(t, client("a", 1)), refuses: test.refuses,
+			src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1)), refuses: test.refuses,
 				holds: map[string]int64{"Condition": 9, "Flag": 7, "Patient": 1, "Task": 4}}
-			run := newBenchOf(t, h).syncs(store.OutcomeComplete, store.Scope{})
-			if diff := cmp.Diff(test.want, run.NotPulled); diff != "" || len(h.counted) != test.asked {
-				t.Errorf("counted %v: %s", h.counted, diff)
+			run := newHarness(t, src).wantSync(store.OutcomeComplete, store.Scope{})
+			if diff := cmp.Diff(test.want, run.NotPulled); diff != "" || len(src.counted) != test.asked {
+				t.Errorf("counted %v: %s", src.counted, diff)
 			}
 		})
 	}
 }
 
-// Of a type that could not be read the run has another thing to say.
-func TestTypeThatCouldNotBeReadIsNotCounted(t *testing.T) {
+func TestUnreadTypeIsNotCountedAsNotPulled(t *testing.T) {
 	t.Parallel()
-	h := &hoard{fake: newFake(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7, "Observation": 1}}
-	h.script = func(a asked) error {
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)),
+		holds: map[string]int64{"Flag": 7, "Observation": 1}}
+	src.script = func(a request) error {
 		if a.of(observations) {
-			return failing(source.Unauthorized, 403)
+			return failure(source.Unauthorized, 403)
 		}
 		return nil
 	}
-	run := newBenchOf(t, h).syncs(store.OutcomePartial, store.Scope{})
+	run := newHarness(t, src).wantSync(store.OutcomePartial, store.Scope{})
 	if diff := cmp.Diff(map[string]int64{"Flag": 7}, run.NotPulled); diff != "" {
 		t.Error(diff)
 	}

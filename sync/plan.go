@@ -11,120 +11,124 @@ import (
 	"dossiersync/sync/source"
 )
 
-// errRulesChanged says that this worker maps by other rules than those with
-// which the run began.
+// errRulesChanged reports that this worker maps by other rules than those the run began with.
 var errRulesChanged = errors.New("the rules changed while the run was under way")
 
-// prepare learns what the source can do and, in the run's first slice, decides
-// what is to be read.
-func (r *slice) prepare(ctx context.Context) error {
-	st, run := r.syncer.store, r.claim.Run
+// prepare asks the source what it can do, and loads what the run has read so far. In the run's
+// first slice it plans what is to be read.
+func (s *slice) prepare(ctx context.Context) error {
+	st, run := s.syncer.store, s.claim.Run
 	var err error
-	if r.description, err = r.tenant.Source.Describe(ctx); err != nil {
+	if s.description, err = s.tenant.Source.Describe(ctx); err != nil {
 		return err
 	}
 	if err := st.SetReachable(ctx, run.Tenant); err != nil {
 		return err
 	}
-	if r.cursors, err = st.Cursors(ctx, run.Tenant); err != nil {
+	if s.cursors, err = st.Cursors(ctx, run.Tenant); err != nil {
 		return err
 	}
-	if r.types, err = st.RunTypes(ctx, run.ID); err != nil {
+	if err := s.ensurePlan(ctx); err != nil {
 		return err
 	}
-	if len(r.types) == 0 {
-		plan, err := r.plan(ctx)
-		if err != nil {
-			return err
-		}
-		if err := st.StartRunTypes(ctx, r.claim, plan); err != nil {
-			return err
-		}
-	}
-	lost, err := st.EnsureSeen(ctx, r.claim)
+	lost, err := st.EnsureSeen(ctx, s.claim)
 	if err != nil {
 		return err
 	}
 	if lost {
-		r.log.Warn("the database lost what the run had seen; it begins anew")
+		s.log.Warn("the database lost what the run had seen; the run begins anew")
 	}
-	if r.types, err = st.RunTypes(ctx, run.ID); err != nil {
+	if s.types, err = st.RunTypes(ctx, run.ID); err != nil {
 		return err
 	}
-	for _, t := range r.types {
-		r.spent.Add(t.Requests)
-	}
-	for _, t := range r.types {
-		if typ, ok := r.sourceType(t.TypeID); !ok || r.fingerprint(typ) != t.Fingerprint || typ.Hiding != t.Hiding {
+	for _, t := range s.types {
+		s.spent.Add(t.Requests)
+		typ, ok := s.sourceType(t.TypeID)
+		if !ok || s.fingerprint(typ) != t.Fingerprint || typ.Hiding != t.Hiding {
 			return errRulesChanged
 		}
 	}
 	return nil
 }
 
-// fingerprint is of all rules by which items of the type are stored: the source's,
-// of mapping, and ours, of rendering.
-func (r *slice) fingerprint(t source.Type) string {
-	return fmt.Sprintf("%s %x", t.Fingerprint, r.render.Digest)
+// ensurePlan plans the run, if no slice has done so.
+func (s *slice) ensurePlan(ctx context.Context) error {
+	types, err := s.syncer.store.RunTypes(ctx, s.claim.Run.ID)
+	if err != nil || len(types) > 0 {
+		return err
+	}
+	plan, err := s.plan(ctx)
+	if err != nil {
+		return err
+	}
+	return s.syncer.store.StartRunTypes(ctx, s.claim, plan)
 }
 
-// plan decides for each type from where to where it is read. The end is the
-// source's own clock less the safety lag; what that stands for in the database's
-// clock is noted beside it, and the two are never compared.
-func (r *slice) plan(ctx context.Context) ([]store.RunType, error) {
-	st, run := r.syncer.store, r.claim.Run
-	now, err := st.Now(ctx)
+// fingerprint identifies all rules by which items of the type are stored: the source's rules of
+// mapping, and our rules of rendering.
+func (s *slice) fingerprint(t source.Type) string {
+	return fmt.Sprintf("%s %x", t.Fingerprint, s.render.Digest)
+}
+
+// plan decides for each type from where to where it is read. The end is the source's own clock less
+// the safety lag. The same moment by the database's clock is stored beside it; the two clocks are
+// never compared.
+func (s *slice) plan(ctx context.Context) ([]store.RunType, error) {
+	scope := s.claim.Run.Scope
+	now, err := s.syncer.store.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sourceNow := r.description.Now
+	sourceNow := s.description.Now
 	if sourceNow.IsZero() {
 		sourceNow = now
 	}
 	var plan []store.RunType
-	for _, t := range r.description.Types {
-		if run.Scope.Stream != "" && run.Scope.Stream != t.Stream {
-			continue
-		}
-		if run.Scope.Client != "" && t.Stream != dossier.StreamClients && !t.Stream.OfClients() {
+	for _, t := range s.description.Types {
+		if scope.Stream != "" && scope.Stream != t.Stream || scope.Client != "" && !isReadByClient(t.Stream) {
 			continue
 		}
 		rt := store.RunType{
-			TypeID:      store.TypeID{Stream: t.Stream, Type: t.Name, Query: t.Query},
-			To:          sourceNow.Add(-r.tenant.Lag),
-			AsOf:        now.Add(-r.tenant.Lag),
-			Fingerprint: r.fingerprint(t),
+			TypeID:      typeID(t),
+			To:          sourceNow.Add(-s.tenant.Lag),
+			AsOf:        now.Add(-s.tenant.Lag),
+			Fingerprint: s.fingerprint(t),
 			Hiding:      t.Hiding,
-			Done:        run.Scope.Only != "", // its windows are not read
+			Done:        scope.Only != "", // the run reads no windows
 		}
-		rt.From = r.from(r.cursors[rt.TypeID], rt)
-		if !run.Scope.To.IsZero() && run.Scope.To.Before(rt.To) {
-			rt.To = run.Scope.To
+		rt.From = s.from(s.cursors[rt.TypeID], rt)
+		if !scope.To.IsZero() && scope.To.Before(rt.To) {
+			rt.To = scope.To
 		}
 		plan = append(plan, rt)
 	}
 	if len(plan) == 0 {
-		return nil, &source.Failure{Kind: source.Unsupported, Act: "plan the run", Err: errors.New("the source has none of the types asked for")}
+		return nil, &source.Failure{Kind: source.Unsupported, Act: "plan the run",
+			Err: errors.New("the source has none of the types asked for")}
 	}
 	return plan, nil
 }
 
+// isReadByClient reports whether the stream is read when only one client is.
+func isReadByClient(stream dossier.Stream) bool {
+	return stream == dossier.StreamClients || stream.OfClients()
+}
+
 // from returns where reading t begins; nil: at the beginning.
-func (r *slice) from(c store.Cursor, t store.RunType) *time.Time {
-	scope := r.claim.Run.Scope
+func (s *slice) from(c store.Cursor, t store.RunType) *time.Time {
+	scope := s.claim.Run.Scope
 	switch {
 	case !scope.From.IsZero():
 		return &scope.From
 	case scope.Full, scope.Client != "", c.Upto == nil:
 		return nil
 	case c.Fingerprint != t.Fingerprint, c.Hiding != t.Hiding:
-		return nil // the rules have changed: everything is to be mapped again
+		return nil // the rules have changed, so everything is mapped again
 	}
-	// The source's clock may have been put back since.
 	from := *c.Upto
-	if t.To.Before(from) {
+	if t.To.Before(from) { // the source's clock was put back
 		from = t.To
 	}
-	from = from.Add(-r.tenant.Overlap)
+	from = from.Add(-s.tenant.Overlap)
 	return &from
 }

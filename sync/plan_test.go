@@ -8,80 +8,79 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// asOf is as of when the reports are known to be true, as readers are told.
-const asOf = `SELECT min(as_of)::text FROM cursors WHERE stream = 'reports'`
+// asOfSQL selects the moment as of which readers are told the reports are true.
+const asOfSQL = `SELECT min(as_of)::text FROM cursors WHERE stream = 'reports'`
 
-// I10: who reads an hour of yesterday again knows nothing of today.
-func TestRunOverAPeriodLeavesFreshnessAsItIs(t *testing.T) {
+// I10: reading an hour of yesterday again shows nothing about today.
+func TestRunOverAPeriodLeavesFreshness(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	before, succeeded := b.one(asOf), b.one(`SELECT succeeded::text FROM tenants`)
-	f.pass(24 * time.Hour)
+	f := newFakeSource(t, client("a", 1))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	before, succeeded := h.queryText(asOfSQL), h.queryText(`SELECT succeeded::text FROM tenants`)
+	f.advance(24 * time.Hour)
 	f.put(report("r", "a", "nieuw", 24*60))
-	b.syncs(store.OutcomeComplete, store.Scope{From: at(0), To: at(60)})
-	if got := b.one(asOf); got != before {
+	h.wantSync(store.OutcomeComplete, store.Scope{From: at(0), To: at(60)})
+	if got := h.queryText(asOfSQL); got != before {
 		t.Errorf("as of %s, was %s", got, before)
 	}
-	if got := b.one(`SELECT succeeded::text FROM tenants`); got != succeeded {
+	if got := h.queryText(`SELECT succeeded::text FROM tenants`); got != succeeded {
 		t.Errorf("succeeded at %s, was %s", got, succeeded)
 	}
-	// Nor has anything been passed over.
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.texts()["r"]; got != "nieuw" {
+	// The cursor has not passed the new report either.
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.reportTexts()["r"]; got != "nieuw" {
 		t.Errorf("the report says %q", got)
 	}
 }
 
-func TestScopeThatTheSourceDoesNotHaveIsNoOutage(t *testing.T) {
+func TestUnknownStreamInScopeIsNoOutage(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1))
-	b := newBenchOf(t, f)
-	run := b.syncs(store.OutcomeFailed, store.Scope{Stream: dossier.StreamForms})
+	f := newFakeSource(t, client("a", 1))
+	h := newHarness(t, f)
+	run := h.wantSync(store.OutcomeFailed, store.Scope{Stream: dossier.StreamForms})
 	if message(run) == "" {
-		t.Error("the run does not say why")
+		t.Error("the run has no message")
 	}
-	if got := b.one(`SELECT unreachable::text FROM tenants`); got != "" {
+	if got := h.queryText(`SELECT unreachable::text FROM tenants`); got != "" {
 		t.Errorf("readers are told that the source is unavailable since %s", got)
 	}
 }
 
-func TestSearchThatIsNoLongerConfiguredHoldsFreshnessBackNoLonger(t *testing.T) {
+func TestRemovedSearchNoLongerDelaysFreshness(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	before := b.one(asOf)
+	f := newFakeSource(t, client("a", 1))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	before := h.queryText(asOfSQL)
 	for i := range f.types {
 		if f.types[i] == observations {
 			f.types[i].Query = "code=x"
 		}
 	}
-	f.pass(24 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.one(asOf); got == before {
+	f.advance(24 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.queryText(asOfSQL); got == before {
 		t.Errorf("still as of %s", got)
 	}
 }
 
-// Case 56: the source's clock was put back. What it writes by its new time lies
-// before the cursor.
-func TestNothingIsMissedWhenTheSourcesClockIsPutBack(t *testing.T) {
+// Case 56: the source's clock was put back, so that new records lie before the cursor.
+func TestNothingIsMissedAfterTheClockGoesBack(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{}) // up to 11:59
-	before := b.one(asOf)
-	f.pass(-2 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	f := newFakeSource(t, client("a", 1))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // up to 11:59
+	before := h.queryText(asOfSQL)
+	f.advance(-2 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.put(report("r", "a", "na de klok", 10*60+5)) // five past ten, once more
-	f.pass(time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.texts()["r"]; got != "na de klok" {
+	f.advance(time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.reportTexts()["r"]; got != "na de klok" {
 		t.Errorf("the report says %q", got)
 	}
-	if b.one(asOf) == before {
-		t.Error("freshness stands still")
+	if h.queryText(asOfSQL) == before {
+		t.Error("freshness did not move")
 	}
 }

@@ -13,37 +13,37 @@ import (
 	"dossiersync/sync/source"
 )
 
-// What plans are made of beside goals and staff, see fake_test.go.
+// The types that plans need, besides those of each fakeSource.
 var (
 	relatives  = source.Type{Stream: dossier.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
 	signatures = source.Type{Stream: dossier.StreamCarePlans, Name: "Provenance", Fingerprint: "f"}
 	consents   = source.Type{Stream: dossier.StreamCarePlans, Name: "Consent", Fingerprint: "f"}
 )
 
-// newPlansBench returns a source that also has relatives, signatures and consents,
-// with a replica beside it.
-func newPlansBench(t *testing.T, records ...dossier.Item) (*fake, *bench) {
+// newPlansHarness returns a harness whose source also has relatives, signatures and consents.
+func newPlansHarness(t *testing.T, records ...dossier.Item) (*fakeSource, *harness) {
 	t.Helper()
-	f := newFake(t, records...)
+	f := newFakeSource(t, records...)
 	f.types = []source.Type{patients, relatives, practitioners, goals, carePlans, signatures, consents, observations}
-	return f, newBenchOf(t, f)
+	return f, newHarness(t, f)
 }
 
-// begin is when plans begin, unless a test says otherwise.
-func begin(day int) dossier.Moment {
+// beginsOn returns the moment at which a plan begins; planOf uses day 0.
+func beginsOn(day int) dossier.Moment {
 	return dossier.Moment{Time: at(24 * 60 * day), Precision: dossier.PrecisionDay}
 }
 
-// planOf is an open plan of client a that says nothing but its id, in a note.
+// planOf returns an open plan of client a, with a note that holds its id.
 func planOf(id string, minute int, change ...func(p *dossier.CarePlan)) dossier.Item {
-	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: begin(0), Notes: []dossier.Note{{Text: id}}}
+	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: beginsOn(0),
+		Notes: []dossier.Note{{Text: id}}}
 	for _, c := range change {
 		c(p)
 	}
 	return record(carePlans, id, "a", minute, p)
 }
 
-func partOf(ids ...string) func(p *dossier.CarePlan) {
+func withPartOf(ids ...string) func(p *dossier.CarePlan) {
 	return func(p *dossier.CarePlan) {
 		for _, id := range ids {
 			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: id})
@@ -51,28 +51,28 @@ func partOf(ids ...string) func(p *dossier.CarePlan) {
 	}
 }
 
-func replaces(id string) func(p *dossier.CarePlan) {
+func withReplaces(id string) func(p *dossier.CarePlan) {
 	return func(p *dossier.CarePlan) { p.Replaces = []dossier.Ref{{Type: carePlans.Name, ID: id}} }
 }
 
-func starts(day int) func(p *dossier.CarePlan) {
-	return func(p *dossier.CarePlan) { p.At, p.Start = begin(day), begin(day).Time.Format(time.DateOnly) }
+func withStart(day int) func(p *dossier.CarePlan) {
+	return func(p *dossier.CarePlan) { p.At, p.Start = beginsOn(day), beginsOn(day).Time.Format(time.DateOnly) }
 }
 
-func ends(date string) func(p *dossier.CarePlan) {
+func withEnd(date string) func(p *dossier.CarePlan) {
 	return func(p *dossier.CarePlan) { p.End, p.Ends = date, date }
 }
 
-func closed(p *dossier.CarePlan) { p.Open, p.Status = false, "completed" }
+func withCompleted(p *dossier.CarePlan) { p.Open, p.Status = false, "completed" }
 
-// of moves a record to another client.
-func of(client string, it dossier.Item) dossier.Item {
+// movedTo returns the record as another client's.
+func movedTo(client string, it dossier.Item) dossier.Item {
 	it.Client = client
 	return it
 }
 
-// away is a record that may not be shown any more.
-func away(it dossier.Item) dossier.Item {
+// hidden returns the record with a mark that forbids to show it.
+func hidden(it dossier.Item) dossier.Item {
 	it.State, it.Reason, it.Content = dossier.StateHidden, dossier.HiddenMarked, nil
 	return it
 }
@@ -82,43 +82,43 @@ func withdrawn(it dossier.Item) dossier.Item {
 	return it
 }
 
-// later lets four hours pass, in which the source comes to have the records, and
-// brings the replica up to date.
-func (b *bench) later(f *fake, records ...dossier.Item) {
-	b.t.Helper()
+// changeAndSync puts the records into the source, lets four hours pass, and syncs.
+func (h *harness) changeAndSync(f *fakeSource, records ...dossier.Item) {
+	h.t.Helper()
 	for i := range records {
 		f.mu.Lock()
 		records[i].Updated = f.now.Add(time.Hour)
 		f.mu.Unlock()
 	}
 	f.put(records...)
-	f.pass(4 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	f.advance(4 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 }
 
-// reads gives user rights on the clients.
-func (b *bench) reads(user string, parts []string, clients ...string) store.Identity {
-	b.t.Helper()
+// grantRead gives the user rights on the clients.
+func (h *harness) grantRead(user string, parts []string, clients ...string) store.Identity {
+	h.t.Helper()
 	for _, c := range clients {
-		b.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+		h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
 			VALUES ($1, $2, $3, 'contact', $4, 'accepted', 'test') ON CONFLICT DO NOTHING`, tenant, c, user, parts)
 	}
 	return store.Identity{Tenant: tenant, User: user}
 }
 
-// listed returns the plans that a reader finds in the client's list, in its order.
-func (b *bench) listed(client string) []store.Listed {
-	b.t.Helper()
-	id := b.reads("daughter", []string{"reports", "care-plans"}, client)
-	l, err := b.Reader.List(b.t.Context(), id, client, store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
+// listPlans returns the client's plans as the portal lists them.
+func (h *harness) listPlans(client string) []store.Listed {
+	h.t.Helper()
+	id := h.grantRead("daughter", []string{"reports", "care-plans"}, client)
+	l, err := h.Reader.List(h.t.Context(), id, client,
+		store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return l.Items
 }
 
-// planned is what a test looks at of a plan as served.
-type planned struct {
+// servedPlan is a plan as the portal serves it, as far as tests look at it.
+type servedPlan struct {
 	Title       string
 	Description *string
 	Addresses   []string
@@ -140,14 +140,14 @@ type planned struct {
 	Narrative *string
 }
 
-func (b *bench) planned(client string) []planned {
-	b.t.Helper()
-	var list []planned
-	for _, l := range b.listed(client) {
-		var p planned
+func (h *harness) servedPlans(client string) []servedPlan {
+	h.t.Helper()
+	var list []servedPlan
+	for _, l := range h.listPlans(client) {
+		var p servedPlan
 		for _, raw := range [][]byte{l.Card, l.Body} {
 			if err := json.Unmarshal(raw, &p); err != nil {
-				b.t.Fatal(err)
+				h.t.Fatal(err)
 			}
 		}
 		list = append(list, p)
@@ -155,11 +155,11 @@ func (b *bench) planned(client string) []planned {
 	return list
 }
 
-// plans says of a client's plans by title which notes they hold: "Plan p: p q".
-func (b *bench) plans(client string) string {
-	b.t.Helper()
+// planNotes returns the titles of the client's plans with the notes they hold: "Plan p: p q".
+func (h *harness) planNotes(client string) string {
+	h.t.Helper()
 	var list []string
-	for _, p := range b.planned(client) {
+	for _, p := range h.servedPlans(client) {
 		var notes []string
 		for _, n := range p.Notes {
 			notes = append(notes, n.Text)

@@ -7,60 +7,59 @@ import (
 	"pgregory.net/rapid"
 )
 
-// cast lists the records of which a script may speak, but crowds.
-var cast = strings.Fields("c1 c2 c3 n1 n2 o1 q1 k1 k2 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2")
+// recordIDs are the records that scripts use, except those of crowd.
+var recordIDs = strings.Fields("c1 c2 c3 n1 n2 o1 q1 k1 k2 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2")
 
 // scripts draws scripts.
-var scripts = rapid.Custom(func(t *rapid.T) drama {
-	var s drama
-	s = append(s, sourceLine(t, false))
-	if evenly(t, 4) > 0 {
+var scripts = rapid.Custom(func(t *rapid.T) script {
+	var s script
+	s = append(s, drawSource(t, false))
+	if drawBelow(t, 4) > 0 {
 		s = append(s, "all")
 	}
-	for _, act := range rapid.SliceOfN(acts, 1, 8).Draw(t, "acts") {
+	for _, act := range rapid.SliceOfN(episodes, 1, 8).Draw(t, "acts") {
 		s = append(s, act...)
 	}
 	return s
 })
 
-// acts draws some changes, a passage of time, and a run that something may happen
-// to; each of them perhaps.
-var acts = rapid.Custom(func(t *rapid.T) drama {
-	var s drama
-	for range evenly(t, 4) {
-		s = append(s, change(t))
+// episodes draws some changes, a passage of time, faults, and a run, each of them by chance.
+var episodes = rapid.Custom(func(t *rapid.T) script {
+	var s script
+	for range drawBelow(t, 4) {
+		s = append(s, drawChange(t))
 	}
-	if evenly(t, 3) > 0 {
-		s = append(s, passage(t))
+	if drawBelow(t, 3) > 0 {
+		s = append(s, drawTimePassing(t))
 	}
-	for range evenly(t, 5) / 2 {
-		s = append(s, meanwhile(t))
+	for range drawBelow(t, 5) / 2 {
+		s = append(s, drawFault(t))
 	}
-	if evenly(t, 8) == 7 {
-		s = append(s, pick(t, []weighted{
-			{4, func(t *rapid.T) string { return sourceLine(t, true) }},
+	if drawBelow(t, 8) == 7 {
+		s = append(s, pickWeighted(t, []weighted{
+			{4, func(t *rapid.T) string { return drawSource(t, true) }},
 			{1, func(*rapid.T) string { return "truncate" }},
 			{1, func(*rapid.T) string { return "tomorrow" }},
 		}))
 	}
-	if evenly(t, 4) > 0 {
-		s = append(s, runLine(t))
+	if drawBelow(t, 4) > 0 {
+		s = append(s, drawRun(t))
 	}
 	return s
 })
 
-// weighted picks a drawer by weight.
+// weighted is a function that pickWeighted calls in proportion to its weight.
 type weighted struct {
 	weight int
 	draw   func(t *rapid.T) string
 }
 
-func pick(t *rapid.T, from []weighted) string {
+func pickWeighted(t *rapid.T, from []weighted) string {
 	sum := 0
 	for _, w := range from {
 		sum += w.weight
 	}
-	n := evenly(t, sum)
+	n := drawBelow(t, sum)
 	for _, w := range from {
 		if n -= w.weight; n < 0 {
 			return w.draw(t)
@@ -69,8 +68,9 @@ func pick(t *rapid.T, from []weighted) string {
 	return ""
 }
 
-// evenly draws a number below n. Rapid's own ranges favour the small ones by far.
-func evenly(t *rapid.T, n int) int {
+// drawBelow draws a number below n, each with about the same chance. Rapid's own ranges strongly
+// favour small numbers.
+func drawBelow(t *rapid.T, n int) int {
 	drawn := 0
 	for below := 1; below < 4*n; below *= 2 {
 		drawn *= 2
@@ -81,54 +81,60 @@ func evenly(t *rapid.T, n int) int {
 	return drawn % n
 }
 
-func one(t *rapid.T, words string) string {
+func drawWord(t *rapid.T, words string) string {
 	list := strings.Fields(words)
-	return list[evenly(t, len(list))]
+	return list[drawBelow(t, len(list))]
 }
 
-// maybe draws the text or nothing.
-func maybe(t *rapid.T, text string) string {
-	if evenly(t, 4) == 3 {
+// maybeWord returns a space and the text with a chance of one in four, else nothing.
+func maybeWord(t *rapid.T, text string) string {
+	if drawBelow(t, 4) == 3 {
 		return " " + text
 	}
 	return ""
 }
 
-// change draws what happens to a record.
-func change(t *rapid.T) string {
-	return pick(t, []weighted{
-		{14, put},
+// drawChange draws a line that changes a record.
+func drawChange(t *rapid.T) string {
+	return pickWeighted(t, []weighted{
+		{14, drawPut},
 		{4, func(t *rapid.T) string {
-			return "hide " + one(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " + one(t, "marked status empty entered-in-error") + maybe(t, "quietly")
+			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " +
+				drawWord(t, "marked status empty entered-in-error") + maybeWord(t, "quietly")
 		}},
 		{2, func(t *rapid.T) string {
-			return "hide " + one(t, "c1 c2 c3") + " " + one(t, "inactive marked") + maybe(t, "quietly")
+			return "hide " + drawWord(t, "c1 c2 c3") + " " + drawWord(t, "inactive marked") + maybeWord(t, "quietly")
 		}},
-		{3, func(t *rapid.T) string { return "show " + one(t, strings.Join(cast, " ")) + maybe(t, "quietly") }},
+		{3, func(t *rapid.T) string {
+			return "show " + drawWord(t, strings.Join(recordIDs, " ")) + maybeWord(t, "quietly")
+		}},
 		{4, func(t *rapid.T) string {
-			return "move " + one(t, "k1 g1 p1 r1 r2 r3 f1") + " " + one(t, "c1 c2 c3") + maybe(t, "quietly")
+			return "move " + drawWord(t, "k1 g1 p1 r1 r2 r3 f1") + " " + drawWord(t, "c1 c2 c3") +
+				maybeWord(t, "quietly")
 		}},
-		{1, func(t *rapid.T) string { return one(t, "merge") + " " + one(t, "c1 c2") + " c3" }},
+		{1, func(t *rapid.T) string { return drawWord(t, "merge") + " " + drawWord(t, "c1 c2") + " c3" }},
 		{4, func(t *rapid.T) string {
-			return "bad " + one(t, strings.Join(cast, " ")) + " " + one(t, "body envelope")
+			return "bad " + drawWord(t, strings.Join(recordIDs, " ")) + " " + drawWord(t, "body envelope")
 		}},
-		{2, func(t *rapid.T) string { return "leave " + one(t, "r1 r2 r3") + maybe(t, "quietly") }},
-		{6, func(t *rapid.T) string { return one(t, "delete lose") + " " + one(t, strings.Join(cast, " ")) }},
-		{1, func(t *rapid.T) string { return fmt.Sprintf("crowd c1 %d", 15+evenly(t, 15)) }},
+		{2, func(t *rapid.T) string { return "leave " + drawWord(t, "r1 r2 r3") + maybeWord(t, "quietly") }},
+		{6, func(t *rapid.T) string {
+			return drawWord(t, "delete lose") + " " + drawWord(t, strings.Join(recordIDs, " "))
+		}},
+		{1, func(t *rapid.T) string { return fmt.Sprintf("crowd c1 %d", 15+drawBelow(t, 15)) }},
 		{1, func(*rapid.T) string { return "vanish" }},
 		{1, func(*rapid.T) string { return "backup" }},
 		{1, func(*rapid.T) string { return "restore" }},
 	})
 }
 
-func put(t *rapid.T) string {
-	id := one(t, strings.Join(cast, " "))
+func drawPut(t *rapid.T) string {
+	id := drawWord(t, strings.Join(recordIDs, " "))
 	s := "put " + id
 	if isOfClients(id) {
-		s += " " + one(t, "c1 c2 c3")
+		s += " " + drawWord(t, "c1 c2 c3")
 	}
 	option := func(name, from string) {
-		if v := one(t, "- "+from); v != "-" {
+		if v := drawWord(t, "- "+from); v != "-" {
 			s += " " + name + "=" + v
 		}
 	}
@@ -152,24 +158,24 @@ func put(t *rapid.T) string {
 		option("by", "n1")
 		option("plan", "q1")
 	case 'c':
-		s += maybe(t, "deceased")
+		s += maybeWord(t, "deceased")
 	}
-	if evenly(t, 8) == 7 {
-		s += " late=" + one(t, "30s 90s 3h")
+	if drawBelow(t, 8) == 7 {
+		s += " late=" + drawWord(t, "30s 90s 3h")
 	}
 	return s
 }
 
-// passage draws how time goes by.
-func passage(t *rapid.T) string {
-	return pick(t, []weighted{
-		{10, func(t *rapid.T) string { return "pass " + one(t, "5m 1h 30s 400ms") }},
-		{1, func(t *rapid.T) string { return "clock " + one(t, "-90s -3h") }},
+// drawTimePassing draws a line that moves the clock.
+func drawTimePassing(t *rapid.T) string {
+	return pickWeighted(t, []weighted{
+		{10, func(t *rapid.T) string { return "pass " + drawWord(t, "5m 1h 30s 400ms") }},
+		{1, func(t *rapid.T) string { return "clock " + drawWord(t, "-90s -3h") }},
 	})
 }
 
-func runLine(t *rapid.T) string {
-	return pick(t, []weighted{
+func drawRun(t *rapid.T) string {
+	return pickWeighted(t, []weighted{
 		{8, func(*rapid.T) string { return "run" }},
 		{4, func(*rapid.T) string { return "reconcile" }},
 		{2, func(*rapid.T) string { return "worker tiny" }},
@@ -177,40 +183,40 @@ func runLine(t *rapid.T) string {
 		{1, func(*rapid.T) string { return "run full" }},
 		{1, func(*rapid.T) string { return "run dry" }},
 		{1, func(*rapid.T) string { return "retry" }},
-		{1, func(t *rapid.T) string { return "run client=" + one(t, "c1 c2") }},
-		{1, func(t *rapid.T) string { return "run stream=" + one(t, "reports clients care-plans staff") }},
+		{1, func(t *rapid.T) string { return "run client=" + drawWord(t, "c1 c2") }},
+		{1, func(t *rapid.T) string { return "run stream=" + drawWord(t, "reports clients care-plans staff") }},
 	})
 }
 
-// meanwhile draws what happens during the next run.
-func meanwhile(t *rapid.T) string {
-	n := 1 + evenly(t, 40)
-	const troubles = "500 unreachable 401 404 410 429 expired invalid unsupported breaker"
-	return pick(t, []weighted{
-		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d %s", n, change(t)) }},
-		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d fail %s", n, one(t, troubles)) }},
-		{2, func(t *rapid.T) string { return fmt.Sprintf("from %d fail %s", n, one(t, troubles)) }},
+// drawFault draws a line that takes effect during the next run.
+func drawFault(t *rapid.T) string {
+	n := 1 + drawBelow(t, 40)
+	const failures = "500 unreachable 401 404 410 429 expired invalid unsupported breaker"
+	return pickWeighted(t, []weighted{
+		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d %s", n, drawChange(t)) }},
+		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d fail %s", n, drawWord(t, failures)) }},
+		{2, func(t *rapid.T) string { return fmt.Sprintf("from %d fail %s", n, drawWord(t, failures)) }},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d stop", n) }},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d truncate", n) }},
-		{6, func(t *rapid.T) string { return fmt.Sprintf("tx %d %s", n, one(t, "abort kill")) }},
+		{6, func(t *rapid.T) string { return fmt.Sprintf("tx %d %s", n, drawWord(t, "abort kill")) }},
 	})
 }
 
-// sourceLine draws the source's manners, and if asked to a passing trouble.
-func sourceLine(t *rapid.T, troubled bool) string {
+// drawSource draws the source's behaviour, with a fault if faulty.
+func drawSource(t *rapid.T, faulty bool) string {
 	var s strings.Builder
 	s.WriteString("source")
 	option := func(text string) {
-		s.WriteString(maybe(t, text))
+		s.WriteString(maybeWord(t, text))
 	}
-	option("order=" + one(t, "byID descending"))
-	option("page=" + one(t, "1 2 10"))
-	option("window=" + one(t, "2 20"))
+	option("order=" + drawWord(t, "byID descending"))
+	option("page=" + drawWord(t, "1 2 10"))
+	option("window=" + drawWord(t, "2 20"))
 	for _, text := range []string{"feed", "gone", "offsets", "totals=no", "seconds", "unmindful", "endless", "short"} {
 		option(text)
 	}
-	if troubled {
-		s.WriteString(" " + one(t, "shuffled cached inflated empty circle=1"))
+	if faulty {
+		s.WriteString(" " + drawWord(t, "shuffled cached inflated empty circle=1"))
 	}
 	return s.String()
 }

@@ -11,44 +11,44 @@ import (
 	"dossiersync/sync/source"
 )
 
-// scripted is a world as a source shows it: a fake with more manners, whose
-// answers can be interfered with by their number.
-type scripted struct {
-	*fake
-	world  *world
-	custom custom
-	// before is called before the n-th answer since it was set; an error is the
-	// answer.
-	before func(n int, a asked) error
-	n      int
-	calm   bool // the faults are over
+// modelSource shows a model as a source: a fakeSource with more kinds of behaviour, whose answers
+// can be interfered with by their number.
+type modelSource struct {
+	*fakeSource
+	model   *model
+	special modelBehaviour
+	// before is called before the n-th answer of a run; its error is the answer.
+	before func(n int, a request) error
+	n      int  // answers of the run
+	calm   bool // the faults have stopped
 }
 
-// custom is manners that a fake does not have.
-type custom struct {
-	feed     bool // it tells of deletions
-	gone     bool // and knows for good what it has deleted (410)
-	short    bool // pages are of any length
+// modelBehaviour is behaviour that a fakeSource does not have.
+type modelBehaviour struct {
+	feed     bool // there is a feed of deletions
+	gone     bool // reading a deleted record gives 410 instead of 404
+	short    bool // pages have different lengths
 	shuffled bool // the order changes with each request
-	cached   bool // searches show what there was before the clock last moved
-	inflated bool // it counts one more than it has
-	empty    bool // searches find nothing, as for one without rights
+	cached   bool // searches find the records as they were before the clock last moved
+	inflated bool // totals are one too high
+	empty    bool // searches find nothing, as after a loss of rights
 }
 
 var (
-	_ source.Source  = (*scripted)(nil)
-	_ source.Changes = (*scripted)(nil)
+	_ source.Source  = (*modelSource)(nil)
+	_ source.Changes = (*modelSource)(nil)
 )
 
-func newScripted(t reporter, w *world) *scripted {
-	s := &scripted{world: w, fake: &fake{t: t, pageSize: 3, types: []source.Type{patients, relatedPersons, practitioners,
-		roles, questionnaires, goals, carePlans, dayReports, responses}}}
+func newModelSource(t reporter, m *model) *modelSource {
+	s := &modelSource{model: m, fakeSource: &fakeSource{t: t, pageSize: 3,
+		types: []source.Type{patients, relatedPersons, practitioners,
+			roles, questionnaires, goals, carePlans, dayReports, responses}}}
 	s.script = s.prepare
 	return s
 }
 
 // prepare is called before each answer, one at a time.
-func (s *scripted) prepare(a asked) error {
+func (s *modelSource) prepare(a request) error {
 	s.n++
 	var err error
 	if s.before != nil {
@@ -56,62 +56,64 @@ func (s *scripted) prepare(a asked) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now = s.world.now
+	s.now = s.model.now
 	search := a.act != "read"
-	switch c := s.custom; {
+	switch c := s.special; {
 	case search && c.empty:
 		s.records = nil
 	case search && c.cached:
-		s.records = items(s.world.moved, true)
+		s.records = items(s.model.beforeClock, true)
 	default:
-		s.records = items(s.world.records, search)
+		s.records = items(s.model.records, search)
 	}
-	if s.custom.shuffled {
-		s.fake.manners.order = order(s.n % 3)
+	if s.special.shuffled {
+		s.fakeSource.behaviour.order = order(s.n % 3)
 	}
-	if s.custom.short {
+	if s.special.short {
 		s.pageSize = 1 + s.n%3
 	}
 	return err
 }
 
 // Search implements [source.Source].
-func (s *scripted) Search(ctx context.Context, q source.Query) (source.Page, error) {
-	page, err := s.fake.Search(ctx, q)
+func (s *modelSource) Search(ctx context.Context, q source.Query) (source.Page, error) {
+	page, err := s.fakeSource.Search(ctx, q)
 	if q.Envelope {
 		for i := range page.Items {
 			page.Items[i] = envelope(page.Items[i])
 		}
 	}
-	if s.custom.inflated && page.Total >= 0 && !s.calm {
+	if s.special.inflated && page.Total >= 0 && !s.calm {
 		page.Total++
 	}
 	return page, err
 }
 
 // Read implements [source.Source].
-func (s *scripted) Read(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (dossier.Item, error) {
-	it, err := s.fake.Read(ctx, stream, ref)
+func (s *modelSource) Read(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (dossier.Item, error) {
+	it, err := s.fakeSource.Read(ctx, stream, ref)
 	f, missing := err.(*source.Failure)
-	if missing && f.Kind == source.NotFound && s.custom.gone &&
-		slices.ContainsFunc(s.world.deleted, func(d source.Deletion) bool { return d.Ref == ref }) {
+	if missing && f.Kind == source.NotFound && s.special.gone &&
+		slices.ContainsFunc(s.model.deleted, func(d source.Deletion) bool { return d.Ref == ref }) {
 		f.Status = 410
 	}
 	return it, err
 }
 
 // Deleted implements [source.Changes].
-func (s *scripted) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage, error) {
+func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage,
+	error) {
 	var page source.DeletedPage
-	if err := s.answer(ctx, asked{act: "deletions", Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
+	if err := s.receive(ctx, request{act: "deletions",
+		Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
 		return page, err
 	}
-	if !s.custom.feed {
-		return page, failing(source.Unsupported, 404)
+	if !s.special.feed {
+		return page, failure(source.Unsupported, 404)
 	}
 	from := 0
 	_, _ = fmt.Sscan(next, &from)
-	for i, d := range s.world.deleted[min(from, len(s.world.deleted)):] {
+	for i, d := range s.model.deleted[min(from, len(s.model.deleted)):] {
 		if d.Type != t.Name || d.At.Before(since) {
 			continue
 		}
@@ -124,35 +126,35 @@ func (s *scripted) Deleted(ctx context.Context, t source.Type, since time.Time, 
 	return page, nil
 }
 
-// trouble returns the failure of that name.
-func trouble(name string) error {
+// failureNamed returns the failure with the name that scripts use.
+func failureNamed(name string) error {
 	switch name {
 	case "unreachable":
-		return failing(source.Unreachable, 0)
+		return failure(source.Unreachable, 0)
 	case "500":
-		return failing(source.Unreachable, 500)
+		return failure(source.Unreachable, 500)
 	case "401", "403":
-		return failing(source.Unauthorized, 401)
+		return failure(source.Unauthorized, 401)
 	case "404":
-		return failing(source.NotFound, 404)
+		return failure(source.NotFound, 404)
 	case "410":
-		return failing(source.NotFound, 410)
+		return failure(source.NotFound, 410)
 	case "429":
-		return failing(source.Throttled, 429)
+		return failure(source.Throttled, 429)
 	case "expired":
-		return failing(source.Expired, 410)
+		return failure(source.Expired, 410)
 	case "invalid":
-		return failing(source.Invalid, 200)
+		return failure(source.Invalid, 200)
 	case "unsupported":
-		return failing(source.Unsupported, 400)
+		return failure(source.Unsupported, 400)
 	case "breaker":
-		return failing(source.BreakerOpen, 0)
+		return failure(source.BreakerOpen, 0)
 	}
-	panic("no such trouble: " + name)
+	panic("unknown failure: " + name)
 }
 
-// suits reports whether a request can be answered with the trouble of that name.
-func suits(name string, a asked) bool {
+// canFail reports whether the request can fail with the failure of that name.
+func canFail(name string, a request) bool {
 	switch name {
 	case "404", "410":
 		return a.act == "read"

@@ -1,109 +1,109 @@
 package sync_test
 
 import (
-	"dossiersync/sync/render"
-
 	"strings"
 	"testing"
 	"time"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
+	"dossiersync/sync/render"
 	"dossiersync/sync/source"
 )
 
-const author = `SELECT card->>'author' FROM items WHERE id = $1`
+const authorSQL = `SELECT card->>'author' FROM items WHERE id = $1`
 
-func TestChangedAuthorRuleTakesEffectOnWhatIsStored(t *testing.T) {
+func TestChangedAuthorRuleAppliesToStoredItems(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), nurse("n1", "Fatima de Wit", 1), report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.one(author, "r"); !strings.Contains(got, "Fatima") {
+	f := newFakeSource(t, client("a", 1), nurse("n1", "Fatima de Wit", 1), report("r", "a", "een", 2))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.queryText(authorSQL, "r"); !strings.Contains(got, "Fatima") {
 		t.Fatalf("author %s", got)
 	}
-	b.tenant.Rules.Author = render.AuthorRole
-	b.restart()
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got, want := b.one(author, "r"), `{"name":null,"role":"verpleegkundige"}`; got != want {
+	h.tenant.Rules.Author = render.AuthorRole
+	h.restart()
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got, want := h.queryText(authorSQL, "r"), `{"name":null,"role":"verpleegkundige"}`; got != want {
 		t.Errorf("author %s, want %s", got, want)
 	}
 }
 
-// I7: a plan shows the goals of its own client only, whichever comes first.
+// I7: a plan shows the goals of its own client only, in whatever order they come.
 func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), client("b", 1), goal("g", "a", "minder drinken", 2), plan("p", "a", 3, "g"))
-	b := newBenchOf(t, f)
-	body := func() string { return b.one(`SELECT body::text FROM items WHERE id = 'p'`) }
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	f := newFakeSource(t, client("a", 1), client("b", 1), goal("g", "a", "minder drinken", 2), plan("p", "a", 3, "g"))
+	h := newHarness(t, f)
+	body := func() string { return h.queryText(`SELECT body::text FROM items WHERE id = 'p'`) }
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if got := body(); !strings.Contains(got, "minder drinken") {
 		t.Fatalf("the plan lacks its goal: %s", got)
 	}
 	f.put(goal("g", "b", "minder drinken", 13*60)) // it was b's all along
-	f.pass(4 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	f.advance(4 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if got := body(); strings.Contains(got, "minder drinken") {
 		t.Errorf("a's plan shows b's goal: %s", got)
 	}
 	f.put(plan("p", "a", 17*60, "g"), plan("q", "b", 17*60, "g"))
-	f.pass(4 * time.Hour)
-	b.syncs(store.OutcomeComplete, store.Scope{})
+	f.advance(4 * time.Hour)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if got := body(); strings.Contains(got, "minder drinken") {
 		t.Errorf("a's new plan shows b's goal: %s", got)
 	}
-	if got := b.one(`SELECT body::text FROM items WHERE id = 'q'`); !strings.Contains(got, "minder drinken") {
+	if got := h.queryText(`SELECT body::text FROM items WHERE id = 'q'`); !strings.Contains(got, "minder drinken") {
 		t.Errorf("b's plan lacks its goal: %s", got)
 	}
 }
 
-// Somebody who is not staff may write, too: a client, or a contact.
-func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
+// A client or a contact may also be an author.
+func TestAuthorOutsideStaffIsNamedByTheSource(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "een", 2)
-	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
-	b := newBenchOf(t, newFake(t, client("a", 1), r))
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got, want := b.one(author, "r"), `{"name":"Mevrouw Jansen","role":null}`; got != want {
+	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"},
+		Display: "Mevrouw Jansen"}}
+	h := newHarness(t, newFakeSource(t, client("a", 1), r))
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got, want := h.queryText(authorSQL, "r"), `{"name":"Mevrouw Jansen","role":null}`; got != want {
 		t.Errorf("author %s, want %s", got, want)
 	}
 }
 
-func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
+func TestUnrenderableItemDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	far := report("far", "a", "ver weg", 2)
 	far.Content.(*dossier.Report).At.Time = time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
-	f := newFake(t, client("a", 1), far, report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
+	f := newFakeSource(t, client("a", 1), far, report("r", "a", "een", 2))
+	h := newHarness(t, f)
 	for range 2 {
-		b.syncs(store.OutcomePartial, store.Scope{})
-		if got := b.texts(); len(got) != 1 || got["r"] != "een" {
+		h.wantSync(store.OutcomePartial, store.Scope{})
+		if got := h.reportTexts(); len(got) != 1 || got["r"] != "een" {
 			t.Errorf("shown: %v", got)
 		}
-		if got := b.one(inQuarantine); got != "far not-storable" {
+		if got := h.queryText(quarantineSQL); got != "far not-storable" {
 			t.Errorf("quarantine: %s", got)
 		}
 	}
 	f.put(report("far", "a", "vandaag", 3))
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := b.texts()["far"]; got != "vandaag" {
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := h.reportTexts()["far"]; got != "vandaag" {
 		t.Errorf("the corrected one says %q", got)
 	}
 }
 
 // A question whose words are not known says so; a group may have none.
-func TestGroupOfQuestionsMayDoWithoutWords(t *testing.T) {
+func TestQuestionGroupMayHaveNoText(t *testing.T) {
 	t.Parallel()
 	forms := source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 	yes := []dossier.Answer{{Display: "ja"}}
-	f := newFake(t, client("a", 1), record(forms, "v", "a", 2, &dossier.Form{
+	f := newFakeSource(t, client("a", 1), record(forms, "v", "a", 2, &dossier.Form{
 		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionDay},
 		Items: []dossier.FormItem{{LinkID: "1", Items: []dossier.FormItem{
 			{LinkID: "1.1", Text: "Slaapt u goed?", Answers: yes}, {LinkID: "1.2", Answers: yes}}}}}))
 	f.types = append(f.types, forms)
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	got := b.one(`SELECT (jsonb_path_query_array(body::jsonb, '$.questions.label') ||
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	got := h.queryText(`SELECT (jsonb_path_query_array(body::jsonb, '$.questions.label') ||
 		jsonb_path_query_array(body::jsonb, '$.questions.questions.label'))::text FROM items WHERE id = 'v'`)
 	if want := `["", "Slaapt u goed?", "Vraag niet beschikbaar"]`; got != want {
 		t.Errorf("labels %s, want %s", got, want)

@@ -10,11 +10,11 @@ import (
 	"dossiersync/sync/fhir"
 )
 
-// rechecking lists the types whose items are withheld until all are read again.
-func (b *bench) rechecking() map[string]bool {
-	cursors, err := b.Cursors(b.t.Context(), tenant)
+// recheckingTypes returns the types whose items are withheld until all are read again.
+func (h *harness) recheckingTypes() map[string]bool {
+	cursors, err := h.Cursors(h.t.Context(), tenant)
 	if err != nil {
-		b.t.Error(err)
+		h.t.Error(err)
 	}
 	out := make(map[string]bool)
 	for id, c := range cursors {
@@ -25,25 +25,25 @@ func (b *bench) rechecking() map[string]bool {
 	return out
 }
 
-func TestNewHideRuleWithholdsUntilAllIsReadAgain(t *testing.T) {
+func TestNewHideRuleWithholdsUntilReread(t *testing.T) {
 	t.Parallel()
-	var b *bench
+	var h *harness
 	var mu sync.Mutex
-	var during map[string]bool // what was withheld when the first reports were asked for
-	b = newBench(t, func(next http.Handler) http.Handler {
+	var during map[string]bool // the types withheld at the first request for reports
+	h = newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "/Observation") && b != nil {
+			if strings.HasSuffix(r.URL.Path, "/Observation") && h != nil {
 				mu.Lock()
 				if during == nil {
-					during = b.rechecking()
+					during = h.recheckingTypes()
 				}
 				mu.Unlock()
 			}
 			next.ServeHTTP(w, r)
 		})
 	})
-	b.fill(4, 0.1)
-	before := totals(b.sync(store.Scope{}))
+	h.fill(4, 0.1)
+	before := totals(h.sync(store.Scope{}))
 	mu.Lock()
 	if len(during) > 0 {
 		t.Errorf("withheld in a first sync: %v", during)
@@ -52,16 +52,16 @@ func TestNewHideRuleWithholdsUntilAllIsReadAgain(t *testing.T) {
 	mu.Unlock()
 
 	tag := fhir.Code{System: "https://ecd.example/kind", Code: "zorgleefplan"}
-	b.tenant.Source = fhirAt(t, b.base, fhir.Mapping{Hide: []fhir.Rule{{Match: fhir.Match{Tag: tag}}}})
-	b.restart()
-	after := totals(b.sync(store.Scope{}))
+	h.tenant.Source = fhirAt(t, h.base, fhir.Mapping{Hide: []fhir.Rule{{Match: fhir.Match{Tag: tag}}}})
+	h.restart()
+	after := totals(h.sync(store.Scope{}))
 	mu.Lock()
 	defer mu.Unlock()
-	// What is read before reports has been read again by then.
+	// The types that are read before reports have been read again by then.
 	if !during["Observation"] || !during["DocumentReference"] || during["Patient"] {
 		t.Errorf("withheld while reports were read: %v", during)
 	}
-	if got := b.rechecking(); len(got) != 0 {
+	if got := h.recheckingTypes(); len(got) != 0 {
 		t.Errorf("still withheld: %v", got)
 	}
 	if after.Hidden <= before.Hidden {

@@ -12,13 +12,13 @@ import (
 	"dossiersync/store"
 )
 
-// schedule asks for a run of each tenant at each of its slots, and, when it
-// starts and now and then, for the latest slot that was missed. Every worker does
-// so; the store sees to it that a slot has one run.
+// schedule requests a run of each tenant at each of its slots until ctx ends. At its start and
+// every few minutes it also requests the latest slot that was missed. Every worker does this; the
+// store makes sure that a slot has one run.
 func (s *Syncer) schedule(ctx context.Context) error {
 	c := cron.New(cron.WithChain(
-		// Skip outside Recover: a job that panicked would else count as still
-		// running for ever.
+		// Skip must be outside Recover, or a job that panicked would count as still running for
+		// ever.
 		cron.SkipIfStillRunning(cron.DiscardLogger), cron.Recover(cron.DiscardLogger)))
 	for _, t := range s.tenants {
 		c.Schedule(t.Schedule, cron.FuncJob(func() { s.tick(ctx, t) }))
@@ -41,18 +41,16 @@ func (s *Syncer) schedule(ctx context.Context) error {
 }
 
 const (
-	// catchUpEvery is how often missed slots are looked for: a worker that could
-	// not reach the database at a slot finds it then.
+	// catchUpEvery is how often a worker looks for missed slots, for instance because it could not
+	// reach the database at a slot.
 	catchUpEvery = 5 * time.Minute
-	// clockSkew is how far our clock may run ahead of the database's, by which
-	// slots are counted.
+	// clockSkew is how far our clock may run ahead of the database's, which decides on slots.
 	clockSkew = 10 * time.Second
 )
 
-// tick asks for the run of the slot that has just come, a little later for each
+// tick requests the run of the slot that has just come. It first waits for a time that differs by
 // tenant, so that not all sources are asked at once.
 func (s *Syncer) tick(ctx context.Context, t *Tenant) {
-	// Not longer than a small part of the time until the next slot.
 	began := time.Now()
 	within := min(s.opts.Spread, t.Schedule.Next(began).Sub(began)/10)
 	select {
@@ -62,14 +60,15 @@ func (s *Syncer) tick(ctx context.Context, t *Tenant) {
 	}
 	now, err := s.store.Now(ctx)
 	if err != nil {
-		s.log.Error("slot not served; it will be caught up", zap.String("tenant", t.ID), zap.Error(err))
+		s.log.Error("a slot's run could not be requested; the slot will be caught up",
+			zap.String("tenant", t.ID), zap.Error(err))
 		return
 	}
 	s.requestSlot(ctx, t, LastSlot(t.Schedule, now.Add(clockSkew)), store.TriggerSchedule)
 }
 
-// catchUp asks for a run if the latest slot has had none. Slots before it need
-// none: a run brings everything up to date.
+// catchUp requests a run if the latest slot has had none. Earlier slots need none, because a run
+// brings everything up to date.
 func (s *Syncer) catchUp(ctx context.Context, t *Tenant) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
@@ -82,25 +81,27 @@ func (s *Syncer) catchUp(ctx context.Context, t *Tenant) {
 		s.log.Error("look for missed slots", zap.String("tenant", t.ID), zap.Error(err))
 		return
 	}
-	// A tenant that was never read does not wait for the next tick; others leave
-	// a slot that has just come to it.
-	if slot.IsZero() || known.Succeeded != nil && now.Sub(slot) < s.opts.Spread+clockSkew {
+	// A slot that has just come is left to tick, unless the tenant was never read.
+	justCame := now.Sub(slot) < s.opts.Spread+clockSkew
+	if slot.IsZero() || known.Succeeded != nil && justCame {
 		return
 	}
 	s.requestSlot(ctx, t, slot, store.TriggerCatchUp)
 }
 
+// requestSlot requests the run of a slot, unless a run has served the slot.
 func (s *Syncer) requestSlot(ctx context.Context, t *Tenant, slot time.Time, trigger store.Trigger) {
 	taken, err := s.store.SlotTaken(ctx, t.ID, slot)
 	if err == nil && !taken {
 		_, _, err = s.store.RequestRun(ctx, store.RunRequest{Tenant: t.ID, Trigger: trigger, Slot: slot})
 	}
 	if err != nil && ctx.Err() == nil {
-		s.log.Error("slot not served; it will be caught up", zap.String("tenant", t.ID), zap.Error(err))
+		s.log.Error("a slot's run could not be requested; the slot will be caught up",
+			zap.String("tenant", t.ID), zap.Error(err))
 	}
 }
 
-// spread returns the tenant's place within the time d, the same every time.
+// spread returns the tenant's delay, below d and the same every time.
 func spread(tenant string, d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
@@ -110,8 +111,8 @@ func spread(tenant string, d time.Duration) time.Duration {
 	return time.Duration(h.Sum64() % uint64(d))
 }
 
-// LastSlot returns the latest moment of the schedule that is not after t, or zero
-// if there was none in the last five years.
+// LastSlot returns the latest moment of the schedule that is not after t, or zero if there was none
+// in the five years before.
 func LastSlot(s cron.Schedule, t time.Time) time.Time {
 	const farthest = 5 * 366 * 24 * time.Hour
 	for back := time.Hour; ; back = min(4*back, farthest) {

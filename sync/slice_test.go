@@ -10,75 +10,94 @@ import (
 	"dossiersync/sync/source"
 )
 
-// ask asks the running workers for a run of the whole tenant.
-func (b *bench) ask() store.Run {
-	b.t.Helper()
-	if err := b.PutTenant(b.t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
-		b.t.Fatal(err)
+// requestFullRun requests a full run of the tenant, as an operator does.
+func (h *harness) requestFullRun() store.Run {
+	h.t.Helper()
+	if err := h.PutTenant(h.t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
+		h.t.Fatal(err)
 	}
-	run, _, err := b.RequestRun(b.t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := h.RequestRun(h.t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return run
 }
 
-// pauses polls until the run has been given back for a while after so many
-// slices, and returns for how long.
-func (b *bench) pauses(id int64, slices int) time.Duration {
-	b.t.Helper()
+// waitForPause polls until the run has been released for a pause after so many slices, and returns
+// the pause.
+func (h *harness) waitForPause(id int64, slices int) time.Duration {
+	h.t.Helper()
 	const q = `
-		SELECT extract(epoch FROM lease_until - now()) FROM runs r
-		WHERE id = $1 AND slices = $2 AND state = 'running' AND queued_at > now()
-		  AND EXISTS (SELECT FROM river_job j WHERE j.args @> jsonb_build_object('run', r.id) AND j.state = 'scheduled')`
+		SELECT extract(epoch FROM lease_until - now()) FROM runs
+		WHERE id = $1 AND slices = $2 AND state = 'running' AND queued_at > now()`
 	var seconds *float64
-	b.poll("the run pauses", func() bool {
-		return b.Pool().QueryRow(b.t.Context(), q, id, slices).Scan(&seconds) == nil
+	h.waitUntil("the run pauses", func() bool {
+		return h.Pool().QueryRow(h.t.Context(), q, id, slices).Scan(&seconds) == nil && h.jobIsScheduled(id)
 	})
 	return time.Duration(*seconds * float64(time.Second))
 }
 
-// goOn lets a run that pauses go on, without waiting for it.
-func (b *bench) goOn(id int64) {
-	b.t.Helper()
-	b.exec(`UPDATE runs SET lease_until = now() WHERE id = $1`, id)
-	b.exec(`UPDATE river_job SET state = 'available', scheduled_at = now() WHERE args @> jsonb_build_object('run', $1::bigint)`, id)
+// resume ends the run's pause now.
+func (h *harness) resume(id int64) {
+	h.t.Helper()
+	h.exec(`UPDATE runs SET lease_until = now() WHERE id = $1`, id)
+	h.makeJobAvailable(id)
 }
 
-func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
+// jobIsScheduled reports whether the run's job waits for a later time. It reads River's own table,
+// because only the worker has a River client, and that is not reachable from outside.
+func (h *harness) jobIsScheduled(run int64) bool {
+	h.t.Helper()
+	const q = `
+		SELECT count(*)::text FROM river_job
+		WHERE args @> jsonb_build_object('run', $1::bigint) AND state = 'scheduled'`
+	return h.queryText(q, run) != "0"
+}
+
+// makeJobAvailable makes the run's job due at once. It writes River's own table, because River can
+// move a scheduled job only by cancelling it and inserting another.
+func (h *harness) makeJobAvailable(run int64) {
+	h.t.Helper()
+	h.exec(`
+		UPDATE river_job SET state = 'available', scheduled_at = now()
+		WHERE args @> jsonb_build_object('run', $1::bigint)`, run)
+}
+
+func TestRunFailsWhenTheSourceCannotBeDescribed(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{
-		failing(source.Unreachable, 0), failing(source.Unauthorized, 401), failing(source.WrongVersion, 200),
-		failing(source.Invalid, 200), failing(source.Throttled, 429),
+		failure(source.Unreachable, 0), failure(source.Unauthorized, 401), failure(source.WrongVersion, 200),
+		failure(source.Invalid, 200), failure(source.Throttled, 429),
 	} {
 		kind := source.KindOf(failure)
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-			b := newBenchOf(t, f)
-			b.syncs(store.OutcomeComplete, store.Scope{})
-			before := b.one(asOf)
-			f.script = func(a asked) error {
+			f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+			h := newHarness(t, f)
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			before := h.queryText(asOfSQL)
+			f.script = func(a request) error {
 				if a.act == "describe" {
 					return failure
 				}
-				t.Errorf("asked to %s", a.act)
+				t.Errorf("unexpected request: %s", a.act)
 				return nil
 			}
-			run := b.syncs(store.OutcomeFailed, store.Scope{})
+			run := h.wantSync(store.OutcomeFailed, store.Scope{})
 			if got, want := message(run), failure.Error(); got != want {
 				t.Errorf("message %q, want %q", got, want)
 			}
-			if b.one(`SELECT unreachable::text FROM tenants`) == "" {
-				t.Error("readers are not told")
+			if h.queryText(`SELECT unreachable::text FROM tenants`) == "" {
+				t.Error("readers are not told that the source cannot be read")
 			}
-			if got := b.one(asOf); got != before {
+			if got := h.queryText(asOfSQL); got != before {
 				t.Errorf("as of %s, was %s", got, before)
 			}
 			f.script = nil
-			b.syncs(store.OutcomeComplete, store.Scope{})
-			if got := b.one(`SELECT unreachable::text FROM tenants`); got != "" {
-				t.Errorf("unreachable since %s, though it has been read", got)
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			if got := h.queryText(`SELECT unreachable::text FROM tenants`); got != "" {
+				t.Errorf("unreachable since %s, although it has been read", got)
 			}
 		})
 	}
@@ -86,202 +105,202 @@ func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
 
 func TestRunInTheBackgroundWaitsForTheSource(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{}) // takes the slot
-	f.script = func(asked) error { return failing(source.Unreachable, 0) }
-	run := b.ask()
-	b.work()
-	if got := b.pauses(run.ID, 1); got < 10*time.Second || got > 15*time.Second {
-		t.Errorf("it waits for %s, want 15 s", got)
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // takes the slot
+	f.script = func(request) error { return failure(source.Unreachable, 0) }
+	run := h.requestFullRun()
+	h.startWorker()
+	if got := h.waitForPause(run.ID, 1); got < 10*time.Second || got > 15*time.Second {
+		t.Errorf("the run waits for %s, want 15 s", got)
 	}
 	f.scripted.Lock()
 	f.script = nil
 	f.scripted.Unlock()
-	b.goOn(run.ID)
-	if got := b.wait(run.ID); *got.Outcome != store.OutcomeComplete {
+	h.resume(run.ID)
+	if got := h.waitForRun(run.ID); *got.Outcome != store.OutcomeComplete {
 		t.Errorf("outcome %s: %s", *got.Outcome, message(got))
 	}
 }
 
-func TestThrottledRunAsksNoMoreUntilItMay(t *testing.T) {
+func TestThrottledRunWaitsAsLongAsTheSourceAsks(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{}) // takes the slot
-	searches := func() int { return f.count(func(a asked) bool { return a.act != "describe" }) }
+	f := newFakeSource(t, client("a", 1))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // takes the slot
+	searches := func() int { return f.count(func(a request) bool { return a.act != "describe" }) }
 	before := searches()
-	f.script = func(a asked) error {
+	f.script = func(a request) error {
 		if a.act == "describe" {
 			return nil
 		}
 		return &source.Failure{Kind: source.Throttled, Act: "search", Status: 429, After: 2 * time.Minute}
 	}
-	b.syncs(store.OutcomeFailed, store.Scope{})
+	h.wantSync(store.OutcomeFailed, store.Scope{})
 	if got := searches() - before; got != 1 {
-		t.Errorf("in the foreground it asked %d times, want once", got)
+		t.Errorf("%d requests in the foreground, want 1", got)
 	}
-	run := b.ask()
-	b.work()
-	if got := b.pauses(run.ID, 1); got < 110*time.Second {
-		t.Errorf("it waits for %s, although the source asked for two minutes", got)
+	run := h.requestFullRun()
+	h.startWorker()
+	if got := h.waitForPause(run.ID, 1); got < 110*time.Second {
+		t.Errorf("the run waits for %s, although the source asked for two minutes", got)
 	}
 	if got := searches() - before; got != 2 {
-		t.Errorf("in the background it asked %d times, want once", got-1)
+		t.Errorf("%d requests in the background, want 1", got-1)
 	}
 }
 
-func TestTypeThatFailedIsTriedAgainInTheBackground(t *testing.T) {
+func TestFailedTypeIsRetriedInTheBackground(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{}) // takes the slot
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // takes the slot
 	f.put(report("r", "a", "verbeterd", 13*60))
-	f.pass(4 * time.Hour)
+	f.advance(4 * time.Hour)
 	failures := 0
-	f.script = func(a asked) error {
+	f.script = func(a request) error {
 		if a.of(observations) && failures < 2 {
 			failures++
-			return failing(source.Unreachable, 500)
+			return failure(source.Unreachable, 500)
 		}
 		return nil
 	}
-	run := b.ask()
-	b.work()
+	run := h.requestFullRun()
+	h.startWorker()
 	for slice := range 2 {
-		b.pauses(run.ID, slice+1)
-		b.goOn(run.ID)
+		h.waitForPause(run.ID, slice+1)
+		h.resume(run.ID)
 	}
-	got := b.wait(run.ID)
+	got := h.waitForRun(run.ID)
 	if *got.Outcome != store.OutcomeComplete || got.Slices != 3 {
 		t.Errorf("%s after %d slices (%s)", *got.Outcome, got.Slices, message(got))
 	}
-	if got := b.texts()["r"]; got != "verbeterd" {
+	if got := h.reportTexts()["r"]; got != "verbeterd" {
 		t.Errorf("the report says %q", got)
 	}
 }
 
-func TestTypeThatFailsOnMakesTheRunPartial(t *testing.T) {
+func TestTypeThatKeepsFailingMakesTheRunPartial(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{}) // takes the slot
-	f.script = func(a asked) error {
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // takes the slot
+	f.script = func(a request) error {
 		if a.of(observations) {
-			return failing(source.Unreachable, 500)
+			return failure(source.Unreachable, 500)
 		}
 		return nil
 	}
-	run := b.ask()
-	b.work()
+	run := h.requestFullRun()
+	h.startWorker()
 	const retries = 3
 	for slice := range retries {
-		b.pauses(run.ID, slice+1)
-		b.goOn(run.ID)
+		h.waitForPause(run.ID, slice+1)
+		h.resume(run.ID)
 	}
-	got := b.wait(run.ID)
+	got := h.waitForRun(run.ID)
 	if *got.Outcome != store.OutcomePartial || got.Slices != 1+retries {
 		t.Errorf("%s after %d slices (%s)", *got.Outcome, got.Slices, message(got))
 	}
 }
 
-// A 404 for a type that was read before is an error like any other: a wrong
-// address, perhaps, or a server half way through an update.
-func TestTypeThatTheSourceHasForgottenIsNotTheEndOfIt(t *testing.T) {
+// A 404 for a type that was read before is an error like any other: perhaps the address is wrong,
+// or the server is being updated.
+func TestTypeReadBeforeFailsWhenUnsupported(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	asOfBefore, succeeded := b.one(asOf), b.one(`SELECT succeeded::text FROM tenants`)
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	asOfBefore, succeeded := h.queryText(asOfSQL), h.queryText(`SELECT succeeded::text FROM tenants`)
 	f.put(report("new", "a", "nieuw", 13*60))
-	f.pass(4 * time.Hour)
-	f.script = func(a asked) error {
+	f.advance(4 * time.Hour)
+	f.script = func(a request) error {
 		if a.of(observations) {
-			return failing(source.Unsupported, 404)
+			return failure(source.Unsupported, 404)
 		}
 		return nil
 	}
-	b.syncs(store.OutcomePartial, store.Scope{})
-	if b.one(asOf) != asOfBefore || b.one(`SELECT succeeded::text FROM tenants`) != succeeded {
-		t.Error("it counts as read")
+	h.wantSync(store.OutcomePartial, store.Scope{})
+	if h.queryText(asOfSQL) != asOfBefore || h.queryText(`SELECT succeeded::text FROM tenants`) != succeeded {
+		t.Error("the type counts as read")
 	}
 	f.script = nil
-	b.syncs(store.OutcomeComplete, store.Scope{})
-	if got := len(b.texts()); got != 2 {
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	if got := len(h.reportTexts()); got != 2 {
 		t.Errorf("%d reports, want 2", got)
 	}
 }
 
-func TestTypeThatTheSourceNeverKnewIsLeftOut(t *testing.T) {
+func TestTypeTheSourceNeverKnewIsLeftOut(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	f.script = func(a asked) error {
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	f.script = func(a request) error {
 		if a.of(goals) {
-			return failing(source.Unsupported, 404)
+			return failure(source.Unsupported, 404)
 		}
 		return nil
 	}
-	b := newBenchOf(t, f)
+	h := newHarness(t, f)
 	for range 2 {
-		b.syncs(store.OutcomeComplete, store.Scope{})
+		h.wantSync(store.OutcomeComplete, store.Scope{})
 	}
-	if got := b.one(`SELECT count(*)::text FROM cursors WHERE stream = 'goals'`); got != "0" {
-		t.Error("it has a cursor, and so a say in how fresh all is")
+	if got := h.queryText(`SELECT count(*)::text FROM cursors WHERE stream = 'goals'`); got != "0" {
+		t.Error("the type has a cursor, which would count for freshness")
 	}
 }
 
-func TestWorkerLeavesARunOfAnotherTenantToOthers(t *testing.T) {
+func TestWorkerLeavesRunsOfUnknownTenants(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1), report("r", "a", "een", 2))
-	b := newBenchOf(t, f)
-	b.syncs(store.OutcomeComplete, store.Scope{}) // takes the slot
-	run := b.ask()
-	here := b.syncer
-	elsewhere := b.tenant
-	elsewhere.ID, elsewhere.Name, elsewhere.Source = "szr", "SZR", newFake(t)
+	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+	h := newHarness(t, f)
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // takes the slot
+	run := h.requestFullRun()
+	here := h.syncer
+	elsewhere := h.tenant
+	elsewhere.ID, elsewhere.Name, elsewhere.Source = "szr", "SZR", newFakeSource(t)
 	var err error
-	if b.syncer, err = dossiersync.New(b.Store, []dossiersync.Tenant{elsewhere}, b.opts); err != nil {
+	if h.syncer, err = dossiersync.New(h.Store, []dossiersync.Tenant{elsewhere}, h.opts); err != nil {
 		t.Fatal(err)
 	}
 	before := f.count(nil)
-	stop := b.work()
-	b.pauses(run.ID, 1)
+	stop := h.startWorker()
+	h.waitForPause(run.ID, 1)
 	stop()
 	if got := f.count(nil); got != before {
-		t.Errorf("it asked the source %d times", got-before)
+		t.Errorf("it made %d requests", got-before)
 	}
-	b.syncer = here
-	b.goOn(run.ID)
-	b.work()
-	if got := b.wait(run.ID); *got.Outcome != store.OutcomeComplete {
+	h.syncer = here
+	h.resume(run.ID)
+	h.startWorker()
+	if got := h.waitForRun(run.ID); *got.Outcome != store.OutcomeComplete {
 		t.Errorf("outcome %s: %s", *got.Outcome, message(got))
 	}
 }
 
-// A crash of the database server takes the record of what the run has seen with
-// it: the run begins anew, and counts nothing twice.
-func TestRunBeginsAnewWhenItsSightingsAreLost(t *testing.T) {
+// A crash of the database server empties the unlogged list of what the run has seen. The run starts
+// over and counts nothing twice.
+func TestRunStartsOverWhenItsSeenRecordsAreLost(t *testing.T) {
 	t.Parallel()
-	f := newFake(t, client("a", 1))
+	f := newFakeSource(t, client("a", 1))
 	f.types = []source.Type{patients, observations}
 	f.put(reports("a", 30, 2, 30)...)
 	slices := 0
-	b := newBenchOf(t, f)
-	f.script = func(a asked) error {
+	h := newHarness(t, f)
+	f.script = func(a request) error {
 		if a.act != "describe" {
 			return nil
 		}
 		if slices++; slices == 3 {
-			_, err := b.Pool().Exec(context.Background(), `TRUNCATE seen`)
+			_, err := h.Pool().Exec(context.Background(), `TRUNCATE seen`)
 			return err
 		}
 		return nil
 	}
-	b.opts.Slice = time.Nanosecond // each slice ends at the first window
-	b.restart()
-	run := b.ask()
-	b.work()
-	got := b.wait(run.ID)
+	h.opts.Slice = time.Nanosecond // each slice ends at the first window
+	h.restart()
+	run := h.requestFullRun()
+	h.startWorker()
+	got := h.waitForRun(run.ID)
 	if *got.Outcome != store.OutcomeComplete {
 		t.Errorf("outcome %s: %s", *got.Outcome, message(got))
 	}

@@ -21,20 +21,19 @@ import (
 
 const tenant = "amaris"
 
-// bench is a source with a replica of its own beside it, and a Syncer between
-// them.
-type bench struct {
+// harness is a source, a replica of its own, and a Syncer between them.
+type harness struct {
 	*storetest.Replica
 	t      *testing.T
-	sim    *simulator.Server // nil where the source is another
-	base   string            // sim's address
+	sim    *simulator.Server // nil if the source is another
+	base   string            // the address of sim
 	tenant dossiersync.Tenant
 	opts   dossiersync.Options
-	syncer *dossiersync.Syncer // of tenant and opts; see restart
+	syncer *dossiersync.Syncer // made by restart of tenant and opts
 }
 
-// newBench starts a simulator, behind wrap if that is not nil, and a Syncer.
-func newBench(t *testing.T, wrap func(http.Handler) http.Handler) *bench {
+// newSimHarness returns a harness whose source is a simulator, behind wrap if that is not nil.
+func newSimHarness(t *testing.T, wrap func(http.Handler) http.Handler) *harness {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
 	handler := http.Handler(sim)
@@ -43,35 +42,36 @@ func newBench(t *testing.T, wrap func(http.Handler) http.Handler) *bench {
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	// The simulator commits at once, so that it needs no lag; its clock is ours.
-	// The Date header is to the second: look that much ahead.
-	b := newBenchOf(t, fhirAt(t, server.URL+"/fhir"))
-	b.base = server.URL + "/fhir"
-	b.sim, b.tenant.Lag, b.tenant.Overlap, b.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
-	b.restart()
-	return b
+	// The simulator commits at once, so that no lag is needed. Its Date header has whole seconds,
+	// so that its clock may seem to be behind.
+	h := newHarness(t, fhirAt(t, server.URL+"/fhir"))
+	h.base = server.URL + "/fhir"
+	h.sim, h.tenant.Lag, h.tenant.Overlap, h.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
+	h.restart()
+	return h
 }
 
-// newBenchOf is newBench with a source of the test's own.
-func newBenchOf(t *testing.T, src source.Source) *bench {
+// newHarness returns a harness with a source of the test's own.
+func newHarness(t *testing.T, src source.Source) *harness {
 	t.Helper()
 	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{Replica: storetest.NewReplica(t), t: t, opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
-	b.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: amsterdam(t), Schedule: schedule, Source: src,
+	h := &harness{Replica: storetest.NewReplica(t), t: t,
+		opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
+	h.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: amsterdam(t), Schedule: schedule, Source: src,
 		Lag: time.Minute, Overlap: time.Minute}
-	b.restart()
-	return b
+	h.restart()
+	return h
 }
 
-// restart makes what the tenant and the options are now count.
-func (b *bench) restart() {
-	b.t.Helper()
+// restart makes a new Syncer of the present tenant and options.
+func (h *harness) restart() {
+	h.t.Helper()
 	var err error
-	if b.syncer, err = dossiersync.New(b.Store, []dossiersync.Tenant{b.tenant}, b.opts); err != nil {
-		b.t.Fatal(err)
+	if h.syncer, err = dossiersync.New(h.Store, []dossiersync.Tenant{h.tenant}, h.opts); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
@@ -102,26 +102,26 @@ func amsterdam(t *testing.T) *time.Location {
 }
 
 // sync brings the replica up to date, and returns the run.
-func (b *bench) sync(scope store.Scope) store.Run {
-	b.t.Helper()
-	run, err := b.syncer.Sync(b.t.Context(), dossiersync.SyncRequest{Tenant: tenant, Scope: scope})
+func (h *harness) sync(scope store.Scope) store.Run {
+	h.t.Helper()
+	run, err := h.syncer.Sync(h.t.Context(), dossiersync.SyncRequest{Tenant: tenant, Scope: scope})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return run
 }
 
-// syncs is sync that ends as want.
-func (b *bench) syncs(want store.Outcome, scope store.Scope) store.Run {
-	b.t.Helper()
-	run := b.sync(scope)
+// wantSync is sync, and fails the test if the run does not end with the outcome.
+func (h *harness) wantSync(want store.Outcome, scope store.Scope) store.Run {
+	h.t.Helper()
+	run := h.sync(scope)
 	if *run.Outcome != want {
-		b.t.Fatalf("run %d is %s (%s), want %s", run.ID, *run.Outcome, message(run), want)
+		h.t.Fatalf("run %d is %s (%s), want %s", run.ID, *run.Outcome, message(run), want)
 	}
 	return run
 }
 
-// message returns what the run says to operators.
+// message returns the run's message to operators.
 func message(run store.Run) string {
 	if run.Message == nil {
 		return ""
@@ -129,12 +129,12 @@ func message(run store.Run) string {
 	return *run.Message
 }
 
-// one returns the text that a query finds, "" for null.
-func (b *bench) one(sql string, args ...any) string {
-	b.t.Helper()
+// queryText returns the text that a query returns, "" for null.
+func (h *harness) queryText(sql string, args ...any) string {
+	h.t.Helper()
 	var s *string
-	if err := b.Pool().QueryRow(b.t.Context(), sql, args...).Scan(&s); err != nil {
-		b.t.Fatalf("%s: %v", sql, err)
+	if err := h.Pool().QueryRow(h.t.Context(), sql, args...).Scan(&s); err != nil {
+		h.t.Fatalf("%s: %v", sql, err)
 	}
 	if s == nil {
 		return ""
@@ -142,25 +142,25 @@ func (b *bench) one(sql string, args ...any) string {
 	return *s
 }
 
-// exec changes the database as nothing but a test does.
-func (b *bench) exec(sql string, args ...any) (rows int64) {
-	b.t.Helper()
-	tag, err := b.Pool().Exec(b.t.Context(), sql, args...)
+// exec executes a statement that the product itself never does.
+func (h *harness) exec(sql string, args ...any) (rows int64) {
+	h.t.Helper()
+	tag, err := h.Pool().Exec(h.t.Context(), sql, args...)
 	if err != nil {
-		b.t.Fatalf("%s: %v", sql, err)
+		h.t.Fatalf("%s: %v", sql, err)
 	}
 	return tag.RowsAffected()
 }
 
-// fill gives the simulator the past of some dossiers.
-func (b *bench) fill(clients int, years float64) *dossiers.Dossiers {
-	b.t.Helper()
+// fill gives the simulator some dossiers with a history.
+func (h *harness) fill(clients int, years float64) *dossiers.Dossiers {
+	h.t.Helper()
 	d, err := dossiers.Generate(dossiers.Options{Clients: clients, Years: years, Seed: 7, Now: time.Now()})
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	if err := d.Fill(b.sim); err != nil {
-		b.t.Fatal(err)
+	if err := d.Fill(h.sim); err != nil {
+		h.t.Fatal(err)
 	}
 	return d
 }
@@ -173,29 +173,29 @@ func totals(run store.Run) store.Counts {
 	return all.Counts()
 }
 
-func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
+func TestFirstSyncCountsEveryRecord(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, nil)
-	b.fill(12, 0.5)
-	run := b.sync(store.Scope{})
+	h := newSimHarness(t, nil)
+	h.fill(12, 0.5)
+	run := h.sync(store.Scope{})
 	if *run.Outcome != store.OutcomeComplete {
 		t.Fatalf("outcome %s: %v", *run.Outcome, run.Message)
 	}
-	counts := b.sim.Counts()
+	counts := h.sim.Counts()
 	for _, rt := range run.Types {
 		if rt.Type == "Observation" {
-			continue // searched by code
+			continue // it is searched by code
 		}
 		if got, want := rt.Effects.Seen(), int64(counts[rt.Type]); got != want {
 			t.Errorf("%s: seen %d, the source has %d", rt.Type, got, want)
 		}
 	}
 	t.Logf("%+v", totals(run))
-	again := b.sync(store.Scope{})
+	again := h.sync(store.Scope{})
 	if got := totals(again); got.Created+got.Updated != 0 {
-		t.Errorf("a second run changed something: %+v", got)
+		t.Errorf("a second run made changes: %+v", got)
 	}
-	full := b.sync(store.Scope{Full: true})
+	full := h.sync(store.Scope{Full: true})
 	if got, want := totals(full), totals(run); got.Seen != want.Seen || got.Unchanged != want.Created {
 		t.Errorf("a full run saw %+v, the first %+v", got, want)
 	}

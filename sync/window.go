@@ -13,36 +13,54 @@ import (
 )
 
 const (
-	// barrenPasses is how many passes over a window may add nothing before it is
-	// given up as short of the source's count.
+	// barrenPasses is how many passes over a window may bring nothing new before the window ends
+	// short of the source's count.
 	barrenPasses = 2
-	// windowRestarts is how often a window begins anew since the source's link
-	// to the next page has expired.
+	// windowRestarts is how often a window begins anew after a link to the next page has expired.
 	windowRestarts = 3
 	// maxPages bounds one pass, whatever the source sends (I12).
 	maxPages = 100_000
 )
 
-// window reads one closed interval of source time, from the last drained window
-// to the run's end or as far as about [Options.WindowItems] records go, and
-// applies what it brings.
+// endOfTime is the end of a window that has none.
+var endOfTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// windowKind is what a window is read for.
+type windowKind int
+
+const (
+	// runWindow applies records of a type from where the run is. Its end moves the cursor of the
+	// type, unless the run is for one client. It may end early: see [window.cut].
+	runWindow windowKind = iota
+	// historyWindow applies one client's records. It is read to its end and moves no cursor.
+	historyWindow
+	// censusWindow lists records of a type for a reconcile and applies nothing. Its end moves the
+	// census on. It may end early.
+	censusWindow
+	// clientCensusWindow lists one client's records for a reconcile. It is read to its end, and
+	// its end does not move the census on.
+	clientCensusWindow
+)
+
+// isHistory reports whether the window holds all of one client's records.
+func (k windowKind) isHistory() bool { return k == historyWindow || k == clientCensusWindow }
+
+// isCensus reports whether the window lists records and applies none.
+func (k windowKind) isCensus() bool { return k == censusWindow || k == clientCensusWindow }
+
+// window reads one closed interval of source time until everything in it has come.
 type window struct {
 	*slice
-	t          *store.RunType
-	typ        source.Type
-	client     string                    // only this client's records; empty: all
-	from, to   time.Time                 // zero from: the beginning
-	whole      bool                      // a client's history: moving no cursor, and not cut
-	uncut      bool                      // read to its end, however large it grows
-	census     bool                      // lists who is there, for a reconcile; nothing is applied
-	union      map[dossier.Hash]sighting // what all passes have brought
-	total      int                       // what the source says there is; -1: it does not
-	offset     bool                      // its pages count records from the start, and may skip some when others move
-	unfiltered bool                      // the source answers with all records, whatever the interval
-	barren     int                       // passes that added nothing
-	passes     int                       // begun
-	came       int                       // how many of the union this pass has brought
-	next       map[string]struct{}       // links followed in this pass
+	kind     windowKind
+	t        *store.RunType
+	typ      source.Type
+	client   string    // only this client's records; empty: all
+	from, to time.Time // zero from: the beginning
+	uncut    bool      // it is read up to to, however many records come
+
+	seen   map[dossier.Hash]sighting // what all passes have brought
+	barren int                       // passes that brought nothing new
+	pass   pass                      // the latest
 }
 
 // sighting is a record as a window has last seen it.
@@ -51,64 +69,77 @@ type sighting struct {
 	pass    int
 }
 
-// window reads the next window of t, and moves the cursor to its end.
-func (r *slice) window(ctx context.Context, t *store.RunType) error {
-	w, err := r.newWindow(t)
-	if err != nil {
-		return err
-	}
-	w.client = r.claim.Run.Scope.Client
-	return r.readWindow(ctx, w)
+// newRunWindow returns the window of t that follows the last drained one.
+func (s *slice) newRunWindow(t *store.RunType) (*window, error) {
+	return s.newWindow(runWindow, t, s.claim.Run.Scope.Client, nextFrom(t))
 }
 
-// readWindow reads w from where its type is, and notes how far that has come.
-func (r *slice) readWindow(ctx context.Context, w *window) error {
-	t := w.t
+// newHistory returns the window of one client's records since from; zero: all.
+func (s *slice) newHistory(t *store.RunType, client string, from time.Time) (*window, error) {
+	return s.newWindow(historyWindow, t, client, from)
+}
+
+// newCensus returns the window of a census of t that follows the last drained one.
+func (s *slice) newCensus(t *store.RunType) (*window, error) {
+	return s.newWindow(censusWindow, t, "", nextFrom(t))
+}
+
+// newClientCensus returns the window of a census of one client's records.
+func (s *slice) newClientCensus(t *store.RunType, client string) (*window, error) {
+	return s.newWindow(clientCensusWindow, t, client, time.Time{})
+}
+
+func (s *slice) newWindow(
+	k windowKind, t *store.RunType, client string, from time.Time,
+) (*window, error) {
+	typ, ok := s.sourceType(t.TypeID)
+	if !ok {
+		return nil, &source.Failure{Kind: source.Unsupported, Act: "read " + t.Type,
+			Err: errors.New("no longer configured")}
+	}
+	return &window{slice: s, kind: k, t: t, typ: typ, client: client, from: from, to: t.To,
+		uncut: k.isHistory(), seen: make(map[dossier.Hash]sighting)}, nil
+}
+
+// nextFrom returns where the type's next window begins; zero: at the beginning.
+func nextFrom(t *store.RunType) time.Time {
 	switch {
 	case t.Upto != nil:
-		w.from = *t.Upto
+		return *t.Upto
 	case t.From != nil:
-		w.from = *t.From
+		return *t.From
 	}
-	drained, err := w.read(ctx)
+	return time.Time{}
+}
+
+// advance reads the window, and notes in its type how far that has come.
+func (w *window) advance(ctx context.Context) error {
+	drained, err := w.drain(ctx)
 	if err != nil {
 		return err
 	}
+	t := w.t
 	t.Upto, t.Done, t.Short = &drained.Upto, drained.Last, t.Short || drained.Short
 	return nil
 }
 
-// history reads all that the source has of one client, in one window that moves
-// no cursor.
-func (r *slice) history(ctx context.Context, t *store.RunType, client string) error {
-	w, err := r.newWindow(t)
-	if err != nil {
-		return err
-	}
-	w.client, w.whole, w.uncut = client, true, true
-	drained, err := w.read(ctx)
+// readWhole reads the window, and fails if fewer records came than the source had counted.
+func (w *window) readWhole(ctx context.Context) error {
+	drained, err := w.drain(ctx)
 	if err == nil && drained.Short {
-		err = &source.Failure{Kind: source.Invalid, Act: "search " + t.Type,
-			Err: errors.New("fewer records came than the source had counted")}
+		err = w.invalid("fewer records came than the source had counted")
 	}
 	return err
 }
 
-func (r *slice) newWindow(t *store.RunType) (*window, error) {
-	typ, ok := r.sourceType(t.TypeID)
-	if !ok {
-		return nil, &source.Failure{Kind: source.Unsupported, Act: "read " + t.Type, Err: errors.New("no longer configured")}
-	}
-	return &window{slice: r, t: t, typ: typ, to: t.To, union: make(map[dossier.Hash]sighting)}, nil
-}
-
-// read drains the window, anew if the source's pages expire meanwhile.
-func (w *window) read(ctx context.Context) (*store.Drained, error) {
+// drain reads the window until it is drained, and anew if the source's pages expire meanwhile.
+func (w *window) drain(ctx context.Context) (*store.Drained, error) {
 	began := time.Now()
 	for restarts := 0; ; restarts++ {
-		drained, err := w.drain(ctx)
+		drained, err := w.passUntilDrained(ctx)
 		if err == nil {
-			w.syncer.metrics.windows.WithLabelValues(w.tenant.ID, string(w.t.Stream)).Observe(time.Since(began).Seconds())
+			took := w.syncer.metrics.windows.WithLabelValues(w.tenant.ID, string(w.t.Stream))
+			took.Observe(time.Since(began).Seconds())
 			return drained, nil
 		}
 		if source.KindOf(err) != source.Expired || restarts == windowRestarts {
@@ -118,15 +149,14 @@ func (w *window) read(ctx context.Context) (*store.Drained, error) {
 	}
 }
 
-// drain passes over the window until everything in it has come.
-func (w *window) drain(ctx context.Context) (*store.Drained, error) {
+func (w *window) passUntilDrained(ctx context.Context) (*store.Drained, error) {
 	for {
-		before := len(w.union)
-		drained, err := w.pass(ctx)
+		before := len(w.seen)
+		drained, err := w.readPass(ctx)
 		if err != nil || drained != nil {
 			return drained, err
 		}
-		if len(w.union) == before {
+		if len(w.seen) == before {
 			w.barren++
 		}
 	}
@@ -135,22 +165,24 @@ func (w *window) drain(ctx context.Context) (*store.Drained, error) {
 // see notes that the pass has brought the record.
 func (w *window) see(it *dossier.Item) {
 	id := identity(it)
-	if w.union[id].pass != w.passes {
-		w.came++
+	if w.seen[id].pass != w.pass.number {
+		w.pass.came++
 	}
-	w.union[id] = sighting{it.Updated, w.passes}
+	w.seen[id] = sighting{it.Updated, w.pass.number}
+	w.pass.order.observe(it.Updated)
 }
 
-// drained decides, at the end of a pass, whether the window is drained: the union
-// of the passes has reached the source's count, or passes add nothing any more.
+// drained decides, at the end of a pass, whether the window is drained: all passes together have
+// brought as many records as the source counts, or further passes bring nothing new. It returns
+// nil if another pass is needed.
 func (w *window) drained() *store.Drained {
 	d := &store.Drained{Upto: w.to, Last: w.to.Equal(w.t.To)}
 	switch {
-	case w.total < 0 && w.offset && w.barren == 0:
-		return nil // nothing tells whether a record was skipped but another look
-	case w.total <= w.have(w.to): // also where the source does not count
+	case w.pass.total < 0 && w.pass.offset && w.barren == 0:
+		return nil // without a count, only another pass shows whether a record was skipped
+	case w.pass.total <= w.have(w.to): // also if the source does not count
 		return d
-	case w.total <= w.came: // it counts what is newer, too, and has sent it
+	case w.pass.total <= w.pass.came: // the count is of newer records too, and those have come
 		return d
 	}
 	if w.barren < barrenPasses {
@@ -160,24 +192,25 @@ func (w *window) drained() *store.Drained {
 	return d
 }
 
-// cut returns where a window that has grown large enough may end: before the
-// last moment that the pages have reached, as there may be more of that moment to
-// come. It returns zero while there is no such place.
-func (w *window) cut(order ascending) time.Time {
-	if w.uncut || len(w.union) < w.syncer.opts.WindowItems || w.unfiltered || order.broken {
+// cut returns where a window that has grown to [Options.WindowItems] may end: at the last but one
+// moment that the pages have reached, as more records of the last moment may follow. It returns
+// zero if there is no such place.
+func (w *window) cut() time.Time {
+	if w.uncut || len(w.seen) < w.syncer.opts.WindowItems || w.pass.unfiltered || w.pass.order.broken {
 		return time.Time{}
 	}
-	if !order.before.After(w.from) {
+	if !w.pass.order.before.After(w.from) {
 		return time.Time{}
 	}
-	return order.before
+	return w.pass.order.before
 }
 
-// endAt ends the window at the moment cut, if the source's count agrees that
-// nothing before it is missing. Else a record was skipped, or the order is not
-// what it seems: then that smaller window is read to its end.
+// endAt ends the window at the moment cut, if the source's count agrees that nothing before it is
+// missing. If not, a record was skipped or the order is not what it seems; then the window is
+// shortened to end at cut, and read again.
 func (w *window) endAt(ctx context.Context, cut time.Time) (*store.Drained, error) {
-	counted, err := w.search(ctx, source.Query{Type: w.typ, Client: w.client, From: w.from, To: cut, CountOnly: true})
+	counted, err := w.search(ctx,
+		source.Query{Type: w.typ, Client: w.client, From: w.from, To: cut, CountOnly: true})
 	if source.KindOf(err) == source.Unsupported {
 		counted, err = source.Page{Total: -1}, nil
 	}
@@ -185,31 +218,31 @@ func (w *window) endAt(ctx context.Context, cut time.Time) (*store.Drained, erro
 		return nil, err
 	}
 	have := w.have(cut)
-	// Where the count is of everything from the window's beginning, although
-	// records after its end have come, the source ignores the end.
-	endless := counted.Total == w.total && len(w.union) > have
-	if counted.Total <= have || endless {
+	// A count of everything from the window's beginning, although records after cut have come,
+	// shows that the source ignores the end of an interval.
+	ignoresEnd := counted.Total == w.pass.total && len(w.seen) > have
+	if counted.Total <= have || ignoresEnd {
 		return &store.Drained{Upto: cut}, nil
 	}
 	w.to, w.uncut = cut, true
 	return nil, nil
 }
 
-// have counts what all passes have brought up to the moment to.
+// have counts the records up to the moment to that all passes have brought.
 func (w *window) have(to time.Time) int {
 	n := 0
-	for _, seen := range w.union {
-		if w.unfiltered || !seen.updated.After(to) {
+	for _, seen := range w.seen {
+		if w.pass.unfiltered || !seen.updated.After(to) {
 			n++
 		}
 	}
 	return n
 }
 
-// ascending watches the order of what the pages bring.
+// ascending watches whether records come in ascending order of time.
 type ascending struct {
 	before, last time.Time // the last two different moments
-	broken       bool
+	broken       bool      // a record came without a time, or out of order
 }
 
 func (a *ascending) observe(t time.Time) {
@@ -221,7 +254,7 @@ func (a *ascending) observe(t time.Time) {
 	}
 }
 
-// identity tells records apart; one without an id by what it holds.
+// identity distinguishes records: by type and id, or by content if a record has no id.
 func identity(it *dossier.Item) dossier.Hash {
 	if it.ID != "" {
 		return dossier.IdentityHash(it.Type, it.ID)

@@ -7,47 +7,45 @@ import (
 	"time"
 )
 
-// FailureKind sorts what can go wrong with a source. It is decided once, by the
-// source; nobody else looks at status codes.
+// FailureKind classifies the failures of a source. The source decides it, so
+// that no other package has to interpret status codes.
 type FailureKind string
 
 // The kinds of failure.
 const (
-	// Unreachable: no answer, or a broken one: refused, timed out, cut off, 5xx.
+	// Unreachable: no response, or a broken one: refused, timed out, cut off, 5xx.
 	Unreachable FailureKind = "unreachable"
-	// Throttled: the source asks for patience (429, 503 with Retry-After), and
-	// waiting as long as it asked was not possible within one slice.
+	// Throttled: the source asks to wait (429, 503 with Retry-After), for longer than one slice
+	// can wait.
 	Throttled FailureKind = "throttled"
-	// BreakerOpen: not asked at all, after too many failures.
+	// BreakerOpen: no request was made, because too many before it failed.
 	BreakerOpen FailureKind = "breaker-open"
-	// Unauthorized: 401 or 403. Confirms nothing about any record.
+	// Unauthorized: 401 or 403. It confirms nothing about any record.
 	Unauthorized FailureKind = "unauthorized"
-	// NotFound: the source does not have the record. A 410 is the source's own
-	// statement that it did and has deleted it; a 404 says no more than that it
-	// is not to be found, which may have other causes. [IsGone] tells them apart.
+	// NotFound: the source does not have the record. By 410 it states that it had the record and
+	// has deleted it; a 404 may have other causes. [IsGone] distinguishes them.
 	NotFound FailureKind = "not-found"
-	// Expired: a page's link is no longer valid (410); the window starts anew.
+	// Expired: the link to a page is no longer valid (410); the window starts anew.
 	Expired FailureKind = "expired"
-	// Unsupported: the source does not know this type or parameter.
+	// Unsupported: the source does not know the type or the parameter.
 	Unsupported FailureKind = "unsupported"
-	// Invalid: an answer that is not what the protocol says.
+	// Invalid: the response does not follow the protocol.
 	Invalid FailureKind = "invalid"
 	// WrongVersion: the source speaks another version of the protocol.
 	WrongVersion FailureKind = "wrong-version"
 )
 
-// Failure is the error of a source that could not answer. Its text is for
-// operators, and holds neither personal data nor secrets: no URL's query, no
-// body.
+// Failure is the error of a source that could not answer. Its text is for operators and holds
+// neither personal data nor secrets: no query of a URL, no body.
 type Failure struct {
 	Kind   FailureKind
 	Act    string        // what was tried: "search Observation"
 	Status int           // HTTP status; 0: none
-	After  time.Duration // how long the source asks to wait; 0: it does not say
+	After  time.Duration // how long the source asks to wait; 0: unknown
 	Err    error         // the cause, without personal data
 }
 
-// sentences say each kind to an operator.
+// sentences explain each kind to an operator.
 var sentences = map[FailureKind]string{
 	Unreachable:  "the source cannot be reached",
 	Throttled:    "the source asks for patience",
@@ -91,8 +89,8 @@ func KindOf(err error) FailureKind {
 	return ""
 }
 
-// IsGone reports whether err says, in the source's own words, that the record was
-// deleted (410). A record that is only not found is not known to be.
+// IsGone reports whether err is the source's statement that it has deleted the record (410). A
+// record that was only not found (404) may still exist.
 func IsGone(err error) bool {
 	f, ok := errors.AsType[*Failure](err)
 	return ok && f.Kind == NotFound && f.Status == http.StatusGone

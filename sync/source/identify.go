@@ -1,13 +1,11 @@
 package source
 
-import (
-	"dossiersync/store/dossier"
-)
+import "dossiersync/store/dossier"
 
-// Identifier is what some sources can do beyond [Source]: tell which record bytes
-// are of that were received before, and had no id that could be read.
+// Identifier is implemented by sources that can find a record's id in bytes received earlier, in
+// which an earlier version of this program found none.
 type Identifier interface {
-	// Identify returns the record of the stream's type that raw is of, and
-	// false where that cannot be told.
+	// Identify returns the identity of the record in raw, which was received as one of the stream's
+	// type; false if it has none.
 	Identify(stream dossier.Stream, typ string, raw []byte) (dossier.Ref, bool)
 }

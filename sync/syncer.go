@@ -1,8 +1,6 @@
 package sync
 
 import (
-	"dossiersync/sync/render"
-
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/store"
+	"dossiersync/sync/render"
 	"dossiersync/sync/source"
 )
 
@@ -24,15 +23,15 @@ type Tenant struct {
 	Location *time.Location
 	Schedule cron.Schedule // in Location
 	Source   source.Source
-	// Lag is how far behind the source's own clock a run stops reading, since
-	// records may be committed later than their lastUpdated says; Overlap is how
-	// far before the cursor it begins, for those that were committed later still.
+	// Lag is how far behind the source's own clock a run stops reading, because records may be
+	// committed later than their lastUpdated says. Overlap is how far before the cursor a run
+	// begins, for records that were committed later still.
 	Lag, Overlap time.Duration
-	// RequestsPerRun is how many requests to the source one run may make, about;
-	// 0: any number. What is left then is the next run's.
+	// RequestsPerRun is about how many requests to the source one run may make; 0: any number.
+	// The next run continues from there.
 	RequestsPerRun int64
-	// MaxRemoved is the fraction of a stream, from 0 to 1, of which more inferred
-	// removals within 24 hours, and more than 20, are held for an operator.
+	// MaxRemoved is the fraction of a stream, from 0 to 1, that may be removed by inference within
+	// 24 hours. More than that, and more than 20 items, is held for an operator.
 	MaxRemoved float64
 	Rules      render.Rules
 }
@@ -41,16 +40,14 @@ type Tenant struct {
 type Options struct {
 	Log        *zap.Logger
 	Registerer prometheus.Registerer
-	// Worker names this process in runs and logs; default: host name and process
-	// id.
+	// Worker names this process in runs and logs; default: host name and process id.
 	Worker string
-	// Slice is how long a run is worked on before other tenants have their turn;
-	// default 30 s.
+	// Slice is how long a worker works on a run before it gives way to others; default 30 s.
 	Slice time.Duration
-	// Slots is how many runs are worked on at once; default 4.
+	// Slots is how many runs one worker works on at once; default 4.
 	Slots int
-	// Spread is the time over which the tenants' runs are spread after a slot;
-	// default 60 s, negative: none.
+	// Spread is the time after a slot over which the tenants' runs are spread; default 60 s,
+	// negative: none.
 	Spread time.Duration
 	// WindowItems is about how many records a window holds; default 5,000.
 	WindowItems int
@@ -65,8 +62,7 @@ type Syncer struct {
 	metrics *metrics
 }
 
-// New returns a Syncer for the tenants. It fails when something needed is
-// missing, and changes nothing.
+// New returns a Syncer for the tenants. It fails if a tenant is incomplete or occurs twice.
 func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
@@ -99,7 +95,7 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 			return nil, errors.New("a tenant lacks its id, location, schedule or source")
 		}
 		if _, twice := s.tenants[t.ID]; twice {
-			return nil, fmt.Errorf("tenant %s is there twice", t.ID)
+			return nil, fmt.Errorf("tenant %s occurs twice", t.ID)
 		}
 		s.tenants[t.ID] = &t
 	}

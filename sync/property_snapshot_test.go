@@ -12,19 +12,19 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// picture is all that a replica holds at one moment. Records are named by their
-// ids, which are unique in a world.
-type picture struct {
+// snapshot is all that a replica holds at one moment. Its keys are record ids, which are unique in
+// a model.
+type snapshot struct {
 	epoch       int
 	change      int64
 	rows        map[string]row
-	clients     map[string]registered
-	contacts    map[string]string // of whom
+	clients     map[string]clientRow
+	contacts    map[string]string // the client by contact
 	quarantine  map[string]bool
 	cursors     map[string]*time.Time // by type
-	owed        []string              // clients, the history of whom is owed
+	owed        []string              // clients whose history is owed
 	refs        map[string][]string
-	outstanding string           // what a run must not leave undone
+	outstanding string           // work that a run must not leave undone
 	removed     map[string]int64 // by inference in the last day, by stream
 }
 
@@ -40,15 +40,15 @@ type row struct {
 	Card, Body, Model                             string
 }
 
-type registered struct {
+type clientRow struct {
 	ID, State, Name, Into string
 	Deceased              bool
 	Change                int64
 }
 
-// take reads the replica of the tenant.
-func takePicture(p *play) picture {
-	pic := picture{rows: make(map[string]row), clients: make(map[string]registered), contacts: make(map[string]string),
+// takeSnapshot reads the replica.
+func takeSnapshot(x *execution) snapshot {
+	snap := snapshot{rows: make(map[string]row), clients: make(map[string]clientRow), contacts: make(map[string]string),
 		quarantine: make(map[string]bool), cursors: make(map[string]*time.Time), refs: make(map[string][]string),
 		removed: make(map[string]int64)}
 	ids := make(map[string]string) // by key
@@ -59,46 +59,48 @@ func takePicture(p *play) picture {
 			return err
 		})
 	}
-	ask(`SELECT epoch, change FROM tenants WHERE id = $1`, func(r pgx.CollectableRow) error { return r.Scan(&pic.epoch, &pic.change) })
+	ask(`SELECT epoch, change FROM tenants WHERE id = $1`,
+		func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
 	ask(`SELECT id, type, stream, coalesce(kind, ''), coalesce(client, ''), state, coalesce(reason, ''), epoch, version, updated,
 		coalesce(category, ''), coalesce(plan, ''), coalesce(goal, ''), key, open, ends,
 		coalesce(card::text, ''), coalesce(body::text, ''), coalesce(model::text, '') FROM items WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error {
 			it, err := pgx.RowToStructByPos[row](r)
-			pic.rows[it.ID], ids[it.Key] = it, it.ID
+			snap.rows[it.ID], ids[it.Key] = it, it.ID
 			return err
 		})
 	ask(`SELECT id, state, coalesce(name, ''), coalesce(replaced_by, ''), deceased, change FROM clients WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error {
-			c, err := pgx.RowToStructByPos[registered](r)
-			pic.clients[c.ID] = c
+			c, err := pgx.RowToStructByPos[clientRow](r)
+			snap.clients[c.ID] = c
 			return err
 		})
 	ask(`SELECT id, client FROM contacts WHERE tenant = $1 AND active`, func(r pgx.CollectableRow) error {
 		var id, client string
 		err := r.Scan(&id, &client)
-		pic.contacts[id] = client
+		snap.contacts[id] = client
 		return err
 	})
 	ask(`SELECT coalesce(id, '?') FROM quarantine WHERE tenant = $1`, func(r pgx.CollectableRow) error {
 		var id string
 		err := r.Scan(&id)
-		pic.quarantine[id] = true
+		snap.quarantine[id] = true
 		return err
 	})
 	ask(`SELECT type, upto FROM cursors WHERE tenant = $1`, func(r pgx.CollectableRow) error {
 		var name string
 		var upto *time.Time
 		err := r.Scan(&name, &upto)
-		pic.cursors[name] = upto
+		snap.cursors[name] = upto
 		return err
 	})
-	ask(`SELECT client FROM backfills WHERE tenant = $1 AND NOT recheck ORDER BY client`, func(r pgx.CollectableRow) error {
-		var id string
-		err := r.Scan(&id)
-		pic.owed = append(pic.owed, id)
-		return err
-	})
+	ask(`SELECT client FROM backfills WHERE tenant = $1 AND NOT recheck ORDER BY client`,
+		func(r pgx.CollectableRow) error {
+			var id string
+			err := r.Scan(&id)
+			snap.owed = append(snap.owed, id)
+			return err
+		})
 	ask(`SELECT key, target FROM refs WHERE tenant = $1`, func(r pgx.CollectableRow) error {
 		var key, target string
 		err := r.Scan(&key, &target)
@@ -106,44 +108,45 @@ func takePicture(p *play) picture {
 		if !ok {
 			name = "?"
 		}
-		pic.refs[name] = append(pic.refs[name], target)
+		snap.refs[name] = append(snap.refs[name], target)
 		return err
 	})
 	ask(`SELECT coalesce(string_agg(what || ' ' || coalesce(id, '?'), ', ' ORDER BY what, id), '') FROM (
 		SELECT 'stale' what, tenant, key FROM stale UNION ALL SELECT 'reread', tenant, key FROM rereads
 		UNION ALL SELECT 'absent', tenant, key FROM absences) x LEFT JOIN items i USING (tenant, key) WHERE tenant = $1`,
-		func(r pgx.CollectableRow) error { return r.Scan(&pic.outstanding) })
+		func(r pgx.CollectableRow) error { return r.Scan(&snap.outstanding) })
 	ask(`SELECT stream, count(*) FROM items WHERE tenant = $1 AND reason = 'absent' AND observed > now() - interval '24 hours' GROUP BY 1`,
 		func(r pgx.CollectableRow) error {
 			var stream string
 			var n int64
 			err := r.Scan(&stream, &n)
-			pic.removed[stream] = n
+			snap.removed[stream] = n
 			return err
 		})
-	if err := p.replica.Pool().SendBatch(p.ctx, &b).Close(); err != nil {
-		p.t.Fatalf("read the replica: %v", err)
+	if err := x.replica.Pool().SendBatch(x.ctx, &b).Close(); err != nil {
+		x.t.Fatalf("read the replica: %v", err)
 	}
-	return pic
+	return snap
 }
 
-// shown is what readers see of one record.
-type shown struct {
+// readerView is what readers see of one record.
+type readerView struct {
 	Client string
 	Says   string // the marker of its content
 	Author string
 	Label  string // of a form's question
 	Plan   string // the id of a report's plan
-	Goal   string // the id of a report's goal, or what a plan says of its goals
+	Goal   string // the id of a report's goal, or a plan's text about its goals
 	Open   string
 }
 
-func (s shown) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%q of %q by %q label %q plan %q goal %q open %q", s.Says, s.Client, s.Author, s.Label, s.Plan, s.Goal, s.Open))
+func (s readerView) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%q of %q by %q label %q plan %q goal %q open %q", s.Says, s.Client,
+		s.Author, s.Label, s.Plan, s.Goal, s.Open))
 }
 
-// shown returns what readers see of the row.
-func (r row) shown(names map[string]string) shown {
+// view returns what readers see of the row.
+func (r row) view(names map[string]string) readerView {
 	var card struct {
 		Name, Role, Title string
 		Author            *struct{ Name, Role *string }
@@ -162,10 +165,10 @@ func (r row) shown(names map[string]string) shown {
 			Answers []struct{ Display string }
 		}
 	}
-	// What cannot be read says nothing, and so differs.
+	// A card or body that is not JSON leaves the view empty, which fails the comparison.
 	_ = json.Unmarshal([]byte(r.Card), &card)
 	_ = json.Unmarshal([]byte(r.Body), &body)
-	s := shown{Client: r.Client, Plan: names[r.Plan], Goal: names[r.Goal]}
+	s := readerView{Client: r.Client, Plan: names[r.Plan], Goal: names[r.Goal]}
 	if r.Open != nil && r.Kind == string(dossier.KindCarePlan) {
 		s.Open = fmt.Sprint(*r.Open)
 	}
@@ -222,33 +225,33 @@ func text(s *string) string {
 }
 
 // visible returns what readers see, by id.
-func (pic picture) visible() map[string]shown {
-	names := make(map[string]string) // by key; the records need not be there
-	for _, id := range cast {
+func (snap snapshot) visible() map[string]readerView {
+	names := make(map[string]string) // by key, also of records that are not stored
+	for _, id := range recordIDs {
 		names[dossier.Key(tenant, refOf(id))] = id
 	}
-	seen := make(map[string]shown)
-	for id, r := range pic.rows {
+	seen := make(map[string]readerView)
+	for id, r := range snap.rows {
 		if r.State != string(dossier.StateShown) {
 			continue
 		}
-		s := r.shown(names)
+		s := r.view(names)
 		if r.Kind == string(dossier.KindClient) {
-			s.Says = pic.clients[id].Name
+			s.Says = snap.clients[id].Name
 		}
 		seen[id] = s
 	}
 	return seen
 }
 
-// dossier is all that a reader of one client's dossier may see.
-func (pic picture) dossier(client string) string {
-	c := pic.clients[client]
+// dossier returns all that a reader of one client's dossier may see.
+func (snap snapshot) dossier(client string) string {
+	c := snap.clients[client]
 	if c.State != string(dossier.StateShown) {
 		return ""
 	}
-	list := []string{c.Name, fmt.Sprint(c.Deceased, slices.Contains(pic.owed, client))}
-	for _, r := range pic.rows {
+	list := []string{c.Name, fmt.Sprint(c.Deceased, slices.Contains(snap.owed, client))}
+	for _, r := range snap.rows {
 		if r.Client == client && r.State == string(dossier.StateShown) {
 			list = append(list, fmt.Sprint(r.Key, r.Category, r.Plan, r.Goal, boolean(r.Open), r.Ends, r.Card, r.Body))
 		}

@@ -1,0 +1,70 @@
+package sync
+
+import (
+	"context"
+	"slices"
+
+	"dossiersync/store"
+	"dossiersync/store/dossier"
+)
+
+// rerenderedAtOnce is how many items one transaction renders again.
+const rerenderedAtOnce = 500
+
+// apply stores what a page brought. With drained, which says that these are a window's last items,
+// the same transaction moves the cursor.
+func (s *slice) apply(ctx context.Context, id store.TypeID, items []dossier.Item, drained *store.Drained) error {
+	_, err := s.applyBatch(ctx, store.Batch{Type: id, Items: items, Drained: drained})
+	return err
+}
+
+// applyBatch stores a batch of this run, and leaves the caller's items as they are.
+func (s *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
+	b.Items = withDigest(b.Items, s.render.Digest)
+	b.Claim, b.Requests = s.claim, s.requests.Swap(0)
+	applied, err := s.syncer.store.Apply(ctx, b, s.render)
+	if err != nil {
+		return applied, err
+	}
+	s.headway()
+	s.syncer.metrics.applied(s.tenant.ID, b.Type.Stream, applied)
+	if applied.Cancelled {
+		return applied, errCancelled
+	}
+	return applied, nil
+}
+
+// withDigest returns copies of the items with the hashes they are stored with, which cover the
+// rules of rendering too. The originals keep their hashes, because mixing the same digest in twice
+// would take it out again.
+func withDigest(items []dossier.Item, digest dossier.Hash) []dossier.Item {
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].Hash = items[i].Hash.Mix(digest)
+	}
+	return items
+}
+
+// renderStale renders again the items that name something that has changed.
+func (s *slice) renderStale(ctx context.Context) (more bool, err error) {
+	for {
+		n, err := s.syncer.store.Rerender(ctx, s.claim, s.render, rerenderedAtOnce)
+		if err != nil || n == 0 {
+			return false, err
+		}
+		s.headway()
+		if s.timeIsUp() {
+			return true, nil
+		}
+	}
+}
+
+// renderAllStale is [slice.renderStale] without regard to the slice's time.
+func (s *slice) renderAllStale(ctx context.Context) error {
+	for {
+		more, err := s.renderStale(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+}

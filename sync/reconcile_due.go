@@ -1,0 +1,90 @@
+package sync
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"dossiersync/store"
+	"dossiersync/store/dossier"
+)
+
+const (
+	// overdue is how long the last reconcile of everything may be past before the next scheduled
+	// run does one at any time of day.
+	overdue = 30 * time.Hour
+	// recheckEvery is a day, less the time by which scheduled runs may shift.
+	recheckEvery = 20 * time.Hour
+)
+
+// dueForReconcile returns the types to list in this run: all of them once a day and if an operator
+// asks; in every scheduled run those without a feed of deletions; and always those of a stream of
+// which fewer records came than the source had counted.
+func (s *slice) dueForReconcile(ctx context.Context) ([]store.Census, error) {
+	run := s.claim.Run
+	if run.Scope.Client != "" {
+		return nil, nil
+	}
+	all := run.Scope.Only == store.StepReconcile
+	scheduled := run.Scope.IsWhole() && (run.Trigger == store.TriggerSchedule || run.Trigger == store.TriggerCatchUp)
+	if scheduled {
+		daily, err := s.dailyDue(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = all || daily
+	}
+	withoutFeed := scheduled && !s.isFirstRead()
+	var due []store.Census
+	for _, t := range s.types {
+		feed := s.cursors[t.TypeID].Feed
+		hasFeed := feed != nil && *feed
+		isDue := all || s.isShort(t.Stream) || withoutFeed && !hasFeed
+		if t.Failure != nil || !isDue {
+			continue
+		}
+		to := t.To
+		if now := s.description.Now; !now.IsZero() {
+			to = now.Add(-s.tenant.Lag)
+		}
+		due = append(due, store.Census{TypeID: t.TypeID, To: to})
+	}
+	return due, nil
+}
+
+// dailyDue reports whether everything is to be compared today. Each day it also makes a seventh of
+// the clients owed a backfill, so that every client is read again in full within a week.
+func (s *slice) dailyDue(ctx context.Context) (bool, error) {
+	st, run := s.syncer.store, s.claim.Run
+	known, err := st.Tenant(ctx, run.Tenant)
+	if err != nil || known.Succeeded == nil {
+		return false, err // the first run has just read everything
+	}
+	now, err := st.Now(ctx)
+	if err != nil {
+		return false, err
+	}
+	due := known.Reconciled == nil || now.Sub(*known.Reconciled) > overdue ||
+		run.Slot != nil && s.isLastOfDay(*run.Slot)
+	if due && (known.Rechecked == nil || now.Sub(*known.Rechecked) > recheckEvery) {
+		err = st.OweRecheck(ctx, s.claim)
+	}
+	return due, err
+}
+
+// isLastOfDay reports whether the slot is its day's last, in the tenant's zone.
+func (s *slice) isLastOfDay(slot time.Time) bool {
+	slot = slot.In(s.tenant.Location)
+	next := s.tenant.Schedule.Next(slot)
+	return next.IsZero() || next.YearDay() != slot.YearDay() || next.Year() != slot.Year()
+}
+
+// isShort reports whether fewer records of the stream came than the source had counted.
+func (s *slice) isShort(stream dossier.Stream) bool {
+	return slices.ContainsFunc(s.types, func(t store.RunType) bool { return t.Stream == stream && t.Short })
+}
+
+// isFirstRead reports whether nothing had been read before this run.
+func (s *slice) isFirstRead() bool {
+	return !slices.ContainsFunc(s.types, func(t store.RunType) bool { return t.From != nil })
+}
