@@ -5,6 +5,7 @@ import (
 
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -177,6 +178,7 @@ func (r *slice) apply(ctx context.Context, id store.TypeID, items []dossier.Item
 
 // applyBatch stores a batch of this run.
 func (r *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
+	b.Items = slices.Clone(b.Items) // the caller's hashes stay unmixed
 	for i := range b.Items {
 		b.Items[i].Hash = b.Items[i].Hash.Mix(r.render.Digest)
 	}
