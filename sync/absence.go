@@ -215,7 +215,7 @@ func (r *slice) removeConfirmed(ctx context.Context, stream dossier.Stream, type
 			if !ok {
 				return false, nil
 			}
-			if _, err := r.applyBatch(ctx, store.Batch{Type: id, Items: items, Known: true, Inferred: true}); err != nil {
+			if _, err := r.applyBatch(ctx, store.Batch{Kind: store.BatchAbsences, Type: id, Items: items}); err != nil {
 				return false, err
 			}
 		}

@@ -132,7 +132,7 @@ func (r *slice) obey(ctx context.Context, t *store.RunType, deleted []source.Del
 	if len(gone) == 0 {
 		return nil
 	}
-	_, err = r.applyBatch(ctx, store.Batch{Type: t.TypeID, Items: gone, Known: true})
+	_, err = r.applyBatch(ctx, store.Batch{Kind: store.BatchDeletions, Type: t.TypeID, Items: gone})
 	return err
 }
 
@@ -148,7 +148,7 @@ func (r *slice) confirmDeleted(ctx context.Context, id store.TypeID, ref dossier
 	switch {
 	case failed && f.Kind == source.NotFound:
 		_, err := r.applyBatch(ctx, store.Batch{
-			Type: id, Items: []dossier.Item{deletion(id.Stream, ref, updated)}, Known: true})
+			Kind: store.BatchDeletions, Type: id, Items: []dossier.Item{deletion(id.Stream, ref, updated)}})
 		return err
 	case failed && !concernsAll(f):
 		return nil // reconcile will judge

@@ -47,7 +47,7 @@ func (r *slice) applyRead(ctx context.Context, id store.TypeID, item dossier.Ite
 }
 
 func (r *slice) applyDirect(ctx context.Context, id store.TypeID, item dossier.Item) (older bool, err error) {
-	applied, err := r.applyBatch(ctx, store.Batch{Type: id, Items: []dossier.Item{item}, Direct: true})
+	applied, err := r.applyBatch(ctx, store.Batch{Kind: store.BatchRead, Type: id, Items: []dossier.Item{item}})
 	return len(applied.Older) > 0, err
 }
 

@@ -87,7 +87,7 @@ func (r *slice) reconcileStreams(ctx context.Context, streams []dossier.Stream, 
 		}
 	}
 	anew := false
-	if slices.ContainsFunc(list, func(c store.Census) bool { return !c.Judged && slices.Contains(streams, c.Stream) }) {
+	if slices.ContainsFunc(list, func(c store.Census) bool { return !c.Compared && slices.Contains(streams, c.Stream) }) {
 		if anew, err = r.compareCensuses(ctx, streams); errors.Is(err, store.ErrCensusLost) {
 			return r.listAnew()
 		}

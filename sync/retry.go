@@ -140,7 +140,7 @@ func (r *slice) readByID(ctx context.Context, stream dossier.Stream, ref dossier
 	switch {
 	case source.IsGone(err):
 		_, err := r.applyBatch(ctx, store.Batch{
-			Type: id, Items: []dossier.Item{deletion(stream, ref, time.Time{})}, Known: true})
+			Kind: store.BatchDeletions, Type: id, Items: []dossier.Item{deletion(stream, ref, time.Time{})}})
 		return absence, err
 	case failed && f.Kind == source.NotFound:
 		return absence, nil
