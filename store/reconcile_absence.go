@@ -10,141 +10,173 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// An absence is an item that a complete list of the source's no longer has. It is
-// a suspect until it is read by its id; what is confirmed to be gone is removed,
-// unless there is more of it than the brake allows (I5): then it is held for an
-// operator.
+// An absence is a shown item that a complete list of the source's lacks. It begins as a
+// suspect; a direct read confirms or ends it. Confirmed absences are removed, unless there are
+// more than the brake allows (I5): all absences of the stream are then held until an operator
+// approves.
 
 // Absence is an item that the source no longer lists.
 type Absence struct {
 	Key    string
 	Stream dossier.Stream
 	Ref    dossier.Ref
-	Client string // whom it belongs to here; empty: to none
+	Client string // the stored item's client; empty: none
 }
 
-func scanAbsence(row pgx.CollectableRow) (Absence, error) {
-	var a Absence
-	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client)
+func scanAbsence(row pgx.CollectableRow) (a Absence, err error) {
+	err = row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client)
 	return a, err
 }
 
-// Suspects returns absences of the stream's source types that the run has not tried
-// to confirm.
-func (s *Store) Suspects(ctx context.Context, c Claim, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
+// Suspects returns up to limit suspects of the stream's source types that the run has not
+// tried to confirm, by key.
+func (s *Store) Suspects(
+	ctx context.Context, c Claim, stream dossier.Stream, types []string, limit int,
+) ([]Absence, error) {
 	const q = `
-		SELECT a.key, a.stream, a.type, a.id, coalesce(i.client, '') FROM absences a LEFT JOIN items i USING (tenant, key)
-		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = ANY(@types) AND a.state = 'suspect'
+		SELECT a.key, a.stream, a.type, a.id, coalesce(i.client, '')
+		FROM absences a
+		LEFT JOIN items i USING (tenant, key)
+		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = ANY(@types)
+		  AND a.state = 'suspect'
 		  AND a.tried IS DISTINCT FROM @run
-		ORDER BY a.key LIMIT @limit`
-	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "types": types, "run": c.Run.ID, "limit": limit})
-}
-
-// ConfirmedAbsences returns absences of the stream's source types that are confirmed
-// and may go.
-func (s *Store) ConfirmedAbsences(ctx context.Context, tenant string, stream dossier.Stream, types []string, limit int) ([]Absence, error) {
-	const q = `
-		SELECT key, stream, type, id, '' FROM absences
-		WHERE tenant = @tenant AND stream = @stream AND type = ANY(@types) AND state = 'confirmed' ORDER BY key LIMIT @limit`
-	return s.absences(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "stream": stream, "types": types, "limit": limit})
-}
-
-func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs) ([]Absence, error) {
-	rows, err := s.pool.Query(ctx, q, args)
+		ORDER BY a.key
+		LIMIT @limit`
+	list, err := queryList(ctx, s.pool, scanAbsence, q, pgx.StrictNamedArgs{
+		"tenant": c.Run.Tenant, "stream": stream, "types": types, "run": c.Run.ID, "limit": limit})
 	if err != nil {
-		return nil, fmt.Errorf("read absences: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, scanAbsence)
-	if err != nil {
-		return nil, fmt.Errorf("read absences: %w", err)
+		return nil, fmt.Errorf("read suspected absences: %w", err)
 	}
 	return list, nil
 }
 
-// ConfirmAbsence notes that a direct read found the item to be gone.
-func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
-	const q = `UPDATE absences SET state = 'confirmed' WHERE tenant = @tenant AND key = @key`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
+// ConfirmedAbsences returns up to limit confirmed absences of the stream's source types, by
+// key, without their clients.
+func (s *Store) ConfirmedAbsences(
+	ctx context.Context, tenant string, stream dossier.Stream, types []string, limit int,
+) ([]Absence, error) {
+	const q = `
+		SELECT key, stream, type, id, ''
+		FROM absences
+		WHERE tenant = @tenant AND stream = @stream AND type = ANY(@types) AND state = 'confirmed'
+		ORDER BY key
+		LIMIT @limit`
+	list, err := queryList(ctx, s.pool, scanAbsence, q, pgx.StrictNamedArgs{
+		"tenant": tenant, "stream": stream, "types": types, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("read confirmed absences: %w", err)
+	}
+	return list, nil
 }
 
-// MarkAbsenceUnsure notes that the run could not tell whether the item is gone.
-func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string) error {
-	const q = `UPDATE absences SET tried = @run WHERE tenant = @tenant AND key = @key`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID})
-}
-
-// UnsureAbsences returns of how many items the run could not tell whether they are
-// gone.
+// UnsureAbsences returns the number of suspects that the run tried and could not decide on.
 func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
-	const q = `SELECT count(*) FROM absences WHERE tenant = @tenant AND state = 'suspect' AND tried = @run`
-	var n int64
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}).Scan(&n)
+	const q = `
+		SELECT count(*)
+		FROM absences
+		WHERE tenant = @tenant AND state = 'suspect' AND tried = @run`
+	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}
+	n, err := queryOne(ctx, s.pool, pgx.RowTo[int64], q, args)
 	if err != nil {
 		return 0, fmt.Errorf("count absences of %s: %w", c.Run.Tenant, err)
 	}
 	return n, nil
 }
 
-// EndAbsence notes that the item is there after all.
+// ConfirmAbsence stores that a direct read did not find the item. It fails with [ErrFenced].
+func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
+	const q = `
+		UPDATE absences SET state = 'confirmed'
+		WHERE tenant = @tenant AND key = @key`
+	return s.writeAbsences(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
+}
+
+// MarkAbsenceUnsure stores that the run could not decide whether the item is absent. It fails
+// with [ErrFenced].
+func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string) error {
+	const q = `
+		UPDATE absences SET tried = @run
+		WHERE tenant = @tenant AND key = @key`
+	return s.writeAbsences(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID})
+}
+
+// EndAbsence stores that the source has the item. It fails with [ErrFenced].
 func (s *Store) EndAbsence(ctx context.Context, c Claim, key string) error {
-	const q = `DELETE FROM absences WHERE tenant = @tenant AND key = @key`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
+	const q = `
+		DELETE FROM absences
+		WHERE tenant = @tenant AND key = @key`
+	return s.writeAbsences(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
 }
 
-// HoldAbsences applies the brake to a stream: nothing of it is removed until an
-// operator approves.
+// HoldAbsences holds all absences of a stream, so that none is removed until an operator
+// approves. It fails with [ErrFenced].
 func (s *Store) HoldAbsences(ctx context.Context, c Claim, stream dossier.Stream) error {
-	const q = `UPDATE absences SET state = 'held' WHERE tenant = @tenant AND stream = @stream`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
+	const q = `
+		UPDATE absences SET state = 'held'
+		WHERE tenant = @tenant AND stream = @stream`
+	return s.writeAbsences(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
 }
 
-// ReleaseAbsences takes the brake off: what was held is to be confirmed again.
+// ReleaseAbsences makes the held absences of a stream suspects again, to be confirmed anew. It
+// fails with [ErrFenced].
 func (s *Store) ReleaseAbsences(ctx context.Context, c Claim, stream dossier.Stream) error {
 	const q = `
 		UPDATE absences SET state = 'suspect', tried = NULL
 		WHERE tenant = @tenant AND stream = @stream AND state = 'held'`
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
+	return s.writeAbsences(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
 }
 
-func (s *Store) noteAbsence(ctx context.Context, c Claim, q string, args pgx.StrictNamedArgs) error {
+func (s *Store) writeAbsences(ctx context.Context, c Claim, q string, args pgx.StrictNamedArgs) error {
 	if err := s.asClaimant(ctx, c, q, args); err != nil {
-		return fmt.Errorf("note an absence: %w", err)
+		return fmt.Errorf("write absences of %s: %w", c.Run.Tenant, err)
 	}
 	return nil
 }
 
-// Brake says how much of a stream is absent, and how much was removed for that.
+// Brake holds the counts of a stream from which the brake is decided.
 type Brake struct {
 	Shown     int64 // items that are shown
-	Removed   int64 // items removed by inference in the last 24 hours
+	Removed   int64 // items removed as absent in the last 24 hours
 	Suspects  int64
 	Confirmed int64
 	Held      int64
 }
 
-// Brake returns the state of the stream's brake; nothing where nothing is absent.
-// What is shown no more for another reason is absent no more.
+// Brake returns the counts of the stream; the zero Brake if it has no absences. First it ends
+// the absences of items that were hidden or withdrawn since. It fails with [ErrFenced].
 func (s *Store) Brake(ctx context.Context, c Claim, stream dossier.Stream) (Brake, error) {
 	const has = `SELECT EXISTS (SELECT FROM absences WHERE tenant = @tenant AND stream = @stream)`
 	const settled = `
-		DELETE FROM absences a WHERE a.tenant = @tenant AND a.stream = @stream
-		  AND NOT EXISTS (SELECT FROM items i WHERE i.tenant = a.tenant AND i.key = a.key AND i.state = 'shown')`
+		DELETE FROM absences a
+		WHERE a.tenant = @tenant AND a.stream = @stream
+		  AND NOT EXISTS (
+			SELECT FROM items i
+			WHERE i.tenant = a.tenant AND i.key = a.key AND i.state = 'shown')`
 	const q = `
-		SELECT (SELECT count(*) FROM items WHERE tenant = @tenant AND stream = @stream AND state = 'shown'),
-			(SELECT count(*) FROM items WHERE tenant = @tenant AND stream = @stream AND reason = 'absent'
-				AND observed > now() - interval '24 hours'),
-			count(*) FILTER (WHERE state = 'suspect'), count(*) FILTER (WHERE state = 'confirmed'),
+		WITH shown AS (
+			SELECT count(*) AS n
+			FROM items
+			WHERE tenant = @tenant AND stream = @stream AND state = 'shown'),
+		removed AS (
+			SELECT count(*) AS n
+			FROM items
+			WHERE tenant = @tenant AND stream = @stream AND reason = 'absent'
+			  AND observed > now() - interval '24 hours')
+		SELECT (SELECT n FROM shown), (SELECT n FROM removed),
+			count(*) FILTER (WHERE state = 'suspect'),
+			count(*) FILTER (WHERE state = 'confirmed'),
 			count(*) FILTER (WHERE state = 'held')
-		FROM absences WHERE tenant = @tenant AND stream = @stream`
+		FROM absences
+		WHERE tenant = @tenant AND stream = @stream`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream}
-	var absent bool
-	if err := s.pool.QueryRow(ctx, has, args).Scan(&absent); err != nil {
+	absent, err := queryOne(ctx, s.pool, pgx.RowTo[bool], has, args)
+	if err != nil {
 		return Brake{}, fmt.Errorf("read the brake of %s: %w", c.Run.Tenant, err)
 	}
 	if !absent {
 		return Brake{}, nil
 	}
-	if err := s.noteAbsence(ctx, c, settled, args); err != nil {
+	if err := s.writeAbsences(ctx, c, settled, args); err != nil {
 		return Brake{}, err
 	}
 	b, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[Brake], q, args)
@@ -154,7 +186,7 @@ func (s *Store) Brake(ctx context.Context, c Claim, stream dossier.Stream) (Brak
 	return b, nil
 }
 
-// HeldRemovals is how much of a stream waits for an operator's approval.
+// HeldRemovals are the absences of a stream that wait for an operator's approval.
 type HeldRemovals struct {
 	Tenant string         `json:"tenant"`
 	Stream dossier.Stream `json:"stream"`
@@ -162,17 +194,16 @@ type HeldRemovals struct {
 	Since  time.Time      `json:"since"` // of the oldest
 }
 
-// HeldRemovals returns what is held of a tenant, or of all if tenant is empty.
+// HeldRemovals returns the held removals of a tenant; if tenant is empty, of all tenants.
 func (s *Store) HeldRemovals(ctx context.Context, tenant string) ([]HeldRemovals, error) {
 	const q = `
-		SELECT tenant, stream, count(*), min(since) FROM absences
+		SELECT tenant, stream, count(*), min(since)
+		FROM absences
 		WHERE state = 'held' AND (@tenant = '' OR tenant = @tenant)
-		GROUP BY tenant, stream ORDER BY tenant, stream`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
-	if err != nil {
-		return nil, fmt.Errorf("read held removals: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[HeldRemovals])
+		GROUP BY tenant, stream
+		ORDER BY tenant, stream`
+	args := pgx.StrictNamedArgs{"tenant": tenant}
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[HeldRemovals], q, args)
 	if err != nil {
 		return nil, fmt.Errorf("read held removals: %w", err)
 	}

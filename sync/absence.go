@@ -184,7 +184,7 @@ func (s *slice) removeConfirmed(ctx context.Context, stream dossier.Stream, type
 			if !ok {
 				return false, nil
 			}
-			b := store.Batch{Type: id, Items: items, Known: true, Inferred: true}
+			b := store.Batch{Kind: store.BatchAbsences, Type: id, Items: items}
 			if _, err := s.applyBatch(ctx, b); err != nil {
 				return false, err
 			}
