@@ -9,9 +9,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// registerClients keeps the register of clients in step with their items. A
-// client who becomes shown is owed a backfill; one who no longer is loses their
-// dossier, and for good reasons the grants on it.
+// registerClients updates table clients from the clients' items. A client that becomes shown
+// is owed a backfill. The dossier of a client that is no longer shown is deleted, and the
+// grants on it are revoked unless the client may return.
 func (a *application) registerClients(ctx context.Context) error {
 	for _, it := range a.out.clients {
 		if err := a.registerClient(ctx, it); err != nil {
@@ -24,96 +24,101 @@ func (a *application) registerClients(ctx context.Context) error {
 func (a *application) registerClient(ctx context.Context, it *dossier.Item) error {
 	const upsert = `
 		INSERT INTO clients (tenant, id, state, reason, name, deceased, replaced_by)
-		VALUES (@tenant, @id, @state, nullif(@reason, ''), nullif(@name, ''), @deceased, nullif(@replaced_by, ''))
-		ON CONFLICT (tenant, id) DO UPDATE SET state = excluded.state, reason = excluded.reason,
-			name = excluded.name, deceased = excluded.deceased, replaced_by = excluded.replaced_by,
+		VALUES (@tenant, @id, @state, nullif(@reason, ''), nullif(@name, ''), @deceased,
+			nullif(@replaced_by, ''))
+		ON CONFLICT (tenant, id) DO UPDATE SET
+			state = excluded.state,
+			reason = excluded.reason,
+			name = excluded.name,
+			deceased = excluded.deceased,
+			replaced_by = excluded.replaced_by,
 			since = CASE WHEN clients.state = excluded.state THEN clients.since ELSE now() END`
 	c, _ := it.Content.(*dossier.Client)
 	if c == nil {
 		c = &dossier.Client{}
 	}
+	isShown, wasShown := it.State == dossier.StateShown, a.clients[it.ID] == dossier.StateShown
 	name := c.Name
-	if it.State != dossier.StateShown {
+	if !isShown {
 		name = ""
 	}
-	was := a.clients[it.ID]
 	_, err := a.tx.Exec(ctx, upsert, pgx.StrictNamedArgs{
-		"tenant": a.tenant(), "id": it.ID, "state": it.State, "reason": it.Reason,
+		"tenant": a.tenant, "id": it.ID, "state": it.State, "reason": it.Reason,
 		"name": name, "deceased": c.Deceased, "replaced_by": c.ReplacedBy})
 	if err != nil {
 		return err
 	}
-	switch {
-	case it.State == dossier.StateShown && was != dossier.StateShown:
+	if isShown && !wasShown {
 		return a.oweBackfill(ctx, it.ID)
-	case it.State != dossier.StateShown && was == dossier.StateShown:
-		if err := a.purge(ctx, it); err != nil {
+	}
+	if wasShown && !isShown {
+		if err := a.deleteDossier(ctx, it); err != nil {
 			return err
 		}
 	}
-	if it.State != dossier.StateShown && !mayReturn(it.Reason) {
+	if !isShown && !mayReturn(it.Reason) {
 		return a.revokeGrants(ctx, it.ID)
 	}
 	return nil
 }
 
-// mayReturn reports whether a client who is not shown for this reason finds the
-// grants as they were when shown again: out of care, or a record that could not
-// be read. Merged, deleted or marked, they do not; grants are never moved.
+// mayReturn reports whether the grants on a client that is not shown for this reason stay as
+// they are. They do for a client out of care, and for a record that could not be read. They
+// do not for a merged, deleted or marked client; grants are never moved.
 func mayReturn(r dossier.Reason) bool {
 	return r == dossier.HiddenInactive || r == dossier.HiddenQuarantined
 }
 
-// oweBackfill notes that the client's whole history is to be read, unless
-// nothing that belongs to clients has been read yet: then the first full read
-// serves this client too.
+// oweBackfill queues reading the client's whole history, unless no stream of clients has been
+// read yet: the first full read then covers this client too.
 func (a *application) oweBackfill(ctx context.Context, client string) error {
 	const q = `
 		INSERT INTO backfills (tenant, client)
 		SELECT @tenant, @client
 		WHERE EXISTS (SELECT FROM cursors WHERE tenant = @tenant AND stream = ANY(@streams))
-		ON CONFLICT (tenant, client) DO UPDATE SET recheck = false WHERE backfills.recheck`
-	var ofClients []dossier.Stream
+		ON CONFLICT (tenant, client) DO UPDATE SET recheck = false
+		WHERE backfills.recheck`
+	var streams []dossier.Stream
 	for _, s := range dossier.Streams() {
 		if s.OfClients() {
-			ofClients = append(ofClients, s)
+			streams = append(streams, s)
 		}
 	}
-	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client, "streams": ofClients})
+	args := pgx.StrictNamedArgs{"tenant": a.tenant, "client": client, "streams": streams}
+	_, err := a.tx.Exec(ctx, q, args)
 	return err
 }
 
-// emptied is what a row becomes that is hidden after it was shown: nothing of its
-// content stays (I6).
-const emptied = `state = 'hidden', ` + contentless
-
-const contentless = `card = NULL, body = NULL, model = NULL, kind = NULL, part = NULL, at = NULL,
-			category = NULL, open = NULL, ends = NULL, plan = NULL, goal = NULL`
-
-// purge removes the content of a dossier that is no longer shown. Of a client who
-// is gone it leaves tombstones.
-func (a *application) purge(ctx context.Context, client *dossier.Item) error {
+// deleteDossier deletes the content of a dossier that is no longer shown. The items become
+// hidden ones, or tombstones if the client's record is withdrawn.
+func (a *application) deleteDossier(ctx context.Context, client *dossier.Item) error {
+	const ofDossier = `
+		WHERE tenant = @tenant AND client = @client AND state = 'shown' AND stream <> 'clients'`
 	const refs = `
-		DELETE FROM refs r USING items i
+		DELETE FROM refs r
+		USING items i
 		WHERE i.tenant = @tenant AND i.client = @client AND i.stream <> 'clients'
 		  AND r.tenant = @tenant AND r.key = i.key`
-	const items = `
-		UPDATE items SET reason = 'client-hidden', ` + emptied + `
-		WHERE tenant = @tenant AND client = @client AND state = 'shown' AND stream <> 'clients'`
-	const tombstones = `
-		UPDATE items SET state = 'withdrawn', reason = 'purged', ` + contentless + `
-		WHERE tenant = @tenant AND client = @client AND state = 'shown' AND stream <> 'clients'`
-	const contacts = `DELETE FROM contacts WHERE tenant = @tenant AND client = @client`
-	const backfill = `DELETE FROM backfills WHERE tenant = @tenant AND client = @client`
+	const hide = `
+		UPDATE items SET reason = 'client-hidden', ` + emptied + ofDossier
+	const withdraw = `
+		UPDATE items SET state = 'withdrawn', reason = 'purged',` + contentless + ofDossier
+	const contacts = `
+		DELETE FROM contacts
+		WHERE tenant = @tenant AND client = @client`
+	const backfill = `
+		DELETE FROM backfills
+		WHERE tenant = @tenant AND client = @client`
 	const raw = `
 		UPDATE quarantine SET raw = NULL
 		WHERE tenant = @tenant AND client = @client AND stream <> 'clients' AND raw IS NOT NULL`
-	left := items
+	items := hide
 	if client.State == dossier.StateWithdrawn {
-		left = tombstones
+		items = withdraw
 	}
-	for _, q := range []string{refs, left, contacts, backfill, raw} {
-		if _, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client.ID}); err != nil {
+	args := pgx.StrictNamedArgs{"tenant": a.tenant, "client": client.ID}
+	for _, q := range []string{refs, items, contacts, backfill, raw} {
+		if _, err := a.tx.Exec(ctx, q, args); err != nil {
 			return err
 		}
 	}
@@ -122,29 +127,37 @@ func (a *application) purge(ctx context.Context, client *dossier.Item) error {
 
 func (a *application) revokeGrants(ctx context.Context, client string) error {
 	const q = `
-		UPDATE grants SET state = 'revoked', version = version + 1, updated_at = now(), updated_by = @system
+		UPDATE grants SET
+			state = 'revoked',
+			version = version + 1,
+			updated_at = now(),
+			updated_by = @system
 		WHERE tenant = @tenant AND client = @client AND state <> 'revoked'`
-	_, err := a.tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": a.tenant(), "client": client, "system": SystemUser})
+	args := pgx.StrictNamedArgs{"tenant": a.tenant, "client": client, "system": SystemUser}
+	_, err := a.tx.Exec(ctx, q, args)
 	return err
 }
 
-// registerContacts keeps the register of contacts, by which grants are checked,
-// in step with their items.
+// registerContacts updates table contacts, against which grants are checked, from the
+// contacts' items.
 func (a *application) registerContacts(ctx context.Context) error {
 	const put = `
 		INSERT INTO contacts (tenant, id, client, active, ends)
 		VALUES (@tenant, @id, @client, @active, @ends)
-		ON CONFLICT (tenant, id) DO UPDATE SET client = excluded.client, active = excluded.active, ends = excluded.ends`
-	const remove = `DELETE FROM contacts WHERE tenant = @tenant AND id = @id`
+		ON CONFLICT (tenant, id) DO UPDATE SET
+			client = excluded.client,
+			active = excluded.active,
+			ends = excluded.ends`
+	const remove = `
+		DELETE FROM contacts
+		WHERE tenant = @tenant AND id = @id`
 	for _, it := range a.out.contacts {
-		var err error
+		q, args := remove, pgx.StrictNamedArgs{"tenant": a.tenant, "id": it.ID}
 		if c, ok := it.Content.(*dossier.Contact); ok && it.State == dossier.StateShown {
-			_, err = a.tx.Exec(ctx, put, pgx.StrictNamedArgs{"tenant": a.tenant(), "id": it.ID,
-				"client": it.Client, "active": c.Active, "ends": dateOrNull(c.Ends)})
-		} else {
-			_, err = a.tx.Exec(ctx, remove, pgx.StrictNamedArgs{"tenant": a.tenant(), "id": it.ID})
+			q = put
+			args["client"], args["active"], args["ends"] = it.Client, c.Active, dateOrNull(c.Ends)
 		}
-		if err != nil {
+		if _, err := a.tx.Exec(ctx, q, args); err != nil {
 			return fmt.Errorf("register a contact: %w", err)
 		}
 	}

@@ -8,20 +8,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// With each row of a COPY PostgreSQL checks that its tenant exists. Planned anew
-// each time, as all else is, that would take as long as the row itself.
+// For each row of a COPY PostgreSQL checks its tenant (a foreign key). Planning that check
+// each time, as the pool is set up to do, would take as long as storing the row.
 const (
 	planOnce = `SET LOCAL plan_cache_mode = auto`
 	planEach = `SET LOCAL plan_cache_mode = force_custom_plan`
 )
 
-// copyItems stores the items that were decided on, and decides on the fresh ones
-// meanwhile.
+// copyItems stores the items that were decided on, and decides on the fresh ones meanwhile.
 func (a *application) copyItems(ctx context.Context) error {
 	if len(a.fresh) == 0 && len(a.out.items) == 0 {
 		return nil
 	}
-	rows := &copying{a: a, fresh: a.fresh}
+	rows := &itemRows{a: a, fresh: a.fresh}
 	_, err := a.tx.CopyFrom(ctx, pgx.Identifier{"items"}, itemColumns, rows)
 	if rows.err != nil {
 		err = rows.err
@@ -32,42 +31,43 @@ func (a *application) copyItems(ctx context.Context) error {
 	return nil
 }
 
-// copying hands rows to COPY: those that were decided on before it, and then one
-// by one those of fresh items, so that PostgreSQL stores some while the next are
-// rendered. It implements [pgx.CopyFromSource], whose methods are called in a
-// goroutine of pgx's.
-type copying struct {
+// itemRows hands rows to COPY: first those of items decided on before, then those of fresh
+// items, one by one, so that PostgreSQL stores some while the next are rendered. It implements
+// [pgx.CopyFromSource]; pgx calls the methods in a goroutine of its own, so a panic is caught
+// here.
+type itemRows struct {
 	a     *application
 	fresh []int // items not decided on yet
-	next  int   // of a.out.items
+	next  int   // index into a.out.items
 	row   []any
 	err   error
 }
 
 // Next implements [pgx.CopyFromSource].
-func (c *copying) Next() (more bool) {
+func (r *itemRows) Next() (more bool) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.err = fmt.Errorf("the program failed (%T) at %s", p, debug.Stack())
+			// The value of the panic may hold text of a dossier; its type does not.
+			r.err = fmt.Errorf("the program failed (%T) at %s", p, debug.Stack())
 			more = false
 		}
 	}()
-	w := &c.a.out
-	for c.next == len(w.items) {
-		if len(c.fresh) == 0 {
+	w := &r.a.out
+	for r.next == len(w.items) {
+		if len(r.fresh) == 0 {
 			return false
 		}
-		w.items, c.next = w.items[:0], 0
-		c.a.take(c.fresh[0])
-		c.fresh = c.fresh[1:]
+		w.items, r.next = w.items[:0], 0
+		r.a.decide(r.fresh[0])
+		r.fresh = r.fresh[1:]
 	}
-	c.row = w.items[c.next]
-	c.next++
+	r.row = w.items[r.next]
+	r.next++
 	return true
 }
 
 // Values implements [pgx.CopyFromSource].
-func (c *copying) Values() ([]any, error) { return c.row, nil }
+func (r *itemRows) Values() ([]any, error) { return r.row, nil }
 
 // Err implements [pgx.CopyFromSource].
-func (c *copying) Err() error { return c.err }
+func (r *itemRows) Err() error { return r.err }

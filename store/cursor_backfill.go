@@ -8,13 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Backfills returns clients whose whole history is owed, the oldest debt first,
-// and how many of all that are owed the run has tried to read in vain: those are
-// not among them.
-func (s *Store) Backfills(ctx context.Context, c Claim) (clients []string, inVain int64, err error) {
+// Backfills returns the clients whose whole history is owed and whom the run has not tried,
+// new clients before rechecked ones, the longest owed first. failed is how many others the run
+// has tried and could not read.
+func (s *Store) Backfills(ctx context.Context, c Claim) (clients []string, failed int64, err error) {
 	const q = `
-		SELECT client, tried IS NOT DISTINCT FROM @run FROM backfills
-		WHERE tenant = @tenant ORDER BY recheck, since, client`
+		SELECT client, tried IS NOT DISTINCT FROM @run
+		FROM backfills
+		WHERE tenant = @tenant
+		ORDER BY recheck, since, client`
 	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the backfills of %s: %w", c.Run.Tenant, err)
@@ -23,7 +25,7 @@ func (s *Store) Backfills(ctx context.Context, c Claim) (clients []string, inVai
 	var tried bool
 	_, err = pgx.ForEachRow(rows, []any{&client, &tried}, func() error {
 		if tried {
-			inVain++
+			failed++
 		} else {
 			clients = append(clients, client)
 		}
@@ -32,32 +34,38 @@ func (s *Store) Backfills(ctx context.Context, c Claim) (clients []string, inVai
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the backfills of %s: %w", c.Run.Tenant, err)
 	}
-	return clients, inVain, nil
+	return clients, failed, nil
 }
 
-// MarkBackfillFailed notes that the run could not read the client's history, which
-// stays owed.
+// MarkBackfillFailed stores that the run could not read the client's history, which stays
+// owed. It fails with [ErrFenced].
 func (s *Store) MarkBackfillFailed(ctx context.Context, c Claim, client string) error {
-	const q = `UPDATE backfills SET tried = @run WHERE tenant = @tenant AND client = @client`
-	err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "client": client})
-	if err != nil {
-		return fmt.Errorf("note a backfill of %s that failed: %w", c.Run.Tenant, err)
+	const q = `
+		UPDATE backfills SET tried = @run
+		WHERE tenant = @tenant AND client = @client`
+	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "client": client}
+	if err := s.asClaimant(ctx, c, q, args); err != nil {
+		return fmt.Errorf("mark a backfill of %s as failed: %w", c.Run.Tenant, err)
 	}
 	return nil
 }
 
-// EndBackfill notes that the client's whole history has been read. What readers
-// of the dossier see changes with it: its parts are no longer to come.
+// EndBackfill stores that the client's whole history was read. Unless it was a recheck, the
+// dossier changes for its readers, because its parts are no longer not-synced-yet. It fails
+// with [ErrFenced].
 func (s *Store) EndBackfill(ctx context.Context, c Claim, client string) error {
-	const q = `DELETE FROM backfills WHERE tenant = @tenant AND client = @client RETURNING recheck`
+	const q = `
+		DELETE FROM backfills
+		WHERE tenant = @tenant AND client = @client
+		RETURNING recheck`
+	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "client": client}
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
 		}
-		recheck := true
-		err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "client": client}).Scan(&recheck)
+		recheck, err := queryOne(ctx, tx, pgx.RowTo[bool], q, args)
 		if errors.Is(err, pgx.ErrNoRows) {
-			err = nil
+			return nil
 		}
 		if err != nil || recheck {
 			return err
@@ -65,7 +73,7 @@ func (s *Store) EndBackfill(ctx context.Context, c Claim, client string) error {
 		return raiseChange(ctx, tx, c.Run.Tenant, []string{client})
 	})
 	if err != nil {
-		return fmt.Errorf("note a backfill of %s: %w", c.Run.Tenant, err)
+		return fmt.Errorf("end a backfill of %s: %w", c.Run.Tenant, err)
 	}
 	return nil
 }

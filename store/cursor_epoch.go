@@ -7,18 +7,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// OpenEpoch begins a new epoch of the run's tenant: its source was put back to an
-// older state, or replaced, so that versions from before say nothing of those
-// from now on (I4). Everything is to be read again, while readers keep what they
-// have, and a reconcile is due. At most one epoch begins during a run: then it
-// returns false.
+// OpenEpoch begins a new epoch of the run's tenant, because its source was put back to an
+// older state, or replaced: versions of earlier epochs are not compared with later ones (I4).
+// All types are then to be read again and a reconcile is due; readers keep the present state
+// meanwhile. If an epoch has begun since the run started, it returns false and changes
+// nothing. It fails with [ErrFenced].
 func (s *Store) OpenEpoch(ctx context.Context, c Claim) (opened bool, err error) {
 	const raise = `
 		UPDATE tenants SET epoch = epoch + 1, epoch_since = now(), reconciled = NULL
 		WHERE id = @tenant AND coalesce(epoch_since < @started, true)`
-	const again = `UPDATE cursors SET upto = NULL, deletes = NULL WHERE tenant = @tenant`
-	// How new a bad version was says nothing any more of what may take its place.
-	const bad = `UPDATE quarantine SET updated = NULL WHERE tenant = @tenant`
+	const readAgain = `
+		UPDATE cursors SET upto = NULL, deletes = NULL
+		WHERE tenant = @tenant`
+	// A version of the new epoch may replace a bad version, whatever their times.
+	const undateBad = `
+		UPDATE quarantine SET updated = NULL
+		WHERE tenant = @tenant`
 	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
@@ -27,7 +31,7 @@ func (s *Store) OpenEpoch(ctx context.Context, c Claim) (opened bool, err error)
 		if opened = tag.RowsAffected() > 0; err != nil || !opened {
 			return err
 		}
-		for _, q := range []string{again, bad} {
+		for _, q := range []string{readAgain, undateBad} {
 			if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
 				return err
 			}

@@ -188,19 +188,6 @@ func (s *Store) lookForTraces(ctx context.Context, client string, out *Erased) e
 // erasedSQL finds which of a batch's clients were erased.
 const erasedSQL = `SELECT erased_among(@tenant, @clients)`
 
-// queueErased asks which of the batch's clients were erased.
-func (a *application) queueErased(b *pgx.Batch, clients []string) {
-	a.erased = make(map[string]bool)
-	b.Queue(erasedSQL, pgx.StrictNamedArgs{"tenant": a.tenant(), "clients": clients}).Query(func(rows pgx.Rows) error {
-		var client string
-		_, err := pgx.ForEachRow(rows, []any{&client}, func() error {
-			a.erased[client] = true
-			return nil
-		})
-		return err
-	})
-}
-
 // withoutErased leaves out the items of clients who were erased.
 func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []dossier.Item) ([]dossier.Item, error) {
 	clients := make([]string, 0, len(items))

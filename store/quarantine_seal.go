@@ -8,32 +8,30 @@ import (
 	"fmt"
 )
 
-// A Sealer encrypts the raw bytes of quarantined items, with AES-256-GCM. What it
-// has sealed opens only for the item that it was sealed for, so that bytes cannot
-// be moved from one row to another.
+// A Sealer encrypts the raw bytes of quarantined items with AES-256-GCM. Sealed bytes open
+// only for the item for which they were sealed, so they cannot be moved to another row.
 type Sealer struct {
 	aead cipher.AEAD
-	id   [4]byte // tells keys apart, and nothing of the key itself
+	id   [4]byte // identifies the key without revealing it
 }
 
-// KeySize is how many bytes a [Sealer]'s key has.
+// KeySize is the length of a [Sealer]'s key in bytes.
 const KeySize = 32
 
-// MaxRaw is how many bytes of one quarantined item are kept; of a larger one none
-// are (I12).
+// MaxRaw is the size in bytes up to which a quarantined item's bytes are kept (I12).
 const MaxRaw = 1 << 20
 
-// sealFormat begins what is sealed. Another format would have another number.
+// sealFormat is the first sealed byte; another format would have another number.
 const sealFormat = 1
 
 var (
-	// ErrOtherKey says that the bytes were encrypted with another key.
+	// ErrOtherKey is returned for bytes that were encrypted with another key.
 	ErrOtherKey = errors.New("the raw bytes were encrypted with another key")
-	// ErrNotItsBytes says that the bytes were changed, or are another item's.
+	// ErrNotItsBytes is returned for bytes that were changed, or belong to another item.
 	ErrNotItsBytes = errors.New("the raw bytes are not those that were kept of this item")
 )
 
-// NewSealer returns a Sealer with the key of [KeySize] bytes.
+// NewSealer returns a Sealer with the key. It fails unless the key has [KeySize] bytes.
 func NewSealer(key []byte) (*Sealer, error) {
 	if len(key) != KeySize {
 		return nil, fmt.Errorf("a key has %d bytes, not %d", KeySize, len(key))
@@ -51,8 +49,8 @@ func NewSealer(key []byte) (*Sealer, error) {
 	return s, nil
 }
 
-// seal encrypts raw for the tenant's item of that key. A nil Sealer keeps
-// nothing, and nothing is kept of what is too large: nil.
+// seal encrypts raw for the tenant's item of that key. It returns nil if s is nil, or if raw
+// is empty or larger than [MaxRaw].
 func (s *Sealer) seal(tenant, key string, raw []byte) []byte {
 	if s == nil || len(raw) == 0 || len(raw) > MaxRaw {
 		return nil
@@ -62,7 +60,7 @@ func (s *Sealer) seal(tenant, key string, raw []byte) []byte {
 	return append(head, sealed...)
 }
 
-// open is seal's inverse. It fails with [ErrOtherKey] or [ErrNotItsBytes].
+// open decrypts sealed bytes. It fails with [ErrOtherKey] or [ErrNotItsBytes].
 func (s *Sealer) open(tenant, key string, sealed []byte) ([]byte, error) {
 	head := s.head()
 	switch {
@@ -80,14 +78,14 @@ func (s *Sealer) open(tenant, key string, sealed []byte) ([]byte, error) {
 
 func (s *Sealer) head() []byte { return append([]byte{sealFormat}, s.id[:]...) }
 
-// boundTo is what sealed bytes are bound to. Neither a tenant nor a key holds
-// U+0000, so that no two rows have the same.
+// boundTo returns the associated data of sealed bytes. It differs for any two rows, because
+// neither tenants nor keys hold U+0000.
 func boundTo(head []byte, tenant, key string) []byte {
 	return fmt.Appendf(nil, "%s%s\x00%s", head, tenant, key)
 }
 
-// WithSealer returns a handle on the same connections that keeps the raw bytes of
-// quarantined items, sealed; with nil it keeps none.
+// WithSealer returns a handle on the same connections that keeps the raw bytes of quarantined
+// items, sealed by k; with nil it keeps none.
 func (s *Store) WithSealer(k *Sealer) *Store {
 	with := *s
 	with.sealer = k

@@ -12,38 +12,39 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// CensusDifference says what comparing a census of a source type with the replica has
-// found.
+// CensusDifference is the result of comparing a census of a source type with the replica.
 type CensusDifference struct {
 	Stream    dossier.Stream
 	Type      string
 	Absent    int64 // shown here, and not in the source's list
-	Different int64 // of another version, state or client there than here, or missing here
-	// Anew says that more is different than was noted (what the source has in an
-	// older state than here came first): the run is to read the type anew.
+	Different int64 // of another version, state or client than here, or missing here
+	// ReadAgain reports that more items differ than were queued to be read again (items that
+	// are older in the source than here are queued first): the run reads the type anew.
 	ReadAgain bool
 }
 
-// CompareCensuses compares what the run has listed of streams with the replica, where that
-// was not done yet. What is absent becomes a suspect, unless the list was not
-// complete; what differs is to be read again, up to atMost of each type, beyond
-// which the run reads the type anew. That is written down together with the judgement.
-// Repeating it changes nothing. It returns the types of which anything is absent
-// or different.
+// CompareCensuses compares the run's censuses of the streams with the replica, unless that was
+// done before, and returns the types with differences. A shown item that a complete list lacks
+// becomes a suspected absence. Items that differ are queued to be read again, up to atMost of
+// each type; the run reads types with more of them anew. All is stored in one transaction, so
+// repeating it changes nothing. It fails with [ErrCensusLost] if the database lost the lists,
+// and with [ErrFenced].
 //
-// An envelope does not tell all that hides an item: one that is hidden for what
-// only its body shows is no difference.
-func (s *Store) CompareCensuses(ctx context.Context, c Claim, streams []dossier.Stream, atMost int) ([]CensusDifference, error) {
+// An envelope does not show every reason for which an item is hidden. An item that is hidden
+// for a reason in its body does not differ; see [dossier.Reason.InEnvelope].
+func (s *Store) CompareCensuses(
+	ctx context.Context, c Claim, streams []dossier.Stream, atMost int,
+) ([]CensusDifference, error) {
 	var out []CensusDifference
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
 		}
-		j := censusComparison{tx: tx, claim: c, found: make(map[[2]string]*CensusDifference)}
-		if err := j.run(ctx, streams, atMost); err != nil {
+		k := censusComparison{tx: tx, claim: c, found: make(map[[2]string]*CensusDifference)}
+		if err := k.run(ctx, streams, atMost); err != nil {
 			return err
 		}
-		out = j.list()
+		out = k.list()
 		return nil
 	})
 	if err != nil {
@@ -52,8 +53,8 @@ func (s *Store) CompareCensuses(ctx context.Context, c Claim, streams []dossier.
 	return out, nil
 }
 
-// A censusComparison goes through all items of a tenant and all that was listed twice,
-// whatever the number of types.
+// censusComparison is the work of [Store.CompareCensuses]. Its statements go through all items
+// of a tenant and all that was listed twice, whatever the number of types.
 type censusComparison struct {
 	tx    pgx.Tx
 	claim Claim
@@ -64,237 +65,156 @@ type censusComparison struct {
 type comparedType struct {
 	stream, typ string
 	whole       bool       // the list is complete
-	to          *time.Time // source's clock: what is newer was not listed
-	upto        *time.Time // up to which it has been read; nil: not in full
+	to          *time.Time // source's clock: newer items are not listed
+	upto        *time.Time // source's clock: up to when the type is read; nil: not in full
 }
 
-func (j *censusComparison) run(ctx context.Context, streams []dossier.Stream, atMost int) error {
-	// Sets are compared whole: with the few rows that the planner may take a list
-	// for, it would look each up by going through the other. Compiling the
-	// statements takes longer than they do.
+func (k *censusComparison) run(ctx context.Context, streams []dossier.Stream, atMost int) error {
+	// Whole sets are compared. The planner may take a list for one of few rows and look each
+	// up by going through the other set, so nested loops are off. Compiling the statements
+	// (jit) takes longer than running them.
 	const settings = `
-		SELECT set_config('default_statistics_target', '10', true), set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true),
+		SELECT
+			set_config('default_statistics_target', '10', true),
+			set_config('enable_nestloop', 'off', true),
+			set_config('jit', 'off', true),
 			set_config('work_mem', '32MB', true)`
-	const judged = `UPDATE censuses SET judged = true WHERE run = @run AND stream = ANY(@streams)`
-	if _, err := j.tx.Exec(ctx, settings); err != nil {
+	const compared = `
+		UPDATE censuses SET judged = true
+		WHERE run = @run AND stream = ANY(@streams)`
+	if _, err := k.tx.Exec(ctx, settings); err != nil {
 		return err
 	}
-	types, err := j.types(ctx, streams)
+	types, err := k.types(ctx, streams)
 	if err != nil || len(types) == 0 {
 		return err
 	}
-	if _, err := j.tx.Exec(ctx, `ANALYZE `+censusOf(j.claim.Run.ID).Sanitize()); err != nil {
+	if _, err := k.tx.Exec(ctx, `ANALYZE `+censusTable(k.claim.Run.ID).Sanitize()); err != nil {
 		return err
 	}
-	if err := j.absent(ctx, types); err != nil {
+	if err := k.absent(ctx, types); err != nil {
 		return err
 	}
-	if err := j.different(ctx, types, atMost); err != nil {
+	if err := k.different(ctx, types, atMost); err != nil {
 		return err
 	}
-	_, err = j.tx.Exec(ctx, judged, pgx.StrictNamedArgs{"run": j.claim.Run.ID, "streams": streams})
+	_, err = k.tx.Exec(ctx, compared, pgx.StrictNamedArgs{"run": k.claim.Run.ID, "streams": streams})
 	return err
 }
 
-// types returns the types of the streams that were not judged yet.
-func (j *censusComparison) types(ctx context.Context, streams []dossier.Stream) ([]comparedType, error) {
+// types returns the types of the streams that were not compared yet.
+func (k *censusComparison) types(ctx context.Context, streams []dossier.Stream) ([]comparedType, error) {
 	const q = `
-		SELECT x.stream, x.type, bool_and(x.listed AND NOT x.short AND x.failure IS NULL) AND NOT EXISTS (
-				SELECT FROM run_types t WHERE t.run = @run AND t.stream = x.stream AND t.type = x.type
-				  AND t.failure IS NOT NULL AND NOT t.done), -- a search that fails lists nothing
+		SELECT x.stream, x.type,
+			bool_and(x.listed AND NOT x.short AND x.failure IS NULL)
+				AND NOT EXISTS ( -- a search that fails lists nothing
+					SELECT FROM run_types t
+					WHERE t.run = @run AND t.stream = x.stream AND t.type = x.type
+					  AND t.failure IS NOT NULL AND NOT t.done),
 			min(x.to_time),
-			(SELECT CASE WHEN count(*) FILTER (WHERE c.upto IS NULL) = 0 THEN min(c.upto) END FROM cursors c
-			WHERE c.tenant = @tenant AND c.stream = x.stream AND c.type = x.type AND c.client = '')
-		FROM censuses x WHERE x.run = @run AND x.stream = ANY(@streams)
-		GROUP BY x.stream, x.type HAVING NOT bool_and(x.judged)`
+			(SELECT CASE WHEN count(*) FILTER (WHERE c.upto IS NULL) = 0 THEN min(c.upto) END
+				FROM cursors c
+				WHERE c.tenant = @tenant AND c.stream = x.stream AND c.type = x.type
+				  AND c.client = '')
+		FROM censuses x
+		WHERE x.run = @run AND x.stream = ANY(@streams)
+		GROUP BY x.stream, x.type
+		HAVING NOT bool_and(x.judged)`
 	const has = `SELECT EXISTS (SELECT FROM censuses WHERE run = @run AND stream = ANY(@streams))`
-	rows, err := j.tx.Query(ctx, q, pgx.StrictNamedArgs{"tenant": j.claim.Run.Tenant, "run": j.claim.Run.ID, "streams": streams})
+	scan := func(row pgx.CollectableRow) (t comparedType, err error) {
+		err = row.Scan(&t.stream, &t.typ, &t.whole, &t.to, &t.upto)
+		return t, err
+	}
+	args := pgx.StrictNamedArgs{"run": k.claim.Run.ID, "streams": streams}
+	exists, err := queryOne(ctx, k.tx, pgx.RowTo[bool], has, args)
 	if err != nil {
-		return nil, err
-	}
-	var list []comparedType
-	var t comparedType
-	_, err = pgx.ForEachRow(rows, []any{&t.stream, &t.typ, &t.whole, &t.to, &t.upto}, func() error {
-		list = append(list, t)
-		return nil
-	})
-	if err != nil || len(list) > 0 {
-		return list, err
-	}
-	var exists bool
-	if err := j.tx.QueryRow(ctx, has, pgx.StrictNamedArgs{"run": j.claim.Run.ID, "streams": streams}).Scan(&exists); err != nil {
 		return nil, err
 	}
 	if !exists {
 		return nil, ErrCensusLost
 	}
-	return nil, nil
+	args["tenant"] = k.claim.Run.Tenant
+	return queryList(ctx, k.tx, scan, q, args)
 }
 
-// absent notes what is shown here and is not in the census.
-func (j *censusComparison) absent(ctx context.Context, types []comparedType) error {
-	// What was held stays so until an operator lets it go, or it is there again.
+// absent stores the shown items that the census lacks as suspects, and ends the absences of
+// items that it has.
+func (k *censusComparison) absent(ctx context.Context, types []comparedType) error {
+	// A held absence stays held, unless an operator approves.
 	const suspect = `
-		WITH new AS (
+		WITH suspected AS (
 			INSERT INTO absences (tenant, key, stream, type, id, state)
-			SELECT i.tenant, i.key, i.stream, i.type, i.id, 'suspect' FROM items i
-			JOIN unnest(@streams::text[], @types::text[]) w (stream, type) ON i.stream = w.stream AND i.type = w.type
-			WHERE i.tenant = @tenant AND i.state = 'shown' AND NOT EXISTS (SELECT FROM census c WHERE c.run = @run AND c.key = i.key)
-			ON CONFLICT (tenant, key) DO UPDATE SET tried = NULL,
-				state = CASE WHEN absences.state = 'held' AND NOT @approve THEN 'held' ELSE 'suspect' END
+			SELECT i.tenant, i.key, i.stream, i.type, i.id, 'suspect'
+			FROM items i
+			JOIN unnest(@streams::text[], @types::text[]) w (stream, type)
+				ON i.stream = w.stream AND i.type = w.type
+			WHERE i.tenant = @tenant AND i.state = 'shown'
+			  AND NOT EXISTS (
+				SELECT FROM census c
+				WHERE c.run = @run AND c.key = i.key)
+			ON CONFLICT (tenant, key) DO UPDATE SET
+				tried = NULL,
+				state = CASE
+					WHEN absences.state = 'held' AND NOT @approve THEN 'held'
+					ELSE 'suspect'
+				END
 			RETURNING absences.stream, absences.type)
-		SELECT stream, type, count(*) FROM new GROUP BY stream, type`
+		SELECT stream, type, count(*)
+		FROM suspected
+		GROUP BY stream, type`
 	const returned = `
-		DELETE FROM absences a USING unnest(@streams::text[], @types::text[]) w (stream, type)
+		DELETE FROM absences a
+		USING unnest(@streams::text[], @types::text[]) w (stream, type)
 		WHERE a.tenant = @tenant AND a.stream = w.stream AND a.type = w.type
-		  AND EXISTS (SELECT FROM census c WHERE c.run = @run AND c.key = a.key)`
-	args := pgx.StrictNamedArgs{"tenant": j.claim.Run.Tenant, "run": j.claim.Run.ID}
+		  AND EXISTS (
+			SELECT FROM census c
+			WHERE c.run = @run AND c.key = a.key)`
 	var streams, names []string
 	for _, t := range types {
 		if t.whole {
 			streams, names = append(streams, t.stream), append(names, t.typ)
 		}
 	}
-	args["streams"], args["types"] = streams, names
-	if _, err := j.tx.Exec(ctx, returned, args); err != nil {
+	args := pgx.StrictNamedArgs{"tenant": k.claim.Run.Tenant, "run": k.claim.Run.ID,
+		"streams": streams, "types": names}
+	if _, err := k.tx.Exec(ctx, returned, args); err != nil {
 		return err
 	}
-	args["approve"] = j.claim.Run.Scope.Approve
-	_, err := j.count(ctx, suspect, args, func(c *CensusDifference, n int64) { c.Absent = n })
+	args["approve"] = k.claim.Run.Scope.Approve
+	_, err := k.count(ctx, suspect, args, func(d *CensusDifference, n int64) { d.Absent = n })
 	return err
 }
 
-// future is how far after the end of what a run reads a record is stamped with a
-// time that has not come: no increment finds it before that.
-const future = time.Hour
-
-// differs selects what the census says otherwise than the replica has it. What
-// changed after what was read is the next run's to read, unless that is in the
-// future, and what is in quarantine every run's.
-const differs = `
-	FROM census c
-	JOIN unnest(@streams::text[], @types::text[], @uptos::timestamptz[], @futures::timestamptz[]) w (stream, type, upto, future)
-		ON c.stream = w.stream AND c.type = w.type
-	LEFT JOIN items i ON i.tenant = @tenant AND i.key = c.key
-	WHERE c.run = @run
-	  AND NOT EXISTS (SELECT FROM quarantine q WHERE q.tenant = @tenant AND q.key = c.key)
-	  AND CASE
-		WHEN c.updated > w.upto AND c.updated <= w.future THEN i.state = 'shown' AND (c.state <> 'shown' OR i.client IS DISTINCT FROM c.client)
-		WHEN i.key IS NULL OR c.state = 'quarantined' THEN true
-		ELSE i.client IS DISTINCT FROM c.client
-			OR c.version <> '' AND c.version <> i.version
-			OR c.updated <> i.updated OR i.updated IS NULL AND c.updated IS NOT NULL
-			OR i.state = 'shown' AND c.state <> 'shown'
-			OR c.state = 'shown' AND i.state <> 'shown' AND (
-				i.state = 'withdrawn' AND i.reason IN ('absent', 'deleted', 'entered-in-error')
-				OR i.state = 'hidden' AND i.reason IN ('marked', 'status', 'unknown-status', 'implicit-rules',
-					'inactive', 'merged', 'no-client', 'not-a-report')
-				OR i.reason IN ('purged', 'client-hidden', 'unknown-client') AND (c.client IS NULL OR EXISTS (
-					SELECT FROM clients k WHERE k.tenant = @tenant AND k.id = c.client AND k.state = 'shown'
-					  AND NOT EXISTS (SELECT FROM backfills b WHERE b.tenant = k.tenant AND b.client = k.id)))
-				OR i.reason = 'superseded' AND NOT EXISTS (
-					SELECT FROM replacements r CROSS JOIN LATERAL (
-						SELECT FROM items WHERE tenant = @tenant AND key = r.key AND client = i.client AND ` + replacing + ` OFFSET 0) by
-					WHERE r.tenant = @tenant AND r.target = i.key))
-		END`
-
-// different has what differs read again: nothing of a type that was not listed or
-// not read in full.
-func (j *censusComparison) different(ctx context.Context, types []comparedType, atMost int) error {
-	const count = `SELECT c.stream, c.type, count(*) ` + differs + ` GROUP BY c.stream, c.type`
-	const again = `
-		INSERT INTO rereads (tenant, key, stream, type, id)
-		SELECT @tenant, c.key, c.stream, c.type, c.id ` + differs + `
-		ORDER BY c.updated < i.updated DESC NULLS LAST, c.key LIMIT @limit
-		ON CONFLICT DO NOTHING`
-	var all []comparedType
-	for _, t := range types {
-		if t.whole && t.upto != nil {
-			all = append(all, t)
-		}
-	}
-	note := func(c *CensusDifference, n int64) { c.Different, c.ReadAgain = n, n > int64(atMost) }
-	n, err := j.count(ctx, count, j.differing(all), note)
-	if err != nil || n == 0 {
-		return err
-	}
-	// A record that changed while it was listed may have been listed in both states.
-	if err := j.settle(ctx); err != nil {
-		return err
-	}
-	for _, c := range j.found {
-		note(c, 0)
-	}
-	for _, t := range all {
-		args := j.differing([]comparedType{t})
-		if n, err := j.count(ctx, count, args, note); err != nil {
-			return err
-		} else if n == 0 {
-			continue
-		}
-		args["limit"] = atMost
-		if _, err := j.tx.Exec(ctx, again, args); err != nil {
-			return err
-		}
-		if j.found[[2]string{t.stream, t.typ}].ReadAgain {
-			if err := readTypeAnew(ctx, j.tx, j.claim, t.stream, t.typ); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// settle leaves of what was listed more than once what was listed last.
-func (j *censusComparison) settle(ctx context.Context) error {
-	const q = `
-		DELETE FROM census c USING (
-			SELECT key, max(batch) AS batch FROM census WHERE run = @run GROUP BY key HAVING count(*) > 1) last
-		WHERE c.run = @run AND c.key = last.key AND c.batch < last.batch`
-	_, err := j.tx.Exec(ctx, q, pgx.StrictNamedArgs{"run": j.claim.Run.ID})
-	return err
-}
-
-// differing returns the arguments of differs.
-func (j *censusComparison) differing(types []comparedType) pgx.StrictNamedArgs {
-	var streams, names []string
-	var uptos, futures []time.Time
-	for _, t := range types {
-		streams, names = append(streams, t.stream), append(names, t.typ)
-		uptos, futures = append(uptos, *t.upto), append(futures, t.to.Add(future))
-	}
-	return pgx.StrictNamedArgs{"tenant": j.claim.Run.Tenant, "run": j.claim.Run.ID,
-		"streams": streams, "types": names, "uptos": uptos, "futures": futures}
-}
-
-// count notes how many of each type a statement has found, and returns how many
-// that are.
-func (j *censusComparison) count(ctx context.Context, q string, args pgx.StrictNamedArgs, note func(c *CensusDifference, n int64)) (sum int64, err error) {
-	rows, err := j.tx.Query(ctx, q, args)
+// count runs a statement that counts items by stream and type, passes each count to note, and
+// returns their sum.
+func (k *censusComparison) count(
+	ctx context.Context, q string, args pgx.StrictNamedArgs, note func(d *CensusDifference, n int64),
+) (sum int64, err error) {
+	rows, err := k.tx.Query(ctx, q, args)
 	if err != nil {
 		return 0, err
 	}
 	var id [2]string
 	var n int64
 	_, err = pgx.ForEachRow(rows, []any{&id[0], &id[1], &n}, func() error {
-		c, ok := j.found[id]
+		d, ok := k.found[id]
 		if !ok {
-			c = &CensusDifference{Stream: dossier.Stream(id[0]), Type: id[1]}
-			j.found[id] = c
+			d = &CensusDifference{Stream: dossier.Stream(id[0]), Type: id[1]}
+			k.found[id] = d
 		}
-		note(c, n)
+		note(d, n)
 		sum += n
 		return nil
 	})
 	return sum, err
 }
 
-// list returns what was found, in order.
-func (j *censusComparison) list() []CensusDifference {
-	list := make([]CensusDifference, 0, len(j.found))
-	for _, c := range j.found {
-		if c.Absent > 0 || c.Different > 0 {
-			list = append(list, *c)
+// list returns the types with differences, by stream and type.
+func (k *censusComparison) list() []CensusDifference {
+	list := make([]CensusDifference, 0, len(k.found))
+	for _, d := range k.found {
+		if d.Absent > 0 || d.Different > 0 {
+			list = append(list, *d)
 		}
 	}
 	slices.SortFunc(list, func(a, b CensusDifference) int {

@@ -6,24 +6,32 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Rendered is an item's content in the shape in which it is served, with what
-// lists are selected and sorted by. It depends on the tenant's rules, never on a
-// reader's rights.
-type Rendered struct {
-	Kind     dossier.Kind // what the item is to a reader; empty: what its content is
-	Part     dossier.Part // what a right must be given for; empty: never read by itself
-	At       time.Time    // its place in lists; zero: in none
-	Category string
-	Open     *bool  // in force according to the source; nil: not a thing that can be
-	Ends     string // the last local date on which it counts; empty: none
-	Plan     string // the key of the plan it belongs to; of a part, that of the whole
-	Goal     string // the key of the goal it is about
-	Card     []byte // a JSON object: what a list shows
-	Body     []byte // a JSON object: what one item adds to its card
-	Model    []byte // a JSON object: what rendering again needs and readers do not
+// A Renderer turns content into the shape in which it is served.
+type Renderer interface {
+	// Render renders c, the content of the item named ref.
+	Render(ref dossier.Ref, c dossier.Content, look Lookup) (Rendered, error)
+	// Restore is Render's inverse: it returns the content from which s was rendered, so that
+	// the item can be rendered again after a change of an item that it names.
+	Restore(s Shown) (dossier.Content, error)
 }
 
-// kind is what an item with the content c is when rendered so.
+// Rendered is an item's content in the shape in which it is served, with the values by which
+// lists select and sort it. It depends on the tenant's rules, never on a reader's rights.
+type Rendered struct {
+	Kind     dossier.Kind // what the item is to a reader; empty: the kind of its content
+	Part     dossier.Part // the part that a grant must include; empty: not read by itself
+	At       time.Time    // its place in lists; zero: in none
+	Category string
+	Open     *bool  // in force according to the source; nil: does not apply
+	Ends     string // the last local date on which it counts; empty: none
+	Plan     string // the key of the plan it belongs to; for a part, that of the whole plan
+	Goal     string // the key of the goal it is about
+	Card     []byte // a JSON object for lists
+	Body     []byte // a JSON object that one item adds to its card
+	Model    []byte // a JSON object that only rendering again needs
+}
+
+// kind returns the item's kind, c being its content.
 func (r *Rendered) kind(c dossier.Content) dossier.Kind {
 	if r.Kind == "" {
 		return c.Kind()
@@ -31,29 +39,29 @@ func (r *Rendered) kind(c dossier.Content) dossier.Kind {
 	return r.Kind
 }
 
-// Shown is an item as stored: what another is rendered from.
+// Shown is a shown item as stored, from which others are rendered.
 type Shown struct {
 	Key    string
 	Kind   dossier.Kind
-	Client string // whom it belongs to; empty: to none
+	Client string // empty: belongs to no client
 	Card   []byte
 	Body   []byte
 	Model  []byte
 }
 
-// MaxMembers is how many parts and agreements one care plan may have, those of
-// other clients that name it included.
+// MaxMembers is how many parts and agreements a care plan may have, including those of other
+// clients that name it.
 const MaxMembers = 500
 
-// Lookup finds what an item of one client is rendered from. What belongs to
-// another client is not to be found (I7).
+// Lookup finds the items that an item of one client is rendered from. It finds nothing of
+// another client (I7).
 type Lookup struct {
 	tenant, client string
 	around         *surroundings
 }
 
-// Shown returns the record that ref names if it is shown and belongs to the same
-// client or to none; else nil.
+// Shown returns the record that ref names if it is shown and belongs to the same client or to
+// none; else nil.
 func (l Lookup) Shown(ref dossier.Ref) *Shown {
 	if ref.IsZero() {
 		return nil
@@ -65,10 +73,9 @@ func (l Lookup) Shown(ref dossier.Ref) *Shown {
 	return s
 }
 
-// Members returns the parts of plans and the agreements that name the care plan
-// ref, are shown, and belong to the same client or to none; in no order. Where
-// there are more than [MaxMembers], some may be missing, and the second result
-// says so.
+// Members returns the shown parts and agreements that name the care plan ref and belong to
+// the same client or to none, in no order. tooMany reports that there are more than
+// [MaxMembers]; some may then be missing.
 func (l Lookup) Members(ref dossier.Ref) (list []*Shown, tooMany bool) {
 	all := l.around.members[dossier.Key(l.tenant, ref)]
 	for _, s := range all {
@@ -80,12 +87,3 @@ func (l Lookup) Members(ref dossier.Ref) (list []*Shown, tooMany bool) {
 }
 
 func (l Lookup) reaches(s *Shown) bool { return s.Client == "" || s.Client == l.client }
-
-// A Renderer turns content into the shape in which it is served.
-type Renderer interface {
-	// Render renders c, which belongs to the item named ref.
-	Render(ref dossier.Ref, c dossier.Content, look Lookup) (Rendered, error)
-	// Restore is Render's inverse: the content from which s was rendered, so
-	// that it can be rendered again when something that it names has changed.
-	Restore(s Shown) (dossier.Content, error)
-}

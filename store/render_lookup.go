@@ -8,12 +8,12 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// surroundings are what some items are rendered from: what they name, and of care
-// plans also what names them. They are all read in one round trip.
+// surroundings are the items from which some items are rendered: those that they name and,
+// for care plans, those that name them. All are read in one round trip.
 type surroundings struct {
 	tenant  string
-	names   []string // keys of what the items name
-	plans   []string // keys of those that are care plans
+	names   []string // keys of the items that are named
+	plans   []string // keys of the care plans among those to be rendered
 	shown   map[string]*Shown
 	members map[string][]*Shown // by the key of the plan
 }
@@ -30,62 +30,86 @@ func (s *surroundings) add(key string, c dossier.Content) {
 
 func (s *surroundings) lookup(client string) Lookup { return Lookup{s.tenant, client, s} }
 
-// Like the other look-ups of a batch these look up key by key (LATERAL … OFFSET 0):
-// left the choice, the planner reads the whole of a table that it has no
-// statistics of yet, as in a first load.
 const (
 	shownSQL = `
-		SELECT i.* FROM unnest(@names::text[]) n CROSS JOIN LATERAL (
-			SELECT key, kind, coalesce(client, ''), card, body, model FROM items
+		SELECT i.*
+		FROM unnest(@names::text[]) n
+		CROSS JOIN LATERAL ( -- by key; the LIMIT in its last branch does for OFFSET 0
+			SELECT key, kind, coalesce(client, ''), card, body, model
+			FROM items
 			WHERE tenant = @tenant AND key = n AND state = 'shown'
 			UNION ALL
-			SELECT alias, 'questionnaire', '', NULL, NULL, model FROM (` + definitionOf + `) d) i`
+			SELECT alias, 'questionnaire', '', NULL, NULL, model
+			FROM (` + definitionOf + `) d) i`
 	membersSQL = `
-		SELECT p, m.* FROM unnest(@plans::text[]) p CROSS JOIN LATERAL (
-			SELECT i.* FROM refs r CROSS JOIN LATERAL (
-				SELECT key, kind, coalesce(client, ''), card, body, model FROM items
-				WHERE tenant = @tenant AND key = r.key AND state = 'shown' AND kind IN ('care-plan-part', 'agreement')
+		SELECT p, m.*
+		FROM unnest(@plans::text[]) p
+		CROSS JOIN LATERAL ( -- by key; LIMIT does for OFFSET 0
+			SELECT i.*
+			FROM refs r
+			CROSS JOIN LATERAL ( -- by key
+				SELECT key, kind, coalesce(client, ''), card, body, model
+				FROM items
+				WHERE tenant = @tenant AND key = r.key AND state = 'shown'
+				  AND kind IN ('care-plan-part', 'agreement')
 				OFFSET 0) i
-			WHERE r.tenant = @tenant AND r.target = p LIMIT @limit) m`
-	// Whoever agreed to the plans.
-	agreedSQL = `
-		SELECT i.* FROM unnest(@plans::text[]) p CROSS JOIN LATERAL (
-			SELECT a.key FROM refs r CROSS JOIN LATERAL (
-				SELECT key FROM items
-				WHERE tenant = @tenant AND key = r.key AND state = 'shown' AND kind = 'agreement' OFFSET 0) a
-			WHERE r.tenant = @tenant AND r.target = p LIMIT @limit) a
-		JOIN LATERAL (SELECT target FROM refs WHERE tenant = @tenant AND key = a.key OFFSET 0) r ON true
-		CROSS JOIN LATERAL (
-			SELECT key, kind, coalesce(client, ''), card, body, model FROM items
-			WHERE tenant = @tenant AND key = r.target AND state = 'shown' AND stream <> 'care-plans' OFFSET 0) i`
+			WHERE r.tenant = @tenant AND r.target = p
+			LIMIT @limit) m`
+	// signatoriesSQL finds the people that the plans' agreements name.
+	signatoriesSQL = `
+		SELECT i.*
+		FROM unnest(@plans::text[]) p
+		CROSS JOIN LATERAL ( -- by key
+			SELECT a.key
+			FROM refs r
+			CROSS JOIN LATERAL ( -- by key
+				SELECT key
+				FROM items
+				WHERE tenant = @tenant AND key = r.key AND state = 'shown' AND kind = 'agreement'
+				OFFSET 0) a
+			WHERE r.tenant = @tenant AND r.target = p
+			LIMIT @limit) a
+		JOIN LATERAL ( -- by key
+			SELECT target
+			FROM refs
+			WHERE tenant = @tenant AND key = a.key
+			OFFSET 0) r ON true
+		CROSS JOIN LATERAL ( -- by key
+			SELECT key, kind, coalesce(client, ''), card, body, model
+			FROM items
+			WHERE tenant = @tenant AND key = r.target AND state = 'shown' AND stream <> 'care-plans'
+			OFFSET 0) i`
 )
 
-// queue reads them.
+// queue reads the surroundings of the items that were added.
 func (s *surroundings) queue(b *pgx.Batch) {
 	slices.Sort(s.names)
 	s.names = slices.Compact(s.names)
 	s.shown, s.members = make(map[string]*Shown), make(map[string][]*Shown)
-	collect := func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Shown])
-		for _, found := range list {
-			s.shown[found.Key] = found
-		}
-		return err
-	}
-	b.Queue(shownSQL, pgx.StrictNamedArgs{"tenant": s.tenant, "names": s.names}).Query(collect)
+	b.Queue(shownSQL, pgx.StrictNamedArgs{"tenant": s.tenant, "names": s.names}).Query(s.scanShown)
 	if len(s.plans) == 0 {
 		return
 	}
 	args := pgx.StrictNamedArgs{"tenant": s.tenant, "plans": s.plans, "limit": MaxMembers + 1}
-	b.Queue(membersSQL, args).Query(func(rows pgx.Rows) error {
-		var plan string
-		var m Shown
-		_, err := pgx.ForEachRow(rows, []any{&plan, &m.Key, &m.Kind, &m.Client, &m.Card, &m.Body, &m.Model}, func() error {
-			found := m
-			s.members[plan] = append(s.members[plan], &found)
-			return nil
-		})
-		return err
+	b.Queue(membersSQL, args).Query(s.scanMembers)
+	b.Queue(signatoriesSQL, args).Query(s.scanShown)
+}
+
+func (s *surroundings) scanShown(rows pgx.Rows) error {
+	list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Shown])
+	for _, found := range list {
+		s.shown[found.Key] = found
+	}
+	return err
+}
+
+func (s *surroundings) scanMembers(rows pgx.Rows) error {
+	var plan string
+	var m Shown
+	_, err := pgx.ForEachRow(rows, []any{&plan, &m.Key, &m.Kind, &m.Client, &m.Card, &m.Body, &m.Model}, func() error {
+		found := m
+		s.members[plan] = append(s.members[plan], &found)
+		return nil
 	})
-	b.Queue(agreedSQL, args).Query(collect)
+	return err
 }

@@ -10,8 +10,21 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Rerender renders up to limit items again because something that they name
-// has changed, and returns how many were waiting. It is done when that is 0.
+// markForRerender marks the items that name one of @targets to be rendered again. Table stale
+// holds the marks.
+const markForRerender = `
+	INSERT INTO stale (tenant, key)
+	SELECT DISTINCT r.tenant, r.key
+	FROM unnest(@targets::text[]) t
+	CROSS JOIN LATERAL ( -- by key
+		SELECT tenant, key
+		FROM refs
+		WHERE tenant = @tenant AND target = t
+		OFFSET 0) r
+	ON CONFLICT DO NOTHING`
+
+// Rerender renders up to limit marked items again, because something that they name has
+// changed, and returns how many there were; 0: none is left. It fails with [ErrFenced].
 func (s *Store) Rerender(ctx context.Context, c Claim, r Renderer, limit int) (int, error) {
 	var n int
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
@@ -19,7 +32,7 @@ func (s *Store) Rerender(ctx context.Context, c Claim, r Renderer, limit int) (i
 			return err
 		}
 		var err error
-		n, err = renderStale(ctx, tx, c.Run.Tenant, r, limit)
+		n, err = rerenderMarked(ctx, tx, c.Run.Tenant, r, limit)
 		return err
 	})
 	if err != nil {
@@ -28,58 +41,61 @@ func (s *Store) Rerender(ctx context.Context, c Claim, r Renderer, limit int) (i
 	return n, nil
 }
 
-func renderStale(ctx context.Context, tx pgx.Tx, tenant string, r Renderer, limit int) (int, error) {
+func rerenderMarked(ctx context.Context, tx pgx.Tx, tenant string, r Renderer, limit int) (int, error) {
 	const take = `
-		DELETE FROM stale WHERE tenant = @tenant AND key = ANY(ARRAY(
-			SELECT key FROM stale WHERE tenant = @tenant ORDER BY key LIMIT @limit))
+		DELETE FROM stale
+		WHERE tenant = @tenant AND key = ANY(ARRAY(
+			SELECT key
+			FROM stale
+			WHERE tenant = @tenant
+			ORDER BY key
+			LIMIT @limit))
 		RETURNING key`
-	rows, err := tx.Query(ctx, take, pgx.StrictNamedArgs{"tenant": tenant, "limit": limit})
-	if err != nil {
-		return 0, err
-	}
-	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	args := pgx.StrictNamedArgs{"tenant": tenant, "limit": limit}
+	keys, err := queryList(ctx, tx, pgx.RowTo[string], take, args)
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	again := rerender{tx: tx, tenant: tenant, render: r, changed: make(map[string]struct{})}
+	again := rerenderer{tx: tx, tenant: tenant, render: r, changed: make(map[string]struct{})}
 	if err := again.all(ctx, keys); err != nil {
 		return 0, err
 	}
 	return len(keys), raiseChange(ctx, tx, tenant, sortedKeys(again.changed))
 }
 
-// rerender renders stored items again.
-type rerender struct {
+// rerenderer renders stored items again.
+type rerenderer struct {
 	tx      pgx.Tx
 	tenant  string
 	render  Renderer
 	changed map[string]struct{} // clients whose dossiers look different now
 }
 
-// staleItem is one item to be rendered again.
-type staleItem struct {
+// rerenderItem is an item to be rendered again.
+type rerenderItem struct {
 	ref    dossier.Ref
 	stream dossier.Stream
 	shown  Shown
 }
 
 const (
-	// A wave goes by so many items at once.
-	waveItems = 500
-	// More waves than the deepest plans need, there and back.
-	maxWaves = 100
+	passItems = 500 // items that are rendered at once
+	maxPasses = 100 // more than the deepest plans need, there and back
 )
 
-// all renders the items again, and then, wave by wave, the care plans that look
-// different for it: a plan holds what its parts do, and a part knows of what it
-// is one. A wave goes on only from what has changed. In the end all have been
-// rendered from what the others now are, in whatever order they came.
-func (r *rerender) all(ctx context.Context, keys []string) error {
-	const later = `INSERT INTO stale (tenant, key) SELECT @tenant, unnest(@keys::text[]) ON CONFLICT DO NOTHING`
-	for range maxWaves {
+// all renders the items again, then the care plans that depend on a changed one, pass by
+// pass. A plan embeds its parts and a part stores its ancestors, so a change may go both ways.
+// A pass goes on from changed items only, so in the end every item was rendered from the
+// present state of the others. Beyond maxPasses the rest is left to [Store.Rerender].
+func (r *rerenderer) all(ctx context.Context, keys []string) error {
+	const later = `
+		INSERT INTO stale (tenant, key)
+		SELECT @tenant, unnest(@keys::text[])
+		ON CONFLICT DO NOTHING`
+	for range maxPasses {
 		var next []string
-		for some := range slices.Chunk(keys, waveItems) {
-			more, err := r.wave(ctx, some)
+		for some := range slices.Chunk(keys, passItems) {
+			more, err := r.pass(ctx, some)
 			if err != nil {
 				return err
 			}
@@ -95,14 +111,13 @@ func (r *rerender) all(ctx context.Context, keys []string) error {
 	return err
 }
 
-// wave renders items again, and returns the keys of plans that are to be rendered
-// next.
-func (r *rerender) wave(ctx context.Context, keys []string) (next []string, err error) {
+// pass renders items again, and returns the keys of the plans to be rendered next.
+func (r *rerenderer) pass(ctx context.Context, keys []string) (next []string, err error) {
 	items, err := r.load(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	contents := make([]dossier.Content, len(items))
+	contents := make([]dossier.Content, len(items)) // nil: cannot be restored
 	around := surroundings{tenant: r.tenant}
 	var in pgx.Batch
 	var out rerendered
@@ -129,26 +144,27 @@ func (r *rerender) wave(ctx context.Context, keys []string) (next []string, err 
 			out.failed = append(out.failed, it)
 			continue
 		}
-		r.take(&out, it, c, rendered)
+		r.compare(&out, it, c, rendered)
 	}
 	err = r.write(ctx, &out)
 	return out.next, err
 }
 
-// load reads what is shown of the items. Clients are rendered from nothing.
-func (r *rerender) load(ctx context.Context, keys []string) ([]staleItem, error) {
-	const load = `
-		SELECT i.* FROM unnest(@keys::text[]) k CROSS JOIN LATERAL (
-			SELECT type, id, stream, key, kind, coalesce(client, ''), card, body, model FROM items
-			WHERE tenant = @tenant AND key = k AND state = 'shown' AND stream <> 'clients' OFFSET 0) i`
-	rows, err := r.tx.Query(ctx, load, pgx.StrictNamedArgs{"tenant": r.tenant, "keys": keys})
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (staleItem, error) {
-		var it staleItem
-		err := row.Scan(&it.ref.Type, &it.ref.ID, &it.stream,
-			&it.shown.Key, &it.shown.Kind, &it.shown.Client, &it.shown.Card, &it.shown.Body, &it.shown.Model)
+// load reads the shown ones of the items. Clients are left out, because nothing else goes
+// into their shape.
+func (r *rerenderer) load(ctx context.Context, keys []string) ([]rerenderItem, error) {
+	const q = `
+		SELECT i.*
+		FROM unnest(@keys::text[]) k
+		CROSS JOIN LATERAL ( -- by key
+			SELECT type, id, stream, key, kind, coalesce(client, ''), card, body, model
+			FROM items
+			WHERE tenant = @tenant AND key = k AND state = 'shown' AND stream <> 'clients'
+			OFFSET 0) i`
+	scan := func(row pgx.CollectableRow) (it rerenderItem, err error) {
+		s := &it.shown
+		err = row.Scan(&it.ref.Type, &it.ref.ID, &it.stream, &s.Key, &s.Kind, &s.Client, &s.Card, &s.Body, &s.Model)
 		return it, err
-	})
+	}
+	return queryList(ctx, r.tx, scan, q, pgx.StrictNamedArgs{"tenant": r.tenant, "keys": keys})
 }

@@ -9,8 +9,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Counts is an accounting as people and scripts read it: seen is the sum of the
-// others, removed and reasons apart.
+// Counts is an accounting as people and scripts read it: Seen is the sum of the other counts,
+// and Reasons splits some of them up.
 type Counts struct {
 	Seen        int64   `json:"seen"`
 	Created     int64   `json:"created"`
@@ -23,7 +23,7 @@ type Counts struct {
 	Reasons     Effects `json:"reasons"` // such as hidden:marked
 }
 
-// Counts sums the effects up.
+// Counts returns the effects as counts.
 func (e Effects) Counts() Counts {
 	c := Counts{
 		Seen: e.Seen(), Created: e.Of(EffectCreated), Updated: e.Of(EffectUpdated), Unchanged: e.Of(EffectUnchanged),
@@ -36,7 +36,7 @@ func (e Effects) Counts() Counts {
 	return c
 }
 
-// MarshalJSON gives the accounting by its words beside the other fields.
+// MarshalJSON writes the accounting as [Counts] beside the other fields.
 func (t RunType) MarshalJSON() ([]byte, error) {
 	type plain RunType
 	return json.Marshal(struct {
@@ -45,7 +45,7 @@ func (t RunType) MarshalJSON() ([]byte, error) {
 	}{plain(t), t.Effects.Counts()})
 }
 
-// UnmarshalJSON is MarshalJSON's inverse.
+// UnmarshalJSON reads the form that MarshalJSON writes.
 func (t *RunType) UnmarshalJSON(b []byte) error {
 	type plain RunType
 	var in struct {
@@ -64,18 +64,18 @@ func (t *RunType) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Effect is what an item that a run saw has led to, one of the words below; for
-// hidden, withdrawn and quarantined followed by a colon and the [Reason].
+// Effect is the result of an item that a run saw: one of the words below, for hidden,
+// withdrawn and quarantined followed by a colon and the [dossier.Reason].
 type Effect string
 
-// The effects. What a run has seen is their sum, by distinct items.
+// The effects. A run has seen the sum of their counts, in distinct items.
 const (
-	EffectCreated     Effect = "created"     // new to readers
+	EffectCreated     Effect = "created"     // shown, and not shown before
 	EffectUpdated     Effect = "updated"     // changed
-	EffectUnchanged   Effect = "unchanged"   // as it was
+	EffectUnchanged   Effect = "unchanged"   // shown as before
 	EffectHidden      Effect = "hidden"      // not for the client's eyes
-	EffectWithdrawn   Effect = "withdrawn"   // taken back by the source
-	EffectSuperseded  Effect = "superseded"  // older than what is stored
+	EffectWithdrawn   Effect = "withdrawn"   // withdrawn by the source
+	EffectSuperseded  Effect = "superseded"  // older than the stored version
 	EffectQuarantined Effect = "quarantined" // could not be applied
 )
 
@@ -91,7 +91,7 @@ func (e Effect) Reason() dossier.Reason {
 	return dossier.Reason(reason)
 }
 
-// Effects counts distinct items by effect.
+// Effects holds counts of distinct items by effect.
 type Effects map[Effect]int64
 
 // Seen returns how many distinct items there are.
@@ -103,7 +103,7 @@ func (e Effects) Seen() int64 {
 	return n
 }
 
-// Of returns how many items had the effect, whatever the reason.
+// Of returns how many items had the effect, with any reason.
 func (e Effects) Of(word Effect) int64 {
 	var n int64
 	for k, v := range e {
@@ -127,8 +127,8 @@ func (e Effects) Reasons() []Effect {
 	return slices.DeleteFunc(keys, func(k Effect) bool { return k.Reason() == "" || e[k] == 0 })
 }
 
-// next returns the effect that an item has in the end when it had prev and now
-// got e: an item counts once, by what became of it.
+// next returns the effect to count for an item that was counted with prev and now has e: an
+// item counts once, by its result at the end of the run.
 func (e Effect) next(prev Effect) Effect {
 	switch {
 	case prev == "":

@@ -11,8 +11,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// SliceJob asks a worker for one slice of a run. It carries the run's id and
-// nothing else, so that no job can hold personal data.
+// SliceJob is a job for one slice of a run. It carries the run's id and nothing else, so that
+// no job can hold personal data.
 type SliceJob struct {
 	Run int64 `json:"run"`
 }
@@ -20,8 +20,8 @@ type SliceJob struct {
 // Kind implements river.JobArgs.
 func (SliceJob) Kind() string { return "slice" }
 
-// jobQueue inserts jobs in the transactions of store, with a River client that
-// works none of them: the one that does lives in package sync.
+// jobQueue inserts jobs in the transactions of store, with a River client that works none of
+// them. The client that works jobs lives in package sync.
 type jobQueue struct {
 	river *river.Client[pgx.Tx]
 }

@@ -35,8 +35,7 @@ func (s *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, e
 }
 
 // withDigest returns copies of the items with the hashes they are stored with, which cover the
-// rules of rendering too. The originals keep their hashes, because mixing the same digest in twice
-// would take it out again.
+// rules of rendering too. The originals keep their hashes, because a batch may be applied twice.
 func withDigest(items []dossier.Item, digest dossier.Hash) []dossier.Item {
 	items = slices.Clone(items)
 	for i := range items {

@@ -10,8 +10,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// newUnreadClient is a tenant that was read when b was not a client yet, though the
-// source had reports of b's, and after whom b and c have come.
+// newUnreadClient returns a tenant that was read before b was a client, although the source had
+// reports of b. Since then b and c have become clients.
 func newUnreadClient(t *testing.T) (*fakeSource, *harness) {
 	t.Helper()
 	f := newFakeSource(t, client("a", 1), report("old", "b", "oud", 2))
@@ -32,7 +32,7 @@ func (h *harness) owedBackfills() []string {
 	return owed
 }
 
-func TestNewClientsHistoryIsRead(t *testing.T) {
+func TestNewClientsHistoryIsBackfilled(t *testing.T) {
 	t.Parallel()
 	_, h := newUnreadClient(t)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
@@ -44,8 +44,8 @@ func TestNewClientsHistoryIsRead(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong with one history, that client stays owed, others get
-// theirs, and the next run makes it good.
+// If one client's history cannot be read, the other clients' histories are, and the next run reads
+// the missing one.
 func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 	t.Parallel()
 	ofB := func(a request) bool { return a.Client == "b" && a.of(observations) }
@@ -102,8 +102,8 @@ func TestHistoryThatCannotBeReadStaysOwed(t *testing.T) {
 	}
 }
 
-// A type that fails for all does not leave a newcomer without history.
-func TestNewClientsHistorySurvivesATypeThatFails(t *testing.T) {
+// A type that fails for all clients does not leave a new client without a history.
+func TestBackfillFollowsAfterATypeHasFailed(t *testing.T) {
 	t.Parallel()
 	f, h := newUnreadClient(t)
 	f.script = func(a request) error {
@@ -121,9 +121,8 @@ func TestNewClientsHistorySurvivesATypeThatFails(t *testing.T) {
 	}
 }
 
-// In the first run the clients failed: their items were hidden, and come back
-// with the clients.
-func TestDossiersComeWithTheirClients(t *testing.T) {
+// In the first run the clients could not be read, so that their items were hidden.
+func TestReportsAppearOnceTheirClientIsRead(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	f.script = func(a request) error {

@@ -15,7 +15,7 @@ import (
 
 const dayReport = `"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]}`
 
-// observation returns a report with the fields given in place of the usual ones.
+// observation returns a report as FHIR JSON.
 func observation(id, status, effective, text string) string {
 	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"meta":{"versionId":"1","lastUpdated":"2026-01-02T10:00:00Z"},
 		"status":%q,%s,"subject":{"reference":"Patient/p1"},"effectiveDateTime":%q,"valueString":%s}`,
@@ -30,10 +30,11 @@ func bundle(entries ...string) string {
 	for _, e := range entries {
 		list = append(list, `{"resource":`+e+`,"search":{"mode":"match"}}`)
 	}
-	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries), strings.Join(list, ","))
+	return fmt.Sprintf(`{"resourceType":"Bundle","type":"searchset","total":%d,"entry":[%s]}`, len(entries),
+		strings.Join(list, ","))
 }
 
-// cannedServer answers searches of each type with a literal body.
+// cannedServer answers the searches for each type with a literal body.
 type cannedServer map[string]string
 
 func (s cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,14 +54,15 @@ func (s cannedServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
+func TestBadInputIsCountedAndTheRestApplied(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, func(http.Handler) http.Handler {
 		return cannedServer{
 			"Patient": bundle(patientP1),
 			"Observation": bundle(
 				observation("good-1", "final", "2026-01-02T09:00:00+01:00", `"Goed geslapen."`),
-				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`, "", 1),
+				strings.Replace(observation("x", "final", "2026-01-02T09:00:00+01:00", `"Zonder id."`), `"id":"x",`,
+					"", 1),
 				observation("odd-status", "vervallen", "2026-01-02T09:00:00+01:00", `"Wat is dit?"`),
 				observation("nul", "final", "2026-01-02T09:00:00+01:00", `"Een \u0000 erin."`),
 				observation("bad-date", "final", "2024-13-01", `"Dertiende maand."`),
@@ -91,11 +93,11 @@ func TestBadInputIsAccountedForAndTheRestApplied(t *testing.T) {
 		}
 	}
 	if run.Message == nil || !strings.Contains(*run.Message, "CarePlan") {
-		t.Errorf("message %v does not say what could not be read", run.Message)
+		t.Errorf("message %v does not name the type that could not be read", run.Message)
 	}
 }
 
-func TestSourceThatCannotBeReachedFailsTheRunAndKeepsTheCursor(t *testing.T) {
+func TestUnreachableSourceKeepsTheCursor(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, nil)
 	h.fill(3, 0.1)
@@ -109,7 +111,7 @@ func TestSourceThatCannotBeReachedFailsTheRunAndKeepsTheCursor(t *testing.T) {
 	h.tenant.Source = fhirAt(t, gone.URL+"/fhir")
 	h.restart()
 	if run := h.wantSync(store.OutcomeFailed, store.Scope{}); message(run) == "" {
-		t.Error("the run does not say why")
+		t.Error("the run has no message")
 	}
 	after, err := h.Cursors(t.Context(), tenant)
 	if err != nil {
@@ -126,7 +128,7 @@ func TestCursorStopsBeforeFailedPage(t *testing.T) {
 	h := newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if fail && strings.HasSuffix(r.URL.Path, "/Observation") && !r.URL.Query().Has("_lastUpdated") {
-				http.Error(w, "no", http.StatusInternalServerError) // any page but the first
+				http.Error(w, "no", http.StatusInternalServerError) // every page but the first
 				return
 			}
 			next.ServeHTTP(w, r)
@@ -159,7 +161,7 @@ func TestCursorStopsBeforeFailedPage(t *testing.T) {
 	}
 }
 
-// storedItems returns what the replica holds of each item, by type and id.
+// storedItems returns the replica's items as text, by type and id.
 func (h *harness) storedItems(ctx context.Context) map[string]string {
 	h.t.Helper()
 	rows, err := h.Pool().Query(ctx, `

@@ -6,9 +6,7 @@ import (
 	"dossiersync/store"
 )
 
-// A run whose budget of requests is used up ends, and the next goes on where it
-// ended.
-func TestRunsGoOnWhereABudgetEnded(t *testing.T) {
+func TestNextRunContinuesAfterASpentBudget(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
 	f.put(reports("c1", 60, 10, 3)...)
@@ -17,10 +15,10 @@ func TestRunsGoOnWhereABudgetEnded(t *testing.T) {
 	h.restart()
 	run := h.wantSync(store.OutcomePartial, store.Scope{})
 	if got := message(run); got != "its budget of 6 requests is used up; the next run goes on where it ended" {
-		t.Errorf("the run says %q", got)
+		t.Errorf("the run's message is %q", got)
 	}
 	if got := len(h.reportTexts()); got == 60 {
-		t.Fatal("one budget was enough: the test tests nothing")
+		t.Fatal("one budget was enough, so the test proves nothing")
 	}
 	for n := 1; len(h.reportTexts()) < 60; n++ {
 		if n > 20 {

@@ -11,17 +11,19 @@ import (
 	"dossiersync/sync/source"
 )
 
-// onlySearchableByClient lets everything that belongs to clients be searched for one client only.
+// onlySearchableByClient makes the source refuse searches without a client for all that belongs to
+// clients.
 func onlySearchableByClient(f *fakeSource) {
 	f.script = func(a request) error {
-		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients && a.Type.Stream != dossier.StreamStaff {
+		if (a.act == "search" || a.act == "count") && a.Client == "" && a.Type.Stream != dossier.StreamClients &&
+			a.Type.Stream != dossier.StreamStaff {
 			return failure(source.Unsupported, 400)
 		}
 		return nil
 	}
 }
 
-func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
+func TestSourceSearchableByClientOnlyIsRead(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0))
 	for n := range 5 {
@@ -39,7 +41,7 @@ func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
 		t.Errorf("the run counts %d created", got)
 	}
 
-	// An increment reads from where each client was read last.
+	// An increment reads each client from that client's cursor.
 	f.advance(4 * time.Hour)
 	f.put(report("nieuw", "c3", "nieuw", 15*60), client("c9", 15*60), report("van-c9", "c9", "van vroeger", 5))
 	run = h.wantSync(store.OutcomeComplete, store.Scope{})
@@ -58,9 +60,8 @@ func TestSourceThatIsSearchedByClientOnly(t *testing.T) {
 	}
 }
 
-// Case 65: the source fails for one client only. The others are read, and the
-// run says that something is missing.
-func TestOneClientWhoCannotBeReadKeepsNobodyWaiting(t *testing.T) {
+// Case 65: the source fails for one client only.
+func TestFailingClientDoesNotStopOtherClients(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), client("c3", 0))
 	for _, id := range []string{"c1", "c2", "c3"} {
@@ -80,7 +81,7 @@ func TestOneClientWhoCannotBeReadKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("%d reports are shown, want 8", got)
 	}
 	if got := message(run); !strings.Contains(got, "the records of 1 client could not be read") {
-		t.Errorf("the run says %q", got)
+		t.Errorf("the run's message is %q", got)
 	}
 	onlySearchableByClient(f)
 	f.advance(4 * time.Hour)

@@ -11,14 +11,15 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// holdTenant lets another worker work on a run of the tenant.
+// holdTenant lets another worker claim a run of the tenant.
 func (h *harness) holdTenant() {
 	h.t.Helper()
 	ctx := h.t.Context()
 	if err := h.PutTenant(ctx, tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		h.t.Fatal(err)
 	}
-	run, _, err := h.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := h.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual,
+		Scope: store.Scope{Full: true}})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -27,11 +28,12 @@ func (h *harness) holdTenant() {
 	}
 }
 
-func TestWhoDoesNotWaitLeavesTheRunOfOthersWaiting(t *testing.T) {
+func TestNoWaitLeavesAnEarlierRequestWaiting(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, newFakeSource(t))
 	h.holdTenant()
-	due, _, err := h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerSchedule, Slot: time.Now()})
+	due, _, err := h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerSchedule,
+		Slot: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func TestWhoDoesNotWaitLeavesTheRunOfOthersWaiting(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWaitLeavesNothingBehind(t *testing.T) {
+func TestNoWaitCancelsItsOwnRequest(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, newFakeSource(t))
 	h.holdTenant()
@@ -57,7 +59,7 @@ func TestWhoDoesNotWaitLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// replicaSQL is all that a run may change but the record of the run itself.
+// replicaSQL selects all that a run may change, except the run's own record.
 const replicaSQL = `
 	SELECT jsonb_build_object(
 		'items', (SELECT jsonb_agg(i ORDER BY key) FROM items i), 'clients', (SELECT jsonb_agg(c ORDER BY id) FROM clients c),
@@ -65,14 +67,14 @@ const replicaSQL = `
 		'cursors', (SELECT jsonb_agg(c ORDER BY type) FROM cursors c), 'backfills', (SELECT jsonb_agg(b ORDER BY client) FROM backfills b),
 		'quarantine', (SELECT jsonb_agg(q ORDER BY key) FROM quarantine q), 'tenants', (SELECT jsonb_agg(t ORDER BY id) FROM tenants t))::text`
 
-func TestDryRunSaysWhatItWouldDoAndDoesNothing(t *testing.T) {
+func TestDryRunCountsAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
 	dry := store.Scope{DryRun: true}
 	run := h.wantSync(store.OutcomeComplete, dry)
 	if got := totals(run); got.Created != 2 || got.Seen != 2 {
-		t.Errorf("of an empty replica it says %+v", got)
+		t.Errorf("for an empty replica it counts %+v", got)
 	}
 	if got := h.queryText(`SELECT count(*)::text FROM (SELECT key FROM items UNION ALL SELECT id FROM clients UNION ALL SELECT type FROM cursors) x`); got != "0" {
 		t.Errorf("%s rows were written", got)
@@ -84,7 +86,7 @@ func TestDryRunSaysWhatItWouldDoAndDoesNothing(t *testing.T) {
 	before := h.queryText(replicaSQL)
 	got := totals(h.sync(dry))
 	if got.Created != 2 || got.Updated != 1 || got.Quarantined != 1 {
-		t.Errorf("it says %+v", got)
+		t.Errorf("it counts %+v", got)
 	}
 	if diff := cmp.Diff(before, h.queryText(replicaSQL)); diff != "" {
 		t.Error(diff)

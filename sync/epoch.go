@@ -37,7 +37,7 @@ func (s *slice) applyRead(ctx context.Context, id store.TypeID, item dossier.Ite
 // applyDirect applies a record that was just read by its id, and reports whether it is older than
 // the stored version, and so was not stored.
 func (s *slice) applyDirect(ctx context.Context, id store.TypeID, item dossier.Item) (older bool, err error) {
-	applied, err := s.applyBatch(ctx, store.Batch{Type: id, Items: []dossier.Item{item}, Direct: true})
+	applied, err := s.applyBatch(ctx, store.Batch{Kind: store.BatchRead, Type: id, Items: []dossier.Item{item}})
 	return len(applied.Older) > 0, err
 }
 

@@ -13,7 +13,7 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// tablesHolding counts rows that hold the text, table by table, the access log apart.
+// tablesHolding counts the rows that hold the text by table, except the access log's.
 func (h *harness) tablesHolding(text string) map[string]int {
 	h.t.Helper()
 	rows, err := h.Pool().Query(h.t.Context(), `
@@ -41,8 +41,8 @@ func (h *harness) tablesHolding(text string) map[string]int {
 	return found
 }
 
-// Case 8: an erased client leaves nothing, and does not come back.
-func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
+// Case 8: an erased client leaves nothing behind, and does not come back.
+func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	const erased = "te-wissen-4711"
 	mine := func(id, text string, minute int) dossier.Item { return report(erased+id, erased, text, minute) }
@@ -57,7 +57,7 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 	h.exec(`INSERT INTO quarantine (tenant, key, stream, type, reason, detail) VALUES ($1, 'wiens', 'reports', 'T', 'unreadable', '')`, tenant)
 	h.wantSync(store.OutcomePartial, store.Scope{Client: erased})
 	if len(h.tablesHolding(erased)) < 3 {
-		t.Fatalf("it is found only in %v: the test tests nothing", h.tablesHolding(erased))
+		t.Fatalf("it is found only in %v, so the test proves nothing", h.tablesHolding(erased))
 	}
 
 	out, err := h.Store.Erase(t.Context(), tenant, erased, "beheer")
@@ -65,20 +65,21 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(out.Left) > 0 || len(out.Removed) < 5 {
-		t.Errorf("the report says %+v", out)
+		t.Errorf("the erasure's report is %+v", out)
 	}
-	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}}, out.Cleared); diff != "" || out.Nameless != 1 {
-		t.Errorf("%d items are nobody's; named by others (-want +got):\n%s", out.Nameless, diff)
+	if diff := cmp.Diff([]store.TableCount{{Table: "runs.scope", Rows: 1}, {Table: "clients.replaced_by", Rows: 1}},
+		out.Cleared); diff != "" || out.Nameless != 1 {
+		t.Errorf("%d items have no client; references from others (-want +got):\n%s", out.Nameless, diff)
 	}
 	h.exec(`DELETE FROM quarantine WHERE key = 'wiens'`)
 	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
-	never := func(when string) {
+	wantNothing := func(when string) {
 		t.Helper()
 		if got := h.tablesHolding(erased); len(got) > 0 {
-			t.Errorf("%s it is found in %v", when, got)
+			t.Errorf("%s the client is found in %v", when, got)
 		}
 	}
-	never("after the erasure")
+	wantNothing("after the erasure")
 	if got := h.queryText(`SELECT string_agg(action || ' ' || event || ' ' || user_id, ',') FROM access_log WHERE client = $1`, erased); !strings.Contains(got, "delete erasure beheer") {
 		t.Errorf("the access log has %q", got)
 	}
@@ -86,11 +87,11 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 	f.advance(4 * time.Hour)
 	f.put(mine("-d", "nieuw", 15*60))
 	run := h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
-	never("after a full run")
+	wantNothing("after a full run")
 	if got := totals(run).Reasons["hidden:erased"]; got < 5 {
 		t.Errorf("the run counts %d erased", got)
 	}
-	// Corrected to be of the erased client, a record goes as well.
+	// A record that is corrected to the erased client is removed as well.
 	f.put(report("r2", erased, "blijft", 16*60+30))
 	f.advance(time.Hour)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
@@ -98,17 +99,17 @@ func TestCase08ErasedClientLeavesNothingAndStaysAway(t *testing.T) {
 		t.Errorf("shown are %v", h.shownReports())
 	}
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
-	never("after a reconcile")
+	wantNothing("after a reconcile")
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Errorf("differs %v", got)
+		t.Errorf("differences: %v", got)
 	}
 }
 
-// A restored backup knows grants that were revoked since, and dossiers that were
-// erased.
-func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
+// A restored backup holds grants that were revoked since, and dossiers that were erased since.
+func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 	t.Parallel()
-	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10), report("r2", "c2", "twee", 10))
+	f := newFakeSource(t, nurse("n1", "Anna", 0), client("c1", 0), client("c2", 0), report("r1", "c1", "een", 10),
+		report("r2", "c2", "twee", 10))
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
@@ -124,8 +125,8 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	if err := h.Store.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	// c2 was erased by a version without keys, the others under a key that this
-	// database has not seen; of tenant weg it knows nothing.
+	// c2 was erased by a version of the program without keys; the others were erased under a key
+	// that this database does not have. It does not know the tenant weg either.
 	plain := sha256.Sum256([]byte("erasure\x00" + tenant + "\x00c2\x00"))
 	key := store.NewErasureKey()
 	since := []store.Erasure{
@@ -144,15 +145,16 @@ func TestRestoredBackupShowsNothingThatEndedSince(t *testing.T) {
 	}
 	_, _, err = reader.Dossier(t.Context(), id, "c1")
 	if err == nil || !strings.Contains(err.Error(), "waits for all grants") {
-		t.Errorf("a reader is answered with %v", err)
+		t.Errorf("a reader gets the error %v", err)
 	}
-	for of, who := range map[string]string{tenant: "niet-meer-bekend", "weg": "c2"} {
-		if got := h.queryText(`SELECT string_agg(c, ',') FROM erased_among($1, ARRAY[$2, 'iemand']) c`, of, who); got != who {
-			t.Errorf("of %s are erased: %s", of, got)
+	for tenant, client := range map[string]string{tenant: "niet-meer-bekend", "weg": "c2"} {
+		const q = `SELECT string_agg(c, ',') FROM erased_among($1, ARRAY[$2, 'iemand']) c`
+		if got := h.queryText(q, tenant, client); got != client {
+			t.Errorf("erased in %s: %s", tenant, got)
 		}
 	}
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	if got := h.reportTexts()["r2"]; got != "" {
-		t.Error("what was erased came back")
+		t.Error("an erased report came back")
 	}
 }

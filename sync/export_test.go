@@ -8,7 +8,7 @@ import (
 	"dossiersync/store"
 )
 
-// Spread is the tenant's place within the time after a slot.
+// Spread returns the tenant's delay after a slot.
 func Spread(tenant string, within time.Duration) time.Duration { return spread(tenant, within) }
 
 // WorkOn works on a run in the background, slice by slice, until it is done.

@@ -14,10 +14,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// fakeSource is a care record system in memory. It holds records as a source maps
-// them, has a clock of its own, answers with the manners that it is given, and
-// does what its script says before each answer. It is honest until told
-// otherwise.
+// fakeSource is a care record system in memory. It holds records as a source maps them, and has a
+// clock of its own. Its answers are right and complete unless behaviour or script change them.
 type fakeSource struct {
 	t reporter
 
@@ -27,16 +25,15 @@ type fakeSource struct {
 	now       time.Time
 	pageSize  int
 	behaviour behaviour
-	snapshots [][]dossier.Item // what searches found, by number
+	snapshots [][]dossier.Item // what searches found, by the number in their links
 	requests  []request
 
-	scripted sync.Mutex // one answer at a time
-	// script is called before each answer. It may change what there is, and an
-	// error is the answer.
+	scripted sync.Mutex // held while script is called
+	// script is called before each answer. It may change the records; its error is the answer.
 	script func(a request) error
 }
 
-// reporter is a test, be it one of package testing or one that rapid has drawn.
+// reporter is a test of package testing or of rapid.
 type reporter interface {
 	Helper()
 	Logf(format string, args ...any)
@@ -44,14 +41,14 @@ type reporter interface {
 	Fatalf(format string, args ...any)
 }
 
-// behaviour are how care record systems differ.
+// behaviour is how care record systems differ in answering searches.
 type behaviour struct {
 	order           order
-	noTotals        bool // it never says how many there are
-	offsets         bool // links count records from the start of what there is by then, not of what there was
-	ignoresInterval bool // it ignores the interval, and its first page says so
-	ignoresEnd      bool // it ignores the interval's end, and does not say so
-	circle          int  // the link of the page after so many leads back to the page before it; 0: none does
+	noTotals        bool // pages have no total
+	offsets         bool // links count from the start of the present records, not of a snapshot
+	ignoresInterval bool // the interval is ignored, and the first page says so
+	ignoresEnd      bool // the interval's end is ignored, and no page says so
+	circle          int  // the page after so many links back to the page before it; 0: none does
 }
 
 type order int
@@ -62,23 +59,22 @@ const (
 	byID
 )
 
-// request is one request.
+// request is one request to the source.
 type request struct {
 	act string // describe, search, count or read
 	source.Query
 	ref dossier.Ref // of a read
 }
 
-// of reports whether it asks for records of the type.
+// of reports whether the request asks for records of the type.
 func (a request) of(t source.Type) bool { return a.Type.Stream == t.Stream && a.Type.Name == t.Name }
 
-// maxRequests is how many requests one test may make: who asks for more will never
-// end.
+// maxRequests is how many requests one test may make. A run that makes more would never end.
 const maxRequests = 2000
 
 var _ source.Source = (*fakeSource)(nil)
 
-// The types that a fake has.
+// The types of each fakeSource.
 var (
 	patients      = source.Type{Stream: dossier.StreamClients, Name: "Patient", Fingerprint: "f"}
 	practitioners = source.Type{Stream: dossier.StreamStaff, Name: "Practitioner", Fingerprint: "f"}
@@ -87,15 +83,16 @@ var (
 	observations  = source.Type{Stream: dossier.StreamReports, Name: "Observation", Fingerprint: "f"}
 )
 
-// newFakeSource returns a source that holds the records. Its clock says noon of the
-// day on which at(0) was midnight.
+// newFakeSource returns a source that holds the records. Its clock stands at noon of the day that
+// begins at at(0).
 func newFakeSource(t *testing.T, records ...dossier.Item) *fakeSource {
-	f := &fakeSource{t: t, types: []source.Type{patients, practitioners, goals, carePlans, observations}, now: at(12 * 60), pageSize: 10}
+	f := &fakeSource{t: t, now: at(12 * 60), pageSize: 10,
+		types: []source.Type{patients, practitioners, goals, carePlans, observations}}
 	f.put(records...)
 	return f
 }
 
-// put stores records in place of what the source has of them.
+// put stores records, in place of earlier versions.
 func (f *fakeSource) put(records ...dossier.Item) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,21 +106,21 @@ func (f *fakeSource) put(records ...dossier.Item) {
 	}
 }
 
-// remove makes records vanish without a trace.
+// remove deletes records silently: no deletions feed reports them.
 func (f *fakeSource) remove(drop func(it dossier.Item) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.records = slices.DeleteFunc(f.records, drop)
 }
 
-// advance lets the source's clock go on.
+// advance moves the source's clock.
 func (f *fakeSource) advance(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now = f.now.Add(d)
 }
 
-// count returns how many requests there were of those that match; nil: all.
+// count returns how many requests match; nil: all do.
 func (f *fakeSource) count(match func(a request) bool) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,7 +133,7 @@ func (f *fakeSource) count(match func(a request) bool) int {
 	return n
 }
 
-// receive notes a request, and returns what the script has against it.
+// receive records a request, and returns the script's error.
 func (f *fakeSource) receive(ctx context.Context, a request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -146,8 +143,8 @@ func (f *fakeSource) receive(ctx context.Context, a request) error {
 	n := len(f.requests)
 	f.mu.Unlock()
 	if n > maxRequests {
-		f.t.Errorf("asked %d times: this does not end", n)
-		return &source.Failure{Kind: source.BreakerOpen, Act: a.act, Err: errors.New("asked too often")}
+		f.t.Errorf("%d requests were made: the run does not end", n)
+		return &source.Failure{Kind: source.BreakerOpen, Act: a.act, Err: errors.New("too many requests")}
 	}
 	f.scripted.Lock()
 	defer f.scripted.Unlock()
@@ -198,7 +195,7 @@ func (f *fakeSource) Search(ctx context.Context, q source.Query) (source.Page, e
 		number = len(f.snapshots)
 		f.snapshots = append(f.snapshots, f.matches(q))
 	} else if _, err := fmt.Sscanf(q.Next, "%d@%d", &from, &number); err != nil {
-		f.t.Errorf("asked for a link that was not given: %q", q.Next)
+		f.t.Errorf("request for a link that no page had: %q", q.Next)
 	}
 	found := f.snapshots[number]
 	if f.behaviour.offsets {
@@ -229,7 +226,7 @@ func (f *fakeSource) matches(q source.Query) []dossier.Item {
 	var found []dossier.Item
 	for _, it := range f.records {
 		switch {
-		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != dossier.BadType: // stray ones come with all
+		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != dossier.BadType: // a record of another type comes with every search
 		case q.ID != "" && it.ID != q.ID:
 		case q.Client != "" && it.Client != q.Client && (it.Stream != dossier.StreamClients || it.ID != q.Client):
 		case !f.behaviour.ignoresInterval && it.Updated.Before(q.From):
@@ -255,10 +252,12 @@ func at(minute int) time.Time {
 	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(minute) * time.Minute)
 }
 
-// record is a record as it became in that minute.
+// record returns a record that got its content at that minute.
 func record(t source.Type, id, client string, minute int, c dossier.Content) dossier.Item {
-	return dossier.Item{Ref: dossier.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client, State: dossier.StateShown,
-		Version: fmt.Sprint(minute), Updated: at(minute), Hash: dossier.IdentityHash(fmt.Sprintf("%+v", c), ""), Content: c}
+	return dossier.Item{Ref: dossier.Ref{Type: t.Name, ID: id}, Stream: t.Stream, Client: client,
+		State:   dossier.StateShown,
+		Version: fmt.Sprint(minute), Updated: at(minute), Hash: dossier.IdentityHash(fmt.Sprintf("%+v", c), ""),
+		Content: c}
 }
 
 func client(id string, minute int) dossier.Item {
@@ -266,17 +265,19 @@ func client(id string, minute int) dossier.Item {
 }
 
 func nurse(id, name string, minute int) dossier.Item {
-	return record(practitioners, id, "", minute, &dossier.Staff{What: dossier.StaffPerson, Name: name, Role: "verpleegkundige"})
+	return record(practitioners, id, "", minute,
+		&dossier.Staff{What: dossier.StaffPerson, Name: name, Role: "verpleegkundige"})
 }
 
-// report is by nurse n1.
+// report returns a report by nurse n1.
 func report(id, client, text string, minute int) dossier.Item {
 	return record(observations, id, client, minute, &dossier.Report{
-		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text, Category: dossier.CategoryGeneral,
-		Authors: []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}})
+		At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text,
+		Category: dossier.CategoryGeneral,
+		Authors:  []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}})
 }
 
-// reports are n reports of a client, in minutes from first on, so many of each.
+// reports returns n reports of a client, from minute first on, ofEach of them in each minute.
 func reports(client string, n, first, ofEach int) []dossier.Item {
 	var list []dossier.Item
 	for i := range n {
@@ -289,7 +290,7 @@ func goal(id, client, description string, minute int) dossier.Item {
 	return record(goals, id, client, minute, &dossier.Goal{Description: description, Status: "active"})
 }
 
-// plan is an open plan with the goals.
+// plan returns an open plan with the goals.
 func plan(id, client string, minute int, goalIDs ...string) dossier.Item {
 	p := &dossier.CarePlan{Title: "Zorgleefplan", Open: true}
 	for _, g := range goalIDs {
@@ -298,8 +299,8 @@ func plan(id, client string, minute int, goalIDs ...string) dossier.Item {
 	return record(carePlans, id, client, minute, p)
 }
 
-// unreadable is it in a version of that minute that could not be read; envelope
-// says whether at least its envelope could.
+// unreadable returns a version of the record at that minute that could not be decoded. envelope
+// tells whether at least its envelope could.
 func unreadable(it dossier.Item, minute int, envelope bool) dossier.Item {
 	it.State, it.Reason, it.Content, it.EnvelopeRead = dossier.StateQuarantined, dossier.BadBody, nil, envelope
 	it.Version, it.Updated, it.Raw = fmt.Sprint(minute), at(minute), []byte("{")
@@ -309,15 +310,16 @@ func unreadable(it dossier.Item, minute int, envelope bool) dossier.Item {
 	return it
 }
 
-// failure is what a source says that answers with an HTTP status.
+// failure returns the error of a source that answers with an HTTP status.
 func failure(kind source.FailureKind, status int) error {
 	return &source.Failure{Kind: kind, Act: "ask", Status: status}
 }
 
-// reportTexts returns what readers may see of reports: text by id.
+// reportTexts returns the texts of the shown reports, by id.
 func (h *harness) reportTexts() map[string]string {
 	h.t.Helper()
-	rows, err := h.Pool().Query(h.t.Context(), `SELECT id, body->>'text' FROM items WHERE kind = 'report' AND state = 'shown'`)
+	rows, err := h.Pool().Query(h.t.Context(),
+		`SELECT id, body->>'text' FROM items WHERE kind = 'report' AND state = 'shown'`)
 	if err != nil {
 		h.t.Fatal(err)
 	}

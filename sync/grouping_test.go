@@ -15,14 +15,14 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// scenario is what a source has of some clients' plans in the end, and what it had
-// before.
+// scenario is a random source of some clients' plans: its records in the end, and what they were in
+// earlier rounds.
 type scenario struct {
 	*rand.Rand
 
 	clients []string
-	last    []dossier.Item
-	rounds  [][]dossier.Item
+	last    []dossier.Item   // the final state of each record
+	rounds  [][]dossier.Item // what was put in each round
 }
 
 const rounds = 4
@@ -40,19 +40,20 @@ func newScenario(seed uint64, clients int) *scenario {
 
 func (s *scenario) chance(percent int) bool { return s.IntN(100) < percent }
 
-// client draws the plans of one client, each of which may have been something else
-// before; and some that turn out to be another's.
+// client draws the records of one client, some of which turn out to be another client's.
 func (s *scenario) client(id, other string) {
 	const plans = 7
 	name := func(i int) string { return fmt.Sprint(id, "-", i) }
 	goal := func() dossier.Item {
-		return record(goals, id+"-g", id, 0, &dossier.Goal{Description: fmt.Sprint("doel ", s.IntN(100)), Status: "active"})
+		return record(goals, id+"-g", id, 0, &dossier.Goal{Description: fmt.Sprint("doel ", s.IntN(100)),
+			Status: "active"})
 	}
 	plan := func(i int) dossier.Item {
-		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true, At: beginsOn(s.IntN(3)),
+		p := &dossier.CarePlan{Title: fmt.Sprint("Deel ", s.IntN(3)), Status: "active", Open: true,
+			At:    beginsOn(s.IntN(3)),
 			Notes: []dossier.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
 		for range s.IntN(3) {
-			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // one of them is not there
+			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // the last of these does not exist
 		}
 		if s.chance(20) {
 			p.Open, p.Status = false, "completed"
@@ -66,10 +67,12 @@ func (s *scenario) client(id, other string) {
 		return s.perhaps(record(carePlans, name(i), id, 0, p), other)
 	}
 	agreed := func(i int) dossier.Item {
-		by := []dossier.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other), {Display: "Buurvrouw"}}[s.IntN(4)]
+		by := []dossier.Party{party(patients, id), party(relatives, id+"-k"), party(patients, other),
+			{Display: "Buurvrouw"}}[s.IntN(4)]
 		it := agreement(consents, name(i)+"-c", id, 1+s.IntN(9), by, name(s.IntN(plans)), name(s.IntN(plans)))
 		if s.chance(50) {
-			it = agreement(signatures, name(i)+"-s", "", 1+s.IntN(9), by, name(s.IntN(plans)), fmt.Sprint(other, "-", s.IntN(plans)))
+			it = agreement(signatures, name(i)+"-s", "", 1+s.IntN(9), by, name(s.IntN(plans)),
+				fmt.Sprint(other, "-", s.IntN(plans)))
 		}
 		return s.perhaps(it, other)
 	}
@@ -93,7 +96,7 @@ func (s *scenario) client(id, other string) {
 	}
 }
 
-// perhaps hides the record, or gives it to another client.
+// perhaps hides the record or moves it to another client, by chance.
 func (s *scenario) perhaps(it dossier.Item, other string) dossier.Item {
 	switch {
 	case s.chance(10):
@@ -104,7 +107,7 @@ func (s *scenario) perhaps(it dossier.Item, other string) dossier.Item {
 	return it
 }
 
-// add draws a record, and what it was in rounds before it became so.
+// add draws the final state of a record, and perhaps earlier states in earlier rounds.
 func (s *scenario) add(draw func() dossier.Item) {
 	final := s.IntN(rounds)
 	for round := range final {
@@ -117,8 +120,7 @@ func (s *scenario) add(draw func() dossier.Item) {
 	s.last = append(s.last, it)
 }
 
-// replica returns a replica of a source that came to have the records round by
-// round, in an order of its own.
+// replica returns a replica of a source that got the records round by round, in random order.
 func (s *scenario) replica(t *testing.T, rounds ...[]dossier.Item) *harness {
 	t.Helper()
 	f, h := newPlansHarness(t)
@@ -137,7 +139,7 @@ func (s *scenario) replica(t *testing.T, rounds ...[]dossier.Item) *harness {
 	return h
 }
 
-// planShapes is all that a reader gets of the clients' plans.
+// planShapes returns all that a reader gets of the clients' plans.
 func (h *harness) planShapes(clients []string) map[string][]string {
 	h.t.Helper()
 	all := make(map[string][]string)
@@ -149,9 +151,9 @@ func (h *harness) planShapes(clients []string) map[string][]string {
 	return all
 }
 
-// I1: however the records came, and whatever they were before, the plans are those
-// of a replica that got them all at once; and each plan is in one place.
-func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
+// I1: in whatever order the records came, and whatever they were before, the plans are those of a
+// replica that got all records at once; and each plan is in one place.
+func TestGroupingDoesNotDependOnArrivalOrder(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -160,7 +162,7 @@ func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
 			h := s.replica(t, s.rounds...)
 			got := h.planShapes(s.clients)
 			if diff := cmp.Diff(s.replica(t, s.last).planShapes(s.clients), got); diff != "" {
-				t.Errorf("at once (-) and step by step (+): %s", diff)
+				t.Errorf("read at once (-) and round by round (+): %s", diff)
 			}
 			h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 			if diff := cmp.Diff(got, h.planShapes(s.clients)); diff != "" {
@@ -177,8 +179,8 @@ func TestGroupingDoesNotDependOnHowPlansCame(t *testing.T) {
 	}
 }
 
-// checkOneClient looks for each of the client's plans, by its first note, and
-// returns how many are within others.
+// checkOneClient looks for each of the client's plans, by its first note, and returns how many are
+// parts of others.
 func (s *scenario) checkOneClient(t *testing.T, h *harness, client string) (parts int) {
 	t.Helper()
 	where := make(map[string][]string) // note → the plans that hold it
@@ -200,19 +202,20 @@ func (s *scenario) checkOneClient(t *testing.T, h *harness, client string) (part
 			want = 1
 		}
 		if len(found) != want {
-			t.Errorf("plan %s of %s is %d times in %s's dossier, want %d", it.ID, it.Client, len(found), client, want)
+			t.Errorf("plan %s of %s occurs %d times in %s's dossier, want %d", it.ID, it.Client, len(found), client,
+				want)
 		}
 		if len(found) == 1 && found[0] != dossier.Key(tenant, it.Ref) {
 			parts++
 			if p, ok := it.Content.(*dossier.CarePlan); ok && len(p.PartOf) == 0 {
-				t.Errorf("plan %s is in another, and is a part of none", it.ID)
+				t.Errorf("plan %s is shown within another plan, although it is a part of none", it.ID)
 			}
 		}
 		delete(where, it.ID)
 	}
 	for note := range where {
 		if strings.HasPrefix(note, "c") {
-			t.Errorf("%s has the note %s", client, note)
+			t.Errorf("%s's dossier has the note %s", client, note)
 		}
 	}
 	return parts

@@ -18,8 +18,8 @@ func TestMain(m *testing.M) {
 	os.Exit(storetest.Main(m))
 }
 
-// setRapidFlags sets how much rapid draws, unless its own flags say so: the same few
-// scripts each time, or as many others as DOSSIERSYNC_CHECKS asks for.
+// setRapidFlags sets how many scripts rapid draws: the same few each time, or as many as
+// DOSSIERSYNC_CHECKS asks for, drawn anew. Rapid's own flags take precedence.
 func setRapidFlags() error {
 	checks := os.Getenv("DOSSIERSYNC_CHECKS")
 	settings := map[string]string{"rapid.checks": cmp.Or(checks, "20"), "rapid.nofailfile": "true"}

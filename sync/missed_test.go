@@ -10,8 +10,7 @@ import (
 	"dossiersync/sync/source"
 )
 
-// leaveOutOnce is a script by which one record is left out of the next answer that is
-// asked for so.
+// leaveOutOnce returns a script that leaves one record out of the next search that matches.
 func leaveOutOnce(f *fakeSource, it dossier.Item, when func(a request) bool) func(a request) error {
 	left, done := false, false
 	return func(a request) error {
@@ -27,9 +26,9 @@ func leaveOutOnce(f *fakeSource, it dossier.Item, when func(a request) bool) fun
 	}
 }
 
-// What comes back to be shown is read in full; what is missed then no increment
-// brings.
-func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
+// A client or type that is shown again is read in full. No later increment brings an item that was
+// missed then.
+func TestReconcileFindsItemsMissedInABackfill(t *testing.T) {
 	t.Parallel()
 	ofClient := func(a request) bool { return a.Client == "c1" }
 	fromTheBeginning := func(a request) bool { return a.From.IsZero() }
@@ -72,19 +71,19 @@ func TestReconcileFindsWhatWasMissedWhenItCameBack(t *testing.T) {
 			f.script = leaveOutOnce(f, f.records[slices.IndexFunc(f.records, isReport(3))], tc.when)
 			h.wantSync(store.OutcomeComplete, store.Scope{})
 			if got := h.reportTexts(); len(got) != 4 {
-				t.Fatalf("none is missing: %v", got)
+				t.Fatalf("no report is missing: %v", got)
 			}
 			h.wantSync(store.OutcomeComplete, onlyReconcile)
 			if got := h.reportTexts(); len(got) != 5 {
-				t.Errorf("after a reconcile there are %v", h.shownReports())
+				t.Errorf("after a reconcile %v are shown", h.shownReports())
 			}
 		})
 	}
 }
 
-// A record that once came without its time may have been mapped otherwise for it,
-// and no increment brings it again.
-func TestReconcileRepairsWhatCameWithoutItsTime(t *testing.T) {
+// A record that once came without lastUpdated may have been mapped differently, and no increment
+// brings it again.
+func TestReconcileRepairsItemsWithoutLastUpdated(t *testing.T) {
 	t.Parallel()
 	whole := report("c1-0", "c1", "met tijd", 10)
 	timeless := report("c1-0", "c1", "zonder tijd", 10)
@@ -104,7 +103,7 @@ func TestReconcileRepairsWhatCameWithoutItsTime(t *testing.T) {
 	}
 }
 
-// withState is it as it is when it is no longer shown.
+// withState returns the item in a state in which it is not shown.
 func withState(it dossier.Item, state dossier.State, reason dossier.Reason) dossier.Item {
 	it.State, it.Reason, it.Content = state, reason, nil
 	return it

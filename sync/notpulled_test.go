@@ -16,7 +16,7 @@ import (
 	"dossiersync/sync/source"
 )
 
-// sourceWithCounts is a fake that holds more than is read of it, and says how much.
+// sourceWithCounts holds more than is read of it, and counts its records.
 type sourceWithCounts struct {
 	*fakeSource
 	holds   map[string]int64
@@ -48,9 +48,10 @@ func (src *sourceWithCounts) Count(_ context.Context, name string, to time.Time)
 	return src.holds[name], src.refuses[name]
 }
 
-func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
+func TestFullRunCountsRecordsThatNoSearchAsksFor(t *testing.T) {
 	t.Parallel()
-	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2), report("s", "a", "twee", 3)),
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2),
+		report("s", "a", "twee", 3)),
 		holds: map[string]int64{"Flag": 7, "Observation": 5, "Patient": 1, "Task": 0}}
 	h := newHarness(t, src)
 	reg := prometheus.NewRegistry()
@@ -63,11 +64,11 @@ func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"Observation", "Patient", "Flag", "Task"}, src.counted); diff != "" {
-		t.Errorf("what is read is not counted first: %s", diff)
+		t.Errorf("the types that are read are not counted first: %s", diff)
 	}
-	// What came after the run's end is no record that it left out.
+	// Records that came after the run's end are not counted as left out.
 	if end := run.Types[0].To; !src.upto["Observation"].Equal(end) || !src.upto["Flag"].IsZero() {
-		t.Errorf("counted up to %v, want %v for what is read", src.upto, end)
+		t.Errorf("counted up to %v, want %v for types that are read", src.upto, end)
 	}
 	if got := counter(t, reg, "not-pulled"); got != 10 {
 		t.Errorf("metric says %v not pulled, want 10", got)
@@ -76,14 +77,14 @@ func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
 	for _, rt := range run.Types {
 		requests += rt.Requests
 	}
-	if want := src.count(nil) - 1 + len(src.counted); requests != int64(want) { // less the one that described the source
-		t.Errorf("the run numbers %d requests, want %d", requests, want)
+	if want := src.count(nil) - 1 + len(src.counted); requests != int64(want) { // without the one that described the source
+		t.Errorf("the run counts %d requests, want %d", requests, want)
 	}
 
 	src.put(report("u", "a", "drie", 13*60))
 	src.advance(4 * time.Hour)
 	if run := h.wantSync(store.OutcomeComplete, store.Scope{}); len(run.NotPulled) > 0 || len(src.counted) != 4 {
-		t.Errorf("what is new was read, and %v was counted", src.counted[4:])
+		t.Errorf("an increment counted %v", src.counted[4:])
 	}
 	want["Observation"] = 2
 	if run := h.wantSync(store.OutcomeComplete, store.Scope{Full: true}); !cmp.Equal(want, run.NotPulled) {
@@ -91,8 +92,8 @@ func TestWholeRunTellsWhatNoSearchAsksFor(t *testing.T) {
 	}
 }
 
-// counter returns how many items metrics say had the effect. The metrics must be
-// named as Prometheus asks.
+// counter returns how many items had the effect, according to the metrics. It also checks that the
+// metrics are named as Prometheus asks.
 func counter(t *testing.T, reg prometheus.Gatherer, effect string) float64 {
 	t.Helper()
 	families, err := reg.Gather()
@@ -115,32 +116,37 @@ func counter(t *testing.T, reg prometheus.Gatherer, effect string) float64 {
 	return total
 }
 
-func TestRunOfAPartCountsNothing(t *testing.T) {
+func TestPartialScopeCountsNothingAsNotPulled(t *testing.T) {
 	t.Parallel()
-	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7}}
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)),
+		holds: map[string]int64{"Flag": 7}}
 	h := newHarness(t, src)
-	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true}, {From: at(0)}} {
+	for _, scope := range []store.Scope{{DryRun: true}, {Client: "a"}, {Stream: dossier.StreamReports, Full: true},
+		{From: at(0)}} {
 		if run := h.wantSync(store.OutcomeComplete, scope); len(run.NotPulled) > 0 || len(src.counted) > 0 {
 			t.Errorf("%+v: counted %v", scope, src.counted)
 		}
 	}
 }
 
-// Not knowing what else there is fails no run.
-func TestWhatCannotBeCountedIsLeftOut(t *testing.T) {
+func TestTypesThatCannotBeCountedAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		refuses map[string]error
 		want    map[string]int64
 		asked   int
 	}{
-		"one is refused":     {map[string]error{"Condition": failure(source.Unauthorized, 403)}, map[string]int64{"Flag": 7, "Task": 4}, 4},
-		"the source is down": {map[string]error{"Flag": failure(source.Unreachable, 0)}, map[string]int64{"Condition": 9}, 3},
-		"one is an error":    {map[string]error{"Condition": failure(source.Unreachable, 500)}, map[string]int64{"Flag": 7, "Task": 4}, 4},
-		"two are errors": {map[string]error{"Condition": failure(source.Unreachable, 500), "Flag": failure(source.Unreachable, 504)},
+		"one is refused": {map[string]error{"Condition": failure(source.Unauthorized, 403)},
+			map[string]int64{"Flag": 7, "Task": 4}, 4},
+		"the source is down": {map[string]error{"Flag": failure(source.Unreachable, 0)},
+			map[string]int64{"Condition": 9}, 3},
+		"one is an error": {map[string]error{"Condition": failure(source.Unreachable, 500)},
+			map[string]int64{"Flag": 7, "Task": 4}, 4},
+		"two are errors": {map[string]error{"Condition": failure(source.Unreachable, 500),
+			"Flag": failure(source.Unreachable, 504)},
 			map[string]int64{}, 3},
-		"the circuit is open":  {map[string]error{"Patient": failure(source.BreakerOpen, 0)}, map[string]int64{}, 1},
-		"it asks for patience": {map[string]error{"Condition": failure(source.Throttled, 429)}, map[string]int64{}, 2},
+		"the circuit is open": {map[string]error{"Patient": failure(source.BreakerOpen, 0)}, map[string]int64{}, 1},
+		"it asks to wait":     {map[string]error{"Condition": failure(source.Throttled, 429)}, map[string]int64{}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,10 +160,10 @@ func TestWhatCannotBeCountedIsLeftOut(t *testing.T) {
 	}
 }
 
-// Of a type that could not be read the run has another thing to say.
-func TestTypeThatCouldNotBeReadIsNotCounted(t *testing.T) {
+func TestUnreadTypeIsNotCountedAsNotPulled(t *testing.T) {
 	t.Parallel()
-	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)), holds: map[string]int64{"Flag": 7, "Observation": 1}}
+	src := &sourceWithCounts{fakeSource: newFakeSource(t, client("a", 1), report("r", "a", "een", 2)),
+		holds: map[string]int64{"Flag": 7, "Observation": 1}}
 	src.script = func(a request) error {
 		if a.of(observations) {
 			return failure(source.Unauthorized, 403)

@@ -8,11 +8,11 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// asOfSQL is as of when the reports are known to be true, as readers are told.
+// asOfSQL selects the moment as of which readers are told the reports are true.
 const asOfSQL = `SELECT min(as_of)::text FROM cursors WHERE stream = 'reports'`
 
-// I10: who reads an hour of yesterday again knows nothing of today.
-func TestRunOverAPeriodLeavesFreshnessAsItIs(t *testing.T) {
+// I10: reading an hour of yesterday again shows nothing about today.
+func TestRunOverAPeriodLeavesFreshness(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -27,27 +27,27 @@ func TestRunOverAPeriodLeavesFreshnessAsItIs(t *testing.T) {
 	if got := h.queryText(`SELECT succeeded::text FROM tenants`); got != succeeded {
 		t.Errorf("succeeded at %s, was %s", got, succeeded)
 	}
-	// Nor has anything been passed over.
+	// The cursor has not passed the new report either.
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if got := h.reportTexts()["r"]; got != "nieuw" {
 		t.Errorf("the report says %q", got)
 	}
 }
 
-func TestScopeThatTheSourceDoesNotHaveIsNoOutage(t *testing.T) {
+func TestUnknownStreamInScopeIsNoOutage(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
 	run := h.wantSync(store.OutcomeFailed, store.Scope{Stream: dossier.StreamForms})
 	if message(run) == "" {
-		t.Error("the run does not say why")
+		t.Error("the run has no message")
 	}
 	if got := h.queryText(`SELECT unreachable::text FROM tenants`); got != "" {
 		t.Errorf("readers are told that the source is unavailable since %s", got)
 	}
 }
 
-func TestSearchThatIsNoLongerConfiguredHoldsFreshnessBackNoLonger(t *testing.T) {
+func TestRemovedSearchNoLongerDelaysFreshness(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -65,9 +65,8 @@ func TestSearchThatIsNoLongerConfiguredHoldsFreshnessBackNoLonger(t *testing.T) 
 	}
 }
 
-// Case 56: the source's clock was put back. What it writes by its new time lies
-// before the cursor.
-func TestNothingIsMissedWhenTheSourcesClockIsPutBack(t *testing.T) {
+// Case 56: the source's clock was put back, so that new records lie before the cursor.
+func TestNothingIsMissedAfterTheClockGoesBack(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -82,6 +81,6 @@ func TestNothingIsMissedWhenTheSourcesClockIsPutBack(t *testing.T) {
 		t.Errorf("the report says %q", got)
 	}
 	if h.queryText(asOfSQL) == before {
-		t.Error("freshness stands still")
+		t.Error("freshness did not move")
 	}
 }

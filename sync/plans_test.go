@@ -13,15 +13,14 @@ import (
 	"dossiersync/sync/source"
 )
 
-// What plans are made of beside goals and staff, see fake_test.go.
+// The types that plans need, besides those of each fakeSource.
 var (
 	relatives  = source.Type{Stream: dossier.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
 	signatures = source.Type{Stream: dossier.StreamCarePlans, Name: "Provenance", Fingerprint: "f"}
 	consents   = source.Type{Stream: dossier.StreamCarePlans, Name: "Consent", Fingerprint: "f"}
 )
 
-// newPlansHarness returns a source that also has relatives, signatures and consents,
-// with a replica beside it.
+// newPlansHarness returns a harness whose source also has relatives, signatures and consents.
 func newPlansHarness(t *testing.T, records ...dossier.Item) (*fakeSource, *harness) {
 	t.Helper()
 	f := newFakeSource(t, records...)
@@ -29,14 +28,15 @@ func newPlansHarness(t *testing.T, records ...dossier.Item) (*fakeSource, *harne
 	return f, newHarness(t, f)
 }
 
-// beginsOn is when plans begin, unless a test says otherwise.
+// beginsOn returns the moment at which a plan begins; planOf uses day 0.
 func beginsOn(day int) dossier.Moment {
 	return dossier.Moment{Time: at(24 * 60 * day), Precision: dossier.PrecisionDay}
 }
 
-// planOf is an open plan of client a that says nothing but its id, in a note.
+// planOf returns an open plan of client a, with a note that holds its id.
 func planOf(id string, minute int, change ...func(p *dossier.CarePlan)) dossier.Item {
-	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: beginsOn(0), Notes: []dossier.Note{{Text: id}}}
+	p := &dossier.CarePlan{Title: "Plan " + id, Status: "active", Open: true, At: beginsOn(0),
+		Notes: []dossier.Note{{Text: id}}}
 	for _, c := range change {
 		c(p)
 	}
@@ -65,13 +65,13 @@ func withEnd(date string) func(p *dossier.CarePlan) {
 
 func withCompleted(p *dossier.CarePlan) { p.Open, p.Status = false, "completed" }
 
-// movedTo moves a record to another client.
+// movedTo returns the record as another client's.
 func movedTo(client string, it dossier.Item) dossier.Item {
 	it.Client = client
 	return it
 }
 
-// hidden is a record that may not be shown any more.
+// hidden returns the record with a mark that forbids to show it.
 func hidden(it dossier.Item) dossier.Item {
 	it.State, it.Reason, it.Content = dossier.StateHidden, dossier.HiddenMarked, nil
 	return it
@@ -82,8 +82,7 @@ func withdrawn(it dossier.Item) dossier.Item {
 	return it
 }
 
-// changeAndSync lets four hours pass, in which the source comes to have the records, and
-// brings the replica up to date.
+// changeAndSync puts the records into the source, lets four hours pass, and syncs.
 func (h *harness) changeAndSync(f *fakeSource, records ...dossier.Item) {
 	h.t.Helper()
 	for i := range records {
@@ -96,7 +95,7 @@ func (h *harness) changeAndSync(f *fakeSource, records ...dossier.Item) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 }
 
-// grantRead gives user rights on the clients.
+// grantRead gives the user rights on the clients.
 func (h *harness) grantRead(user string, parts []string, clients ...string) store.Identity {
 	h.t.Helper()
 	for _, c := range clients {
@@ -106,18 +105,19 @@ func (h *harness) grantRead(user string, parts []string, clients ...string) stor
 	return store.Identity{Tenant: tenant, User: user}
 }
 
-// listPlans returns the plans that a reader finds in the client's list, in its order.
+// listPlans returns the client's plans as the portal lists them.
 func (h *harness) listPlans(client string) []store.Listed {
 	h.t.Helper()
 	id := h.grantRead("daughter", []string{"reports", "care-plans"}, client)
-	l, err := h.Reader.List(h.t.Context(), id, client, store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
+	l, err := h.Reader.List(h.t.Context(), id, client,
+		store.ListQuery{Kinds: []dossier.Kind{dossier.KindCarePlan}, Bodies: true, Limit: 100})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return l.Items
 }
 
-// servedPlan is what a test looks at of a plan as served.
+// servedPlan is a plan as the portal serves it, as far as tests look at it.
 type servedPlan struct {
 	Title       string
 	Description *string
@@ -155,7 +155,7 @@ func (h *harness) servedPlans(client string) []servedPlan {
 	return list
 }
 
-// planNotes says of a client's plans by title which notes they hold: "Plan p: p q".
+// planNotes returns the titles of the client's plans with the notes they hold: "Plan p: p q".
 func (h *harness) planNotes(client string) string {
 	h.t.Helper()
 	var list []string

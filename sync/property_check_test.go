@@ -13,20 +13,20 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// check checks what must hold after every run, however it went; began is what
-// the source had when it did.
+// check checks what must hold after every run, whatever its outcome. began is what the source had
+// when the run began.
 func (x *execution) check(run store.Run, scope store.Scope, began map[string]entry) {
 	before, after := x.last, takeSnapshot(x)
 	x.last = after
 	for id, c := range after.clients {
 		if c.Change <= before.clients[id].Change && before.dossier(id) != after.dossier(id) {
-			x.failf("the dossier of %s looks different, and its change number is as it was:\n%s\nbefore:\n%s",
+			x.failf("the dossier of %s has changed, but its change number has not:\n%s\nbefore:\n%s",
 				id, after.dossier(id), before.dossier(id))
 		}
 	}
 	if scope.DryRun && !x.resumed {
 		if diff := cmp.Diff(before.visible(), after.visible()); diff != "" {
-			x.failf("a dry run changes something: %s", diff)
+			x.failf("a dry run made changes: %s", diff)
 		}
 	}
 	x.wantOnlyAllowedContent(after)
@@ -35,17 +35,17 @@ func (x *execution) check(run store.Run, scope store.Scope, began map[string]ent
 	x.wantTrueCursors(before, after, began, run)
 }
 
-// wantOnlyAllowedContent checks that readers see nothing that they were never to see, and
-// nobody sees anything of somebody else (I6, I7).
+// wantOnlyAllowedContent checks that readers see only content that could be shown at some time, and
+// that was the same client's (I6, I7).
 func (x *execution) wantOnlyAllowedContent(snap snapshot) {
 	for id, s := range snap.visible() {
 		ok := func(e entry) bool { return e.client == s.Client }
 		if _, was := x.model.findShown(s.Says, ok); !was {
-			x.failf("%s is shown as %s, which it never was", id, s)
+			x.failf("%s is shown as %s, which the source never showed", id, s)
 		}
 		if goal, _, _ := strings.Cut(s.Goal, " by "); id[0] == 'p' && goal != "" {
 			if _, was := x.model.findShown(goal, ok); !was {
-				x.failf("%s is shown with a goal that is not the client's: %s", id, s)
+				x.failf("%s is shown with another client's goal: %s", id, s)
 			}
 		}
 		if owner := snap.clients[s.Client]; s.Client != "" && owner.State != string(dossier.StateShown) {
@@ -54,7 +54,7 @@ func (x *execution) wantOnlyAllowedContent(snap snapshot) {
 	}
 }
 
-// wantNoOlderVersions checks that nothing is older than it was (I4).
+// wantNoOlderVersions checks that no item has become older within an epoch (I4).
 func (x *execution) wantNoOlderVersions(before, after snapshot) {
 	for id, was := range before.rows {
 		is := after.rows[id]
@@ -64,7 +64,7 @@ func (x *execution) wantNoOlderVersions(before, after snapshot) {
 	}
 }
 
-// wantBrakeKept checks that no more was removed in a day than may be (I5).
+// wantBrakeKept checks that no more was removed by inference in a day than the brake allows (I5).
 func (x *execution) wantBrakeKept(before, after snapshot) {
 	counts := make(map[string]int64)
 	for _, r := range before.rows {
@@ -82,21 +82,24 @@ func (x *execution) wantBrakeKept(before, after snapshot) {
 	}
 }
 
-// wantTrueCursors checks that what a cursor has passed in this run is here, as it
-// was all through the run (I3), and that no cursor is ahead of the source's clock.
+// wantTrueCursors checks that records which a cursor has passed in this run, and which did not
+// change during the run, are stored as the source has them (I3).
 func (x *execution) wantTrueCursors(before, after snapshot, began map[string]entry, run store.Run) {
 	c := x.source.special
 	if c.cached || c.empty || c.shuffled && x.source.fakeSource.behaviour.noTotals {
-		return // it was lied to
+		return // the source's answers were wrong
 	}
 	short := make(map[string]bool)
 	for _, t := range run.Types {
 		short[t.Type] = t.Short
 	}
 	for id, e := range began {
-		upto := after.cursors[typeOf(id).Name]
-		if was := before.cursors[typeOf(id).Name]; upto == nil || e.updated.After(*upto) || x.model.records[id] != e || e.left ||
-			e.quiet || e.late || short[typeOf(id).Name] || was != nil && (!upto.After(*was) || !e.updated.After(was.Add(-x.tenant.Overlap))) {
+		name := typeOf(id).Name
+		upto, was := after.cursors[name], before.cursors[name]
+		passed := upto != nil && !e.updated.After(*upto) &&
+			(was == nil || upto.After(*was) && e.updated.After(was.Add(-x.tenant.Overlap)))
+		changed := x.model.records[id] != e
+		if !passed || changed || e.left || e.quiet || e.late || short[name] {
 			continue
 		}
 		is, known := after.rows[id]
@@ -117,8 +120,8 @@ func (x *execution) wantTrueCursors(before, after snapshot, began map[string]ent
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
-// settle stops the faults, has the source be read and compared once, and compares
-// the replica with it entirely (I1).
+// settle stops the faults, does one run and one reconcile, and checks that the replica equals the
+// source (I1).
 func (x *execution) settle() {
 	x.source.calm = true
 	x.pending = nil
@@ -136,10 +139,10 @@ func (x *execution) settle() {
 		if x.last.epoch == epoch {
 			break
 		}
-		// The source was put back, which has only now come to light: all that
-		// follows is asked for.
+		// A reconcile has only now found that the source was restored: the new epoch needs another
+		// round.
 		if round > 0 {
-			x.failf("the source seems to be put back again and again")
+			x.failf("new epochs begin without end")
 		}
 	}
 	x.wantEqual()
@@ -148,11 +151,11 @@ func (x *execution) settle() {
 	x.executeRun(parseLine("run full"))
 	x.wantEqual()
 	if x.last.change != change {
-		x.failf("reading everything again changes something: change number %d, before %d", x.last.change, change)
+		x.failf("reading everything again made changes: change number %d, before %d", x.last.change, change)
 	}
 }
 
-// wantEqual compares the replica with the source.
+// wantEqual checks that the replica equals the source.
 func (x *execution) wantEqual() {
 	snap := x.last
 	o := oracle{model: x.model, shown: snap.visible(), snapshot: snap}
@@ -181,7 +184,7 @@ func (x *execution) wantEqual() {
 		}
 		wantClients[id] = r
 	}
-	for id, c := range gotClients { // of those who are gone nothing is told
+	for id, c := range gotClients { // the register may keep clients that the source no longer has
 		if _, ok := x.model.records[id]; !ok && c.State != string(dossier.StateShown) {
 			delete(gotClients, id)
 		}
@@ -206,24 +209,24 @@ func (x *execution) wantEqual() {
 	gotBad := maps.Clone(snap.quarantine)
 	maps.DeleteFunc(gotBad, func(id string, _ bool) bool { return x.model.records[id].left }) // it may be read by its id, or not
 	if diff := cmp.Diff(wantBad, gotBad); diff != "" {
-		x.failf("in quarantine is not what is bad (-want +got):\n%s", diff)
+		x.failf("the quarantine does not hold the unreadable records (-want +got):\n%s", diff)
 	}
 	if snap.outstanding != "" || len(snap.owed) > 0 {
-		x.failf("left undone: %s, history of %v", snap.outstanding, snap.owed)
+		x.failf("left undone: %s; histories of %v", snap.outstanding, snap.owed)
 	}
 	o.wantRefs(x)
 }
 
-// oracle says what the source would show.
+// oracle computes what the source would show.
 type oracle struct {
 	model    *model
-	shown    map[string]readerView // what is here
+	shown    map[string]readerView // what the replica shows
 	snapshot snapshot
 }
 
-// valid returns what readers would see of the record, were it not replaced; nil:
-// nothing. Of one whose newest version cannot be read they may see an older one,
-// as long as the envelope says that it is to be shown for the same client.
+// valid returns what readers would see of the record if nothing replaced it; nil: nothing. If its
+// newest body cannot be read, they may see an older version, as long as the envelope allows the
+// record to be shown for the same client.
 func (o oracle) valid(id string) *entry {
 	e, ok := o.model.records[id]
 	if !ok || e.hidden != "" || e.left || e.bad == badEnvelope {
@@ -245,7 +248,8 @@ func (o oracle) valid(id string) *entry {
 	return nil
 }
 
-// effective is valid of a record that is not replaced.
+// effective returns what readers see of the record; nil: nothing, for instance because another
+// report replaces it.
 func (o oracle) effective(id string) *entry {
 	e := o.valid(id)
 	if e == nil || id[0] == 'r' && o.isReplaced(*e) {
@@ -302,7 +306,7 @@ func (o oracle) view(e entry) readerView {
 	return s
 }
 
-// found is effective of a record that is named, perhaps.
+// found is effective of a reference, which may be empty.
 func (o oracle) found(id string) *entry {
 	if id == "" {
 		return nil
@@ -310,7 +314,7 @@ func (o oracle) found(id string) *entry {
 	return o.effective(id)
 }
 
-// name is what a nurse is called.
+// name returns the name of a nurse, or of the nurse who has a role.
 func (o oracle) name(id string) string {
 	e := o.found(id)
 	switch {
@@ -322,7 +326,7 @@ func (o oracle) name(id string) string {
 	return e.marker
 }
 
-// author is the name and role by which readers know who wrote something.
+// author returns the name and role that readers see of an author.
 func (o oracle) author(id string) string {
 	e := o.found(id)
 	switch {
@@ -334,7 +338,7 @@ func (o oracle) author(id string) string {
 	return e.marker + "|verpleegkundige"
 }
 
-// wantRefs checks that it is known who is rendered from whom.
+// wantRefs checks that the table of references holds what the shown items name.
 func (o oracle) wantRefs(x *execution) {
 	want := make(map[string][]string)
 	for id := range o.model.records {
@@ -354,6 +358,6 @@ func (o oracle) wantRefs(x *execution) {
 	}
 	maps.DeleteFunc(want, func(_ string, keys []string) bool { return len(keys) == 0 })
 	if diff := cmp.Diff(want, got); diff != "" {
-		x.failf("who names whom is not as the source has it (-want +got):\n%s", diff)
+		x.failf("the references are not the source's (-want +got):\n%s", diff)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// recordIDs lists the records of which a script may speak, but crowds.
+// recordIDs are the records that scripts use, except those of crowd.
 var recordIDs = strings.Fields("c1 c2 c3 n1 n2 o1 q1 k1 k2 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2")
 
 // scripts draws scripts.
@@ -23,8 +23,7 @@ var scripts = rapid.Custom(func(t *rapid.T) script {
 	return s
 })
 
-// episodes draws some changes, a passage of time, and a run that something may happen
-// to; each of them perhaps.
+// episodes draws some changes, a passage of time, faults, and a run, each of them by chance.
 var episodes = rapid.Custom(func(t *rapid.T) script {
 	var s script
 	for range drawBelow(t, 4) {
@@ -49,7 +48,7 @@ var episodes = rapid.Custom(func(t *rapid.T) script {
 	return s
 })
 
-// weighted picks a drawer by weight.
+// weighted is a function that pickWeighted calls in proportion to its weight.
 type weighted struct {
 	weight int
 	draw   func(t *rapid.T) string
@@ -69,7 +68,8 @@ func pickWeighted(t *rapid.T, from []weighted) string {
 	return ""
 }
 
-// drawBelow draws a number below n. Rapid's own ranges favour the small ones by far.
+// drawBelow draws a number below n, each with about the same chance. Rapid's own ranges strongly
+// favour small numbers.
 func drawBelow(t *rapid.T, n int) int {
 	drawn := 0
 	for below := 1; below < 4*n; below *= 2 {
@@ -86,7 +86,7 @@ func drawWord(t *rapid.T, words string) string {
 	return list[drawBelow(t, len(list))]
 }
 
-// maybeWord draws the text or nothing.
+// maybeWord returns a space and the text with a chance of one in four, else nothing.
 func maybeWord(t *rapid.T, text string) string {
 	if drawBelow(t, 4) == 3 {
 		return " " + text
@@ -94,12 +94,13 @@ func maybeWord(t *rapid.T, text string) string {
 	return ""
 }
 
-// drawChange draws what happens to a record.
+// drawChange draws a line that changes a record.
 func drawChange(t *rapid.T) string {
 	return pickWeighted(t, []weighted{
 		{14, drawPut},
 		{4, func(t *rapid.T) string {
-			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " + drawWord(t, "marked status empty entered-in-error") + maybeWord(t, "quietly")
+			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " +
+				drawWord(t, "marked status empty entered-in-error") + maybeWord(t, "quietly")
 		}},
 		{2, func(t *rapid.T) string {
 			return "hide " + drawWord(t, "c1 c2 c3") + " " + drawWord(t, "inactive marked") + maybeWord(t, "quietly")
@@ -108,7 +109,8 @@ func drawChange(t *rapid.T) string {
 			return "show " + drawWord(t, strings.Join(recordIDs, " ")) + maybeWord(t, "quietly")
 		}},
 		{4, func(t *rapid.T) string {
-			return "move " + drawWord(t, "k1 g1 p1 r1 r2 r3 f1") + " " + drawWord(t, "c1 c2 c3") + maybeWord(t, "quietly")
+			return "move " + drawWord(t, "k1 g1 p1 r1 r2 r3 f1") + " " + drawWord(t, "c1 c2 c3") +
+				maybeWord(t, "quietly")
 		}},
 		{1, func(t *rapid.T) string { return drawWord(t, "merge") + " " + drawWord(t, "c1 c2") + " c3" }},
 		{4, func(t *rapid.T) string {
@@ -164,7 +166,7 @@ func drawPut(t *rapid.T) string {
 	return s
 }
 
-// drawTimePassing draws how time goes by.
+// drawTimePassing draws a line that moves the clock.
 func drawTimePassing(t *rapid.T) string {
 	return pickWeighted(t, []weighted{
 		{10, func(t *rapid.T) string { return "pass " + drawWord(t, "5m 1h 30s 400ms") }},
@@ -186,22 +188,22 @@ func drawRun(t *rapid.T) string {
 	})
 }
 
-// drawFault draws what happens during the next run.
+// drawFault draws a line that takes effect during the next run.
 func drawFault(t *rapid.T) string {
 	n := 1 + drawBelow(t, 40)
-	const troubles = "500 unreachable 401 404 410 429 expired invalid unsupported breaker"
+	const failures = "500 unreachable 401 404 410 429 expired invalid unsupported breaker"
 	return pickWeighted(t, []weighted{
 		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d %s", n, drawChange(t)) }},
-		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d fail %s", n, drawWord(t, troubles)) }},
-		{2, func(t *rapid.T) string { return fmt.Sprintf("from %d fail %s", n, drawWord(t, troubles)) }},
+		{6, func(t *rapid.T) string { return fmt.Sprintf("at %d fail %s", n, drawWord(t, failures)) }},
+		{2, func(t *rapid.T) string { return fmt.Sprintf("from %d fail %s", n, drawWord(t, failures)) }},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d stop", n) }},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d truncate", n) }},
 		{6, func(t *rapid.T) string { return fmt.Sprintf("tx %d %s", n, drawWord(t, "abort kill")) }},
 	})
 }
 
-// drawSource draws the source's manners, and if asked to a passing trouble.
-func drawSource(t *rapid.T, troubled bool) string {
+// drawSource draws the source's behaviour, with a fault if faulty.
+func drawSource(t *rapid.T, faulty bool) string {
 	var s strings.Builder
 	s.WriteString("source")
 	option := func(text string) {
@@ -213,7 +215,7 @@ func drawSource(t *rapid.T, troubled bool) string {
 	for _, text := range []string{"feed", "gone", "offsets", "totals=no", "seconds", "unmindful", "endless", "short"} {
 		option(text)
 	}
-	if troubled {
+	if faulty {
 		s.WriteString(" " + drawWord(t, "shuffled cached inflated empty circle=1"))
 	}
 	return s.String()

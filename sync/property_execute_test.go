@@ -19,39 +19,13 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// A script is what happens to a source and its replica, a line each. The first
-// word says what:
-//
-//	source order=byID page=2 …   the source's manners from now on; see [play.manners]
-//	all                          a small world
-//	put ID [CLIENT] [by=ID plan=ID goal=ID replaces=ID late=1h deceased]
-//	                             a record is made, or has new content
-//	hide ID REASON [quietly]     it is marked as not for readers; quietly: without a new version
-//	show ID [quietly]            and no longer
-//	move ID CLIENT [quietly]     it is corrected to another client
-//	merge CLIENT CLIENT          the first is merged into the second
-//	bad ID body|envelope         its new version cannot be read
-//	leave ID [quietly]           no search finds it any more
-//	delete ID, lose ID           it is deleted, or gone without a trace
-//	crowd CLIENT N, vanish       many reports come, and are gone without a trace
-//	pass 1h, clock -1h           time goes by; the source's clock is put back
-//	tomorrow                     a day goes by for the replica
-//	backup, restore              the source is put back to its backup
-//	run [full] [client=c1] [stream=reports] [dry], reconcile [approve], retry
-//	worker [tiny]                a scheduled run, after what waits or was left behind
-//
-// What happens during the next run is said before it:
-//
-//	at N LINE                    before the N-th request: one of the above, or
-//	                             fail TROUBLE, stop (the process ends in good order), truncate
-//	from N fail TROUBLE          all requests from then on fail
-//	tx N abort|kill              the N-th transaction fails; or is the process's last
+// script is a list of lines; property_test.go describes them.
 type script []string
 
-// String shows it as a table of Go has it.
+// String returns the script as a raw string literal, for property_script_test.go.
 func (s script) String() string { return "`\n\t" + strings.Join(s, "\n\t") + "`" }
 
-// GoString is what rapid prints.
+// GoString returns the same, because rapid prints values by it.
 func (s script) GoString() string { return s.String() }
 
 func parseScript(text string) script {
@@ -64,7 +38,7 @@ func parseScript(text string) script {
 	return s
 }
 
-// execution is one performance of a script.
+// execution is one execution of a script.
 type execution struct {
 	t        reporter
 	ctx      context.Context
@@ -73,15 +47,15 @@ type execution struct {
 	source   *modelSource
 	tenant   dossiersync.Tenant
 	opts     dossiersync.Options
-	header   line // the source's manners
-	at       int  // the line, from 1
-	text     string
-	slots    int
-	approved bool
-	most     map[string]int64 // how much of a stream was there at most
-	pending  []line           // what happens during the next run
-	crashed  bool             // something may have ended it
-	resumed  bool             // a run that was left behind went on in it
+	header   line             // the last line that set the source's behaviour
+	at       int              // the line that is executed, from 1
+	text     string           // that line
+	slots    int              // scheduled runs so far
+	approved bool             // an operator has approved removals today
+	most     map[string]int64 // the most items that a stream has had
+	pending  []line           // lines that take effect during the next run
+	crashed  bool             // a fault may have ended the run
+	resumed  bool             // an abandoned run was finished first
 	stop     context.CancelFunc
 	last     snapshot
 }
@@ -121,12 +95,12 @@ func (l line) number(i int) int {
 	return n
 }
 
-// scriptHarness is a replica on which one play after another is performed.
+// scriptHarness is a replica on which one script after another is executed.
 type scriptHarness struct {
 	replica  *storetest.Replica
 	schedule cron.Schedule
 	zone     *time.Location
-	executed int
+	executed int // scripts
 }
 
 func newScriptHarness(t *testing.T) *scriptHarness {
@@ -136,9 +110,9 @@ func newScriptHarness(t *testing.T) *scriptHarness {
 		t.Fatal(err)
 	}
 	h := &scriptHarness{replica: storetest.NewReplica(t), schedule: schedule, zone: amsterdam(t)}
-	// Every transaction of a run begins with its claim. The counting survives a
-	// transaction that fails; this test's own updates, which let the lease pass, are
-	// spared.
+	// Every transaction of a run begins by renewing the claim, which the trigger counts in a
+	// sequence, as that survives a rollback. This test's own updates, which let the lease expire,
+	// are not interfered with.
 	const faults = `
 		CREATE SEQUENCE tx_count;
 		CREATE TABLE tx_faults (at bigint, what text);
@@ -158,10 +132,11 @@ func newScriptHarness(t *testing.T) *scriptHarness {
 	return h
 }
 
-// execute plays the script to its end.
+// execute executes the script and the checks at its end.
 func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 	m := newModel()
-	x := &execution{t: t, ctx: ctx, replica: h.replica, model: m, source: newModelSource(t, m), most: make(map[string]int64)}
+	x := &execution{t: t, ctx: ctx, replica: h.replica, model: m, source: newModelSource(t, m),
+		most: make(map[string]int64)}
 	x.exec(h.wipe())
 	x.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: h.zone, Schedule: h.schedule, Source: x.source,
 		Lag: time.Minute, Overlap: time.Minute}
@@ -175,8 +150,8 @@ func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 	x.settle()
 }
 
-// wipe leaves nothing of the play before. Deleting is quicker than truncating, and
-// leaves more and more behind that is to be passed over.
+// wipe returns the statement that removes all data of the script before. DELETE is quicker than
+// TRUNCATE, but leaves dead rows, so that every fifth time the tables are truncated.
 func (h *scriptHarness) wipe() string {
 	const tables = "decisions, absences, rereads, stale, refs, replacements, definitions, backfills, quarantine, cursors, unread, contacts, clients, " +
 		"items, census, censuses, seen, run_types, runs, river_job, tx_faults, tenants"
@@ -198,7 +173,7 @@ func (x *execution) exec(sql string, args ...any) {
 	}
 }
 
-// execute plays one line.
+// execute executes one line.
 func (x *execution) execute(l line) {
 	switch l.word(0) {
 	case "source":
@@ -221,15 +196,18 @@ func (x *execution) execute(l line) {
 	}
 }
 
-// setBehaviour makes the source behave: order=ascending|descending|byID page=N
-// totals=no offsets unmindful endless seconds feed gone short window=N removes=F;
-// and while its troubles last: shuffled cached inflated empty circle=N.
+// setBehaviour sets how the source behaves: order=ascending|descending|byID page=N totals=no
+// offsets unmindful (ignoring the interval) endless (ignoring its end) seconds feed gone short;
+// and, until the faults stop, shuffled cached inflated empty circle=N. It also sets window=N (items
+// of a window) and removes=F (max_removed).
 func (x *execution) setBehaviour(l line) {
 	f, c := x.source, &x.source.special
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fakeSource.behaviour = behaviour{noTotals: l.opts["totals"] == "no", offsets: l.has("offsets"), ignoresInterval: l.has("unmindful"), ignoresEnd: l.has("endless")}
-	f.fakeSource.behaviour.order = order(max(0, slices.Index([]string{"ascending", "descending", "byID"}, l.opts["order"])))
+	f.fakeSource.behaviour = behaviour{noTotals: l.opts["totals"] == "no", offsets: l.has("offsets"),
+		ignoresInterval: l.has("unmindful"), ignoresEnd: l.has("endless")}
+	f.fakeSource.behaviour.order = order(max(0,
+		slices.Index([]string{"ascending", "descending", "byID"}, l.opts["order"])))
 	f.pageSize = 3
 	if n, err := strconv.Atoi(l.opts["page"]); err == nil {
 		f.pageSize = n
@@ -247,7 +225,7 @@ func (x *execution) setBehaviour(l line) {
 	f.fakeSource.behaviour.circle, _ = strconv.Atoi(l.opts["circle"])
 }
 
-// change plays a line about the source's records.
+// change executes a line about the source's records.
 func (x *execution) change(l line) {
 	w, id, quietly := x.model, l.word(1), l.has("quietly")
 	e, exists := w.records[id]
@@ -256,12 +234,15 @@ func (x *execution) change(l line) {
 	}
 	switch verb := l.word(0); {
 	case verb == "all":
-		for _, text := range []string{"put c1", "put c2", "put n1", "put n2", "put o1 by=n1", "put q1", "put k1 c1", "put g1 c1 by=n1",
-			"put p1 c1 goal=g1 by=n2", "put r1 c1 by=n1 plan=p1 goal=g1", "put r2 c2 by=o1", "put r3 c1 by=o1", "put f1 c1 by=n1 plan=q1"} {
+		for _, text := range []string{"put c1", "put c2", "put n1", "put n2", "put o1 by=n1", "put q1", "put k1 c1",
+			"put g1 c1 by=n1",
+			"put p1 c1 goal=g1 by=n2", "put r1 c1 by=n1 plan=p1 goal=g1", "put r2 c2 by=o1", "put r3 c1 by=o1",
+			"put f1 c1 by=n1 plan=q1"} {
 			x.change(parseLine(text))
 		}
 	case verb == "put":
-		e = entry{id: id, client: l.word(2), by: l.opts["by"], plan: l.opts["plan"], goal: l.opts["goal"], replaces: l.opts["replaces"],
+		e = entry{id: id, client: l.word(2), by: l.opts["by"], plan: l.opts["plan"], goal: l.opts["goal"],
+			replaces: l.opts["replaces"],
 			deceased: l.has("deceased")}
 		if id[0] == 'c' {
 			e.client = id
@@ -287,7 +268,7 @@ func (x *execution) change(l line) {
 	case !exists:
 	case verb == "hide":
 		if e.hidden = dossier.Reason(l.word(2)); e.hidden == dossier.HiddenEmpty {
-			e.bad = "" // it could be read
+			e.bad = "" // it was decoded
 		}
 		w.correct(e, quietly)
 	case verb == "show":
@@ -304,7 +285,7 @@ func (x *execution) change(l line) {
 		w.correct(e, quietly)
 	case verb == "bad":
 		if e.bad = unreadablePart(l.word(2)); e.hidden == dossier.HiddenEmpty {
-			e.hidden = "" // who knows
+			e.hidden = "" // whether it is empty is not known any more
 		}
 		w.commit(e, 0)
 	case verb == "delete":
@@ -312,18 +293,19 @@ func (x *execution) change(l line) {
 	case verb == "lose":
 		w.remove(id, false)
 	default:
-		panic("no such line: " + x.text)
+		panic("unknown line: " + x.text)
 	}
 }
 
-// executeRun plays a run, with what is to happen meanwhile, and checks what it led to.
+// executeRun executes a run with the pending lines, and checks its result.
 func (x *execution) executeRun(l line) {
 	ctx, cancel := context.WithCancel(x.ctx)
 	defer cancel()
 	x.stop, x.crashed, x.resumed = cancel, false, false
 	began := maps.Clone(x.model.records)
 	x.injectFaults()
-	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: dossier.Stream(l.opts["stream"]), DryRun: l.has("dry")}
+	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: dossier.Stream(l.opts["stream"]),
+		DryRun: l.has("dry")}
 	switch l.word(0) {
 	case "reconcile":
 		scope = store.Scope{Only: store.StepReconcile, Approve: l.has("approve")}
@@ -354,7 +336,7 @@ func (x *execution) executeRun(l line) {
 	x.check(run, scope, began)
 }
 
-// injectFaults has happen during the run what was said before it.
+// injectFaults arranges that the pending lines take effect during the run.
 func (x *execution) injectFaults() {
 	pending := x.pending
 	x.source.mu.Lock()
@@ -386,14 +368,14 @@ func (x *execution) injectFaults() {
 	}
 }
 
-// runCommand runs as `dossiersync sync` does.
+// runCommand does a run as `dossiersync sync` does.
 func (x *execution) runCommand(ctx context.Context, s *dossiersync.Syncer, scope store.Scope) store.Run {
 	run, err := s.Sync(ctx, dossiersync.SyncRequest{Tenant: tenant, Scope: scope, NoWait: true})
 	x.wantRunError(err)
 	return run
 }
 
-// runScheduled runs as a worker does when a slot has come.
+// runScheduled does a run as a worker does when a slot has come.
 func (x *execution) runScheduled(ctx context.Context, s *dossiersync.Syncer) store.Run {
 	if err := x.replica.PutTenant(x.ctx, tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		x.t.Fatalf("%v", err)
@@ -411,8 +393,8 @@ func (x *execution) runScheduled(ctx context.Context, s *dossiersync.Syncer) sto
 	return run
 }
 
-// finishAll works on the runs that were left behind, and on those that wait if
-// asked to, as workers do in time. It reports whether it got to the end of them.
+// finishAll finishes abandoned runs, and waiting runs too if asked to, as workers do in time. It
+// reports whether all were finished.
 func (x *execution) finishAll(ctx context.Context, s *dossiersync.Syncer, waiting bool) bool {
 	for {
 		var id *int64
@@ -431,11 +413,12 @@ func (x *execution) finishAll(ctx context.Context, s *dossiersync.Syncer, waitin
 	}
 }
 
-// maxPauses is how often a run may pause before its time is up.
+// maxPauses is how often a run may pause before this test ages its failures, so that it is given
+// up.
 const maxPauses = 6
 
-// workOn works on a run in the background, and does not wait where it pauses. It
-// reports whether it got to the run's end.
+// workOn works on a run in the background and skips its pauses. It reports whether the run was
+// finished.
 func (x *execution) workOn(ctx context.Context, s *dossiersync.Syncer, id int64) bool {
 	for pauses := 0; ; pauses++ {
 		x.exec(`UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
@@ -458,13 +441,14 @@ func (x *execution) workOn(ctx context.Context, s *dossiersync.Syncer, id int64)
 	}
 }
 
-// wantRunError fails unless err is what a run may end with that was interfered with.
+// wantRunError fails the test unless err is nil or an error that the injected faults explain.
 func (x *execution) wantRunError(err error) {
 	if err != nil && !x.crashed {
-		x.failf("it fails: %v", err)
+		x.failf("the run fails: %v", err)
 	}
 	injected := err != nil && strings.Contains(err.Error(), "injected fault")
-	if err != nil && !injected && !errors.Is(err, store.ErrFenced) && !errors.Is(err, store.ErrBusy) && !errors.Is(err, context.Canceled) {
-		x.failf("it fails: %v", err)
+	if err != nil && !injected && !errors.Is(err, store.ErrFenced) && !errors.Is(err, store.ErrBusy) &&
+		!errors.Is(err, context.Canceled) {
+		x.failf("the run fails: %v", err)
 	}
 }

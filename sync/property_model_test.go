@@ -10,35 +10,34 @@ import (
 	"dossiersync/sync/source"
 )
 
-// model is the truth of a play: what the source has now, and all that it ever had.
+// model is the truth: what the source has now, and all that it has had.
 type model struct {
 	now         time.Time // the source's clock
-	seconds     bool      // lastUpdated tells no more than the second
+	seconds     bool      // lastUpdated is truncated to the second
 	records     map[string]entry
 	deleted     []source.Deletion
 	commits     int
-	history     map[string][]entry // all that a record has been, by id
-	saved       *model             // the backup: records and deletions
-	beforeClock map[string]entry   // the records as they were when the clock last moved
+	history     map[string][]entry // every state that a record has had, by id
+	saved       *model             // the backup, of records and deletions
+	beforeClock map[string]entry   // the records before the clock last moved
 }
 
-// entry is one record as it is at one moment. Its marker is in its content, and in
-// nothing else that ever was.
+// entry is a record at one moment. Its marker is part of its content, and of no other content ever.
 type entry struct {
 	id, client string
-	by         string // who wrote it; of a role: who has it
+	by         string // the author; for a role, the person who has it
 	plan, goal string
 	replaces   string
-	into       string // of a merged client: into whom
+	into       string // for a merged client, the client it was merged into
 	marker     string
 	version    int
 	updated    time.Time
-	hidden     dossier.Reason // why readers must not see it; empty: they may
+	hidden     dossier.Reason // why readers must not see it; empty: they may see it
 	bad        unreadablePart
-	left       bool // no search finds it any more
+	left       bool // no search finds it
 	deceased   bool
-	// quiet says that it changed after its version was made, and late that the
-	// version came with a lastUpdated of the past: increments need not see them.
+	// quiet: it changed without a new version. late: its lastUpdated was in the past when it was
+	// committed. Increments need not see either.
 	quiet, late bool
 }
 
@@ -46,19 +45,20 @@ type unreadablePart string
 
 const (
 	badBody     unreadablePart = "body"     // the envelope can be read
-	badEnvelope unreadablePart = "envelope" // nor can that
+	badEnvelope unreadablePart = "envelope" // neither can be read
 )
 
-// The types that a world has beside those of every fake.
+// The types of a model, besides those of each fakeSource.
 var (
 	relatedPersons = source.Type{Stream: dossier.StreamContacts, Name: "RelatedPerson", Fingerprint: "f"}
 	roles          = source.Type{Stream: dossier.StreamStaff, Name: "PractitionerRole", Fingerprint: "f"}
 	questionnaires = source.Type{Stream: dossier.StreamQuestionnaires, Name: "Questionnaire", Fingerprint: "f"}
-	dayReports     = source.Type{Stream: dossier.StreamReports, Name: "Observation", Query: "code=dagrapportage", Fingerprint: "f"}
-	responses      = source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
+	dayReports     = source.Type{Stream: dossier.StreamReports, Name: "Observation", Query: "code=dagrapportage",
+		Fingerprint: "f"}
+	responses = source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 )
 
-// modelTypes are the types of a world, by the first letter of its records' ids.
+// modelTypes are the types of a model, by the first letter of their records' ids.
 var modelTypes = map[byte]source.Type{'c': patients, 'k': relatedPersons, 'n': practitioners, 'o': roles,
 	'q': questionnaires, 'g': goals, 'p': carePlans, 'r': dayReports, 'f': responses}
 
@@ -71,14 +71,14 @@ func refOf(id string) dossier.Ref {
 	return dossier.Ref{Type: typeOf(id).Name, ID: id}
 }
 
-// isOfClients reports whether the record belongs to a client.
+// isOfClients reports whether records with such an id belong to a client.
 func isOfClients(id string) bool { return slices.Contains([]byte("kgprf"), id[0]) }
 
 func newModel() *model {
 	return &model{now: at(12 * 60), records: make(map[string]entry), history: make(map[string][]entry)}
 }
 
-// commit stores a new version of a record, as late as that.
+// commit stores a new version of a record, with a lastUpdated that is late in the past.
 func (m *model) commit(e entry, late time.Duration) {
 	m.commits++
 	e.version = m.records[e.id].version + 1
@@ -110,7 +110,7 @@ func (m *model) put(e entry) {
 	m.history[e.id] = append(m.history[e.id], e)
 }
 
-// remove removes a record; the source tells of it as of a time if told.
+// remove deletes a record; told: the deletions feed reports it.
 func (m *model) remove(id string, told bool) {
 	if _, ok := m.records[id]; !ok {
 		return
@@ -121,7 +121,7 @@ func (m *model) remove(id string, told bool) {
 	}
 }
 
-// advance lets the clock go on, or back.
+// advance moves the clock on, or back.
 func (m *model) advance(d time.Duration) {
 	m.beforeClock = maps.Clone(m.records)
 	m.now = m.now.Add(d)
@@ -131,14 +131,14 @@ func (m *model) backup() {
 	m.saved = &model{records: maps.Clone(m.records), deleted: slices.Clone(m.deleted)}
 }
 
-// restore puts the source back to its backup. Its clock goes on.
+// restore puts the source back to its backup, but not its clock.
 func (m *model) restore() {
 	if m.saved != nil {
 		m.records, m.deleted = maps.Clone(m.saved.records), slices.Clone(m.saved.deleted)
 	}
 }
 
-// newest returns the last moment that the source knows of.
+// newest returns the latest moment of the clock and of all records.
 func (m *model) newest() time.Time {
 	newest := m.now
 	for _, e := range m.records {
@@ -149,7 +149,7 @@ func (m *model) newest() time.Time {
 	return newest
 }
 
-// items returns records as the source's searches and reads give them.
+// items returns the records as items: search tells whether a search or a read asks for them.
 func items(records map[string]entry, search bool) []dossier.Item {
 	var list []dossier.Item
 	for _, id := range slices.Sorted(maps.Keys(records)) {
@@ -160,18 +160,20 @@ func items(records map[string]entry, search bool) []dossier.Item {
 	return list
 }
 
-// isBad reports whether the record cannot be read, as far as that matters: the
-// content of one whose envelope hides it is not looked at.
+// isBad reports whether the record ends in quarantine. A body is not decoded if the envelope hides
+// the record.
 func (e entry) isBad() bool { return e.bad == badEnvelope || e.bad == badBody && e.hidden == "" }
 
 func (e entry) item() dossier.Item {
 	t := typeOf(e.id)
-	it := dossier.Item{Ref: refOf(e.id), Stream: t.Stream, Client: e.client, State: dossier.StateShown, Reason: e.hidden,
+	it := dossier.Item{Ref: refOf(e.id), Stream: t.Stream, Client: e.client, State: dossier.StateShown,
+		Reason:  e.hidden,
 		Version: fmt.Sprint(e.version), Updated: e.updated}
 	it.Hash = dossier.IdentityHash(e.marker, fmt.Sprint(e.by, e.plan, e.goal, e.replaces, e.into, e.deceased))
 	switch {
 	case e.isBad():
-		it.State, it.Reason, it.EnvelopeRead, it.Raw = dossier.StateQuarantined, dossier.BadBody, e.bad == badBody, []byte("{")
+		it.State, it.Reason, it.EnvelopeRead, it.Raw = dossier.StateQuarantined, dossier.BadBody, e.bad == badBody,
+			[]byte("{")
 		if e.bad == badEnvelope {
 			it.Client, it.Reason = "", dossier.BadEnvelope
 		}
@@ -187,8 +189,8 @@ func (e entry) item() dossier.Item {
 	return it
 }
 
-// envelope is the item as it looks where its content is left out: what only the
-// content tells cannot be seen.
+// envelope returns the item as a search for envelopes gives it: a state that only the content shows
+// is not seen.
 func envelope(it dossier.Item) dossier.Item {
 	it.Content = nil
 	if it.EnvelopeRead || it.Reason == dossier.HiddenEmpty {
@@ -221,7 +223,8 @@ func (e entry) content() dossier.Content {
 		}
 		return g
 	case 'p':
-		return &dossier.CarePlan{Title: e.marker, Open: true, Author: authors, Goals: some(refOf(e.goal)), Replaces: some(refOf(e.replaces))}
+		return &dossier.CarePlan{Title: e.marker, Open: true, Author: authors, Goals: some(refOf(e.goal)),
+			Replaces: some(refOf(e.replaces))}
 	case 'r':
 		return &dossier.Report{At: midnight, Text: e.marker, Category: dossier.CategoryGeneral, Authors: authors,
 			Plan: refOf(e.plan), Goal: refOf(e.goal), Replaces: some(refOf(e.replaces))}
@@ -232,7 +235,7 @@ func (e entry) content() dossier.Content {
 	return nil
 }
 
-// some is a list of the reference, if it names something.
+// some returns a list of the reference, or nil for none.
 func some(ref dossier.Ref) []dossier.Ref {
 	if ref.IsZero() {
 		return nil
@@ -240,7 +243,7 @@ func some(ref dossier.Ref) []dossier.Ref {
 	return []dossier.Ref{ref}
 }
 
-// findShown returns what the record with that marker was while it could be seen.
+// findShown returns a state in which the content with the marker could be shown and that matches.
 func (m *model) findShown(marker string, match func(entry) bool) (entry, bool) {
 	for i := len(marker) - 1; i >= 0; i-- {
 		if marker[i] != '#' {

@@ -2,29 +2,29 @@ package sync_test
 
 import "testing"
 
-// Scripts that once led to a fault in the engine, as small as they could be made.
-func TestScriptsThatOnceWentWrong(t *testing.T) {
+// Scripts that once found a fault in the engine, reduced as far as possible.
+func TestScriptsThatOnceFailed(t *testing.T) {
 	t.Parallel()
 	h := newScriptHarness(t)
 	for _, script := range []string{
-		// Asking for deletions could fill every short slice for ever.
+		// Reading deletions could fill every short slice for ever.
 		`source page=3 feed
 		run
 		worker tiny`,
-		// What a replaced report named stayed in refs.
+		// The references of a replaced report stayed.
 		`source page=3 feed
 		all
 		pass 1h
 		run
 		put r4 c1 by=n1 replaces=r1
 		run`,
-		// A client whom only a reconcile found stayed without a history.
+		// A client that only a reconcile found got no backfill.
 		`source page=3 feed
 		pass 1h
 		run
 		put c1 late=3h
 		reconcile`,
-		// A bad version that increments had missed left the old one shown.
+		// The old version stayed shown when increments missed a bad one.
 		`source page=3 feed
 		all
 		pass 1h
@@ -33,8 +33,8 @@ func TestScriptsThatOnceWentWrong(t *testing.T) {
 		clock -3h
 		bad k1 envelope
 		reconcile`,
-		// A bad version that was all that had ever come barred an older good one, which
-		// the source went back to, for ever.
+		// A restored source's older good version was refused for ever if only a newer bad version
+		// had come before.
 		`source order=byID endless
 		all
 		bad c1 envelope
@@ -49,7 +49,8 @@ func TestScriptsThatOnceWentWrong(t *testing.T) {
 		put c1 late=3h
 		pass 400ms
 		run`,
-		// A type that failed for ever in slices that ended with it was tried for ever.
+		// A type that failed in each slice, as the last thing that the slice did, was retried for
+		// ever.
 		`source feed
 		run
 		run stream=reports

@@ -12,19 +12,19 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// snapshot is all that a replica holds at one moment. Records are named by their
-// ids, which are unique in a world.
+// snapshot is all that a replica holds at one moment. Its keys are record ids, which are unique in
+// a model.
 type snapshot struct {
 	epoch       int
 	change      int64
 	rows        map[string]row
 	clients     map[string]clientRow
-	contacts    map[string]string // of whom
+	contacts    map[string]string // the client by contact
 	quarantine  map[string]bool
 	cursors     map[string]*time.Time // by type
-	owed        []string              // clients, the history of whom is owed
+	owed        []string              // clients whose history is owed
 	refs        map[string][]string
-	outstanding string           // what a run must not leave undone
+	outstanding string           // work that a run must not leave undone
 	removed     map[string]int64 // by inference in the last day, by stream
 }
 
@@ -46,7 +46,7 @@ type clientRow struct {
 	Change                int64
 }
 
-// take reads the replica of the tenant.
+// takeSnapshot reads the replica.
 func takeSnapshot(x *execution) snapshot {
 	snap := snapshot{rows: make(map[string]row), clients: make(map[string]clientRow), contacts: make(map[string]string),
 		quarantine: make(map[string]bool), cursors: make(map[string]*time.Time), refs: make(map[string][]string),
@@ -59,7 +59,8 @@ func takeSnapshot(x *execution) snapshot {
 			return err
 		})
 	}
-	ask(`SELECT epoch, change FROM tenants WHERE id = $1`, func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
+	ask(`SELECT epoch, change FROM tenants WHERE id = $1`,
+		func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
 	ask(`SELECT id, type, stream, coalesce(kind, ''), coalesce(client, ''), state, coalesce(reason, ''), epoch, version, updated,
 		coalesce(category, ''), coalesce(plan, ''), coalesce(goal, ''), key, open, ends,
 		coalesce(card::text, ''), coalesce(body::text, ''), coalesce(model::text, '') FROM items WHERE tenant = $1`,
@@ -93,12 +94,13 @@ func takeSnapshot(x *execution) snapshot {
 		snap.cursors[name] = upto
 		return err
 	})
-	ask(`SELECT client FROM backfills WHERE tenant = $1 AND NOT recheck ORDER BY client`, func(r pgx.CollectableRow) error {
-		var id string
-		err := r.Scan(&id)
-		snap.owed = append(snap.owed, id)
-		return err
-	})
+	ask(`SELECT client FROM backfills WHERE tenant = $1 AND NOT recheck ORDER BY client`,
+		func(r pgx.CollectableRow) error {
+			var id string
+			err := r.Scan(&id)
+			snap.owed = append(snap.owed, id)
+			return err
+		})
 	ask(`SELECT key, target FROM refs WHERE tenant = $1`, func(r pgx.CollectableRow) error {
 		var key, target string
 		err := r.Scan(&key, &target)
@@ -134,12 +136,13 @@ type readerView struct {
 	Author string
 	Label  string // of a form's question
 	Plan   string // the id of a report's plan
-	Goal   string // the id of a report's goal, or what a plan says of its goals
+	Goal   string // the id of a report's goal, or a plan's text about its goals
 	Open   string
 }
 
 func (s readerView) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%q of %q by %q label %q plan %q goal %q open %q", s.Says, s.Client, s.Author, s.Label, s.Plan, s.Goal, s.Open))
+	return strings.TrimSpace(fmt.Sprintf("%q of %q by %q label %q plan %q goal %q open %q", s.Says, s.Client,
+		s.Author, s.Label, s.Plan, s.Goal, s.Open))
 }
 
 // view returns what readers see of the row.
@@ -162,7 +165,7 @@ func (r row) view(names map[string]string) readerView {
 			Answers []struct{ Display string }
 		}
 	}
-	// What cannot be read says nothing, and so differs.
+	// A card or body that is not JSON leaves the view empty, which fails the comparison.
 	_ = json.Unmarshal([]byte(r.Card), &card)
 	_ = json.Unmarshal([]byte(r.Body), &body)
 	s := readerView{Client: r.Client, Plan: names[r.Plan], Goal: names[r.Goal]}
@@ -223,7 +226,7 @@ func text(s *string) string {
 
 // visible returns what readers see, by id.
 func (snap snapshot) visible() map[string]readerView {
-	names := make(map[string]string) // by key; the records need not be there
+	names := make(map[string]string) // by key, also of records that are not stored
 	for _, id := range recordIDs {
 		names[dossier.Key(tenant, refOf(id))] = id
 	}
@@ -241,7 +244,7 @@ func (snap snapshot) visible() map[string]readerView {
 	return seen
 }
 
-// dossier is all that a reader of one client's dossier may see.
+// dossier returns all that a reader of one client's dossier may see.
 func (snap snapshot) dossier(client string) string {
 	c := snap.clients[client]
 	if c.State != string(dossier.StateShown) {

@@ -11,28 +11,27 @@ import (
 	"dossiersync/sync/source"
 )
 
-// modelSource is a world as a source shows it: a fake with more manners, whose
-// answers can be interfered with by their number.
+// modelSource shows a model as a source: a fakeSource with more kinds of behaviour, whose answers
+// can be interfered with by their number.
 type modelSource struct {
 	*fakeSource
 	model   *model
 	special modelBehaviour
-	// before is called before the n-th answer since it was set; an error is the
-	// answer.
+	// before is called before the n-th answer of a run; its error is the answer.
 	before func(n int, a request) error
-	n      int
-	calm   bool // the faults are over
+	n      int  // answers of the run
+	calm   bool // the faults have stopped
 }
 
-// modelBehaviour is manners that a fake does not have.
+// modelBehaviour is behaviour that a fakeSource does not have.
 type modelBehaviour struct {
-	feed     bool // it tells of deletions
-	gone     bool // and knows for good what it has deleted (410)
-	short    bool // pages are of any length
+	feed     bool // there is a feed of deletions
+	gone     bool // reading a deleted record gives 410 instead of 404
+	short    bool // pages have different lengths
 	shuffled bool // the order changes with each request
-	cached   bool // searches show what there was before the clock last moved
-	inflated bool // it counts one more than it has
-	empty    bool // searches find nothing, as for one without rights
+	cached   bool // searches find the records as they were before the clock last moved
+	inflated bool // totals are one too high
+	empty    bool // searches find nothing, as after a loss of rights
 }
 
 var (
@@ -41,8 +40,9 @@ var (
 )
 
 func newModelSource(t reporter, m *model) *modelSource {
-	s := &modelSource{model: m, fakeSource: &fakeSource{t: t, pageSize: 3, types: []source.Type{patients, relatedPersons, practitioners,
-		roles, questionnaires, goals, carePlans, dayReports, responses}}}
+	s := &modelSource{model: m, fakeSource: &fakeSource{t: t, pageSize: 3,
+		types: []source.Type{patients, relatedPersons, practitioners,
+			roles, questionnaires, goals, carePlans, dayReports, responses}}}
 	s.script = s.prepare
 	return s
 }
@@ -101,9 +101,11 @@ func (s *modelSource) Read(ctx context.Context, stream dossier.Stream, ref dossi
 }
 
 // Deleted implements [source.Changes].
-func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage, error) {
+func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Time, next string) (source.DeletedPage,
+	error) {
 	var page source.DeletedPage
-	if err := s.receive(ctx, request{act: "deletions", Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
+	if err := s.receive(ctx, request{act: "deletions",
+		Query: source.Query{Type: t, From: since, Next: next}}); err != nil {
 		return page, err
 	}
 	if !s.special.feed {
@@ -124,7 +126,7 @@ func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Tim
 	return page, nil
 }
 
-// failureNamed returns the failure of that name.
+// failureNamed returns the failure with the name that scripts use.
 func failureNamed(name string) error {
 	switch name {
 	case "unreachable":
@@ -148,10 +150,10 @@ func failureNamed(name string) error {
 	case "breaker":
 		return failure(source.BreakerOpen, 0)
 	}
-	panic("no such trouble: " + name)
+	panic("unknown failure: " + name)
 }
 
-// canFail reports whether a request can be answered with the trouble of that name.
+// canFail reports whether the request can fail with the failure of that name.
 func canFail(name string, a request) bool {
 	switch name {
 	case "404", "410":

@@ -9,9 +9,9 @@ import (
 	"dossiersync/sync/source"
 )
 
-// The source was restored from a backup: the bad version is gone, and what it has
-// is older than that. It says so twice, and a new epoch begins.
-func TestRetryThatBringsAnOlderVersionOpensAnEpoch(t *testing.T) {
+// The source was restored from a backup: the bad version is gone, and the present one is older. The
+// source gives it twice, and a new epoch begins.
+func TestRetryThatReadsAnOlderVersionOpensAnEpoch(t *testing.T) {
 	t.Parallel()
 	good := report("r", "a", "een", 2)
 	f := newFakeSource(t, client("a", 1), good)
@@ -35,9 +35,8 @@ func TestRetryThatBringsAnOlderVersionOpensAnEpoch(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 }
 
-// I2: as long as something is in quarantine the run is partial, whether the run
-// met it or not.
-func TestRunIsPartialWhileTheQuarantineIsNotEmpty(t *testing.T) {
+// I2: a run is partial while items are in quarantine, also if the run did not meet them.
+func TestRunIsPartialWhileItemsAreQuarantined(t *testing.T) {
 	t.Parallel()
 	bad := unreadable(report("r", "a", "een", 2), 2, true)
 	f := newFakeSource(t, client("a", 1), bad)
@@ -65,7 +64,7 @@ func TestRunIsPartialWhileTheQuarantineIsNotEmpty(t *testing.T) {
 	}
 }
 
-func TestQuarantinedItemThatIsGoneIsForgotten(t *testing.T) {
+func TestQuarantinedItemNeverStoredIsDroppedWhenGone(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), unreadable(report("r", "a", "een", 2), 2, true))
 	h := newHarness(t, f)
@@ -75,7 +74,7 @@ func TestQuarantinedItemThatIsGoneIsForgotten(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 }
 
-func TestEachRunTriesAQuarantinedItemOnce(t *testing.T) {
+func TestRunRetriesAQuarantinedItemOnce(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), unreadable(report("r", "a", "een", 2), 2, true))
 	h := newHarness(t, f)
@@ -90,9 +89,9 @@ func TestEachRunTriesAQuarantinedItemOnce(t *testing.T) {
 
 const quarantineSQL = `SELECT string_agg(concat_ws(' ', id, reason), ',' ORDER BY id) FROM quarantine`
 
-// What cannot be asked for by an id of its type: a full read tells whether it is
-// still there.
-func TestQuarantineForgetsWhatHasNoIDWhenAFullReadLacksIt(t *testing.T) {
+// These records cannot be read by an id of their type. Only a full read shows whether the source
+// still has them.
+func TestFullReadDropsQuarantinedRecordsWithoutID(t *testing.T) {
 	t.Parallel()
 	nameless := unreadable(report("", "a", "zonder id", 2), 2, false)
 	nameless.Reason = dossier.BadID
@@ -101,12 +100,12 @@ func TestQuarantineForgetsWhatHasNoIDWhenAFullReadLacksIt(t *testing.T) {
 	f := newFakeSource(t, client("a", 1), nameless, stray)
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomePartial, store.Scope{})
-	h.wantSync(store.OutcomePartial, store.Scope{Full: true}) // it is still there
+	h.wantSync(store.OutcomePartial, store.Scope{Full: true}) // they are still there
 	if got := h.queryText(quarantineSQL); got != "e bad-type,bad-id" {
 		t.Errorf("quarantine holds %s", got)
 	}
 	f.remove(func(it dossier.Item) bool { return it.State == dossier.StateQuarantined })
 	f.advance(4 * time.Hour)
-	h.wantSync(store.OutcomePartial, store.Scope{}) // nothing tells
+	h.wantSync(store.OutcomePartial, store.Scope{}) // an increment does not show that they are gone
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 }

@@ -12,8 +12,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// newQuarantinedReport has one good report, and then a version of it that cannot be read,
-// in the way of which the good one stays.
+// newQuarantinedReport returns a harness with a report whose newest version cannot be read, so that
+// its last good version is shown.
 func newQuarantinedReport(t *testing.T) (*fakeSource, *harness) {
 	t.Helper()
 	good := report("r", "a", "een", 2)
@@ -28,8 +28,8 @@ func newQuarantinedReport(t *testing.T) (*fakeSource, *harness) {
 
 var onlyRetry = store.Scope{Only: store.StepQuarantine}
 
-// A 410 is the source's own statement.
-func TestQuarantinedItemThatTheSourceSaysIsDeletedIsWithdrawn(t *testing.T) {
+// By a 410 the source states that it has deleted the record.
+func TestQuarantinedItemIsWithdrawnOn410(t *testing.T) {
 	t.Parallel()
 	f, h := newQuarantinedReport(t)
 	f.script = func(a request) error {
@@ -51,9 +51,9 @@ func TestQuarantinedItemThatTheSourceSaysIsDeletedIsWithdrawn(t *testing.T) {
 	}
 }
 
-// A 404 may have other causes. Forgetting the item would let its last good version
-// pass for the newest.
-func TestQuarantinedItemThatIsNotFoundStaysWhileItsLastGoodVersionIsShown(t *testing.T) {
+// A 404 may have other causes. If the item left the quarantine, its last good version would pass
+// for the newest.
+func TestQuarantinedItemStaysOn404WhileShown(t *testing.T) {
 	t.Parallel()
 	f, h := newQuarantinedReport(t)
 	f.remove(func(it dossier.Item) bool { return it.ID == "r" })
@@ -64,12 +64,12 @@ func TestQuarantinedItemThatIsNotFoundStaysWhileItsLastGoodVersionIsShown(t *tes
 	if got := h.queryText(quarantineSQL); got != "r bad-body" {
 		t.Errorf("quarantine holds %s", got)
 	}
-	// As reconcile does:
+	// As a reconcile does:
 	h.exec(`UPDATE items SET state = 'withdrawn', reason = 'absent', card = NULL, body = NULL, model = NULL WHERE id = 'r'`)
 	h.wantSync(store.OutcomeComplete, onlyRetry)
 }
 
-func TestRetryOfSomeLeavesTheOthersAlone(t *testing.T) {
+func TestRetryByKeyLeavesOtherItemsAlone(t *testing.T) {
 	t.Parallel()
 	one, two := report("1", "a", "een", 2), report("2", "a", "twee", 2)
 	f := newFakeSource(t, client("a", 1), unreadable(one, 2, true), unreadable(two, 2, true))
@@ -100,7 +100,7 @@ func TestRetryOfSomeLeavesTheOthersAlone(t *testing.T) {
 	}
 }
 
-// sourceWithIdentifier is a source that finds out of bytes by now which record they are of.
+// sourceWithIdentifier finds the id of a record in its bytes.
 type sourceWithIdentifier struct{ *fakeSource }
 
 func (sourceWithIdentifier) Identify(_ dossier.Stream, typ string, raw []byte) (dossier.Ref, bool) {
@@ -108,8 +108,8 @@ func (sourceWithIdentifier) Identify(_ dossier.Stream, typ string, raw []byte) (
 	return dossier.Ref{Type: typ, ID: string(id)}, ok
 }
 
-// The bytes may be of long ago: what counts is what the source has now.
-func TestRecordWithoutAnIDIsReadByTheOneThatItsBytesTellByNow(t *testing.T) {
+// The kept bytes may be old, so that the record is read from the source.
+func TestRecordIsReadByTheIDFoundInItsKeptBytes(t *testing.T) {
 	t.Parallel()
 	nameless := func(raw string) dossier.Item {
 		it := unreadable(report("", "a", "", 2), 2, false)
@@ -135,7 +135,7 @@ func TestRecordWithoutAnIDIsReadByTheOneThatItsBytesTellByNow(t *testing.T) {
 	if got := h.queryText(quarantineSQL); got != "bad-id" {
 		t.Errorf("quarantine holds %s, want the hopeless one", got)
 	}
-	// A key that was lost, or changed, costs the retry, and no more.
+	// With a lost or changed key the bytes cannot be read, and the item stays in quarantine.
 	other, err := store.NewSealer(bytes.Repeat([]byte{1}, store.KeySize))
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func (s *slice) reconcileStreams(
 		if !list[i].IsWhole() {
 			s.compared.failed++
 		}
-		compared = compared && list[i].Judged
+		compared = compared && list[i].Compared
 	}
 	anew := false
 	if !compared {

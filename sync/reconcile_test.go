@@ -19,7 +19,7 @@ import (
 
 var onlyReconcile = store.Scope{Only: store.StepReconcile}
 
-// newClientWithReports is a source with a client, n reports, and a nurse.
+// newClientWithReports returns a synced harness with a client, n reports, and a nurse.
 func newClientWithReports(t *testing.T, n int) (*fakeSource, *harness) {
 	t.Helper()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
@@ -40,7 +40,7 @@ func isReport(numbers ...int) func(dossier.Item) bool {
 
 func (h *harness) shownReports() []string { return slices.Sorted(maps.Keys(h.reportTexts())) }
 
-func TestReconcileRemovesWhatIsGoneWithoutATrace(t *testing.T) {
+func TestReconcileRemovesItemsDeletedSilently(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	f.remove(isReport(3, 17))
@@ -71,8 +71,8 @@ func TestReconcileRemovesWhatIsGoneWithoutATrace(t *testing.T) {
 	}
 }
 
-// Authorisation lost is not deletion: only a direct read confirms.
-func TestReconcileKeepsWhatItCannotConfirm(t *testing.T) {
+// I5: a lost authorisation is not a deletion.
+func TestReconcileKeepsUnconfirmedAbsences(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 500, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestReconcileKeepsWhatItCannotConfirm(t *testing.T) {
 				t.Error("it was removed")
 			}
 			if got := message(run); got != "the source would not say whether 1 item is still there" {
-				t.Errorf("the run says %q", got)
+				t.Errorf("the run's message is %q", got)
 			}
 			f.script = nil
 			h.wantSync(store.OutcomeComplete, onlyReconcile)
@@ -113,14 +113,14 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 	})
 	f.put(report("c1-30", "c1", "bijgewerkt", 700))
 	left := len(f.records) - 2
-	for range 2 { // the second finds the same, and does not read them again
+	for range 2 { // the second reconcile does not read the held items again
 		run := h.wantSync(store.OutcomePartial, onlyReconcile)
 		if got := len(h.reportTexts()); got != 60 {
 			t.Fatalf("%d reports are shown, want all 60", got)
 		}
 		if got := message(run); got != "23 removals are held, more than may be removed without an operator; see dossiersync reconcile" &&
 			!strings.Contains(got, "removals held") {
-			t.Errorf("the run says %q", got)
+			t.Errorf("the run's message is %q", got)
 		}
 	}
 	held, err := h.Store.HeldRemovals(t.Context(), tenant)
@@ -128,25 +128,25 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 		t.Errorf("held is %+v, %v", held, err)
 	}
 	f.advance(10 * time.Minute)
-	h.wantSync(store.OutcomeComplete, store.Scope{}) // holding stops neither upserts nor cursors
+	h.wantSync(store.OutcomeComplete, store.Scope{}) // held removals stop neither upserts nor cursors
 	if got := h.reportTexts()["c1-30"]; got != "bijgewerkt" {
-		t.Errorf("an update beside what is held is %q", got)
+		t.Errorf("a held item that was updated says %q", got)
 	}
 	h.wantSync(store.OutcomeComplete, store.Scope{Only: store.StepReconcile, Approve: true})
 	if got := len(h.reportTexts()); got != left {
 		t.Errorf("%d reports are shown, want %d", got, left)
 	}
-	if got := h.queryText(`SELECT string_agg(what || ' ' || object, ',') FROM decisions`); got != "approve reports/"+fmt.Sprint(60-left) {
-		t.Errorf("decided is %q", got)
+	if got := h.queryText(`SELECT string_agg(what || ' ' || object, ',') FROM decisions`); got != "approve reports/"+
+		fmt.Sprint(60-left) {
+		t.Errorf("the operator's decisions are %q", got)
 	}
 	if held, err := h.Store.HeldRemovals(t.Context(), tenant); err != nil || len(held) != 0 {
 		t.Errorf("held is %+v, %v", held, err)
 	}
 }
 
-// Twenty in a day may go, and the rest of the day's count as well: a trickle is
-// held like a flood.
-func TestBrakeCountsADaysRemovals(t *testing.T) {
+// I5: removals of 24 hours count together, so that many small ones are held like one large one.
+func TestBrakeCountsRemovalsOf24Hours(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 60)
 	f.remove(isReport(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14))
@@ -163,7 +163,7 @@ func TestBrakeCountsADaysRemovals(t *testing.T) {
 	}
 }
 
-func TestReconcileSeesMarksWithoutANewVersion(t *testing.T) {
+func TestReconcileFindsMarksWithoutANewVersion(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	marked := report("c1-5", "c1", "nummer 5", 11)
@@ -186,19 +186,19 @@ func TestReconcileSeesMarksWithoutANewVersion(t *testing.T) {
 	}
 }
 
-func TestReconcileBringsWhatIncrementsHaveMissed(t *testing.T) {
+func TestReconcileReadsItemsThatIncrementsMissed(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	f.put(report("laat", "c1", "ver na zijn tijd vastgelegd", 20))
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if h.reportTexts()["laat"] != "" {
-		t.Fatal("the increment saw it: the test tests nothing")
+		t.Fatal("the increment read it, so the test proves nothing")
 	}
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
 	if got := h.reportTexts()["laat"]; got == "" {
-		t.Error("it was not brought")
+		t.Error("it was not read")
 	}
-	// Very much that is missing is not read one by one.
+	// A type that lacks very many items is not repaired one by one.
 	reads := f.count(func(a request) bool { return a.act == "read" })
 	f.put(reports("c1", 1200, 30, 100)...)
 	f.pageSize = 500
@@ -211,10 +211,10 @@ func TestReconcileBringsWhatIncrementsHaveMissed(t *testing.T) {
 	}
 }
 
-// sourceWithFilter is a source of which one search asks for certain records only.
+// sourceWithFilter is a source with a search that asks for certain records only.
 type sourceWithFilter struct {
 	*fakeSource
-	left map[string]bool // what no longer matches
+	left map[string]bool // ids of records that no longer match
 }
 
 func (f sourceWithFilter) Search(ctx context.Context, q source.Query) (source.Page, error) {
@@ -227,7 +227,7 @@ func (f sourceWithFilter) Search(ctx context.Context, q source.Query) (source.Pa
 	return page, err
 }
 
-// newFilteredHarness is a replica of such a source, with eight reports of one client.
+// newFilteredHarness returns a synced harness of such a source, with eight reports of one client.
 func newFilteredHarness(t *testing.T) (sourceWithFilter, *harness) {
 	t.Helper()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
@@ -239,7 +239,7 @@ func newFilteredHarness(t *testing.T) (sourceWithFilter, *harness) {
 	return src, h
 }
 
-func TestReconcileRemovesWhatHasLeftTheSearch(t *testing.T) {
+func TestReconcileRemovesItemsThatLeftTheSearch(t *testing.T) {
 	t.Parallel()
 	src, h := newFilteredHarness(t)
 	src.left["c1-2"] = true
@@ -249,7 +249,7 @@ func TestReconcileRemovesWhatHasLeftTheSearch(t *testing.T) {
 	}
 }
 
-func TestReconcileOfAPartialListRemovesNothing(t *testing.T) {
+func TestPartialCensusRemovesNothing(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	f.remove(isReport(3))
@@ -271,13 +271,13 @@ func TestReconcileOfAPartialListRemovesNothing(t *testing.T) {
 	}
 }
 
-func TestAbsentClientTakesTheDossierAlong(t *testing.T) {
+func TestAbsentClientsDossierIsRemoved(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 30)
 	f.put(client("c2", 0))
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	f.remove(func(it dossier.Item) bool { return it.Client == "c1" })
-	h.wantSync(store.OutcomeComplete, onlyReconcile) // one client: the 30 reports go with it, and are not held
+	h.wantSync(store.OutcomeComplete, onlyReconcile) // the 30 reports go with the one client, and are not held
 	if got := h.reportTexts(); len(got) != 0 {
 		t.Errorf("shown are %v", h.shownReports())
 	}
@@ -286,7 +286,7 @@ func TestAbsentClientTakesTheDossierAlong(t *testing.T) {
 	}
 }
 
-func TestCrashOfTheDatabaseMidwayRemovesNothing(t *testing.T) {
+func TestReconcileRestartsAfterADatabaseCrash(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	f.remove(isReport(3))
@@ -303,11 +303,11 @@ func TestCrashOfTheDatabaseMidwayRemovesNothing(t *testing.T) {
 		t.Errorf("shown are %v", h.shownReports())
 	}
 	if !once {
-		t.Error("there was no crash: the test tests nothing")
+		t.Error("there was no crash, so the test proves nothing")
 	}
 }
 
-func TestReconcileGoesOnWhereASliceEnded(t *testing.T) {
+func TestReconcileContinuesInTheNextSlice(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 60)
 	f.remove(isReport(3, 40, 59))
@@ -319,11 +319,11 @@ func TestReconcileGoesOnWhereASliceEnded(t *testing.T) {
 		t.Errorf("%d reports are shown, want 57", len(got))
 	}
 	if got := h.queryText(`SELECT (slices > 5)::text FROM runs WHERE id = $1`, run); got != "true" {
-		t.Error("it took few slices: the test tests nothing")
+		t.Error("it took few slices, so the test proves nothing")
 	}
 }
 
-func TestSourceRestoredFromABackupOpensAnEpoch(t *testing.T) {
+func TestRestoredSourceOpensAnEpoch(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	backup := slices.Clone(f.records)
@@ -354,13 +354,14 @@ func TestSourceRestoredFromABackupOpensAnEpoch(t *testing.T) {
 	}
 }
 
-// sourceWithDeletions is a source that tells what it has deleted.
+// sourceWithDeletions is a source with a feed of its deletions.
 type sourceWithDeletions struct {
 	*fakeSource
 	deleted []source.Deletion
 }
 
-func (f *sourceWithDeletions) Deleted(ctx context.Context, t source.Type, since time.Time, _ string) (source.DeletedPage, error) {
+func (f *sourceWithDeletions) Deleted(ctx context.Context, t source.Type, since time.Time,
+	_ string) (source.DeletedPage, error) {
 	if err := f.receive(ctx, request{act: "deletions", Query: source.Query{Type: t, From: since}}); err != nil {
 		return source.DeletedPage{}, err
 	}
@@ -386,12 +387,12 @@ func TestStatedDeletionsAreObeyedAtOnce(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.advance(time.Hour)
 	now := at(13*60 - 5)
-	for n := range 40 { // no brake: it is stated
+	for n := range 40 { // the brake does not apply to stated deletions
 		f.delete(fmt.Sprintf("c1-%d", n), now)
 	}
 	f.delete("nooit-gezien", now)
 	f.put(report("c1-7", "c1", "opnieuw gemaakt", 13*60-4))
-	// Deleted and made again within one second, and the source counts in seconds.
+	// The report is deleted and made again within one second, and the feed has whole seconds.
 	again := report("c1-8", "c1", "in dezelfde seconde", 13*60-5)
 	again.Updated = again.Updated.Add(400 * time.Millisecond)
 	f.put(again)
@@ -404,11 +405,11 @@ func TestStatedDeletionsAreObeyedAtOnce(t *testing.T) {
 		t.Errorf("the run counts %d deletions", got)
 	}
 	if got := h.queryText(`SELECT count(*)::text FROM items WHERE id = 'nooit-gezien'`); got != "0" {
-		t.Error("there is a tombstone of what was never here")
+		t.Error("there is a tombstone of an item that was never here")
 	}
 }
 
-func TestScheduledRunsReconcileWhenItIsDue(t *testing.T) {
+func TestScheduledRunReconcilesWhenDue(t *testing.T) {
 	t.Parallel()
 	listed := func(f *fakeSource) int {
 		return f.count(func(a request) bool { return a.act == "search" && a.Envelope })
@@ -435,7 +436,7 @@ func TestScheduledRunsReconcileWhenItIsDue(t *testing.T) {
 			}
 			h.wantSync(store.OutcomeComplete, store.Scope{})
 			h.wantSync(store.OutcomeComplete, onlyReconcile)
-			h.wantSync(store.OutcomeComplete, store.Scope{}) // what the source tells is known now
+			h.wantSync(store.OutcomeComplete, store.Scope{}) // now it is known whether the source has a feed
 			before := listed(f)
 			run, _, err := h.Store.RequestRun(t.Context(), store.RunRequest{
 				Tenant: tenant, Trigger: store.TriggerSchedule, Slot: test.slot})
@@ -444,16 +445,16 @@ func TestScheduledRunsReconcileWhenItIsDue(t *testing.T) {
 			}
 			h.workOn(run.ID)
 			if got := listed(f) > before; got != test.want {
-				t.Errorf("it reconciled: %t, want %t", got, test.want)
+				t.Errorf("the run reconciled: %t, want %t", got, test.want)
 			}
-			if got := h.queryText(`SELECT (rechecked IS NOT NULL)::text FROM tenants`); test.want && test.feed && got != "true" {
+			if got := h.queryText(`SELECT (rechecked IS NOT NULL)::text FROM tenants`); test.want && test.feed &&
+				got != "true" {
 				t.Error("no seventh of the clients was read again")
 			}
 		})
 	}
 }
 
-// In a week every client is read again in full.
 func TestEveryClientIsReadAgainWithinAWeek(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0))
@@ -493,17 +494,18 @@ func TestEveryClientIsReadAgainWithinAWeek(t *testing.T) {
 	}
 }
 
-// requestRun asks for a run that a worker would take.
+// requestRun requests a run and returns its id.
 func (h *harness) requestRun(scope store.Scope) int64 {
 	h.t.Helper()
-	run, _, err := h.Store.RequestRun(h.t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope})
+	run, _, err := h.Store.RequestRun(h.t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return run.ID
 }
 
-// workOn works on a run as a worker does, slice by slice.
+// workOn works on the run as a worker does, slice by slice, until it is done.
 func (h *harness) workOn(run int64) {
 	h.t.Helper()
 	if err := dossiersync.WorkOn(h.t.Context(), h.syncer, run); err != nil {
@@ -511,16 +513,16 @@ func (h *harness) workOn(run int64) {
 	}
 }
 
-// Case 56: the source's clock was wrong when it stamped a record with a time that
-// has not come. No increment finds it.
-func TestReconcileBringsWhatIsStampedInTheFuture(t *testing.T) {
+// Case 56: the source's clock was wrong when it stamped a record with a future time. No increment
+// reads it.
+func TestReconcileReadsRecordsStampedInTheFuture(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	ahead := report("c1-90", "c1", "uit de toekomst", 60*24*365)
 	f.put(ahead)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if h.reportTexts()["c1-90"] != "" {
-		t.Fatal("the increment saw it: the test tests nothing")
+		t.Fatal("the increment read it, so the test proves nothing")
 	}
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
 	if got := h.reportTexts()["c1-90"]; got != "uit de toekomst" {
@@ -533,16 +535,16 @@ func TestReconcileBringsWhatIsStampedInTheFuture(t *testing.T) {
 	}
 }
 
-// putConfirmedAbsence is what an earlier run leaves that ended after it had confirmed that
-// a record is gone, and before it removed it.
+// putConfirmedAbsence stores the state that a run leaves which ended between confirming that a
+// record is gone and removing it.
 func (h *harness) putConfirmedAbsence(id string) {
 	h.t.Helper()
 	h.exec(`INSERT INTO absences (tenant, key, stream, type, id, state)
 		SELECT tenant, key, stream, type, id, 'confirmed' FROM items WHERE id = $1`, id)
 }
 
-// I5: what an earlier run confirmed says nothing where the source has it again.
-func TestWhatTheSourceHasAgainIsNotRemoved(t *testing.T) {
+// I5: an earlier run's confirmation does not count if the source has the item again.
+func TestConfirmedAbsenceEndsWhenTheItemIsBack(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 25)
 	h.putConfirmedAbsence("c1-3")
@@ -558,9 +560,9 @@ func TestWhatTheSourceHasAgainIsNotRemoved(t *testing.T) {
 	}
 }
 
-// I5: of a type that cannot be listed today nothing is removed, although others of
-// its stream were listed whole.
-func TestNothingIsRemovedOfATypeThatCannotBeListed(t *testing.T) {
+// I5: no item of a type that cannot be listed is removed, also if the stream's other types were
+// listed whole.
+func TestTypeThatCannotBeListedLosesNothing(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("c1", 0), nurse("n1", "Anna", 0))
 	notes := source.Type{Stream: dossier.StreamReports, Name: "DocumentReference", Fingerprint: "f"}

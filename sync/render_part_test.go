@@ -12,8 +12,8 @@ import (
 	"dossiersync/sync/source"
 )
 
-// Case 46: a plan that the source keeps as many CarePlans is one to readers, with
-// all that each says.
+// Case 46: readers see a plan that the source keeps as many CarePlans as one plan, with the content
+// of all.
 func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	t.Parallel()
 	note := func(minute int, text string) dossier.Note {
@@ -23,18 +23,21 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 		return record(goals, id, "a", 2, &dossier.Goal{Description: description, Domain: domain, Status: "active"})
 	}
 	to := func(id string) dossier.Ref { return dossier.Ref{Type: goals.Name, ID: id} }
-	physical, home := dossier.Domain{Code: "lichamelijk", Name: "Lichamelijk"}, dossier.Domain{Code: "wonen", Name: "Wonen"}
+	physical, home := dossier.Domain{Code: "lichamelijk", Name: "Lichamelijk"},
+		dossier.Domain{Code: "wonen", Name: "Wonen"}
 	f, h := newPlansHarness(t, client("a", 1), nurse("n1", "Fatima de Wit", 1),
 		goalIn("g1", "Veilig lopen", physical), goalIn("g2", "Goed eten", physical), goalIn("g3", "Eigen kamer", home),
 		planOf("p", 3, func(p *dossier.CarePlan) {
 			p.Title, p.Description, p.Addresses = "Zorgleefplan", "Samen gemaakt.", []string{"Valrisico"}
 			p.Goals = []dossier.Ref{to("g1")}
-			p.Actions = []dossier.Action{{Description: "Dagelijks wandelen", Status: "in-progress", Goals: []dossier.Ref{to("g1")}}}
+			p.Actions = []dossier.Action{{Description: "Dagelijks wandelen", Status: "in-progress",
+				Goals: []dossier.Ref{to("g1")}}}
 			p.Evaluations, p.Notes = []dossier.Note{note(10, "tweede")}, []dossier.Note{note(40, "van het geheel")}
 		}),
 		planOf("eten", 3, withPartOf("p"), func(p *dossier.CarePlan) {
 			p.Title, p.Description, p.At, p.Status = "Dieet", "Zonder zout.", beginsOn(1), "on-hold"
-			p.Goals, p.Notes = []dossier.Ref{to("g1"), to("g2")}, []dossier.Note{note(50, "van het eten"), {Text: "zonder datum"}}
+			p.Goals, p.Notes = []dossier.Ref{to("g1"), to("g2")},
+				[]dossier.Note{note(50, "van het eten"), {Text: "zonder datum"}}
 			p.Addresses, p.Narrative = []string{"Valrisico", "Ondergewicht"}, "Elke dag wegen."
 			p.Team = []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}}
 		}),
@@ -61,18 +64,20 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	}
 	want := `{"description":"Samen gemaakt.\n\nDieet\nZonder zout.","addresses":["Valrisico","Ondergewicht"],` +
 		`"team":[{"name":"Fatima de Wit","role":"verpleegkundige"},{"name":"Jan","role":null}],"domains":[` +
-		`{"code":"lichamelijk","name":"Lichamelijk","goals":[` + goalJSON("g1", "Veilig lopen") + `,` + goalJSON("g2", "Goed eten") + `],` +
+		`{"code":"lichamelijk","name":"Lichamelijk","goals":[` + goalJSON("g1", "Veilig lopen") + `,` +
+		goalJSON("g2", "Goed eten") + `],` +
 		`"actions":[{"description":"Dagelijks wandelen","status":"in-progress","goals":["` + key("g1") + `"]}]},` +
 		`{"code":"wonen","name":"Wonen","goals":[` + goalJSON("g3", "Eigen kamer") + `],"actions":[]},` +
 		`{"code":null,"name":null,"goals":[],"actions":[{"description":"Bijvoeding","status":"in-progress","goals":[]}]}],` +
-		`"evaluations":[{` + day("01:20") + `"text":"eerste"},{` + day("01:10") + `"text":"tweede"},{` + day("01:05") + `"text":"derde"}],` +
+		`"evaluations":[{` + day("01:20") + `"text":"eerste"},{` + day("01:10") + `"text":"tweede"},{` +
+		day("01:05") + `"text":"derde"}],` +
 		`"notes":[{` + day("01:50") + `"text":"van het eten"},{` + day("01:40") + `"text":"van het geheel"},` +
 		`{"at":null,"precision":null,"author":null,"text":"zonder datum"}],` +
 		`"agreement":null,"narrative":"Dieet\nElke dag wegen."}`
 	if diff := cmp.Diff(want, string(list[0].Body)); diff != "" {
 		t.Error(diff)
 	}
-	// A part that lists nothing to do is itself what is done.
+	// A part without actions is shown as an action itself.
 	h.changeAndSync(f, hidden(planOf("los", 0)))
 	p := h.servedPlans("a")[0]
 	if a := p.Domains[0].Actions; len(a) != 2 || a[1].Description != "Dieet" || *a[1].Status != "on-hold" ||
@@ -81,49 +86,68 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	}
 }
 
-// Whatever becomes of a plan or its parts, each is where it belongs after the run.
-func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
+func TestPlanPartsFollowEveryChange(t *testing.T) {
 	t.Parallel()
-	before := []dossier.Item{planOf("p", 2), planOf("q", 2, withPartOf("p")), planOf("r", 2, withPartOf("q")), planOf("s", 2)}
+	before := []dossier.Item{planOf("p", 2), planOf("q", 2, withPartOf("p")), planOf("r", 2, withPartOf("q")),
+		planOf("s", 2)}
 	for _, tc := range []struct {
 		name   string
-		before []dossier.Item // more that is there before
+		before []dossier.Item // additional records at first
 		change []dossier.Item
-		want   string // of client a
+		want   string // client a's plans
 		ofB    string
 	}{
 		{"nothing changes", nil, nil, "Plan p: p q r, Plan s: s", ""},
 		{"the whole is hidden", nil, []dossier.Item{hidden(before[0])}, "Plan q: q r, Plan s: s", ""},
-		{"the whole is of another client", nil, []dossier.Item{movedTo("b", planOf("p", 0))}, "Plan q: q r, Plan s: s", "Plan p: p"},
-		{"a part is of another client", nil, []dossier.Item{movedTo("b", planOf("q", 0, withPartOf("p")))}, "Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
-		{"all are of another client", nil, []dossier.Item{movedTo("b", planOf("p", 0)), movedTo("b", planOf("q", 0, withPartOf("p"))), movedTo("b", planOf("r", 0, withPartOf("q")))},
+		{"the whole belongs to another client", nil, []dossier.Item{movedTo("b", planOf("p", 0))},
+			"Plan q: q r, Plan s: s", "Plan p: p"},
+		{"a part belongs to another client", nil, []dossier.Item{movedTo("b", planOf("q", 0, withPartOf("p")))},
+			"Plan p: p, Plan r: r, Plan s: s", "Plan q: q"},
+		{"all belong to another client", nil,
+			[]dossier.Item{movedTo("b", planOf("p", 0)), movedTo("b", planOf("q", 0, withPartOf("p"))),
+				movedTo("b", planOf("r", 0, withPartOf("q")))},
 			"Plan s: s", "Plan p: p q r"},
 		{"a part is withdrawn", nil, []dossier.Item{withdrawn(before[1])}, "Plan p: p, Plan r: r, Plan s: s", ""},
 		{"a part of a part is hidden", nil, []dossier.Item{hidden(before[2])}, "Plan p: p q, Plan s: s", ""},
-		{"a part is unreadable", nil, []dossier.Item{unreadable(before[1], 0, false)}, "Plan p: p, Plan r: r, Plan s: s", ""},
+		{"a part is unreadable", nil, []dossier.Item{unreadable(before[1], 0, false)},
+			"Plan p: p, Plan r: r, Plan s: s", ""},
 		{"a part stands on its own", nil, []dossier.Item{planOf("q", 0)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
 		{"a part goes elsewhere", nil, []dossier.Item{planOf("q", 0, withPartOf("s"))}, "Plan p: p, Plan s: s q r", ""},
-		{"a part says something else", nil, []dossier.Item{planOf("r", 0, withPartOf("q"), func(p *dossier.CarePlan) { p.Notes[0].Text = "R" })}, "Plan p: p q R, Plan s: s", ""},
+		{"a part says something else", nil, []dossier.Item{planOf("r", 0, withPartOf("q"),
+			func(p *dossier.CarePlan) { p.Notes[0].Text = "R" })}, "Plan p: p q R, Plan s: s", ""},
 		{"the whole becomes a part", nil, []dossier.Item{planOf("p", 0, withPartOf("s"))}, "Plan s: s p q r", ""},
-		{"the whole is completed, its parts are not", nil, []dossier.Item{planOf("p", 0, withCompleted)}, "Plan p: p, Plan q: q r, Plan s: s", ""},
-		{"all are completed", nil, []dossier.Item{planOf("p", 0, withCompleted), planOf("q", 0, withPartOf("p"), withCompleted), planOf("r", 0, withPartOf("q"), withCompleted)},
+		{"the whole is completed, its parts are not", nil, []dossier.Item{planOf("p", 0, withCompleted)},
+			"Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"all are completed", nil, []dossier.Item{planOf("p", 0, withCompleted),
+			planOf("q", 0, withPartOf("p"), withCompleted), planOf("r", 0, withPartOf("q"), withCompleted)},
 			"Plan p: p q r, Plan s: s", ""},
-		{"a part is completed, its own part is not", nil, []dossier.Item{planOf("q", 0, withPartOf("p"), withCompleted)}, "Plan p: p q, Plan r: r, Plan s: s", ""},
-		{"a part is replaced", nil, []dossier.Item{planOf("r2", 0, withPartOf("q"), withReplaces("r"))}, "Plan p: p q r2, Plan r: r, Plan s: s", ""},
-		{"what replaced a part is hidden", []dossier.Item{planOf("r2", 2, withPartOf("q"), withReplaces("r"))}, []dossier.Item{hidden(planOf("r2", 0))},
+		{"a part is completed, its own part is not", nil,
+			[]dossier.Item{planOf("q", 0, withPartOf("p"), withCompleted)}, "Plan p: p q, Plan r: r, Plan s: s", ""},
+		{"a part is replaced", nil, []dossier.Item{planOf("r2", 0, withPartOf("q"), withReplaces("r"))},
+			"Plan p: p q r2, Plan r: r, Plan s: s", ""},
+		{"the replacement of a part is hidden", []dossier.Item{planOf("r2", 2, withPartOf("q"), withReplaces("r"))},
+			[]dossier.Item{hidden(planOf("r2", 0))},
 			"Plan p: p q r, Plan s: s", ""},
-		{"the whole is replaced", nil, []dossier.Item{planOf("p2", 0, withReplaces("p"))}, "Plan p2: p2, Plan p: p, Plan q: q r, Plan s: s", ""},
-		{"all are replaced", nil, []dossier.Item{planOf("p2", 0, withReplaces("p")), planOf("q2", 0, withPartOf("p2"), withReplaces("q")), planOf("r2", 0, withPartOf("q2"), withReplaces("r"))},
+		{"the whole is replaced", nil, []dossier.Item{planOf("p2", 0, withReplaces("p"))},
+			"Plan p2: p2, Plan p: p, Plan q: q r, Plan s: s", ""},
+		{"all are replaced", nil, []dossier.Item{planOf("p2", 0, withReplaces("p")),
+			planOf("q2", 0, withPartOf("p2"), withReplaces("q")), planOf("r2", 0, withPartOf("q2"), withReplaces("r"))},
 			"Plan p2: p2 q2 r2, Plan p: p q r, Plan s: s", ""},
 		{"the whole ends before a part begins", nil, []dossier.Item{planOf("p", 0, withEnd("2026-01-02")),
-			planOf("q", 0, withPartOf("p"), withStart(2)), planOf("r", 0, withPartOf("p"), withStart(1))}, "Plan p: p r, Plan q: q, Plan s: s", ""},
-		{"the parts end before the whole", nil, []dossier.Item{planOf("p", 0, withEnd("2026-01-04")), planOf("q", 0, withPartOf("p"), withStart(1), withEnd("2026-01-03"))},
+			planOf("q", 0, withPartOf("p"), withStart(2)), planOf("r", 0, withPartOf("p"), withStart(1))},
+			"Plan p: p r, Plan q: q, Plan s: s", ""},
+		{"the parts end before the whole", nil,
+			[]dossier.Item{planOf("p", 0, withEnd("2026-01-04")),
+				planOf("q", 0, withPartOf("p"), withStart(1), withEnd("2026-01-03"))},
 			"Plan p: p q r, Plan s: s", ""},
-		{"two name each other", nil, []dossier.Item{planOf("s", 0, withPartOf("s2")), planOf("s2", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
-		{"one names itself", nil, []dossier.Item{planOf("s", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s", ""},
-		{"a circle is broken up", []dossier.Item{planOf("s2", 2, withPartOf("s3")), planOf("s3", 2, withPartOf("s4")), planOf("s4", 2, withPartOf("s2"))},
+		{"two plans name each other", nil, []dossier.Item{planOf("s", 0, withPartOf("s2")),
+			planOf("s2", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s s2", ""},
+		{"a plan names itself", nil, []dossier.Item{planOf("s", 0, withPartOf("s"))}, "Plan p: p q r, Plan s: s", ""},
+		{"a circle is broken up", []dossier.Item{planOf("s2", 2, withPartOf("s3")), planOf("s3", 2, withPartOf("s4")),
+			planOf("s4", 2, withPartOf("s2"))},
 			[]dossier.Item{planOf("s4", 0)}, "Plan p: p q r, Plan s4: s4 s3 s2, Plan s: s", ""},
-		{"the second that it names is there", nil, []dossier.Item{planOf("q", 0, withPartOf("nowhere", "s"))}, "Plan p: p, Plan s: s q r", ""},
+		{"only the second plan named exists", nil, []dossier.Item{planOf("q", 0, withPartOf("nowhere", "s"))},
+			"Plan p: p, Plan s: s q r", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -144,17 +168,18 @@ func TestPartsAreWhereTheyBelongAfterEveryChange(t *testing.T) {
 				t.Errorf("b has %s, want %s", got, tc.ofB)
 			}
 			if got := h.queryText(`SELECT count(*)::text FROM stale`); got != "0" {
-				t.Errorf("%s are still to be rendered again", got)
+				t.Errorf("%s items are still to be rendered again", got)
 			}
 		})
 	}
 }
 
-// I6: what is hidden in a part leaves the plan at once, though the run fails later.
-func TestHiddenPartLeavesThePlanThoughTheRunFails(t *testing.T) {
+// I6: a hidden goal or part leaves the plan at once, also if the run fails later.
+func TestHiddenPartLeavesThePlanInAFailedRun(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), goal("g", "a", "geheim doel", 2),
-		planOf("p", 2), planOf("q", 2, withPartOf("p"), func(p *dossier.CarePlan) { p.Goals = []dossier.Ref{{Type: goals.Name, ID: "g"}} }))
+		planOf("p", 2), planOf("q", 2, withPartOf("p"),
+			func(p *dossier.CarePlan) { p.Goals = []dossier.Ref{{Type: goals.Name, ID: "g"}} }))
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	goalsOf := func() (n int) {
 		for _, p := range h.servedPlans("a") {
@@ -187,9 +212,8 @@ func TestHiddenPartLeavesThePlanThoughTheRunFails(t *testing.T) {
 	}
 }
 
-// I12: a plan of more parts than can be shown together is not shown, and said to
-// be in quarantine; its parts are.
-func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
+// I12: a plan of more parts than can be shown together is quarantined; its parts are shown.
+func TestPlanWithTooManyPartsIsQuarantined(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), planOf("p", 2))
 	f.pageSize, h.opts.WindowItems = 1000, 1000
@@ -216,8 +240,8 @@ func TestPlanOfTooManyPartsIsQuarantinedAndItsPartsStay(t *testing.T) {
 	}
 }
 
-// I12: parts are nested so deep and no deeper.
-func TestPartThatIsNestedTooDeepIsQuarantined(t *testing.T) {
+// I12: the nesting of parts is limited.
+func TestPartNestedTooDeepIsQuarantined(t *testing.T) {
 	t.Parallel()
 	f, h := newPlansHarness(t, client("a", 1), planOf("0", 2))
 	for i := range 17 {
@@ -239,12 +263,13 @@ func TestPartThatIsNestedTooDeepIsQuarantined(t *testing.T) {
 	}
 }
 
-// A report about a part is about the plan, for who may see plans.
+// A report about a part links to the whole plan, if the reader may see plans.
 func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "over q", 4)
 	r.Content.(*dossier.Report).Plan = dossier.Ref{Type: carePlans.Name, ID: "r"}
-	f, h := newPlansHarness(t, client("a", 1), planOf("p", 2), planOf("q", 2, withPartOf("p")), planOf("r", 2, withPartOf("q")), r)
+	f, h := newPlansHarness(t, client("a", 1), planOf("p", 2), planOf("q", 2, withPartOf("p")),
+		planOf("r", 2, withPartOf("q")), r)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	daughter := h.grantRead("daughter", []string{"reports", "care-plans"}, "a")
 	son := h.grantRead("son", []string{"reports"}, "a")
@@ -254,7 +279,8 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 		if err != nil || it == nil {
 			t.Fatal(it, err)
 		}
-		l, err := h.Reader.List(t.Context(), id, "a", store.ListQuery{Kinds: []dossier.Kind{dossier.KindReport}, Bodies: true, Limit: 1})
+		l, err := h.Reader.List(t.Context(), id, "a",
+			store.ListQuery{Kinds: []dossier.Kind{dossier.KindReport}, Bodies: true, Limit: 1})
 		if err != nil || string(l.Items[0].Plan) != string(it.Plan) {
 			t.Fatalf("in a list the plan is %s (%v), else %s", l.Items[0].Plan, err, it.Plan)
 		}
@@ -268,10 +294,11 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 		t.Errorf("linked to %s", got)
 	}
 	if got := link(son); got != "" {
-		t.Errorf("who may see reports only is linked to %s", got)
+		t.Errorf("a reader of reports only gets a link to %s", got)
 	}
 	for id, found := range map[string]bool{"p": true, "q": false, "r": false} {
-		_, it, err := h.Reader.Item(t.Context(), daughter, "a", dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), dossier.KindCarePlan)
+		_, it, err := h.Reader.Item(t.Context(), daughter, "a",
+			dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), dossier.KindCarePlan)
 		if err != nil || (it != nil) != found {
 			t.Errorf("plan %s is found: %v (%v)", id, it != nil, err)
 		}
@@ -285,7 +312,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 			t.Errorf("%d plans are counted, want 1", c.Count)
 		}
 	}
-	// The plan is hidden: what was a part of it is a plan.
+	// When the plan is hidden, its parts are plans of their own.
 	h.changeAndSync(f, hidden(planOf("p", 0)))
 	if got := link(daughter); got != whole("q") {
 		t.Errorf("linked to %s", got)

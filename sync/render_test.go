@@ -1,20 +1,19 @@
 package sync_test
 
 import (
-	"dossiersync/sync/render"
-
 	"strings"
 	"testing"
 	"time"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
+	"dossiersync/sync/render"
 	"dossiersync/sync/source"
 )
 
 const authorSQL = `SELECT card->>'author' FROM items WHERE id = $1`
 
-func TestChangedAuthorRuleTakesEffectOnWhatIsStored(t *testing.T) {
+func TestChangedAuthorRuleAppliesToStoredItems(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), nurse("n1", "Fatima de Wit", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -30,7 +29,7 @@ func TestChangedAuthorRuleTakesEffectOnWhatIsStored(t *testing.T) {
 	}
 }
 
-// I7: a plan shows the goals of its own client only, whichever comes first.
+// I7: a plan shows the goals of its own client only, in whatever order they come.
 func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), client("b", 1), goal("g", "a", "minder drinken", 2), plan("p", "a", 3, "g"))
@@ -57,11 +56,12 @@ func TestAnotherClientsGoalIsNotShownInAPlan(t *testing.T) {
 	}
 }
 
-// Somebody who is not staff may write, too: a client, or a contact.
-func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
+// A client or a contact may also be an author.
+func TestAuthorOutsideStaffIsNamedByTheSource(t *testing.T) {
 	t.Parallel()
 	r := report("r", "a", "een", 2)
-	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"}, Display: "Mevrouw Jansen"}}
+	r.Content.(*dossier.Report).Authors = []dossier.Party{{Ref: dossier.Ref{Type: "Patient", ID: "a"},
+		Display: "Mevrouw Jansen"}}
 	h := newHarness(t, newFakeSource(t, client("a", 1), r))
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	if got, want := h.queryText(authorSQL, "r"), `{"name":"Mevrouw Jansen","role":null}`; got != want {
@@ -69,7 +69,7 @@ func TestAuthorWhoIsNoStaffIsCalledAsTheSourceCallsThem(t *testing.T) {
 	}
 }
 
-func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
+func TestUnrenderableItemDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	far := report("far", "a", "ver weg", 2)
 	far.Content.(*dossier.Report).At.Time = time.Date(10001, 1, 1, 0, 0, 0, 0, time.UTC) // JSON has no such year
@@ -92,7 +92,7 @@ func TestItemThatCannotBeRenderedCostsNoOther(t *testing.T) {
 }
 
 // A question whose words are not known says so; a group may have none.
-func TestGroupOfQuestionsMayDoWithoutWords(t *testing.T) {
+func TestQuestionGroupMayHaveNoText(t *testing.T) {
 	t.Parallel()
 	forms := source.Type{Stream: dossier.StreamForms, Name: "QuestionnaireResponse", Fingerprint: "f"}
 	yes := []dossier.Answer{{Display: "ja"}}

@@ -91,6 +91,6 @@ func deletion(stream dossier.Stream, ref dossier.Ref, at time.Time) dossier.Item
 
 // applyDeletions removes records that the source says it has deleted.
 func (s *slice) applyDeletions(ctx context.Context, id store.TypeID, gone ...dossier.Item) error {
-	_, err := s.applyBatch(ctx, store.Batch{Type: id, Items: gone, Known: true})
+	_, err := s.applyBatch(ctx, store.Batch{Kind: store.BatchDeletions, Type: id, Items: gone})
 	return err
 }

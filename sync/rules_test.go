@@ -10,7 +10,7 @@ import (
 	"dossiersync/sync/fhir"
 )
 
-// recheckingTypes lists the types whose items are withheld until all are read again.
+// recheckingTypes returns the types whose items are withheld until all are read again.
 func (h *harness) recheckingTypes() map[string]bool {
 	cursors, err := h.Cursors(h.t.Context(), tenant)
 	if err != nil {
@@ -25,11 +25,11 @@ func (h *harness) recheckingTypes() map[string]bool {
 	return out
 }
 
-func TestNewHideRuleWithholdsUntilAllIsReadAgain(t *testing.T) {
+func TestNewHideRuleWithholdsUntilReread(t *testing.T) {
 	t.Parallel()
 	var h *harness
 	var mu sync.Mutex
-	var during map[string]bool // what was withheld when the first reports were asked for
+	var during map[string]bool // the types withheld at the first request for reports
 	h = newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/Observation") && h != nil {
@@ -57,7 +57,7 @@ func TestNewHideRuleWithholdsUntilAllIsReadAgain(t *testing.T) {
 	after := totals(h.sync(store.Scope{}))
 	mu.Lock()
 	defer mu.Unlock()
-	// What is read before reports has been read again by then.
+	// The types that are read before reports have been read again by then.
 	if !during["Observation"] || !during["DocumentReference"] || during["Patient"] {
 		t.Errorf("withheld while reports were read: %v", during)
 	}

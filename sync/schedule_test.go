@@ -24,7 +24,7 @@ func TestLastSlot(t *testing.T) {
 	t.Parallel()
 	const usual = "0 7-23/4 * * *"
 	for _, tc := range []struct{ schedule, now, want string }{
-		{usual, "2026-03-02T07:00:00+01:00", "2026-03-02T07:00:00+01:00"}, // a slot is not after itself
+		{usual, "2026-03-02T07:00:00+01:00", "2026-03-02T07:00:00+01:00"}, // the moment of a slot
 		{usual, "2026-03-02T10:59:59+01:00", "2026-03-02T07:00:00+01:00"},
 		{usual, "2026-03-02T22:59:59+01:00", "2026-03-02T19:00:00+01:00"},
 		{usual, "2026-03-03T06:59:59+01:00", "2026-03-02T23:00:00+01:00"}, // the night
@@ -32,7 +32,7 @@ func TestLastSlot(t *testing.T) {
 		{usual, "2026-03-29T07:00:00+02:00", "2026-03-29T07:00:00+02:00"},
 		{usual, "2026-10-25T06:59:59+01:00", "2026-10-24T23:00:00+02:00"}, // it ends: a night of nine
 		{usual, "2026-10-25T07:00:00+01:00", "2026-10-25T07:00:00+01:00"},
-		{usual, "2026-03-02T06:30:00Z", "2026-03-02T07:00:00+01:00"}, // in the schedule's zone, whatever that of now
+		{usual, "2026-03-02T06:30:00Z", "2026-03-02T07:00:00+01:00"}, // in the schedule's zone, whatever the zone of now
 		{"0 0 1 1 *", "2026-12-31T12:00:00+01:00", "2026-01-01T00:00:00+01:00"},
 		{"0 0 29 2 *", "2028-02-28T12:00:00+01:00", "2024-02-29T00:00:00+01:00"},
 		{"0 0 30 2 *", "2026-03-02T12:00:00+01:00", "0001-01-01T00:00:00Z"}, // never
@@ -51,20 +51,22 @@ func TestLastSlot(t *testing.T) {
 	}
 }
 
-// The latest slot is a slot, is not after the moment, and no other lies between.
-func TestLastSlotIsTheLast(t *testing.T) {
+// The last slot is a slot of the schedule, is not after the moment, and no other slot lies between.
+func TestNoSlotFollowsTheLastSlot(t *testing.T) {
 	t.Parallel()
 	var schedules []cron.Schedule
-	for _, text := range []string{"0 7-23/4 * * *", "*/5 * * * *", "30 2 * * *", "0 3 * * *", "15 9 * * 1", "0 12 28-31 * *", "0 0 1 1 *"} {
+	for _, text := range []string{"0 7-23/4 * * *", "*/5 * * * *", "30 2 * * *", "0 3 * * *", "15 9 * * 1",
+		"0 12 28-31 * *", "0 0 1 1 *"} {
 		schedules = append(schedules, scheduled(t, text))
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		s := rapid.SampledFrom(schedules).Draw(rt, "schedule")
-		// Every other moment near a night in which the clocks change.
+		// Every other moment is near a night in which the clocks change.
 		now := time.Unix(rapid.Int64Range(1_577_836_800, 2_208_988_800).Draw(rt, "now"), 0) // 2020 to 2040
 		if rapid.Bool().Draw(rt, "dst") {
 			day := rapid.SampledFrom([]time.Time{
-				time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC)}).Draw(rt, "day")
+				time.Date(2026, 3, 29, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 0, 0, 0, 0, time.UTC)}).Draw(rt,
+				"day")
 			now = day.Add(time.Duration(rapid.IntRange(-6*3600, 12*3600).Draw(rt, "seconds")) * time.Second)
 		}
 		slot := dossiersync.LastSlot(s, now)
@@ -80,7 +82,7 @@ func TestLastSlotIsTheLast(t *testing.T) {
 	})
 }
 
-func TestUsualScheduleHasFiveSlotsADayThroughoutTheYear(t *testing.T) {
+func TestDefaultScheduleHasFiveSlotsADayAllYear(t *testing.T) {
 	t.Parallel()
 	s := scheduled(t, "0 7-23/4 * * *")
 	zone := amsterdam(t)
@@ -99,7 +101,7 @@ func TestUsualScheduleHasFiveSlotsADayThroughoutTheYear(t *testing.T) {
 	}
 }
 
-func TestTenantsAreSpreadWithinTheTime(t *testing.T) {
+func TestTenantsAreSpreadAfterASlot(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		tenant := rapid.String().Draw(rt, "tenant")
@@ -112,7 +114,7 @@ func TestTenantsAreSpreadWithinTheTime(t *testing.T) {
 			rt.Errorf("%s, and then %s", got, again)
 		}
 	})
-	// Not all at once: of a hundred tenants, some in each quarter.
+	// Of a hundred tenants, some are in each quarter of the time.
 	var quarters [4]int
 	for i := range 100 {
 		quarters[dossiersync.Spread(fmt.Sprint("tenant-", i), time.Minute)/(15*time.Second)]++

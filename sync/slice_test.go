@@ -10,42 +10,61 @@ import (
 	"dossiersync/sync/source"
 )
 
-// requestFullRun asks the running workers for a run of the whole tenant.
+// requestFullRun requests a full run of the tenant, as an operator does.
 func (h *harness) requestFullRun() store.Run {
 	h.t.Helper()
 	if err := h.PutTenant(h.t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		h.t.Fatal(err)
 	}
-	run, _, err := h.RequestRun(h.t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := h.RequestRun(h.t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return run
 }
 
-// waitForPause polls until the run has been given back for a while after so many
-// slices, and returns for how long.
+// waitForPause polls until the run has been released for a pause after so many slices, and returns
+// the pause.
 func (h *harness) waitForPause(id int64, slices int) time.Duration {
 	h.t.Helper()
 	const q = `
-		SELECT extract(epoch FROM lease_until - now()) FROM runs r
-		WHERE id = $1 AND slices = $2 AND state = 'running' AND queued_at > now()
-		  AND EXISTS (SELECT FROM river_job j WHERE j.args @> jsonb_build_object('run', r.id) AND j.state = 'scheduled')`
+		SELECT extract(epoch FROM lease_until - now()) FROM runs
+		WHERE id = $1 AND slices = $2 AND state = 'running' AND queued_at > now()`
 	var seconds *float64
 	h.waitUntil("the run pauses", func() bool {
-		return h.Pool().QueryRow(h.t.Context(), q, id, slices).Scan(&seconds) == nil
+		return h.Pool().QueryRow(h.t.Context(), q, id, slices).Scan(&seconds) == nil && h.jobIsScheduled(id)
 	})
 	return time.Duration(*seconds * float64(time.Second))
 }
 
-// resume lets a run that pauses go on, without waiting for it.
+// resume ends the run's pause now.
 func (h *harness) resume(id int64) {
 	h.t.Helper()
 	h.exec(`UPDATE runs SET lease_until = now() WHERE id = $1`, id)
-	h.exec(`UPDATE river_job SET state = 'available', scheduled_at = now() WHERE args @> jsonb_build_object('run', $1::bigint)`, id)
+	h.makeJobAvailable(id)
 }
 
-func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
+// jobIsScheduled reports whether the run's job waits for a later time. It reads River's own table,
+// because only the worker has a River client, and that is not reachable from outside.
+func (h *harness) jobIsScheduled(run int64) bool {
+	h.t.Helper()
+	const q = `
+		SELECT count(*)::text FROM river_job
+		WHERE args @> jsonb_build_object('run', $1::bigint) AND state = 'scheduled'`
+	return h.queryText(q, run) != "0"
+}
+
+// makeJobAvailable makes the run's job due at once. It writes River's own table, because River can
+// move a scheduled job only by cancelling it and inserting another.
+func (h *harness) makeJobAvailable(run int64) {
+	h.t.Helper()
+	h.exec(`
+		UPDATE river_job SET state = 'available', scheduled_at = now()
+		WHERE args @> jsonb_build_object('run', $1::bigint)`, run)
+}
+
+func TestRunFailsWhenTheSourceCannotBeDescribed(t *testing.T) {
 	t.Parallel()
 	for _, failure := range []error{
 		failure(source.Unreachable, 0), failure(source.Unauthorized, 401), failure(source.WrongVersion, 200),
@@ -62,7 +81,7 @@ func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
 				if a.act == "describe" {
 					return failure
 				}
-				t.Errorf("asked to %s", a.act)
+				t.Errorf("unexpected request: %s", a.act)
 				return nil
 			}
 			run := h.wantSync(store.OutcomeFailed, store.Scope{})
@@ -70,7 +89,7 @@ func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
 				t.Errorf("message %q, want %q", got, want)
 			}
 			if h.queryText(`SELECT unreachable::text FROM tenants`) == "" {
-				t.Error("readers are not told")
+				t.Error("readers are not told that the source cannot be read")
 			}
 			if got := h.queryText(asOfSQL); got != before {
 				t.Errorf("as of %s, was %s", got, before)
@@ -78,7 +97,7 @@ func TestSourceThatDoesNotSayWhatItIsFailsTheRun(t *testing.T) {
 			f.script = nil
 			h.wantSync(store.OutcomeComplete, store.Scope{})
 			if got := h.queryText(`SELECT unreachable::text FROM tenants`); got != "" {
-				t.Errorf("unreachable since %s, though it has been read", got)
+				t.Errorf("unreachable since %s, although it has been read", got)
 			}
 		})
 	}
@@ -93,7 +112,7 @@ func TestRunInTheBackgroundWaitsForTheSource(t *testing.T) {
 	run := h.requestFullRun()
 	h.startWorker()
 	if got := h.waitForPause(run.ID, 1); got < 10*time.Second || got > 15*time.Second {
-		t.Errorf("it waits for %s, want 15 s", got)
+		t.Errorf("the run waits for %s, want 15 s", got)
 	}
 	f.scripted.Lock()
 	f.script = nil
@@ -104,7 +123,7 @@ func TestRunInTheBackgroundWaitsForTheSource(t *testing.T) {
 	}
 }
 
-func TestThrottledRunAsksNoMoreUntilItMay(t *testing.T) {
+func TestThrottledRunWaitsAsLongAsTheSourceAsks(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	h := newHarness(t, f)
@@ -119,19 +138,19 @@ func TestThrottledRunAsksNoMoreUntilItMay(t *testing.T) {
 	}
 	h.wantSync(store.OutcomeFailed, store.Scope{})
 	if got := searches() - before; got != 1 {
-		t.Errorf("in the foreground it asked %d times, want once", got)
+		t.Errorf("%d requests in the foreground, want 1", got)
 	}
 	run := h.requestFullRun()
 	h.startWorker()
 	if got := h.waitForPause(run.ID, 1); got < 110*time.Second {
-		t.Errorf("it waits for %s, although the source asked for two minutes", got)
+		t.Errorf("the run waits for %s, although the source asked for two minutes", got)
 	}
 	if got := searches() - before; got != 2 {
-		t.Errorf("in the background it asked %d times, want once", got-1)
+		t.Errorf("%d requests in the background, want 1", got-1)
 	}
 }
 
-func TestTypeThatFailedIsTriedAgainInTheBackground(t *testing.T) {
+func TestFailedTypeIsRetriedInTheBackground(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -161,7 +180,7 @@ func TestTypeThatFailedIsTriedAgainInTheBackground(t *testing.T) {
 	}
 }
 
-func TestTypeThatFailsOnMakesTheRunPartial(t *testing.T) {
+func TestTypeThatKeepsFailingMakesTheRunPartial(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -185,9 +204,9 @@ func TestTypeThatFailsOnMakesTheRunPartial(t *testing.T) {
 	}
 }
 
-// A 404 for a type that was read before is an error like any other: a wrong
-// address, perhaps, or a server half way through an update.
-func TestTypeThatTheSourceHasForgottenIsNotTheEndOfIt(t *testing.T) {
+// A 404 for a type that was read before is an error like any other: perhaps the address is wrong,
+// or the server is being updated.
+func TestTypeReadBeforeFailsWhenUnsupported(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -203,7 +222,7 @@ func TestTypeThatTheSourceHasForgottenIsNotTheEndOfIt(t *testing.T) {
 	}
 	h.wantSync(store.OutcomePartial, store.Scope{})
 	if h.queryText(asOfSQL) != asOfBefore || h.queryText(`SELECT succeeded::text FROM tenants`) != succeeded {
-		t.Error("it counts as read")
+		t.Error("the type counts as read")
 	}
 	f.script = nil
 	h.wantSync(store.OutcomeComplete, store.Scope{})
@@ -212,7 +231,7 @@ func TestTypeThatTheSourceHasForgottenIsNotTheEndOfIt(t *testing.T) {
 	}
 }
 
-func TestTypeThatTheSourceNeverKnewIsLeftOut(t *testing.T) {
+func TestTypeTheSourceNeverKnewIsLeftOut(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	f.script = func(a request) error {
@@ -226,11 +245,11 @@ func TestTypeThatTheSourceNeverKnewIsLeftOut(t *testing.T) {
 		h.wantSync(store.OutcomeComplete, store.Scope{})
 	}
 	if got := h.queryText(`SELECT count(*)::text FROM cursors WHERE stream = 'goals'`); got != "0" {
-		t.Error("it has a cursor, and so a say in how fresh all is")
+		t.Error("the type has a cursor, which would count for freshness")
 	}
 }
 
-func TestWorkerLeavesARunOfAnotherTenantToOthers(t *testing.T) {
+func TestWorkerLeavesRunsOfUnknownTenants(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	h := newHarness(t, f)
@@ -248,7 +267,7 @@ func TestWorkerLeavesARunOfAnotherTenantToOthers(t *testing.T) {
 	h.waitForPause(run.ID, 1)
 	stop()
 	if got := f.count(nil); got != before {
-		t.Errorf("it asked the source %d times", got-before)
+		t.Errorf("it made %d requests", got-before)
 	}
 	h.syncer = here
 	h.resume(run.ID)
@@ -258,9 +277,9 @@ func TestWorkerLeavesARunOfAnotherTenantToOthers(t *testing.T) {
 	}
 }
 
-// A crash of the database server takes the record of what the run has seen with
-// it: the run begins anew, and counts nothing twice.
-func TestRunBeginsAnewWhenItsSightingsAreLost(t *testing.T) {
+// A crash of the database server empties the unlogged list of what the run has seen. The run starts
+// over and counts nothing twice.
+func TestRunStartsOverWhenItsSeenRecordsAreLost(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	f.types = []source.Type{patients, observations}

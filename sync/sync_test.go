@@ -21,19 +21,18 @@ import (
 
 const tenant = "amaris"
 
-// harness is a source with a replica of its own beside it, and a Syncer between
-// them.
+// harness is a source, a replica of its own, and a Syncer between them.
 type harness struct {
 	*storetest.Replica
 	t      *testing.T
-	sim    *simulator.Server // nil where the source is another
-	base   string            // sim's address
+	sim    *simulator.Server // nil if the source is another
+	base   string            // the address of sim
 	tenant dossiersync.Tenant
 	opts   dossiersync.Options
-	syncer *dossiersync.Syncer // of tenant and opts; see restart
+	syncer *dossiersync.Syncer // made by restart of tenant and opts
 }
 
-// newSimHarness starts a simulator, behind wrap if that is not nil, and a Syncer.
+// newSimHarness returns a harness whose source is a simulator, behind wrap if that is not nil.
 func newSimHarness(t *testing.T, wrap func(http.Handler) http.Handler) *harness {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
@@ -43,8 +42,8 @@ func newSimHarness(t *testing.T, wrap func(http.Handler) http.Handler) *harness 
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	// The simulator commits at once, so that it needs no lag; its clock is ours.
-	// The Date header is to the second: look that much ahead.
+	// The simulator commits at once, so that no lag is needed. Its Date header has whole seconds,
+	// so that its clock may seem to be behind.
 	h := newHarness(t, fhirAt(t, server.URL+"/fhir"))
 	h.base = server.URL + "/fhir"
 	h.sim, h.tenant.Lag, h.tenant.Overlap, h.opts.WindowItems = sim, -2*time.Second, 5*time.Second, 500
@@ -52,21 +51,22 @@ func newSimHarness(t *testing.T, wrap func(http.Handler) http.Handler) *harness 
 	return h
 }
 
-// newHarness is newBench with a source of the test's own.
+// newHarness returns a harness with a source of the test's own.
 func newHarness(t *testing.T, src source.Source) *harness {
 	t.Helper()
 	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{Replica: storetest.NewReplica(t), t: t, opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
+	h := &harness{Replica: storetest.NewReplica(t), t: t,
+		opts: dossiersync.Options{Log: zaptest.NewLogger(t), WindowItems: 15}}
 	h.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: amsterdam(t), Schedule: schedule, Source: src,
 		Lag: time.Minute, Overlap: time.Minute}
 	h.restart()
 	return h
 }
 
-// restart makes what the tenant and the options are now count.
+// restart makes a new Syncer of the present tenant and options.
 func (h *harness) restart() {
 	h.t.Helper()
 	var err error
@@ -111,7 +111,7 @@ func (h *harness) sync(scope store.Scope) store.Run {
 	return run
 }
 
-// wantSync is sync that ends as want.
+// wantSync is sync, and fails the test if the run does not end with the outcome.
 func (h *harness) wantSync(want store.Outcome, scope store.Scope) store.Run {
 	h.t.Helper()
 	run := h.sync(scope)
@@ -121,7 +121,7 @@ func (h *harness) wantSync(want store.Outcome, scope store.Scope) store.Run {
 	return run
 }
 
-// message returns what the run says to operators.
+// message returns the run's message to operators.
 func message(run store.Run) string {
 	if run.Message == nil {
 		return ""
@@ -129,7 +129,7 @@ func message(run store.Run) string {
 	return *run.Message
 }
 
-// queryText returns the text that a query finds, "" for null.
+// queryText returns the text that a query returns, "" for null.
 func (h *harness) queryText(sql string, args ...any) string {
 	h.t.Helper()
 	var s *string
@@ -142,7 +142,7 @@ func (h *harness) queryText(sql string, args ...any) string {
 	return *s
 }
 
-// exec changes the database as nothing but a test does.
+// exec executes a statement that the product itself never does.
 func (h *harness) exec(sql string, args ...any) (rows int64) {
 	h.t.Helper()
 	tag, err := h.Pool().Exec(h.t.Context(), sql, args...)
@@ -152,7 +152,7 @@ func (h *harness) exec(sql string, args ...any) (rows int64) {
 	return tag.RowsAffected()
 }
 
-// fill gives the simulator the past of some dossiers.
+// fill gives the simulator some dossiers with a history.
 func (h *harness) fill(clients int, years float64) *dossiers.Dossiers {
 	h.t.Helper()
 	d, err := dossiers.Generate(dossiers.Options{Clients: clients, Years: years, Seed: 7, Now: time.Now()})
@@ -173,7 +173,7 @@ func totals(run store.Run) store.Counts {
 	return all.Counts()
 }
 
-func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
+func TestFirstSyncCountsEveryRecord(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, nil)
 	h.fill(12, 0.5)
@@ -184,7 +184,7 @@ func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
 	counts := h.sim.Counts()
 	for _, rt := range run.Types {
 		if rt.Type == "Observation" {
-			continue // searched by code
+			continue // it is searched by code
 		}
 		if got, want := rt.Effects.Seen(), int64(counts[rt.Type]); got != want {
 			t.Errorf("%s: seen %d, the source has %d", rt.Type, got, want)
@@ -193,7 +193,7 @@ func TestFirstSyncAccountsForEveryRecord(t *testing.T) {
 	t.Logf("%+v", totals(run))
 	again := h.sync(store.Scope{})
 	if got := totals(again); got.Created+got.Updated != 0 {
-		t.Errorf("a second run changed something: %+v", got)
+		t.Errorf("a second run made changes: %+v", got)
 	}
 	full := h.sync(store.Scope{Full: true})
 	if got, want := totals(full), totals(run); got.Seen != want.Seen || got.Unchanged != want.Created {

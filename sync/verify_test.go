@@ -12,7 +12,7 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// verify compares source and replica, and returns how many items differ and how.
+// verify compares source and replica, and returns how many items differ by kind.
 func (h *harness) verify(req dossiersync.VerifyRequest) map[store.DifferenceKind]int64 {
 	h.t.Helper()
 	req.Tenant, req.Keep = tenant, 10
@@ -21,18 +21,18 @@ func (h *harness) verify(req dossiersync.VerifyRequest) map[store.DifferenceKind
 		h.t.Fatal(err)
 	}
 	if len(v.Unread) > 0 {
-		h.t.Fatalf("not read: %v", v.Unread)
+		h.t.Fatalf("types that could not be read: %v", v.Unread)
 	}
 	return v.Counts
 }
 
-func TestVerifyTellsEveryKindOfDifference(t *testing.T) {
+func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	f.put(client("c2", 0), goal("g1", "c1", "lopen", 5), plan("p1", "c1", 6, "g1"))
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Fatalf("after a sync differs %v", got)
+		t.Fatalf("differences after a sync: %v", got)
 	}
 
 	marked := report("c1-1", "c1", "nummer 1", 10)
@@ -46,12 +46,13 @@ func TestVerifyTellsEveryKindOfDifference(t *testing.T) {
 	f.remove(isReport(5))
 	h.exec(`UPDATE items SET body = '{"text": "vervalst", "attachments": []}' WHERE id = 'c1-6'`)
 	h.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL, model = NULL WHERE id = 'c1-7'`)
-	want := map[store.DifferenceKind]int64{store.DifferenceShown: 1, store.DifferenceClient: 1, store.DifferenceContent: 2,
-		store.DifferenceBehind: 2, store.DifferenceMissing: 1, store.DifferenceAbsent: 1, store.DifferenceHidden: 1}
+	want := map[store.DifferenceKind]int64{store.DifferenceShown: 1, store.DifferenceClient: 1,
+		store.DifferenceContent: 2,
+		store.DifferenceBehind:  2, store.DifferenceMissing: 1, store.DifferenceAbsent: 1, store.DifferenceHidden: 1}
 	if diff := cmp.Diff(want, h.verify(dossiersync.VerifyRequest{})); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
-	want = map[store.DifferenceKind]int64{store.DifferenceClient: 1} // now in the other dossier
+	want = map[store.DifferenceKind]int64{store.DifferenceClient: 1} // it is now in the other dossier
 	if diff := cmp.Diff(want, h.verify(dossiersync.VerifyRequest{Client: "c2"})); diff != "" {
 		t.Errorf("differences of one client (-want +got):\n%s", diff)
 	}
@@ -63,12 +64,11 @@ func TestVerifyTellsEveryKindOfDifference(t *testing.T) {
 	h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
 	h.wantSync(store.OutcomeComplete, onlyReconcile)
 	if got := h.verify(dossiersync.VerifyRequest{}); got[store.DifferenceContent] != 1 || len(got) != 1 {
-		t.Errorf("after a full run and a reconcile differs %v", got) // what was forged in the database stays
+		t.Errorf("differences after a full run and a reconcile: %v", got) // the forged text stays
 	}
 }
 
-// A difference that is gone at a second look is none.
-func TestVerifyLooksTwice(t *testing.T) {
+func TestVerifyIgnoresDifferencesGoneAtASecondLook(t *testing.T) {
 	t.Parallel()
 	f, h := newClientWithReports(t, 12)
 	first := report("c1-3", "c1", "nummer 3", 11)
@@ -80,11 +80,11 @@ func TestVerifyLooksTwice(t *testing.T) {
 		return nil
 	}
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Errorf("differs %v", got)
+		t.Errorf("differences: %v", got)
 	}
 }
 
-func TestVerifyOfASourceThatIsSearchedByClientOnly(t *testing.T) {
+func TestVerifyOfASourceSearchableByClientOnly(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, nurse("n1", "Anna", 0))
 	for n := range 3 {
@@ -96,17 +96,18 @@ func TestVerifyOfASourceThatIsSearchedByClientOnly(t *testing.T) {
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	f.put(report("c1-3", "c1", "anders", 11))
-	if diff := cmp.Diff(map[store.DifferenceKind]int64{store.DifferenceContent: 1}, h.verify(dossiersync.VerifyRequest{})); diff != "" {
+	if diff := cmp.Diff(map[store.DifferenceKind]int64{store.DifferenceContent: 1},
+		h.verify(dossiersync.VerifyRequest{})); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 }
 
-// A record that no search finds any more is no longer shared, though it is there.
-func TestVerifyTellsWhatHasLeftItsSearch(t *testing.T) {
+// A record that the source has, but that no search finds any more, is no longer shared.
+func TestVerifyFindsItemsThatLeftTheSearch(t *testing.T) {
 	t.Parallel()
 	src, h := newFilteredHarness(t)
 	if got := h.verify(dossiersync.VerifyRequest{}); len(got) != 0 {
-		t.Fatalf("after a sync differs %v", got)
+		t.Fatalf("differences after a sync: %v", got)
 	}
 	src.left["c1-2"] = true
 	want := map[store.DifferenceKind]int64{store.DifferenceAbsent: 1}

@@ -14,9 +14,9 @@ import (
 	"dossiersync/sync/source"
 )
 
-// However a source answers, everything is read, a run ends, and what changes
-// later comes with the next.
-func TestEverythingIsReadHoweverTheSourceAnswers(t *testing.T) {
+// However a source answers searches, everything is read, the run ends, and the next run reads later
+// changes.
+func TestEverySourceBehaviourIsReadInFull(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -62,15 +62,15 @@ func TestEverythingIsReadHoweverTheSourceAnswers(t *testing.T) {
 	}
 }
 
-// The same against a real server, which says by its self link what it honoured.
+// The same against a real server, whose self link tells which parameters it obeyed.
 func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
 	h := newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if n := requests.Add(1); n > maxRequests {
-				t.Errorf("asked %d times: this does not end", n)
-				http.Error(w, "asked too often", http.StatusUnauthorized)
+				t.Errorf("%d requests were made: the run does not end", n)
+				http.Error(w, "too many requests", http.StatusUnauthorized)
 				return
 			}
 			q := r.URL.Query()
@@ -81,13 +81,14 @@ func TestServerThatIgnoresTheIntervalIsReadInFull(t *testing.T) {
 	})
 	h.fill(4, 1)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
-	if got := totals(h.wantSync(store.OutcomeComplete, store.Scope{})); got.Unchanged == 0 || got.Created+got.Updated != 0 {
+	if got := totals(h.wantSync(store.OutcomeComplete, store.Scope{})); got.Unchanged == 0 || got.Created+
+		got.Updated != 0 {
 		t.Errorf("a second run counts %+v", got)
 	}
 }
 
-// I2: a circle is not the end, unless the source's count says so.
-func TestLinksInACircleAreNotTheEnd(t *testing.T) {
+// I2: links in a circle do not end a window, unless all counted records have come.
+func TestCircularLinksMakeTheRunPartial(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
@@ -104,7 +105,7 @@ func TestLinksInACircleAreNotTheEnd(t *testing.T) {
 			h := newHarness(t, f)
 			run := h.wantSync(store.OutcomePartial, store.Scope{})
 			if message(run) == "" {
-				t.Error("the run does not say what is left over")
+				t.Error("the run has no message")
 			}
 			f.behaviour = behaviour{}
 			h.wantSync(store.OutcomeComplete, store.Scope{Full: true})
@@ -115,7 +116,7 @@ func TestLinksInACircleAreNotTheEnd(t *testing.T) {
 	}
 }
 
-func TestRecordThatOffsetsSkippedIsLookedForAgain(t *testing.T) {
+func TestRecordSkippedByOffsetsIsFound(t *testing.T) {
 	t.Parallel()
 	for _, noTotals := range []bool{false, true} {
 		t.Run(fmt.Sprintf("without totals %t", noTotals), func(t *testing.T) {
@@ -126,8 +127,8 @@ func TestRecordThatOffsetsSkippedIsLookedForAgain(t *testing.T) {
 			moved := false
 			f.script = func(a request) error {
 				if a.act == "search" && a.of(observations) && a.Next != "" && !moved {
-					// One of the first page is corrected meanwhile: it leaves the
-					// window, and those behind it move up.
+					// A record of the first page is corrected meanwhile: it leaves the window,
+					// and the records behind it move up.
 					moved = true
 					f.put(report("a-1", "a", "verbeterd", 12*60))
 				}
@@ -142,7 +143,7 @@ func TestRecordThatOffsetsSkippedIsLookedForAgain(t *testing.T) {
 	}
 }
 
-func TestWindowBeginsAnewWhenItsPagesExpire(t *testing.T) {
+func TestWindowRestartsWhenItsPagesExpire(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	f.put(reports("a", 60, 2, 60)...)
@@ -161,9 +162,9 @@ func TestWindowBeginsAnewWhenItsPagesExpire(t *testing.T) {
 	}
 }
 
-// I3: after a page that failed, the cursor stands where the last whole window
-// ended, and nothing is asked for twice that was drained.
-func TestCursorStandsAtTheLastDrainedWindow(t *testing.T) {
+// I3: after a failed page, the cursor stands at the end of the last drained window, and drained
+// windows are not read again.
+func TestCursorStopsAtTheLastDrainedWindow(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1))
 	f.put(reports("a", 60, 2, 1)...)
@@ -189,7 +190,7 @@ func TestCursorStandsAtTheLastDrainedWindow(t *testing.T) {
 	}
 	f.script = func(a request) error {
 		if a.act == "search" && a.of(observations) && a.Next == "" && a.From.Before(c.Upto.Add(-h.tenant.Overlap)) {
-			t.Errorf("asked from %s on, although all up to %s has been read", a.From, c.Upto)
+			t.Errorf("a search from %s, although all up to %s has been read", a.From, c.Upto)
 		}
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 	"dossiersync/sync/source"
 )
 
-// startWorker runs the worker until the test ends, or stop is called.
+// startWorker runs the worker until the test ends or stop is called.
 func (h *harness) startWorker() (stop func()) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
@@ -31,12 +31,12 @@ func (h *harness) startWorker() (stop func()) {
 	return stop
 }
 
-// waitUntil waits until it is so.
-func (h *harness) waitUntil(what string, so func() bool) {
+// waitUntil polls until the condition holds.
+func (h *harness) waitUntil(what string, holds func() bool) {
 	h.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			h.t.Fatalf("after 30 s it is not so that %s", what)
+			h.t.Fatalf("after 30 s this does not hold: %s", what)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestWorkerCatchesUpTheMissedSlotOnce(t *testing.T) {
 	}
 }
 
-func TestOperatorsRunIsWorkedOnAndNotAskedForTwice(t *testing.T) {
+func TestRepeatedRequestReturnsTheWaitingRun(t *testing.T) {
 	t.Parallel()
 	h := newSimHarness(t, nil)
 	h.fill(3, 0.1)
@@ -90,7 +90,7 @@ func TestOperatorsRunIsWorkedOnAndNotAskedForTwice(t *testing.T) {
 	}
 	second, created, err := h.RequestRun(t.Context(), ask)
 	if err != nil || created || second.ID != first.ID {
-		t.Fatalf("asked twice: run %d and %d, created %v (%v)", first.ID, second.ID, created, err)
+		t.Fatalf("the second request gives run %d, created %v (%v); want run %d", second.ID, created, err, first.ID)
 	}
 	h.startWorker()
 	if got := h.waitForRun(first.ID); *got.Outcome != store.OutcomeComplete {
@@ -112,7 +112,7 @@ func TestRunOfDeadWorkerIsTakenOver(t *testing.T) {
 	if _, err := h.ClaimRun(t.Context(), run.ID, "dead"); err != nil {
 		t.Fatal(err)
 	}
-	// The lease runs out, without waiting for it.
+	// The lease expires without a wait.
 	const expire = `UPDATE runs SET lease_until = now() - interval '1 second', queued_at = now() - interval '1 hour'`
 	if _, err := h.Pool().Exec(t.Context(), expire); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestRunOfDeadWorkerIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestRunGoesOnAfterItsSliceIsOver(t *testing.T) {
+func TestRunContinuesInTheNextSlice(t *testing.T) {
 	t.Parallel()
 	f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
 	f.types = []source.Type{patients, observations}
@@ -137,7 +137,8 @@ func TestRunGoesOnAfterItsSliceIsOver(t *testing.T) {
 	if err := h.PutTenant(t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {
 		t.Fatal(err)
 	}
-	if run, _, err = h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual}); err != nil {
+	if run, _, err = h.RequestRun(t.Context(),
+		store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual}); err != nil {
 		t.Fatal(err)
 	}
 	h.startWorker()

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Questionnaire is what a form's questions are called, in one version.
+// Questionnaire holds the labels of a form's questions, in one version.
 type Questionnaire struct {
 	URL     string     `json:"url"`
 	Version string     `json:"version,omitempty"`
@@ -17,15 +17,14 @@ type Questionnaire struct {
 type Question struct {
 	LinkID string `json:"linkId"`
 	Text   string `json:"text,omitempty"`
-	// Hidden says that people are not to see it (the extension
-	// questionnaire-hidden).
+	// Hidden reports that people are not to see it (the extension questionnaire-hidden).
 	Hidden bool `json:"hidden,omitempty"`
-	// Total says that its answer is the form's score.
+	// Total reports that its answer is the form's score.
 	Total   bool       `json:"total,omitempty"`
 	Options []Option   `json:"options,omitempty"`
 	Items   []Question `json:"items,omitempty"`
-	// When says by which answers it is asked at all; empty: always. Any says that
-	// one of the conditions is enough.
+	// When holds the conditions on which it is asked; empty: always. With Any, one of them
+	// is enough.
 	When []Condition `json:"when,omitempty"`
 	Any  bool        `json:"any,omitempty"`
 }
@@ -44,28 +43,25 @@ type Option struct {
 	Score   string `json:"score,omitempty"` // the ordinal value, a decimal
 }
 
-// Form is one filled-in questionnaire. Its questions are labelled when it is
-// rendered, from the questionnaire's version that it names.
+// Form is one filled-in questionnaire. Its questions get their labels when it is rendered,
+// from the version of the questionnaire that it names.
 type Form struct {
 	At Moment `json:"at"`
-	// AtUnknown says that the source gave no moment: At is when it was last
-	// updated there.
+	// AtUnknown reports that the source gave no moment; At is then its last update there.
 	AtUnknown   bool    `json:"atUnknown,omitempty"`
 	CorrectedAt Moment  `json:"correctedAt,omitzero"`
 	Title       string  `json:"title,omitempty"` // where the form itself has one
 	Authors     []Party `json:"authors,omitempty"`
-	// Canonical is the questionnaire that it answers, url|version; empty: it
-	// does not say.
+	// Canonical is the questionnaire that it answers, url|version; empty: not given.
 	Canonical string `json:"canonical,omitempty"`
-	// Questionnaire is its record, where the form names that, instead of or
-	// beside the canonical.
+	// Questionnaire is the record of the questionnaire, where the form names that instead of
+	// or beside the canonical.
 	Questionnaire Ref            `json:"questionnaire,omitzero"`
 	Own           *Questionnaire `json:"own,omitempty"` // written inside the form
 	Items         []FormItem     `json:"items,omitempty"`
-	Score         string         `json:"score,omitempty"` // a decimal, where the form itself says it
-	// Pruned says that answers were left out which the questionnaire hides: they
-	// are not stored. To be rendered by another questionnaire, the form has to be
-	// read again.
+	Score         string         `json:"score,omitempty"` // a decimal, where the form itself has one
+	// Pruned reports that answers which the questionnaire hides were left out and are not
+	// stored. Before another questionnaire can label it, the form has to be read again.
 	Pruned bool `json:"pruned,omitempty"`
 }
 
@@ -79,25 +75,23 @@ type FormItem struct {
 
 // Answer is one answer, of any of FHIR's types.
 type Answer struct {
-	// Display is the answer as a Dutch reader would say it: ja, 3 maart 2025.
-	// Empty for a coded answer without words of its own: then the question's
-	// option has them.
+	// Display is the answer in Dutch words: ja, 3 maart 2025. It is empty for a coded answer
+	// without words of its own, whose words the question's option has.
 	Display string `json:"display,omitempty"`
 	// Value is JSON: a boolean, an integer, or a string (decimals are strings,
 	// as the source wrote them); for a coding {system, code}, for a quantity
 	// {value, unit} and, if it is no exact value, comparator; for an attachment
 	// {title, contentType, size}; null for a reference.
 	Value json.RawMessage `json:"value"`
-	// Option tells a chosen option from others: system|code, or the value
-	// itself.
+	// Option identifies a chosen option: system|code, or the value itself.
 	Option string     `json:"option,omitempty"`
-	Ref    Ref        `json:"ref,omitzero"`    // whom it names, where the answer itself does not say
-	Score  string     `json:"score,omitempty"` // the ordinal value, a decimal, where the answer itself says it
+	Ref    Ref        `json:"ref,omitzero"`    // the record that it names, where the answer has no words for it
+	Score  string     `json:"score,omitempty"` // the ordinal value, a decimal, where the answer itself has one
 	Items  []FormItem `json:"items,omitempty"` // questions that this answer raised
 }
 
-// Definition names a questionnaire by its canonical URL, which is how forms
-// refer to one (FHIR R4 §2.3.0.1, canonical).
+// Definition names a questionnaire by its canonical URL, as forms do (FHIR R4 §2.3.0.1,
+// canonical).
 func Definition(canonical string) Ref { return Ref{Type: "canonical", ID: canonical} }
 
 // Kind implements [Content].
@@ -106,8 +100,8 @@ func (*Questionnaire) Kind() Kind { return KindQuestionnaire }
 // Refs implements [Content].
 func (*Questionnaire) Refs() []Ref { return nil }
 
-// Names lists what forms may call the questionnaire: its canonical URL with and
-// without its version.
+// Names lists the references by which forms may name the questionnaire: its canonical URL
+// with and without its version.
 func (q *Questionnaire) Names() []Ref {
 	switch {
 	case q.URL == "":
@@ -131,7 +125,7 @@ func (f *Form) Refs() []Ref {
 	return appendNamed(appendRefs(refs, f.Questionnaire), f.Items)
 }
 
-// appendNamed appends whom the answers to the items name.
+// appendNamed appends the records that the answers to the items name.
 func appendNamed(refs []Ref, items []FormItem) []Ref {
 	for _, it := range items {
 		for _, a := range it.Answers {
@@ -142,8 +136,8 @@ func appendNamed(refs []Ref, items []FormItem) []Ref {
 	return refs
 }
 
-// Definitions lists what the form calls its questionnaire, the exact version
-// first: a source may not give its questionnaires versions.
+// Definitions lists the references by which the form names its questionnaire, the exact
+// version first, because a source may not give its questionnaires versions.
 func (f *Form) Definitions() []Ref {
 	url, version, _ := strings.Cut(f.Canonical, "|")
 	switch {

@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// Reason says why an item is hidden, withdrawn or quarantined. The set is
-// closed: reasons are metric labels and are explained in the runbook.
+// Reason is why an item is hidden, withdrawn or quarantined. The set is closed: reasons are
+// metric labels and are explained in the runbook.
 type Reason string
 
 // Reasons for StateHidden.
 const (
-	HiddenMarked            Reason = "marked"             // a security label or rule says: not for the client
+	HiddenMarked            Reason = "marked"             // a security label or rule: not for the client
 	HiddenStatus            Reason = "status"             // a status that is not (yet) shown: preliminary, draft, in-progress
-	HiddenUnknownStatus     Reason = "unknown-status"     // a status this program does not know
+	HiddenUnknownStatus     Reason = "unknown-status"     // a status that this program does not know
 	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: must not be processed when not understood
 	HiddenImplicitRules     Reason = "implicit-rules"     // FHIR R4 §2.26.3.2: likewise
 	HiddenNotAReport        Reason = "not-a-report"       // an Observation or Composition whose code is not in report_codes
@@ -21,21 +21,21 @@ const (
 	HiddenSuperseded        Reason = "superseded"         // replaced by another item
 	HiddenInactive          Reason = "inactive"           // a client or contact that the source has deactivated
 	HiddenMerged            Reason = "merged"             // a client merged into another
-	HiddenEmpty             Reason = "empty"              // nothing in it for a reader
-	HiddenQuarantined       Reason = "quarantined"        // the newest version could not be read, and the last one may no longer be shown
-	HiddenUnknownClient     Reason = "unknown-client"     // belongs to a client whom the source has not (yet) shown
-	HiddenClientHidden      Reason = "client-hidden"      // belongs to a client who is not shown
+	HiddenEmpty             Reason = "empty"              // has no content for a reader
+	HiddenQuarantined       Reason = "quarantined"        // the newest version is in quarantine, and the last one may no longer be shown
+	HiddenUnknownClient     Reason = "unknown-client"     // belongs to a client that the source has not (yet) shown
+	HiddenClientHidden      Reason = "client-hidden"      // belongs to a client that is not shown
 	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
 	HiddenErased            Reason = "erased"             // its client was erased for good; nothing of it is stored
-	HiddenNotAnAgreement    Reason = "not-an-agreement"   // a signature or consent by which nobody agrees to a care plan
+	HiddenNotAnAgreement    Reason = "not-an-agreement"   // a signature or consent that is no agreement to a care plan
 )
 
 // Reasons for StateWithdrawn.
 const (
-	WithdrawnInError Reason = "entered-in-error" // the source says it was a mistake
-	WithdrawnDeleted Reason = "deleted"          // the source says it is deleted
-	WithdrawnAbsent  Reason = "absent"           // gone without a trace, confirmed by a direct read
-	WithdrawnPurged  Reason = "purged"           // its client, or all of its kind, is no longer shared
+	WithdrawnInError Reason = "entered-in-error" // a mistake according to the source
+	WithdrawnDeleted Reason = "deleted"          // deleted according to the source
+	WithdrawnAbsent  Reason = "absent"           // no longer in the source, confirmed by a direct read
+	WithdrawnPurged  Reason = "purged"           // its client or its type is no longer shared
 )
 
 // Reasons for StateQuarantined.
@@ -43,9 +43,9 @@ const (
 	BadJSON      Reason = "bad-json"      // not JSON, or not an object
 	BadID        Reason = "bad-id"        // no id, or not a FHIR id
 	BadEnvelope  Reason = "bad-envelope"  // id, status, subject or marks could not be read
-	BadBody      Reason = "bad-body"      // the envelope could, the content could not
-	BadDate      Reason = "bad-date"      // a date that is none
-	BadText      Reason = "bad-text"      // U+0000, or no UTF-8
+	BadBody      Reason = "bad-body"      // the envelope could be read, the content could not
+	BadDate      Reason = "bad-date"      // an invalid date
+	BadText      Reason = "bad-text"      // U+0000, or not UTF-8
 	TooLarge     Reason = "too-large"     // beyond the limits of I12
 	TooDeep      Reason = "too-deep"      // nested beyond the limits of I12
 	BadType      Reason = "bad-type"      // an entry of a type that was not asked for
@@ -53,44 +53,64 @@ const (
 	NotStorable  Reason = "not-storable"  // PostgreSQL refused it
 )
 
-// meanings says each reason to an operator.
-var meanings = map[Reason]string{
-	HiddenMarked:            "marked as not for the client",
-	HiddenStatus:            "its status is not one that is shown: preliminary, draft, in progress (reports and forms: mapping: show)",
-	HiddenUnknownStatus:     "a status that dossiersync does not know",
-	HiddenModifierExtension: "carries a modifierExtension, which changes its meaning",
-	HiddenImplicitRules:     "carries implicitRules, which change its meaning",
-	HiddenNotAReport:        "of another kind than the reports (mapping: report_codes)",
-	HiddenNoClient:          "names no client, or not one of this source (base_url)",
-	HiddenSuperseded:        "replaced by another, or marked so (mapping: show)",
-	HiddenInactive:          "out of care, says the source",
-	HiddenMerged:            "merged into another client",
-	HiddenEmpty:             "has nothing to read",
-	HiddenQuarantined:       "its newest version could not be read, and the last good one may no longer be shown",
-	HiddenUnknownClient:     "belongs to a client whom the source has not shown",
-	HiddenClientHidden:      "belongs to a client who is not shown",
-	HiddenNotADocument:      "a document without content that can be read",
-	HiddenErased:            "belongs to a client whose dossier was erased for good; nothing of it is stored",
-	HiddenNotAnAgreement:    "a signature or consent by which no client, nor anybody for one, agrees to a care plan",
-	WithdrawnInError:        "recorded by mistake, says the source",
-	WithdrawnDeleted:        "deleted in the source",
-	WithdrawnAbsent:         "gone from the source without a trace",
-	WithdrawnPurged:         "no longer shared, or its client is not",
-	BadJSON:                 "is no JSON object",
-	BadID:                   "has no id, or not a valid one",
-	BadEnvelope:             "its id, status, client or marks cannot be read",
-	BadBody:                 "its content cannot be read",
-	BadDate:                 "has a date that is none",
-	BadText:                 "has a text with characters that are not allowed",
-	TooLarge:                "is too large",
-	TooDeep:                 "is nested too deeply",
-	BadType:                 "is of a type that was not asked for",
-	BadReference:            "names another record in a way that cannot be read",
-	NotStorable:             "cannot be stored or shown",
+// reasons holds for each reason its meaning for an operator, and whether the item's envelope
+// settles it (see [Reason.InEnvelope]).
+var reasons = map[Reason]struct {
+	meaning    string
+	inEnvelope bool
+}{
+	HiddenMarked:            {"marked as not for the client", true},
+	HiddenStatus:            {"its status is not one that is shown: preliminary, draft, in progress (reports and forms: mapping: show)", true},
+	HiddenUnknownStatus:     {"a status that dossiersync does not know", true},
+	HiddenModifierExtension: {"carries a modifierExtension, which changes its meaning", false},
+	HiddenImplicitRules:     {"carries implicitRules, which change its meaning", true},
+	HiddenNotAReport:        {"of another kind than the reports (mapping: report_codes)", true},
+	HiddenNoClient:          {"names no client, or not one of this source (base_url)", true},
+	HiddenSuperseded:        {"replaced by another, or marked so (mapping: show)", false},
+	HiddenInactive:          {"out of care according to the source", true},
+	HiddenMerged:            {"merged into another client", true},
+	HiddenEmpty:             {"has no content to show", false},
+	HiddenQuarantined:       {"its newest version could not be read, and the last good one may no longer be shown", false},
+	HiddenUnknownClient:     {"belongs to a client that the source has not shown", false},
+	HiddenClientHidden:      {"belongs to a client that is not shown", false},
+	HiddenNotADocument:      {"a document without content that can be read", false},
+	HiddenErased:            {"belongs to a client whose dossier was erased for good; nothing of it is stored", false},
+	HiddenNotAnAgreement:    {"a signature or consent that is not an agreement to a care plan by the client or for the client", false},
+	WithdrawnInError:        {"recorded by mistake, says the source", true},
+	WithdrawnDeleted:        {"deleted in the source", true},
+	WithdrawnAbsent:         {"no longer in the source, which reported no deletion", true},
+	WithdrawnPurged:         {"no longer shared, or its client is not", false},
+	BadJSON:                 {"not a JSON object", false},
+	BadID:                   {"has no id, or an invalid one", false},
+	BadEnvelope:             {"its id, status, client or marks cannot be read", false},
+	BadBody:                 {"its content cannot be read", false},
+	BadDate:                 {"has a date that is none", false},
+	BadText:                 {"has a text with characters that are not allowed", false},
+	TooLarge:                {"too large", false},
+	TooDeep:                 {"nested too deeply", false},
+	BadType:                 {"of a type that was not asked for", false},
+	BadReference:            {"has a reference that cannot be read", false},
+	NotStorable:             {"cannot be stored or shown", false},
 }
 
-// Meaning says the reason to an operator, in a few words.
-func (r Reason) Meaning() string { return meanings[r] }
+// Meaning returns a few words that explain the reason to an operator.
+func (r Reason) Meaning() string { return reasons[r].meaning }
+
+// InEnvelope reports whether a list of envelopes (id, status, subject, marks) settles the
+// reason: where such a list shows an item, an item that is stored as hidden or withdrawn for
+// r differs from the source. The other reasons lie in the item's body, or in other items.
+func (r Reason) InEnvelope() bool { return reasons[r].inEnvelope }
 
 // Reasons lists every reason, in no order.
-func Reasons() []Reason { return slices.Collect(maps.Keys(meanings)) }
+func Reasons() []Reason { return slices.Collect(maps.Keys(reasons)) }
+
+// EnvelopeReasons lists the reasons that a list of envelopes settles, sorted.
+func EnvelopeReasons() []Reason {
+	var list []Reason
+	for _, r := range slices.Sorted(maps.Keys(reasons)) {
+		if r.InEnvelope() {
+			list = append(list, r)
+		}
+	}
+	return list
+}

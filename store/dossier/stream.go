@@ -17,7 +17,7 @@ const (
 	StreamForms          Stream = "forms"
 )
 
-// Part is what a right is given for.
+// Part is a part of a dossier: a grant gives a right to some of them.
 type Part string
 
 // The parts of a dossier.
@@ -25,19 +25,18 @@ const (
 	PartReports   Part = "reports"
 	PartForms     Part = "forms"
 	PartCarePlans Part = "care-plans"
-	// PartContacts is what contacts belong to. No grant names it: managers have it.
+	// PartContacts is the part of contacts. No grant names it; managers have it.
 	PartContacts Part = "contacts"
 )
 
-// Parts lists the parts that a grant may name, in the order in which the portal
-// shows them.
+// Parts lists the parts that a grant may name, in the order in which the portal shows them.
 func Parts() []Part { return []Part{PartReports, PartForms, PartCarePlans} }
 
-// table says of each stream which FHIR R4 resource types it can be read from,
-// which part its items are shown in (empty: none), and whether its records belong
-// to clients. The order is the reading order: records that others refer to come
-// first, so that most references resolve at once.
-var table = []struct {
+// streams holds for each stream the FHIR R4 resource types that it can be read from, the part
+// that its items are shown in (empty: none), and whether its records belong to clients. The
+// order is the reading order: records that others refer to come first, so that most
+// references resolve at once.
+var streams = []struct {
 	stream    Stream
 	types     []string
 	part      Part
@@ -55,18 +54,18 @@ var table = []struct {
 
 // Streams lists every stream in reading order.
 func Streams() []Stream {
-	list := make([]Stream, len(table))
-	for i := range table {
-		list[i] = table[i].stream
+	list := make([]Stream, len(streams))
+	for i := range streams {
+		list[i] = streams[i].stream
 	}
 	return list
 }
 
 // Types lists the FHIR R4 resource types that s can be read from, in reading order.
 func (s Stream) Types() []string {
-	for i := range table {
-		if table[i].stream == s {
-			return slices.Clone(table[i].types)
+	for i := range streams {
+		if streams[i].stream == s {
+			return slices.Clone(streams[i].types)
 		}
 	}
 	return nil
@@ -74,9 +73,9 @@ func (s Stream) Types() []string {
 
 // Part returns the part that items of s are shown in; empty: none.
 func (s Stream) Part() Part {
-	for i := range table {
-		if table[i].stream == s {
-			return table[i].part
+	for i := range streams {
+		if streams[i].stream == s {
+			return streams[i].part
 		}
 	}
 	return ""
@@ -84,49 +83,33 @@ func (s Stream) Part() Part {
 
 // OfClients reports whether the records of s belong to clients.
 func (s Stream) OfClients() bool {
-	for i := range table {
-		if table[i].stream == s {
-			return table[i].ofClients
+	for i := range streams {
+		if streams[i].stream == s {
+			return streams[i].ofClients
 		}
 	}
 	return false
 }
 
-// Streams lists the streams that feed p. Staff and questionnaires are not among
-// them: an item is true without its author's name or its questionnaire's labels.
+// Streams lists the streams that p is read from. Staff and questionnaires are not among them,
+// because an item is right without its author's name or its questionnaire's labels.
 func (p Part) Streams() []Stream {
 	var list []Stream
-	for i := range table {
-		if table[i].part == p && p != "" {
-			list = append(list, table[i].stream)
+	for i := range streams {
+		if streams[i].part == p && p != "" {
+			list = append(list, streams[i].stream)
 		}
 	}
 	return list
 }
 
-// StreamOf returns the stream that resources of the FHIR type belong to; false: the
+// StreamOf returns the stream that resources of the FHIR type belong to, and false if the
 // type cannot be read.
 func StreamOf(resourceType string) (Stream, bool) {
-	for i := range table {
-		if slices.Contains(table[i].types, resourceType) {
-			return table[i].stream, true
+	for i := range streams {
+		if slices.Contains(streams[i].types, resourceType) {
+			return streams[i].stream, true
 		}
 	}
 	return "", false
-}
-
-// ClientRef names the record of a client.
-func ClientRef(id string) Ref { return Ref{Type: "Patient", ID: id} }
-
-// StaffKindOf returns what records of the FHIR type describe; empty: no staff.
-func StaffKindOf(resourceType string) StaffKind {
-	switch resourceType {
-	case "Practitioner":
-		return StaffPerson
-	case "PractitionerRole":
-		return StaffRole
-	case "Organization":
-		return StaffOrganization
-	}
-	return ""
 }

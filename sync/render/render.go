@@ -44,7 +44,7 @@ type Renderer struct {
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
-const renderVersion = 2
+const renderVersion = 3
 
 // New returns the renderer of one tenant, whose times are shown in zone.
 func New(tenant string, zone *time.Location, rules Rules) *Renderer {

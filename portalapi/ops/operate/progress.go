@@ -56,7 +56,7 @@ func ProgressOf(ctx context.Context, st *store.Store, run *store.Run, now time.T
 		return p, err
 	}
 	for i, c := range censuses {
-		if !c.Judged {
+		if !c.Compared {
 			p.Phase = fmt.Sprintf("comparing %s with the source (%d of %d lists)", c.Stream, i+1, len(censuses))
 			break
 		}

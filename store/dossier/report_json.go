@@ -7,12 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// Reports are nearly all that there is to encode, and reflection takes several
-// times as long: they are written out here. What is written is what encoding/json
-// writes without escaping for HTML.
+// Reports are most of what is encoded, and reflection takes several times as long, so their
+// encoding is written by hand. The output is that of encoding/json without HTML escaping.
 
-// AppendJSON appends the report as JSON. It fails on a moment beyond the years that
-// JSON has, and then appends nothing.
+// AppendJSON appends the report as JSON. It fails on a moment beyond the year 9999, which
+// JSON timestamps cannot hold, and then appends nothing.
 func (r *Report) AppendJSON(b []byte) ([]byte, error) {
 	for _, m := range [...]Moment{r.At, r.RecordedAt, r.CorrectedAt} {
 		if y := m.Time.Year(); y < 0 || y > 9999 {
@@ -84,7 +83,7 @@ func appendRef(b []byte, name string, r Ref) []byte {
 	return r.appendJSON(append(b, name...))
 }
 
-// opening and closing are what stands before and after the i-th element of a list.
+// opening and closing return the text before and after the i-th element of a list.
 func opening(i int, first string) string {
 	if i == 0 {
 		return first
@@ -99,7 +98,7 @@ func closing(i, n int) string {
 	return ""
 }
 
-// appendAny is for what is rare.
+// appendAny appends v by way of encoding/json, for the rare members.
 func appendAny(b []byte, v any) []byte {
 	var w writer
 	e := json.NewEncoder(&w)
@@ -120,7 +119,7 @@ func (w *writer) Write(p []byte) (int, error) {
 func AppendJSONString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
-	from := 0 // what lies between it and i is copied as it is
+	from := 0 // s[from:i] is copied unchanged
 	for i := 0; i < len(s); {
 		c, size := s[i], 1
 		switch {
@@ -145,7 +144,7 @@ func AppendJSONString(b []byte, s string) []byte {
 			b = append(append(b, s[from:i]...), '\\', 'u')
 			if r == utf8.RuneError {
 				b = append(b, "fffd"...)
-			} else { // which break lines in JavaScript
+			} else { // U+2028 and U+2029, which break lines in JavaScript
 				b = append(b, "202"...)
 				b = append(b, hex[r&0xf])
 			}

@@ -1,0 +1,66 @@
+package store
+
+import "dossiersync/store/dossier"
+
+// BatchKind is the way in which a batch's items were learnt from the source.
+type BatchKind uint8
+
+const (
+	// BatchListed holds items from a search. A search may return old versions, so an item
+	// that is older than the stored one is queued to be read by its id.
+	BatchListed BatchKind = iota
+	// BatchRead holds items that were just read by their ids. They are the source's present
+	// state: an item that is older than the stored one is reported in [Applied.Older].
+	BatchRead
+	// BatchDeletions holds withdrawals that the source states. Items of which nothing is
+	// stored are ignored, so that records which never were here leave no tombstones.
+	BatchDeletions
+	// BatchAbsences holds items that a direct read confirmed to be absent. Items that are not
+	// shown are ignored. The others are counted in [Applied.Removed], for the brake (I5), and
+	// not in the run's effects.
+	BatchAbsences
+)
+
+// onlyStored reports whether the kind changes stored items only.
+func (k BatchKind) onlyStored() bool { return k == BatchDeletions || k == BatchAbsences }
+
+// ignores reports whether the kind leaves an item alone of which old is stored (nil: nothing).
+func (k BatchKind) ignores(old *stored) bool {
+	switch k {
+	case BatchDeletions:
+		return old == nil
+	case BatchAbsences:
+		return !old.isShown()
+	}
+	return false
+}
+
+// Batch holds the items of a page, or of a part of a page.
+type Batch struct {
+	Kind  BatchKind
+	Claim Claim
+	Type  TypeID
+	Items []dossier.Item
+	// Drained is set on the last batch of a window.
+	Drained *Drained
+	// Requests is how many requests to the source the items cost, for the run's record.
+	Requests int64
+}
+
+// Applied is the result of a batch. Counts are of items that the run had not counted yet, or
+// had counted differently.
+type Applied struct {
+	Effects   Effects
+	Cancelled bool  // an operator asked to stop the run
+	Removed   int64 // items of a BatchAbsences that were removed
+	// Older lists the items of a BatchRead that are older than the stored ones: the source
+	// was put back to an older state.
+	Older []dossier.Ref
+}
+
+func (a *Applied) add(b Applied) {
+	a.Effects.Add(b.Effects)
+	a.Cancelled = a.Cancelled || b.Cancelled
+	a.Removed += b.Removed
+	a.Older = append(a.Older, b.Older...)
+}
