@@ -86,12 +86,13 @@ type application struct {
 	batch  Batch
 	sealer *Sealer
 
-	cancelled bool
-	before    map[string]Effect // by key: the effect that this run has counted
-	effects   Effects           // of the run's type, with this batch
-	counted   Effects           // this batch's share of effects
-	removed   int64
-	older     []dossier.Ref
+	cancelled   bool
+	identityKey []byte            // the tenant's
+	before      map[string]Effect // by key: the effect that this run has counted
+	effects     Effects           // of the run's type, with this batch
+	counted     Effects           // this batch's share of effects
+	removed     int64
+	older       []dossier.Ref
 	// quarantinedAt holds, for a BatchRead, the lastUpdated of versions in quarantine, by key.
 	quarantinedAt map[string]time.Time
 	// fresh are items of which nothing is stored. They are decided on during COPY, so that

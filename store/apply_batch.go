@@ -19,6 +19,9 @@ const (
 	// shown are ignored. The others are counted in [Applied.Removed], for the brake (I5), and
 	// not in the run's effects.
 	BatchAbsences
+	// BatchSettled holds items that were just read by their ids and that lack a member, or a
+	// mark. That was judged: they are stored as they are.
+	BatchSettled
 )
 
 // onlyStored reports whether the kind changes stored items only.
@@ -41,6 +44,9 @@ type Batch struct {
 	Claim Claim
 	Type  TypeID
 	Items []dossier.Item
+	// RulesChanged is set while a type is read again because other items than before are to be
+	// hidden: an item that loses its mark then is the tenant's statement.
+	RulesChanged bool
 	// Drained is set on the last batch of a window.
 	Drained *Drained
 	// Requests is how many requests to the source the items cost, for the run's record.

@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,8 +13,8 @@ import (
 )
 
 // registerClients updates table clients from the clients' items. A client that becomes shown
-// is owed a backfill. The dossier of a client that is no longer shown is deleted, and the
-// grants on it are revoked unless the client may return.
+// is owed a backfill. The dossier of a client that is no longer shown is deleted. Grants on
+// it stay, and do not count until it is shown again (I5a); only a merge revokes them.
 func (a *application) registerClients(ctx context.Context) error {
 	for _, it := range a.out.clients {
 		if err := a.registerClient(ctx, it); err != nil {
@@ -22,17 +25,33 @@ func (a *application) registerClients(ctx context.Context) error {
 }
 
 func (a *application) registerClient(ctx context.Context, it *dossier.Item) error {
+	// A client that is shown again after too long, or with another birth date and another family
+	// name, may be somebody else: grants from before do not count.
 	const upsert = `
-		INSERT INTO clients (tenant, id, state, reason, name, deceased, replaced_by)
+		INSERT INTO clients (tenant, id, state, reason, name, deceased, replaced_by, gone, birth, family)
 		VALUES (@tenant, @id, @state, nullif(@reason, ''), nullif(@name, ''), @deceased,
-			nullif(@replaced_by, ''))
+			nullif(@replaced_by, ''), CASE WHEN @state <> 'shown' THEN now() END, @birth, @family)
 		ON CONFLICT (tenant, id) DO UPDATE SET
 			state = excluded.state,
 			reason = excluded.reason,
 			name = excluded.name,
 			deceased = excluded.deceased,
 			replaced_by = excluded.replaced_by,
-			since = CASE WHEN clients.state = excluded.state THEN clients.since ELSE now() END`
+			since = CASE WHEN clients.state = excluded.state THEN clients.since ELSE now() END,
+			gone = CASE WHEN excluded.state <> 'shown' THEN coalesce(clients.gone, now()) END,
+			birth = CASE WHEN excluded.state = 'shown' THEN excluded.birth ELSE clients.birth END,
+			family = CASE WHEN excluded.state = 'shown' THEN excluded.family ELSE clients.family END,
+			(grants_after, grants_void) = (
+				SELECT
+					CASE WHEN void IS NULL THEN clients.grants_after ELSE now() END,
+					coalesce(void, clients.grants_void)
+				FROM (SELECT CASE
+					WHEN excluded.state <> 'shown' OR clients.gone IS NULL THEN NULL
+					WHEN clients.birth <> excluded.birth AND clients.family <> excluded.family
+						THEN 'another-person'
+					WHEN now() - clients.gone > (SELECT dormant_after FROM tenants WHERE id = @tenant)
+						THEN 'dormant'
+					END) judged (void))`
 	c, _ := it.Content.(*dossier.Client)
 	if c == nil {
 		c = &dossier.Client{}
@@ -44,7 +63,8 @@ func (a *application) registerClient(ctx context.Context, it *dossier.Item) erro
 	}
 	_, err := a.tx.Exec(ctx, upsert, pgx.StrictNamedArgs{
 		"tenant": a.tenant, "id": it.ID, "state": it.State, "reason": it.Reason,
-		"name": name, "deceased": c.Deceased, "replaced_by": c.ReplacedBy})
+		"name": name, "deceased": c.Deceased, "replaced_by": c.ReplacedBy,
+		"birth": a.identityDigest("birth", c.BirthDate), "family": a.identityDigest("family", c.Family)})
 	if err != nil {
 		return err
 	}
@@ -56,17 +76,21 @@ func (a *application) registerClient(ctx context.Context, it *dossier.Item) erro
 			return err
 		}
 	}
-	if !isShown && !mayReturn(it.Reason) {
+	if it.Reason == dossier.HiddenMerged {
 		return a.revokeGrants(ctx, it.ID)
 	}
 	return nil
 }
 
-// mayReturn reports whether the grants on a client that is not shown for this reason stay as
-// they are. They do for a client out of care, and for a record that could not be read. They
-// do not for a merged, deleted or marked client; grants are never moved.
-func mayReturn(r dossier.Reason) bool {
-	return r == dossier.HiddenInactive || r == dossier.HiddenQuarantined
+// identityDigest returns a digest of a value under the tenant's key, by which a client that is
+// shown again is known to be the same person; nil if there is no value.
+func (a *application) identityDigest(kind, value string) []byte {
+	if value == "" || len(a.identityKey) == 0 {
+		return nil
+	}
+	mac := hmac.New(sha256.New, a.identityKey)
+	fmt.Fprintf(mac, "%s\x00%s", kind, strings.ToLower(value))
+	return mac.Sum(nil)
 }
 
 // oweBackfill queues reading the client's whole history, unless no stream of clients has been

@@ -14,7 +14,8 @@ func (r *run) grant(client, user string) {
 		VALUES ($1, $2, $3, 'client', '{reports}', 'accepted', 'portal')`, tenant, client, user)
 }
 
-func TestGrantsEndForGoodOnlyWithTheClient(t *testing.T) {
+// Only a merge, which the source states, revokes grants (I5a).
+func TestOnlyAMergeRevokesGrants(t *testing.T) {
 	t.Parallel()
 	marked := func(minute int) dossier.Item { return hidden(patient("a", minute), dossier.HiddenMarked) }
 	inactive := func(minute int) dossier.Item { return hidden(patient("a", minute), dossier.HiddenInactive) }
@@ -30,7 +31,7 @@ func TestGrantsEndForGoodOnlyWithTheClient(t *testing.T) {
 		{"unreadable once", []func(int) dossier.Item{unread, shown}, "accepted"},
 		{"merged", []func(int) dossier.Item{merged, shown}, "revoked"},
 		{"merged when out of care", []func(int) dossier.Item{inactive, merged}, "revoked"},
-		{"marked when out of care", []func(int) dossier.Item{inactive, marked}, "revoked"},
+		{"marked when out of care", []func(int) dossier.Item{inactive, marked}, "accepted"},
 		{"merged after an unreadable version", []func(int) dossier.Item{unread, merged}, "revoked"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -29,11 +29,17 @@ func (a *application) decide(i int) {
 	if a.applyReplacement(&it, key) {
 		a.out.superseded = append(a.out.superseded, key)
 	}
+	a.keepMark(&it, old)
 	r, err := a.rendered(&it, old)
 	if err != nil {
 		quarantine(&it, dossier.NotStorable, "the program cannot show it: "+err.Error())
 	}
 	v := verdictOn(&it, old, a.epoch)
+	if missing := a.missingIn(&it, old); missing != "" && v.effect != EffectSuperseded {
+		a.keepAbsent(&it, key, old, missing)
+		return
+	}
+	a.noteInferred(&it, old)
 	if a.batch.Kind == BatchAbsences {
 		a.removed++
 	} else {
@@ -72,8 +78,8 @@ func (a *application) noteVerdict(it *dossier.Item, key string, v verdict) {
 	} else if it.ID != "" && !superseded {
 		a.out.clear(key, it)
 	}
-	if it.State == dossier.StateShown && !superseded && a.batch.Kind != BatchRead {
-		a.out.listed = append(a.out.listed, key)
+	if (it.State == dossier.StateShown || it.State == dossier.StateHidden && it.Reason.IsMark()) && !superseded {
+		a.out.asBefore = append(a.out.asBefore, key)
 	}
 }
 

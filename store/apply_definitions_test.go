@@ -57,7 +57,7 @@ func TestFormWithoutVersionHasTheWordsOfTheLastQuestionnaire(t *testing.T) {
 		{"in order", []dossier.Item{version(1, 1), version(2, 2)}, "versie 2"},
 		{"the later one first", []dossier.Item{version(2, 2), version(1, 1)}, "versie 2"},
 		{"the last is hidden", []dossier.Item{version(1, 1), version(2, 2), hidden(version(2, 3), dossier.HiddenMarked)}, "versie 1"},
-		{"the last is hidden, and shown again", []dossier.Item{version(1, 1), version(2, 2), hidden(version(2, 3), dossier.HiddenMarked), version(2, 4)}, "versie 2"},
+		{"the last is hidden, and shown again", []dossier.Item{version(1, 1), version(2, 2), hidden(version(2, 3), dossier.HiddenStatus), version(2, 4)}, "versie 2"},
 		{"the first is written again, and says the same", []dossier.Item{version(1, 1), version(2, 2), version(1, 3)}, "versie 1"},
 		{"both are hidden", []dossier.Item{version(1, 1), version(2, 2), hidden(version(2, 3), dossier.HiddenMarked), hidden(version(1, 3), dossier.HiddenMarked)}, ""},
 	} {

@@ -41,7 +41,7 @@ func (a *application) read(ctx context.Context) error {
 // run's type.
 func (a *application) queueRunCheck(b *pgx.Batch) {
 	const typeState = `
-		SELECT t.epoch, r.effects
+		SELECT t.epoch, r.effects, t.identity_key
 		FROM tenants t, run_types r
 		WHERE t.id = @tenant AND ` + ofRunType
 	b.Queue(holdClaimSQL, holdClaimArgs(a.batch.Claim)).QueryRow(func(row pgx.Row) error {
@@ -52,5 +52,5 @@ func (a *application) queueRunCheck(b *pgx.Batch) {
 		return err
 	})
 	args := a.batch.Type.runArgs(a.batch.Claim, pgx.StrictNamedArgs{"tenant": a.tenant})
-	b.Queue(typeState, args).QueryRow(func(row pgx.Row) error { return row.Scan(&a.epoch, &a.effects) })
+	b.Queue(typeState, args).QueryRow(func(row pgx.Row) error { return row.Scan(&a.epoch, &a.effects, &a.identityKey) })
 }

@@ -125,17 +125,3 @@ func (a *application) queueRereads(b *pgx.Batch) {
 			"tenant": a.tenant, "key": r.key, "stream": r.it.Stream, "type": r.it.Type, "id": r.it.ID})
 	}
 }
-
-// queueAbsences ends the absences of items that a search found, or that are removed now.
-func (a *application) queueAbsences(b *pgx.Batch) {
-	const end = `
-		DELETE FROM absences
-		WHERE tenant = @tenant AND key = ANY(@keys)`
-	keys := a.out.listed
-	if a.batch.Kind == BatchAbsences {
-		keys = a.keys
-	}
-	if len(keys) > 0 {
-		b.Queue(end, pgx.StrictNamedArgs{"tenant": a.tenant, "keys": keys})
-	}
-}

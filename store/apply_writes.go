@@ -27,8 +27,10 @@ type writes struct {
 		keys    []string
 		updated []*time.Time
 	}
-	rereads []keyed  // items to be read by their ids
-	listed  []string // keys of shown items that a search found
+	rereads  []keyed // items to be read by their ids
+	absences []absence
+	asBefore []string   // keys of items that came as they are stored: with what was there before
+	inferred []inferred // removals and reveals that nothing stated
 
 	clients      []*dossier.Item
 	contacts     []*dossier.Item

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"dossiersync/store/dossier"
 )
 
 // DecisionKind is what an operator decided to do.
@@ -18,8 +16,13 @@ type DecisionKind string
 const (
 	// DecisionDiscard deletes an item from quarantine. Its object is type/key of the item.
 	DecisionDiscard DecisionKind = "discard"
-	// DecisionApprove removes items that were held. Its object is stream/number of items.
+	// DecisionApprove lets held items go, or reveals them. Its object says how many items of what,
+	// as do those of the others.
 	DecisionApprove DecisionKind = "approve"
+	// DecisionKeep keeps held items as they are for some time.
+	DecisionKeep DecisionKind = "keep"
+	// DecisionReopen takes a decision on held items back.
+	DecisionReopen DecisionKind = "reopen"
 )
 
 // Decision is a decision of an operator.
@@ -57,26 +60,6 @@ func recordDecision(ctx context.Context, tx pgx.Tx, d Decision) error {
 	_, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{
 		"tenant": d.Tenant, "by": d.By, "what": d.What, "object": d.Object, "reason": d.Reason})
 	return err
-}
-
-// NoteApproval records that the operator who asked for the run approved the removal of n
-// items of the stream. It fails with [ErrFenced].
-func (s *Store) NoteApproval(ctx context.Context, c Claim, stream dossier.Stream, n int64) error {
-	by := "unknown"
-	if c.Run.RequestedBy != nil {
-		by = *c.Run.RequestedBy
-	}
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
-		}
-		return recordDecision(ctx, tx, Decision{Tenant: c.Run.Tenant, By: by, What: DecisionApprove,
-			Object: fmt.Sprintf("%s/%d", stream, n), Reason: fmt.Sprintf("run %d", c.Run.ID)})
-	})
-	if err != nil {
-		return fmt.Errorf("record an approval for %s: %w", c.Run.Tenant, err)
-	}
-	return nil
 }
 
 // Discard deletes items from quarantine, as the operator by decided for the given reason, and

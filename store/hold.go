@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -241,7 +242,8 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 			}
 		}
 		what := map[HoldState]DecisionKind{HoldOpen: DecisionReopen, HoldKept: DecisionKeep, HoldApproved: DecisionApprove}[d.State]
-		return decide(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: what, Client: d.Client, Items: n, Note: d.Note})
+		return recordDecision(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: what,
+			Object: d.object(n), Reason: cmp.Or(d.Note, "-")})
 	})
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHoldGrew) {
 		return n, err
@@ -250,4 +252,77 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 		return 0, fmt.Errorf("decide on what is held of %s: %w", d.Tenant, err)
 	}
 	return n, nil
+}
+
+// object says in the record of decisions what was decided on.
+func (d HoldDecision) object(items int64) string {
+	object := fmt.Sprintf("%d items", items)
+	if d.Hold != 0 {
+		object += fmt.Sprintf(" of hold %d", d.Hold)
+	}
+	if d.Type != "" {
+		object += " of " + d.Type
+	}
+	return object
+}
+
+// ApproveHolds approves the removals that are held of the stream, of every stream if that is
+// empty, in the name of the operator who asked for the run. Reveals stay held.
+func (s *Store) ApproveHolds(ctx context.Context, c Claim, stream dossier.Stream) error {
+	const items = `
+		UPDATE absences a SET state = 'approved', tried = NULL
+		FROM holds h
+		WHERE a.tenant = @tenant AND h.id = a.hold AND NOT h.reveals AND (@stream = '' OR h.stream = @stream)
+		  AND a.state = 'held'`
+	const holds = `
+		UPDATE holds SET state = 'approved', until = NULL, decided = now(), by = @by
+		WHERE tenant = @tenant AND NOT reveals AND state = 'open' AND (@stream = '' OR stream = @stream)`
+	by := "unknown"
+	if c.Run.RequestedBy != nil {
+		by = *c.Run.RequestedBy
+	}
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := holdClaim(ctx, tx, c); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, items, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream})
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if _, err := tx.Exec(ctx, holds, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "by": by}); err != nil {
+			return err
+		}
+		d := HoldDecision{Type: string(stream)}
+		return recordDecision(ctx, tx, Decision{Tenant: c.Run.Tenant, By: by, What: DecisionApprove,
+			Object: d.object(tag.RowsAffected()), Reason: fmt.Sprintf("run %d", c.Run.ID)})
+	})
+	if err != nil {
+		return fmt.Errorf("approve what is held of %s: %w", c.Run.Tenant, err)
+	}
+	return nil
+}
+
+// HeldRemovals is how much of a stream waits for an operator's approval.
+type HeldRemovals struct {
+	Tenant string         `json:"tenant"`
+	Stream dossier.Stream `json:"stream"`
+	Items  int64          `json:"items"`
+	Since  time.Time      `json:"since"` // of the oldest
+}
+
+// HeldRemovals returns what is held of a tenant, or of all tenants if tenant is empty, without
+// what belongs to held clients.
+func (s *Store) HeldRemovals(ctx context.Context, tenant string) ([]HeldRemovals, error) {
+	const q = `
+		SELECT a.tenant, a.stream, count(*), min(a.since)
+		FROM absences a
+		JOIN holds h ON h.id = a.hold AND h.stream = a.stream
+		WHERE a.state = 'held' AND (@tenant = '' OR a.tenant = @tenant)
+		GROUP BY a.tenant, a.stream
+		ORDER BY a.tenant, a.stream`
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[HeldRemovals], q, pgx.StrictNamedArgs{"tenant": tenant})
+	if err != nil {
+		return nil, fmt.Errorf("read held removals: %w", err)
+	}
+	return list, nil
 }

@@ -211,11 +211,19 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 		  AND k.tenant = a.tenant AND k.stream = 'clients' AND k.id = i.client
 		  AND k.state IN ('held', 'kept')
 		  AND (a.hold, a.state) IS DISTINCT FROM (k.hold, k.state)`
+	// What an earlier run confirmed counts for nothing today.
+	const old = `
+		UPDATE absences SET state = 'suspect'
+		WHERE tenant = @tenant AND state = 'confirmed' AND tried IS DISTINCT FROM @run`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant}
 	for _, q := range []string{over, apart, along} {
 		if err := s.noteAbsence(ctx, c, q, args); err != nil {
 			return err
 		}
+	}
+	err := s.noteAbsence(ctx, c, old, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
+	if err != nil {
+		return err
 	}
 	return s.endHolds(ctx, c)
 }

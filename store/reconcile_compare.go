@@ -140,7 +140,7 @@ func (k *censusComparison) types(ctx context.Context, streams []dossier.Stream) 
 // absent stores the shown items that the census lacks as suspects, and ends the absences of
 // items that it has.
 func (k *censusComparison) absent(ctx context.Context, types []comparedType) error {
-	// A held absence stays held, unless an operator approves.
+	// What is held, kept or approved stays so.
 	const suspect = `
 		WITH suspected AS (
 			INSERT INTO absences (tenant, key, stream, type, id, state)
@@ -154,10 +154,8 @@ func (k *censusComparison) absent(ctx context.Context, types []comparedType) err
 				WHERE c.run = @run AND c.key = i.key)
 			ON CONFLICT (tenant, key) DO UPDATE SET
 				tried = NULL,
-				state = CASE
-					WHEN absences.state = 'held' AND NOT @approve THEN 'held'
-					ELSE 'suspect'
-				END
+				missing = 'record',
+				state = CASE absences.state WHEN 'confirmed' THEN 'suspect' ELSE absences.state END
 			RETURNING absences.stream, absences.type)
 		SELECT stream, type, count(*)
 		FROM suspected
@@ -165,7 +163,7 @@ func (k *censusComparison) absent(ctx context.Context, types []comparedType) err
 	const returned = `
 		DELETE FROM absences a
 		USING unnest(@streams::text[], @types::text[]) w (stream, type)
-		WHERE a.tenant = @tenant AND a.stream = w.stream AND a.type = w.type
+		WHERE a.tenant = @tenant AND a.stream = w.stream AND a.type = w.type AND a.missing = 'record'
 		  AND EXISTS (
 			SELECT FROM census c
 			WHERE c.run = @run AND c.key = a.key)`
@@ -180,7 +178,6 @@ func (k *censusComparison) absent(ctx context.Context, types []comparedType) err
 	if _, err := k.tx.Exec(ctx, returned, args); err != nil {
 		return err
 	}
-	args["approve"] = k.claim.Run.Scope.Approve
 	_, err := k.count(ctx, suspect, args, func(d *CensusDifference, n int64) { d.Absent = n })
 	return err
 }

@@ -24,6 +24,10 @@ const differs = `
 		  AND NOT EXISTS (
 			SELECT FROM quarantine q
 			WHERE q.tenant = @tenant AND q.key = c.key)
+		  -- looked at by QueueUnstated
+		  AND NOT EXISTS (
+			SELECT FROM absences a
+			WHERE a.tenant = @tenant AND a.key = c.key AND a.missing <> 'record')
 		  AND CASE
 			-- the next run reads it; meanwhile it must not be shown to the wrong reader
 			WHEN c.updated > w.upto AND c.updated <= w.future

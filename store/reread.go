@@ -20,19 +20,21 @@ type Reread struct {
 	Key    string
 	Stream dossier.Stream
 	Ref    dossier.Ref
+	// Unstated says that the item is hidden, or held, for a reason that the source did not state.
+	Unstated bool
 }
 
 // Rereads returns up to limit items that are to be read again and that the run has not tried,
 // by key.
 func (s *Store) Rereads(ctx context.Context, c Claim, limit int) ([]Reread, error) {
 	const q = `
-		SELECT key, stream, type, id
+		SELECT key, stream, type, id, unstated
 		FROM rereads
 		WHERE tenant = @tenant AND tried IS DISTINCT FROM @run
 		ORDER BY key
 		LIMIT @limit`
 	scan := func(row pgx.CollectableRow) (r Reread, err error) {
-		err = row.Scan(&r.Key, &r.Stream, &r.Ref.Type, &r.Ref.ID)
+		err = row.Scan(&r.Key, &r.Stream, &r.Ref.Type, &r.Ref.ID, &r.Unstated)
 		return r, err
 	}
 	list, err := queryList(ctx, s.pool, scan, q, pgx.StrictNamedArgs{
@@ -84,6 +86,66 @@ func (s *Store) EndReread(ctx context.Context, c Claim, key string) error {
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key}
 	if err := s.asClaimant(ctx, c, q, args); err != nil {
 		return fmt.Errorf("end a re-read: %w", err)
+	}
+	return nil
+}
+
+// QueueUnstated queues items of the listed types to be read again that are held, or hidden, for a
+// reason that the source did not state, the longest not looked at first; up to limit of each type.
+// Nothing else finds out when the source shows them again under the same version.
+func (s *Store) QueueUnstated(ctx context.Context, c Claim, t AbsentType, limit int) error {
+	const q = `
+		WITH held AS (
+			SELECT a.key, a.stream, a.type, a.id
+			FROM absences a
+			WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type AND a.missing <> 'record'
+			ORDER BY a.since
+			LIMIT @limit),
+		hidden AS (
+			SELECT key, stream, type, id
+			FROM items
+			WHERE tenant = @tenant AND stream = @stream AND type = @type
+			  AND state = 'hidden' AND reason = ANY(@reasons)
+			ORDER BY looked NULLS FIRST
+			LIMIT @limit),
+		looked AS (
+			UPDATE items SET looked = now()
+			WHERE tenant = @tenant AND key IN (SELECT key FROM hidden))
+		INSERT INTO rereads (tenant, key, stream, type, id, unstated)
+		SELECT @tenant, key, stream, type, id, true FROM held
+		UNION
+		SELECT @tenant, key, stream, type, id, true FROM hidden
+		ON CONFLICT DO NOTHING`
+	args := t.args(c, pgx.StrictNamedArgs{"limit": limit, "reasons": dossier.UnstatedReasons()})
+	if err := s.asClaimant(ctx, c, q, args); err != nil {
+		return fmt.Errorf("queue items to be read again: %w", err)
+	}
+	return nil
+}
+
+// IsShownAgain reports whether an item that was read again is shown now, with all its members.
+func (s *Store) IsShownAgain(ctx context.Context, tenant, key string) (bool, error) {
+	const q = `
+		SELECT EXISTS (SELECT FROM items WHERE tenant = @tenant AND key = @key AND state = 'shown')
+		   AND NOT EXISTS (SELECT FROM absences WHERE tenant = @tenant AND key = @key)`
+	var shown bool
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "key": key}).Scan(&shown)
+	if err != nil {
+		return false, fmt.Errorf("look for an item: %w", err)
+	}
+	return shown, nil
+}
+
+// ReadTypeAgain makes the run read the type from the beginning.
+func (s *Store) ReadTypeAgain(ctx context.Context, c Claim, t AbsentType) error {
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := holdClaim(ctx, tx, c); err != nil {
+			return err
+		}
+		return readTypeAnew(ctx, tx, c, string(t.Stream), t.Type)
+	})
+	if err != nil {
+		return fmt.Errorf("read %s again: %w", t.Type, err)
 	}
 	return nil
 }

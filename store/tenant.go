@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -41,11 +42,17 @@ const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unre
 // a restored backup did not know waits for erasures like the others.
 func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {
 	const q = `
-		INSERT INTO tenants (id, name, timezone, awaiting_erasures)
-		VALUES (@id, @name, @timezone, (SELECT min(awaiting_erasures) FROM tenants))
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, timezone = excluded.timezone
-		WHERE (tenants.name, tenants.timezone) IS DISTINCT FROM (excluded.name, excluded.timezone)`
-	args := pgx.StrictNamedArgs{"id": id, "name": name, "timezone": timezone}
+		INSERT INTO tenants (id, name, timezone, identity_key, awaiting_erasures)
+		VALUES (@id, @name, @timezone, @key, (SELECT min(awaiting_erasures) FROM tenants))
+		ON CONFLICT (id) DO UPDATE SET
+			name = excluded.name,
+			timezone = excluded.timezone,
+			identity_key = coalesce(tenants.identity_key, excluded.identity_key)
+		WHERE (tenants.name, tenants.timezone) IS DISTINCT FROM (excluded.name, excluded.timezone)
+		   OR tenants.identity_key IS NULL`
+	key := make([]byte, 32)
+	rand.Read(key) // never fails
+	args := pgx.StrictNamedArgs{"id": id, "name": name, "timezone": timezone, "key": key}
 	if _, err := s.pool.Exec(ctx, q, args); err != nil {
 		return fmt.Errorf("store tenant %s: %w", id, err)
 	}

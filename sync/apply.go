@@ -21,7 +21,7 @@ func (s *slice) apply(ctx context.Context, id store.TypeID, items []dossier.Item
 // applyBatch stores a batch of this run, and leaves the caller's items as they are.
 func (s *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, error) {
 	b.Items = withDigest(b.Items, s.render.Digest)
-	b.Claim, b.Requests = s.claim, s.requests.Swap(0)
+	b.Claim, b.Requests, b.RulesChanged = s.claim, s.requests.Swap(0), s.hidingChanged(b.Type)
 	applied, err := s.syncer.store.Apply(ctx, b, s.render)
 	if err != nil {
 		return applied, err
@@ -32,6 +32,14 @@ func (s *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, e
 		return applied, errCancelled
 	}
 	return applied, nil
+}
+
+// hidingChanged reports whether other items of the type than before are to be hidden, and not all
+// have been read again since.
+func (s *slice) hidingChanged(id store.TypeID) bool {
+	c, known := s.cursors[id]
+	i := slices.IndexFunc(s.types, func(t store.RunType) bool { return t.TypeID == id })
+	return known && (c.Rechecking || i >= 0 && s.types[i].Hiding != c.Hiding)
 }
 
 // withDigest returns copies of the items with the hashes they are stored with, which cover the

@@ -15,6 +15,10 @@ import (
 // is read anew.
 const rereadsAtMost = 1000
 
+// unstatedAtMost is how many items of a type, that are hidden or held for a reason that the source
+// did not state, a reconcile looks at. One that shows something has the whole type read.
+const unstatedAtMost = 2000
+
 // reconciliation counts what a reconcile has left over.
 type reconciliation struct {
 	failed int64 // searches that could not be listed in full
@@ -64,7 +68,7 @@ var comparedTogether = [][]dossier.Stream{
 	slices.DeleteFunc(dossier.Streams(), func(s dossier.Stream) bool { return s == dossier.StreamClients }),
 }
 
-// reconcileStreams lists the streams, compares them, and settles what is absent. It reports more
+// reconcileStreams lists the streams and compares them. It reports more
 // also if a type is to be read anew, because that comes before other streams are compared.
 func (s *slice) reconcileStreams(
 	ctx context.Context, streams []dossier.Stream, list []store.Census,
@@ -89,12 +93,13 @@ func (s *slice) reconcileStreams(
 		}
 	}
 	for _, stream := range streams {
-		types := s.listedWhole(stream, list)
-		if len(types) == 0 {
-			continue
-		}
-		if more, err := s.settleAbsences(ctx, stream, types); more || err != nil {
-			return more, err
+		for _, typ := range s.listedWhole(stream, list) {
+			if compared {
+				break // queued when it was compared
+			}
+			if err := s.syncer.store.QueueUnstated(ctx, s.claim, store.AbsentType{Stream: stream, Type: typ}, unstatedAtMost); err != nil {
+				return false, err
+			}
 		}
 	}
 	return anew, nil
@@ -139,16 +144,6 @@ func (s *slice) listedWhole(stream dossier.Stream, list []store.Census) (types [
 // concludeReconcile counts what is left over, and records the reconcile if it was of everything. n
 // is how many searches were listed.
 func (s *slice) concludeReconcile(ctx context.Context, n int) error {
-	held, err := s.syncer.store.HeldRemovals(ctx, s.tenant.ID)
-	if err != nil {
-		return err
-	}
-	for _, h := range held {
-		s.compared.held += h.Items
-	}
-	if s.compared.unsure, err = s.syncer.store.UnsureAbsences(ctx, s.claim); err != nil {
-		return err
-	}
 	readable := 0
 	for _, t := range s.types {
 		if t.Failure == nil || !t.Done {

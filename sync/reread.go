@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,11 +35,31 @@ func (s *slice) readAgain(ctx context.Context) (more bool, err error) {
 			if err := s.endReread(ctx, again.Key, result); err != nil {
 				return false, err
 			}
+			if again.Unstated && result == lookupApplied {
+				if anew, err := s.readTypeAgain(ctx, again); anew || err != nil {
+					return anew, err
+				}
+			}
 			if s.timeIsUp() {
 				return true, nil
 			}
 		}
 	}
+}
+
+// readTypeAgain has the run read the type of an item that was hidden, or held, for a reason that
+// the source did not state, and that shows something now: others may too. It does so once in a run.
+func (s *slice) readTypeAgain(ctx context.Context, r store.Reread) (bool, error) {
+	st := s.syncer.store
+	shown, err := st.IsShownAgain(ctx, s.tenant.ID, r.Key)
+	whole := !slices.ContainsFunc(s.types, func(t store.RunType) bool {
+		return t.Stream == r.Stream && t.Type == r.Ref.Type && t.From != nil
+	})
+	if err != nil || !shown || whole {
+		return false, err
+	}
+	s.log.Info("the source shows again what it did not; the type is read again", zap.String("type", r.Ref.Type))
+	return true, st.ReadTypeAgain(ctx, s.claim, store.AbsentType{Stream: r.Stream, Type: r.Ref.Type})
 }
 
 func (s *slice) endReread(ctx context.Context, key string, result lookup) error {

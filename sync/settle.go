@@ -66,7 +66,21 @@ func (s *slice) settle(ctx context.Context) (more bool, err error) {
 			}
 		}
 	}
-	return false, nil
+	return false, s.countUnsettled(ctx)
+}
+
+// countUnsettled counts what is held, and what the source would not tell of.
+func (s *slice) countUnsettled(ctx context.Context) error {
+	held, err := s.syncer.store.HeldRemovals(ctx, s.tenant.ID)
+	if err != nil {
+		return err
+	}
+	s.compared.held = 0
+	for _, h := range held {
+		s.compared.held += h.Items
+	}
+	s.compared.unsure, err = s.syncer.store.UnsureAbsences(ctx, s.claim)
+	return err
 }
 
 // settleType looks at the type's absences, and carries out or holds its removals and its reveals.
@@ -293,10 +307,10 @@ func (s *slice) carryOutEach(ctx context.Context, t store.AbsentType, list []sto
 	if !ok || len(list) == 0 {
 		return nil
 	}
-	b := store.Batch{Type: id, Known: true, Inferred: true}
+	var gone []dossier.Item
 	for _, a := range list {
 		if a.Missing == dossier.MissingRecord {
-			b.Items = append(b.Items, dossier.Item{
+			gone = append(gone, dossier.Item{
 				Ref: a.Ref, Stream: t.Stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnAbsent})
 			continue
 		}
@@ -304,10 +318,15 @@ func (s *slice) carryOutEach(ctx context.Context, t store.AbsentType, list []sto
 			return err
 		}
 	}
-	if len(b.Items) == 0 {
+	if len(gone) == 0 {
 		return nil
 	}
-	_, err := s.applyBatch(ctx, b)
+	return s.withdraw(ctx, id, gone...)
+}
+
+// withdraw removes items whose absence was confirmed and judged.
+func (s *slice) withdraw(ctx context.Context, id store.TypeID, items ...dossier.Item) error {
+	_, err := s.applyBatch(ctx, store.Batch{Kind: store.BatchAbsences, Type: id, Items: items})
 	return err
 }
 
@@ -323,7 +342,10 @@ func (s *slice) settleMember(ctx context.Context, id store.TypeID, a store.Absen
 	case err != nil:
 		return err
 	}
-	_, err = s.applyBatch(ctx, store.Batch{Type: id, Items: []dossier.Item{item}, Direct: true, Settled: true})
+	if item.State == dossier.StateWithdrawn {
+		return s.withdraw(ctx, id, item)
+	}
+	_, err = s.applyBatch(ctx, store.Batch{Kind: store.BatchSettled, Type: id, Items: []dossier.Item{item}})
 	return errors.Join(err, s.syncer.store.EndAbsence(ctx, s.claim, a.Key))
 }
 

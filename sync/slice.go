@@ -117,9 +117,11 @@ func (s *slice) steps() []step {
 	case s.claim.Run.Scope.Only == store.StepQuarantine:
 		return []step{s.retryQuarantined, s.refresh}
 	case s.claim.Run.Scope.Only == store.StepReconcile:
-		return []step{s.deletions, s.reconcile, s.readAgain, s.backfill, s.refresh}
+		return []step{s.deletions, s.reconcile, s.readAgain, s.settle, s.backfill, s.refresh}
 	}
-	return []step{s.retryQuarantined, s.deletions, s.reconcile, s.readAgain, s.backfill, s.refresh, s.countNotPulled}
+	return []step{
+		s.retryQuarantined, s.deletions, s.reconcile, s.readAgain, s.settle, s.backfill, s.refresh, s.countNotPulled,
+	}
 }
 
 // inOrder does the steps until one reports more or fails.

@@ -39,7 +39,10 @@ type Item struct {
 	Client string // the client's id in the source; empty where the record belongs to none
 	State  State
 	Reason Reason // why State is not StateShown
-	Detail string // for operators: what exactly could not be read; holds no personal data
+	// Missing is what the record lacks where State is StateHidden and nothing in the record
+	// states that it is not to be shown: the reason is then inferred. Else it is empty.
+	Missing Missing
+	Detail  string // for operators: what exactly could not be read; holds no personal data
 
 	// EnvelopeRead reports for a quarantined item that id, status, subject and marks could
 	// be read and still allow it to be shown for Client: only then may the last good

@@ -3,6 +3,8 @@ package dossier
 // Client is the person in care.
 type Client struct {
 	Name       string `json:"name"`
+	Family     string `json:"family,omitempty"`    // the family name, where the source tells it apart
+	BirthDate  string `json:"birthDate,omitempty"` // FHIR date
 	Deceased   bool   `json:"deceased,omitempty"`
 	ReplacedBy string `json:"replacedBy,omitempty"` // the id of the client into which this one was merged
 }

@@ -61,8 +61,10 @@ UPDATE clients SET gone = since WHERE state <> 'shown';
 -- When a reconcile last looked at what is hidden for a reason that the source did
 -- not state.
 ALTER TABLE items ADD COLUMN looked timestamptz;
+-- Such an item is to be read again: if it shows something now, others of its type may.
+ALTER TABLE rereads ADD COLUMN unstated boolean NOT NULL DEFAULT false;
 CREATE INDEX items_not_stated ON items (tenant, stream, type, looked NULLS FIRST)
-    WHERE state = 'hidden' AND reason IN ('empty', 'no-client', 'not-a-document', 'unknown-status', 'not-a-report', 'quarantined');
+    WHERE state = 'hidden' AND reason IN ('empty', 'no-client', 'not-a-document', 'unknown-status', 'quarantined');
 
 ALTER TABLE holds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE inferred ENABLE ROW LEVEL SECURITY;
