@@ -70,6 +70,7 @@ func (v value) auth() Auth {
 	}
 	s := v.section()
 	defer s.end()
+	v.describe(schema{"type": []string{"object", "null", "string"}, "pattern": orVariable("^none$")})
 	s.key("none").section().end()
 	if k := s.key("basic"); k.given() {
 		a.Basic = k.basic()

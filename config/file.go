@@ -15,6 +15,7 @@ func (v value) file() string {
 		return ""
 	}
 	path := v.filePath("")
+	v.describe(schema{"minLength": 0})
 	if path == "" {
 		return ""
 	}

@@ -36,6 +36,7 @@ func (v value) listener(def string, private bool) string {
 }
 
 func (v value) address(def string) string {
+	v.describePattern(`^[A-Za-z0-9.:%_\[\]-]*:[0-9]+$`, def)
 	s, ok := v.scalar()
 	if !ok {
 		return def

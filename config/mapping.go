@@ -96,6 +96,7 @@ func (v value) codes() []Code {
 
 // code reads system|code; zero when left out or faulty.
 func (v value) code() Code {
+	v.describePattern(`^[^|\s]*\|[^|\s]+$`, "")
 	s, ok := v.scalar()
 	if !ok {
 		return Code{}
@@ -160,6 +161,7 @@ func (v value) show() Show {
 
 func (v value) timeline() []string {
 	kinds := []string{"report", "form"}
+	v.describe(schema{"default": kinds})
 	if !v.given() {
 		return kinds
 	}

@@ -78,6 +78,7 @@ func (v value) tenantIDs(tenants []Tenant) []string {
 	}
 	var named []string
 	for _, item := range v.items(`list the tenants' ids, or ["*"] for all`) {
+		item.describeText("")
 		id, ok := item.scalar()
 		switch {
 		case !ok:

@@ -2,6 +2,7 @@ package config
 
 // portalAPI reads the read side's section; private says that the database is.
 func (v value) portalAPI(private bool) PortalAPI {
+	v.mustBeGiven() // because auth must be
 	s := v.section()
 	defer s.end()
 	p := PortalAPI{
@@ -54,6 +55,7 @@ func (v value) tokenAuth() TokenAuth {
 		JWKSFile:    s.key("jwks_file").file(),
 		TenantClaim: s.key("tenant_claim").text("tenant"),
 	}
+	s.describeEither("jwks_url", "jwks_file")
 	inURL, inFile := s.key("jwks_url").given(), s.key("jwks_file").filled()
 	switch {
 	case inURL && inFile:

@@ -51,6 +51,7 @@ func shorten(text string) string {
 }
 
 func (v value) text(def string) string {
+	v.describeText(def)
 	if s, ok := v.scalar(); ok {
 		return s.text
 	}
@@ -74,6 +75,7 @@ func subset(items []value, options ...string) []string {
 
 // distinct reads a text that no other value has; seen has the path of each.
 func (v value) distinct(seen map[string]string) string {
+	v.describeText("")
 	s, ok := v.scalar()
 	if !ok {
 		return ""
@@ -87,6 +89,7 @@ func (v value) distinct(seen map[string]string) string {
 }
 
 func (v value) oneOf(def string, options ...string) string {
+	v.describe(schema{"anyOf": []schema{{"enum": options}, {"type": "string", "pattern": variablePattern}}, "default": def})
 	s, ok := v.scalar()
 	if ok && !slices.Contains(options, s.text) {
 		v.faultf("must be %s, not %s", oneOfList(options), s.shown)
@@ -107,6 +110,7 @@ func oneOfList(options []string) string {
 }
 
 func (v value) boolean() bool {
+	v.describe(schema{"type": []string{"boolean", "string"}, "pattern": variablePattern, "default": false})
 	s, ok := v.scalar()
 	if ok && (s.text != "true" && s.text != "false" || s.tag != "!!bool" && !s.expanded) {
 		v.faultf("must be true or false, without quotes, not %s", s.shown)
@@ -115,6 +119,7 @@ func (v value) boolean() bool {
 }
 
 func (v value) whole(def, least, most int) int {
+	v.describeNumber("integer", schema{"minimum": least, "maximum": most, "default": def})
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -129,6 +134,7 @@ func (v value) whole(def, least, most int) int {
 
 // rate reads a number above 0.
 func (v value) rate(def, most float64) float64 {
+	v.describeNumber("number", schema{"exclusiveMinimum": 0, "maximum": most, "default": def})
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -142,7 +148,12 @@ func (v value) rate(def, most float64) float64 {
 	return n
 }
 
+// durationPattern matches what [time.ParseDuration] reads.
+const durationPattern = `^[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+
 func (v value) duration(def time.Duration) time.Duration {
+	v.describePattern(durationPattern, strconv.FormatFloat(def.Seconds(), 'f', -1, 64)+"s")
+	v.describe(schema{"type": []string{"string", "integer"}, "maximum": 0}) // 0 needs no unit
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -159,6 +170,7 @@ var percentage = regexp.MustCompile(`^\d{1,3}(\.\d{1,6})?%$`)
 
 // percent returns a fraction: 0.05 for 5%.
 func (v value) percent(def float64) float64 {
+	v.describePattern(percentage.String(), strconv.FormatFloat(def*100, 'f', -1, 64)+"%")
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -182,6 +194,7 @@ func (v value) filePath(def string) string {
 
 // url reads an absolute http or https URL; nil when left out or faulty.
 func (v value) url(example string) *url.URL {
+	v.describePattern(`^https?://[^#]+$`, "")
 	s, ok := v.scalar()
 	if !ok {
 		return nil

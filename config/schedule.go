@@ -22,7 +22,11 @@ const fields = "write five fields (minute, hour, day of month, month, day of wee
 // descriptors are the names that stand for moments on the clock.
 var descriptors = []string{"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
 
+// schedulePattern matches a descriptor, or five or six fields.
+var schedulePattern = `^\s*(` + strings.Join(descriptors, "|") + `|[0-9A-Za-z*/,?-]+(\s+[0-9A-Za-z*/,?-]+){4,5})\s*$`
+
 func (v value) schedule(def string, zone *time.Location) Schedule {
+	v.describePattern(schedulePattern, def)
 	s, ok := v.scalar()
 	if !ok {
 		s = scalar{text: def, shown: shorten(def)}

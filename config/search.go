@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Searches is what the program knows of FHIR searches, which this package does not
 // know by itself.
 type Searches struct {
@@ -24,7 +26,7 @@ func (v value) searches() map[string][]string {
 	given := make(map[string][]string)
 	for _, stream := range v.l.searches.Streams {
 		if k := s.key(stream.Name); k.given() {
-			given[stream.Name] = k.searchesOf(stream.Name)
+			given[stream.Name] = k.searchesOf(stream)
 		}
 	}
 	if k := s.key("clients"); k.given() && k.empty() {
@@ -33,15 +35,16 @@ func (v value) searches() map[string][]string {
 	return given
 }
 
-func (v value) searchesOf(stream string) []string {
+func (v value) searchesOf(stream Stream) []string {
 	all := []string{}
 	seen := map[string]bool{}
 	for _, item := range v.list() {
+		item.describePattern(`^(`+strings.Join(stream.Types, "|")+`)(\?.*)?$`, "")
 		s, ok := item.scalar()
 		if !ok {
 			continue
 		}
-		if err := v.l.searches.Check(stream, s.text); err != nil {
+		if err := v.l.searches.Check(stream.Name, s.text); err != nil {
 			item.faultf("%s; it is %s", err, s.shown)
 		} else if seen[s.text] {
 			item.faultf("is in the list twice; remove one")

@@ -55,6 +55,8 @@ func (c Credential) Read() (Secret, error) {
 // credential reads the key name or name_file.
 func (s *section) credential(name string) Credential {
 	inPlace, inFile := s.key(name), s.key(name+"_file")
+	inPlace.describeText("")
+	inFile.describe(schema{"description": "A file that holds " + name + ", instead of " + name + "."})
 	c := Credential{File: inFile.file()}
 	if text, ok := inPlace.scalar(); ok {
 		c.Value = Secret(text.text)
@@ -71,6 +73,7 @@ func (s *section) credential(name string) Credential {
 // requiredCredential is credential, and a fault when neither key is there.
 func (s *section) requiredCredential(name string) Credential {
 	c := s.credential(name)
+	s.describeEither(name, name+"_file")
 	if !s.key(name).given() && !s.key(name+"_file").filled() {
 		s.faultf("needs %s or %s_file", name, name)
 	}

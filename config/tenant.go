@@ -82,6 +82,7 @@ func (v value) tenant(ids map[string]string) Tenant {
 
 func (v value) tenantID(ids map[string]string) string {
 	id := v.distinct(ids)
+	v.describe(schema{"pattern": orVariable(tenantID.String())})
 	if id != "" && !tenantID.MatchString(id) {
 		v.faultf("must be lower-case letters, digits and hyphens, beginning with a letter or digit, at most 63, not %s", shorten(asWritten(v.node)))
 	}
@@ -89,6 +90,7 @@ func (v value) tenantID(ids map[string]string) string {
 }
 
 func (v value) location(def string) *time.Location {
+	v.describeText(def)
 	s, ok := v.scalar()
 	if !ok {
 		s = scalar{text: def, shown: shorten(def)}

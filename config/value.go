@@ -20,6 +20,10 @@ type value struct {
 	near  *yaml.Node // where a fault points: the value, or the section it is missing from
 	path  string
 	quiet bool // inside something already reported
+
+	// While a schema of the file is made (see [Schema]), what describes the value and
+	// the section that it is in; otherwise nil.
+	schema, parent schema
 }
 
 // given reports whether the key is in the file, with or without a value.
@@ -44,6 +48,7 @@ func (v value) fault(format string, args []any) Fault {
 // required makes it a fault that v is left out; how says what to write. What
 // is missing from inside it is then not reported as well.
 func (v value) required(how string) value {
+	v.mustBeGiven()
 	if !v.given() {
 		v.faultf("is missing; %s", how)
 		v.quiet = true
@@ -81,6 +86,11 @@ func kindName(n *yaml.Node) string {
 
 // list returns the items of a list; nil when it was left out.
 func (v value) list() []value {
+	if v.schema != nil {
+		item := schema{}
+		v.describe(schema{"type": "array", "items": item})
+		return []value{v.l.described(item, v.path+"[0]")}
+	}
 	if v.given() && v.null() {
 		v.faultf("has no value; write [] for an empty list, or remove the key")
 		return nil
@@ -98,7 +108,8 @@ func (v value) list() []value {
 // items is list for a list that must be there and hold something; how says
 // what to write.
 func (v value) items(how string) []value {
-	if v.given() && (v.null() || v.empty()) {
+	v.describe(schema{"minItems": 1})
+	if v.schema == nil && v.given() && (v.null() || v.empty()) {
 		v.faultf("is empty; %s", how)
 		return nil
 	}
@@ -122,6 +133,7 @@ type section struct {
 // section opens v as a mapping. Left out or empty, it has no keys.
 func (v value) section() *section {
 	s := &section{value: v, keys: map[string]value{}}
+	s.describeSection()
 	if !v.is(yaml.MappingNode, "a section of keys with values") || !v.l.spend(len(v.node.Content)/2, v) {
 		s.quiet = s.quiet || v.given() && !v.null()
 		return s
@@ -167,6 +179,11 @@ func (s *section) join(key string) string {
 func (s *section) key(name string) value {
 	if !slices.Contains(s.asked, name) {
 		s.asked = append(s.asked, name)
+	}
+	if s.schema != nil {
+		v := s.l.described(s.schema.property(name), s.join(name))
+		v.parent = s.schema
+		return v
 	}
 	if v, ok := s.keys[name]; ok {
 		return v

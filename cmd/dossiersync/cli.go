@@ -51,7 +51,7 @@ type cli struct {
 	Erase      eraseCmd      `cmd:"" help:"Remove everything of a client for good, and prove it."`
 	Health     healthCmd     `cmd:"" help:"Ask the service on this machine whether it is well."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
-	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file, or print an example."`
+	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file; print an example or a schema."`
 	Token      tokenCmd      `cmd:"" help:"Make keys and tokens to try the portal API with."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

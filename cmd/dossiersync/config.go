@@ -10,6 +10,7 @@ import (
 type configCmd struct {
 	Check   configCheckCmd   `cmd:"" help:"Check a configuration file: every fault at once, with file, line and key."`
 	Example configExampleCmd `cmd:"" help:"Print an example with an explanation of every key."`
+	Schema  configSchemaCmd  `cmd:"" help:"Print the JSON Schema of configuration files, for editors."`
 }
 
 type configCheckCmd struct{}
@@ -49,6 +50,31 @@ func (*configExampleCmd) Help() string {
 // Run implements the command.
 func (*configExampleCmd) Run(a *session) error {
 	_, err := a.out.Write(config.Example())
+	return err
+}
+
+type configSchemaCmd struct{}
+
+// Help implements kong's HelpProvider.
+func (*configSchemaCmd) Help() string {
+	return `An editor that knows JSON Schema (such as VS Code with its YAML extension) completes
+and checks the keys of a file whose first line is:
+  # yaml-language-server: $schema=./dossiersync.schema.json
+
+The schema checks each value by itself. 'dossiersync config check' also checks that
+files exist, that variables are set and that keys go together.
+
+Examples:
+  dossiersync config schema > dossiersync.schema.json`
+}
+
+// Run implements the command.
+func (*configSchemaCmd) Run(a *session) error {
+	schema, err := app.ConfigSchema()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "%s\n", schema)
 	return err
 }
 

@@ -19,6 +19,9 @@ func ParseConfig(name string, data []byte, getenv func(string) (string, bool)) (
 	return config.Parse(name, data, getenv, os.ReadFile, fhirSearches())
 }
 
+// ConfigSchema returns the JSON Schema of the configuration file.
+func ConfigSchema() ([]byte, error) { return config.Schema(fhirSearches()) }
+
 func fhirSearches() config.Searches {
 	known := config.Searches{Check: func(stream, search string) error {
 		return fhir.CheckSearch(dossier.Stream(stream), search)
