@@ -60,7 +60,7 @@ func (c *eraseCmd) Run(ctx context.Context, a *session) error {
 		if a.cli.JSON {
 			err = printJSON(a.out, erased)
 		} else {
-			printErased(a.out, c, erased, cfg.ErasuresFile)
+			printErased(a.out, c, erased, cfg)
 		}
 		if err == nil && len(erased.Left) > 0 {
 			err = errTold
@@ -69,8 +69,8 @@ func (c *eraseCmd) Run(ctx context.Context, a *session) error {
 	})
 }
 
-func printErased(w io.Writer, c *eraseCmd, e store.Erased, file string) {
-	fmt.Fprintf(w, "Erased at %s by %s: client %s of %s.\n", e.At.Format(time.RFC3339), e.By, c.Client, c.Tenant)
+func printErased(w io.Writer, c *eraseCmd, e store.Erased, cfg *config.Config) {
+	fmt.Fprintf(w, "Erased at %s by %s: client %s of %s.\n", moment(e.At, zoneOf(cfg, c.Tenant)), e.By, c.Client, c.Tenant)
 	for _, n := range e.Removed {
 		fmt.Fprintf(w, "  removed %d from %s\n", n.Rows, n.Table)
 	}
@@ -90,5 +90,6 @@ func printErased(w io.Writer, c *eraseCmd, e store.Erased, file string) {
 		fmt.Fprintf(w, "  %d items in quarantine do not say whose they are, and stay: look at them\n  with dossiersync quarantine list --tenant %s.\n", e.Nameless, c.Tenant)
 	}
 	fmt.Fprintf(w, "  %d entries of the access log stay, as the law asks.\n", e.Logged)
+	file := cfg.ErasuresFile
 	fmt.Fprintf(w, "Recorded in %s, under the key in %s. Backups from before still hold the dossier: after restoring one,\nrun dossiersync migrate --restored.\n", file, keyFile(file))
 }

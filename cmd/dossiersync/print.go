@@ -42,18 +42,20 @@ func fields(w io.Writer, list [][2]string) {
 	t.Flush()
 }
 
-// moment tells when, in the tenant's own time.
+// moment returns t to the minute in a tenant's zone, with the zone's name.
 func moment(t time.Time, zone *time.Location) string { return operate.Moment(t, zone) }
 
-// zoneOf returns the tenant's zone; this machine's, of a tenant that is no longer
-// configured.
+// toTheSecond is the layout of a time that is given to the second.
+const toTheSecond = time.DateTime + " MST"
+
+// zoneOf returns the tenant's zone, or UTC if the tenant is no longer configured.
 func zoneOf(cfg *config.Config, tenant string) *time.Location {
 	for i := range cfg.Tenants {
 		if cfg.Tenants[i].ID == tenant {
 			return cfg.Tenants[i].Location
 		}
 	}
-	return time.Local
+	return time.UTC
 }
 
 // printRun tells how a run ended, what it has seen, and what it left out and why.

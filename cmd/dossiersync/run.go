@@ -82,7 +82,7 @@ func runFields(run store.Run, zone *time.Location) [][2]string {
 		if t == nil {
 			return otherwise
 		}
-		return t.In(zone).Format(time.DateTime)
+		return t.In(zone).Format(toTheSecond)
 	}
 	by := ""
 	if run.RequestedBy != nil {

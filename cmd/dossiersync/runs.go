@@ -58,7 +58,7 @@ func (c *runsCmd) Run(ctx context.Context, a *session) error {
 					message = *r.Message
 				}
 				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Tenant, r.Trigger,
-					r.RequestedAt.Local().Format("2006-01-02 15:04"), took, outcomeWord(r), message)
+					moment(r.RequestedAt, zoneOf(cfg, r.Tenant)), took, outcomeWord(r), message)
 			}
 		})
 		return nil

@@ -94,7 +94,7 @@ func printStatus(w io.Writer, now time.Time, list []operate.Status) {
 				last = string(*s.LastOutcome)
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, paint(colourOf[s.State], string(s.State)), ago(now, s.LastSuccess),
-				s.NextSlot.Format("Mon 15:04"), last, s.Quarantined, source)
+				s.NextSlot.Format("Mon 15:04 MST"), last, s.Quarantined, source)
 		}
 	})
 	for _, s := range list {

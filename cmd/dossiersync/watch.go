@@ -54,7 +54,7 @@ func (c *statusCmd) show(w io.Writer, now time.Time, list []operate.Status) erro
 		page.WriteString("\x1b[H\x1b[2J") // home, and clear
 		on = coloured{&page}
 	}
-	fmt.Fprintf(&page, "%s, again every %s; Ctrl-C ends it\n\n", now.Local().Format(time.DateTime), c.Every)
+	fmt.Fprintf(&page, "%s, again every %s; Ctrl-C ends it\n\n", now.Format(toTheSecond), c.Every)
 	printStatus(on, now, list)
 	if !isTerminal(w) {
 		page.WriteByte('\n')
