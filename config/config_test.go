@@ -137,9 +137,9 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 			Mapping: config.Mapping{
 				Timeline: []string{"report", "form"},
 				Author:   "name-and-role",
-				Labels: config.Labels{
-					Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan",
-					General: "Algemeen", CarePlan: "Zorgleefplan",
+				Labels: map[string]string{
+					"reports": "Rapportages", "forms": "Vragenlijsten", "care-plans": "Zorgplan",
+					"general": "Algemeen", "care-plan": "Zorgleefplan",
 				},
 			},
 		}},
@@ -273,7 +273,7 @@ tenants:
 		"domains":    {a.Mapping.Domains, []config.Rule{{Match: config.Match{Category: config.Code{System: "s", Code: "c"}}, Set: "wonen"}}},
 		"show":       {a.Mapping.Show, config.Show{InProgress: true}},
 		"timeline":   {len(a.Mapping.Timeline), 0},
-		"labels":     {a.Mapping.Labels, config.Labels{Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan", General: "Algemeen", CarePlan: "Plan"}},
+		"labels":     {a.Mapping.Labels["care-plan"], "Plan"},
 	} {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", name, diff)

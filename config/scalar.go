@@ -13,16 +13,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// scalar is a single value with its variables filled in.
+// scalar is a single value with its variables replaced.
 type scalar struct {
 	text     string
 	expanded bool   // part of text came from the environment
-	shown    string // quoted as it is written in the file: all that a fault may repeat
+	shown    string // quoted as written in the file; faults repeat nothing else
 	tag      string
 }
 
-// scalar returns v's text. False means that it was left out or is faulty; an
-// empty value is a fault.
+// scalar returns v's text, or false if v was left out or is faulty. An empty text is a
+// fault.
 func (v value) scalar() (scalar, bool) {
 	if v.given() && v.null() {
 		v.faultf("has no value; give it one, or remove the key")
@@ -58,7 +58,7 @@ func (v value) text(def string) string {
 	return def
 }
 
-// subset reads items that are each one of options, and each at most once.
+// subset reads items that are each one of options, without duplicates.
 func subset(items []value, options ...string) []string {
 	var chosen []string
 	for _, item := range items {
@@ -73,7 +73,7 @@ func subset(items []value, options ...string) []string {
 	return chosen
 }
 
-// distinct reads a text that no other value has; seen has the path of each.
+// distinct reads a text that no earlier value has; seen has the path of each text.
 func (v value) distinct(seen map[string]string) string {
 	v.describeText("")
 	s, ok := v.scalar()
@@ -132,7 +132,7 @@ func (v value) whole(def, least, most int) int {
 	return n
 }
 
-// rate reads a number above 0.
+// rate reads a number above 0, at most most.
 func (v value) rate(def, most float64) float64 {
 	v.describeNumber("number", schema{"exclusiveMinimum": 0, "maximum": most, "default": def})
 	s, ok := v.scalar()
@@ -183,7 +183,7 @@ func (v value) percent(def float64) float64 {
 	return n / 100
 }
 
-// filePath resolves a path against the folder of the configuration file.
+// filePath reads a path, which starts from the folder of the configuration file.
 func (v value) filePath(def string) string {
 	p := v.text(def)
 	if p == "" || filepath.IsAbs(p) {
@@ -192,7 +192,7 @@ func (v value) filePath(def string) string {
 	return filepath.Join(v.l.dir, p)
 }
 
-// url reads an absolute http or https URL; nil when left out or faulty.
+// url reads an absolute http or https URL. It returns nil if v is left out or faulty.
 func (v value) url(example string) *url.URL {
 	v.describePattern(`^https?://[^#]+$`, "")
 	s, ok := v.scalar()

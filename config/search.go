@@ -2,18 +2,18 @@ package config
 
 import "strings"
 
-// Searches is what the program knows of FHIR searches, which this package does not
-// know by itself.
+// Searches describes the FHIR searches that the program can make. This package knows
+// nothing of FHIR.
 type Searches struct {
 	Streams []Stream
-	// Check returns what is wrong with a search of a stream, in words that follow
-	// the name of a key and do not repeat the search, which may come from the
-	// environment; nil: nothing.
+	// Check returns why a stream cannot use a search, or nil. The error's text follows
+	// the name of a key, and does not repeat the search, which may come from the
+	// environment.
 	Check func(stream, search string) error
 }
 
-// Stream is a key of source.fhir.search, and the resource types that its searches
-// may ask for.
+// Stream is a key of source.fhir.search, with the resource types that it may search
+// for.
 type Stream struct {
 	Name  string
 	Types []string
@@ -30,7 +30,7 @@ func (v value) searches() map[string][]string {
 		}
 	}
 	if k := s.key("clients"); k.given() && k.empty() {
-		k.faultf("is empty, but nothing can be shown of clients that are not known; write a search such as Patient, or remove the key")
+		k.faultf("is empty, but without clients nothing can be shown; write a search such as Patient, or remove the key")
 	}
 	return given
 }

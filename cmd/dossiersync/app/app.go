@@ -233,13 +233,9 @@ func portalTenants(cfg *config.Config) []portalapi.Tenant {
 	var list []portalapi.Tenant
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
-		l := t.Mapping.Labels
 		tenant := portalapi.Tenant{
 			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
-			Labels: map[string]string{
-				"reports": l.Reports, "forms": l.Forms, "care-plans": l.CarePlans, "general": l.General, "care-plan": l.CarePlan,
-			},
-			Timeline: []dossier.Kind{}, Shared: shared(t),
+			Labels: t.Mapping.Labels, Timeline: []dossier.Kind{}, Shared: shared(t),
 		}
 		for _, k := range t.Mapping.Timeline {
 			tenant.Timeline = append(tenant.Timeline, dossier.Kind(k))

@@ -47,9 +47,9 @@ func NewSyncer(cfg *config.Config, st *store.Store, o SyncerOptions) (*dossiersy
 			RequestsPerRun: int64(t.Source.FHIR.RequestsPerRun), MaxRemoved: t.MaxRemoved,
 			Rules: render.Rules{
 				Author:      render.AuthorRule(t.Mapping.Author),
-				ReportTitle: t.Mapping.Labels.Reports,
-				FormTitle:   t.Mapping.Labels.Forms,
-				PlanTitle:   t.Mapping.Labels.CarePlans,
+				ReportTitle: t.Mapping.Labels["reports"],
+				FormTitle:   t.Mapping.Labels["forms"],
+				PlanTitle:   t.Mapping.Labels["care-plans"],
 			},
 		})
 	}
