@@ -8,8 +8,8 @@ import (
 	"dossiersync/sync/fhir"
 )
 
-// LoadConfig reads the configuration file at path, and checks it against what can
-// be read of a source. A file that is wrong is refused with [config.Faults].
+// LoadConfig reads the configuration file at path, whose searches must be ones that the
+// FHIR source can make. A file with faults is refused with [config.Faults].
 func LoadConfig(path string, getenv func(string) (string, bool)) (*config.Config, error) {
 	return config.Load(path, getenv, fhirSearches())
 }
