@@ -8,8 +8,8 @@ import (
 )
 
 type configCmd struct {
-	Check   configCheckCmd   `cmd:"" help:"Check a configuration file: every fault at once, with file, line and key."`
-	Example configExampleCmd `cmd:"" help:"Print an example with an explanation of every key."`
+	Check   configCheckCmd   `cmd:"" help:"Check a configuration file, and list all its faults with line and key."`
+	Example configExampleCmd `cmd:"" help:"Print an example file that explains every key."`
 	Schema  configSchemaCmd  `cmd:"" help:"Print the JSON Schema of configuration files, for editors."`
 }
 
@@ -29,13 +29,14 @@ func (*configCheckCmd) Run(a *session) error {
 		return err
 	}
 	if a.cli.JSON {
-		return printJSON(a.out, map[string]any{"file": a.cli.Config, "tenants": len(cfg.Tenants), "warnings": len(cfg.Warnings)})
+		return printJSON(a.out, map[string]any{
+			"file": a.cli.Config, "tenants": len(cfg.Tenants), "warnings": len(cfg.Warnings)})
 	}
 	noun := "tenants"
 	if len(cfg.Tenants) == 1 {
 		noun = "tenant"
 	}
-	fmt.Fprintf(a.out, "%s is right: %d %s.\n", a.cli.Config, len(cfg.Tenants), noun)
+	fmt.Fprintf(a.out, "%s is valid: %d %s.\n", a.cli.Config, len(cfg.Tenants), noun)
 	return nil
 }
 

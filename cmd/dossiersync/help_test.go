@@ -4,8 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
 // Every command shows how it is used, by commands that the program takes, and
@@ -13,7 +11,7 @@ import (
 func TestEveryCommandHasExamples(t *testing.T) {
 	t.Parallel()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("dossiersync"))
+	parser, err := newParser(&c)
 	if err != nil {
 		t.Fatal(err)
 	}

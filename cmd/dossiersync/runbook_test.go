@@ -23,7 +23,7 @@ func shellWords(line string) []string {
 func accepts(t *testing.T, where, line string) {
 	t.Helper()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("dossiersync"), kong.Exit(func(int) { t.Errorf("%s: %s ends at once", where, line) }))
+	parser, err := newParser(&c, kong.Exit(func(int) { t.Errorf("%s: %s ends at once", where, line) }))
 	if err != nil {
 		t.Fatal(err)
 	}
