@@ -54,8 +54,8 @@ func indent(n int, lines string) string {
 	return pad + strings.ReplaceAll(strings.TrimRight(lines, "\n"), "\n", "\n"+pad) + "\n"
 }
 
-// parse reads text in a world where the variables SET and TOKEN are set, EMPTY is empty,
-// and every file can be read but those called missing and empty.
+// parse reads text with the variables SET, TOKEN, NUMBER and QUOTE set and EMPTY empty.
+// Every file can be read except those called missing and empty.
 func parse(text string) (*config.Config, error) {
 	env := map[string]string{"SET": "from-environment", "TOKEN": "a-token-of-24-characters", "EMPTY": "", "NUMBER": "7", "QUOTE": "\": {[\n"}
 	getenv := func(name string) (string, bool) {
@@ -76,7 +76,7 @@ func parse(text string) (*config.Config, error) {
 	return config.Parse("etc/dossiersync.yaml", []byte(text), getenv, readFile, searches)
 }
 
-// searches is what the program knows.
+// searches are those that the program can make.
 var searches = knownSearches()
 
 func knownSearches() config.Searches {

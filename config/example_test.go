@@ -52,8 +52,8 @@ func TestExampleLoadsCleanly(t *testing.T) {
 	}
 }
 
-// What is commented out in the example is not parsed by anybody else.
-func TestExampleHasNoKeyThatDoesNotExist(t *testing.T) {
+// The keys that are commented out are parsed here only.
+func TestExampleHasNoUnknownKeys(t *testing.T) {
 	t.Parallel()
 	text, err := yaml.Marshal(parseExample(t))
 	if err != nil {

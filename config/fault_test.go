@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// short gives faults as line:key: message.
+// short returns faults as line:key: message.
 func short(faults []config.Fault) []string {
 	var all []string
 	for _, f := range faults {
@@ -29,7 +29,7 @@ func faultsOf(t *testing.T, text string) config.Faults {
 	return faults
 }
 
-// check holds the faults of text, and no others, against want.
+// check fails the test unless the faults of text are want.
 func check(t *testing.T, text string, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, short(faultsOf(t, text))); diff != "" {

@@ -45,8 +45,7 @@ func TestFaultsOfYAMLItself(t *testing.T) {
 		"3:: a second YAML document begins here; keep everything in one, without `---` lines")
 }
 
-// Ten times ten times … of one small list: a few lines that stand for more
-// values than any memory holds.
+// A few lines with aliases of aliases stand for more values than fit in memory.
 func TestAliasBombsAreRefused(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

@@ -31,8 +31,7 @@ func TestFaultsOfUsers(t *testing.T) {
 		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, so that their actions can be told apart")
 }
 
-// What can be tried as often as somebody likes should be hard to guess.
-func TestTokensThatCanBeGuessedAreWarnedOf(t *testing.T) {
+func TestShortTokensAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	const user = "name: a, tenants: [amaris], may: [read]"
 	for text, want := range map[string]string{

@@ -46,7 +46,7 @@ func TestSchedulesCountInTheTenantsZone(t *testing.T) {
 	}
 }
 
-func TestAcceptedSchedulesAlwaysCome(t *testing.T) {
+func TestAcceptedSchedulesAreAlwaysDue(t *testing.T) {
 	t.Parallel()
 	field := rapid.StringMatching(`(\*|[0-9]{1,2}|[0-9]-[0-9]{1,2}|,)(/[1-9])?(,[0-9]{1,2})?`)
 	rapid.Check(t, func(rt *rapid.T) {

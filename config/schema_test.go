@@ -67,7 +67,6 @@ func TestSchemaAcceptsTheExample(t *testing.T) {
 	}
 }
 
-// Every section that is given a key that it does not know names the keys that it knows.
 func TestSchemaHasEveryKeyOfTheEngine(t *testing.T) {
 	t.Parallel()
 	text, err := config.Schema(searches)
@@ -112,7 +111,7 @@ func TestSchemaHasEveryKeyOfTheEngine(t *testing.T) {
 	}
 }
 
-// TestSchemaAndEngineAgree goes through single changes of a file that is right.
+// Each text is a valid file with one change.
 func TestSchemaAndEngineAgree(t *testing.T) {
 	t.Parallel()
 	s := compileSchema(t)

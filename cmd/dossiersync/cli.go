@@ -106,10 +106,21 @@ func execute(ctx context.Context, args []string, s streams) (code int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(s.err, "dossiersync: %v\nTry 'dossiersync --help'.\n", err)
+		printParseError(s.err, err)
 		return exitUsage
 	}
 	return exitCode(parsed.Run(&session{streams: s, cli: &c}), s.err)
+}
+
+// printParseError prints what is wrong with a command line, and which help to read.
+func printParseError(w io.Writer, err error) {
+	command := "dossiersync"
+	if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context.Selected() != nil {
+		command = p.Context.Selected().FullPath()
+	}
+	// A flag that may be left out has an empty default among its values.
+	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1)
+	fmt.Fprintf(w, "dossiersync: %s\nTry '%s --help'.\n", text, command)
 }
 
 // exitCode prints why a command failed, and returns its exit code.

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// Every command shows how it is used, by commands that the program takes, and
-// answers scripts.
+// Each example in a help text must be a command that the program accepts.
 func TestEveryCommandHasExamples(t *testing.T) {
 	t.Parallel()
 	var c cli

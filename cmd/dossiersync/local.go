@@ -33,7 +33,7 @@ func localClient(conf config.TLS) (*http.Client, error) {
 	}
 	own, err := tls.LoadX509KeyPair(conf.CertFile, conf.KeyFile)
 	if err != nil {
-		return nil, app.UsageError{Err: err}
+		return nil, app.Usagef("read the certificate of the listener: %w", err)
 	}
 	client.Transport = &http.Transport{TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own},

@@ -124,7 +124,7 @@ func (c *opsClient) do(ctx context.Context, method, path string, body []byte, ou
 	if c.tokenFile != "" {
 		token, err := os.ReadFile(c.tokenFile)
 		if err != nil {
-			return 0, app.UsageError{Err: err}
+			return 0, app.Usagef("read the operator's token: %w", err)
 		}
 		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"dossiersync/config"
@@ -11,18 +12,31 @@ import (
 
 // scopeFlags limit what a run reads. sync and resync have them both.
 type scopeFlags struct {
-	Client string    `help:"Only this client (the source's Patient id)." placeholder:"ID"`
-	Stream string    `help:"Only this stream: ${streamList}." enum:",${streams}" default:"" placeholder:"STREAM"`
-	From   time.Time `help:"Only what changed in the source since this time (RFC 3339)." placeholder:"TIME"`
-	To     time.Time `help:"Only what changed in the source until this time (RFC 3339)." placeholder:"TIME"`
-	Full   bool      `help:"Read everything from the beginning, not only what is new."`
-	DryRun bool      `help:"Report what would change, and change nothing."`
+	Client string   `help:"Only this client (the source's Patient id)." placeholder:"ID"`
+	Stream string   `help:"Only this stream: ${streamList}." enum:",${streams}" default:"" placeholder:"STREAM"`
+	From   timeFlag `help:"Only what changed in the source since this time (RFC 3339)." placeholder:"TIME"`
+	To     timeFlag `help:"Only what changed in the source until this time (RFC 3339)." placeholder:"TIME"`
+	Full   bool     `help:"Read everything from the beginning, not only what is new."`
+	DryRun bool     `help:"Report what would change, and change nothing."`
 }
 
 func (f scopeFlags) scope() store.Scope {
 	return store.Scope{
-		Client: f.Client, Stream: dossier.Stream(f.Stream), From: f.From, To: f.To, Full: f.Full, DryRun: f.DryRun,
+		Client: f.Client, Stream: dossier.Stream(f.Stream), From: f.From.Time, To: f.To.Time, Full: f.Full, DryRun: f.DryRun,
 	}
+}
+
+// timeFlag is a time in RFC 3339.
+type timeFlag struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *timeFlag) UnmarshalText(text []byte) error {
+	t, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 2026-11-30T07:00:00+01:00", text)
+	}
+	f.Time = t
+	return nil
 }
 
 type syncCmd struct {

@@ -129,11 +129,11 @@ func (c *tokenSignCmd) Run(a *session) error {
 func readKey(file string) (jwk.Key, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, app.UsageError{Err: err}
+		return nil, app.Usagef("read the private key: %w", err)
 	}
 	key, err := jwk.ParseKey(b, jwk.WithPEM(true))
 	if err != nil {
-		return nil, app.Usagef("%s holds no private key (PEM); make one: dossiersync token key > %s", file, file)
+		return nil, app.Usagef("%s holds no private key (PEM); make one: dossiersync token key > key.pem", file)
 	}
 	if err := jwk.AssignKeyID(key); err != nil {
 		return nil, fmt.Errorf("name the key in %s: %w", file, err)
