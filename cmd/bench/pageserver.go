@@ -81,7 +81,8 @@ func (s *system) metadata(w http.ResponseWriter, _ *http.Request) {
 func (s *system) history(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/fhir+json")
 	//nolint:gosec // a measuring program reads it, no browser
-	fmt.Fprintf(w, `{"resourceType":"Bundle","type":"history","total":0,"link":[{"relation":"self","url":%q}]}`, s.base+r.URL.String())
+	fmt.Fprintf(w, `{"resourceType":"Bundle","type":"history","total":0,"link":[{"relation":"self","url":%q}]}`,
+		s.base+r.URL.String())
 }
 
 // read answers for Binary resources only.

@@ -25,7 +25,8 @@ func (c runCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	fmt.Fprintf(s.out, "%d processors; PostgreSQL with fsync; best of %d; phases overlap, so they add up to more than the whole\n",
+	fmt.Fprintf(s.out, "%d processors; PostgreSQL with fsync; best of %d; "+
+		"phases overlap, so they add up to more than the whole\n",
 		runtime.NumCPU(), st.times)
 	for _, r := range rows() {
 		if len(c.Only) > 0 && !slices.Contains(c.Only, r.name) {

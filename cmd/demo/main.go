@@ -39,7 +39,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	var o options
-	parser, err := kong.New(&o, kong.Name("demo"), kong.Description("Runs all of dossiersync on one machine, to try it out."),
+	parser, err := kong.New(&o, kong.Name("demo"),
+		kong.Description("Runs all of dossiersync on one machine, to try it out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }))
 	if err == nil {
 		_, err = parser.Parse(args)

@@ -85,7 +85,8 @@ func (d *demo) sources(ctx context.Context, o options) ([]source, error) {
 	}
 	var list []source
 	for i, t := range tenants {
-		fmt.Fprintf(d.stdout, "Starting the care record simulator of %s: %d clients, %d years ...\n", t.name, o.Clients, o.Years)
+		fmt.Fprintf(d.stdout, "Starting the care record simulator of %s: %d clients, %d years ...\n",
+			t.name, o.Clients, o.Years)
 		args := []string{"--tenant-name", t.name,
 			"--clients", fmt.Sprint(o.Clients), "--years", fmt.Sprint(o.Years), "--seed", fmt.Sprint(i + 1)}
 		if !o.Once {

@@ -36,7 +36,8 @@ func (a *session) operator() (string, error) {
 func (a *session) person() (string, error) {
 	name, err := a.operator()
 	if err == nil && isShared(name, user.Lookup) {
-		fmt.Fprintf(a.err, "warning: this is recorded under %q, which is not a person's name: give yours with --by NAME\n", name)
+		fmt.Fprintf(a.err, "warning: this is recorded under %q, which is not a person's name: "+
+			"give yours with --by NAME\n", name)
 	}
 	return name, err
 }

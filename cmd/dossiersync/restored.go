@@ -35,7 +35,8 @@ func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restor
 	}
 	switch {
 	case absent:
-		err = fmt.Errorf("there is no erasures file %s: put it there, or an empty one if nothing was ever erased", cfg.ErasuresFile)
+		err = fmt.Errorf("there is no erasures file %s: put it there, or an empty one if nothing was ever erased",
+			cfg.ErasuresFile)
 	case err == nil:
 		r.erased, err = eraseAgain(ctx, st, cfg.ErasuresFile, since, unread)
 	}

@@ -144,7 +144,8 @@ func (c *opsClient) do(ctx context.Context, method, path string, body []byte, ou
 			Detail string `json:"detail"`
 		}
 		_ = json.Unmarshal(response, &problem) // without a problem document both stay empty
-		return resp.StatusCode, fmt.Errorf("the service refuses (HTTP %d): %s %s", resp.StatusCode, problem.Title, problem.Detail)
+		return resp.StatusCode, fmt.Errorf("the service refuses (HTTP %d): %s %s",
+			resp.StatusCode, problem.Title, problem.Detail)
 	}
 	return resp.StatusCode, json.Unmarshal(response, out)
 }

@@ -76,7 +76,9 @@ type retryJSON struct {
 }
 
 // printResult prints which of the retried items have left the quarantine.
-func (*quarantineRetryCmd) printResult(a *session, cfg *config.Config, run store.Run, before, after []store.Quarantined) error {
+func (*quarantineRetryCmd) printResult(
+	a *session, cfg *config.Config, run store.Run, before, after []store.Quarantined,
+) error {
 	tried := make(map[string]bool, len(before))
 	for _, q := range before {
 		tried[q.Key] = true

@@ -90,12 +90,12 @@ func (w *whyPrinter) printTenant(out io.Writer) {
 	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n",
 		s.ID, s.State, last, moment(s.NextSlot, w.zone), source)
 	if s.AwaitingErasures != nil {
-		fmt.Fprintf(out, "Nothing is shown to anybody: the database was restored at %s, and the erasures must be repeated first "+
-			"(dossiersync migrate --restored).\n", moment(*s.AwaitingErasures, w.zone))
+		fmt.Fprintf(out, "Nothing is shown to anybody: the database was restored at %s, and "+
+			"the erasures must be repeated first (dossiersync migrate --restored).\n", moment(*s.AwaitingErasures, w.zone))
 	}
 	if s.AwaitingGrants != nil {
-		fmt.Fprintf(out, "Nothing is shown to anybody: the database was restored at %s, and the portal must send all grants first "+
-			"(PUT /v1/grants).\n", moment(*s.AwaitingGrants, w.zone))
+		fmt.Fprintf(out, "Nothing is shown to anybody: the database was restored at %s, and "+
+			"the portal must send all grants first (PUT /v1/grants).\n", moment(*s.AwaitingGrants, w.zone))
 	}
 	if len(w.Runs) > 0 {
 		fmt.Fprintln(out)

@@ -115,7 +115,9 @@ func readTLS(conf config.TLS) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
+	out := &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"},
+	}
 	if conf.ClientCAFile == "" {
 		return out, nil
 	}

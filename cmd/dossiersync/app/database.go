@@ -88,7 +88,8 @@ func (d *Database) Open(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	if m.Pending() {
-		return nil, Usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate", m.Current, m.Latest)
+		return nil, Usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate",
+			m.Current, m.Latest)
 	}
 	sealer, err := newSealer(d.quarantine)
 	if err != nil {
@@ -124,7 +125,8 @@ func derivedReader(owner string) (string, error) {
 	}
 	password, ok := u.User.Password()
 	if !ok {
-		return "", Usagef("the log-in of the portal API cannot be derived from a database URL without a password: set portal_api.database")
+		return "", Usagef("the log-in of the portal API cannot be derived from a database URL without a password: " +
+			"set portal_api.database")
 	}
 	name := strings.TrimPrefix(u.Path, "/")
 	mac := hmac.New(sha256.New, []byte(password))

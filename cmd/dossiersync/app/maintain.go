@@ -42,7 +42,8 @@ func maintainOnce(ctx context.Context, st *store.Store, keepYears int, log *zap.
 		log.Info("access log maintained", zap.Strings("created", done.Created), zap.Strings("dropped", done.Dropped))
 	}
 	if done.Stuck {
-		log.Warn("some entries of the access log are in its default partition, because the database's clock was wrong; they will not be dropped when they expire")
+		log.Warn("some entries of the access log are in its default partition, because the database's clock was wrong; " +
+			"they will not be dropped when they expire")
 	}
 	if err != nil {
 		return err
