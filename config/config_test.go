@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
 	"dossiersync/config"
 	"dossiersync/store/dossier"
@@ -92,6 +93,11 @@ func mustParse(t *testing.T, text string) *config.Config {
 	c, err := parse(text)
 	if err != nil {
 		t.Fatalf("%s\n%s", err, text)
+	}
+	if plain := new(yaml.Node); yaml.Unmarshal([]byte(text), plain) == nil { // not with ${…} in a flow mapping
+		if err := checkBySchema(t, schema(), []byte(text)); err != nil {
+			t.Errorf("the schema refuses: %s\n%s", err, text)
+		}
 	}
 	return c
 }

@@ -28,10 +28,9 @@ const variablePattern = `\$\{`
 // orVariable returns a pattern for what matches pattern, or has a variable in it.
 func orVariable(pattern string) string { return "(" + pattern + ")|" + variablePattern }
 
-// Schema returns the JSON Schema of the configuration file, for editors. It accepts
-// every file that [Parse] accepts; a file that it accepts may still be refused for
-// what only Parse knows, such as files that are missing and two keys of which one
-// rules out the other. Descriptions are the comments of [Example].
+// Schema returns the JSON Schema of the configuration file, for editors. It accepts the
+// files that [Parse] accepts. Parse also checks what the schema cannot, such as keys that
+// exclude each other, and whether files exist. Descriptions are the comments of [Example].
 func Schema(searches Searches) ([]byte, error) {
 	root := schema{}
 	l := &loader{searches: searches}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -13,27 +14,22 @@ import (
 	"dossiersync/config"
 )
 
-// compileSchema returns the schema, ready to check files.
-func compileSchema(t testing.TB) *jsonschema.Schema {
-	t.Helper()
+// schema returns the compiled schema.
+var schema = sync.OnceValue(func() *jsonschema.Schema {
 	text, err := config.Schema(searches)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource("dossiersync.schema.json", doc); err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	s, err := c.Compile("dossiersync.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+	return c.MustCompile("dossiersync.schema.json")
+})
 
 // checkBySchema returns why the schema refuses a file, as an editor would say it.
 func checkBySchema(t testing.TB, s *jsonschema.Schema, text []byte) error {
@@ -55,7 +51,7 @@ func checkBySchema(t testing.TB, s *jsonschema.Schema, text []byte) error {
 
 func TestSchemaAcceptsTheExample(t *testing.T) {
 	t.Parallel()
-	s := compileSchema(t)
+	s := schema()
 	everyKey, err := yaml.Marshal(parseExample(t))
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +110,7 @@ func TestSchemaHasEveryKeyOfTheEngine(t *testing.T) {
 // Each text is a valid file with one change.
 func TestSchemaAndEngineAgree(t *testing.T) {
 	t.Parallel()
-	s := compileSchema(t)
+	s := schema()
 	for _, text := range []string{
 		minimal, top("quarantine:"), top(`quarantine: {key_file: ""}`), top("access_log: {keep_years: 7}"),
 		top("data_dir: ${SET}"), portal("listen: localhost:8082"), portal("tls:"), tenant("schedule: 0 ${NUMBER} * * *"),
