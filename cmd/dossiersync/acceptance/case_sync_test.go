@@ -100,7 +100,7 @@ func TestCase64TooManyRequestsWithRetryAfter(t *testing.T) {
 	if n := s.front.total.Load() - asked; n > 0 {
 		t.Errorf("it was asked %d times all the same", n)
 	}
-	if out := s.must("status"); !strings.Contains(out, "asks for patience") || !strings.Contains(out, "left alone for") {
+	if out := s.must("status"); !strings.Contains(out, "asks for patience") || !strings.Contains(out, "the next try is in") {
 		t.Errorf("status:\n%s", out)
 	}
 	s.wantTexts("anna", texts...)

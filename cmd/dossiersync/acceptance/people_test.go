@@ -169,7 +169,7 @@ func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
 	r.api = strings.TrimPrefix(p.listensAt(app.PortalListener), "http://")
 	p.signal(syscall.SIGUSR1)
 	poll(t, "the first run has ended", func() bool { return strings.Contains(p.said.String(), `"run ends"`) })
-	if !strings.Contains(p.said.String(), `"the log's level changes","to":"debug"`) {
+	if !strings.Contains(p.said.String(), `"log level changed","to":"debug"`) {
 		t.Errorf("the level of the log was not changed:\n%s", &p.said)
 	}
 	h.portal()

@@ -8,8 +8,10 @@ import (
 	"dossiersync/store"
 )
 
-// Moment tells when, in the zone.
-func Moment(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01-02 15:04") }
+// Moment returns t to the minute in the zone, with the zone's name.
+func Moment(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04 MST")
+}
 
 // Ago tells a past moment as people say it; nil is never.
 func Ago(now time.Time, t *time.Time) string {

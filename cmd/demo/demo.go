@@ -9,14 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// stage is where the programs of the demo run: their folder, and the processes
-// that must end with it.
-type stage struct {
+// demo is the demo's folder and the processes that end with it.
+type demo struct {
 	bin    string // the folder of the programs
 	dir    string // the folder of the demo's data
 	stdout io.Writer
@@ -24,8 +24,8 @@ type stage struct {
 	stops  []func()
 }
 
-// newStage empties the folder and finds the programs, which lie beside this one.
-func newStage(dir string, stdout, stderr io.Writer) (*stage, error) {
+// newDemo empties the folder and finds the programs, which are beside this one.
+func newDemo(dir string, stdout, stderr io.Writer) (*demo, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the programs: %w", err)
@@ -47,7 +47,7 @@ func newStage(dir string, stdout, stderr io.Writer) (*stage, error) {
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
 		if _, err := os.Stat(marker); err != nil {
-			return nil, fmt.Errorf("%s is not empty, and not a demo's: name another folder with --data", dir)
+			return nil, fmt.Errorf("%s is not empty and not of a demo: name another folder with --data", dir)
 		}
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("empty the demo's folder: %w", err)
@@ -59,37 +59,38 @@ func newStage(dir string, stdout, stderr io.Writer) (*stage, error) {
 	if err := os.WriteFile(marker, nil, 0o600); err != nil {
 		return nil, fmt.Errorf("make the demo's folder: %w", err)
 	}
-	s := &stage{bin: filepath.Dir(self), dir: dir, stdout: stdout, stderr: stderr}
-	s.stops = append(s.stops, func() { lock.Close() })
-	return s, nil
+	d := &demo{bin: filepath.Dir(self), dir: dir, stdout: stdout, stderr: stderr}
+	d.stops = append(d.stops, func() { lock.Close() })
+	return d, nil
 }
 
 // path returns the path of a file of the demo.
-func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
+func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
 
-// close ends what was started, the last first.
-func (s *stage) close() {
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		s.stops[i]()
+// close ends the processes, the last first.
+func (d *demo) close() {
+	for _, stop := range slices.Backward(d.stops) {
+		stop()
 	}
 }
 
-func (s *stage) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.bin, name), args...)
-	cmd.Stderr = s.stderr
-	// A group of its own: Ctrl-C reaches this process, which ends them in order.
+func (d *demo) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(d.bin, name), args...)
+	cmd.Stderr = d.stderr
+	// A process group of its own, so that Ctrl-C reaches this process only, which ends
+	// the others in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }
 
-// start starts a program that runs until the stage closes; what it prints goes
-// to a log file. The channel is closed if it ends before.
-func (s *stage) start(log, name string, args ...string) (<-chan struct{}, error) {
-	out, err := os.Create(s.path(log))
+// start starts a program that runs until the demo closes, with its output in a log file.
+// The channel is closed when it ends.
+func (d *demo) start(log, name string, args ...string) (<-chan struct{}, error) {
+	out, err := os.Create(d.path(log))
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	cmd := s.command(name, args...)
+	cmd := d.command(name, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), out.Close())
@@ -100,7 +101,7 @@ func (s *stage) start(log, name string, args ...string) (<-chan struct{}, error)
 		cmd.Wait() //nolint:errcheck // how it ended is in its log
 		out.Close()
 	}()
-	s.stops = append(s.stops, func() {
+	d.stops = append(d.stops, func() {
 		cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
 		select {
 		case <-ended:
@@ -112,7 +113,7 @@ func (s *stage) start(log, name string, args ...string) (<-chan struct{}, error)
 	return ended, nil
 }
 
-// exitError is how a program ended that the demo waited for.
+// exitError is the error of a program that the demo waited for.
 type exitError struct {
 	name string
 	code int
@@ -120,11 +121,11 @@ type exitError struct {
 
 func (e exitError) Error() string { return fmt.Sprintf("%s ended with exit code %d", e.name, e.code) }
 
-// follow runs a program to its end, with this process's output. When ctx ends
-// it is asked to stop.
-func (s *stage) follow(ctx context.Context, name string, args ...string) error {
-	cmd := s.command(name, args...)
-	cmd.Stdout = s.stdout
+// runToEnd runs a program with the output of this process, and waits for it. If ctx ends,
+// the program is asked to stop.
+func (d *demo) runToEnd(ctx context.Context, name string, args ...string) error {
+	cmd := d.command(name, args...)
+	cmd.Stdout = d.stdout
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
@@ -142,9 +143,9 @@ func (s *stage) follow(ctx context.Context, name string, args ...string) error {
 	return err
 }
 
-// output returns what a program prints.
-func (s *stage) output(name string, args ...string) (string, error) {
-	cmd := s.command(name, args...)
+// output runs a program and returns what it prints.
+func (d *demo) output(name string, args ...string) (string, error) {
+	cmd := d.command(name, args...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Run(); err != nil {
@@ -161,7 +162,7 @@ func waitFor(ctx context.Context, what string, ended <-chan struct{}, ready func
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-ended:
-			return fmt.Errorf("%s ended by itself", what)
+			return fmt.Errorf("%s ended unexpectedly", what)
 		case <-deadline:
 			return fmt.Errorf("%s is not ready after a minute", what)
 		case <-time.After(50 * time.Millisecond):
@@ -171,8 +172,8 @@ func waitFor(ctx context.Context, what string, ended <-chan struct{}, ready func
 }
 
 // readWord returns the only word of a file, or "" if it is not there yet.
-func (s *stage) readWord(name string) string {
-	b, err := os.ReadFile(s.path(name))
+func (d *demo) readWord(name string) string {
+	b, err := os.ReadFile(d.path(name))
 	if err != nil {
 		return ""
 	}

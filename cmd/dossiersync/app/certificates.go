@@ -16,10 +16,10 @@ import (
 	"dossiersync/config"
 )
 
-// openCertificates reads the files of a listener. They are read again when they
-// change, so that a certificate can be renewed, and an authority withdrawn, while
-// the program runs: the next connection goes by the new ones. While they cannot be
-// read, for instance because only one of two is there yet, the old ones stay in use.
+// openCertificates reads the files of a listener. They are read again for the next
+// connection after they changed, so that a certificate can be renewed, and an authority
+// withdrawn, while the program runs. While they cannot be read, for instance because
+// only one of the two is new, the old ones stay in use.
 func openCertificates(files config.TLS, log *zap.Logger) (*certificates, error) {
 	c := &certificates{files: files, log: log}
 	if _, err := c.current(); err != nil {
@@ -28,7 +28,7 @@ func openCertificates(files config.TLS, log *zap.Logger) (*certificates, error) 
 	return c, nil
 }
 
-// server returns how the listener speaks TLS.
+// server returns the TLS configuration of the listener.
 func (c *certificates) server() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
@@ -36,11 +36,11 @@ func (c *certificates) server() *tls.Config {
 	}
 }
 
-// metric tells until when the certificate that is in use is valid.
+// metric returns the metric of when the certificate in use expires.
 func (c *certificates) metric(listener string) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "dossiersync_certificate_expiry_timestamp_seconds",
-		Help:        "Until when the certificate of a listener is valid.",
+		Help:        "When the certificate of a listener expires.",
 		ConstLabels: prometheus.Labels{"listener": listener},
 	}, func() float64 {
 		conf, err := c.current()
@@ -51,8 +51,7 @@ func (c *certificates) metric(listener string) prometheus.Collector {
 	})
 }
 
-// certificates are the files of a listener, and what they held when they were last
-// read.
+// certificates are the files of a listener and their contents when they were last read.
 type certificates struct {
 	files config.TLS
 	log   *zap.Logger
@@ -62,14 +61,14 @@ type certificates struct {
 	conf *tls.Config
 }
 
-// fileVersion tells whether a file is as it was.
+// fileVersion differs if a file has changed.
 type fileVersion struct {
 	at   time.Time
 	size int64
 }
 
-// current returns the configuration for the next connection. It fails only where
-// there never was one.
+// current returns the configuration for the next connection. It fails only if the files
+// could never be read.
 func (c *certificates) current() (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,13 +83,13 @@ func (c *certificates) current() (*tls.Config, error) {
 	switch {
 	case err == nil:
 		if c.conf != nil {
-			c.log.Info("certificates were read again")
+			c.log.Info("certificates reloaded")
 		}
 		c.conf = conf
 	case c.conf == nil:
 		return nil, err
 	case !slices.Equal(now, c.seen): // once for each change
-		c.log.Error("certificates cannot be read; the old ones stay in use", zap.Error(err))
+		c.log.Error("certificates cannot be read, the old ones stay in use", zap.Error(err))
 	}
 	c.seen = now
 	return c.conf, nil
@@ -116,7 +115,9 @@ func readTLS(conf config.TLS) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}}
+	out := &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"},
+	}
 	if conf.ClientCAFile == "" {
 		return out, nil
 	}
@@ -129,7 +130,7 @@ func readTLS(conf config.TLS) (*tls.Config, error) {
 		return nil, errors.New("client_ca_file holds no certificate")
 	}
 	out.ClientAuth = tls.RequireAndVerifyClientCert
-	// A session that is resumed would go by the authorities of when it began.
+	// A resumed session would be checked against the authorities of its beginning.
 	out.SessionTicketsDisabled = true
 	return out, nil
 }

@@ -9,11 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,9 +25,9 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// sizes are of how many records the rows are.
+// sizes are the numbers of records and repetitions.
 type sizes struct {
-	few, some, many int // B2 is about few and many, B5 about some and many, the others about many
+	few, some, many int // B2 uses few and many, B5 some and many, the others many
 	times           int // repetitions
 }
 
@@ -32,33 +36,36 @@ var (
 	quick = sizes{1_000, 2_000, 10_000, 2}
 )
 
-// A stage is what the rows are measured on: one PostgreSQL, and a process that
-// serves pages.
-type stage struct {
+// A setup is the PostgreSQL and the process with pages on which the rows are measured.
+type setup struct {
 	sizes
 	dir    string
-	bin    string // where the programs are
+	self   string // the path of this program
+	bin    string // the folder of the programs
 	pages  string // URL
 	server *embedded.Server
 	stderr io.Writer
 	// profile is a folder for profiles of the worker; empty: none are made.
 	profile string
 	stops   []func() error
-	loaded  map[int]string  // URLs of databases into which so many records were loaded
+	loaded  map[int]string  // URLs of databases, by the number of records loaded into them
 	served  *portal         // nil: not started yet
-	peaks   map[int][]int64 // of resident memory in first loads of so many records, in bytes
+	peaks   map[int][]int64 // of resident memory in bytes, by the number of records loaded
 }
 
-// settings are those of PostgreSQL: safe, and with room enough for the log that
-// no checkpoint falls into a measurement but those that it begins with.
+// settings are those of PostgreSQL: durable, and with so much room for its log that the
+// only checkpoints are those before a measurement.
 var settings = map[string]string{"shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
 
-func newStage(ctx context.Context, c runCmd, s streams) (st *stage, err error) {
+func newSetup(ctx context.Context, c runCmd, s streams) (st *setup, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	st = &stage{sizes: full, bin: filepath.Dir(self), stderr: s.err, profile: c.Profile, loaded: make(map[int]string), peaks: make(map[int][]int64)}
+	st = &setup{
+		sizes: full, self: self, bin: filepath.Dir(self), stderr: s.err, profile: c.Profile,
+		loaded: make(map[int]string), peaks: make(map[int][]int64),
+	}
 	if c.Quick {
 		st.sizes = quick
 	}
@@ -83,60 +90,73 @@ func newStage(ctx context.Context, c runCmd, s streams) (st *stage, err error) {
 		return st, err
 	}
 	st.stops = append(st.stops, func() error { return os.RemoveAll(st.dir) })
-	if st.server, err = embedded.Start(ctx, filepath.Join(st.dir, "postgres"), embedded.Options{Settings: settings}); err != nil {
+	data := filepath.Join(st.dir, "postgres")
+	if st.server, err = embedded.Start(ctx, data, embedded.Options{Settings: settings}); err != nil {
 		return st, err
 	}
 	st.stops = append(st.stops, st.server.Close)
-	return st, st.startPages(ctx, self)
+	args := []string{"pages", filepath.Join(st.dir, "pages")}
+	for _, n := range []int{st.few, st.some, st.many} {
+		args = append(args, strconv.Itoa(n))
+	}
+	st.pages, err = st.startSelf(ctx, args...)
+	return st, err
 }
 
-// close ends what was started, the last first.
-func (s *stage) close() error {
+// close ends the processes and removes the data, the last first.
+func (s *setup) close() error {
 	var errs []error
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		errs = append(errs, s.stops[i]())
+	for _, stop := range slices.Backward(s.stops) {
+		errs = append(errs, stop())
 	}
 	return errors.Join(errs...)
 }
 
-// startPages starts the process that serves pages, and waits until it does.
-func (s *stage) startPages(ctx context.Context, self string) error {
-	args := []string{"pages", filepath.Join(s.dir, "pages")}
-	for _, n := range []int{s.few, s.some, s.many} {
-		args = append(args, strconv.Itoa(n))
-	}
-	cmd := exec.CommandContext(ctx, self, args...)
+// startSelf starts this program as a server, and returns the address that it prints once
+// it listens. It serves until its standard input ends, when the setup closes.
+func (s *setup) startSelf(ctx context.Context, args ...string) (address string, err error) {
+	cmd := exec.CommandContext(ctx, s.self, args...)
 	cmd.Stderr = s.stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return err
+		return "", err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := cmd.Start(); err != nil {
-		return err
+		return "", err
 	}
 	s.stops = append(s.stops, func() error { return errors.Join(in.Close(), cmd.Wait()) })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("build the pages: %w", err)
+		return "", fmt.Errorf("start bench %s: %w", args[0], err)
 	}
-	s.pages = strings.TrimSpace(line)
+	return strings.TrimSpace(line), nil
+}
+
+// serve is the other side of startSelf: it prints the listener's address, and serves until
+// standard input or ctx ends.
+func serve(ctx context.Context, st streams, ln net.Listener, prefix string, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		_, _ = io.Copy(io.Discard, st.in) // ends with the parent process
+		_ = server.Close()
+	}()
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	fmt.Fprintln(st.out, prefix+ln.Addr().String())
+	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
-// source returns the address of the system that has so many records.
-func (s *stage) source(items int) string { return fmt.Sprintf("%s/%d/fhir", s.pages, items) }
+// source returns the address of the system with that many records.
+func (s *setup) source(items int) string { return fmt.Sprintf("%s/%d/fhir", s.pages, items) }
 
-// work has a process of its own do a job, so many times, and returns what each
-// took.
-func (s *stage) work(ctx context.Context, j job) ([]measure, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// work does a job in a process of its own, and returns what each time took.
+func (s *setup) work(ctx context.Context, j job) ([]measure, error) {
 	if s.profile != "" {
 		j.Profile = filepath.Join(s.profile, j.Do+".cpu")
 	}
@@ -145,7 +165,7 @@ func (s *stage) work(ctx context.Context, j job) ([]measure, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "work")
+	cmd := exec.CommandContext(ctx, s.self, "work")
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), s.stderr
 	before := s.databaseCPU()
 	out, err := cmd.Output()
@@ -163,7 +183,7 @@ func (s *stage) work(ctx context.Context, j job) ([]measure, error) {
 }
 
 // database returns the URL of a new database with the program's schema.
-func (s *stage) database(ctx context.Context, name string) (string, error) {
+func (s *setup) database(ctx context.Context, name string) (string, error) {
 	admin := s.server.URL("postgres")
 	if err := execute(ctx, admin, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return "", err
@@ -178,9 +198,8 @@ func (s *stage) database(ctx context.Context, name string) (string, error) {
 	return url, execute(ctx, url, "CHECKPOINT")
 }
 
-// load loads the system of so many records into a new database, and returns what
-// that took.
-func (s *stage) load(ctx context.Context, items int) (measure, error) {
+// load loads the system with that many records into a new database.
+func (s *setup) load(ctx context.Context, items int) (measure, error) {
 	url, err := s.database(ctx, fmt.Sprintf("bench_%d", items))
 	if err != nil {
 		return measure{}, err
@@ -197,9 +216,9 @@ func (s *stage) load(ctx context.Context, items int) (measure, error) {
 	return all[0], nil
 }
 
-// stored returns the URL of a database into which so many records were loaded,
-// in the state in which autovacuum would leave it within a minute.
-func (s *stage) stored(ctx context.Context, items int) (string, error) {
+// stored returns the URL of a database with that many records, as autovacuum leaves it a
+// minute after the load.
+func (s *setup) stored(ctx context.Context, items int) (string, error) {
 	if _, ok := s.loaded[items]; !ok {
 		if _, err := s.load(ctx, items); err != nil {
 			return "", err

@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// slowServer serves with limits that a test can wait for, and tells how requests
-// ended.
-func slowServer(t *testing.T) (address string, ended <-chan error) {
+// newTestServer serves with limits that a test can wait for. ended receives the error
+// of each request.
+func newTestServer(t *testing.T) (address string, ended <-chan error) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -43,24 +43,22 @@ func slowServer(t *testing.T) (address string, ended <-chan error) {
 	return ln.Addr().String(), ends
 }
 
-// closed reads until the server closes the connection, and returns what it said.
+// closed reads until the server closes the connection, and returns what it sent.
 func closed(t *testing.T, conn net.Conn) string {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	said, err := io.ReadAll(conn)
+	got, err := io.ReadAll(conn)
 	if nerr, ok := errors.AsType[net.Error](err); ok && nerr.Timeout() {
 		t.Fatal("after ten seconds the server still waits")
 	}
-	return string(said)
+	return string(got)
 }
 
-// A client that takes its time takes nobody else's: whatever it is slow at, the
-// connection is closed.
-func TestSlowClientsAreLetGo(t *testing.T) {
+func TestConnectionsOfSlowClientsAreClosed(t *testing.T) {
 	t.Parallel()
-	address, ended := slowServer(t)
+	address, ended := newTestServer(t)
 	for name, tt := range map[string]struct {
 		send, want string
 		begun      bool // the handler has begun
@@ -77,17 +75,17 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 		}
 		// The server may close before it has read all.
 		_, _ = io.WriteString(conn, tt.send)
-		if said := closed(t, conn); !strings.HasPrefix(said, tt.want) {
-			t.Errorf("who %s is told %.100q, want %q", name, said, tt.want)
+		if got := closed(t, conn); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("a client that %s got %.100q, want %q", name, got, tt.want)
 		}
 		conn.Close()
 		if tt.begun {
 			if err := <-ended; (err != nil) != (name == "sends no body") {
-				t.Errorf("the request of who %s ended with %v", name, err)
+				t.Errorf("the request of a client that %s ended with %v", name, err)
 			}
 		}
 	}
-	// Who asks for much and does not read it.
+	// A client that asks for much and does not read it.
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -99,12 +97,12 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	select {
 	case err := <-ended:
 		if err == nil {
-			t.Error("64 MB were sent to who does not read")
+			t.Error("64 MB were sent to a client that does not read")
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("after ten seconds the server still writes")
 	}
-	// Meanwhile and afterwards others are answered.
+	// Other clients are answered.
 	resp, err := http.Get("http://" + address + "/")
 	if err != nil {
 		t.Fatal(err)
