@@ -61,7 +61,7 @@ func TestErasuresWithoutAKeyAreGivenOne(t *testing.T) {
 	}
 	var erased, granted string
 	var digest []byte
-	err = st.Pool().QueryRow(t.Context(), `SELECT
+	err = st.RiverPool().QueryRow(t.Context(), `SELECT
 		(SELECT string_agg(c, ' ') FROM erased_among('amaris', '{blijft,gewist-é,iemand}') c),
 		(SELECT string_agg(client, ' ') FROM grants), (SELECT client FROM erasures)`).Scan(&erased, &granted, &digest)
 	if err != nil || erased != "gewist-é" || granted != "blijft" {

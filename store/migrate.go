@@ -123,7 +123,7 @@ func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
 }
 
 func withRiver(ctx context.Context, url string, f func(*rivermigrate.Migrator[pgx.Tx]) error) error {
-	pool, err := openPool(ctx, url, "dossiersync migrate", nil, nil)
+	pool, err := openPool(ctx, url, "dossiersync migrate", nil)
 	if err != nil {
 		return err
 	}

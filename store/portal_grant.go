@@ -45,7 +45,7 @@ const grantColumns = `client, user_id, role, manager, parts, state, valid_from, 
 // erased is not stored, and looks as if it waited. A revoked grant takes effect for
 // the next request. e is logged with it or, where the log fails, nothing is stored.
 // It fails with [ErrAwaitingGrants] while all grants have to be sent.
-func (r *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
+func (p *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
 	const put = `
 		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state,
 			valid_from, valid_until, contact, name, updated_by)
@@ -60,7 +60,7 @@ func (r *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 				excluded.valid_until, excluded.contact, excluded.name)`
 	const get = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
 	var changed bool
-	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
 		if err := notAwaiting(ctx, tx, id.Tenant); err != nil {
 			return err
 		}
@@ -116,15 +116,15 @@ func awaitedTenant(err error) error {
 
 // RevokeGrant ends what user has on client; one that has ended already stays as
 // it is. It fails with [ErrNotFound] where there was never any. The row stays, for
-// the record, and e is logged as by [Reader.PutGrant].
-func (r *Portal) RevokeGrant(ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent) error {
+// the record, and e is logged as by [Portal.PutGrant].
+func (p *Portal) RevokeGrant(ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent) error {
 	const q = `
 		UPDATE grants SET
 			version = version + (state <> 'revoked')::int, state = 'revoked',
 			updated_at = CASE WHEN state = 'revoked' THEN updated_at ELSE now() END,
 			updated_by = CASE WHEN state = 'revoked' THEN updated_by ELSE @by END
 		WHERE tenant = @tenant AND client = @client AND user_id = @user`
-	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user, "by": by})
 		if err != nil {
 			return err
@@ -143,18 +143,18 @@ func (r *Portal) RevokeGrant(ctx context.Context, id Identity, client, user, by 
 // Grants returns the grants on the client, revoked ones included, by user and
 // beginning after that of a user; at most [listMax], and whether there are more.
 // The standing is that of the register of clients.
-func (r *Portal) Grants(ctx context.Context, id Identity, client, after string) (Standing, []Grant, bool, error) {
+func (p *Portal) Grants(ctx context.Context, id Identity, client, after string) (Standing, []Grant, bool, error) {
 	const q = `
 		SELECT ` + grantColumns + ` FROM grants
 		WHERE tenant = @tenant AND client = @client AND user_id > @after ORDER BY user_id LIMIT @limit`
-	return r.grants(ctx, id, q, pgx.StrictNamedArgs{
+	return p.grants(ctx, id, q, pgx.StrictNamedArgs{
 		"tenant": id.Tenant, "client": client, "after": after, "limit": listMax + 1})
 }
 
 // Register returns the standing of the register of clients.
-func (r *Portal) Register(ctx context.Context, id Identity) (Standing, error) {
+func (p *Portal) Register(ctx context.Context, id Identity) (Standing, error) {
 	var s Standing
-	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
+	err := p.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
 	if err != nil {
 		return Standing{}, fmt.Errorf("read the standing of %s: %w", id.Tenant, err)
 	}
@@ -162,9 +162,9 @@ func (r *Portal) Register(ctx context.Context, id Identity) (Standing, error) {
 }
 
 // Grant returns what user has on client, or [ErrNotFound].
-func (r *Portal) Grant(ctx context.Context, id Identity, client, user string) (Standing, Grant, error) {
+func (p *Portal) Grant(ctx context.Context, id Identity, client, user string) (Standing, Grant, error) {
 	const q = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
-	s, list, _, err := r.grants(ctx, id, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user})
+	s, list, _, err := p.grants(ctx, id, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user})
 	if err != nil {
 		return Standing{}, Grant{}, err
 	}
@@ -174,10 +174,10 @@ func (r *Portal) Grant(ctx context.Context, id Identity, client, user string) (S
 	return s, list[0], nil
 }
 
-func (r *Portal) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
+func (p *Portal) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
 	var s Standing
 	var list []Grant
-	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
+	err := p.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
 		queueStanding(b, id, "", &s)
 		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Grant]))
 	})

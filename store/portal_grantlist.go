@@ -44,19 +44,19 @@ func (e *DuplicateGrantError) Error() string {
 // PutGrants stores all grants of the portal's tenant: those in the list are as
 // they say, and every other is revoked. With it a database that was restored from
 // a backup may be read again. Each change is logged as e with its client and user,
-// and, where the log fails, nothing is stored. by is as with [Reader.PutGrant].
+// and, where the log fails, nothing is stored. by is as with [Portal.PutGrant].
 //
 // What ended stays so where the list cannot know: a grant that this program
 // revoked, since the client was merged or removed, or one that the portal revoked
-// after the list was taken. A single [Reader.PutGrant] gives it again. What else
+// after the list was taken. A single [Portal.PutGrant] gives it again. What else
 // was changed after the list was taken stays as well. Between the portal's clock
 // and the database's there may be a minute, to the side of showing less.
 //
 // It holds a connection while the list comes in, and memory for a few grants.
-func (r *Portal) PutGrants(ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent) (GrantsPut, error) {
+func (p *Portal) PutGrants(ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent) (GrantsPut, error) {
 	var out GrantsPut
 	var coming error // what is wrong with the list, and not with the database
-	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
 		if err := beginList(ctx, tx, id.Tenant); err != nil {
 			return err
 		}
