@@ -9,10 +9,10 @@ import (
 // SetAsleep changes after how long a worker counts as asleep.
 func (s *Store) SetAsleep(d time.Duration) { s.asleep = d }
 
-// Identify is how every read begins.
+// Identify is the statement that begins every read.
 const Identify = identify
 
-// Statement returns the SQL that reads a page, and its arguments.
+// Statement returns the statement that reads a page, and its arguments.
 func (q ListQuery) Statement(id Identity, client string) (string, pgx.StrictNamedArgs) {
 	return q.sql(), q.args(id, client)
 }
