@@ -56,7 +56,7 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	// Many share a commit.
+	// Events share commits.
 	var commits int
 	if err := r.Pool().QueryRow(t.Context(), `SELECT count(DISTINCT xmin::text) FROM access_log`).Scan(&commits); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 	}
 }
 
-// What one event is made of cannot keep the others from being logged.
+// No text in one event keeps the others from being logged.
 func TestOddTextIsLogged(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
@@ -89,7 +89,7 @@ func TestOddTextIsLogged(t *testing.T) {
 func TestAppendFailsWithinASecond(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
-	idle := store.NewAccessLog(r.Reader, "test") // nobody runs it
+	idle := store.NewAccessLog(r.Reader, "test") // without Run
 	began := time.Now()
 	if err := idle.Append(t.Context(), event("x")); !errors.Is(err, store.ErrLogUnavailable) {
 		t.Errorf("a log that does not run: %v", err)
@@ -102,6 +102,6 @@ func TestAppendFailsWithinASecond(t *testing.T) {
 		t.Errorf("a log that cannot be written: %v", err)
 	}
 	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("that took %v", took)
+		t.Errorf("both took %v", took)
 	}
 }

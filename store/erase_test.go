@@ -8,8 +8,8 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// An underscore in a key is no wildcard: of others all decisions stay.
-func TestErasureKeepsDecisionsOnOthers(t *testing.T) {
+// An underscore in a key is not a wildcard: decisions on other items stay.
+func TestErasureKeepsDecisionsOnOtherItems(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	id := ""

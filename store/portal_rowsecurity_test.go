@@ -10,60 +10,92 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// I8: row-level security holds for all that is kept here, and not only for what is
-// remembered in a test: the catalogue tells.
+// I8: every table has row-level security. The catalogs are asked, so that no new table can be forgotten.
 func TestEveryTableHasRowLevelSecurity(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
-	maintain(t, r) // with partitions of the log
-	all := func(q string) []string {
-		t.Helper()
-		rows, err := r.Pool().Query(t.Context(), q)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return list
-	}
-	const ours = ` c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'river%' AND c.relname <> 'dossiersync_schema_version' `
-	const readers = ` (has_table_privilege('dossiersync_reader', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
-		OR has_any_column_privilege('dossiersync_reader', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')) `
+	maintain(t, r) // makes partitions of the log
+	conn := connect(t, r.URL)
+	all := func(q string) []string { return texts(t, conn, q) }
+	// relations has the relations of schema public, and whether they are ours and whether the
+	// portal's role has any right to them.
+	const relations = `
+		WITH relations AS (
+			SELECT c.*,
+			       c.relname NOT LIKE 'river%'
+			           AND c.relname <> 'dossiersync_schema_version' AS ours,
+			       CASE WHEN c.relkind IN ('r', 'p', 'v', 'm', 'f') THEN
+			           has_table_privilege('dossiersync_reader', c.oid,
+			               'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+			           OR has_any_column_privilege('dossiersync_reader', c.oid,
+			               'SELECT, INSERT, UPDATE, REFERENCES')
+			       END AS portals
+			FROM pg_class c
+			WHERE c.relnamespace = 'public'::regnamespace)
+		SELECT relname
+		FROM relations
+		WHERE `
 	for what, q := range map[string]string{
-		"table without row-level security":                   `SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND ` + ours,
-		"table of River or tern that the reader comes to":    `SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT (` + ours + `) AND c.relnamespace = 'public'::regnamespace AND ` + readers,
-		"sequence that the reader comes to":                  `SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('dossiersync_reader', c.oid, 'USAGE, SELECT, UPDATE') END`,
-		"view that does not hold the reader's own rights":    `SELECT c.relname FROM pg_class c WHERE c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_invoker=true}', false) AND ` + ours,
-		"materialized view, for which there are no policies": `SELECT c.relname FROM pg_class c WHERE c.relkind = 'm' AND ` + ours,
-		"policy that is not for the reader alone":            `SELECT tablename FROM pg_policies WHERE schemaname = 'public' AND roles <> '{dossiersync_reader}'`,
-		"table of which the reader's rights have no policy": `SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') AND ` + ours + ` AND ` + readers + `
-			AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)`,
-		"policy that does not ask for the tenant": `SELECT tablename || ': ' || policyname FROM pg_policies
-			WHERE schemaname = 'public' AND coalesce(qual, with_check) NOT LIKE '%current_setting(''dossiersync.tenant''%' AND policyname <> 'append'`,
-		"right of the reader to remove": `SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
-			AND c.relkind IN ('r', 'p', 'v') AND has_table_privilege('dossiersync_reader', c.oid, 'DELETE, TRUNCATE, TRIGGER, REFERENCES')`,
+		"table without row-level security": relations + `
+			relkind IN ('r', 'p') AND ours AND NOT relrowsecurity`,
+		"table of River or tern that the portal's role has a right to": relations + `
+			NOT ours AND portals`,
+		"sequence that the portal's role has a right to": relations + `
+			CASE WHEN relkind = 'S' THEN
+				has_sequence_privilege('dossiersync_reader', oid, 'USAGE, SELECT, UPDATE')
+			END`,
+		"view with the rights of its owner": relations + `
+			relkind = 'v' AND ours
+			AND NOT coalesce(reloptions @> '{security_invoker=true}', false)`,
+		"materialized view, for which there are no policies": relations + `
+			relkind = 'm' AND ours`,
+		"table that the portal's role has a right to, without a policy": relations + `
+			relkind IN ('r', 'p') AND ours AND portals
+			AND NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = relations.oid)`,
+		"table from which the portal's role may remove rows": relations + `
+			relkind IN ('r', 'p', 'v')
+			AND has_table_privilege('dossiersync_reader', oid,
+				'DELETE, TRUNCATE, TRIGGER, REFERENCES')`,
+		"policy that is not for the portal's role alone": `
+			SELECT tablename
+			FROM pg_policies
+			WHERE schemaname = 'public'
+			  AND roles <> '{dossiersync_reader}'`,
+		"policy that does not compare the tenant": `
+			SELECT tablename || ': ' || policyname
+			FROM pg_policies
+			WHERE schemaname = 'public'
+			  AND coalesce(qual, with_check) NOT LIKE '%current_setting(''dossiersync.tenant''%'
+			  AND policyname <> 'append'`,
 	} {
 		for _, name := range all(q) {
 			t.Errorf("a %s: %s", what, name)
 		}
 	}
-	// What the reader may call with the owner's rights, and where it may write.
-	got := all(`SELECT p.proname FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace
-		AND has_function_privilege('dossiersync_reader', p.oid, 'EXECUTE') ORDER BY 1`)
+	got := all(`
+		SELECT p.proname
+		FROM pg_proc p
+		WHERE p.prosecdef
+		  AND p.pronamespace = 'public'::regnamespace
+		  AND has_function_privilege('dossiersync_reader', p.oid, 'EXECUTE')
+		ORDER BY 1`)
 	if diff := cmp.Diff([]string{"grants_received", "identify"}, got); diff != "" {
-		t.Errorf("functions with the owner's rights (-want +got):\n%s", diff)
+		t.Errorf("functions that run with the owner's rights (-want +got):\n%s", diff)
 	}
-	got = all(`SELECT c.relname || ' ' || x FROM pg_class c, unnest('{INSERT,UPDATE}'::text[]) x
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-			AND has_any_column_privilege('dossiersync_reader', c.oid, x) ORDER BY 1`)
+	got = all(`
+		SELECT c.relname || ' ' || x
+		FROM pg_class c
+		CROSS JOIN unnest('{INSERT,UPDATE}'::text[]) x
+		WHERE c.relnamespace = 'public'::regnamespace
+		  AND c.relkind IN ('r', 'p', 'v')
+		  AND has_any_column_privilege('dossiersync_reader', c.oid, x)
+		ORDER BY 1`)
 	if diff := cmp.Diff([]string{"access_log INSERT", "grants INSERT", "grants UPDATE"}, got); diff != "" {
 		t.Errorf("writes to (-want +got):\n%s", diff)
 	}
 }
 
-// The portal's scope opens the grants of its own organisation, and none of another.
+// The scope dossier:grants opens the grants of the portal's own tenant only.
 func TestPortalWritesGrantsOfItsOwnTenantOnly(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
@@ -75,7 +107,7 @@ func TestPortalWritesGrantsOfItsOwnTenantOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	asReader(t, r, store.Identity{}, func(tx pgx.Tx) {
+	asPortalRole(t, r, store.Identity{}, func(tx pgx.Tx) {
 		portal(tx)
 		var tenants string
 		if err := tx.QueryRow(t.Context(), `SELECT string_agg(DISTINCT tenant, ',') FROM grants`).Scan(&tenants); err != nil || tenants != "amaris" {
@@ -90,10 +122,10 @@ func TestPortalWritesGrantsOfItsOwnTenantOnly(t *testing.T) {
 		`UPDATE grants SET tenant = 'szr'`, `SELECT erased_among('amaris', '{1}')`, `SELECT key FROM erasure_keys`, `SELECT * FROM erasures`,
 		`SELECT keep_out_erased()`,
 	} {
-		asReader(t, r, store.Identity{}, func(tx pgx.Tx) {
+		asPortalRole(t, r, store.Identity{}, func(tx pgx.Tx) {
 			portal(tx)
 			if _, err := tx.Exec(t.Context(), sql); err == nil {
-				t.Errorf("with the portal's scope the reader's role may %s", sql)
+				t.Errorf("with the scope of grants the portal's role may %s", sql)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// seedTwo fills two tenants with dossiers that look alike.
+// seedTwo fills two tenants with equal dossiers.
 func seedTwo(t *testing.T, r *storetest.Replica) {
 	t.Helper()
 	for _, sql := range []string{
@@ -54,8 +54,8 @@ func seedTwo(t *testing.T, r *storetest.Replica) {
 	}
 }
 
-// asReader runs f in a transaction that begins as a read of the portal API does.
-func asReader(t *testing.T, r *storetest.Replica, id store.Identity, f func(tx pgx.Tx)) {
+// asPortalRole runs f in a transaction that begins like a read of the portal API, unless id is zero.
+func asPortalRole(t *testing.T, r *storetest.Replica, id store.Identity, f func(tx pgx.Tx)) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), r.ReaderURL)
 	if err != nil {
@@ -75,20 +75,20 @@ func asReader(t *testing.T, r *storetest.Replica, id store.Identity, f func(tx p
 	f(tx)
 }
 
-// I8: a forgotten WHERE shows nothing of others. The reader's role selects
-// everything it can from every table and view there is.
-func TestReaderRoleSeesOnlyWhatIsItsUsers(t *testing.T) {
+// I8: a forgotten WHERE shows nothing of other users. The portal's role selects all rows and columns it
+// can from every table and view.
+func TestPortalRoleSeesOnlyRowsOfItsUser(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
-	wantOnlyTheirs(t, r)
+	wantRowsOfUsers(t, r)
 }
 
-// wantOnlyTheirs compares what some users see of everything.
-func wantOnlyTheirs(t *testing.T, r *storetest.Replica) {
+// wantRowsOfUsers checks how many rows some users see of each table.
+func wantRowsOfUsers(t *testing.T, r *storetest.Replica) {
 	t.Helper()
-	// What each may see, by table: counts, which say enough since all dossiers
-	// look alike. A table that is not here must be closed altogether.
+	// Rows by table. A table that is missing must not be readable at all. Counts are enough, because
+	// all dossiers are equal.
 	type counts map[string]int
 	tests := []struct {
 		name string
@@ -107,12 +107,12 @@ func wantOnlyTheirs(t *testing.T, r *storetest.Replica) {
 		{"son elsewhere", store.Identity{Tenant: "amaris", User: "son"}, counts{
 			"tenants": 1, "items": 0, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 0,
 			"grants": 0, "access_log": 0}},
-		{"nobody", store.Identity{}, counts{
+		{"no identity", store.Identity{}, counts{
 			"tenants": 0, "items": 0, "cursors": 0, "unread": 0, "backfills": 0, "quarantine": 0,
 			"grants": 0, "access_log": 0}},
 	}
 	for _, tt := range tests {
-		asReader(t, r, tt.id, func(tx pgx.Tx) {
+		asPortalRole(t, r, tt.id, func(tx pgx.Tx) {
 			got := counts{}
 			for table, columns := range selectable(t, tx) {
 				var n int
@@ -153,7 +153,7 @@ func selectable(t *testing.T, tx pgx.Tx) map[string][]string {
 	return out
 }
 
-func TestReaderRoleWritesOnlyItsLog(t *testing.T) {
+func TestPortalRoleWritesOnlyToLog(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
@@ -164,23 +164,22 @@ func TestReaderRoleWritesOnlyItsLog(t *testing.T) {
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ('amaris', '9', 'daughter', 'contact', '{}', 'accepted', 'x')`,
 		`INSERT INTO tenants (id, name, timezone) VALUES ('x', 'x', 'UTC')`, `CREATE TABLE mine (x int)`, `SET ROLE dossiersync`,
 	} {
-		asReader(t, r, store.Identity{Tenant: "amaris", User: "daughter"}, func(tx pgx.Tx) {
+		asPortalRole(t, r, store.Identity{Tenant: "amaris", User: "daughter"}, func(tx pgx.Tx) {
 			if _, err := tx.Exec(t.Context(), sql); err == nil {
-				t.Errorf("the reader's role may %s", sql)
+				t.Errorf("the portal's role may %s", sql)
 			}
 		})
 	}
-	asReader(t, r, store.Identity{Tenant: "amaris", User: "daughter"}, func(tx pgx.Tx) {
+	asPortalRole(t, r, store.Identity{Tenant: "amaris", User: "daughter"}, func(tx pgx.Tx) {
 		tag, err := tx.Exec(t.Context(), `UPDATE grants SET state = 'accepted', parts = '{reports,forms,care-plans}'`)
 		if err != nil || tag.RowsAffected() != 0 {
-			t.Errorf("without the portal's scope %d grants can be changed, %v", tag.RowsAffected(), err)
+			t.Errorf("%d grants can be changed without the portal's scope, %v", tag.RowsAffected(), err)
 		}
 	})
 }
 
-// A page is read along the index, towards either end, by a plan made once: the
-// policies of row-level security keep no condition out of the index, and nothing
-// is sorted but the page.
+// A page is read along items_by_client, in both directions, by a generic plan: row-level security keeps
+// no condition out of the index, and only the page itself is sorted.
 func TestListIsReadAlongIndex(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
@@ -208,7 +207,7 @@ func TestListIsReadAlongIndex(t *testing.T) {
 	}
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
 	for name, q := range queries {
-		asReader(t, r, id, func(tx pgx.Tx) {
+		asPortalRole(t, r, id, func(tx pgx.Tx) {
 			q.Limit = 20
 			sql, args := q.Statement(id, "1")
 			checkPlan(t, name, explain(t, tx, sql, args), len(q.Kinds))
@@ -216,9 +215,9 @@ func TestListIsReadAlongIndex(t *testing.T) {
 	}
 }
 
-// A client who is somebody else's costs what one costs who does not exist: not one
-// row of the dossier is looked at.
-func TestForeignClientIsNotEvenLookedAt(t *testing.T) {
+// I8: a read of a foreign client takes as long as one of a client who does not exist, because no row of
+// items is read.
+func TestForeignClientReadsNoRow(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
@@ -235,16 +234,17 @@ func TestForeignClientIsNotEvenLookedAt(t *testing.T) {
 	}
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
 	for _, client := range []string{"foreign", "unknown"} {
-		asReader(t, r, id, func(tx pgx.Tx) {
+		asPortalRole(t, r, id, func(tx pgx.Tx) {
 			q := store.ListQuery{Kinds: []dossier.Kind{"report", "form"}, Limit: 20}
 			sql, args := q.Statement(id, client)
 			if n := explain(t, tx, sql, args).touched("items"); n != 0 {
-				t.Errorf("%s: %v rows of items are looked at", client, n)
+				t.Errorf("%s: %v rows of items are read", client, n)
 			}
 		})
 	}
 }
 
+// explain runs the statement by a generic plan, and returns the plan.
 func explain(t *testing.T, tx pgx.Tx, sql string, args pgx.StrictNamedArgs) plan {
 	t.Helper()
 	rewritten, values, err := args.RewriteQuery(t.Context(), nil, sql, nil)
@@ -298,7 +298,7 @@ type plan struct {
 	Plans     []plan
 }
 
-// touched counts the rows of relation that the plan has looked at.
+// touched counts the rows of relation that the plan has read.
 func (p plan) touched(relation string) float64 {
 	var n float64
 	if p.Relation == relation {
@@ -341,7 +341,7 @@ func checkPlan(t *testing.T, name string, p plan, kinds int) {
 	}
 }
 
-func TestReaderTellsUnavailableFromWrong(t *testing.T) {
+func TestOutageIsUnavailableAndRefusalIsNot(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
@@ -351,26 +351,25 @@ func TestReaderTellsUnavailableFromWrong(t *testing.T) {
 	}
 	_, err := r.Reader.List(t.Context(), id, "1", q)
 	if err == nil || errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("a missing privilege is %v", err)
+		t.Errorf("error of a missing privilege is %v", err)
 	}
 	r.Reader.Close()
 	if _, err := r.Reader.List(t.Context(), id, "1", q); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("a closed connection is %v", err)
+		t.Errorf("error of a closed connection is %v", err)
 	}
 }
 
-func TestOwnerIsNoReader(t *testing.T) {
+func TestPortalRefusesOwnerRole(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	reader, err := store.OpenPortal(t.Context(), r.URL)
 	if err == nil {
 		reader.Close()
-		t.Fatal("the owner, for whom row-level security does not hold, was let in")
+		t.Fatal("no error for the owner, for whom row-level security does not hold")
 	}
 }
 
-// Without temporary tables it would be found out at the first PUT of all grants.
-func TestReaderWithoutTemporaryTablesIsRefused(t *testing.T) {
+func TestPortalRefusesRoleWithoutTemporaryTables(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	if _, err := r.Pool().Exec(t.Context(), `
@@ -383,9 +382,9 @@ func TestReaderWithoutTemporaryTablesIsRefused(t *testing.T) {
 	reader, err := store.OpenPortal(t.Context(), r.ReaderURL)
 	if err == nil {
 		reader.Close()
-		t.Fatal("it was let in")
+		t.Fatal("no error")
 	}
 	if !strings.Contains(err.Error(), "GRANT TEMPORARY ON DATABASE") {
-		t.Errorf("it is refused with: %v", err)
+		t.Errorf("error is %v, want one that names the GRANT", err)
 	}
 }

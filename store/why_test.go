@@ -21,7 +21,7 @@ func (r *run) why(client, user string) store.Why {
 	return w
 }
 
-// putGrant stores a grant as the portal does not: whatever the columns say.
+// putGrant stores a grant with any columns, also ones that the portal would not send.
 func (r *run) putGrant(user, state, from, until, contact string) {
 	r.t.Helper()
 	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until, contact, name, updated_by)
@@ -29,9 +29,8 @@ func (r *run) putGrant(user, state, from, until, contact string) {
 		tenant, user, state, from, until, contact)
 }
 
-// A grant that has no fault opens the dossier, and one that has does not: whatever
-// its dates and its contact.
-func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
+// A grant opens the dossier if and only if it has no fault, whatever its dates and its contact.
+func TestWhyListsFaultsOfGrantsThatDoNotCount(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
@@ -87,7 +86,7 @@ func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
+func TestWhyCountsItemsByStateAndReason(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
@@ -114,7 +113,7 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 	if w.Client == nil || w.Client.State != dossier.StateShown || w.Owed == nil || w.Nameless != 1 {
 		t.Errorf("client %+v, owed %v, nameless %d", w.Client, w.Owed, w.Nameless)
 	}
-	// What it says of the user is what the portal API answers from.
+	// The portal API answers the user from the same standing and counts.
 	standing, counts, err := r.Reader.Dossier(t.Context(), store.Identity{Tenant: tenant, User: "dochter"}, "a")
 	if err != nil {
 		t.Fatal(err)
@@ -127,11 +126,11 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 		t.Errorf("counts (-portal +why):\n%s", diff)
 	}
 	if w := r.why("a", "buurman"); w.Standing.Dossier != nil || len(w.Counts) != 0 {
-		t.Errorf("to a stranger: %+v, %v", w.Standing.Dossier, w.Counts)
+		t.Errorf("for a user without a grant: %+v, %v", w.Standing.Dossier, w.Counts)
 	}
 }
 
-func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
+func TestWhyOfUnknownClient(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(reports, report("1", "a", "een", 1))
@@ -144,11 +143,11 @@ func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
 		t.Errorf("items %+v", w.Items)
 	}
 	if w, err := r.Why(t.Context(), "nowhere", "a", "", "beheerder"); err != nil || w.Client != nil || len(w.Grants) != 0 {
-		t.Errorf("at a tenant that no run has begun: %+v, %v", w, err)
+		t.Errorf("for an unknown tenant: %+v, %v", w, err)
 	}
 }
 
-func TestWhySaysIntoWhomAClientWasMerged(t *testing.T) {
+func TestWhyNamesSuccessorOfMergedClient(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))

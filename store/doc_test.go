@@ -1,0 +1,31 @@
+package store_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The package comment has a line for the prefix of every file.
+func TestPackageCommentNamesEveryFilePrefix(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".go")
+		if strings.HasSuffix(name, "_test") || name == "doc" {
+			continue
+		}
+		prefix, _, _ := strings.Cut(name, "_")
+		if !strings.Contains(string(doc), "\n//\t"+prefix+" ") {
+			t.Errorf("the package comment has no line for %s (%s)", prefix, file)
+		}
+	}
+}
