@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fakeBinaries makes a folder of programs that say they are of that version.
+// fakeBinaries makes a folder of programs that report the given version.
 func fakeBinaries(t *testing.T, version string) string {
 	t.Helper()
 	dir := t.TempDir()

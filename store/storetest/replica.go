@@ -18,7 +18,7 @@ type Replica struct {
 	ReaderURL string // as a role that row-level security holds for
 }
 
-// NewReplica returns a replica that is closed and dropped when the test ends.
+// NewReplica makes a replica, which is closed and dropped when the test ends.
 func NewReplica(t testing.TB) *Replica {
 	t.Helper()
 	owner := URL(t, store.SchemaFingerprint(), func(ctx context.Context, url string) error {
@@ -43,7 +43,7 @@ func NewReplica(t testing.TB) *Replica {
 // Pool returns the owner's connections, for statements of the test's own.
 func (r *Replica) Pool() *pgxpool.Pool { return r.RiverPool() }
 
-// readerURL returns the address of the same database for a role that all tests share.
+// readerURL returns the address of the same database for the portal's role, which all tests share.
 func readerURL(owner string) string {
 	u, err := url.Parse(owner)
 	if err != nil {
