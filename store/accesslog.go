@@ -206,7 +206,7 @@ func (s *Store) logOperator(ctx context.Context, e AccessEvent) error {
 }
 
 // withinEach logs e in the transaction of the acts that it is about: once for each row of the
-// temporary table told, with the row's action, client and user. It waits for a lock on the log for
+// temporary table changed, with the row's action, client and user. It waits for a lock on the log for
 // logWait.
 func (l *AccessLog) withinEach(ctx context.Context, tx pgx.Tx, e AccessEvent) error {
 	const q = `
@@ -215,7 +215,7 @@ func (l *AccessLog) withinEach(ctx context.Context, tx pgx.Tx, e AccessEvent) er
 			source)
 		SELECT @tenant, action, @event, @outcome, @user, nullif(@behalf, ''), nullif(@point, ''),
 		       client, user_id, @source
-		FROM told`
+		FROM changed`
 	const wait = `SELECT set_config('lock_timeout', @wait, true)`
 	_, err := tx.Exec(ctx, wait, pgx.StrictNamedArgs{"wait": logWait.String()})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// LogKeepYears is the shortest time for which the access log must be kept by law (NEN 7513).
-	LogKeepYears = 5
+	// logKeepYears is the shortest time for which the access log must be kept by law (NEN 7513).
+	logKeepYears = 5
 	// logAhead is the number of months after this one that have a partition already.
 	logAhead = 3
 )
@@ -38,9 +38,9 @@ type LogMaintained struct {
 // Readers of the log may have to wait for half a second. So may writers if this month has no
 // partition yet, and for as long as it takes to scan the default partition.
 func (s *Store) MaintainLog(ctx context.Context, keepYears int) (LogMaintained, error) {
-	if keepYears < LogKeepYears {
+	if keepYears < logKeepYears {
 		return LogMaintained{}, fmt.Errorf(
-			"maintain the access log: it must be kept for %d years at least, not %d", LogKeepYears, keepYears)
+			"maintain the access log: it must be kept for %d years at least, not %d", logKeepYears, keepYears)
 	}
 	var out LogMaintained
 	err := s.maintainLog(ctx, &out, func(tx pgx.Tx, out *LogMaintained) (bool, error) {

@@ -19,3 +19,6 @@ func (q ListQuery) Statement(id Identity, client string) (string, pgx.StrictName
 
 // IdentityArgs returns the arguments of [Identify].
 func IdentityArgs(id Identity) pgx.StrictNamedArgs { return id.args("", "") }
+
+// LogKeepYears is the shortest time for which the access log must be kept.
+const LogKeepYears = logKeepYears

@@ -102,14 +102,6 @@ func (p *Portal) Close() { p.pool.Close() }
 // Connections returns the largest number of connections, and so of reads at the same time.
 func (p *Portal) Connections() int { return int(p.pool.Config().MaxConns) }
 
-// Ping returns an error if the database does not answer.
-func (p *Portal) Ping(ctx context.Context) error {
-	if err := p.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	return nil
-}
-
 // Identity is the user of a tenant's portal that a request is made for.
 type Identity struct {
 	Tenant string

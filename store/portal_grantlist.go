@@ -87,7 +87,7 @@ func (p *Portal) PutGrants(
 	return out, nil
 }
 
-// beginList makes the temporary tables listed (the list) and told (the changes to be logged). It
+// beginList makes the temporary tables listed (the list) and changed (the grants whose change is to be logged). It
 // fails with [ErrListBusy] while another list of the tenant is being stored.
 func beginList(ctx context.Context, tx pgx.Tx, tenant string) error {
 	const alone = `
@@ -107,7 +107,7 @@ func beginList(ctx context.Context, tx pgx.Tx, tenant string) error {
 			n bigint, client text, user_id text, role text, manager boolean, parts text[],
 			state text, valid_from date, valid_until date, contact text, name text
 		) ON COMMIT DROP`,
-		`CREATE TEMPORARY TABLE told (
+		`CREATE TEMPORARY TABLE changed (
 			action text, client text, user_id text
 		) ON COMMIT DROP`,
 	} {
@@ -196,7 +196,7 @@ func checkAsOf(ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time) e
 }
 
 // mergeList makes the tenant's grants equal to the table listed, and adds the changed ones to the
-// table told.
+// table changed.
 func mergeList(
 	ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time, by string,
 ) (GrantsPut, error) {
@@ -224,7 +224,7 @@ func mergeList(
 			      IS DISTINCT FROM (` + prefixed("excluded", grantFields) + `)
 			  AND NOT ` + endedLater + `
 			RETURNING client, user_id)
-		INSERT INTO told
+		INSERT INTO changed
 		SELECT 'change', client, user_id
 		FROM put`
 	const revoke = `
@@ -243,7 +243,7 @@ func mergeList(
 				WHERE l.client = g.client
 				  AND l.user_id = g.user_id)
 			RETURNING client, user_id)
-		INSERT INTO told
+		INSERT INTO changed
 		SELECT 'delete', client, user_id
 		FROM revoked`
 	kept := `

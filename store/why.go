@@ -54,29 +54,17 @@ type GrantOn struct {
 // GrantFault is a reason why a grant does not count.
 type GrantFault string
 
-// The reasons why a grant does not count: each is a condition of function identify that the grant does
-// not meet.
-const (
-	FaultInvited          GrantFault = "invited"
-	FaultRevoked          GrantFault = "revoked"
-	FaultNotBegun         GrantFault = "not-begun"
-	FaultEnded            GrantFault = "ended"
-	FaultContactUnknown   GrantFault = "contact-unknown"
-	FaultContactElsewhere GrantFault = "contact-elsewhere"
-	FaultContactInactive  GrantFault = "contact-inactive"
-	FaultContactEnded     GrantFault = "contact-ended"
-)
-
-// faults has the meaning of each fault, for operators.
+// faults has the meaning of each fault for operators. Each is a condition of function identify that the
+// grant does not meet; see [grantsOn].
 var faults = map[GrantFault]string{
-	FaultInvited:          "the invitation was not accepted yet",
-	FaultRevoked:          "it was revoked",
-	FaultNotBegun:         "it begins on a later day",
-	FaultEnded:            "its last day is past",
-	FaultContactUnknown:   "its contact is not known, or not shown any more",
-	FaultContactElsewhere: "its contact is a contact of another client",
-	FaultContactInactive:  "its contact is no longer active in the source",
-	FaultContactEnded:     "its contact has ended in the source",
+	"invited":           "the invitation was not accepted yet",
+	"revoked":           "it was revoked",
+	"not-begun":         "it begins on a later day",
+	"ended":             "its last day is past",
+	"contact-unknown":   "its contact is not known, or not shown any more",
+	"contact-elsewhere": "its contact is a contact of another client",
+	"contact-inactive":  "its contact is no longer active in the source",
+	"contact-ended":     "its contact has ended in the source",
 }
 
 // Meaning returns the fault in a few words for an operator.

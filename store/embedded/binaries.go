@@ -15,8 +15,8 @@ import (
 // oldest is the first major version with every feature that dossiersync uses.
 const oldest = 15
 
-// ErrNotInstalled reports that there is no PostgreSQL to run, and how to install one.
-var ErrNotInstalled = errors.New("no PostgreSQL 15 or newer found: get one by `make deps` on Debian or Ubuntu, " +
+// errNotInstalled reports that there is no PostgreSQL to run, and how to install one.
+var errNotInstalled = errors.New("no PostgreSQL 15 or newer found: get one by `make deps` on Debian or Ubuntu, " +
 	"by `brew install postgresql@17` on macOS, or put the folder of its pg_ctl into PATH")
 
 // Binaries are the programs of one installed PostgreSQL.
@@ -26,11 +26,11 @@ type Binaries struct {
 }
 
 // Find returns the newest PostgreSQL on this machine. It looks in PATH and where Debian, Homebrew and
-// Red Hat install it, and fails with [ErrNotInstalled].
+// Red Hat install it. Its error says how to install one.
 func Find() (Binaries, error) {
 	found := installed()
 	if len(found) == 0 {
-		return Binaries{}, ErrNotInstalled
+		return Binaries{}, errNotInstalled
 	}
 	return found[0], nil
 }
@@ -72,7 +72,7 @@ func among(dirs []string) []Binaries {
 // Version 0 stands for a cluster that is not made yet: it returns the newest.
 func ofMajor(found []Binaries, major int) (Binaries, error) {
 	if len(found) == 0 {
-		return Binaries{}, ErrNotInstalled
+		return Binaries{}, errNotInstalled
 	}
 	if major == 0 {
 		return found[0], nil
