@@ -29,7 +29,9 @@ func runLog(t *testing.T, r *storetest.Replica) *store.AccessLog {
 }
 
 func event(user string) store.AccessEvent {
-	return store.AccessEvent{Tenant: "amaris", Action: "read", Event: "report", Outcome: "success", User: user, Client: "1"}
+	return store.AccessEvent{
+		Tenant: "amaris", Action: "read", Event: "report", Outcome: "success", User: user, Client: "1",
+	}
 }
 
 func TestAppendReturnsOnceCommitted(t *testing.T) {
@@ -46,7 +48,11 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 				return err
 			}
 			var found int
-			err := r.Pool().QueryRow(t.Context(), `SELECT count(*) FROM access_log WHERE user_id = $1 AND source = 'test'`, user).Scan(&found)
+			err := r.Pool().QueryRow(t.Context(), `
+				SELECT count(*)
+				FROM access_log
+				WHERE user_id = $1
+				  AND source = 'test'`, user).Scan(&found)
 			if err == nil && found != 1 {
 				err = fmt.Errorf("%s is logged %d times", user, found)
 			}
@@ -58,7 +64,8 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 	}
 	// Events share commits.
 	var commits int
-	if err := r.Pool().QueryRow(t.Context(), `SELECT count(DISTINCT xmin::text) FROM access_log`).Scan(&commits); err != nil {
+	const q = `SELECT count(DISTINCT xmin::text) FROM access_log`
+	if err := r.Pool().QueryRow(t.Context(), q).Scan(&commits); err != nil {
 		t.Fatal(err)
 	}
 	if commits >= n {
@@ -77,7 +84,8 @@ func TestOddTextIsLogged(t *testing.T) {
 		}
 	}
 	var users []string
-	if err := r.Pool().QueryRow(t.Context(), `SELECT array_agg(user_id ORDER BY time) FROM access_log`).Scan(&users); err != nil {
+	const q = `SELECT array_agg(user_id ORDER BY time) FROM access_log`
+	if err := r.Pool().QueryRow(t.Context(), q).Scan(&users); err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprint([]string{"a\ufffdb", "a\ufffdb", "{a,\"b\"}", `\`, "NULL", "\u202e"})

@@ -37,7 +37,8 @@ func TestMigrationKeysOldErasures(t *testing.T) {
 		}
 		for _, sql := range []string{
 			`INSERT INTO tenants (id, name, timezone) VALUES ('amaris', 'Amaris', 'Europe/Amsterdam')`,
-			`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) SELECT 'amaris', c, 'u', 'client', '{}', 'accepted', 'x'
+			`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+				SELECT 'amaris', c, 'u', 'client', '{}', 'accepted', 'x'
 				FROM unnest('{gewist-é,blijft}'::text[]) c`,
 		} {
 			if _, err := conn.Exec(ctx, sql); err != nil {

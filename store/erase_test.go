@@ -19,7 +19,10 @@ func TestErasureKeepsDecisionsOnOtherItems(t *testing.T) {
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report(id, "a", "x", 1))
 	others := "Observation/" + strings.ReplaceAll(keyOf(id), "_", "x")
-	r.exec(`INSERT INTO decisions (tenant, by, what, object, reason) SELECT 'amaris', 'x', 'discard', o, 'x' FROM unnest($1::text[]) o`,
+	r.exec(`
+		INSERT INTO decisions (tenant, by, what, object, reason)
+		SELECT 'amaris', 'x', 'discard', o, 'x'
+		FROM unnest($1::text[]) o`,
 		[]string{"Observation/" + keyOf(id), others})
 	erased, err := r.Erase(t.Context(), tenant, "a", "beheer")
 	if err != nil || len(erased.Left) > 0 {

@@ -152,6 +152,22 @@ func (p *Portal) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) er
 	}))
 }
 
+// collect returns a function that reads a query's rows into list.
+func collect[T any](list *[]T, scan pgx.RowToFunc[T]) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*list, err = pgx.CollectRows(rows, scan)
+		return err
+	}
+}
+
+// cut shortens list to limit, and reports whether it was longer.
+func cut[T any](list []T, limit int) ([]T, bool) {
+	if len(list) > limit {
+		return list[:limit], true
+	}
+	return list, false
+}
+
 // classify adds [ErrUnavailable] to an error that the next attempt may not meet: the connection
 // failed, the server is shutting down, or the server is overloaded.
 func classify(err error) error {

@@ -66,14 +66,17 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(reader.Close)
-	users := []store.Identity{{Tenant: "amaris", User: "daughter"}, {Tenant: "amaris", User: "manager"}, {Tenant: "szr", User: "son"},
-		{Tenant: "amaris", User: "son"}, {Tenant: "szr", User: "nobody"}}
+	users := []store.Identity{
+		{Tenant: "amaris", User: "daughter"}, {Tenant: "amaris", User: "manager"},
+		{Tenant: "amaris", User: "son"}, {Tenant: "szr", User: "son"}, {Tenant: "szr", User: "unknown"},
+	}
+	kinds := []dossier.Kind{dossier.KindReport, dossier.KindForm}
 	look := func(ctx context.Context, from *store.Portal, id store.Identity, client string) (any, error) {
 		_, dossiers, _, err := from.Dossiers(ctx, id, "")
 		if err != nil {
 			return nil, err
 		}
-		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: []dossier.Kind{"report", "form"}, Limit: 20, Bodies: true})
+		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: kinds, Limit: 20, Bodies: true})
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +84,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: []dossier.Kind{"report", "form"}})
+		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: kinds})
 		if err != nil {
 			return nil, err
 		}
@@ -140,12 +143,21 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 	// The portal stores grants at the same time, in transactions of several round trips.
 	g.Go(func() error {
 		for n := range each {
-			grant := store.Grant{Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact, Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted}
-			if _, _, err := reader.PutGrant(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, grant, "x", log, event("portal")); err != nil && !errors.Is(err, store.ErrLogUnavailable) {
+			grant := store.Grant{
+				Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact,
+				Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted,
+			}
+			amaris := store.Identity{Tenant: "amaris", User: "portal"}
+			_, _, err := reader.PutGrant(t.Context(), amaris, grant, "x", log, event("portal"))
+			if err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 				return err
 			}
-			all := listOf(store.Grant{Client: "1", User: "son", Role: store.RoleContact, Manager: true, Parts: dossier.Parts(), State: store.GrantAccepted})
-			put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "szr", User: "portal"}, all, "x", log, event("portal"))
+			all := listOf(store.Grant{
+				Client: "1", User: "son", Role: store.RoleContact, Manager: true,
+				Parts: dossier.Parts(), State: store.GrantAccepted,
+			})
+			szr := store.Identity{Tenant: "szr", User: "portal"}
+			put, err := reader.PutGrants(t.Context(), szr, all, "x", log, event("portal"))
 			if (err != nil || put != store.GrantsPut{}) && !errors.Is(err, store.ErrLogUnavailable) {
 				return fmt.Errorf("a list equal to the grants has changed %v, %w", put, err)
 			}

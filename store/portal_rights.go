@@ -22,15 +22,16 @@ import (
 //	                      or empty
 //	dossiersync.opened    text[] of the clients whose dossier the user may open
 //	dossiersync.managed   text[] of those of them whose contacts and access log the user may see
-//	dossiersync.readable  text[] of "client part" for each part that the user may read; without the
-//	                      parts of clients who have died
+//	dossiersync.readable  text[] of "client part" for each part that the user may read, and of
+//	                      "client contacts" for managers; without clients who have died
 //
 // Two walls compare rows with these settings. The policies of row-level security hold in every
 // statement of the portal's role, so that a forgotten condition shows nothing (I8). The conditions
 // below repeat them in the statements, for three reasons: they are evaluated once and before any row
 // is read, they also hold for [Store.Why], which reads as the owner, and they hide parts whose rules
-// are being applied anew. A setting is NULL where identify was not called; a comparison with NULL
-// shows nothing.
+// are being applied anew. Where identify was not called, a setting is NULL, or empty if an earlier
+// transaction of the session had set it; nullif makes both NULL, and a comparison with NULL shows
+// nothing.
 
 // identify is the statement that begins a read; see above. It also makes the transaction keep
 // generic plans, because planning each statement would take longer than running it.

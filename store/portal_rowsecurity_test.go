@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +12,123 @@ import (
 	"dossiersync/store"
 	"dossiersync/store/storetest"
 )
+
+// I8: a forgotten WHERE shows nothing of other users. The portal's role selects all rows and columns it
+// can from every table and view.
+func TestPortalRoleSeesOnlyRowsOfItsUser(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	wantRowsOfUsers(t, r)
+}
+
+// wantRowsOfUsers checks how many rows some users see of each table.
+func wantRowsOfUsers(t *testing.T, r *storetest.Replica) {
+	t.Helper()
+	// Rows by table. A table that is missing must not be readable at all. Counts are enough, because
+	// all dossiers are equal.
+	type counts map[string]int
+	tests := []struct {
+		name string
+		id   store.Identity
+		want counts
+	}{
+		{"daughter", store.Identity{Tenant: "amaris", User: "daughter"}, counts{
+			"tenants": 1, "items": 5, "cursors": 6, "unread": 1, "backfills": 1, "quarantine": 1,
+			"grants": 2, "access_log": 0}},
+		{"manager", store.Identity{Tenant: "amaris", User: "manager"}, counts{
+			"tenants": 1, "items": 5, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 1,
+			"grants": 1, "access_log": 1}},
+		{"son", store.Identity{Tenant: "szr", User: "son"}, counts{
+			"tenants": 1, "items": 20, "cursors": 6, "unread": 1, "backfills": 1, "quarantine": 1,
+			"grants": 1, "access_log": 1}},
+		{"son elsewhere", store.Identity{Tenant: "amaris", User: "son"}, counts{
+			"tenants": 1, "items": 0, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 0,
+			"grants": 0, "access_log": 0}},
+		{"no identity", store.Identity{}, counts{
+			"tenants": 0, "items": 0, "cursors": 0, "unread": 0, "backfills": 0, "quarantine": 0,
+			"grants": 0, "access_log": 0}},
+	}
+	for _, tt := range tests {
+		asPortalRole(t, r, tt.id, func(tx pgx.Tx) {
+			got := counts{}
+			for table, columns := range selectable(t, tx) {
+				var n int
+				sql := fmt.Sprintf(`SELECT count(*) FROM (SELECT %s FROM %s) x`, strings.Join(columns, ", "), table)
+				if err := tx.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+				got[table] = n
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+			}
+		})
+	}
+}
+
+// selectable returns the columns that the current role may select, by table.
+func selectable(t *testing.T, tx pgx.Tx) map[string][]string {
+	t.Helper()
+	rows, err := tx.Query(t.Context(), `
+		SELECT c.relname, array_agg(quote_ident(a.attname) ORDER BY a.attnum)
+		FROM pg_class c
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE c.relnamespace = 'public'::regnamespace
+		  AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+		  AND has_column_privilege(c.oid, a.attnum, 'SELECT')
+		GROUP BY c.relname`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string][]string)
+	var table string
+	var columns []string
+	if _, err := pgx.ForEachRow(rows, []any{&table, &columns}, func() error {
+		out[table] = slices.Clone(columns)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestPortalRoleWritesOnlyToLog(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	for _, sql := range []string{
+		`UPDATE items SET card = '{}'`,
+		`DELETE FROM items`,
+		`INSERT INTO clients (tenant, id, state) VALUES ('amaris', '9', 'shown')`,
+		`UPDATE access_log SET user_id = 'y'`,
+		`DELETE FROM access_log`,
+		`TRUNCATE access_log`,
+		`DELETE FROM grants`,
+		`SELECT id FROM items`,
+		`SELECT model FROM items`,
+		`SELECT * FROM runs`,
+		`SELECT * FROM access_log_rest`,
+		`SELECT reason FROM quarantine`,
+		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+			VALUES ('amaris', '9', 'daughter', 'contact', '{}', 'accepted', 'x')`,
+		`INSERT INTO tenants (id, name, timezone) VALUES ('x', 'x', 'UTC')`,
+		`CREATE TABLE mine (x int)`,
+		`SET ROLE dossiersync`,
+	} {
+		asPortalRole(t, r, store.Identity{Tenant: "amaris", User: "daughter"}, func(tx pgx.Tx) {
+			if _, err := tx.Exec(t.Context(), sql); err == nil {
+				t.Errorf("the portal's role may %s", sql)
+			}
+		})
+	}
+	asPortalRole(t, r, store.Identity{Tenant: "amaris", User: "daughter"}, func(tx pgx.Tx) {
+		tag, err := tx.Exec(t.Context(), `UPDATE grants SET state = 'accepted', parts = '{reports,forms,care-plans}'`)
+		if err != nil || tag.RowsAffected() != 0 {
+			t.Errorf("%d grants can be changed without the portal's scope, %v", tag.RowsAffected(), err)
+		}
+	})
+}
 
 // I8: every table has row-level security. The catalogs are asked, so that no new table can be forgotten.
 func TestEveryTableHasRowLevelSecurity(t *testing.T) {
@@ -110,16 +230,22 @@ func TestPortalWritesGrantsOfItsOwnTenantOnly(t *testing.T) {
 	asPortalRole(t, r, store.Identity{}, func(tx pgx.Tx) {
 		portal(tx)
 		var tenants string
-		if err := tx.QueryRow(t.Context(), `SELECT string_agg(DISTINCT tenant, ',') FROM grants`).Scan(&tenants); err != nil || tenants != "amaris" {
+		err := tx.QueryRow(t.Context(), `SELECT string_agg(DISTINCT tenant, ',') FROM grants`).Scan(&tenants)
+		if err != nil || tenants != "amaris" {
 			t.Errorf("it sees grants of %s, %v", tenants, err)
 		}
-		if tag, err := tx.Exec(t.Context(), `UPDATE grants SET state = 'revoked'`); err != nil || tag.RowsAffected() != 3 {
+		tag, err := tx.Exec(t.Context(), `UPDATE grants SET state = 'revoked'`)
+		if err != nil || tag.RowsAffected() != 3 {
 			t.Errorf("it changes %d grants, %v", tag.RowsAffected(), err)
 		}
 	})
 	for _, sql := range []string{
-		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ('szr', '2', 'portal', 'client', '{reports}', 'accepted', 'x')`,
-		`UPDATE grants SET tenant = 'szr'`, `SELECT erased_among('amaris', '{1}')`, `SELECT key FROM erasure_keys`, `SELECT * FROM erasures`,
+		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+			VALUES ('szr', '2', 'portal', 'client', '{reports}', 'accepted', 'x')`,
+		`UPDATE grants SET tenant = 'szr'`,
+		`SELECT erased_among('amaris', '{1}')`,
+		`SELECT key FROM erasure_keys`,
+		`SELECT * FROM erasures`,
 		`SELECT keep_out_erased()`,
 	} {
 		asPortalRole(t, r, store.Identity{}, func(tx pgx.Tx) {

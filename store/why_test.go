@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
@@ -24,8 +25,11 @@ func (r *run) why(client, user string) store.Why {
 // putGrant stores a grant with any columns, also ones that the portal would not send.
 func (r *run) putGrant(user, state, from, until, contact string) {
 	r.t.Helper()
-	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until, contact, name, updated_by)
-		VALUES ($1, 'a', $2, 'contact', '{reports}', $3, nullif($4, '')::date, nullif($5, '')::date, nullif($6, ''), 'Geheime Naam', 'portal')`,
+	r.exec(`
+		INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until,
+			contact, name, updated_by)
+		VALUES ($1, 'a', $2, 'contact', '{reports}', $3, nullif($4, '')::date,
+			nullif($5, '')::date, nullif($6, ''), 'Geheime Naam', 'portal')`,
 		tenant, user, state, from, until, contact)
 }
 
@@ -43,15 +47,20 @@ func TestWhyListsFaultsOfGrantsThatDoNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := func(n int) string { return now.In(zone).AddDate(0, 0, n).Format(time.DateOnly) }
-	r.exec(`INSERT INTO contacts (tenant, id, client, active, ends) VALUES ('amaris', 'good', 'a', true, NULL),
-		('amaris', 'other', 'b', true, NULL), ('amaris', 'nobodys', NULL, true, NULL), ('amaris', 'inactive', 'a', false, NULL)`)
-	r.exec(`INSERT INTO contacts (tenant, id, client, active, ends) VALUES
-		('amaris', 'ended', 'a', true, $1::text::date), ('amaris', 'ends', 'a', true, $2::text::date)`, day(-1), day(0))
+	r.exec(`
+		INSERT INTO contacts (tenant, id, client, active, ends)
+		VALUES
+			('amaris', 'good', 'a', true, NULL),
+			('amaris', 'other', 'b', true, NULL),
+			('amaris', 'clientless', NULL, true, NULL),
+			('amaris', 'inactive', 'a', false, NULL),
+			('amaris', 'ended', 'a', true, $1::text::date),
+			('amaris', 'ends', 'a', true, $2::text::date)`, day(-1), day(0))
 	days := []string{"", day(-1), day(0), day(1)}
 	for _, state := range []string{"invited", "accepted", "revoked"} {
 		for f, from := range days {
 			for u, until := range days {
-				for _, contact := range []string{"", "good", "other", "nobodys", "inactive", "ended", "ends", "unknown"} {
+				for _, contact := range []string{"", "good", "other", "clientless", "inactive", "ended", "ends", "unknown"} {
 					r.putGrant(fmt.Sprintf("%s %d %d %s", state, f, u, contact), state, from, until, contact)
 				}
 			}
@@ -155,7 +164,14 @@ func TestWhyNamesSuccessorOfMergedClient(t *testing.T) {
 	merged.Content = &dossier.Client{ReplacedBy: "b"}
 	r.apply(patients, merged)
 	w := r.why("a", "")
-	if w.Client == nil || w.Client.Reason != dossier.HiddenMerged || w.Client.ReplacedBy == nil || *w.Client.ReplacedBy != "b" {
-		t.Errorf("client %+v", w.Client)
+	b := "b"
+	want := store.ClientStanding{
+		State: dossier.StateHidden, Reason: dossier.HiddenMerged, ReplacedBy: &b,
+	}
+	if w.Client == nil {
+		t.Fatal("no client")
+	}
+	if diff := cmp.Diff(want, *w.Client, cmpopts.IgnoreFields(want, "Since")); diff != "" {
+		t.Errorf("client (-want +got):\n%s", diff)
 	}
 }

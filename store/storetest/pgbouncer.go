@@ -75,8 +75,10 @@ server_lifetime = 3600
 			t.Logf("output of pgbouncer:\n%s", &output)
 		}
 	})
-	front := url.URL{Scheme: "postgres", User: url.UserPassword(behind.User, behind.Password), Host: fmt.Sprint("127.0.0.1:", port),
-		Path: "/" + behind.Database, RawQuery: "sslmode=disable"}
+	front := url.URL{
+		Scheme: "postgres", User: url.UserPassword(behind.User, behind.Password),
+		Host: fmt.Sprint("127.0.0.1:", port), Path: "/" + behind.Database, RawQuery: "sslmode=disable",
+	}
 	awaitPgbouncer(t, front.String())
 	return front.String()
 }
@@ -98,7 +100,8 @@ func findPgbouncer(t testing.TB) string {
 			return path
 		}
 	}
-	const missing = "storetest: pgbouncer is not installed: run .ci/install-pgbouncer, or get it by your system's package manager"
+	const missing = "storetest: pgbouncer is not installed: " +
+		"run .ci/install-pgbouncer, or install it by your system's package manager"
 	if os.Getenv("DOSSIERSYNC_LONG") == "" && os.Getenv("CI") == "" {
 		t.Skip(missing + "; make check requires it")
 	}
