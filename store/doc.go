@@ -13,6 +13,9 @@
 //	apply        a batch of items becomes rows: decide on each item, render it, merge, count
 //	render       the interface of the renderer, and the items that it may look up
 //	rerender     items are rendered again because an item that they name has changed
+//	reread       items that are read again by id
+//	item         the row of an item, which several writers share
+//	change       the change number that a transaction gives to dossiers
 //	quarantine   items that could not be applied: kept, retried, discarded; raw bytes encrypted
 //	run          a run: requested, claimed, given back, finished; its types, accounting and jobs
 //	cursor       up to which source time a type is read; backfills of single clients; types that are
@@ -28,6 +31,7 @@
 //	why          what one dossier shows to one user, explained to an operator
 //	migrate      the schema, River's tables and the portal's role
 //	store        the connections
+//	query, null  helpers for queries and for NULL
 //
 // schema.sql shows the tables as the migrations leave them. The words that other packages share with
 // this one, such as Item, Ref, Stream and Part, are in package dossier.

@@ -224,10 +224,10 @@ func (s *Store) lookForTraces(ctx context.Context, client string, out *Erased) e
 	})
 }
 
-// erasedSQL returns the erased ones among some clients.
+// erasedSQL finds which of a batch's clients were erased.
 const erasedSQL = `SELECT erased_among(@tenant, @clients)`
 
-// queueErased adds the statement that finds the erased ones among a batch's clients.
+// queueErased asks which of the batch's clients were erased.
 func (a *application) queueErased(b *pgx.Batch, clients []string) {
 	a.erased = make(map[string]bool)
 	b.Queue(erasedSQL, pgx.StrictNamedArgs{"tenant": a.tenant(), "clients": clients}).Query(func(rows pgx.Rows) error {
@@ -240,7 +240,7 @@ func (a *application) queueErased(b *pgx.Batch, clients []string) {
 	})
 }
 
-// withoutErased returns the items without those of erased clients.
+// withoutErased leaves out the items of clients who were erased.
 func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []dossier.Item) ([]dossier.Item, error) {
 	clients := make([]string, 0, len(items))
 	for i := range items {
