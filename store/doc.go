@@ -17,6 +17,7 @@
 //	item         the row of an item, which several writers share
 //	change       the change number that a transaction gives to dossiers
 //	quarantine   items that could not be applied: kept, retried, discarded; raw bytes encrypted
+//	decision     what operators have decided, with the reason
 //	run          a run: requested, claimed, given back, finished; its types, accounting and jobs
 //	cursor       up to which source time a type is read; backfills of single clients; types that are
 //	             searched client by client; epochs
@@ -43,7 +44,7 @@
 //   - An item is shown, hidden or withdrawn; only a shown item has content. verdictOn decides in
 //     apply_verdict.go. Quarantine is not a state of an item: it is a row beside the item, which keeps
 //     its last good version only if the envelope of the bad version still allows it.
-//   - A run is waiting, running or done. ClaimRun takes one slice of it under a lease and raises the
+//   - A run is waiting, running or done. ClaimRun takes one slice of a run under a lease and raises the
 //     run's fence; a worker that has lost its lease fails with [ErrFenced] and writes nothing. See
 //     run_claim.go.
 //   - An absence is suspect, confirmed or held. It begins when a reconcile finds a shown item in no
