@@ -74,6 +74,10 @@ soak: deps ## Soak it in faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on
 openapi: ## Lint the contracts of the two APIs
 	@.ci/lint-openapi portalapi/openapi.yaml portalapi/ops/openapi.yaml
 
+.PHONY: schema
+schema: deps ## Rewrite store/schema.sql from the migrations
+	$(GO) test ./store -count=1 -run '^TestSchemaFileIsCurrent$$' -update
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## Run every fuzz function for FUZZTIME (20s)

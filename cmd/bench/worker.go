@@ -136,7 +136,7 @@ func (o *observer) options() app.SyncerOptions {
 
 // run does what `dossiersync sync` or `dossiersync reconcile` does.
 func (j job) run(ctx context.Context, o *observer, cfg *config.Config, m *measure) (err error) {
-	st, err := store.OpenTraced(ctx, j.Database, o)
+	st, err := store.Open(ctx, j.Database, store.WithTracer(o))
 	if err != nil {
 		return err
 	}
