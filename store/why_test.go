@@ -12,7 +12,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-func (r *run) why(client, user string) store.Why {
+func (r *harness) why(client, user string) store.Why {
 	r.t.Helper()
 	w, err := r.Why(r.t.Context(), tenant, client, user, "beheerder")
 	if err != nil {
@@ -22,7 +22,7 @@ func (r *run) why(client, user string) store.Why {
 }
 
 // putGrant stores a grant as the portal does not: whatever the columns say.
-func (r *run) putGrant(user, state, from, until, contact string) {
+func (r *harness) putGrant(user, state, from, until, contact string) {
 	r.t.Helper()
 	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until, contact, name, updated_by)
 		VALUES ($1, 'a', $2, 'contact', '{reports}', $3, nullif($4, '')::date, nullif($5, '')::date, nullif($6, ''), 'Geheime Naam', 'portal')`,
@@ -33,7 +33,7 @@ func (r *run) putGrant(user, state, from, until, contact string) {
 // its dates and its contact.
 func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
@@ -89,7 +89,7 @@ func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
 
 func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 
 func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.putGrant("dochter", "accepted", "", "", "")
 	w := r.why("a", "dochter")
@@ -150,7 +150,7 @@ func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
 
 func TestWhySaysIntoWhomAClientWasMerged(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	merged := hidden(patient("a", 2), dossier.HiddenMerged)
 	merged.Content = &dossier.Client{ReplacedBy: "b"}
