@@ -297,7 +297,7 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	}
 	before := look()
 	// Not the change number, which apply raises for what is shown to somebody: see
-	// TestHiddenItemMovesNoDossierOn, and below.
+	// TestHiddenItemRaisesNoChangeNumber, and below.
 	p.items(hidden, late, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	p.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL WHERE id IN ('hidden', 'late')`)
 	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(answer{})); diff != "" {

@@ -9,9 +9,9 @@ import (
 
 // A record that nobody may see does not move its client's dossier on, by which
 // readers would know that there is something.
-func TestHiddenItemMovesNoDossierOn(t *testing.T) {
+func TestHiddenItemRaisesNoChangeNumber(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("shown", "a", "Goed geslapen", 1))
 	change := func() string { return r.one(`SELECT change::text FROM clients WHERE id = 'a'`) }

@@ -24,7 +24,7 @@ func TestCase11ReportReplacedByANewIDInEitherOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0))
 			for _, items := range batches {
 				r.apply(reports, items...)
@@ -54,7 +54,7 @@ func newer2(it dossier.Item) dossier.Item {
 
 func TestAnotherClientsReportReplacesNothing(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, report("1", "a", "een", 1), replacing(report("2", "b", "twee", 2), "1"))
 	want := map[string]string{"1": "a: een ()", "2": "b: twee ()"}
@@ -74,7 +74,7 @@ func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0))
 			for range 2 {
 				for _, it := range order {
@@ -93,7 +93,7 @@ func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 func TestReportIsReplacedByItsOwnClientsOnly(t *testing.T) {
 	t.Parallel()
 	for _, others := range []string{"0", "9"} { // keys on either side
-		r := newRun(t, storetest.NewReplica(t))
+		r := newHarness(t, storetest.NewReplica(t))
 		r.apply(patients, patient("a", 0), patient("b", 0))
 		old, newer := report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1")
 		r.apply(reports, replacing(report(others, "b", "van b", 2), "1"))

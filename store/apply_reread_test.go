@@ -10,9 +10,9 @@ import (
 
 // A source that says by mistake that it does not have a record must not keep it
 // hidden for ever.
-func TestWhatTheSourceDoesNotHaveIsReadAgainAsLongAsItIsKept(t *testing.T) {
+func TestAbsentItemIsReadAgainWhileStored(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1"))
 	r.apply(reports, hidden(report("2", "a", "nieuw", 3), dossier.HiddenMarked))

@@ -11,7 +11,7 @@ import (
 // An underscore in a key is not a wildcard: decisions on other items stay.
 func TestErasureKeepsDecisionsOnOtherItems(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	id := ""
 	for n := 0; !strings.Contains(keyOf(id), "_"); n++ {
 		id = strconv.Itoa(n)

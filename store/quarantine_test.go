@@ -15,7 +15,7 @@ import (
 )
 
 // quarantine lists what is in it, by type, id and reason, the oldest first.
-func (r *run) quarantine() []string {
+func (r *harness) quarantine() []string {
 	r.t.Helper()
 	list, err := r.Quarantine(r.t.Context(), store.QuarantineFilter{Tenant: tenant})
 	if err != nil {
@@ -30,7 +30,7 @@ func (r *run) quarantine() []string {
 
 // I6, I7: whatever the newest version holds that PostgreSQL refuses, the last
 // good one goes where it may no longer be shown, and stays where it may.
-func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
+func TestRefusedItemKeepsLastGoodVersionIfAllowed(t *testing.T) {
 	t.Parallel()
 	withdrawn := hidden(report("1", "a", "x", 2), dossier.WithdrawnInError)
 	withdrawn.State = dossier.StateWithdrawn
@@ -49,7 +49,7 @@ func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0), patient("b", 0))
 			r.apply(reports, report("1", "a", "geheim", 1))
 			tc.item.Version = "nul\x00"
@@ -69,9 +69,9 @@ func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	}
 }
 
-func TestQuarantineSurvivesTheSplittingOfItsBatch(t *testing.T) {
+func TestQuarantineSurvivesSplitBatch(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	refused := report("2", "a", "twee", 1)
@@ -84,7 +84,7 @@ func TestQuarantineSurvivesTheSplittingOfItsBatch(t *testing.T) {
 
 func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(reports, unreadable(report("1", "a", "x", 5), true))
@@ -102,9 +102,9 @@ func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
 
 // I4 holds for what was withheld: its lastUpdated is not forgotten with it, even
 // if the version that could not be read had none.
-func TestOlderVersionDoesNotBringBackWhatWasWithheld(t *testing.T) {
+func TestOlderVersionRestoresNoWithheldItem(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 5))
 	undated := unreadable(report("1", "", "x", 0), false)
@@ -122,7 +122,7 @@ func TestOlderVersionDoesNotBringBackWhatWasWithheld(t *testing.T) {
 // I2: each bad record is accounted for, once, even if it has no identity.
 func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	nameless := func(raw string) dossier.Item {
 		return dossier.Item{Ref: dossier.Ref{Type: "Observation"}, Stream: dossier.StreamReports,
 			State: dossier.StateQuarantined, Reason: dossier.BadID, Raw: []byte(raw)}
@@ -142,7 +142,7 @@ func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 // A search of clients that brings an Observation says nothing of that report.
 func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(patients, dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: "1"}, Stream: dossier.StreamClients,
@@ -163,9 +163,9 @@ func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	}
 }
 
-func TestQuarantinedItemTellsWhatReadersSeeMeanwhile(t *testing.T) {
+func TestQuarantinedItemHasStateOfStoredVersion(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("kept", "a", "een", 1), report("withheld", "a", "twee", 1))
 	r.apply(reports, unreadable(report("kept", "a", "x", 2), true), unreadable(report("withheld", "", "x", 2), false),
@@ -205,7 +205,7 @@ func TestQuarantinedItemTellsWhatReadersSeeMeanwhile(t *testing.T) {
 
 func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "b", "x", 2), true))
 	for _, tc := range []struct {
@@ -226,9 +226,9 @@ func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 	}
 }
 
-func TestQuarantineIsReadOnFromAPlace(t *testing.T) {
+func TestQuarantineIsPagedByPlace(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	// One batch: they were all first seen at one moment.
 	r.apply(reports, unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "a", "x", 2), true), unreadable(report("3", "a", "x", 2), true))
@@ -256,9 +256,9 @@ func TestQuarantineIsReadOnFromAPlace(t *testing.T) {
 
 // What the source says of a deletion is little; what was known of the record is
 // kept in its tombstone.
-func TestTombstoneKeepsWhoseRecordItWasAndItsLastVersion(t *testing.T) {
+func TestTombstoneKeepsClientAndVersion(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 5))
 	gone := dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: "1"}, Stream: dossier.StreamReports,

@@ -23,9 +23,9 @@ func (d dozing) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (s
 	return d.plain.Render(ref, c, look)
 }
 
-func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
+func TestWorkerAsleepInCopyLosesItsRun(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	asleep, wakes, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	r.SetAsleep(time.Second)
 	t.Cleanup(waking(wakes))

@@ -8,7 +8,7 @@ import (
 )
 
 // queueLost lets two minutes pass, and queues what is lost then.
-func (r *run) queueLost() int {
+func (r *harness) queueLost() int {
 	r.t.Helper()
 	r.exec(`UPDATE runs SET queued_at = queued_at - interval '2 minutes', lease_until = lease_until - interval '2 minutes'`)
 	n, err := r.QueueLostRuns(r.t.Context())
@@ -19,7 +19,7 @@ func (r *run) queueLost() int {
 }
 
 // request asks for another run, of a scope of its own.
-func (r *run) request(trigger store.Trigger) store.Run {
+func (r *harness) request(trigger store.Trigger) store.Run {
 	r.t.Helper()
 	run, _, err := r.RequestRun(r.t.Context(), store.RunRequest{Tenant: tenant, Trigger: trigger, Scope: store.Scope{Full: true}})
 	if err != nil {
@@ -38,9 +38,9 @@ func (r *run) markJobsRunning() {
 
 const jobs = `SELECT count(*)::text FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint)`
 
-func TestRunThatWaitsLongIsGivenNoSecondJob(t *testing.T) {
+func TestWaitingRunGetsNoSecondJob(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t)) // and holds the tenant
+	r := newHarness(t, storetest.NewReplica(t)) // and holds the tenant
 	waiting := r.request(store.TriggerManual)
 	for range 5 {
 		// Nobody came to its job: all workers are at work on others.
@@ -51,9 +51,9 @@ func TestRunThatWaitsLongIsGivenNoSecondJob(t *testing.T) {
 	}
 }
 
-func TestRunWhoseProcessDiedBeforeItBeganIsGivenAJob(t *testing.T) {
+func TestRunOfDeadRequesterGetsJob(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.finish()
 	waiting := r.request(store.TriggerCommand)
 	for range 5 {
@@ -64,9 +64,9 @@ func TestRunWhoseProcessDiedBeforeItBeganIsGivenAJob(t *testing.T) {
 	}
 }
 
-func TestRunOfDeadWorkerIsGivenAnotherJobOnce(t *testing.T) {
+func TestRunOfDeadWorkerGetsOneNewJob(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.finish()
 	lost := r.request(store.TriggerManual)
 	if _, err := r.ClaimRun(t.Context(), lost.ID, "dead"); err != nil {

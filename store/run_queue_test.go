@@ -10,7 +10,7 @@ import (
 
 // What could be worked on and is not counts from when it could, and a run of one
 // client says nothing of how the whole tenant fares.
-func TestQueueTellsWhatIsLeftLying(t *testing.T) {
+func TestQueueReportsIdleRuns(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	for _, sql := range []string{

@@ -18,7 +18,7 @@ var (
 )
 
 // pulling ends r's run and begins one of the whole tenant that pulls the types.
-func (r *run) pulling(types ...store.TypeID) *run {
+func (r *harness) pulling(types ...store.TypeID) *harness {
 	r.t.Helper()
 	ctx := r.t.Context()
 	r.finish()
@@ -26,7 +26,7 @@ func (r *run) pulling(types ...store.TypeID) *run {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	next := &run{Replica: r.Replica, t: r.t}
+	next := &harness{Replica: r.Replica, t: r.t}
 	if next.claim, err = r.ClaimRun(ctx, asked.ID, "test"); err != nil {
 		r.t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func (r *run) pulling(types ...store.TypeID) *run {
 }
 
 // drain notes that all of the types has been read.
-func (r *run) drain(types ...store.TypeID) {
+func (r *harness) drain(types ...store.TypeID) {
 	r.t.Helper()
 	for _, id := range types {
 		if err := r.BeginCursor(r.t.Context(), r.claim, id); err != nil {
@@ -55,7 +55,7 @@ func (r *run) drain(types ...store.TypeID) {
 }
 
 // unshare removes what is no longer shared in bites, and returns how much.
-func (r *run) unshare(bite int) map[dossier.Stream]int64 {
+func (r *harness) unshare(bite int) map[dossier.Stream]int64 {
 	r.t.Helper()
 	removed := make(map[dossier.Stream]int64)
 	for range 100 {
@@ -75,7 +75,7 @@ func (r *run) unshare(bite int) map[dossier.Stream]int64 {
 }
 
 // states returns every item's state and reason, but for clients.
-func (r *run) states() map[string]string {
+func (r *harness) states() map[string]string {
 	r.t.Helper()
 	rows, err := r.Pool().Query(r.t.Context(), `SELECT id, state, coalesce(reason, '') FROM items WHERE stream <> 'clients'`)
 	if err != nil {
@@ -105,9 +105,9 @@ func nurse(name string, minute int) dossier.Item {
 }
 
 // shared is a replica in which everything has been read once.
-func shared(t *testing.T) *run {
+func shared(t *testing.T) *harness {
 	t.Helper()
-	r := newRun(t, storetest.NewReplica(t), relatives, questionnaires, notes)
+	r := newHarness(t, storetest.NewReplica(t), relatives, questionnaires, notes)
 	r.drain(patients, staff, reports, relatives, questionnaires, notes)
 	r.apply(patients, patient("a", 0))
 	r.apply(staff, nurse("Fatima", 1))
@@ -123,7 +123,7 @@ func shared(t *testing.T) *run {
 	return r
 }
 
-func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
+func TestUnsharedTypeIsRemoved(t *testing.T) {
 	t.Parallel()
 	r := shared(t)
 	change := r.one(`SELECT change::text FROM clients`)
@@ -161,7 +161,7 @@ func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
 	}
 }
 
-func TestRemovalIsFinishedByTheNextRun(t *testing.T) {
+func TestNextRunFinishesRemoval(t *testing.T) {
 	t.Parallel()
 	r := shared(t)
 	r = r.pulling(patients, staff, reports, relatives, questionnaires)
@@ -179,7 +179,7 @@ func TestRemovalIsFinishedByTheNextRun(t *testing.T) {
 	}
 }
 
-func TestWhatIsSharedAgainIsReadFromTheBeginning(t *testing.T) {
+func TestResharedTypeIsReadFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	for _, bites := range []int{0, 1, 100} {
 		r := shared(t)
@@ -204,7 +204,7 @@ func TestWhatIsSharedAgainIsReadFromTheBeginning(t *testing.T) {
 	}
 }
 
-func TestOnlyTheConfigurationDecidesWhatIsShared(t *testing.T) {
+func TestOnlyConfigurationUnsharesTypes(t *testing.T) {
 	t.Parallel()
 	r := shared(t)
 	before := r.states()

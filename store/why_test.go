@@ -13,7 +13,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-func (r *run) why(client, user string) store.Why {
+func (r *harness) why(client, user string) store.Why {
 	r.t.Helper()
 	w, err := r.Why(r.t.Context(), tenant, client, user, "beheerder")
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *run) why(client, user string) store.Why {
 }
 
 // putGrant stores a grant with any columns, also ones that the portal would not send.
-func (r *run) putGrant(user, state, from, until, contact string) {
+func (r *harness) putGrant(user, state, from, until, contact string) {
 	r.t.Helper()
 	r.exec(`
 		INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until,
@@ -36,7 +36,7 @@ func (r *run) putGrant(user, state, from, until, contact string) {
 // A grant opens the dossier if and only if it has no fault, whatever its dates and its contact.
 func TestWhyListsFaultsOfGrantsThatDoNotCount(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
@@ -97,7 +97,7 @@ func TestWhyListsFaultsOfGrantsThatDoNotCount(t *testing.T) {
 
 func TestWhyCountsItemsByStateAndReason(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestWhyCountsItemsByStateAndReason(t *testing.T) {
 
 func TestWhyOfUnknownClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.putGrant("dochter", "accepted", "", "", "")
 	w := r.why("a", "dochter")
@@ -158,7 +158,7 @@ func TestWhyOfUnknownClient(t *testing.T) {
 
 func TestWhyNamesSuccessorOfMergedClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	merged := hidden(patient("a", 2), dossier.HiddenMerged)
 	merged.Content = &dossier.Client{ReplacedBy: "b"}

@@ -302,10 +302,10 @@ func TestPagesTellWhatThereIs(t *testing.T) {
 	}{
 		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations is not up to date: SZR", "stale", "the circuit is open; left alone for", "3 items", "412 removals", "running"}},
 		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale", "The source cannot be read, first 1 h 00 min ago: search Observation: the circuit is open.", "It is left alone for", "The source was restored or replaced", "one client", "missed, there was no run"}},
-		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has a date that is none", `hx-get="` + runPage(s.running) + `/progress"`}},
+		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
 		"waiting":    {v.get(runPage(s.waiting)).Body.String(), []string{"waiting for its turn", "everything from the beginning of client 1042"}},
 		"done":       {v.get(runPage(s.done)).Body.String(), []string{"partial", "2 items in quarantine"}},
-		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has a date that is none", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
+		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has an invalid date", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
 		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only the command line shows them"}},
 		"stray":      {v.get("/quarantine/" + url.PathEscape(s.stray)).Body.String(), []string{"QuestionnaireResponse without an id", "none, or it could not be read"}},
 		"held":       {v.get("/held-removals").Body.String(), []string{"412", "needs the right approve"}},

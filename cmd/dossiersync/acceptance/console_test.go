@@ -55,7 +55,7 @@ func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
 	b.send("/tenants/amaris/resync", nil)
 	b.until("partial", "1 item in quarantine")
 	b.open("/quarantine")
-	b.wants("Observation bad", "has a date that is none")
+	b.wants("Observation bad", "has an invalid date")
 	item := regexp.MustCompile(`/quarantine/[A-Za-z0-9_-]+`).FindString(b.page)
 	b.open(item)
 	b.wants("client-1", "no version of it could be applied yet")
