@@ -31,7 +31,7 @@ func (r *harness) request(trigger store.Trigger) store.Run {
 // markJobsRunning gives all jobs the state they have while a worker works on them. It writes River's
 // own table, because River sets that state only when one of its clients fetches a job, and store has
 // no client.
-func (r *run) markJobsRunning() {
+func (r *harness) markJobsRunning() {
 	r.t.Helper()
 	r.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now()`)
 }
