@@ -26,11 +26,11 @@ const (
 // In a real browser, with its scripts and without, an operator watches a run move,
 // brings one client up to date, has mended items tried again, and lets removals go.
 // Then every page is looked at by axe.
-func TestOperatorDoesAllOfItInABrowser(t *testing.T) {
+func TestOperatorWorkInBrowser(t *testing.T) {
 	needsBrowser(t)
-	w := newWorkplace(t)
-	w.play("operator.mjs")
-	w.play("axe.mjs")
+	w := newBrowserHarness(t)
+	w.runScript("operator.mjs")
+	w.runScript("axe.mjs")
 }
 
 func needsBrowser(t *testing.T) {
@@ -40,16 +40,16 @@ func needsBrowser(t *testing.T) {
 	}
 }
 
-// workplace is an operator's: a service that runs, and a care record system that a
+// browserHarness is an operator's: a service that runs, and a care record system that a
 // story can give orders about.
-type workplace struct {
-	*rig
-	source *front
-	lost   int // reports so far
-	env    []string
+type browserHarness struct {
+	*harness
+	proxy *proxy
+	lost  int // reports so far
+	env   []string
 }
 
-func newWorkplace(t *testing.T) *workplace {
+func newBrowserHarness(t *testing.T) *browserHarness {
 	t.Helper()
 	sim := simulator.New(simulator.Options{Zone: mustZone(t)})
 	d, err := dossiers.Generate(dossiers.Options{Clients: 4, Years: 0.5, Seed: 2, Now: time.Now().Add(-time.Hour)})
@@ -60,36 +60,36 @@ func newWorkplace(t *testing.T) *workplace {
 		t.Fatal(err)
 	}
 	// A year with one slot: nothing happens that nobody asks for.
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim, mapping: "    schedule: \"0 3 1 1 *\"\n"})
-	w := &workplace{rig: r, source: newFront(t, sim, faults.Options{})}
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, mapping: "    schedule: \"0 3 1 1 *\"\n"})
+	w := &browserHarness{harness: r, proxy: newProxy(t, sim, faults.Options{})}
 	for i := range 3 {
-		w.report(fmt.Sprintf("bad-%d", i+1), "2026-13-02")
+		w.putReport(fmt.Sprintf("bad-%d", i+1), "2026-13-02")
 	}
 	for i := range 300 {
-		w.report(fmt.Sprintf("lost-%d", i), "2026-03-02")
+		w.putReport(fmt.Sprintf("lost-%d", i), "2026-03-02")
 	}
-	r.rewrite(`base_url: \S+`, "base_url: "+w.source.url)
-	r.rewrite(`page_size: \d+`, "page_size: 20")
-	r.rewrite(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann\n")))
-	orders := httptest.NewServer(w.orders())
+	r.changeConfig(`base_url: \S+`, "base_url: "+w.proxy.url)
+	r.changeConfig(`page_size: \d+`, "page_size: 20")
+	r.changeConfig(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.writeFile("ann", "the token of ann\n")))
+	orders := httptest.NewServer(w.sourceCommands())
 	t.Cleanup(orders.Close)
 	p := r.start("serve")
-	w.env = append(os.Environ(), "CONSOLE="+p.listensAt(app.OpsListener), "SOURCE="+orders.URL, "CLIENT="+sim.List("Patient")[0].ID)
-	poll(t, "the first run has ended", func() bool {
-		runs, err := r.db.Runs(t.Context(), store.RunFilter{})
+	w.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "SOURCE="+orders.URL, "CLIENT="+sim.List("Patient")[0].ID)
+	waitUntil(t, "the first run has ended", func() bool {
+		runs, err := r.replica.Runs(t.Context(), store.RunFilter{})
 		return err == nil && len(runs) > 0 && runs[0].State == store.RunDone
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(p.said.String())
+			t.Log(p.output.String())
 		}
 	})
 	return w
 }
 
-// report writes a report about somebody else, a moment ago: a run reads up to the
+// putReport writes a report about somebody else, a moment ago: a run reads up to the
 // second in which it begins.
-func (w *workplace) report(id, at string) {
+func (w *browserHarness) putReport(id, at string) {
 	w.t.Helper()
 	client := w.sim.List("Patient")[1].ID
 	_, err := w.sim.PutAt(time.Now().Add(-time.Minute), fmt.Appendf(nil, `{"resourceType":"Observation","id":%q,"status":"final",
@@ -100,15 +100,15 @@ func (w *workplace) report(id, at string) {
 	}
 }
 
-// orders is what a story can have the care record system do.
-func (w *workplace) orders() http.Handler {
+// sourceCommands is what a story can have the care record system do.
+func (w *browserHarness) sourceCommands() http.Handler {
 	mux := http.NewServeMux()
 	for name, delay := range map[string]time.Duration{"fast": 0, "slow": time.Second, "stand": 10 * time.Second} {
 		mux.HandleFunc("POST /"+name, func(http.ResponseWriter, *http.Request) {
-			w.source.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(delay)})
+			w.proxy.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(delay)})
 		})
 	}
-	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) { w.report(r.PathValue("id"), "2026-03-02") })
+	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) { w.putReport(r.PathValue("id"), "2026-03-02") })
 	// More than may go in a day: 5% of the reports.
 	mux.HandleFunc("POST /lose", func(http.ResponseWriter, *http.Request) {
 		for range 100 {
@@ -119,8 +119,8 @@ func (w *workplace) orders() http.Handler {
 	return mux
 }
 
-// play has Node play a story of .ci/browser.
-func (w *workplace) play(story string) {
+// runScript has Node play a story of .ci/browser.
+func (w *browserHarness) runScript(story string) {
 	w.t.Helper()
 	began := time.Now()
 	cmd := exec.CommandContext(w.t.Context(), "node", filepath.Join("..", "..", "..", ".ci", "browser", story))

@@ -7,34 +7,34 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCase29InProgressCompletedReopenedCompleted(t *testing.T) {
+func TestCase29ReopenedForm(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 29, setting{})
+	s := newStory(t, 29, storyOptions{})
 	unseen := func() {
 		t.Helper()
 		s.wantForms(s.client)
 		s.wantEmpty(s.client, "nothing-yet", everyList...)
 		s.wantRow("QuestionnaireResponse", "formulier", "hidden status")
 	}
-	s.next("a form is begun")
+	s.step("a form is begun")
 	unseen()
 	s.wantNowhere("Nog bezig")
-	s.next("it is completed")
-	s.wantForms(s.client, filled("formulier", "Intake", "Hoe gaat het? = Klaar"))
-	s.next("it is opened again")
+	s.step("it is completed")
+	s.wantForms(s.client, completedForm("formulier", "Intake", "Hoe gaat het? = Klaar"))
+	s.step("it is opened again")
 	unseen()
 	s.wantNowhere("Klaar", "Toch nog bezig")
-	s.next("it is completed again")
-	s.wantForms(s.client, filled("formulier", "Intake", "Hoe gaat het? = Nu echt klaar"))
+	s.step("it is completed again")
+	s.wantForms(s.client, completedForm("formulier", "Intake", "Hoe gaat het? = Nu echt klaar"))
 }
 
-func TestCase30Amended(t *testing.T) {
+func TestCase30AmendedForm(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 30, setting{})
-	s.next("a form is completed")
-	f := filled("formulier", "Intake", "Hoe gaat het? = Goed")
+	s := newStory(t, 30, storyOptions{})
+	s.step("a form is completed")
+	f := completedForm("formulier", "Intake", "Hoe gaat het? = Goed")
 	s.wantForms(s.client, f)
-	s.next("it is amended")
+	s.step("it is amended")
 	f.CorrectedAt, f.Questions = oneOClock, []string{"Hoe gaat het? = Redelijk"}
 	s.wantForms(s.client, f)
 	s.wantNowhere("Goed")
@@ -42,36 +42,36 @@ func TestCase30Amended(t *testing.T) {
 
 // A form keeps the words of the version that it answers; those of another version
 // may ask something else. One that names no version has the newest words.
-func TestCase31QuestionnaireChangedVersionOrMissingOrLate(t *testing.T) {
+func TestCase31QuestionnaireVersions(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 31, setting{})
+	s := newStory(t, 31, storyOptions{})
 	const none = "Vraag niet beschikbaar = 1"
-	first := filled("versie-1", "Vragen van 2024", "Hoe slaapt u? = Goed")
-	second := filled("versie-2", "Vragen van 2025", "Hoe was uw nacht? = Prima")
-	third := filled("versie-3", "Vragenlijsten", none)
-	missing := filled("nergens", "Vragenlijsten", none)
+	first := completedForm("versie-1", "Vragen van 2024", "Hoe slaapt u? = Goed")
+	second := completedForm("versie-2", "Vragen van 2025", "Hoe was uw nacht? = Prima")
+	third := completedForm("versie-3", "Vragenlijsten", none)
+	missing := completedForm("nergens", "Vragenlijsten", none)
 	without := first
 	without.ID = "zonder-versie"
-	s.next("forms of a version, of another one, of none, of a missing questionnaire and of a late one")
+	s.step("forms of a version, of another one, of none, of a missing questionnaire and of a late one")
 	s.wantForms(s.client, first, third, missing, without)
-	s.next("a new version comes, with other words")
+	s.step("a new version comes, with other words")
 	without.Title, without.Questions = second.Title, second.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
-	s.next("the late one comes")
-	third = filled("versie-3", "Vragen van later", "Sliep u goed? = Ja")
+	s.step("the late one comes")
+	third = completedForm("versie-3", "Vragen van later", "Sliep u goed? = Ja")
 	without.Title, without.Questions = third.Title, third.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
-	s.next("the first version is corrected")
+	s.step("the first version is corrected")
 	first.Questions = []string{"Hoe slaapt u meestal? = Goed"}
 	without.Title, without.Questions = first.Title, first.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
 }
 
-func TestCase32NestedGroupsAnswerItemRepeats(t *testing.T) {
+func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 32, setting{})
-	s.next("groups in groups, questions below answers, groups and answers that repeat")
-	s.wantForms(s.client, filled("formulier", "Wensen",
+	s := newStory(t, 32, storyOptions{})
+	s.step("groups in groups, questions below answers, groups and answers that repeat")
+	s.wantForms(s.client, completedForm("formulier", "Wensen",
 		"De dag",
 		"  Ochtend",
 		"    Wat eet u? = Brood | Een eitje",
@@ -85,9 +85,9 @@ func TestCase32NestedGroupsAnswerItemRepeats(t *testing.T) {
 
 func TestCase33EveryAnswerType(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 33, setting{})
-	s.next("a form asks for everything")
-	answers := filled("formulier", "Alle soorten vragen",
+	s := newStory(t, 33, storyOptions{})
+	s.step("a form asks for everything")
+	answers := completedForm("formulier", "Alle soorten vragen",
 		"Heeft u pijn? = nee",
 		"Lengte in meters = 1,50",
 		"Aantal kinderen = 3",
@@ -130,7 +130,7 @@ func notForPatient(resource map[string]any) {
 func (s *story) wantValues(want ...string) {
 	s.t.Helper()
 	var got []string
-	for _, q := range s.look(s.client).forms[0].all("questions") {
+	for _, q := range s.readDossier(s.client).forms[0].all("questions") {
 		for _, a := range q.all("answers") {
 			text, err := json.Marshal(a["value"])
 			if err != nil {
@@ -146,37 +146,37 @@ func (s *story) wantValues(want ...string) {
 
 func TestCase34HiddenItems(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 34, setting{})
-	s.next("some answers are not for eyes")
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
+	s := newStory(t, 34, storyOptions{})
+	s.step("some answers are not for eyes")
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
 	// What is not asked depends on the answers, and on the questionnaire.
 	s.change("QuestionnaireResponse", "formulier", func(f map[string]any) {
 		items, _ := f["item"].([]any)
 		items[0].(map[string]any)["answer"] = []any{map[string]any{"valueBoolean": true}}
 	})
 	s.sync()
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
 	s.change("Questionnaire", "vragen-1", func(q map[string]any) {
 		items, _ := q["item"].([]any)
 		delete(items[3].(map[string]any), "extension")
 	})
 	s.sync()
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
 }
 
 // What the questionnaire hides is not stored either (I6).
 func TestCase34HiddenItemsAreNotStored(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 34, setting{})
-	s.next("some answers are not for eyes")
+	s := newStory(t, 34, storyOptions{})
+	s.step("some answers are not for eyes")
 	s.wantNowhere("INT-4711", "Niet tonen", "Oud antwoord")
 }
 
 func TestCase35Score(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 35, setting{})
-	s.next("answers have scores, and there is a total")
-	f := filled("formulier", "MUST", "BMI = 18,5 tot 20", "Gewichtsverlies = Meer dan 10%", "Totaalscore = 3")
+	s := newStory(t, 35, storyOptions{})
+	s.step("answers have scores, and there is a total")
+	f := completedForm("formulier", "MUST", "BMI = 18,5 tot 20", "Gewichtsverlies = Meer dan 10%", "Totaalscore = 3")
 	f.Score = "3"
 	s.wantForms(s.client, f)
 }
@@ -184,31 +184,31 @@ func TestCase35Score(t *testing.T) {
 // Readers are told of a picture, and given neither it nor where it is.
 func TestCase36AttachmentInAForm(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 36, setting{})
-	s.next("pictures are added to a form")
-	s.wantForms(s.client, filled("formulier", "Wonen", "Foto van de kamer = kamer.png | kamer.png | kamer.png"))
+	s := newStory(t, 36, storyOptions{})
+	s.step("pictures are added to a form")
+	s.wantForms(s.client, completedForm("formulier", "Wonen", "Foto van de kamer = kamer.png | kamer.png | kamer.png"))
 	picture := `{"contentType":"image/png","size":71,"title":"kamer.png"}`
 	s.wantValues(picture, picture, picture)
 	s.wantNowhere("elders.example", "Binary/", "iVBORw0KGgo") // as a PNG begins in base64
 }
 
-func TestCase37Stopped(t *testing.T) {
+func TestCase37StoppedForm(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, mapping string
 		begun, after  []form
 	}{
 		{"usually hidden", "", nil, nil},
-		{"shown by rule", "      show: {stopped: true}\n", nil, []form{filled("formulier", "Intake", "Hoe gaat het? = Goed")}},
+		{"shown by rule", "      show: {stopped: true}\n", nil, []form{completedForm("formulier", "Intake", "Hoe gaat het? = Goed")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := tell(t, 37, setting{mapping: test.mapping})
-			s.next("a form is begun and never finished")
+			s := newStory(t, 37, storyOptions{mapping: test.mapping})
+			s.step("a form is begun and never finished")
 			s.wantForms(s.client, test.begun...)
 			s.wantEmpty(s.client, "nothing-yet", everyList...)
 			s.wantNowhere("Goed")
-			s.next("it is stopped")
+			s.step("it is stopped")
 			s.wantForms(s.client, test.after...)
 			if test.after == nil {
 				s.wantRow("QuestionnaireResponse", "formulier", "hidden status")

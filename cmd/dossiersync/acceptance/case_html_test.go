@@ -11,9 +11,9 @@ import (
 
 func TestCase57HTMLOfEveryKind(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 57, setting{})
-	s.next("documents come with everything that HTML has")
-	doc := func(name, text string) report { return document(name, "Document "+name, text) }
+	s := newStory(t, 57, storyOptions{})
+	s.step("documents come with everything that HTML has")
+	doc := func(name, text string) report { return documentReport(name, "Document "+name, text) }
 	s.wantReports(s.client,
 		doc("script", "Voor en na."),
 		doc("handlers", "Tekst"),
@@ -26,8 +26,8 @@ func TestCase57HTMLOfEveryKind(t *testing.T) {
 		doc("tabel", "Dag maandag\nUur 10\n\nNa de tabel\n- Een\n- Twee"),
 		doc("meta", "Tekst"),
 		doc("commentaar", "Blijft\n\ncdata\n\n]]>"), // as browsers have it
-		soep("verslag", "Subjectief\nVoor en na.\n\nfoto"),
-		daily("letterlijk", `Dit is geen <b>html</b>, maar 3 < 4 & 5 > 4 <script>blijft staan</script>`))
+		soepReport("verslag", "Subjectief\nVoor en na.\n\nfoto"),
+		dayReport("letterlijk", `Dit is geen <b>html</b>, maar 3 < 4 & 5 > 4 <script>blijft staan</script>`))
 	s.wantNowhere("boos", "BOOS", "javascript", "onclick", "display:none", "<p>", "<img", "<iframe", "weg</p>")
 }
 
@@ -35,7 +35,7 @@ func TestCase57HTMLOfEveryKind(t *testing.T) {
 // something, and not where.
 func TestCase58AttachmentOnAnotherHost(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 58, setting{})
+	s := newStory(t, 58, storyOptions{})
 	var asked atomic.Int64
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
@@ -45,11 +45,11 @@ func TestCase58AttachmentOnAnotherHost(t *testing.T) {
 	s.put(`{"resourceType": "DocumentReference", "id": "casus-58-echt", "status": "current", "subject": {"reference": "Patient/casus-58"},
 		"date": "2024-11-20T12:00:00+01:00", "description": "Document echt",
 		"content": [{"attachment": {"contentType": "text/plain", "title": "Verslag", "size": 17, "url": "` + elsewhere.URL + `/verslag.txt"}}]}`)
-	s.next("documents are on other hosts")
-	want := []report{document("echt", "Document echt", "", "Verslag text/plain 17")}
+	s.step("documents are on other hosts")
+	want := []report{documentReport("echt", "Document echt", "", "Verslag text/plain 17")}
 	want[0].Author = ""
 	for _, name := range []string{"bestand", "gebruiker", "https", "intern", "metadata", "protocol"} {
-		want = append(want, document(name, "Document "+name, "", "Verslag text/plain 17"))
+		want = append(want, documentReport(name, "Document "+name, "", "Verslag text/plain 17"))
 	}
 	s.wantReports(s.client, want...)
 	s.wantNowhere("elders", "169.254", "etc/hostname", "localhost:9", elsewhere.URL)
@@ -60,34 +60,34 @@ func TestCase58AttachmentOnAnotherHost(t *testing.T) {
 
 // A text that is not what was said of it is not shown, and the dossier says that
 // something is missing. When the file comes, so does the document.
-func TestCase59FilesAreNotWhatWasSaidOfThem(t *testing.T) {
+func TestCase59FilesDoNotMatchMetadata(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 59, setting{})
-	s.write("files are not what was said of them")
-	s.syncPartly("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
+	s := newStory(t, 59, storyOptions{})
+	s.writeStep("files are not what was said of them")
+	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
 		"DocumentReference/soort bad-body", "DocumentReference/dood bad-body", "DocumentReference/te-groot too-large")
-	good := document("goed", "Klopt", "De inhoud van het bestand.")
+	good := documentReport("goed", "Klopt", "De inhoud van het bestand.")
 	s.wantReports(s.client, good)
 	s.wantIncomplete(s.client, "start", "reports", "timeline", "density")
 	s.wantNowhere("Iets anders dan beloofd", "Veel tekst", "%PDF")
-	s.write("a file goes away, another one comes")
-	s.syncPartly("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
+	s.writeStep("a file goes away, another one comes")
+	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
 		"DocumentReference/soort bad-body", "DocumentReference/te-groot too-large")
-	s.wantReports(s.client, good, document("dood", "Bestand is er niet", "De inhoud van het bestand."))
+	s.wantReports(s.client, good, documentReport("dood", "Bestand is er niet", "De inhoud van het bestand."))
 }
 
-func TestCase60InlineBase64(t *testing.T) {
+func TestCase60InlineFiles(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 60, setting{})
-	s.write("files are within their documents")
-	s.syncPartly("DocumentReference/stuk bad-body")
+	s := newStory(t, 60, storyOptions{})
+	s.writeStep("files are within their documents")
+	s.syncPartial("DocumentReference/stuk bad-body")
 	text := "Ingesloten tekst, met é en €."
 	s.wantReports(s.client,
-		document("tekst", "Tekst", text),
-		document("html", "HTML", "Kop\n\n"+text),
-		document("pdf", "PDF", "", "Verslag application/pdf 15"),
-		document("latin", "Latin-1", "Geïntegreerd in Latin-1."),
-		document("twee", "Tekst en PDF", text, "ondertekend.pdf application/pdf 15"))
+		documentReport("tekst", "Tekst", text),
+		documentReport("html", "HTML", "Kop\n\n"+text),
+		documentReport("pdf", "PDF", "", "Verslag application/pdf 15"),
+		documentReport("latin", "Latin-1", "Geïntegreerd in Latin-1."),
+		documentReport("twee", "Tekst en PDF", text, "ondertekend.pdf application/pdf 15"))
 	s.wantRow("DocumentReference", "leeg", "hidden empty")
 	s.wantIncomplete(s.client, "start", "reports", "timeline", "density")
 	s.wantNowhere("%PDF", base64.StdEncoding.EncodeToString([]byte("%PDF")), "geen base64")
@@ -96,7 +96,7 @@ func TestCase60InlineBase64(t *testing.T) {
 		content[0].(map[string]any)["attachment"] = map[string]any{"contentType": "text/plain", "data": "SGVyc3RlbGQu"}
 	})
 	s.sync()
-	if got := len(s.look(s.client).Reports); got != 6 {
+	if got := len(s.readDossier(s.client).Reports); got != 6 {
 		t.Errorf("%d reports, want 6", got)
 	}
 	s.wantIncomplete(s.client)

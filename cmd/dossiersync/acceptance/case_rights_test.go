@@ -10,22 +10,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// give stores a grant of the user's, in JSON.
-func (s *story) give(client, user, grant string) {
+// putGrantJSON stores a grant of the user's, in JSON.
+func (s *story) putGrantJSON(client, user, grant string) {
 	s.t.Helper()
-	req, err := http.NewRequest(http.MethodPut, "http://"+s.api+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(grant))
+	req, err := http.NewRequest(http.MethodPut, "http://"+s.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(grant))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Dossier-Actor", "beheerder")
-	if status, answer := s.do(req, s.portal); status != http.StatusOK {
+	if status, answer := s.send(req, s.portalToken); status != http.StatusOK {
 		s.t.Fatalf("grant: %d %s", status, answer)
 	}
 }
 
-// linked are a plan with a goal, and a report about them.
-var linked = []string{
+// planGoalAndReport are a plan with a goal, and a report about them.
+var planGoalAndReport = []string{
 	`{"resourceType": "Goal", "id": "zwart-doel", "lifecycleStatus": "active", "subject": {"reference": "Patient/zwart"},
 		"description": {"text": "Zelfstandig naar het toilet"}}`,
 	`{"resourceType": "CarePlan", "id": "zwart-plan", "status": "active", "intent": "plan", "title": "Incontinentieplan",
@@ -36,23 +36,23 @@ var linked = []string{
 		"effectiveDateTime": "2024-11-20T12:00:00+01:00", "valueString": "Het ging vandaag goed."}`,
 }
 
-const zwart = `{"resourceType": "Patient", "id": "zwart", "active": true, "name": [{"text": "Mevrouw Zwart"}]}`
+const patientZwart = `{"resourceType": "Patient", "id": "zwart", "active": true, "name": [{"text": "Mevrouw Zwart"}]}`
 
 // Whoever may read reports and not plans does not learn from a report which plan
 // or goal it is about: not in the list, not by itself, not on the time line.
-func TestCase78RightToTheTimeLineButNotToPlans(t *testing.T) {
+func TestCase78RightToReportsNotToPlans(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, setting{})
+	s := newEmptyStory(t, storyOptions{})
 	s.client = "zwart"
-	for _, resource := range append([]string{zwart}, linked...) {
+	for _, resource := range append([]string{patientZwart}, planGoalAndReport...) {
 		s.put(resource)
 	}
 	s.sync()
-	whole := s.look("zwart")
+	whole := s.readDossier("zwart")
 	if len(whole.Reports) != 1 || whole.Reports[0].Plan != "plan Incontinentieplan" || whole.Reports[0].Goal != "doel Zelfstandig naar het toilet" {
 		t.Fatalf("who may see everything sees %+v", whole.Reports)
 	}
-	s.give("zwart", "zoon", `{"role": "contact", "parts": ["reports", "forms"], "state": "accepted"}`)
+	s.putGrantJSON("zwart", "zoon", `{"role": "contact", "parts": ["reports", "forms"], "state": "accepted"}`)
 	son := s.token("zoon", "dossier:read")
 	id := ""
 	for _, path := range []string{"/reports", "/timeline", "/timeline?category=care-plan", "/timeline/density?by=day", "", "/care-plans"} {
@@ -86,7 +86,7 @@ func TestCase78RightToTheTimeLineButNotToPlans(t *testing.T) {
 
 func (s *story) wantNothingOfPlans(what string, body []byte) {
 	s.t.Helper()
-	for key, ref := range s.known {
+	for key, ref := range s.names {
 		if (ref.Type == "CarePlan" || ref.Type == "Goal") && strings.Contains(string(body), key) {
 			s.t.Errorf("%s has the id of %s: %s", what, ref.ID, body)
 		}
@@ -102,13 +102,13 @@ func (s *story) wantNothingOfPlans(what string, body []byte) {
 // source, and again when the contact is back.
 func TestCase80ContactEndedInTheSource(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, setting{})
+	s := newEmptyStory(t, storyOptions{})
 	s.client = "zwart"
 	const contact = `{"resourceType": "RelatedPerson", "id": "zwart-zoon", "active": true, "patient": {"reference": "Patient/zwart"}, "name": [{"text": "Piet Zwart"}]}`
-	for _, resource := range []string{zwart, contact, linked[2]} {
+	for _, resource := range []string{patientZwart, contact, planGoalAndReport[2]} {
 		s.put(resource)
 	}
-	s.give("zwart", "zoon", `{"role": "contact", "parts": ["reports"], "state": "accepted", "contact": "zwart-zoon"}`)
+	s.putGrantJSON("zwart", "zoon", `{"role": "contact", "parts": ["reports"], "state": "accepted", "contact": "zwart-zoon"}`)
 	son := s.token("zoon", "dossier:read")
 	opens := func(want bool, why string) {
 		t.Helper()
@@ -149,11 +149,11 @@ func TestCase80ContactEndedInTheSource(t *testing.T) {
 
 // What the source marks as not for the client is in no count, no density and no
 // search, and its arrival is not to be noticed.
-func TestCase83SearchLeaksNothingHiddenInTheSource(t *testing.T) {
+func TestCase83HiddenItemsCannotBeNoticed(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, setting{})
+	s := newEmptyStory(t, storyOptions{})
 	s.client = "zwart"
-	for _, resource := range append([]string{zwart}, linked...) {
+	for _, resource := range append([]string{patientZwart}, planGoalAndReport...) {
 		s.put(resource)
 	}
 	s.sync()
@@ -163,7 +163,7 @@ func TestCase83SearchLeaksNothingHiddenInTheSource(t *testing.T) {
 	look := func() map[string]string {
 		seen := map[string]string{"change": strings.Join(s.query(`SELECT change::text FROM clients WHERE id = 'zwart'`), "")}
 		for _, path := range paths {
-			_, body := s.get(s.reader, "/v1/dossiers/zwart"+path)
+			_, body := s.get(s.readerToken, "/v1/dossiers/zwart"+path)
 			var d doc
 			if err := json.Unmarshal(body, &d); err != nil {
 				t.Fatal(err)
@@ -182,12 +182,12 @@ func TestCase83SearchLeaksNothingHiddenInTheSource(t *testing.T) {
 	hide := func(resource, id, as string) string {
 		return strings.Replace(strings.Replace(resource, `"id": "`+id+`",`, `"id": "`+as+`", `+notForClient, 1), "2024-11-20", "2024-09-01", 1)
 	}
-	s.put(hide(linked[0], "zwart-doel", "zwart-geheim-doel"))
-	s.put(hide(linked[1], "zwart-plan", "zwart-geheim-plan"))
-	s.put(hide(linked[2], "zwart-verslag", "zwart-geheim-verslag"))
-	s.put(strings.Replace(strings.Replace(linked[1], "zwart-plan", "zwart-ontwerp", 1), `"active"`, `"draft"`, 1))
-	s.put(strings.Replace(strings.Replace(linked[2], "zwart-verslag", "zwart-voorlopig", 1), `"final"`, `"preliminary"`, 1))
-	s.put(strings.Replace(strings.Replace(linked[2], "zwart-verslag", "zwart-fout", 1), `"final"`, `"entered-in-error"`, 1))
+	s.put(hide(planGoalAndReport[0], "zwart-doel", "zwart-geheim-doel"))
+	s.put(hide(planGoalAndReport[1], "zwart-plan", "zwart-geheim-plan"))
+	s.put(hide(planGoalAndReport[2], "zwart-verslag", "zwart-geheim-verslag"))
+	s.put(strings.Replace(strings.Replace(planGoalAndReport[1], "zwart-plan", "zwart-ontwerp", 1), `"active"`, `"draft"`, 1))
+	s.put(strings.Replace(strings.Replace(planGoalAndReport[2], "zwart-verslag", "zwart-voorlopig", 1), `"final"`, `"preliminary"`, 1))
+	s.put(strings.Replace(strings.Replace(planGoalAndReport[2], "zwart-verslag", "zwart-fout", 1), `"final"`, `"entered-in-error"`, 1))
 	s.put(`{"resourceType": "QuestionnaireResponse", "id": "zwart-bezig", "status": "in-progress", "subject": {"reference": "Patient/zwart"}, "authored": "2024-11-20"}`)
 	s.sync()
 	if n := len(s.query(`SELECT id FROM items WHERE client = 'zwart' AND state <> 'shown'`)); n != 7 {
@@ -196,7 +196,7 @@ func TestCase83SearchLeaksNothingHiddenInTheSource(t *testing.T) {
 	if diff := cmp.Diff(before, look()); diff != "" {
 		t.Errorf("what is hidden shows (-before +after):\n%s", diff)
 	}
-	if got := s.listed(); !slices.Equal(got, []string{"zwart"}) {
+	if got := s.listedClients(); !slices.Equal(got, []string{"zwart"}) {
 		t.Errorf("listed are %v", got)
 	}
 }

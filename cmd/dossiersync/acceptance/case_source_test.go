@@ -28,22 +28,22 @@ import (
 // and holds what is too much.
 func TestCase70EverythingEmpty(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
+	s := newStoryBehindProxy(t)
 	all := make(map[string][]string)
 	for _, client := range strings.Fields("aad ans bea ben bert cor dirk eef els fie gé han ina jan kees lies mia nel olga piet rie sien tine wim") {
 		client = strings.ReplaceAll(client, "é", "e")
-		all[client] = s.writes(client, 1)
+		all[client] = s.putReports(client, 1)
 	}
 	s.sync()
 	seen := func() map[string][]string {
 		got := make(map[string][]string)
-		for _, client := range s.listed() {
-			got[client] = s.texts(client)
+		for _, client := range s.listedClients() {
+			got[client] = s.reportTexts(client)
 		}
 		return got
 	}
-	empty := always(faults.Match{Interaction: faults.Search}, faults.EmptyBundle())
-	none := always(faults.Match{Interaction: faults.Read}, faults.Status(404))
+	empty := onEvery(faults.Match{Interaction: faults.Search}, faults.EmptyBundle())
+	none := onEvery(faults.Match{Interaction: faults.Read}, faults.Status(404))
 	for _, look := range []struct {
 		rules   []faults.Rule
 		scope   store.Scope
@@ -56,22 +56,22 @@ func TestCase70EverythingEmpty(t *testing.T) {
 		{[]faults.Rule{empty, none}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "removals held"},
 		{nil, store.Scope{Only: store.StepReconcile}, store.OutcomeComplete, ""},
 	} {
-		s.fails(look.rules...)
-		s.works(look.scope, look.outcome, look.message)
+		s.setFaults(look.rules...)
+		s.wantRun(look.scope, look.outcome, look.message)
 		if diff := cmp.Diff(all, seen()); diff != "" {
 			t.Fatalf("after %+v (-want +got):\n%s", look, diff)
 		}
 	}
-	s.wantEqual()
+	s.wantVerified()
 }
 
 // A source that was put back to an older state is found out by a reconcile: from
 // then on its versions count, and not those from before (I4).
 func TestCase71RestoredFromBackup(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
+	s := newStoryBehindProxy(t)
 	backup := simulator.New(simulator.Options{Clock: s.clock.Now, Zone: mustZone(t)})
-	texts := s.writes("anna", 3)
+	texts := s.putReports("anna", 3)
 	for _, of := range []string{"Patient", "Observation"} {
 		for _, v := range s.tenant.sim.List(of) {
 			if _, err := backup.PutAt(v.LastUpdated, v.Body); err != nil {
@@ -81,8 +81,8 @@ func TestCase71RestoredFromBackup(t *testing.T) {
 	}
 	s.sync()
 	s.clock.add(4 * time.Hour)
-	s.writeReport("anna 00", "anna", "na de back-up verbeterd")
-	s.writeReport("anna 03", "anna", "na de back-up geschreven")
+	s.putReport("anna 00", "anna", "na de back-up verbeterd")
+	s.putReport("anna 03", "anna", "na de back-up geschreven")
 	if _, err := s.tenant.sim.Delete("Observation", "anna-01"); err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +90,13 @@ func TestCase71RestoredFromBackup(t *testing.T) {
 	s.wantTexts("anna", "anna 02", "na de back-up geschreven", "na de back-up verbeterd")
 
 	s.clock.add(time.Hour)
-	s.tenant.sim, s.front.behind = backup, s.front.faults.Layer(backup)
-	s.works(store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "the source was restored or replaced")
+	s.tenant.sim, s.proxy.next = backup, s.proxy.faults.Layer(backup)
+	s.wantRun(store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "the source was restored or replaced")
 	s.sync()
 	s.reconcile()
 	s.wantTexts("anna", texts...)
-	s.wantEqual()
-	s.writeReport("anna 01", "anna", "in de nieuwe tijd verbeterd")
+	s.wantVerified()
+	s.putReport("anna 01", "anna", "in de nieuwe tijd verbeterd")
 	s.sync()
 	s.wantTexts("anna", "anna 00", "anna 02", "in de nieuwe tijd verbeterd")
 	s.wantNowhere("na de back-up")
@@ -106,9 +106,9 @@ func TestCase71RestoredFromBackup(t *testing.T) {
 // else's, whether the deletion was seen or not.
 func TestCase72IDReused(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
-	s.writes("anna", 3)
-	bram := s.writes("bram", 1)
+	s := newStoryBehindProxy(t)
+	s.putReports("anna", 3)
+	bram := s.putReports("bram", 1)
 	s.sync()
 	remove := func(id string) {
 		if _, err := s.tenant.sim.Delete("Observation", id); err != nil {
@@ -117,58 +117,58 @@ func TestCase72IDReused(t *testing.T) {
 	}
 	s.clock.add(4 * time.Hour)
 	remove("anna-00")
-	s.writeReport("anna 00", "bram", "van bram nu")
+	s.putReport("anna 00", "bram", "van bram nu")
 	remove("anna-01")
 	s.sync()
 	s.wantTexts("anna", "anna 02")
 	s.wantTexts("bram", append(bram, "van bram nu")...)
 	s.clock.add(4 * time.Hour)
-	s.writeReport("anna 01", "bram", "van bram ook")
+	s.putReport("anna 01", "bram", "van bram ook")
 	s.sync()
 	s.reconcile()
 	s.wantTexts("anna", "anna 02")
 	s.wantTexts("bram", append(bram, "van bram nu", "van bram ook")...)
 	s.wantNowhere("anna 00", "anna 01")
-	s.wantEqual()
+	s.wantVerified()
 }
 
 // While the source's certificate is not valid nothing is read and nothing goes
 // away; a new one needs no restart.
 func TestCase75CertificateExpired(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
+	s := newStoryBehindProxy(t)
 	var certificate atomic.Pointer[tls.Certificate]
-	certificate.Store(s.certify(t, time.Now().Add(time.Hour)))
-	server := httptest.NewUnstartedServer(s.front)
+	certificate.Store(s.newSourceCertificate(t, time.Now().Add(time.Hour)))
+	server := httptest.NewUnstartedServer(s.proxy)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		return &tls.Config{Certificates: []tls.Certificate{*certificate.Load()}, MinVersion: tls.VersionTLS12}, nil
 	}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	s.rewrite(`base_url: \S+`, "base_url: "+server.URL+"/fhir\n        auth: {mtls: {ca_file: ca.pem}}")
+	s.changeConfig(`base_url: \S+`, "base_url: "+server.URL+"/fhir\n        auth: {mtls: {ca_file: ca.pem}}")
 	s.reload()
-	texts := s.writes("anna", 3)
+	texts := s.putReports("anna", 3)
 	s.sync()
-	s.writeReport("anna 03", "anna", "anna 03")
+	s.putReport("anna 03", "anna", "anna 03")
 
-	certificate.Store(s.certify(t, time.Now().Add(-time.Minute)))
+	certificate.Store(s.newSourceCertificate(t, time.Now().Add(-time.Minute)))
 	server.CloseClientConnections()
 	s.reload()
-	s.works(store.Scope{}, store.OutcomeFailed, "the source's certificate is not accepted: expired")
+	s.wantRun(store.Scope{}, store.OutcomeFailed, "the source's certificate is not accepted: expired")
 	s.wantTexts("anna", texts...)
-	if out := s.must("status"); !strings.Contains(out, "certificate is not accepted: expired") {
+	if out := s.mustRun("status"); !strings.Contains(out, "certificate is not accepted: expired") {
 		t.Errorf("status:\n%s", out)
 	}
 
-	certificate.Store(s.certify(t, time.Now().Add(time.Hour)))
+	certificate.Store(s.newSourceCertificate(t, time.Now().Add(time.Hour)))
 	s.sync()
 	s.wantTexts("anna", append(texts, "anna 03")...)
 }
 
-// certify returns a certificate for the source that is valid until then, and has
+// newSourceCertificate returns a certificate for the source that is valid until then, and has
 // the worker trust it: ca.pem.
-func (s *rough) certify(t *testing.T, until time.Time) *tls.Certificate {
+func (s *rough) newSourceCertificate(t *testing.T, until time.Time) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -180,24 +180,24 @@ func (s *rough) certify(t *testing.T, until time.Time) *tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.file("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	s.writeFile("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 func TestCase76AnotherFHIRVersion(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
-	texts := s.writes("anna", 3)
+	s := newStoryBehindProxy(t)
+	texts := s.putReports("anna", 3)
 	s.sync()
-	s.writeReport("anna 03", "anna", "anna 03")
-	s.fails(always(faults.Match{}, faults.STU3()))
-	s.works(store.Scope{}, store.OutcomeFailed, "dossiersync needs R4")
-	s.works(store.Scope{Only: store.StepReconcile}, store.OutcomeFailed, "dossiersync needs R4")
+	s.putReport("anna 03", "anna", "anna 03")
+	s.setFaults(onEvery(faults.Match{}, faults.STU3()))
+	s.wantRun(store.Scope{}, store.OutcomeFailed, "dossiersync needs R4")
+	s.wantRun(store.Scope{Only: store.StepReconcile}, store.OutcomeFailed, "dossiersync needs R4")
 	s.wantTexts("anna", texts...)
-	if out := s.must("status"); !strings.Contains(out, "dossiersync needs R4") {
+	if out := s.mustRun("status"); !strings.Contains(out, "dossiersync needs R4") {
 		t.Errorf("status:\n%s", out)
 	}
-	s.fails()
+	s.setFaults()
 	s.sync()
 	s.wantTexts("anna", append(texts, "anna 03")...)
 }

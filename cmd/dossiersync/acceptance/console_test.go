@@ -18,7 +18,7 @@ import (
 // A functional administrator, who sees the console and nothing else, brings an
 // organisation up to date, has a mended item tried again, and lets go what the
 // source has lost.
-func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
+func TestOperatorWorkInConsole(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Options{Zone: mustZone(t)})
 	put := func(text string) {
@@ -38,63 +38,63 @@ func TestOperatorDoesAllOfItInTheConsole(t *testing.T) {
 	}
 	put(report("bad", "2026-13-02"))
 
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
-	conf, err := os.ReadFile(r.conf)
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	conf, err := os.ReadFile(r.configFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann only\n"))
-	r.file("dossiersync.yaml", strings.Replace(string(conf), "tenants:", users, 1))
+	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.writeFile("ann", "the token of ann only\n"))
+	r.writeFile("dossiersync.yaml", strings.Replace(string(conf), "tenants:", users, 1))
 	r.serve("")
 
-	b := newBrowser(t, "http://"+r.ops)
-	b.wants("Log in")
+	b := newConsoleBrowser(t, "http://"+r.opsAddress)
+	b.wantText("Log in")
 	b.send("/login", url.Values{"token": {"the token of ann only"}})
-	b.wants("Overview", "Amaris")
+	b.wantText("Overview", "Amaris")
 
 	b.send("/tenants/amaris/resync", nil)
-	b.until("partial", "1 item in quarantine")
+	b.waitForOutcome("partial", "1 item in quarantine")
 	b.open("/quarantine")
-	b.wants("Observation bad", "has a date that is none")
+	b.wantText("Observation bad", "has a date that is none")
 	item := regexp.MustCompile(`/quarantine/[A-Za-z0-9_-]+`).FindString(b.page)
 	b.open(item)
-	b.wants("client-1", "no version of it could be applied yet")
+	b.wantText("client-1", "no version of it could be applied yet")
 	put(report("bad", "2026-03-03"))
 	b.send(item+"/retry", nil)
-	b.until("complete")
+	b.waitForOutcome("complete")
 	b.open("/quarantine")
-	b.wants("Nothing is in quarantine")
+	b.wantText("Nothing is in quarantine")
 
 	b.send("/tenants/amaris/why", url.Values{"client": {"client-1"}})
-	b.wants("31 shown, newest 2026-03-03", "there is no grant on this dossier")
+	b.wantText("31 shown, newest 2026-03-03", "there is no grant on this dossier")
 
 	for i := range 25 {
 		sim.Forget("Observation", fmt.Sprintf("report-%02d", i))
 	}
 	b.send("/tenants/amaris/reconcile", nil)
-	b.until("partial", "removals held")
+	b.waitForOutcome("partial", "removals held")
 	b.open("/held-removals")
-	b.wants("reports", "25")
+	b.wantText("reports", "25")
 	b.open("/tenants/amaris/approve/reports")
-	b.wants("25 items of reports are held")
+	b.wantText("25 items of reports are held")
 	b.send("/tenants/amaris/approve/reports", url.Values{"atMost": {"25"}})
-	b.until("complete")
+	b.waitForOutcome("complete")
 	b.open("/held-removals")
-	b.wants("No removals are held")
+	b.wantText("No removals are held")
 	b.send("/tenants/amaris/why", url.Values{"client": {"client-1"}})
-	b.wants("6 shown, newest 2026-03-03", "25 withdrawn")
+	b.wantText("6 shown, newest 2026-03-03", "25 withdrawn")
 
 	b.send("/logout", nil)
-	b.wants("Your token")
+	b.wantText("Your token")
 	b.open("/quarantine")
-	b.wants("Your token")
+	b.wantText("Your token")
 	if log := r.log.String(); strings.Contains(log, "client-1") || strings.Contains(log, "eheim") || strings.Contains(log, "token of") || !strings.Contains(log, `"by":"ann"`) {
 		t.Errorf("the log tells too much, or not who did it:\n%s", log)
 	}
 }
 
-// browser reads pages, follows redirects and keeps cookies. It runs no script.
-type browser struct {
+// consoleBrowser reads pages, follows redirects and keeps cookies. It runs no script.
+type consoleBrowser struct {
 	t      *testing.T
 	base   string
 	at     string
@@ -102,31 +102,31 @@ type browser struct {
 	page   string // the text as it came
 }
 
-func newBrowser(t *testing.T, base string) *browser {
+func newConsoleBrowser(t *testing.T, base string) *consoleBrowser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, base: base, client: &http.Client{Jar: jar}}
+	b := &consoleBrowser{t: t, base: base, client: &http.Client{Jar: jar}}
 	b.open("/")
 	return b
 }
 
-func (b *browser) open(path string) {
+func (b *consoleBrowser) open(path string) {
 	b.t.Helper()
 	resp, err := b.client.Get(b.base + path)
 	b.read(resp, err)
 }
 
 // send sends a form.
-func (b *browser) send(path string, form url.Values) {
+func (b *consoleBrowser) send(path string, form url.Values) {
 	b.t.Helper()
 	resp, err := b.client.PostForm(b.base+path, form)
 	b.read(resp, err)
 }
 
-func (b *browser) read(resp *http.Response, err error) {
+func (b *consoleBrowser) read(resp *http.Response, err error) {
 	b.t.Helper()
 	if err != nil {
 		b.t.Fatal(err)
@@ -144,8 +144,8 @@ func (b *browser) read(resp *http.Response, err error) {
 
 var tag = regexp.MustCompile(`<[^>]*>`)
 
-// wants looks for texts on the page that is open.
-func (b *browser) wants(texts ...string) {
+// wantText looks for texts on the page that is open.
+func (b *consoleBrowser) wantText(texts ...string) {
 	b.t.Helper()
 	page := strings.Join(strings.Fields(tag.ReplaceAllString(b.page, "")), " ")
 	for _, text := range texts {
@@ -155,8 +155,8 @@ func (b *browser) wants(texts ...string) {
 	}
 }
 
-// until loads a run's page again until the run has ended, and it says how.
-func (b *browser) until(outcome string, texts ...string) {
+// waitForOutcome loads a run's page again until the run has ended, and it says how.
+func (b *consoleBrowser) waitForOutcome(outcome string, texts ...string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(time.Minute); strings.Contains(b.page, `/cancel"`); b.open(b.at) {
 		if time.Now().After(deadline) {
@@ -164,5 +164,5 @@ func (b *browser) until(outcome string, texts ...string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	b.wants(append(texts, outcome)...)
+	b.wantText(append(texts, outcome)...)
 }

@@ -19,16 +19,16 @@ import (
 	"dossiersync/store"
 )
 
-// refusing is a source that refuses requests for paths with this in them, while it
+// refusingLayer is a source that refuses requests for paths with this in them, while it
 // is not empty.
-type refusing struct {
+type refusingLayer struct {
 	part   atomic.Pointer[string]
 	status int // 0: forbidden
 }
 
-func (f *refusing) paths(part string) { f.part.Store(&part) }
+func (f *refusingLayer) refuse(part string) { f.part.Store(&part) }
 
-func (f *refusing) layer(next http.Handler) http.Handler {
+func (f *refusingLayer) layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if part := f.part.Load(); part != nil && *part != "" && strings.Contains(r.URL.Path, *part) {
 			http.Error(w, "", cmp.Or(f.status, http.StatusForbidden))
@@ -40,7 +40,7 @@ func (f *refusing) layer(next http.Handler) http.Handler {
 
 // reasons returns why which lists of the dossier are empty for the user; "" where
 // one is not.
-func (s *story) why(token string, paths ...string) []string {
+func (s *story) emptyReasons(token string, paths ...string) []string {
 	s.t.Helper()
 	list := []string{}
 	for _, path := range paths {
@@ -61,56 +61,56 @@ func (s *story) why(token string, paths ...string) []string {
 }
 
 // Every reason of the contract, from what runs have really found.
-func TestEveryReasonComesFromRuns(t *testing.T) {
+func TestEmptyReasonsComeFromRuns(t *testing.T) {
 	t.Parallel()
-	var source refusing
-	s := newStory(t, setting{search: "forms: []", layers: []simulator.Layer{source.layer}})
+	var source refusingLayer
+	s := newEmptyStory(t, storyOptions{search: "forms: []", layers: []simulator.Layer{source.layer}})
 	s.client = "zwart"
 	const dossier = "/v1/dossiers/zwart"
 	want := func(when string, want []string, paths ...string) {
 		t.Helper()
-		if diff := gocmp.Diff(want, s.why(s.reader, paths...)); diff != "" {
+		if diff := gocmp.Diff(want, s.emptyReasons(s.readerToken, paths...)); diff != "" {
 			t.Errorf("%s, %v (-want +got):\n%s", when, paths, diff)
 		}
 	}
 	run := func(want store.Outcome) {
 		t.Helper()
-		if run := s.work(store.Scope{}); *run.Outcome != want {
+		if run := s.runScope(store.Scope{}); *run.Outcome != want {
 			t.Errorf("the run is %s, want %s", *run.Outcome, want)
 		}
 	}
 	want("before the first run", []string{"not-synced-yet"}, "/v1/dossiers")
-	for _, resource := range []string{zwart, linked[2]} {
+	for _, resource := range []string{patientZwart, planGoalAndReport[2]} {
 		s.put(resource)
 	}
-	s.give("zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
-	source.paths("/Observation")
+	s.putGrantJSON("zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
+	source.refuse("/Observation")
 	run(store.OutcomePartial)
 	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared", "nothing-yet", "nothing-yet"},
 		"/v1/dossiers", dossier+"/reports", dossier+"/timeline", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")
-	source.paths("")
+	source.refuse("")
 	run(store.OutcomeComplete)
 	want("once all is read", []string{"", "no-match", "not-shared", "nothing-yet", "no-match", "not-shared"},
 		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans", dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
 	son := s.token("zoon", "dossier:read")
-	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.why(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
+	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.emptyReasons(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
 		t.Errorf("with a right to plans only (-want +got):\n%s", diff)
 	}
 
-	source.paths("/")
+	source.refuse("/")
 	run(store.OutcomeFailed)
 	want("while the source is shut", []string{"", "no-match", "source-unavailable", "not-shared"},
 		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/care-plans", dossier+"/forms")
-	source.paths("")
+	source.refuse("")
 	run(store.OutcomeComplete)
 	want("once it is open again", []string{"nothing-yet"}, dossier+"/care-plans")
 
-	s.restart(`      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]` + "\n")
-	source.paths("/Observation")
+	s.restartWorker(`      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]` + "\n")
+	source.refuse("/Observation")
 	run(store.OutcomePartial)
 	want("while reports are checked against new rules", []string{"rechecking", "rechecking", "rechecking"},
 		dossier+"/reports", dossier+"/timeline", dossier+"/reports?to=2000-01-01")
-	source.paths("")
+	source.refuse("")
 	run(store.OutcomeComplete)
 	want("once they are", []string{"", "no-match"}, dossier+"/reports", dossier+"/reports?to=2000-01-01")
 
@@ -121,38 +121,38 @@ func TestEveryReasonComesFromRuns(t *testing.T) {
 }
 
 // A type that the source does not know keeps nobody waiting for it.
-func TestTypeThatTheSourceDoesNotKnowIsNotWaitedFor(t *testing.T) {
+func TestUnknownTypeIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	source := refusing{status: http.StatusNotFound}
-	s := newStory(t, setting{layers: []simulator.Layer{source.layer}})
+	source := refusingLayer{status: http.StatusNotFound}
+	s := newEmptyStory(t, storyOptions{layers: []simulator.Layer{source.layer}})
 	s.client = "zwart"
-	s.put(zwart)
-	source.paths("/Composition")
+	s.put(patientZwart)
+	source.refuse("/Composition")
 	for range 2 {
-		s.work(store.Scope{})
-		if diff := gocmp.Diff([]string{"nothing-yet"}, s.why(s.reader, "/v1/dossiers/zwart/reports")); diff != "" {
+		s.runScope(store.Scope{})
+		if diff := gocmp.Diff([]string{"nothing-yet"}, s.emptyReasons(s.readerToken, "/v1/dossiers/zwart/reports")); diff != "" {
 			t.Errorf("reports (-want +got):\n%s", diff)
 		}
 	}
 }
 
-// restart is a worker with more in its mapping; the portal stays as it is.
-func (s *story) restart(mapping string) {
+// restartWorker is a worker with more in its mapping; the portal stays as it is.
+func (s *story) restartWorker(mapping string) {
 	s.t.Helper()
-	text, err := os.ReadFile(s.conf)
+	text, err := os.ReadFile(s.configFile)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cfg, err := app.LoadConfig(s.file("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
+	cfg, err := app.LoadConfig(s.writeFile("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.syncer = s.newSyncer(cfg)
 }
 
-// later is the portal of the story's organisation as it is after some time, by the
+// servePortalAfter is the portal of the story's organisation as it is after some time, by the
 // database's clock as readers see it.
-func (s *story) later(d time.Duration, schedule string) *rig {
+func (s *story) servePortalAfter(d time.Duration, schedule string) *harness {
 	s.t.Helper()
 	for _, sql := range []string{
 		`CREATE SCHEMA IF NOT EXISTS later`,
@@ -160,25 +160,25 @@ func (s *story) later(d time.Duration, schedule string) *rig {
 			$$SELECT pg_catalog.now() + interval '%d seconds'$$`, int(d.Seconds())),
 		`GRANT USAGE ON SCHEMA later TO dossiersync_reader`,
 	} {
-		if _, err := s.db.Pool().Exec(s.t.Context(), sql); err != nil {
+		if _, err := s.replica.Pool().Exec(s.t.Context(), sql); err != nil {
 			s.t.Fatal(err)
 		}
 	}
-	reader, err := url.Parse(s.db.ReaderURL)
+	reader, err := url.Parse(s.replica.ReaderURL)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	q := reader.Query()
 	q.Set("search_path", "later,public,pg_catalog")
 	reader.RawQuery = q.Encode()
-	text, err := os.ReadFile(s.conf)
+	text, err := os.ReadFile(s.configFile)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	conf := strings.Replace(string(text), fmt.Sprintf("%q", s.db.ReaderURL), fmt.Sprintf("%q", reader), 1)
+	conf := strings.Replace(string(text), fmt.Sprintf("%q", s.replica.ReaderURL), fmt.Sprintf("%q", reader), 1)
 	conf = strings.Replace(conf, "    source:\n", "    timezone: UTC\n    schedule: \""+schedule+"\"\n    source:\n", 1)
-	r := &rig{t: s.t, dir: s.dir, db: s.db}
-	r.conf = r.file(fmt.Sprint("later-", d, ".yaml"), conf)
+	r := &harness{t: s.t, dir: s.dir, replica: s.replica}
+	r.configFile = r.writeFile(fmt.Sprint("later-", d, ".yaml"), conf)
 	r.serve(app.Portal)
 	return r
 }
@@ -186,11 +186,11 @@ func (s *story) later(d time.Duration, schedule string) *rig {
 // A replica that was synchronised at the last slot of the day is fresh all night,
 // late half an hour after the first slot of the next without success, and stale
 // when two were missed.
-func TestEveryStateComesFromRuns(t *testing.T) {
+func TestFreshnessStatesComeFromRuns(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, setting{})
+	s := newEmptyStory(t, storyOptions{})
 	s.client = "zwart"
-	for _, resource := range []string{zwart, linked[2]} {
+	for _, resource := range []string{patientZwart, planGoalAndReport[2]} {
 		s.put(resource)
 	}
 	s.sync()
@@ -213,9 +213,9 @@ func TestEveryStateComesFromRuns(t *testing.T) {
 		{12*time.Hour + 35*time.Minute, "stale", 16 * time.Hour},
 		{48*time.Hour + time.Minute, "stale", 56 * time.Hour},
 	} {
-		r := s.later(since(tt.after), schedule)
+		r := s.servePortalAfter(since(tt.after), schedule)
 		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports", "/v1/dossiers/zwart/forms"} {
-			_, body := r.get(s.reader, path)
+			_, body := r.get(s.readerToken, path)
 			var answer struct {
 				Freshness struct{ State, AsOf, NextSync string }
 			}

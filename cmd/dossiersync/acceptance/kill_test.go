@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// soakTime is for how long the ordeals go on, one after another (make soak); 0:
+// soakDuration is for how long the ordeals go on, one after another (make soak); 0:
 // there is one of each kind, a short one.
-func soakTime() time.Duration {
+func soakDuration() time.Duration {
 	d, _ := time.ParseDuration(os.Getenv("DOSSIERSYNC_SOAK")) // something else is no soak
 	return d
 }
 
-func isSoak() bool { return soakTime() > 0 }
+func isSoak() bool { return soakDuration() > 0 }
 
-// ordeals runs test with one seed, or in a soak with one after another.
-func ordeals(t *testing.T, test func(t *testing.T, seed uint64)) {
+// eachSeed runs test with one seed, or in a soak with one after another.
+func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("DOSSIERSYNC_SEED"), 10, 64)
 	if err != nil {
@@ -31,7 +31,7 @@ func ordeals(t *testing.T, test func(t *testing.T, seed uint64)) {
 			return
 		}
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { test(t, seed) })
-		if time.Since(began) > soakTime() {
+		if time.Since(began) > soakDuration() {
 			return
 		}
 	}
@@ -39,44 +39,44 @@ func ordeals(t *testing.T, test func(t *testing.T, seed uint64)) {
 
 // Whatever the source does and wherever a worker is killed: when both end, one run
 // and one reconcile make the replica equal to the source (I1).
-func TestReplicaEqualsTheSourceHoweverItsWorkersWereKilled(t *testing.T) {
+func TestReplicaEqualsSourceAfterKilledWorkers(t *testing.T) {
 	t.Parallel()
-	ordeals(t, func(t *testing.T, seed uint64) {
-		o := newOrdeal(t, seed, false)
-		for range rounds(10) {
-			o.round()
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		o := newKillHarness(t, seed, false)
+		for range roundCount(10) {
+			o.killRound()
 		}
-		o.calm()
+		o.wantConvergence()
 		if isSoak() {
 			o.wantServedAsExpected()
 		}
-		if o.fates["worker killed"] == 0 {
-			t.Errorf("nobody was killed: %v", o.fates)
+		if o.outcomes["worker killed"] == 0 {
+			t.Errorf("nobody was killed: %v", o.outcomes)
 		}
-		t.Log(o.fates)
+		t.Log(o.outcomes)
 	})
 }
 
 // The same with a private database, which is killed as well.
-func TestReplicaEqualsTheSourceHoweverItsDatabaseWasKilled(t *testing.T) {
+func TestReplicaEqualsSourceAfterKilledDatabase(t *testing.T) {
 	t.Parallel()
-	ordeals(t, func(t *testing.T, seed uint64) {
-		o := newOrdeal(t, seed, true)
-		o.finishes([]int{exitDone, exitLeftOver}, "sync")
-		o.fates["begun"]++
-		for range rounds(6) {
-			o.round()
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		o := newKillHarness(t, seed, true)
+		o.runToEnd([]int{exitDone, exitLeftOver}, "sync")
+		o.outcomes["begun"]++
+		for range roundCount(6) {
+			o.killRound()
 		}
-		o.calm()
-		if o.fates["worker killed"]+o.fates["database killed"]+o.fates["both killed"] == 0 {
-			t.Errorf("nobody was killed: %v", o.fates)
+		o.wantConvergence()
+		if o.outcomes["worker killed"]+o.outcomes["database killed"]+o.outcomes["both killed"] == 0 {
+			t.Errorf("nobody was killed: %v", o.outcomes)
 		}
-		t.Log(o.fates)
+		t.Log(o.outcomes)
 	})
 }
 
-// rounds is how many there are in an ordeal.
-func rounds(usual int) int {
+// roundCount is how many there are in an ordeal.
+func roundCount(usual int) int {
 	if isSoak() {
 		return 3 * usual
 	}

@@ -22,10 +22,10 @@ type reportView struct {
 	client string
 }
 
-// longest is the longest text that is shown, in characters.
-const longest = 1 << 20
+// maxTextLength is the longest text that is shown, in characters.
+const maxTextLength = 1 << 20
 
-func (o *oracle) reports(clients map[string]*dossierOf) {
+func (o *oracle) reports(clients map[string]*shownDossier) {
 	replaced := make(map[string]bool)
 	for typ, read := range map[string]func(resource) (reportView, bool){
 		"Observation": o.observation, "DocumentReference": o.document, "Composition": o.composition,
@@ -36,7 +36,7 @@ func (o *oracle) reports(clients map[string]*dossierOf) {
 				continue
 			}
 			v, ok := read(x)
-			if !ok && !o.apart[key] {
+			if !ok && !o.unavailable[key] {
 				continue
 			}
 			v.client = x.text("subject", "reference")
@@ -50,8 +50,8 @@ func (o *oracle) reports(clients map[string]*dossierOf) {
 				}
 				oldType, oldID, _ := strings.Cut(old, "/")
 				oldKey := dossier.Key("amaris", dossier.Ref{Type: oldType, ID: oldID})
-				if o.apart[key] {
-					o.apart[oldKey] = true
+				if o.unavailable[key] {
+					o.unavailable[oldKey] = true
 				} else {
 					replaced[oldKey] = true
 				}
@@ -79,11 +79,11 @@ func (o *oracle) observation(x resource) (v reportView, ok bool) {
 		v.Text = strings.Join(all, " ")
 	}
 	if strings.TrimSpace(v.Text) == "" {
-		v.Text = shownOf(x.text("text", "div"))
+		v.Text = htmlText(x.text("text", "div"))
 	}
-	v.Title, v.RecordedAt = called(x.part("code")), o.told(x.text("issued"))
+	v.Title, v.RecordedAt = conceptText(x.part("code")), o.formatted(x.text("issued"))
 	if x.text("status") != "final" {
-		v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 	}
 	o.link(x, &v, "basedOn", "focus")
 	return o.dated(x, v, "performer", x.text("effectiveDateTime"), x.text("effectivePeriod", "start"),
@@ -96,13 +96,13 @@ func (o *oracle) composition(x resource) (v reportView, ok bool) {
 		return v, false
 	}
 	for _, s := range x.parts("section") {
-		if text := shownOf(s.text("text", "div")); strings.TrimSpace(text) != "" {
+		if text := htmlText(s.text("text", "div")); strings.TrimSpace(text) != "" {
 			v.Text += s.text("title") + " " + text + " "
 		}
 	}
 	v.Title = x.text("title")
 	if x.text("status") == "amended" {
-		v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 	}
 	o.link(x, &v)
 	return o.dated(x, v, "author", x.text("date"))
@@ -115,10 +115,10 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 	}
 	v.Title = x.text("description")
 	if v.Title == "" {
-		v.Title = called(x.part("type"))
+		v.Title = conceptText(x.part("type"))
 	}
 	if x.text("docStatus") == "amended" {
-		v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 	}
 	byKind := make(map[string]string) // plain or html
 	for _, c := range x.parts("content") {
@@ -126,7 +126,7 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 		kind, text, wrong := o.file(a)
 		switch {
 		case wrong:
-			o.apart[dossier.Key("amaris", dossier.Ref{Type: "DocumentReference", ID: x.text("id")})] = true
+			o.unavailable[dossier.Key("amaris", dossier.Ref{Type: "DocumentReference", ID: x.text("id")})] = true
 			return v, false
 		case kind == "":
 			v.Attachments = append(v.Attachments, a.text("title")+" ("+a.text("contentType")+")")
@@ -136,7 +136,7 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 	}
 	v.Text = byKind["text/plain"]
 	if v.Text == "" {
-		v.Text = shownOf(byKind["text/html"])
+		v.Text = htmlText(byKind["text/html"])
 	}
 	o.link(x, &v, "context.related")
 	v, ok = o.dated(x, v, "author", x.text("date"), x.part("context").text("period", "start"))
@@ -146,14 +146,14 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 // dated adds to a report what all have, and reports whether there is something to
 // read.
 func (o *oracle) dated(x resource, v reportView, by string, at ...string) (reportView, bool) {
-	if !isReadable(v.Text) || len(v.Text) > longest && utf8.RuneCountInString(v.Text) > longest {
+	if !isReadable(v.Text) || len(v.Text) > maxTextLength && utf8.RuneCountInString(v.Text) > maxTextLength {
 		return v, false
 	}
 	var ok bool
-	if v.timeView, ok = o.when(append(at, x.text("meta", "lastUpdated"))...); !ok {
+	if v.timeView, ok = o.timeOf(append(at, x.text("meta", "lastUpdated"))...); !ok {
 		return v, false
 	}
-	v.Text = letters(v.Text)
+	v.Text = withoutLayout(v.Text)
 	v.Author = o.author(x, x.parts(by)...)
 	return v, v.Text != ""
 }
@@ -211,7 +211,7 @@ func (o *oracle) file(a resource) (kind, text string, wrong bool) {
 			return kind, "", true
 		}
 	}
-	b, ok := unpacked(data)
+	b, ok := decodeBase64(data)
 	if size := a.text("size"); !ok || size != "" && size != strconv.Itoa(len(b)) {
 		return kind, "", true
 	}

@@ -17,14 +17,14 @@ import (
 // package sync but the names of items, reads FHIR in the plainest way that fits
 // what the simulator writes, and says of an item what a person would read.
 type oracle struct {
-	t     *testing.T
-	zone  *time.Location
-	all   map[string]resource // by Type/id
-	apart map[string]bool     // keys of items whose content cannot be had: the last good one may be shown
+	t           *testing.T
+	zone        *time.Location
+	all         map[string]resource // by Type/id
+	unavailable map[string]bool     // keys of items whose content cannot be had: the last good one may be shown
 }
 
-// dossierOf is what one client's dossier shows. Items are by their keys.
-type dossierOf struct {
+// shownDossier is what one client's dossier shows. Items are by their keys.
+type shownDossier struct {
 	Name     string
 	Reports  map[string]reportView
 	Forms    map[string]formView
@@ -32,8 +32,8 @@ type dossierOf struct {
 	Contacts map[string]contactView
 }
 
-func newDossier(name string) *dossierOf {
-	return &dossierOf{
+func newShownDossier(name string) *shownDossier {
+	return &shownDossier{
 		Name: name, Reports: make(map[string]reportView), Forms: make(map[string]formView),
 		Plans: make(map[string]planView), Contacts: make(map[string]contactView),
 	}
@@ -94,8 +94,8 @@ func (x resource) text(path ...string) string {
 	return ""
 }
 
-// says reports whether a truth value is there and is v.
-func (x resource) says(name string, v bool) bool {
+// hasBool reports whether a truth value is there and is v.
+func (x resource) hasBool(name string, v bool) bool {
 	b, ok := x[name].(bool)
 	return ok && b == v
 }
@@ -103,7 +103,7 @@ func (x resource) says(name string, v bool) bool {
 // newOracle reads all that the source holds.
 func newOracle(t *testing.T, resources map[string][]byte) *oracle {
 	t.Helper()
-	o := &oracle{t: t, zone: mustZone(t), all: make(map[string]resource), apart: make(map[string]bool)}
+	o := &oracle{t: t, zone: mustZone(t), all: make(map[string]resource), unavailable: make(map[string]bool)}
 	for name, raw := range resources {
 		o.all[name] = readResource(t, raw)
 	}
@@ -132,11 +132,11 @@ func (o *oracle) of(typ string) map[string]resource {
 
 // dossiers returns what each client's dossier shows, for all whose dossier can be
 // opened.
-func (o *oracle) dossiers() map[string]*dossierOf {
-	clients := make(map[string]*dossierOf)
+func (o *oracle) dossiers() map[string]*shownDossier {
+	clients := make(map[string]*shownDossier)
 	for _, x := range o.of("Patient") {
 		if o.isOpen(x) {
-			clients[x.text("id")] = newDossier(o.name(x))
+			clients[x.text("id")] = newShownDossier(o.name(x))
 		}
 	}
 	living := maps.Clone(clients)
@@ -155,11 +155,11 @@ func (o *oracle) dossiers() map[string]*dossierOf {
 // isOpen says of which clients readers see something.
 func (o *oracle) isOpen(patient resource) bool {
 	merged := slices.ContainsFunc(patient.parts("link"), func(l resource) bool { return l.text("type") == "replaced-by" })
-	return (!patient.says("active", false) || hasDied(patient)) && !merged && isForClients(patient)
+	return (!patient.hasBool("active", false) || hasDied(patient)) && !merged && isForClients(patient)
 }
 
 func hasDied(patient resource) bool {
-	return patient.says("deceasedBoolean", true) || patient.text("deceasedDateTime") != ""
+	return patient.hasBool("deceasedBoolean", true) || patient.text("deceasedDateTime") != ""
 }
 
 // isForClients reports whether nothing keeps x from the client's eyes.
@@ -189,7 +189,7 @@ func isModified(v any) bool {
 }
 
 // ownerOf returns the dossier to which x belongs, or nil.
-func ownerOf(clients map[string]*dossierOf, x resource, member string) *dossierOf {
+func ownerOf(clients map[string]*shownDossier, x resource, member string) *shownDossier {
 	id, ok := strings.CutPrefix(x.text(member, "reference"), "Patient/")
 	if !ok {
 		return nil
@@ -203,7 +203,7 @@ type contactView struct {
 	Active                           bool
 }
 
-func (o *oracle) contacts(clients map[string]*dossierOf) {
+func (o *oracle) contacts(clients map[string]*shownDossier) {
 	today := time.Now().In(o.zone).Format(time.DateOnly)
 	for _, x := range o.of("RelatedPerson") {
 		d := ownerOf(clients, x, "patient")
@@ -211,10 +211,10 @@ func (o *oracle) contacts(clients map[string]*dossierOf) {
 			continue
 		}
 		end := x.text("period", "end")
-		c := contactView{Name: o.name(x), Active: !x.says("active", false) && (end == "" || end >= today[:len(end)])}
+		c := contactView{Name: o.name(x), Active: !x.hasBool("active", false) && (end == "" || end >= today[:len(end)])}
 		var relations []string
 		for _, r := range x.parts("relationship") {
-			relations = append(relations, called(r))
+			relations = append(relations, conceptText(r))
 		}
 		c.Relationship = strings.Join(relations, ", ")
 		for _, p := range x.parts("telecom") {

@@ -21,23 +21,23 @@ type cardPage struct {
 	}
 }
 
-// writing is a dossier that somebody writes in all the time.
-type writing struct {
+// busyDossier is a dossier that somebody writes in all the time.
+type busyDossier struct {
 	*story
-	last int
+	versions int
 }
 
-func (w *writing) report(id string, at time.Time) {
+func (w *busyDossier) putVersion(id string, at time.Time) {
 	w.t.Helper()
 	w.put(fmt.Sprintf(`{"resourceType": "Observation", "id": "zwart-%s", "status": "final", "subject": {"reference": "Patient/zwart"},
 		"code": {"coding": [{"system": "http://snomed.info/sct", "code": "11591000146107"}]},
-		"effectiveDateTime": %q, "valueString": "Verslag %s, voor de %de keer."}`, id, at.Format(time.RFC3339), id, w.last))
-	w.last++
+		"effectiveDateTime": %q, "valueString": "Verslag %s, voor de %de keer."}`, id, at.Format(time.RFC3339), id, w.versions))
+	w.versions++
 }
 
-// walk follows links from path to the last page, whose path it returns. It must
+// walkPages follows links from path to the last page, whose path it returns. It must
 // come by each of the cards once, and by all cards in their order.
-func walk(p portal, path string, backwards bool, cards []string) (last string, err error) {
+func walkPages(p portalReader, path string, backwards bool, cards []string) (last string, err error) {
 	seen, before := make(map[string]int), ""
 	for {
 		var page cardPage
@@ -76,19 +76,19 @@ func walk(p portal, path string, backwards bool, cards []string) (last string, e
 // moved on.
 func TestPagingIsStableWhileRunsApply(t *testing.T) {
 	t.Parallel()
-	w := &writing{story: newStory(t, setting{})}
+	w := &busyDossier{story: newEmptyStory(t, storyOptions{})}
 	w.client = "zwart"
-	w.put(zwart)
+	w.put(patientZwart)
 	var steady []string
-	hour := func(n int) time.Time { return noon.Add(-time.Duration(n) * time.Hour) }
+	hour := func(n int) time.Time { return defaultStart.Add(-time.Duration(n) * time.Hour) }
 	for n := range 60 {
 		// Several of one moment, so that pages end within one.
-		w.report(fmt.Sprint("vast", n), hour(n/3*2))
-		w.report(fmt.Sprint("los", n), hour(n))
+		w.putVersion(fmt.Sprint("vast", n), hour(n/3*2))
+		w.putVersion(fmt.Sprint("los", n), hour(n))
 		steady = append(steady, dossier.Key(w.tenant.id, dossier.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
 	}
 	w.sync()
-	readers := portal{w.rig, w.reader}
+	readers := portalReader{w.harness, w.readerToken}
 	var first cardPage
 	if err := readers.fetch("/v1/dossiers/zwart/timeline?limit=7", &first); err != nil {
 		t.Fatal(err)
@@ -99,11 +99,11 @@ func TestPagingIsStableWhileRunsApply(t *testing.T) {
 	for limit := range 4 {
 		g.Go(func() error {
 			for walks := 0; ctx.Err() == nil || walks == 0; walks++ {
-				end, err := walk(readers, fmt.Sprintf("/v1/dossiers/zwart/timeline?limit=%d", 3+4*limit), false, steady)
+				end, err := walkPages(readers, fmt.Sprintf("/v1/dossiers/zwart/timeline?limit=%d", 3+4*limit), false, steady)
 				if err != nil {
 					return fmt.Errorf("towards the past: %w", err)
 				}
-				if _, err = walk(readers, end, true, steady); err != nil {
+				if _, err = walkPages(readers, end, true, steady); err != nil {
 					return fmt.Errorf("towards the present: %w", err)
 				}
 			}
@@ -114,11 +114,11 @@ func TestPagingIsStableWhileRunsApply(t *testing.T) {
 		for n := range 60 {
 			switch (n + round) % 6 {
 			case 0: // another text
-				w.report(fmt.Sprint("vast", n), hour(n/3*2))
+				w.putVersion(fmt.Sprint("vast", n), hour(n/3*2))
 			case 1: // another moment
-				w.report(fmt.Sprint("los", n), hour((n*7+round*11)%60))
+				w.putVersion(fmt.Sprint("los", n), hour((n*7+round*11)%60))
 			case 2: // new
-				w.report(fmt.Sprint("nieuw", round, "-", n), hour(n-2))
+				w.putVersion(fmt.Sprint("nieuw", round, "-", n), hour(n-2))
 			case 3: // gone
 				w.change("Observation", fmt.Sprint("los", n), func(o map[string]any) { o["status"] = "entered-in-error" })
 			}

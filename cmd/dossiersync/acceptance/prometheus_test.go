@@ -19,27 +19,27 @@ import (
 
 // Prometheus itself, with the configuration and the rules in deploy/, is let in, and
 // every panel of the dashboard shows something of a program that has done its work.
-func TestDashboardShowsWhatTheProgramTellsPrometheus(t *testing.T) {
+func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 	t.Parallel()
 	folders := os.Getenv("DOSSIERSYNC_DEPLOY_TOOLS")
 	if folders == "" {
 		t.Skip("DOSSIERSYNC_DEPLOY_TOOLS is not set: make check-deploy does this")
 	}
-	r := newSmallRig(t)
-	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
-	r.file("ops-token", "of a user who may read\n")
-	token := r.file("metrics-token", "for prometheus and nobody else\n")
+	r := newSmallHarness(t)
+	r.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
+	r.writeFile("ops-token", "of a user who may read\n")
+	token := r.writeFile("metrics-token", "for prometheus and nobody else\n")
 	p := r.start("serve")
-	target := strings.TrimPrefix(p.listensAt(app.OpsListener), "http://")
-	r.api = strings.TrimPrefix(p.listensAt(app.PortalListener), "http://")
-	prometheus := r.prometheus(filepath.SplitList(folders)[0], target, token)
+	target := strings.TrimPrefix(p.addressOf(app.OpsListener), "http://")
+	r.portalAddress = strings.TrimPrefix(p.addressOf(app.PortalListener), "http://")
+	prometheus := r.startPrometheus(filepath.SplitList(folders)[0], target, token)
 
 	client := r.sim.List("Patient")[0].ID
-	r.grant(r.token("portal", "dossier:grants"), client, "dochter")
+	r.putGrant(r.token("portal", "dossier:grants"), client, "dochter")
 	reader := r.token("dochter", "dossier:read")
-	poll(t, "Prometheus has seen a run end", func() bool {
+	waitUntil(t, "Prometheus has seen a run end", func() bool {
 		r.get(reader, "/v1/dossiers/"+client+"/timeline")
-		n, err := prometheus.ask("dossiersync_runs_total > 0")
+		n, err := prometheus.countSeries("dossiersync_runs_total > 0")
 		return err == nil && n > 0
 	})
 	time.Sleep(3 * time.Second) // two scrapes more, for rates
@@ -60,24 +60,24 @@ func TestDashboardShowsWhatTheProgramTellsPrometheus(t *testing.T) {
 	words := strings.NewReplacer("$__rate_interval", "1m", "$tenant", ".*")
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			n, err := prometheus.ask(words.Replace(target.Expr))
+			n, err := prometheus.countSeries(words.Replace(target.Expr))
 			if err != nil || n == 0 && !strings.HasSuffix(target.Expr, "> 0") {
 				t.Errorf("%q shows %d series of %s, %v", panel.Title, n, target.Expr, err)
 			}
 		}
 	}
-	if n, err := prometheus.ask(`ALERTS`); n != 0 || err != nil {
+	if n, err := prometheus.countSeries(`ALERTS`); n != 0 || err != nil {
 		t.Errorf("%d alerts of a program that is well, %v", n, err)
 	}
-	if n, err := prometheus.ask(`up{job="dossiersync"} == 1`); n != 1 || err != nil {
+	if n, err := prometheus.countSeries(`up{job="dossiersync"} == 1`); n != 1 || err != nil {
 		t.Errorf("%d targets are up, %v", n, err)
 	}
 }
 
-// prometheusAt is a Prometheus that runs until the test ends.
-type prometheusAt struct{ base string }
+// prometheusServer is a Prometheus that runs until the test ends.
+type prometheusServer struct{ base string }
 
-func (r *rig) prometheus(folder, target, token string) prometheusAt {
+func (r *harness) startPrometheus(folder, target, token string) prometheusServer {
 	r.t.Helper()
 	deploy, err := filepath.Abs("../../../deploy/prometheus")
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *rig) prometheus(folder, target, token string) prometheusAt {
 	address := ln.Addr().String()
 	ln.Close()
 	var said syncBuffer
-	cmd := exec.Command(filepath.Join(folder, "prometheus"), "--config.file="+r.file("prometheus.yml", text),
+	cmd := exec.Command(filepath.Join(folder, "prometheus"), "--config.file="+r.writeFile("prometheus.yml", text),
 		"--storage.tsdb.path="+filepath.Join(r.dir, "tsdb"), "--web.listen-address="+address)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
@@ -118,11 +118,11 @@ func (r *rig) prometheus(folder, target, token string) prometheusAt {
 			r.t.Log(said.String())
 		}
 	})
-	return prometheusAt{"http://" + address}
+	return prometheusServer{"http://" + address}
 }
 
-// ask returns how many series the answer to q has.
-func (p prometheusAt) ask(q string) (int, error) {
+// countSeries returns how many series the answer to q has.
+func (p prometheusServer) countSeries(q string) (int, error) {
 	resp, err := http.Get(p.base + "/api/v1/query?query=" + url.QueryEscape(q))
 	if err != nil {
 		return 0, err

@@ -54,11 +54,11 @@ func TestRealInputIsAccountedFor(t *testing.T) {
 		folders++
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
-			r, held := loaded(t, filepath.Join(dir, e.Name()))
-			reg, run := r.observed()
-			r.accountsFor(held, run)
-			r.tellsEverywhere(run, reg)
-			r.servesAll()
+			r, held := newLoadedHarness(t, filepath.Join(dir, e.Name()))
+			reg, run := r.syncWithMetrics()
+			r.wantAllAccounted(held, run)
+			r.wantSameAccounts(run, reg)
+			r.wantAllServed()
 		})
 	}
 	if folders == 0 {
@@ -66,9 +66,9 @@ func TestRealInputIsAccountedFor(t *testing.T) {
 	}
 }
 
-// loaded returns a rig whose source holds the resources of a folder, and how many
+// newLoadedHarness returns a rig whose source holds the resources of a folder, and how many
 // of each type these are.
-func loaded(t *testing.T, dir string) (*rig, map[string]int64) {
+func newLoadedHarness(t *testing.T, dir string) (*harness, map[string]int64) {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
 	summary, err := load.Into(sim, dir, time.Now().Add(-time.Minute))
@@ -88,15 +88,15 @@ func loaded(t *testing.T, dir string) (*rig, map[string]int64) {
 		t.Fatalf("the source holds %d resources of %d that were loaded", total, want)
 	}
 	t.Logf("%d resources from %d files", total, summary.Files)
-	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything, mapping: showEverything}), held
+	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything, mapping: showEverything}), held
 }
 
-// observed syncs as the command does, and returns what the metrics say.
-func (r *rig) observed() (prometheus.Gatherer, store.Run) {
+// syncWithMetrics syncs as the command does, and returns what the metrics say.
+func (r *harness) syncWithMetrics() (prometheus.Gatherer, store.Run) {
 	r.t.Helper()
-	cfg := r.config()
+	cfg := r.loadConfig()
 	reg := prometheus.NewRegistry()
-	syncer, err := app.NewSyncer(cfg, r.db.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
+	syncer, err := app.NewSyncer(cfg, r.replica.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -110,9 +110,9 @@ func (r *rig) observed() (prometheus.Gatherer, store.Run) {
 	return reg, run
 }
 
-// accountsFor checks that all the source holds was either seen or not pulled, and
+// wantAllAccounted checks that all the source holds was either seen or not pulled, and
 // that whatever is not shown has a reason.
-func (r *rig) accountsFor(held map[string]int64, run store.Run) {
+func (r *harness) wantAllAccounted(held map[string]int64, run store.Run) {
 	r.t.Helper()
 	told := maps.Clone(run.NotPulled)
 	for _, rt := range run.Types {
@@ -164,25 +164,25 @@ func accountsOf(run store.Run) accounts {
 	return a
 }
 
-// tellsEverywhere checks that the run's row, --json, the summary and the metrics
+// wantSameAccounts checks that the run's row, --json, the summary and the metrics
 // tell the same.
-func (r *rig) tellsEverywhere(run store.Run, reg prometheus.Gatherer) {
+func (r *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
 	r.t.Helper()
-	row, err := r.db.Store.Run(r.t.Context(), run.ID)
+	row, err := r.replica.Store.Run(r.t.Context(), run.ID)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	want := accountsOf(row)
-	again := newRigOf(r.t, r.tenants...)
-	printed := again.must("sync")
-	scripted := again.must("--json", "run", "show", "1")
+	again := newHarness(r.t, r.tenants...)
+	printed := again.mustRun("sync")
+	scripted := again.mustRun("--json", "run", "show", "1")
 	r.t.Logf("\n%s", printed)
 	var out store.Run
 	if err := json.Unmarshal([]byte(scripted), &out); err != nil {
 		r.t.Fatal(err)
 	}
 	for place, got := range map[string]accounts{
-		"the summary": summed(r, printed), "--json": accountsOf(out), "the metrics": measured(r, reg),
+		"the summary": parseSummary(r, printed), "--json": accountsOf(out), "the metrics": readMetrics(r, reg),
 	} {
 		for stream, c := range want.Streams {
 			if _, ok := got.Streams[stream]; !ok && c.Seen == 0 {
@@ -196,13 +196,13 @@ func (r *rig) tellsEverywhere(run store.Run, reg prometheus.Gatherer) {
 }
 
 var (
-	sumLine    = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]\w+ +\d+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$`)
-	reasonLine = regexp.MustCompile(`(?m)^  (\d+) (hidden|withdrawn|quarantined) \(([a-z-]+)\): `)
-	leftLine   = regexp.MustCompile(`(?m)^  (\d+) not-pulled: `)
+	countsLine    = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]\w+ +\d+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$`)
+	reasonLine    = regexp.MustCompile(`(?m)^  (\d+) (hidden|withdrawn|quarantined) \(([a-z-]+)\): `)
+	notPulledLine = regexp.MustCompile(`(?m)^  (\d+) not-pulled: `)
 )
 
-// summed reads the summary that people get.
-func summed(r *rig, text string) accounts {
+// parseSummary reads the summary that people get.
+func parseSummary(r *harness, text string) accounts {
 	number := func(s string) int64 {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
@@ -211,7 +211,7 @@ func summed(r *rig, text string) accounts {
 		return n
 	}
 	var a accounts
-	for _, m := range sumLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range countsLine.FindAllStringSubmatch(text, -1) {
 		effects := make(store.Effects)
 		for i, e := range []store.Effect{store.EffectCreated, store.EffectUpdated, store.EffectUnchanged, store.EffectHidden,
 			store.EffectWithdrawn, store.EffectSuperseded, store.EffectQuarantined} {
@@ -222,14 +222,14 @@ func summed(r *rig, text string) accounts {
 	for _, m := range reasonLine.FindAllStringSubmatch(text, -1) {
 		a.Reasons[store.Effect(m[2]+":"+m[3])] = number(m[1])
 	}
-	for _, m := range leftLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range notPulledLine.FindAllStringSubmatch(text, -1) {
 		a.NotPulled = number(m[1])
 	}
 	return a
 }
 
-// measured reads the metrics.
-func measured(r *rig, reg prometheus.Gatherer) accounts {
+// readMetrics reads the metrics.
+func readMetrics(r *harness, reg prometheus.Gatherer) accounts {
 	families, err := reg.Gather()
 	if err != nil {
 		r.t.Fatal(err)
@@ -259,15 +259,15 @@ func measured(r *rig, reg prometheus.Gatherer) accounts {
 	return a
 }
 
-// servesAll checks that readers get, as the contract says, every report, form and
+// wantAllServed checks that readers get, as the contract says, every report, form and
 // plan that the run has created of a client who lives.
-func (r *rig) servesAll() {
+func (r *harness) wantAllServed() {
 	r.t.Helper()
 	r.serve(app.Portal)
 	portal, reader := r.token("portal", "dossier:grants"), r.token("dochter", "dossier:read")
 	got := make(map[string]int)
 	for _, v := range r.sim.List("Patient") {
-		r.grant(portal, v.ID, "dochter")
+		r.putGrant(portal, v.ID, "dochter")
 		base := "/v1/dossiers/" + url.PathEscape(v.ID)
 		for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
 			if status, body := r.get(reader, base+path); status != http.StatusOK {
@@ -290,7 +290,7 @@ func (r *rig) servesAll() {
 			SELECT count(*) FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
 			WHERE i.state = 'shown' AND i.part = $1 AND i.kind IN ('report', 'form', 'care-plan') AND NOT c.deceased`
 		var n int
-		if err := r.db.Pool().QueryRow(r.t.Context(), q, part).Scan(&n); err != nil {
+		if err := r.replica.Pool().QueryRow(r.t.Context(), q, part).Scan(&n); err != nil {
 			r.t.Fatal(err)
 		}
 		want[part] = n

@@ -18,7 +18,7 @@ func TestScreenshots(t *testing.T) {
 	if os.Getenv("DOSSIERSYNC_SCREENSHOTS") == "" {
 		t.Skip("DOSSIERSYNC_SCREENSHOTS is not set: make screenshots does this")
 	}
-	var tenants []rigTenant
+	var tenants []tenant
 	for i, name := range []string{"Amaris", "SZR", "De Wilgenhof"} {
 		sim := simulator.New(simulator.Options{Zone: mustZone(t)})
 		d, err := dossiers.Generate(dossiers.Options{Clients: 6, Years: 1, Seed: uint64(i + 1), Now: time.Now().Add(-time.Hour), Organisation: name})
@@ -28,25 +28,25 @@ func TestScreenshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tenants = append(tenants, rigTenant{id: []string{"amaris", "szr", "wilgenhof"}[i], name: name, sim: sim})
+		tenants = append(tenants, tenant{id: []string{"amaris", "szr", "wilgenhof"}[i], name: name, sim: sim})
 	}
-	r := newRigOf(t, tenants...)
-	r.rewrite(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris, szr, wilgenhof], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann\n")))
-	r.must("sync")
+	r := newHarness(t, tenants...)
+	r.changeConfig(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris, szr, wilgenhof], may: [read, resync, approve]}]\ntenants:", r.writeFile("ann", "the token of ann\n")))
+	r.mustRun("sync")
 	client := r.sim.List("Patient")[0].ID
-	for _, q := range pictured(client) {
-		if _, err := r.db.Pool().Exec(t.Context(), q); err != nil {
+	for _, q := range screenshotRows(client) {
+		if _, err := r.replica.Pool().Exec(t.Context(), q); err != nil {
 			t.Fatalf("%v\n%s", err, q)
 		}
 	}
-	w := &workplace{rig: r}
+	w := &browserHarness{harness: r}
 	p := r.start("serve", "--only", "ops") // no worker changes what is to be seen
-	w.env = append(os.Environ(), "CONSOLE="+p.listensAt(app.OpsListener), "CLIENT="+client)
-	w.play("screenshots.mjs")
+	w.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "CLIENT="+client)
+	w.runScript("screenshots.mjs")
 }
 
-// pictured is what two weeks leave behind, made up.
-func pictured(client string) []string {
+// screenshotRows is what two weeks leave behind, made up.
+func screenshotRows(client string) []string {
 	return []string{
 		`DELETE FROM runs`,
 		`UPDATE tenants SET since = now() - interval '20 days', reconciled = now() - interval '6 hours'`,

@@ -14,8 +14,8 @@ import (
 	"dossiersync/portalapi/portaltest"
 )
 
-// caller calls a portal API that may ask for a certificate.
-type caller struct {
+// tlsCaller calls a portal API that may ask for a certificate.
+type tlsCaller struct {
 	t      *testing.T
 	server string
 	trusts *portaltest.Authority
@@ -23,7 +23,7 @@ type caller struct {
 
 // call returns the status of an answer, and the serial number of the server's
 // certificate. cert is empty, or what the caller shows.
-func (c *caller) call(cert, key string) (status int, serial int64, err error) {
+func (c *tlsCaller) call(cert, key string) (status int, serial int64, err error) {
 	c.t.Helper()
 	conf := &tls.Config{RootCAs: x509.NewCertPool()}
 	conf.RootCAs.AddCert(c.trusts.Cert)
@@ -44,11 +44,11 @@ func (c *caller) call(cert, key string) (status int, serial int64, err error) {
 	return resp.StatusCode, resp.TLS.PeerCertificates[0].SerialNumber.Int64(), nil
 }
 
-// replace puts another content in a file's place, and sees to it that the file's
+// replaceFile puts another content in a file's place, and sees to it that the file's
 // time tells.
-func (r *rig) replace(name, content string) {
+func (r *harness) replaceFile(name, content string) {
 	r.t.Helper()
-	path := r.file(name+".new", content)
+	path := r.writeFile(name+".new", content)
 	later := time.Now().Add(time.Second)
 	if err := os.Chtimes(path, later, later); err != nil {
 		r.t.Fatal(err)
@@ -62,24 +62,24 @@ func (r *rig) replace(name, content string) {
 // renewed certificates without being started again.
 func TestPortalAPIWithClientCertificates(t *testing.T) {
 	t.Parallel()
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
 	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"), portaltest.NewAuthority(t, "others")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
-	r.file("server.pem", cert)
-	r.file("server-key.pem", key)
-	r.file("portal-ca.pem", portals.PEM())
-	text, err := os.ReadFile(r.conf)
+	r.writeFile("server.pem", cert)
+	r.writeFile("server-key.pem", key)
+	r.writeFile("portal-ca.pem", portals.PEM())
+	text, err := os.ReadFile(r.configFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.file("dossiersync.yaml", strings.Replace(string(text), "portal_api:\n",
+	r.writeFile("dossiersync.yaml", strings.Replace(string(text), "portal_api:\n",
 		"portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n", 1))
 	r.serve(app.Portal)
-	server, isTLS := strings.CutPrefix(r.api, "https://")
+	server, isTLS := strings.CutPrefix(r.portalAddress, "https://")
 	if !isTLS {
-		t.Fatalf("the portal API listens at %s", r.api)
+		t.Fatalf("the portal API listens at %s", r.portalAddress)
 	}
-	c := &caller{t, server, servers}
+	c := &tlsCaller{t, server, servers}
 
 	portalCert, portalKey := portals.Issue(10, x509.ExtKeyUsageClientAuth)
 	otherCert, otherKey := others.Issue(11, x509.ExtKeyUsageClientAuth)
@@ -104,15 +104,15 @@ func TestPortalAPIWithClientCertificates(t *testing.T) {
 
 	// Half of a renewal changes nothing yet.
 	cert, key = servers.Issue(2, x509.ExtKeyUsageServerAuth)
-	r.replace("server.pem", cert)
+	r.replaceFile("server.pem", cert)
 	admits("the portal, before the key is there", portalCert, portalKey, 1)
-	r.replace("server-key.pem", key)
+	r.replaceFile("server-key.pem", key)
 	admits("the portal, after the renewal", portalCert, portalKey, 2)
 	if !strings.Contains(r.log.String(), "the old ones stay in use") {
 		t.Error("the log does not say that the certificates could not be read")
 	}
 
-	r.replace("portal-ca.pem", others.PEM())
+	r.replaceFile("portal-ca.pem", others.PEM())
 	admits("the other authority's", otherCert, otherKey, 2)
 	refuses("who came by the authority that was withdrawn", portalCert, portalKey)
 }

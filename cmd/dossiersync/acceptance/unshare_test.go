@@ -14,8 +14,8 @@ import (
 	"dossiersync/cmd/dossiersync/app"
 )
 
-// stored returns all that the replica holds for readers, a line each.
-func (w *world) stored() []string {
+// storedRows returns all that the replica holds for readers, a line each.
+func (w *seededHarness) storedRows() []string {
 	w.t.Helper()
 	const q = `
 		SELECT concat_ws(' ', type, id, state, reason, client, at, category, open, ends, plan, goal, card, body, model)
@@ -25,7 +25,7 @@ func (w *world) stored() []string {
 		UNION ALL SELECT concat_ws(' ', 'reference', target, key) FROM refs
 		UNION ALL SELECT concat_ws(' ', 'cursor', stream, type, as_of IS NULL) FROM cursors
 		ORDER BY 1`
-	rows, err := w.db.Pool().Query(w.t.Context(), q)
+	rows, err := w.replica.Pool().Query(w.t.Context(), q)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -36,25 +36,25 @@ func (w *world) stored() []string {
 	return list
 }
 
-func TestWhatAnOrganisationStopsSharingIsRemovedAndComesBack(t *testing.T) {
+func TestUnsharedTypesAreRemovedAndComeBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 3, newSourceClock(), simulator.Options{}, size{clients: 5, years: 0.3, cases: func(int) bool { return false }})
+	w := newSeededHarness(t, 3, newSourceClock(), simulator.Options{}, sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
 	w.clock.pass(time.Minute)
-	w.update("sync")
-	before := w.stored()
+	w.mustUpdate("sync")
+	before := w.storedRows()
 
 	w.configure("search: {}", "search: {forms: [], contacts: [], goals: [], staff: []}")
 	w.clock.pass(time.Minute)
-	w.update("sync")
-	w.wantNowhere(w.onlySaidBy("QuestionnaireResponse", "RelatedPerson", "Goal"))
+	w.mustUpdate("sync")
+	w.wantNotStored(w.textsOnlyIn("QuestionnaireResponse", "RelatedPerson", "Goal"))
 	w.serve(app.Portal)
 	client := w.sim.List("Patient")[0].ID
-	w.grant(w.token("portal", "dossier:grants"), client, "dochter")
+	w.putGrant(w.token("portal", "dossier:grants"), client, "dochter")
 	var list struct {
 		Items     []json.RawMessage
 		Freshness struct{ Reason string }
 	}
-	if err := (portal{w.rig, w.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
+	if err := (portalReader{w.harness, w.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.Items) > 0 || list.Freshness.Reason != "not-shared" {
@@ -63,15 +63,15 @@ func TestWhatAnOrganisationStopsSharingIsRemovedAndComesBack(t *testing.T) {
 
 	w.configure("search: {forms: [], contacts: [], goals: [], staff: []}", "search: {}")
 	w.clock.pass(time.Minute)
-	w.update("sync")
-	if diff := cmp.Diff(before, w.stored()); diff != "" {
+	w.mustUpdate("sync")
+	if diff := cmp.Diff(before, w.storedRows()); diff != "" {
 		t.Errorf("shared again, it is not as it was:\n%s", diff)
 	}
 }
 
-// onlySaidBy returns what the source says in resources of these types and nowhere
+// textsOnlyIn returns what the source says in resources of these types and nowhere
 // else.
-func (w *world) onlySaidBy(types ...string) []string {
+func (w *seededHarness) textsOnlyIn(types ...string) []string {
 	w.t.Helper()
 	var others strings.Builder
 	said := make(map[string]bool)
@@ -81,7 +81,7 @@ func (w *world) onlySaidBy(types ...string) []string {
 			others.Write(raw)
 			continue
 		}
-		for _, text := range sayings(readResource(w.t, raw)) {
+		for _, text := range textsOf(readResource(w.t, raw)) {
 			said[text] = said[text] || len(text) > 10
 		}
 	}
@@ -97,9 +97,9 @@ func (w *world) onlySaidBy(types ...string) []string {
 	return all
 }
 
-// sayings returns the texts of a form's answers, how to reach a contact, the words
+// textsOf returns the texts of a form's answers, how to reach a contact, the words
 // of a goal.
-func sayings(x resource) []string {
+func textsOf(x resource) []string {
 	var all []string
 	switch x.text("resourceType") {
 	case "RelatedPerson":
@@ -107,9 +107,9 @@ func sayings(x resource) []string {
 	case "Goal":
 		all = []string{x.text("description", "text")}
 	case "QuestionnaireResponse":
-		f := formFiller{given: make(map[string][]resource)}
-		f.collect(x)
-		for _, answers := range f.given {
+		f := formFiller{answers: make(map[string][]resource)}
+		f.collectAnswers(x)
+		for _, answers := range f.answers {
 			for _, a := range answers {
 				all = append(all, a.text("valueString"))
 			}
@@ -118,10 +118,10 @@ func sayings(x resource) []string {
 	return all
 }
 
-// wantNowhere checks that none of the texts is stored.
-func (w *world) wantNowhere(texts []string) {
+// wantNotStored checks that none of the texts is stored.
+func (w *seededHarness) wantNotStored(texts []string) {
 	w.t.Helper()
-	for _, line := range w.stored() {
+	for _, line := range w.storedRows() {
 		for _, text := range texts {
 			if strings.Contains(line, text) {
 				w.t.Errorf("%q is still there: %s", text, line)

@@ -74,17 +74,17 @@ type readers struct {
 	ended   sync.WaitGroup
 }
 
-func (r *rig) read(token, client string) *readers {
+func (r *harness) startReaders(token, client string) *readers {
 	r.t.Helper()
 	ctx, stop := context.WithCancel(r.t.Context())
 	readers := &readers{stop: stop}
-	readers.address.Store(&r.api)
+	readers.address.Store(&r.portalAddress)
 	http := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for range 2 {
 		readers.ended.Go(func() {
 			for ctx.Err() == nil {
 				url := "http://" + *readers.address.Load() + "/v1/dossiers/" + client + "/timeline"
-				if status, err := ask(http, url, token); err != nil || status != 200 {
+				if status, err := requestStatus(http, url, token); err != nil || status != 200 {
 					r.t.Errorf("a reader is answered with %d, %v", status, err)
 				}
 				readers.asked.Add(1)
@@ -96,7 +96,7 @@ func (r *rig) read(token, client string) *readers {
 	return readers
 }
 
-func ask(client *http.Client, url, token string) (int, error) {
+func requestStatus(client *http.Client, url, token string) (int, error) {
 	req, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return 0, err
@@ -109,17 +109,17 @@ func ask(client *http.Client, url, token string) (int, error) {
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// move sends readers to another portal API, and ends the one before when some have
+// moveTo sends readers to another portal API, and ends the one before when some have
 // been there.
-func (s *readers) move(t *testing.T, from, to *process) {
+func (s *readers) moveTo(t *testing.T, from, to *process) {
 	t.Helper()
-	address := strings.TrimPrefix(to.listensAt(app.PortalListener), "http://")
+	address := strings.TrimPrefix(to.addressOf(app.PortalListener), "http://")
 	s.address.Store(&address)
 	asked := s.asked.Load()
-	poll(t, "readers have moved", func() bool { return s.asked.Load() > asked+10 })
+	waitUntil(t, "readers have moved", func() bool { return s.asked.Load() > asked+10 })
 	from.signal(syscall.SIGTERM)
 	if code := from.wait(); code != exitDone {
-		t.Errorf("%s: exit %d\n%s", from.name, code, &from.said)
+		t.Errorf("%s: exit %d\n%s", from.name, code, &from.output)
 	}
 }
 
@@ -127,9 +127,9 @@ func (s *readers) move(t *testing.T, from, to *process) {
 // reading, and can be taken back: the schema is migrated first, and then process by
 // process replaced. The next release is this one with a migration more: that the
 // changes of a real one are compatible is for its author to see to, who may only add.
-func TestUpgradeWhileItRuns(t *testing.T) {
+func TestUpgradeWhileRunning(t *testing.T) {
 	t.Parallel()
-	if !isLong() {
+	if !isLongRun() {
 		t.Skip("DOSSIERSYNC_LONG is not set: make check builds a next release")
 	}
 	next, version := nextRelease(t)
@@ -141,47 +141,47 @@ func TestUpgradeWhileItRuns(t *testing.T) {
 	if err := d.Fill(sim); err != nil {
 		t.Fatal(err)
 	}
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
-	front := newFront(t, sim, faults.Options{})
-	r.rewrite(`base_url: \S+`, "base_url: "+front.url)
-	r.rewrite(`page_size: \d+`, "page_size: 20")
-	come, release := front.holds(thirdPage())
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	front := newProxy(t, sim, faults.Options{})
+	r.changeConfig(`base_url: \S+`, "base_url: "+front.url)
+	r.changeConfig(`page_size: \d+`, "page_size: 20")
+	come, release := front.holdOne(isThirdReportPage())
 	t.Cleanup(release)
 	finishes := func(want int, p *process) string {
 		t.Helper()
 		if code := p.wait(); code != want {
-			t.Errorf("%s: exit %d, want %d\n%s", p.name, code, want, &p.said)
+			t.Errorf("%s: exit %d, want %d\n%s", p.name, code, want, &p.output)
 		}
-		return p.said.String()
+		return p.output.String()
 	}
 
 	// The old version is at work.
 	oldPortal, oldWorker := r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
-	r.api = strings.TrimPrefix(oldPortal.listensAt(app.PortalListener), "http://")
+	r.portalAddress = strings.TrimPrefix(oldPortal.addressOf(app.PortalListener), "http://")
 	waitFor(t, "the old worker is in the midst of a run", come)
 	client := sim.List("Patient")[0].ID
-	r.grant(r.token("portal", "dossier:grants"), client, "dochter")
-	readers := r.read(r.token("dochter", "dossier:read"), client)
+	r.putGrant(r.token("portal", "dossier:grants"), client, "dochter")
+	readers := r.startReaders(r.token("dochter", "dossier:read"), client)
 
 	// The new one does not work with the old schema, says so, and harms nobody.
-	finishes(exitLeftOver, r.startProgram(next, "migrate", "check"))
-	if said := finishes(exitUsage, r.startProgram(next, "serve", "--only", "worker")); !strings.Contains(said, "run dossiersync migrate") {
+	finishes(exitLeftOver, r.startBuild(next, "migrate", "check"))
+	if said := finishes(exitUsage, r.startBuild(next, "serve", "--only", "worker")); !strings.Contains(said, "run dossiersync migrate") {
 		t.Errorf("on the old schema it says %s", said)
 	}
 	// Migrating waits for nobody, and the old version works on.
-	if said := finishes(exitDone, r.startProgram(next, "migrate", "up")); !strings.Contains(said, fmt.Sprintf("to %d.", version)) {
+	if said := finishes(exitDone, r.startBuild(next, "migrate", "up")); !strings.Contains(said, fmt.Sprintf("to %d.", version)) {
 		t.Errorf("migrating says %s", said)
 	}
-	finishes(exitDone, r.startProgram(next, "migrate", "check"))
+	finishes(exitDone, r.startBuild(next, "migrate", "check"))
 
 	// Old and new side by side; the run that the old worker gives back is finished.
-	newPortal, newWorker := r.startProgram(next, "serve", "--only", "portal"), r.startProgram(next, "serve", "--only", "worker")
-	readers.move(t, oldPortal, newPortal)
+	newPortal, newWorker := r.startBuild(next, "serve", "--only", "portal"), r.startBuild(next, "serve", "--only", "worker")
+	readers.moveTo(t, oldPortal, newPortal)
 	oldWorker.signal(syscall.SIGTERM)
 	finishes(exitDone, oldWorker)
 	release()
-	poll(t, "the new worker has finished the run", func() bool {
-		run, err := r.db.Run(t.Context(), 1)
+	waitUntil(t, "the new worker has finished the run", func() bool {
+		run, err := r.replica.Run(t.Context(), 1)
 		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete && run.Slices > 1
 	})
 
@@ -191,15 +191,15 @@ func TestUpgradeWhileItRuns(t *testing.T) {
 		t.Errorf("the old version migrates: %s", said)
 	}
 	oldPortal, oldWorker = r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
-	readers.move(t, newPortal, oldPortal)
+	readers.moveTo(t, newPortal, oldPortal)
 	newWorker.signal(syscall.SIGTERM)
 	finishes(exitDone, newWorker)
-	run, _, err := r.db.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := r.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "the old worker works", func() bool {
-		run, err := r.db.Run(t.Context(), run.ID)
+	waitUntil(t, "the old worker works", func() bool {
+		run, err := r.replica.Run(t.Context(), run.ID)
 		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete
 	})
 	finishes(exitDone, r.start("verify", "--tenant", "amaris"))

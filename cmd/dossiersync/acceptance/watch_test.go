@@ -11,12 +11,12 @@ import (
 	"dossiersync/portalapi/ops/operate"
 )
 
-func TestStatusIsWatched(t *testing.T) {
+func TestStatusWatch(t *testing.T) {
 	t.Parallel()
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
 	people, scripts := r.start("status", "--watch", "--every", "100ms"), r.start("--json", "status", "--watch", "--every", "100ms")
-	poll(t, "it is shown three times", func() bool {
-		return strings.Count(people.said.String(), "TENANT") > 2 && strings.Count(scripts.said.String(), "\n") > 2
+	waitUntil(t, "it is shown three times", func() bool {
+		return strings.Count(people.output.String(), "TENANT") > 2 && strings.Count(scripts.output.String(), "\n") > 2
 	})
 	for _, p := range []*process{people, scripts} {
 		p.signal(syscall.SIGINT)
@@ -24,7 +24,7 @@ func TestStatusIsWatched(t *testing.T) {
 			t.Errorf("%s: exit %d", p.name, code)
 		}
 	}
-	for line := range strings.Lines(scripts.said.String()) {
+	for line := range strings.Lines(scripts.output.String()) {
 		var answer struct {
 			At    time.Time
 			Items []operate.Status
@@ -36,10 +36,10 @@ func TestStatusIsWatched(t *testing.T) {
 			t.Errorf("a line is %s, %v", line, err)
 		}
 	}
-	if strings.Contains(people.said.String(), "\x1b") {
+	if strings.Contains(people.output.String(), "\x1b") {
 		t.Error("what is no terminal is written to as one")
 	}
-	if code, _, errs := r.run("status", "--watch", "--every", "0s"); code != exitUsage {
+	if code, _, errs := r.runCommand("status", "--watch", "--every", "0s"); code != exitUsage {
 		t.Errorf("without a pause: exit %d: %s", code, errs)
 	}
 }

@@ -25,8 +25,8 @@ import (
 // nowhere else.
 const marker = "Kwikzilver"
 
-// marked are resources all of whose words are marked.
-func marked() []map[string]any {
+// markedResources are resources all of whose words are marked.
+func markedResources() []map[string]any {
 	const client = marker + "-client"
 	subject := map[string]any{"reference": "Patient/" + client, "display": marker + " subject"}
 	performer := []any{map[string]any{"reference": "Practitioner/" + marker + "-staff", "display": marker + " staff"}}
@@ -58,16 +58,16 @@ func marked() []map[string]any {
 	}
 }
 
-// spoiled returns copies of v, an object, in each of which one value somewhere is a
+// spoiledCopies returns copies of v, an object, in each of which one value somewhere is a
 // marked text instead, whatever it should be.
-func spoiled(v any) (all []any) {
+func spoiledCopies(v any) (all []any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			if k == "resourceType" || k == "id" {
 				continue
 			}
-			for _, changed := range append(spoiled(v[k]), marker+"<&\\\"'\x7f") {
+			for _, changed := range append(spoiledCopies(v[k]), marker+"<&\\\"'\x7f") {
 				c := maps.Clone(v)
 				c[k] = changed
 				all = append(all, c)
@@ -75,7 +75,7 @@ func spoiled(v any) (all []any) {
 		}
 	case []any:
 		for i := range v {
-			for _, changed := range append(spoiled(v[i]), marker) {
+			for _, changed := range append(spoiledCopies(v[i]), marker) {
 				c := slices.Clone(v)
 				c[i] = changed
 				all = append(all, c)
@@ -85,10 +85,10 @@ func spoiled(v any) (all []any) {
 	return all
 }
 
-// misdeed answers a request in a way that puts marked words into an error's way.
-type misdeed func(w http.ResponseWriter, r *http.Request)
+// badAnswer answers a request in a way that puts marked words into an error's way.
+type badAnswer func(w http.ResponseWriter, r *http.Request)
 
-func answersWith(status int, header, value, body string) misdeed {
+func answerWith(status int, header, value, body string) badAnswer {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/fhir+json")
 		if header != "" {
@@ -99,19 +99,19 @@ func answersWith(status int, header, value, body string) misdeed {
 	}
 }
 
-var marksInErrors = map[string]misdeed{
-	"refuses":          answersWith(403, "WWW-Authenticate", marker, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"forbidden","diagnostics":"`+marker+`"}]}`),
-	"does not know":    answersWith(404, "", "", `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"`+marker+`"}}]}`),
-	"finds it wrong":   answersWith(400, "Warning", marker, marker),
-	"fails":            answersWith(500, "", "", `<html><body>`+marker+`</body></html>`),
-	"redirects":        answersWith(302, "Location", "https://"+marker+".example/"+marker, ""),
-	"throttles":        answersWith(429, "Retry-After", "7200", marker),
-	"is no JSON":       answersWith(200, "", "", marker+`{"`+marker),
-	"is no Bundle":     answersWith(200, "", "", `{"resourceType":"`+marker+`","id":"`+marker+`"}`),
-	"is another type":  answersWith(200, "Content-Type", marker+"/"+marker, `{"resourceType":"Bundle"}`),
-	"has bad entries":  answersWith(200, "", "", `{"resourceType":"Bundle","type":"searchset","total":3,"entry":[{"resource":"`+marker+`"},{"resource":{"resourceType":"`+marker+`"}},{"fullUrl":"`+marker+`","resource":{"resourceType":"Observation","id":"`+marker+` `+marker+`"}}]}`),
-	"leads elsewhere":  answersWith(200, "", "", `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":"https://`+marker+`.example/`+marker+`"}],"entry":[]}`),
-	"has a wrong link": answersWith(200, "", "", `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":"://`+marker+`"},{"relation":"self","url":"`+marker+`"}],"entry":[]}`),
+var badAnswers = map[string]badAnswer{
+	"refuses":          answerWith(403, "WWW-Authenticate", marker, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"forbidden","diagnostics":"`+marker+`"}]}`),
+	"does not know":    answerWith(404, "", "", `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"`+marker+`"}}]}`),
+	"finds it wrong":   answerWith(400, "Warning", marker, marker),
+	"fails":            answerWith(500, "", "", `<html><body>`+marker+`</body></html>`),
+	"redirects":        answerWith(302, "Location", "https://"+marker+".example/"+marker, ""),
+	"throttles":        answerWith(429, "Retry-After", "7200", marker),
+	"is no JSON":       answerWith(200, "", "", marker+`{"`+marker),
+	"is no Bundle":     answerWith(200, "", "", `{"resourceType":"`+marker+`","id":"`+marker+`"}`),
+	"is another type":  answerWith(200, "Content-Type", marker+"/"+marker, `{"resourceType":"Bundle"}`),
+	"has bad entries":  answerWith(200, "", "", `{"resourceType":"Bundle","type":"searchset","total":3,"entry":[{"resource":"`+marker+`"},{"resource":{"resourceType":"`+marker+`"}},{"fullUrl":"`+marker+`","resource":{"resourceType":"Observation","id":"`+marker+` `+marker+`"}}]}`),
+	"leads elsewhere":  answerWith(200, "", "", `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":"https://`+marker+`.example/`+marker+`"}],"entry":[]}`),
+	"has a wrong link": answerWith(200, "", "", `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":"://`+marker+`"},{"relation":"self","url":"`+marker+`"}],"entry":[]}`),
 	"hangs up": func(w http.ResponseWriter, _ *http.Request) {
 		if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
 			conn.Close()
@@ -123,7 +123,7 @@ var marksInErrors = map[string]misdeed{
 // out of logs, metrics, errors, problem documents, and the rows and jobs of runs. What
 // is exempt: the scope of a run, where an operator has named a client; what an
 // operator asks to see of one item or client; and the portal's own request ids.
-func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
+func TestPersonalDataStaysOutOfLogsAndErrors(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Options{})
 	put := func(resource any) {
@@ -137,22 +137,22 @@ func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
 		}
 	}
 	n := 0
-	for _, resource := range marked() {
+	for _, resource := range markedResources() {
 		put(resource)
-		for _, bad := range spoiled(resource) {
+		for _, bad := range spoiledCopies(resource) {
 			n++
 			bad.(map[string]any)["id"] = fmt.Sprintf("%s-%d", marker, n)
 			put(bad)
 		}
 	}
 	t.Logf("%d resources are spoiled", n)
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
-	r.file("quarantine.key", r.must("quarantine", "key"))
-	r.rewrite(`^`, "quarantine: {key_file: quarantine.key}\nerasures_file: "+filepath.Join(r.dir, "erasures.jsonl")+"\n")
-	front := newFront(t, sim, faults.Options{})
-	r.rewrite(`base_url: \S+`, "base_url: "+front.url)
-	var bad atomic.Pointer[misdeed]
-	front.instead(func(good http.Handler) http.Handler {
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	r.writeFile("quarantine.key", r.mustRun("quarantine", "key"))
+	r.changeConfig(`^`, "quarantine: {key_file: quarantine.key}\nerasures_file: "+filepath.Join(r.dir, "erasures.jsonl")+"\n")
+	front := newProxy(t, sim, faults.Options{})
+	r.changeConfig(`base_url: \S+`, "base_url: "+front.url)
+	var bad atomic.Pointer[badAnswer]
+	front.wrap(func(good http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if m := bad.Load(); m != nil && !strings.HasSuffix(r.URL.Path, "/metadata") {
 				(*m)(w, r)
@@ -161,70 +161,70 @@ func TestPeopleStayOutOfLogsMetricsErrorsAndJobs(t *testing.T) {
 			good.ServeHTTP(w, r)
 		})
 	})
-	h := &hunt{rig: r, t: t}
+	h := &markerSearch{harness: r, t: t}
 
 	// The service is well, and logs all that it can.
 	p := r.start("serve")
-	base := p.listensAt(app.OpsListener)
-	r.api = strings.TrimPrefix(p.listensAt(app.PortalListener), "http://")
+	base := p.addressOf(app.OpsListener)
+	r.portalAddress = strings.TrimPrefix(p.addressOf(app.PortalListener), "http://")
 	p.signal(syscall.SIGUSR1)
-	poll(t, "the first run has ended", func() bool { return strings.Contains(p.said.String(), `"run ends"`) })
-	if !strings.Contains(p.said.String(), `"the log's level changes","to":"debug"`) {
-		t.Errorf("the level of the log was not changed:\n%s", &p.said)
+	waitUntil(t, "the first run has ended", func() bool { return strings.Contains(p.output.String(), `"run ends"`) })
+	if !strings.Contains(p.output.String(), `"the log's level changes","to":"debug"`) {
+		t.Errorf("the level of the log was not changed:\n%s", &p.output)
 	}
-	h.portal()
-	h.operators(base)
-	h.command("status")
-	h.command("runs")
-	h.command("migrate", "status")
+	h.usePortal()
+	h.useOpsAPI(base)
+	h.searchCommand("status")
+	h.searchCommand("runs")
+	h.searchCommand("migrate", "status")
 
 	// Everything that goes wrong goes wrong with one client's dossier, and with all.
-	for what, m := range marksInErrors {
+	for what, m := range badAnswers {
 		bad.Store(&m)
-		before := front.total.Load()
-		h.command("sync", "--client", marker+"-client", "--stream", "reports")
-		if front.total.Load() == before {
+		before := front.requests.Load()
+		h.searchCommand("sync", "--client", marker+"-client", "--stream", "reports")
+		if front.requests.Load() == before {
 			t.Errorf("a source that %s was not asked", what)
 		}
 	}
-	m := marksInErrors["hangs up"]
+	m := badAnswers["hangs up"]
 	bad.Store(&m)
-	h.operators(base)
-	poll(t, "the service has met the fault", func() bool { return strings.Contains(p.said.String(), "the source cannot be read now") })
-	h.database()
-	h.metrics(base)
+	h.useOpsAPI(base)
+	waitUntil(t, "the service has met the fault", func() bool { return strings.Contains(p.output.String(), "the source cannot be read now") })
+	h.searchDatabase()
+	h.searchMetrics(base)
 	bad.Store(nil)
-	h.cancelAll()
-	h.command("sync", "--full")
-	h.command("reconcile", "--tenant", "amaris")
-	h.portal()
-	r.run("--by", "anna", "erase", "--tenant", "amaris", "--client", marker+"-client")
-	h.database()
-	h.metrics(base)
+	h.cancelRuns()
+	h.searchCommand("sync", "--full")
+	h.searchCommand("reconcile", "--tenant", "amaris")
+	h.usePortal()
+	r.runCommand("--by", "anna", "erase", "--tenant", "amaris", "--client", marker+"-client")
+	h.searchDatabase()
+	h.searchMetrics(base)
 	erasures, err := os.ReadFile(filepath.Join(r.dir, "erasures.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.search("the erasures file", string(erasures))
+	h.wantNoMarker("the erasures file", string(erasures))
 	p.signal(syscall.SIGTERM)
 	if code := p.wait(); code != exitDone {
 		t.Errorf("the service ends with %d", code)
 	}
-	h.search("the log", p.said.String())
+	h.wantNoMarker("the log", p.output.String())
 	for _, word := range []string{`"level":"debug"`, `"run begins"`, `"slice ends"`, `"run ends"`, `"msg":"request","route":"/v1/dossiers/{client}/timeline"`} {
-		if !strings.Contains(p.said.String(), word) {
+		if !strings.Contains(p.output.String(), word) {
 			t.Errorf("the log has no %s", word)
 		}
 	}
 }
 
-// hunt looks for the mark.
-type hunt struct {
-	*rig
+// markerSearch looks for the mark.
+type markerSearch struct {
+	*harness
 	t *testing.T
 }
 
-func (h *hunt) search(where, text string) {
+func (h *markerSearch) wantNoMarker(where, text string) {
 	h.t.Helper()
 	low := strings.ToLower(text)
 	for _, form := range []string{strings.ToLower(marker), "s3dpa3ppbhzlcg"} { // base64, in lower case
@@ -234,15 +234,15 @@ func (h *hunt) search(where, text string) {
 	}
 }
 
-// command runs a command that tells nothing of single items.
-func (h *hunt) command(args ...string) {
+// searchCommand runs a command that tells nothing of single items.
+func (h *markerSearch) searchCommand(args ...string) {
 	h.t.Helper()
-	_, out, errs := h.run(args...)
-	h.search("dossiersync "+args[0], out+errs)
+	_, out, errs := h.runCommand(args...)
+	h.wantNoMarker("dossiersync "+args[0], out+errs)
 }
 
-// ask sends a request, and looks through the answer where it is a problem.
-func (h *hunt) ask(method, url, token, body string) int {
+// request sends a request, and looks through the answer where it is a problem.
+func (h *markerSearch) request(method, url, token, body string) int {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -266,74 +266,74 @@ func (h *hunt) ask(method, url, token, body string) int {
 	if resp.StatusCode >= 400 {
 		// It names the parameter that is wrong as its caller does.
 		said := strings.ReplaceAll(string(text), `"parameter":"`+marker+`"`, "")
-		h.search(fmt.Sprintf("the problem document of %s (%d)", method, resp.StatusCode), said)
+		h.wantNoMarker(fmt.Sprintf("the problem document of %s (%d)", method, resp.StatusCode), said)
 	}
 	return resp.StatusCode
 }
 
-// portal has a portal's server do what it may and what it may not.
-func (h *hunt) portal() {
+// usePortal has a portal's server do what it may and what it may not.
+func (h *markerSearch) usePortal() {
 	h.t.Helper()
 	const user = marker + "-dochter"
-	base := "http://" + h.api + "/v1"
+	base := "http://" + h.portalAddress + "/v1"
 	dossier := base + "/dossiers/" + marker + "-client"
 	portal, reader := h.token(marker+"-portal", "dossier:grants"), h.token(user, "dossier:read")
 	grant := `{"role":"representative","manager":true,"parts":["reports","forms","care-plans"],"state":"accepted","name":"` + marker + `"}`
-	if status := h.ask("PUT", dossier+"/grants/"+user, portal, grant); status/100 != 2 {
+	if status := h.request("PUT", dossier+"/grants/"+user, portal, grant); status/100 != 2 {
 		h.t.Fatalf("the grant is answered with %d", status)
 	}
 	for _, path := range []string{"", "/timeline", "/timeline/density?by=day", "/reports", "/forms", "/care-plans", "/contacts", "/access-log"} {
-		if status := h.ask("GET", dossier+path, reader, ""); status != http.StatusOK {
+		if status := h.request("GET", dossier+path, reader, ""); status != http.StatusOK {
 			h.t.Errorf("%s is answered with %d", path, status)
 		}
 	}
 	for _, bad := range []struct{ method, path, token, body string }{
 		{"GET", "/timeline?from=" + marker, reader, ""}, {"GET", "/timeline?" + marker + "=1", reader, ""}, {"GET", "/timeline?cursor=" + marker, reader, ""},
 		{"GET", "/timeline?kind=" + marker + "&category=" + marker, reader, ""}, {"GET", "/reports/" + marker, reader, ""}, {"GET", "/" + marker, reader, ""},
-		{"GET", "-ander/timeline", reader, ""}, {"GET", "/timeline", marker + ".x.y", ""}, {"GET", "/timeline", h.tokenAt(strings.ToLower(marker), user, "dossier:read"), ""},
+		{"GET", "-ander/timeline", reader, ""}, {"GET", "/timeline", marker + ".x.y", ""}, {"GET", "/timeline", h.tenantToken(strings.ToLower(marker), user, "dossier:read"), ""},
 		{"POST", "/timeline", reader, marker}, {"PUT", "/grants/" + user, reader, grant}, {"PUT", "/grants/" + user, portal, marker},
 		{"PUT", "/grants/" + user, portal, `{"role":"` + marker + `"}`}, {"PUT", "/grants/" + user, portal, `{"` + marker + `":1}`},
 		{"PUT", "/grants/" + user, portal, strings.Replace(grant, "reports", marker, 1)}, {"PUT", "/grants/" + user, portal, strings.Replace(grant, `"accepted"`, `"accepted","from":"`+marker+`"`, 1)},
 		{"GET", "/grants?cursor=" + marker, portal, ""}, {"DELETE", "/grants/" + marker + "-niemand", portal, ""},
 	} {
-		if status := h.ask(bad.method, dossier+bad.path, bad.token, bad.body); status < 400 && bad.method != "DELETE" {
+		if status := h.request(bad.method, dossier+bad.path, bad.token, bad.body); status < 400 && bad.method != "DELETE" {
 			h.t.Errorf("%s %s is answered with %d", bad.method, bad.path, status)
 		}
 	}
-	h.ask("PUT", base+"/grants", portal, `{"grants":[{"client":"`+marker+`","user":"`+marker+`","role":"`+marker+`"}]}`)
+	h.request("PUT", base+"/grants", portal, `{"grants":[{"client":"`+marker+`","user":"`+marker+`","role":"`+marker+`"}]}`)
 }
 
-// operators has an operator do what they may and what they may not.
-func (h *hunt) operators(base string) {
+// useOpsAPI has an operator do what they may and what they may not.
+func (h *markerSearch) useOpsAPI(base string) {
 	h.t.Helper()
 	resync := base + "/api/tenants/amaris/resync"
 	for _, body := range []string{`{"client":"` + marker + ` !"}`, `{"stream":"` + marker + `"}`, `{"from":"` + marker + `"}`, `{"` + marker + `":1}`, marker} {
-		h.ask("POST", resync, "", body)
+		h.request("POST", resync, "", body)
 	}
 	for _, path := range []string{"/api/runs?tenant=" + marker, "/api/runs?" + marker + "=1", "/api/runs/" + marker, "/" + marker, "/api/tenants?" + marker} {
-		h.ask("GET", base+path, "", "")
+		h.request("GET", base+path, "", "")
 	}
-	h.ask("POST", base+"/api/tenants/"+marker+"/resync", "", "{}")
-	if status := h.ask("POST", resync, "", `{"client":"`+marker+`-client"}`); status/100 != 2 {
+	h.request("POST", base+"/api/tenants/"+marker+"/resync", "", "{}")
+	if status := h.request("POST", resync, "", `{"client":"`+marker+`-client"}`); status/100 != 2 {
 		h.t.Errorf("a resync of one client is answered with %d", status)
 	}
 }
 
-// cancelAll ends what would wait for the source for a while.
-func (h *hunt) cancelAll() {
+// cancelRuns ends what would wait for the source for a while.
+func (h *markerSearch) cancelRuns() {
 	h.t.Helper()
-	runs, err := h.db.Runs(h.t.Context(), store.RunFilter{Tenant: "amaris", Limit: 100})
+	runs, err := h.replica.Runs(h.t.Context(), store.RunFilter{Tenant: "amaris", Limit: 100})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	for _, run := range runs {
 		if run.State != store.RunDone {
-			h.command("run", "cancel", fmt.Sprint(run.ID))
+			h.searchCommand("run", "cancel", fmt.Sprint(run.ID))
 		}
 	}
 }
 
-func (h *hunt) metrics(base string) {
+func (h *markerSearch) searchMetrics(base string) {
 	h.t.Helper()
 	resp, err := http.Get(base + "/metrics")
 	if err != nil {
@@ -344,11 +344,11 @@ func (h *hunt) metrics(base string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.search("metrics", string(text))
+	h.wantNoMarker("metrics", string(text))
 }
 
-// database looks through what the database keeps of runs, jobs and tenants.
-func (h *hunt) database() {
+// searchDatabase looks through what the database keeps of runs, jobs and tenants.
+func (h *markerSearch) searchDatabase() {
 	h.t.Helper()
 	for table, q := range map[string]string{
 		"runs":      `SELECT coalesce(jsonb_agg(to_jsonb(t) - '{scope,requested_by}'::text[]), '[]')::text FROM runs t`,
@@ -357,12 +357,12 @@ func (h *hunt) database() {
 		"tenants":   `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM tenants t`,
 	} {
 		var text string
-		if err := h.db.Pool().QueryRow(h.t.Context(), q).Scan(&text); err != nil {
+		if err := h.replica.Pool().QueryRow(h.t.Context(), q).Scan(&text); err != nil {
 			h.t.Fatal(err)
 		}
 		if len(text) < 20 {
 			h.t.Errorf("%s is empty", table)
 		}
-		h.search(table, text)
+		h.wantNoMarker(table, text)
 	}
 }

@@ -27,23 +27,23 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// ordeal is what a replica goes through: its source misbehaves and goes on
+// killHarness is what a replica goes through: its source misbehaves and goes on
 // changing, and whoever works on it is killed.
-type ordeal struct {
-	*rig
-	rand   *rand.Rand
-	preset behaviours.Preset
-	front  *front
-	living *dossiers.Living
-	data   string           // the folder of the private PostgreSQL; empty: there is a server
-	use    *embedded.Server // of it, by this process; nil: none
-	fates  map[string]int   // what came of the rounds
+type killHarness struct {
+	*harness
+	rand     *rand.Rand
+	preset   behaviours.Preset
+	proxy    *proxy
+	living   *dossiers.Living
+	dataDir  string           // the folder of the private PostgreSQL; empty: there is a server
+	database *embedded.Server // of it, by this process; nil: none
+	outcomes map[string]int   // what came of the rounds
 }
 
-// newOrdeal begins an ordeal that the seed decides, as far as time can be decided.
-func newOrdeal(t *testing.T, seed uint64, private bool) *ordeal {
+// newKillHarness begins an ordeal that the seed decides, as far as time can be decided.
+func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 	t.Helper()
-	o := &ordeal{rand: rand.New(rand.NewPCG(seed, 1)), fates: make(map[string]int)}
+	o := &killHarness{rand: rand.New(rand.NewPCG(seed, 1)), outcomes: make(map[string]int)}
 	presets := behaviours.All()
 	for o.preset.Name == "" || !isSoak() && isSlow(o.preset) {
 		o.preset = presets[o.rand.IntN(len(presets))]
@@ -61,17 +61,17 @@ func newOrdeal(t *testing.T, seed uint64, private bool) *ordeal {
 	}
 	// What readers are told of times is to the second.
 	o.living = dossiers.NewLiving(d, sim, dossiers.LivingOptions{Clock: func() time.Time { return time.Now().Truncate(time.Second) }})
-	o.rig = newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
-	o.front = newFront(t, sim, faults.Options{Seed: seed}, o.preset.Rules...)
-	o.rewrite(`base_url: \S+`, "base_url: "+o.front.url)
-	o.rewrite(`page_size: \d+`, "page_size: 20\n        concurrency: 4")
-	o.rewrite(`    source:`, "    max_removed: 100%\n    source:")
+	o.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	o.proxy = newProxy(t, sim, faults.Options{Seed: seed}, o.preset.Rules...)
+	o.changeConfig(`base_url: \S+`, "base_url: "+o.proxy.url)
+	o.changeConfig(`page_size: \d+`, "page_size: 20\n        concurrency: 4")
+	o.changeConfig(`    source:`, "    max_removed: 100%\n    source:")
 	if private {
-		o.data = filepath.Join(o.dir, "data")
-		o.rewrite(`(?m)^ *database: .*\n`, "")
-		o.rewrite(`^`, "data_dir: "+o.data+"\n")
+		o.dataDir = filepath.Join(o.dir, "data")
+		o.changeConfig(`(?m)^ *database: .*\n`, "")
+		o.changeConfig(`^`, "data_dir: "+o.dataDir+"\n")
 		t.Cleanup(o.wantNothingRunning)
-		t.Cleanup(o.leave)
+		t.Cleanup(o.closeDatabase)
 	}
 	return o
 }
@@ -79,10 +79,10 @@ func newOrdeal(t *testing.T, seed uint64, private bool) *ordeal {
 // isSlow reports whether a source that behaves so takes longer than a test may.
 func isSlow(p behaviours.Preset) bool { return p.Name == "smart-bulk" || p.Behaviour.LateCommits > 0 }
 
-// rewrite changes the configuration.
-func (r *rig) rewrite(pattern, text string) {
+// changeConfig changes the configuration.
+func (r *harness) changeConfig(pattern, text string) {
 	r.t.Helper()
-	conf, err := os.ReadFile(r.conf)
+	conf, err := os.ReadFile(r.configFile)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -90,12 +90,12 @@ func (r *rig) rewrite(pattern, text string) {
 	if string(changed) == string(conf) {
 		r.t.Fatalf("nothing in the configuration is %s", pattern)
 	}
-	r.file(filepath.Base(r.conf), string(changed))
+	r.writeFile(filepath.Base(r.configFile), string(changed))
 }
 
-// misdeeds are the faults that an ordeal draws from, with how probable each is of
+// randomFaults are the faults that an ordeal draws from, with how probable each is of
 // a request.
-var misdeeds = []struct {
+var randomFaults = []struct {
 	fault       faults.Fault
 	probability float64
 }{
@@ -117,21 +117,21 @@ var misdeeds = []struct {
 	{faults.Poisoned(faults.NoID), 0.1}, {faults.STU3(), 0.1},
 }
 
-// misbehave draws the faults of a round.
-func (o *ordeal) misbehave() {
+// setRandomFaults draws the faults of a round.
+func (o *killHarness) setRandomFaults() {
 	rules := slices.Clone(o.preset.Rules)
 	var names []string
 	for range o.rand.IntN(5) {
-		m := misdeeds[o.rand.IntN(len(misdeeds))]
+		m := randomFaults[o.rand.IntN(len(randomFaults))]
 		rules = append(rules, faults.Rule{Match: faults.Match{Probability: m.probability * (0.2 + o.rand.Float64())}, Fault: m.fault})
 		names = append(names, m.fault.String())
 	}
 	o.t.Logf("faults: %s", strings.Join(names, ", "))
-	o.front.faults.Set(rules...)
+	o.proxy.faults.Set(rules...)
 }
 
-// live lets the dossiers go on until the returned function is called.
-func (o *ordeal) live() (stop func()) {
+// keepChanging lets the dossiers go on until the returned function is called.
+func (o *killHarness) keepChanging() (stop func()) {
 	o.t.Helper()
 	done := make(chan struct{})
 	var ended sync.WaitGroup
@@ -153,55 +153,55 @@ func (o *ordeal) live() (stop func()) {
 	return func() { close(done); ended.Wait() }
 }
 
-// commands are what is interrupted.
-var commands = []struct {
+// interruptedCommands are what is interrupted.
+var interruptedCommands = []struct {
 	args   []string
 	weight int
 }{
 	{[]string{"sync"}, 6}, {[]string{"reconcile"}, 2}, {[]string{"sync", "--full"}, 1}, {[]string{"sync", "--stream", "reports"}, 1},
 }
 
-func (o *ordeal) command() []string {
+func (o *killHarness) drawCommand() []string {
 	n := o.rand.IntN(10)
-	for _, c := range commands {
+	for _, c := range interruptedCommands {
 		if n -= c.weight; n < 0 {
 			return c.args
 		}
 	}
-	return commands[0].args
+	return interruptedCommands[0].args
 }
 
-// round interrupts one command.
-func (o *ordeal) round() {
+// killRound interrupts one command.
+func (o *killHarness) killRound() {
 	o.t.Helper()
-	o.join()
+	o.openDatabase()
 	o.expireLeases()
-	defer o.live()()
-	o.misbehave()
-	if o.data != "" && o.rand.IntN(4) == 0 {
-		o.leave() // the program starts the server by itself
+	defer o.keepChanging()()
+	o.setRandomFaults()
+	if o.dataDir != "" && o.rand.IntN(4) == 0 {
+		o.closeDatabase() // the program starts the server by itself
 	}
-	reached := o.front.after(1 + o.rand.Int64N(60))
-	p := o.start(o.command()...)
+	reached := o.proxy.afterRequests(1 + o.rand.Int64N(60))
+	p := o.start(o.drawCommand()...)
 	select {
 	case <-reached:
 	case <-p.ended:
 	case <-time.After(time.Duration(o.rand.Int64N(int64(1500 * time.Millisecond)))):
 	}
-	o.leave()
+	o.closeDatabase()
 	time.Sleep(time.Duration(o.rand.Int64N(int64(10 * time.Millisecond)))) // anywhere between two requests
-	o.strike(p)
+	o.kill(p)
 }
 
-// strike kills the worker, the database, or both.
-func (o *ordeal) strike(p *process) {
+// kill kills the worker, the database, or both.
+func (o *killHarness) kill(p *process) {
 	o.t.Helper()
-	if p.isOver() {
-		o.ended(p)
+	if p.hasEnded() {
+		o.wantExpectedExit(p)
 		return
 	}
 	fate := "worker killed"
-	if n := o.rand.IntN(4); o.data != "" && n > 1 && o.killDatabase() {
+	if n := o.rand.IntN(4); o.dataDir != "" && n > 1 && o.killDatabase() {
 		fate = "database killed"
 		if n == 3 {
 			fate = "both killed"
@@ -209,119 +209,119 @@ func (o *ordeal) strike(p *process) {
 		}
 	}
 	if fate == "database killed" {
-		o.ended(p)
+		o.wantExpectedExit(p)
 	} else {
 		p.kill()
-		p.sound()
+		p.wantNoCrash()
 	}
 	o.t.Logf("%s: %s", p.name, fate)
-	o.fates[fate]++
+	o.outcomes[fate]++
 }
 
-// ended checks how a process ended by itself.
-func (o *ordeal) ended(p *process) {
+// wantExpectedExit checks how a process ended by itself.
+func (o *killHarness) wantExpectedExit(p *process) {
 	o.t.Helper()
 	code := p.wait()
-	o.fates[fmt.Sprintf("exit %d", code)]++
-	o.t.Logf("%s: exit %d\n%s", p.name, code, &p.said)
+	o.outcomes[fmt.Sprintf("exit %d", code)]++
+	o.t.Logf("%s: exit %d\n%s", p.name, code, &p.output)
 	if !slices.Contains([]int{exitDone, exitFailed, exitLeftOver}, code) {
-		o.t.Errorf("dossiersync %s: exit %d\n%s", p.name, code, &p.said)
+		o.t.Errorf("dossiersync %s: exit %d\n%s", p.name, code, &p.output)
 	}
 }
 
-// calm lets the source behave and nothing change any more, and fails the test
+// wantConvergence lets the source behave and nothing change any more, and fails the test
 // unless one run and one reconcile make the replica equal to it.
-func (o *ordeal) calm() {
+func (o *killHarness) wantConvergence() {
 	o.t.Helper()
-	o.front.before(nil)
-	o.front.faults.Set(o.preset.Rules...)
-	o.join()
+	o.proxy.onEachRequest(nil)
+	o.proxy.faults.Set(o.preset.Rules...)
+	o.openDatabase()
 	o.expireLeases()
-	o.leave()
-	o.settle()
-	if o.finishes([]int{exitDone, exitLeftOver}, "sync", "--tenant", "amaris") == exitLeftOver {
+	o.closeDatabase()
+	o.waitUntilVisible()
+	if o.runToEnd([]int{exitDone, exitLeftOver}, "sync", "--tenant", "amaris") == exitLeftOver {
 		// A record that came without an id is in quarantine until a full read lacks it.
-		o.finishes([]int{exitDone}, "sync", "--tenant", "amaris", "--full")
+		o.runToEnd([]int{exitDone}, "sync", "--tenant", "amaris", "--full")
 	}
-	o.finishes([]int{exitDone}, "reconcile", "--tenant", "amaris")
-	o.finishes([]int{exitDone}, "verify", "--tenant", "amaris")
+	o.runToEnd([]int{exitDone}, "reconcile", "--tenant", "amaris")
+	o.runToEnd([]int{exitDone}, "verify", "--tenant", "amaris")
 }
 
-// settle waits until all that was written can be seen: the source tells the time
+// waitUntilVisible waits until all that was written can be seen: the source tells the time
 // to the second.
-func (o *ordeal) settle() {
+func (o *killHarness) waitUntilVisible() {
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)) + o.preset.Behaviour.LateCommits)
 }
 
-// finishes runs a command as a process to its end, with one of these exit codes.
-func (o *ordeal) finishes(codes []int, args ...string) int {
+// runToEnd runs a command as a process to its end, with one of these exit codes.
+func (o *killHarness) runToEnd(codes []int, args ...string) int {
 	o.t.Helper()
 	p := o.start(args...)
 	code := p.wait()
 	if !slices.Contains(codes, code) {
 		o.t.Errorf("dossiersync %s: exit %d, want %v", p.name, code, codes)
 	}
-	o.t.Logf("dossiersync %s: exit %d\n%s", p.name, code, &p.said)
+	o.t.Logf("dossiersync %s: exit %d\n%s", p.name, code, &p.output)
 	return code
 }
 
 // wantServedAsExpected compares what readers see with what the source holds, by
 // another reading of FHIR than the program's own.
-func (o *ordeal) wantServedAsExpected() {
+func (o *killHarness) wantServedAsExpected() {
 	o.t.Helper()
 	o.serve(app.Portal)
 	portal, reader := o.token("portal", "dossier:grants"), o.token("dochter", "dossier:read")
 	for _, v := range o.sim.List("Patient") {
-		o.grant(portal, v.ID, "dochter")
+		o.putGrant(portal, v.ID, "dochter")
 	}
-	for _, difference := range o.compare(reader) {
+	for _, difference := range o.differences(reader) {
 		o.t.Errorf("readers see something else than the source holds: %s", difference)
 	}
 }
 
-// join makes this process a user of the database.
-func (o *ordeal) join() {
+// openDatabase makes this process a user of the database.
+func (o *killHarness) openDatabase() {
 	o.t.Helper()
-	if o.data == "" || o.use != nil {
+	if o.dataDir == "" || o.database != nil {
 		return
 	}
 	var err error
-	if o.use, err = embedded.Start(o.t.Context(), filepath.Join(o.data, "postgres"), embedded.Options{}); err != nil {
+	if o.database, err = embedded.Start(o.t.Context(), filepath.Join(o.dataDir, "postgres"), embedded.Options{}); err != nil {
 		o.t.Fatal(err)
 	}
 }
 
-// leave ends what join began. The private server stops with its last user.
-func (o *ordeal) leave() {
-	if o.use == nil {
+// closeDatabase ends what join began. The private server stops with its last user.
+func (o *killHarness) closeDatabase() {
+	if o.database == nil {
 		return
 	}
-	if err := o.use.Close(); err != nil {
+	if err := o.database.Close(); err != nil {
 		o.t.Error(err)
 	}
-	o.use = nil
+	o.database = nil
 }
 
 // expireLeases lets the lease of a worker that is dead pass at once.
-func (o *ordeal) expireLeases() {
+func (o *killHarness) expireLeases() {
 	o.t.Helper()
-	url := o.db.URL
-	if o.data != "" {
-		url = o.use.URL(app.EmbeddedName)
+	url := o.replica.URL
+	if o.dataDir != "" {
+		url = o.database.URL(app.EmbeddedName)
 	}
 	db, err := pgx.Connect(o.t.Context(), url)
 	if err == nil {
 		_, err = db.Exec(o.t.Context(), `UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
 		err = errors.Join(err, db.Close(context.WithoutCancel(o.t.Context())))
 	}
-	if err != nil && len(o.fates) > 0 { // at first there is none
+	if err != nil && len(o.outcomes) > 0 { // at first there is none
 		o.t.Fatal(err)
 	}
 }
 
 // postmaster returns the process of the private server; 0: there is none.
-func (o *ordeal) postmaster() int {
-	text, err := os.ReadFile(filepath.Join(o.base(), "pgdata", "postmaster.pid"))
+func (o *killHarness) postmaster() int {
+	text, err := os.ReadFile(filepath.Join(o.postgresDir(), "pgdata", "postmaster.pid"))
 	if err != nil {
 		return 0
 	}
@@ -334,17 +334,17 @@ func (o *ordeal) postmaster() int {
 }
 
 // killDatabase kills the private server, and reports whether there was one.
-func (o *ordeal) killDatabase() bool {
+func (o *killHarness) killDatabase() bool {
 	pid := o.postmaster()
 	return pid > 1 && syscall.Kill(pid, syscall.SIGKILL) == nil
 }
 
 // wantNothingRunning fails the test if anything still works in the folder of the
 // private server, and ends it.
-func (o *ordeal) wantNothingRunning() {
+func (o *killHarness) wantNothingRunning() {
 	// Where there is no /proc, the server's own file tells. What is left of a server
 	// that was killed ends by itself.
-	base := o.base()
+	base := o.postgresDir()
 	working := func() (links []string) {
 		folders, _ := filepath.Glob("/proc/[0-9]*/cwd")
 		for _, link := range folders {
@@ -364,14 +364,14 @@ func (o *ordeal) wantNothingRunning() {
 		o.t.Errorf("the database is left running: %d", pid)
 		_ = syscall.Kill(pid, syscall.SIGQUIT)
 	}
-	if filepath.Dir(base) != filepath.Clean(o.data) {
+	if filepath.Dir(base) != filepath.Clean(o.dataDir) {
 		_ = os.RemoveAll(base) // root's; the next server would do it
 	}
 }
 
-// base returns the folder where the private server's files are.
-func (o *ordeal) base() string {
-	home := filepath.Join(o.data, "postgres")
+// postgresDir returns the folder where the private server's files are.
+func (o *killHarness) postgresDir() string {
+	home := filepath.Join(o.dataDir, "postgres")
 	if base, err := os.Readlink(filepath.Join(home, "cluster")); err == nil {
 		return base
 	}

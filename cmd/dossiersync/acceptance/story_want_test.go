@@ -23,7 +23,7 @@ func anyOrder[T any]() cmp.Option {
 // wantReports compares the reports in a dossier.
 func (s *story) wantReports(client string, want ...report) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.look(client).Reports, anyOrder[report]()); diff != "" {
+	if diff := cmp.Diff(want, s.readDossier(client).Reports, anyOrder[report]()); diff != "" {
 		s.t.Errorf("reports of %s (-want +got):\n%s", client, diff)
 	}
 }
@@ -31,7 +31,7 @@ func (s *story) wantReports(client string, want ...report) {
 // wantForms compares the forms in a dossier.
 func (s *story) wantForms(client string, want ...form) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.look(client).Forms, anyOrder[form]()); diff != "" {
+	if diff := cmp.Diff(want, s.readDossier(client).Forms, anyOrder[form]()); diff != "" {
 		s.t.Errorf("forms of %s (-want +got):\n%s", client, diff)
 	}
 }
@@ -39,7 +39,7 @@ func (s *story) wantForms(client string, want ...form) {
 // wantPlans compares the care plans in a dossier.
 func (s *story) wantPlans(client string, want ...plan) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.look(client).Plans, anyOrder[plan]()); diff != "" {
+	if diff := cmp.Diff(want, s.readDossier(client).Plans, anyOrder[plan]()); diff != "" {
 		s.t.Errorf("plans of %s (-want +got):\n%s", client, diff)
 	}
 }
@@ -47,7 +47,7 @@ func (s *story) wantPlans(client string, want ...plan) {
 // wantContacts compares the contacts in a dossier.
 func (s *story) wantContacts(client string, want ...contact) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.look(client).Contacts); diff != "" {
+	if diff := cmp.Diff(want, s.readDossier(client).Contacts); diff != "" {
 		s.t.Errorf("contacts of %s (-want +got):\n%s", client, diff)
 	}
 }
@@ -55,7 +55,7 @@ func (s *story) wantContacts(client string, want ...contact) {
 // wantEmpty fails unless all of the lists are empty, for the reason.
 func (s *story) wantEmpty(client, reason string, lists ...string) {
 	s.t.Helper()
-	v := s.look(client)
+	v := s.readDossier(client)
 	for _, list := range lists {
 		if got := v.reasons[list]; got != reason {
 			s.t.Errorf("%s of %s: reason %q, want %q", list, client, got, reason)
@@ -69,7 +69,7 @@ var everyList = []string{"reports", "forms", "care-plans", "contacts", "timeline
 // wantIncomplete compares which lists say that something is missing.
 func (s *story) wantIncomplete(client string, want ...string) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.look(client).incomplete); diff != "" {
+	if diff := cmp.Diff(want, s.readDossier(client).incomplete); diff != "" {
 		s.t.Errorf("incomplete lists of %s (-want +got):\n%s", client, diff)
 	}
 }
@@ -105,7 +105,7 @@ func (s *story) wantRow(typ, name, want string) {
 func (s *story) query(q string, args ...any) []string {
 	s.t.Helper()
 	if s.owner == nil {
-		db, err := pgx.Connect(s.t.Context(), s.db.URL)
+		db, err := pgx.Connect(s.t.Context(), s.replica.URL)
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -129,8 +129,8 @@ func (s *story) wantNowhere(words ...string) {
 	s.t.Helper()
 	places := map[string]string{"the log": s.log.String()}
 	for _, client := range s.clients {
-		if s.status("/v1/dossiers/"+client) == http.StatusOK {
-			places["the dossier of "+client] = s.look(client).raw.String()
+		if s.statusOf("/v1/dossiers/"+client) == http.StatusOK {
+			places["the dossier of "+client] = s.readDossier(client).raw.String()
 		}
 	}
 	const tables = `
@@ -148,10 +148,10 @@ func (s *story) wantNowhere(words ...string) {
 	}
 }
 
-// status asks for a path, and returns the status of the answer.
-func (s *story) status(path string) int {
+// statusOf asks for a path, and returns the status of the answer.
+func (s *story) statusOf(path string) int {
 	s.t.Helper()
-	status, _ := s.get(s.reader, path)
+	status, _ := s.get(s.readerToken, path)
 	return status
 }
 
@@ -160,43 +160,43 @@ func (s *story) status(path string) int {
 func (s *story) wantNoDossier(client string) {
 	s.t.Helper()
 	for _, route := range []string{"", "/timeline", "/timeline/density?by=month", "/reports", "/forms", "/care-plans", "/contacts", "/access-log"} {
-		status, body := s.get(s.reader, "/v1/dossiers/"+client+route)
-		if _, none := s.get(s.reader, "/v1/dossiers/bestaat-niet"+route); status != http.StatusNotFound || string(body) != string(none) {
+		status, body := s.get(s.readerToken, "/v1/dossiers/"+client+route)
+		if _, none := s.get(s.readerToken, "/v1/dossiers/bestaat-niet"+route); status != http.StatusNotFound || string(body) != string(none) {
 			s.t.Errorf("%s%s answers %d %s, want 404 %s", client, route, status, body, none)
 		}
 	}
-	s.wantNoOthers(client)
-	if slices.Contains(s.listed(), client) {
+	s.wantNoOtherItems(client)
+	if slices.Contains(s.listedClients(), client) {
 		s.t.Errorf("%s is listed", client)
 	}
 }
 
-// wantNoOthers fails where the dossier has, by its id, anything that was ever
+// wantNoOtherItems fails where the dossier has, by its id, anything that was ever
 // written but these.
-func (s *story) wantNoOthers(client string, keys ...string) {
+func (s *story) wantNoOtherItems(client string, keys ...string) {
 	s.t.Helper()
-	for key, ref := range s.known {
-		list, ok := lists[ref.Type]
+	for key, ref := range s.names {
+		list, ok := listOfType[ref.Type]
 		if !ok || slices.Contains(keys, key) {
 			continue
 		}
-		if status := s.status("/v1/dossiers/" + client + "/" + list + "/" + key); status != http.StatusNotFound {
+		if status := s.statusOf("/v1/dossiers/" + client + "/" + list + "/" + key); status != http.StatusNotFound {
 			s.t.Errorf("%s/%s/%s answers %d, want 404", client, list, ref.ID, status)
 		}
 	}
 }
 
-// lists says in which list of a dossier resources of a type are.
-var lists = map[string]string{
+// listOfType says in which list of a dossier resources of a type are.
+var listOfType = map[string]string{
 	"Observation": "reports", "DocumentReference": "reports", "Composition": "reports",
 	"QuestionnaireResponse": "forms", "CarePlan": "care-plans",
 }
 
-// listed returns the clients whose dossiers the reader may open.
-func (s *story) listed() []string {
+// listedClients returns the clients whose dossiers the reader may open.
+func (s *story) listedClients() []string {
 	s.t.Helper()
 	var clients []string
-	for _, d := range s.list(s.reader, "/v1/dossiers") {
+	for _, d := range s.list(s.readerToken, "/v1/dossiers") {
 		clients = append(clients, d.Client)
 	}
 	slices.Sort(clients)
@@ -206,7 +206,7 @@ func (s *story) listed() []string {
 // wantListed compares whose dossiers the reader may open.
 func (s *story) wantListed(want ...string) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.listed()); diff != "" {
+	if diff := cmp.Diff(want, s.listedClients()); diff != "" {
 		s.t.Errorf("dossiers (-want +got):\n%s", diff)
 	}
 }
@@ -215,12 +215,12 @@ func (s *story) wantListed(want ...string) {
 func (s *story) wantGrant(client, want string) {
 	s.t.Helper()
 	var answer struct{ Item struct{ State string } }
-	req, err := http.NewRequest(http.MethodGet, "http://"+s.api+"/v1/dossiers/"+client+"/grants/dochter", nil)
+	req, err := http.NewRequest(http.MethodGet, "http://"+s.portalAddress+"/v1/dossiers/"+client+"/grants/dochter", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Dossier-Actor", "beheerder")
-	status, body := s.do(req, s.portal)
+	status, body := s.send(req, s.portalToken)
 	if err := json.Unmarshal(body, &answer); err != nil || status != http.StatusOK {
 		s.t.Fatal(errors.Join(err, fmt.Errorf("the grant on %s: %d", client, status)))
 	}
@@ -229,8 +229,8 @@ func (s *story) wantGrant(client, want string) {
 	}
 }
 
-// daily is a report as the cases write it: of yesterday at noon, by a nurse.
-func daily(name, text string, change ...func(*report)) report {
+// dayReport is a report as the cases write it: of yesterday at noon, by a nurse.
+func dayReport(name, text string, change ...func(*report)) report {
 	r := report{ID: name, At: yesterday, Precision: "second", Title: "Dagrapportage", Author: "Joke Voorbeeld, verzorgende IG",
 		Category: "general", RecordedAt: yesterday, Text: text}
 	for _, f := range change {
@@ -239,8 +239,8 @@ func daily(name, text string, change ...func(*report)) report {
 	return r
 }
 
-// filled is a form as the cases write it: of yesterday at noon, by a nurse.
-func filled(name, title string, questions ...string) form {
+// completedForm is a form as the cases write it: of yesterday at noon, by a nurse.
+func completedForm(name, title string, questions ...string) form {
 	return form{ID: name, At: yesterday, Precision: "second", Title: title, Author: "Joke Voorbeeld, verzorgende IG", Questions: questions}
 }
 

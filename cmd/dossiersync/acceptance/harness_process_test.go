@@ -11,25 +11,25 @@ import (
 
 // process is the program as a process of its own, which can be killed.
 type process struct {
-	t     testing.TB
-	cmd   *exec.Cmd
-	name  string
-	said  syncBuffer // on standard output and error
-	ended chan struct{}
+	t      testing.TB
+	cmd    *exec.Cmd
+	name   string
+	output syncBuffer // on standard output and error
+	ended  chan struct{}
 }
 
 // start starts the program with the rig's configuration. It ends with the test.
-func (r *rig) start(args ...string) *process {
+func (r *harness) start(args ...string) *process {
 	r.t.Helper()
-	return r.startProgram(program, args...)
+	return r.startBuild(program, args...)
 }
 
-// startProgram starts another build of the program likewise.
-func (r *rig) startProgram(program string, args ...string) *process {
+// startBuild starts another build of the program likewise.
+func (r *harness) startBuild(program string, args ...string) *process {
 	r.t.Helper()
 	p := &process{t: r.t, name: strings.Join(args, " "), ended: make(chan struct{})}
-	p.cmd = exec.Command(program, append([]string{"--config", r.conf}, args...)...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.said, &p.said
+	p.cmd = exec.Command(program, append([]string{"--config", r.configFile}, args...)...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := p.cmd.Start(); err != nil {
 		r.t.Fatal(err)
@@ -46,7 +46,7 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, syscall.ESRCH) && !p.isOver() {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, syscall.ESRCH) && !p.hasEnded() {
 		p.t.Fatalf("%s to %s: %v", s, p.name, err)
 	}
 }
@@ -57,7 +57,7 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-func (p *process) isOver() bool {
+func (p *process) hasEnded() bool {
 	select {
 	case <-p.ended:
 		return true
@@ -74,17 +74,17 @@ func (p *process) wait() int {
 	case <-time.After(2 * time.Minute):
 		p.signal(syscall.SIGQUIT) // tells where it is
 		<-p.ended
-		p.t.Fatalf("dossiersync %s hangs:\n%s", p.name, &p.said)
+		p.t.Fatalf("dossiersync %s hangs:\n%s", p.name, &p.output)
 	}
-	p.sound()
+	p.wantNoCrash()
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// sound fails the test where the program itself went wrong.
-func (p *process) sound() {
+// wantNoCrash fails the test where the program itself went wrong.
+func (p *process) wantNoCrash() {
 	p.t.Helper()
 	for _, sign := range []string{"panic:", "DATA RACE", "fatal error:"} {
-		if said := p.said.String(); strings.Contains(said, sign) {
+		if said := p.output.String(); strings.Contains(said, sign) {
 			p.t.Errorf("dossiersync %s:\n%s", p.name, said)
 		}
 	}

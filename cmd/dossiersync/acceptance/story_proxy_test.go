@@ -20,15 +20,15 @@ import (
 // Its pages are of five records.
 type rough struct {
 	*story
-	front *front
+	proxy *proxy
 }
 
-func newRough(t *testing.T) *rough {
+func newStoryBehindProxy(t *testing.T) *rough {
 	t.Helper()
-	s := &rough{story: newStory(t, setting{})}
-	s.front = newFront(t, s.tenant.sim, faults.Options{Seed: 1, Clock: s.clock.Now})
-	s.rewrite(`base_url: \S+`, "base_url: "+s.front.url)
-	s.rewrite(`page_size: \d+`, "page_size: 5")
+	s := &rough{story: newEmptyStory(t, storyOptions{})}
+	s.proxy = newProxy(t, s.tenant.sim, faults.Options{Seed: 1, Clock: s.clock.Now})
+	s.changeConfig(`base_url: \S+`, "base_url: "+s.proxy.url)
+	s.changeConfig(`page_size: \d+`, "page_size: 5")
 	s.reload()
 	return s
 }
@@ -36,22 +36,22 @@ func newRough(t *testing.T) *rough {
 // reload takes the configuration as it is now.
 func (s *story) reload() {
 	s.t.Helper()
-	s.syncer = s.newSyncer(s.config())
+	s.syncer = s.newSyncer(s.loadConfig())
 }
 
-// writes writes of somebody, who is known from then on, so many reports.
-func (s *story) writes(client string, reports int) (texts []string) {
+// putReports writes of somebody, who is known from then on, so many reports.
+func (s *story) putReports(client string, reports int) (texts []string) {
 	s.t.Helper()
 	s.put(fmt.Sprintf(`{"resourceType": "Patient", "id": %q, "name": [{"text": "Mevrouw %s"}]}`, client, client))
 	for i := range reports {
 		texts = append(texts, fmt.Sprintf("%s %02d", client, i))
-		s.writeReport(texts[i], client, texts[i])
+		s.putReport(texts[i], client, texts[i])
 	}
 	return texts
 }
 
-// writeReport writes a report, whose id is name with a hyphen.
-func (s *story) writeReport(name, client, text string) {
+// putReport writes a report, whose id is name with a hyphen.
+func (s *story) putReport(name, client, text string) {
 	s.t.Helper()
 	s.put(fmt.Sprintf(`{"resourceType": "Observation", "id": %q, "status": "final", "subject": {"reference": "Patient/%s"},
 		"code": {"coding": [{"system": "http://snomed.info/sct", "code": "11591000146107"}]},
@@ -60,11 +60,11 @@ func (s *story) writeReport(name, client, text string) {
 
 func reportID(name string) string { return strings.ReplaceAll(name, " ", "-") }
 
-// texts returns what the reader sees of the client's reports.
-func (s *story) texts(client string) []string {
+// reportTexts returns what the reader sees of the client's reports.
+func (s *story) reportTexts(client string) []string {
 	s.t.Helper()
 	texts := []string{}
-	for _, it := range s.list(s.reader, "/v1/dossiers/"+client+"/reports?limit=100") {
+	for _, it := range s.list(s.readerToken, "/v1/dossiers/"+client+"/reports?limit=100") {
 		texts = append(texts, it.Text)
 	}
 	slices.Sort(texts)
@@ -74,26 +74,26 @@ func (s *story) texts(client string) []string {
 // wantTexts compares what the reader sees of the client's reports.
 func (s *story) wantTexts(client string, want ...string) {
 	s.t.Helper()
-	if diff := cmp.Diff(want, s.texts(client), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, s.reportTexts(client), cmpopts.EquateEmpty()); diff != "" {
 		s.t.Errorf("reports of %s (-want +got):\n%s", client, diff)
 	}
 }
 
-// fails has the source fail by the rules until it is told otherwise; without any
+// setFaults has the source fail by the rules until it is told otherwise; without any
 // it is calm.
-func (s *rough) fails(rules ...faults.Rule) { s.front.faults.Set(rules...) }
+func (s *rough) setFaults(rules ...faults.Rule) { s.proxy.faults.Set(rules...) }
 
-// always has every request that fits meet the fault.
-func always(m faults.Match, f faults.Fault) faults.Rule { return faults.Rule{Match: m, Fault: f} }
+// onEvery has every request that fits meet the fault.
+func onEvery(m faults.Match, f faults.Fault) faults.Rule { return faults.Rule{Match: m, Fault: f} }
 
-// reports fits searches for reports.
-var reports = faults.Match{Type: "Observation", Interaction: faults.Search}
+// reportSearches fits searches for reports.
+var reportSearches = faults.Match{Type: "Observation", Interaction: faults.Search}
 
-// works does a run of the scope, and fails the test unless it ends so, with words
+// wantRun does a run of the scope, and fails the test unless it ends so, with words
 // in its message.
-func (s *rough) works(scope store.Scope, want store.Outcome, words string) store.Run {
+func (s *rough) wantRun(scope store.Scope, want store.Outcome, words string) store.Run {
 	s.t.Helper()
-	run := s.work(scope)
+	run := s.runScope(scope)
 	message := ""
 	if run.Message != nil {
 		message = *run.Message
@@ -104,30 +104,30 @@ func (s *rough) works(scope store.Scope, want store.Outcome, words string) store
 	return run
 }
 
-// cursor returns whether the type is known to be read up to some moment, and to
+// cursorOf returns whether the type is known to be read up to some moment, and to
 // which.
-func (s *story) cursor(typ string) string {
+func (s *story) cursorOf(typ string) string {
 	s.t.Helper()
 	return strings.Join(s.query(`SELECT coalesce(upto::text, '') FROM cursors WHERE type = $1 AND client = ''`, typ), " ")
 }
 
-// wantEqual fails unless a verification finds nothing that differs.
-func (s *rough) wantEqual() {
+// wantVerified fails unless a verification finds nothing that differs.
+func (s *rough) wantVerified() {
 	s.t.Helper()
-	if code, out, errs := s.run("verify", "--tenant", s.tenant.id); code != exitDone {
+	if code, out, errs := s.runCommand("verify", "--tenant", s.tenant.id); code != exitDone {
 		s.t.Errorf("verify: exit %d\n%s%s", code, out, errs)
 	}
 }
 
-// ofType returns how far the run came with a type.
-func ofType(run store.Run, typ string) store.RunType {
+// runTypeOf returns how far the run came with a type.
+func runTypeOf(run store.Run, typ string) store.RunType {
 	i := slices.IndexFunc(run.Types, func(t store.RunType) bool { return t.Type == typ })
 	return run.Types[i]
 }
 
-// clientsOnly is a source that will not be searched for what belongs to clients
+// requirePatient is a source that will not be searched for what belongs to clients
 // unless for one of them.
-func clientsOnly(next http.Handler) http.Handler {
+func requirePatient(next http.Handler) http.Handler {
 	ofClients := []string{"Observation", "DocumentReference", "Composition", "QuestionnaireResponse", "CarePlan", "Goal", "RelatedPerson"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		typ := strings.TrimPrefix(r.URL.Path, "/fhir/")
@@ -143,7 +143,7 @@ func clientsOnly(next http.Handler) http.Handler {
 func (s *story) wantReason(client, list, want string) {
 	s.t.Helper()
 	var answer struct{ Freshness struct{ Reason string } }
-	if _, body := s.get(s.reader, "/v1/dossiers/"+client+"/"+list); json.Unmarshal(body, &answer) != nil || answer.Freshness.Reason != want {
+	if _, body := s.get(s.readerToken, "/v1/dossiers/"+client+"/"+list); json.Unmarshal(body, &answer) != nil || answer.Freshness.Reason != want {
 		s.t.Errorf("%s of %s: reason %q, want %q", list, client, answer.Freshness.Reason, want)
 	}
 }

@@ -26,32 +26,32 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// rig is a care record simulator for each tenant, a replica, and the
+// harness is a care record simulator for each tenant, a replica, and the
 // configuration that joins them: what an operator has.
-type rig struct {
-	t       *testing.T
-	sim     *simulator.Server // the first tenant's
-	dir     string
-	conf    string
-	api     string // host:port of the portal API
-	ops     string // host:port of the operators' listener
-	db      *storetest.Replica
-	tenants []rigTenant
-	signer  signer
-	log     syncBuffer // what the service says
+type harness struct {
+	t             *testing.T
+	sim           *simulator.Server // the first tenant's
+	dir           string
+	configFile    string
+	portalAddress string // host:port of the portal API
+	opsAddress    string // host:port of the operators' listener
+	replica       *storetest.Replica
+	tenants       []tenant
+	signer        signer
+	log           syncBuffer // what the service says
 }
 
-// rigTenant is a care organisation, and its care record system.
-type rigTenant struct {
+// tenant is a care organisation, and its care record system.
+type tenant struct {
 	id, name string
 	sim      *simulator.Server
 	search   string // the searches per stream, in YAML; empty: the usual ones
 	mapping  string // more of the mapping, in YAML
 }
 
-func newRigOf(t *testing.T, tenants ...rigTenant) *rig {
+func newHarness(t *testing.T, tenants ...tenant) *harness {
 	t.Helper()
-	r := &rig{t: t, sim: tenants[0].sim, dir: t.TempDir(), db: storetest.NewReplica(t), signer: newSigner(t), tenants: tenants}
+	r := &harness{t: t, sim: tenants[0].sim, dir: t.TempDir(), replica: storetest.NewReplica(t), signer: newSigner(t), tenants: tenants}
 	conf := fmt.Sprintf(`
 database: %q
 portal_api:
@@ -61,7 +61,7 @@ portal_api:
 ops:
   listen: 127.0.0.1:0
 tenants:
-`, r.db.URL, r.db.ReaderURL)
+`, r.replica.URL, r.replica.ReaderURL)
 	for _, tenant := range tenants {
 		server := httptest.NewServer(tenant.sim)
 		t.Cleanup(server.Close)
@@ -79,15 +79,15 @@ tenants:
       category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
 %s`, tenant.id, tenant.name, server.URL, tenant.search, tenant.mapping)
 	}
-	r.conf = r.file("dossiersync.yaml", conf)
-	r.file("jwks.json", r.signer.jwks(t))
+	r.configFile = r.writeFile("dossiersync.yaml", conf)
+	r.writeFile("jwks.json", r.signer.jwks(t))
 	return r
 }
 
-// config loads the configuration file.
-func (r *rig) config() *config.Config {
+// loadConfig loads the configuration file.
+func (r *harness) loadConfig() *config.Config {
 	r.t.Helper()
-	cfg, err := app.LoadConfig(r.conf, func(string) (string, bool) { return "", false })
+	cfg, err := app.LoadConfig(r.configFile, func(string) (string, bool) { return "", false })
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -95,16 +95,16 @@ func (r *rig) config() *config.Config {
 }
 
 // newSyncer returns what a worker with this configuration runs.
-func (r *rig) newSyncer(cfg *config.Config) *dossiersync.Syncer {
+func (r *harness) newSyncer(cfg *config.Config) *dossiersync.Syncer {
 	r.t.Helper()
-	syncer, err := app.NewSyncer(cfg, r.db.Store, app.SyncerOptions{Log: app.NewLog(&r.log, zapcore.DebugLevel)})
+	syncer, err := app.NewSyncer(cfg, r.replica.Store, app.SyncerOptions{Log: app.NewLog(&r.log, zapcore.DebugLevel)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return syncer
 }
 
-func (r *rig) file(name, content string) string {
+func (r *harness) writeFile(name, content string) string {
 	r.t.Helper()
 	path := filepath.Join(r.dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -113,11 +113,11 @@ func (r *rig) file(name, content string) string {
 	return path
 }
 
-// run runs a command as from a shell.
-func (r *rig) run(args ...string) (code int, stdout, stderr string) {
+// runCommand runs a command as from a shell.
+func (r *harness) runCommand(args ...string) (code int, stdout, stderr string) {
 	r.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(r.t.Context(), program, append([]string{"--config", r.conf}, args...)...)
+	cmd := exec.CommandContext(r.t.Context(), program, append([]string{"--config", r.configFile}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		r.t.Fatal(err)
@@ -125,10 +125,10 @@ func (r *rig) run(args ...string) (code int, stdout, stderr string) {
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// must runs a command that succeeds, and returns what it prints.
-func (r *rig) must(args ...string) string {
+// mustRun runs a command that succeeds, and returns what it prints.
+func (r *harness) mustRun(args ...string) string {
 	r.t.Helper()
-	code, out, errs := r.run(args...)
+	code, out, errs := r.runCommand(args...)
 	if code != exitDone {
 		r.t.Fatalf("dossiersync %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
 	}
@@ -137,11 +137,11 @@ func (r *rig) must(args ...string) string {
 
 // serve runs the service in this process, or the part that only names, until the
 // test ends.
-func (r *rig) serve(only string) {
+func (r *harness) serve(only string) {
 	r.t.Helper()
 	ctx, stop := context.WithCancel(r.t.Context())
 	ended := make(chan error, 1)
-	service, err := app.New(ctx, r.config(), app.Options{Only: only, Log: app.NewLog(&r.log, zapcore.InfoLevel)})
+	service, err := app.New(ctx, r.loadConfig(), app.Options{Only: only, Log: app.NewLog(&r.log, zapcore.InfoLevel)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (r *rig) serve(only string) {
 		}
 	})
 	deadline := time.Now().Add(30 * time.Second)
-	for r.api == "" || r.ops == "" && only != app.Portal {
+	for r.portalAddress == "" || r.opsAddress == "" && only != app.Portal {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("the service does not listen after 30 s\n%s", &r.log)
 		}
@@ -165,9 +165,9 @@ func (r *rig) serve(only string) {
 			}
 			switch host := strings.TrimPrefix(l.Address, "http://"); l.Part {
 			case "portal API":
-				r.api = host
+				r.portalAddress = host
 			case "operators' listener":
-				r.ops = host
+				r.opsAddress = host
 			}
 		}
 	}
@@ -191,39 +191,39 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-func (r *rig) token(user, scope string) string { return r.tokenAt("amaris", user, scope) }
+func (r *harness) token(user, scope string) string { return r.tenantToken("amaris", user, scope) }
 
-func (r *rig) tokenAt(tenant, user, scope string) string {
+func (r *harness) tenantToken(tenant, user, scope string) string {
 	r.t.Helper()
 	return r.signer.sign(r.t, tenant, user, scope)
 }
 
-// grant gives the user all of the client's dossier.
-func (r *rig) grant(token, client, user string) {
+// putGrant gives the user all of the client's dossier.
+func (r *harness) putGrant(token, client, user string) {
 	r.t.Helper()
 	body := `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
-	req, err := http.NewRequest(http.MethodPut, "http://"+r.api+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPut, "http://"+r.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Dossier-Actor", "beheerder")
-	if status, answer := r.do(req, token); status/100 != 2 {
+	if status, answer := r.send(req, token); status/100 != 2 {
 		r.t.Fatalf("grant: %d %s", status, answer)
 	}
 }
 
 // get fetches an answer of the portal API, checked against the contract.
-func (r *rig) get(token, path string) (int, []byte) {
+func (r *harness) get(token, path string) (int, []byte) {
 	r.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+r.api+path, nil)
+	req, err := http.NewRequest(http.MethodGet, "http://"+r.portalAddress+path, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return r.do(req, token)
+	return r.send(req, token)
 }
 
-func (r *rig) do(req *http.Request, token string) (int, []byte) {
+func (r *harness) send(req *http.Request, token string) (int, []byte) {
 	r.t.Helper()
 	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
@@ -258,7 +258,7 @@ type item struct {
 }
 
 // list fetches all pages of a list.
-func (r *rig) list(token, path string) []item {
+func (r *harness) list(token, path string) []item {
 	r.t.Helper()
 	var all []item
 	for path != "" {

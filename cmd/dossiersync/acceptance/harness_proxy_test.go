@@ -11,26 +11,26 @@ import (
 	"dossiersync/cmd/carerecordsim/faults"
 )
 
-// front stands before a care record simulator: it can fail as its faults say,
+// proxy stands before a care record simulator: it can fail as its faults say,
 // and lets a test act in the midst of a run.
-type front struct {
+type proxy struct {
 	faults *faults.Injector
 	url    string // where FHIR begins
-	behind http.Handler
-	clock  func() time.Time // the source's
+	next   http.Handler
+	now    func() time.Time // the source's
 
-	mu    sync.Mutex
-	acts  func(*http.Request) // nil: it only passes requests on
-	total atomic.Int64        // requests so far
+	mu        sync.Mutex
+	onRequest func(*http.Request) // nil: it only passes requests on
+	requests  atomic.Int64        // requests so far
 }
 
-func newFront(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.Rule) *front {
+func newProxy(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.Rule) *proxy {
 	t.Helper()
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	f := &front{faults: faults.New(o, rules...), clock: o.Clock}
-	f.behind = f.faults.Layer(sim)
+	f := &proxy{faults: faults.New(o, rules...), now: o.Clock}
+	f.next = f.faults.Layer(sim)
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.url = server.URL + "/fhir"
@@ -38,11 +38,11 @@ func newFront(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.
 }
 
 // ServeHTTP implements [http.Handler].
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.total.Add(1)
-	w.Header().Set("Date", f.clock().UTC().Format(http.TimeFormat))
+func (f *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.requests.Add(1)
+	w.Header().Set("Date", f.now().UTC().Format(http.TimeFormat))
 	f.mu.Lock()
-	acts, behind := f.acts, f.behind
+	acts, behind := f.onRequest, f.next
 	f.mu.Unlock()
 	if acts != nil {
 		acts(r)
@@ -52,25 +52,25 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// instead has another handler answer, which is given the one that did.
-func (f *front) instead(by func(behind http.Handler) http.Handler) {
+// wrap has another handler answer, which is given the one that did.
+func (f *proxy) wrap(by func(behind http.Handler) http.Handler) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.behind = by(f.behind)
+	f.next = by(f.next)
 }
 
-// before has act called before each request is answered; nil: nothing is.
-func (f *front) before(act func(*http.Request)) {
+// onEachRequest has act called before each request is answered; nil: nothing is.
+func (f *proxy) onEachRequest(act func(*http.Request)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.acts = act
+	f.onRequest = act
 }
 
-// after returns a channel that is closed when n more requests have come.
-func (f *front) after(n int64) <-chan struct{} {
+// afterRequests returns a channel that is closed when n more requests have come.
+func (f *proxy) afterRequests(n int64) <-chan struct{} {
 	reached := make(chan struct{})
 	var came atomic.Int64
-	f.before(func(*http.Request) {
+	f.onEachRequest(func(*http.Request) {
 		if came.Add(1) == n {
 			close(reached)
 		}
@@ -78,12 +78,12 @@ func (f *front) after(n int64) <-chan struct{} {
 	return reached
 }
 
-// holds holds back the next request that fits, until release is called or whoever
+// holdOne holds back the next request that fits, until release is called or whoever
 // sent it is gone. The channel is closed when it has come.
-func (f *front) holds(fits func(*http.Request) bool) (came <-chan struct{}, release func()) {
+func (f *proxy) holdOne(fits func(*http.Request) bool) (came <-chan struct{}, release func()) {
 	reached, released := make(chan struct{}), make(chan struct{})
 	var once, open sync.Once
-	f.before(func(r *http.Request) {
+	f.onEachRequest(func(r *http.Request) {
 		if !fits(r) {
 			return
 		}
@@ -111,9 +111,9 @@ func waitFor(t testing.TB, what string, c <-chan struct{}) {
 	}
 }
 
-// poll fails the test unless something becomes so within half a minute: other
+// waitUntil fails the test unless something becomes so within half a minute: other
 // processes have nothing else to wait on.
-func poll(t testing.TB, what string, so func() bool) {
+func waitUntil(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {

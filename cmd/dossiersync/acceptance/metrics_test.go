@@ -73,36 +73,36 @@ func documentedFamilies(t *testing.T) map[string]family {
 	return all
 }
 
-// listensAt waits until the process listens for the part, and returns where.
-func (p *process) listensAt(part string) (address string) {
+// addressOf waits until the process listens for the part, and returns where.
+func (p *process) addressOf(part string) (address string) {
 	p.t.Helper()
-	poll(p.t, "it listens for the "+part, func() bool {
-		for s := bufio.NewScanner(strings.NewReader(p.said.String())); s.Scan(); {
+	waitUntil(p.t, "it listens for the "+part, func() bool {
+		for s := bufio.NewScanner(strings.NewReader(p.output.String())); s.Scan(); {
 			var l struct{ Part, Address string }
 			if json.Unmarshal(s.Bytes(), &l) == nil && l.Part == part {
 				address = l.Address
 				return true
 			}
 		}
-		return p.isOver()
+		return p.hasEnded()
 	})
 	if address == "" {
-		p.t.Fatalf("dossiersync %s:\n%s", p.name, &p.said)
+		p.t.Fatalf("dossiersync %s:\n%s", p.name, &p.output)
 	}
 	return address
 }
 
 // The whole program exposes what is documented, over TLS and for a token.
-func TestExposedMetricsAreThoseDocumented(t *testing.T) {
+func TestExposedMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
-	r := newSmallRig(t)
+	r := newSmallHarness(t)
 	servers := portaltest.NewAuthority(t, "servers")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
-	r.file("ops.pem", cert)
-	r.file("ops-key.pem", key)
-	r.file("metrics-token", "for prometheus and nobody else\n")
-	r.file("ops-token", "of a user who may read\n")
-	r.rewrite(`(?m)^ops:\n  listen: .*\n`, `ops:
+	r.writeFile("ops.pem", cert)
+	r.writeFile("ops-key.pem", key)
+	r.writeFile("metrics-token", "for prometheus and nobody else\n")
+	r.writeFile("ops-token", "of a user who may read\n")
+	r.changeConfig(`(?m)^ops:\n  listen: .*\n`, `ops:
   listen: 127.0.0.1:0
   tls: {cert_file: ops.pem, key_file: ops-key.pem}
   metrics: {token_file: metrics-token}
@@ -110,7 +110,7 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
     - {name: ann, token_file: ops-token, tenants: ["*"], may: [read]}
 `)
 	p := r.start("serve")
-	base := p.listensAt(app.OpsListener)
+	base := p.addressOf(app.OpsListener)
 	roots := x509.NewCertPool()
 	roots.AddCert(servers.Cert)
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
@@ -134,7 +134,7 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 		}
 		return resp.StatusCode, string(body)
 	}
-	get(p.listensAt(app.PortalListener)+"/v1/dossiers", "")
+	get(p.addressOf(app.PortalListener)+"/v1/dossiers", "")
 	for path, want := range map[string]int{"/metrics": 401, "/healthz": 200} {
 		if status, _ := get(base+path, ""); status != want {
 			t.Errorf("without a token %s is answered with %d, want %d", path, status, want)
@@ -147,10 +147,10 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 		t.Errorf("one who may read all tenants is answered with %d", status)
 	}
 	address := strings.TrimPrefix(base, "https://")
-	r.must("health", "--ready", "--address", address)
+	r.mustRun("health", "--ready", "--address", address)
 
 	var text string
-	poll(t, "a run has ended", func() bool {
+	waitUntil(t, "a run has ended", func() bool {
 		_, text = get(base+"/metrics", "for prometheus and nobody else")
 		return regexp.MustCompile(`dossiersync_runs_total\{.*\} 1\n`).MatchString(text)
 	})
@@ -163,22 +163,22 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
 	p.kill()
-	if code, _, errs := r.run("health", "--address", address); code != exitFailed {
+	if code, _, errs := r.runCommand("health", "--address", address); code != exitFailed {
 		t.Errorf("of a service that is gone health exits with %d: %s", code, errs)
 	}
 }
 
 // A part that runs alone has metrics of its own, for the same token.
-func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
+func TestPartsAloneExposeMetrics(t *testing.T) {
 	t.Parallel()
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	r.file("metrics-token", "for prometheus and nobody else\n")
-	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
+	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	r.writeFile("metrics-token", "for prometheus and nobody else\n")
+	r.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
 	documented := documentedFamilies(t)
 	for _, part := range []string{"worker", "portal"} {
 		p := r.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
-		base := p.listensAt(app.MetricsListener)
-		r.must("health", "--address", strings.TrimPrefix(base, "http://"))
+		base := p.addressOf(app.MetricsListener)
+		r.mustRun("health", "--address", strings.TrimPrefix(base, "http://"))
 		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus and nobody else": 200} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", http.NoBody)
 			if err != nil {
@@ -203,8 +203,8 @@ func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
 	}
 }
 
-// newSmallRig is a rig of one tenant, with a few dossiers of a few weeks.
-func newSmallRig(t *testing.T) *rig {
+// newSmallHarness is a rig of one tenant, with a few dossiers of a few weeks.
+func newSmallHarness(t *testing.T) *harness {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
 	d, err := dossiers.Generate(dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
@@ -214,5 +214,5 @@ func newSmallRig(t *testing.T) *rig {
 	if err := d.Fill(sim); err != nil {
 		t.Fatal(err)
 	}
-	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
 }

@@ -24,33 +24,33 @@ import (
 
 // story is one tenant of a replica of its own, from beginning to end.
 type story struct {
-	*rig
-	tenant  rigTenant
-	clock   *clock
-	syncer  *dossiersync.Syncer
-	reader  string // tokens: of a user with a right to everything,
-	portal  string // and of the portal
-	client  string // whom the case is about
-	started time.Time
-	steps   []cases.Step           // that are left
-	clients []string               // that were ever written
-	known   map[string]dossier.Ref // by key: everything ever written, by the names that it has in the story
-	views   map[string]*view       // by client, since the last run
-	owner   *pgx.Conn              // nil: not needed yet
+	*harness
+	tenant      tenant
+	clock       *clock
+	syncer      *dossiersync.Syncer
+	readerToken string // tokens: of a user with a right to everything,
+	portalToken string // and of the portal
+	client      string // whom the case is about
+	at          time.Time
+	steps       []cases.Step            // that are left
+	clients     []string                // that were ever written
+	names       map[string]dossier.Ref  // by key: everything ever written, by the names that it has in the story
+	views       map[string]*dossierView // by client, since the last run
+	owner       *pgx.Conn               // nil: not needed yet
 }
 
-// setting is in what a story differs from others.
-type setting struct {
+// storyOptions is in what a story differs from others.
+type storyOptions struct {
 	now     time.Time // when it begins; zero: noon
-	search  string    // as of [rigTenant]
+	search  string    // as of [tenant]
 	mapping string
 	layers  []simulator.Layer // of the sources
 }
 
-// noon is when stories begin, by the source's clock, which is never compared with
+// defaultStart is when stories begin, by the source's clock, which is never compared with
 // the replica's. By that the plans of cases have expired: what is to be in force
 // today begins today, by a setting.
-var noon = time.Date(2024, 11, 21, 11, 0, 0, 0, time.UTC)
+var defaultStart = time.Date(2024, 11, 21, 11, 0, 0, 0, time.UTC)
 
 // clock is the source's. It tells whole seconds, as answers do.
 type clock struct {
@@ -72,59 +72,59 @@ func (c *clock) set(now time.Time) {
 
 func (c *clock) add(d time.Duration) { c.set(c.Now().Add(d)) }
 
-// newStory begins a story of which nothing is written yet.
-func newStory(t *testing.T, set setting) *story {
+// newEmptyStory begins a story of which nothing is written yet.
+func newEmptyStory(t *testing.T, set storyOptions) *story {
 	t.Helper()
 	return newStories(t, set, "amaris")[0]
 }
 
 // newStories begins one story for each tenant of the same replica.
-func newStories(t *testing.T, set setting, tenants ...string) []*story {
+func newStories(t *testing.T, set storyOptions, tenants ...string) []*story {
 	t.Helper()
 	if set.now.IsZero() {
-		set.now = noon
+		set.now = defaultStart
 	}
-	var list []rigTenant
+	var list []tenant
 	var clocks []*clock
 	for _, id := range tenants {
 		c := new(clock)
 		c.set(set.now)
 		clocks = append(clocks, c)
-		list = append(list, rigTenant{id: id, name: strings.ToUpper(id), search: set.search, mapping: set.mapping,
+		list = append(list, tenant{id: id, name: strings.ToUpper(id), search: set.search, mapping: set.mapping,
 			sim: simulator.New(simulator.Options{Clock: c.Now, Zone: mustZone(t), Layers: set.layers})})
 	}
-	r := newRigOf(t, list...)
+	r := newHarness(t, list...)
 	r.serve(app.Portal)
-	syncer := r.newSyncer(r.config())
+	syncer := r.newSyncer(r.loadConfig())
 	var stories []*story
 	for i, tenant := range list {
 		// As the worker does when it starts: grants are for tenants that are known.
-		if err := r.db.PutTenant(t.Context(), tenant.id, tenant.name, "Europe/Amsterdam"); err != nil {
+		if err := r.replica.PutTenant(t.Context(), tenant.id, tenant.name, "Europe/Amsterdam"); err != nil {
 			t.Fatal(err)
 		}
-		stories = append(stories, &story{rig: r, tenant: tenant, clock: clocks[i], syncer: syncer, started: clocks[i].Now(),
-			reader: r.tokenAt(tenant.id, "dochter", "dossier:read"), portal: r.tokenAt(tenant.id, "portal", "dossier:grants"),
-			known: make(map[string]dossier.Ref), views: make(map[string]*view)})
+		stories = append(stories, &story{harness: r, tenant: tenant, clock: clocks[i], syncer: syncer, at: clocks[i].Now(),
+			readerToken: r.tenantToken(tenant.id, "dochter", "dossier:read"), portalToken: r.tenantToken(tenant.id, "portal", "dossier:grants"),
+			names: make(map[string]dossier.Ref), views: make(map[string]*dossierView)})
 	}
 	return stories
 }
 
-// tell begins the story of a case, of which every step must be told.
-func tell(t *testing.T, number int, set setting) *story {
+// newStory begins the story of a case, of which every step must be told.
+func newStory(t *testing.T, number int, set storyOptions) *story {
 	t.Helper()
-	s := newStory(t, set)
-	s.begin(number)
+	s := newEmptyStory(t, set)
+	s.startCase(number)
 	return s
 }
 
-func (s *story) begin(number int) {
+func (s *story) startCase(number int) {
 	s.t.Helper()
-	c, err := cases.Find(number, s.started)
+	c, err := cases.Find(number, s.at)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.client, s.steps = c.Client(), c.Steps
-	s.started = s.started.Add(-c.Steps[0].After)
+	s.at = s.at.Add(-c.Steps[0].After)
 	s.t.Cleanup(func() {
 		if len(s.steps) > 0 && !s.t.Failed() {
 			s.t.Errorf("the case goes on: %s", s.steps[0].What)
@@ -132,27 +132,27 @@ func (s *story) begin(number int) {
 	})
 }
 
-// write does the case's next step, which is called what.
-func (s *story) write(what string) {
+// writeStep does the case's next step, which is called what.
+func (s *story) writeStep(what string) {
 	s.t.Helper()
 	if len(s.steps) == 0 || s.steps[0].What != what {
 		s.t.Fatalf("the case does not go on with %q: %+v", what, s.steps)
 	}
 	step := s.steps[0]
-	s.steps, s.started = s.steps[1:], s.started.Add(step.After)
-	s.clock.set(s.started)
-	if err := step.Do(s.tenant.sim, s.started); err != nil {
+	s.steps, s.at = s.steps[1:], s.at.Add(step.After)
+	s.clock.set(s.at)
+	if err := step.Do(s.tenant.sim, s.at); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, w := range step.Writes {
-		s.know(dossier.Ref{Type: w.Type, ID: w.ID})
+		s.register(dossier.Ref{Type: w.Type, ID: w.ID})
 	}
 }
 
-// next does the case's next step, which is called what, and synchronises.
-func (s *story) next(what string) {
+// step does the case's next step, which is called what, and synchronises.
+func (s *story) step(what string) {
 	s.t.Helper()
-	s.write(what)
+	s.writeStep(what)
 	s.sync()
 }
 
@@ -163,7 +163,7 @@ func (s *story) put(resource string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.know(dossier.Ref{Type: v.Type, ID: v.ID})
+	s.register(dossier.Ref{Type: v.Type, ID: v.ID})
 }
 
 // change changes what is written of a record.
@@ -182,33 +182,33 @@ func (s *story) id(name string) string {
 	return s.client + "-" + name
 }
 
-// know notes what readers know the record as. A new client's dossier is opened
+// register notes what readers know the record as. A new client's dossier is opened
 // for the reader.
-func (s *story) know(ref dossier.Ref) {
+func (s *story) register(ref dossier.Ref) {
 	s.t.Helper()
 	name := strings.TrimPrefix(strings.TrimPrefix(ref.ID, s.client), "-")
-	s.known[dossier.Key(s.tenant.id, ref)] = dossier.Ref{Type: ref.Type, ID: name}
+	s.names[dossier.Key(s.tenant.id, ref)] = dossier.Ref{Type: ref.Type, ID: name}
 	if ref.Type != "Patient" || slices.Contains(s.clients, ref.ID) {
 		return
 	}
 	s.clients = append(s.clients, ref.ID)
-	s.grant(s.portal, ref.ID, "dochter")
+	s.putGrant(s.portalToken, ref.ID, "dochter")
 }
 
 // sync reads what is new in the source, all of which can be read.
 func (s *story) sync() {
 	s.t.Helper()
-	if run := s.work(store.Scope{}); *run.Outcome != store.OutcomeComplete {
+	if run := s.runScope(store.Scope{}); *run.Outcome != store.OutcomeComplete {
 		s.t.Errorf("the run is %s: %s", *run.Outcome, *run.Message)
 	}
 	s.wantQuarantine()
 }
 
-// syncPartly reads what is new in the source; these records cannot be read, for
+// syncPartial reads what is new in the source; these records cannot be read, for
 // these reasons: "Observation/verslag bad-text".
-func (s *story) syncPartly(quarantined ...string) {
+func (s *story) syncPartial(quarantined ...string) {
 	s.t.Helper()
-	if run := s.work(store.Scope{}); *run.Outcome != store.OutcomePartial {
+	if run := s.runScope(store.Scope{}); *run.Outcome != store.OutcomePartial {
 		s.t.Errorf("the run is %s, want partial", *run.Outcome)
 	}
 	s.wantQuarantine(quarantined...)
@@ -217,17 +217,17 @@ func (s *story) syncPartly(quarantined ...string) {
 // reconcile compares all there is with the source.
 func (s *story) reconcile() {
 	s.t.Helper()
-	if run := s.work(store.Scope{Only: store.StepReconcile}); *run.Outcome != store.OutcomeComplete {
+	if run := s.runScope(store.Scope{Only: store.StepReconcile}); *run.Outcome != store.OutcomeComplete {
 		s.t.Errorf("the reconcile is %s: %s", *run.Outcome, *run.Message)
 	}
 }
 
-// work does a run of the scope until it is done, a minute after what was
+// runScope does a run of the scope until it is done, a minute after what was
 // written last.
-func (s *story) work(scope store.Scope) store.Run {
+func (s *story) runScope(scope store.Scope) store.Run {
 	s.t.Helper()
 	s.clock.add(time.Minute)
-	s.views = make(map[string]*view)
+	s.views = make(map[string]*dossierView)
 	run, err := s.syncer.Sync(s.t.Context(), dossiersync.SyncRequest{Tenant: s.tenant.id, Scope: scope, By: "test"})
 	if err != nil {
 		s.t.Fatal(err)

@@ -20,17 +20,17 @@ import (
 	"dossiersync/store"
 )
 
-// world is a care record system in which people write, and its replica. What
+// seededHarness is a care record system in which people write, and its replica. What
 // happens is drawn from a seed.
-type world struct {
-	*rig
-	seed  uint64
-	dice  *rand.Rand
-	clock *sourceClock
-	told  []string // what happened, for who has to repeat it
+type seededHarness struct {
+	*harness
+	seed   uint64
+	rand   *rand.Rand
+	clock  *sourceClock
+	events []string // what happened, for who has to repeat it
 
-	living *dossiers.Living
-	scenes [][]cases.Step // of each case those that are left
+	living    *dossiers.Living
+	caseSteps [][]cases.Step // of each case those that are left
 
 	forgetful bool       // things vanish without a trace
 	mu        sync.Mutex // held while somebody writes
@@ -39,8 +39,8 @@ type world struct {
 	kill      context.CancelFunc
 }
 
-// size is how much there is of what.
-type size struct {
+// sourceSize is how much there is of what.
+type sourceSize struct {
 	clients int
 	years   float64
 	cases   func(number int) bool
@@ -66,13 +66,13 @@ func (c *sourceClock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// newWorld fills a care record system that behaves as the options say.
-func newWorld(t *testing.T, seed uint64, clock *sourceClock, o simulator.Options, n size) *world {
+// newSeededHarness fills a care record system that behaves as the options say.
+func newSeededHarness(t *testing.T, seed uint64, clock *sourceClock, o simulator.Options, n sourceSize) *seededHarness {
 	t.Helper()
-	w := &world{seed: seed, dice: rand.New(rand.NewPCG(seed, 1)), clock: clock}
+	w := &seededHarness{seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), clock: clock}
 	o.Clock = w.clock.Now
-	o.Layers = append([]simulator.Layer{w.watch}, o.Layers...)
-	w.rig = newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(o)})
+	o.Layers = append([]simulator.Layer{w.layer}, o.Layers...)
+	w.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(o)})
 	// A server may show what was written some time after it says it was.
 	w.configure("overlap: 30s", "overlap: 150s")
 	d, err := dossiers.Generate(dossiers.Options{Clients: n.clients, Years: n.years, Seed: seed, Now: w.clock.Now()})
@@ -85,31 +85,31 @@ func newWorld(t *testing.T, seed uint64, clock *sourceClock, o simulator.Options
 	w.living = dossiers.NewLiving(d, w.sim, dossiers.LivingOptions{Clock: w.clock.Now})
 	for _, c := range cases.All(w.clock.Now()) {
 		if n.cases(c.Number) {
-			w.scenes = append(w.scenes, c.Steps)
+			w.caseSteps = append(w.caseSteps, c.Steps)
 		}
 	}
 	return w
 }
 
 // configure replaces a part of the configuration.
-func (w *world) configure(old, new string) {
+func (w *seededHarness) configure(old, new string) {
 	w.t.Helper()
-	conf, err := os.ReadFile(w.conf)
+	conf, err := os.ReadFile(w.configFile)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	if !bytes.Contains(conf, []byte(old)) {
 		w.t.Fatalf("the configuration has no %q", old)
 	}
-	w.file("dossiersync.yaml", strings.Replace(string(conf), old, new, 1))
+	w.writeFile("dossiersync.yaml", strings.Replace(string(conf), old, new, 1))
 }
 
-func (w *world) tell(format string, args ...any) {
-	w.told = append(w.told, fmt.Sprintf(format, args...))
+func (w *seededHarness) record(format string, args ...any) {
+	w.events = append(w.events, fmt.Sprintf(format, args...))
 }
 
-// watch lets time go by, and things happen, while the source answers.
-func (w *world) watch(next http.Handler) http.Handler {
+// layer lets time go by, and things happen, while the source answers.
+func (w *seededHarness) layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.requests++
@@ -122,14 +122,14 @@ func (w *world) watch(next http.Handler) http.Handler {
 	})
 }
 
-// happen lets people write for a while, and each case go one step further.
-func (w *world) happen() {
+// writeRound lets people write for a while, and each case go one step further.
+func (w *seededHarness) writeRound() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for range 10 + w.dice.IntN(30) {
-		w.write()
+	for range 10 + w.rand.IntN(30) {
+		w.writeOne()
 	}
-	for i, steps := range w.scenes {
+	for i, steps := range w.caseSteps {
 		if len(steps) == 0 {
 			continue
 		}
@@ -137,16 +137,16 @@ func (w *world) happen() {
 		if err := steps[0].Do(w.sim, w.clock.Now()); err != nil {
 			w.t.Fatal(err)
 		}
-		w.scenes[i] = steps[1:]
+		w.caseSteps[i] = steps[1:]
 	}
-	w.clock.pass(time.Duration(2+w.dice.IntN(300)) * time.Second)
+	w.clock.pass(time.Duration(2+w.rand.IntN(300)) * time.Second)
 }
 
-// write lets somebody write one thing.
-func (w *world) write() {
+// writeOne lets somebody write one thing.
+func (w *seededHarness) writeOne() {
 	w.clock.pass(time.Second)
-	if w.dice.IntN(3) == 0 {
-		w.act()
+	if w.rand.IntN(3) == 0 {
+		w.changeSomething()
 		return
 	}
 	if _, err := w.living.Step(); err != nil {
@@ -154,9 +154,9 @@ func (w *world) write() {
 	}
 }
 
-// isTold reports whether the cases have come to their end.
-func (w *world) isTold() bool {
-	for _, steps := range w.scenes {
+// casesAreDone reports whether the cases have come to their end.
+func (w *seededHarness) casesAreDone() bool {
+	for _, steps := range w.caseSteps {
 		if len(steps) > 0 {
 			return false
 		}
@@ -164,9 +164,9 @@ func (w *world) isTold() bool {
 	return true
 }
 
-// work runs a command for the tenant, whatever comes of it; it may be killed
+// runKillable runs a command for the tenant, whatever comes of it; it may be killed
 // meanwhile.
-func (w *world) work(args ...string) int {
+func (w *seededHarness) runKillable(args ...string) int {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
@@ -174,7 +174,7 @@ func (w *world) work(args ...string) int {
 	w.kill = cancel
 	w.mu.Unlock()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, append(args, "--config", w.conf, "--tenant", "amaris")...)
+	cmd := exec.CommandContext(ctx, program, append(args, "--config", w.configFile, "--tenant", "amaris")...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -184,13 +184,13 @@ func (w *world) work(args ...string) int {
 	if code == exitUsage {
 		w.t.Fatal(out.String())
 	}
-	w.tell("%s: exit %d%s", args[0], code, w.lastRun())
+	w.record("%s: exit %d%s", args[0], code, w.lastRun())
 	return code
 }
 
 // lastRun says what became of the newest run.
-func (w *world) lastRun() string {
-	runs, err := w.db.Runs(w.t.Context(), store.RunFilter{Limit: 1})
+func (w *seededHarness) lastRun() string {
+	runs, err := w.replica.Runs(w.t.Context(), store.RunFilter{Limit: 1})
 	if err != nil || len(runs) == 0 {
 		return ""
 	}
@@ -204,29 +204,29 @@ func (w *world) lastRun() string {
 	return s
 }
 
-// update runs a command that must not fail now.
-func (w *world) update(args ...string) {
+// mustUpdate runs a command that must not fail now.
+func (w *seededHarness) mustUpdate(args ...string) {
 	w.t.Helper()
-	if code := w.work(args...); code != exitDone && code != exitLeftOver {
-		w.fail([]string{fmt.Sprintf("%v ends with %d although nothing is wrong", args, code)})
+	if code := w.runKillable(args...); code != exitDone && code != exitLeftOver {
+		w.failWithSeed([]string{fmt.Sprintf("%v ends with %d although nothing is wrong", args, code)})
 	}
 }
 
-// compare fails unless readers see what the source holds.
-func (w *world) compare() {
+// wantEqualToSource fails unless readers see what the source holds.
+func (w *seededHarness) wantEqualToSource() {
 	w.t.Helper()
-	if w.api == "" {
+	if w.portalAddress == "" {
 		w.serve(app.Portal)
 	}
 	w.grantAll()
-	if found := w.rig.compare(w.token("dochter", "dossier:read")); len(found) > 0 {
-		w.fail(found)
+	if found := w.harness.differences(w.token("dochter", "dossier:read")); len(found) > 0 {
+		w.failWithSeed(found)
 	}
 }
 
 // grantAll gives the daughter every dossier, also those that were closed to her
 // for good.
-func (w *world) grantAll() {
+func (w *seededHarness) grantAll() {
 	w.t.Helper()
 	const q = `
 		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state, updated_by)
@@ -236,14 +236,14 @@ func (w *world) grantAll() {
 	for _, v := range w.sim.List("Patient") {
 		clients = append(clients, v.ID)
 	}
-	if _, err := w.db.Pool().Exec(w.t.Context(), q, clients); err != nil {
+	if _, err := w.replica.Pool().Exec(w.t.Context(), q, clients); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// fail says what to do to see it again.
-func (w *world) fail(found []string) {
+// failWithSeed says what to do to see it again.
+func (w *seededHarness) failWithSeed(found []string) {
 	w.t.Helper()
 	w.t.Fatalf("with DOSSIERSYNC_SEED=%d, at step %d:\n%s\nThe steps:\n%s",
-		w.seed, len(w.told), strings.Join(found, "\n"), strings.Join(w.told, "\n"))
+		w.seed, len(w.events), strings.Join(found, "\n"), strings.Join(w.events, "\n"))
 }
