@@ -16,12 +16,12 @@ import (
 // many workers there are (I11).
 func TestCase67StillRunningAtNextSlot(t *testing.T) {
 	t.Parallel()
-	c := newWorkerPair(t, "")
-	waitFor(t, "a run", c.reached)
+	w := newWorkerPair(t, "")
+	waitFor(t, "a run", w.reached)
 	slot := time.Now().Truncate(time.Second)
 	var next store.Run
 	for range 2 { // each worker asks for it
-		run, _, err := c.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerSchedule, Slot: slot})
+		run, _, err := w.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerSchedule, Slot: slot})
 		if err != nil || next.ID != 0 && run.ID != next.ID {
 			t.Fatal(run.ID, next.ID, err)
 		}
@@ -29,23 +29,23 @@ func TestCase67StillRunningAtNextSlot(t *testing.T) {
 	}
 	// The worker that has nothing to do takes it up, and finds that it must wait.
 	waitUntil(t, "the slot's run was taken up", func() bool {
-		return c.queryOne(`SELECT (count(*) > 0)::text FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint) AND attempted_at IS NOT NULL`, next.ID) == "true"
+		return w.queryOne(`SELECT (count(*) > 0)::text FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint) AND attempted_at IS NOT NULL`, next.ID) == "true"
 	})
-	if got := c.queryOne(`SELECT string_agg(state, ' ' ORDER BY id) FROM runs`); got != "running waiting" {
+	if got := w.queryOne(`SELECT string_agg(state, ' ' ORDER BY id) FROM runs`); got != "running waiting" {
 		t.Errorf("runs are %s", got)
 	}
-	c.release()
+	w.release()
 	isDone := func() bool {
-		return c.queryOne(`SELECT (count(*) = 0)::text FROM runs WHERE state <> 'done'`) == "true"
+		return w.queryOne(`SELECT (count(*) = 0)::text FROM runs WHERE state <> 'done'`) == "true"
 	}
 	waitUntil(t, "both runs are done", isDone)
 	const orderly = `
 		SELECT string_agg(outcome, ' ' ORDER BY id) || ' ' || bool_and(coalesce(started_at >= before, true))
 		FROM (SELECT *, lag(finished_at) OVER (ORDER BY id) before FROM runs) r`
-	if got := c.queryOne(orderly); got != "complete complete true" {
+	if got := w.queryOne(orderly); got != "complete complete true" {
 		t.Errorf("runs ended %s", got)
 	}
-	c.wantVerified()
+	w.wantVerified()
 }
 
 // The cursor moves with the last batch of a window: a worker that is killed before
@@ -81,10 +81,10 @@ func (s *story) expire(table string) {
 }
 
 // wantExit runs a command as a process to its end.
-func (r *harness) wantExit(want int, args ...string) {
-	r.t.Helper()
-	if p := r.start(args...); p.wait() != want {
-		r.t.Errorf("dossiersync %s: exit %d, want %d\n%s", p.name, p.cmd.ProcessState.ExitCode(), want, &p.output)
+func (h *harness) wantExit(want int, args ...string) {
+	h.t.Helper()
+	if p := h.start(args...); p.wait() != want {
+		h.t.Errorf("dossiersync %s: exit %d, want %d\n%s", p.name, p.cmd.ProcessState.ExitCode(), want, &p.output)
 	}
 }
 

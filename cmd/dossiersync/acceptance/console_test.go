@@ -38,16 +38,16 @@ func TestOperatorWorkInConsole(t *testing.T) {
 	}
 	put(report("bad", "2026-13-02"))
 
-	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
-	conf, err := os.ReadFile(r.configFile)
+	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	conf, err := os.ReadFile(h.configFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.writeFile("ann", "the token of ann only\n"))
-	r.writeFile("dossiersync.yaml", strings.Replace(string(conf), "tenants:", users, 1))
-	r.serve("")
+	users := fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", h.writeFile("ann", "the token of ann only\n"))
+	h.writeFile("dossiersync.yaml", strings.Replace(string(conf), "tenants:", users, 1))
+	h.serve("")
 
-	b := newConsoleBrowser(t, "http://"+r.opsAddress)
+	b := newConsoleBrowser(t, "http://"+h.opsAddress)
 	b.wantText("Log in")
 	b.send("/login", url.Values{"token": {"the token of ann only"}})
 	b.wantText("Overview", "Amaris")
@@ -88,7 +88,7 @@ func TestOperatorWorkInConsole(t *testing.T) {
 	b.wantText("Your token")
 	b.open("/quarantine")
 	b.wantText("Your token")
-	if log := r.log.String(); strings.Contains(log, "client-1") || strings.Contains(log, "eheim") || strings.Contains(log, "token of") || !strings.Contains(log, `"by":"ann"`) {
+	if log := h.log.String(); strings.Contains(log, "client-1") || strings.Contains(log, "eheim") || strings.Contains(log, "token of") || !strings.Contains(log, `"by":"ann"`) {
 		t.Errorf("the log tells too much, or not who did it:\n%s", log)
 	}
 }

@@ -11,13 +11,13 @@ import (
 func TestReplicaEqualsSourceAfterEveryChange(t *testing.T) {
 	t.Parallel()
 	seed, _ := soakSettings(t)
-	w := newSeededHarness(t, seed, newSourceClock(), simulator.Options{}, sourceSize{clients: 5, years: 0.2, cases: func(number int) bool {
+	h := newSeededHarness(t, seed, newSourceClock(), simulator.Options{}, sourceSize{clients: 5, years: 0.2, cases: func(number int) bool {
 		// These can only be found out by a reconcile; and some others do.
 		return number != 6 && number != 13 && number != 56 && number%3 == 0
 	}})
 	for range 3 {
-		w.writeRound()
-		w.mustUpdate("sync")
-		w.wantEqualToSource()
+		h.writeRound()
+		h.mustUpdate("sync")
+		h.wantEqualToSource()
 	}
 }

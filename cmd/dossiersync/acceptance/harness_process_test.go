@@ -19,26 +19,26 @@ type process struct {
 }
 
 // start starts the program with the rig's configuration. It ends with the test.
-func (r *harness) start(args ...string) *process {
-	r.t.Helper()
-	return r.startBuild(program, args...)
+func (h *harness) start(args ...string) *process {
+	h.t.Helper()
+	return h.startBuild(program, args...)
 }
 
 // startBuild starts another build of the program likewise.
-func (r *harness) startBuild(program string, args ...string) *process {
-	r.t.Helper()
-	p := &process{t: r.t, name: strings.Join(args, " "), ended: make(chan struct{})}
-	p.cmd = exec.Command(program, append([]string{"--config", r.configFile}, args...)...)
+func (h *harness) startBuild(program string, args ...string) *process {
+	h.t.Helper()
+	p := &process{t: h.t, name: strings.Join(args, " "), ended: make(chan struct{})}
+	p.cmd = exec.Command(program, append([]string{"--config", h.configFile}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.WaitDelay = 5 * time.Second
 	if err := p.cmd.Start(); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	go func() {
 		defer close(p.ended)
 		_ = p.cmd.Wait() // how it ended is in ProcessState
 	}()
-	r.t.Cleanup(p.kill)
+	h.t.Cleanup(p.kill)
 	return p
 }
 

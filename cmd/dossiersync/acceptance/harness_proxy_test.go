@@ -38,12 +38,12 @@ func newProxy(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.
 }
 
 // ServeHTTP implements [http.Handler].
-func (f *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.requests.Add(1)
-	w.Header().Set("Date", f.now().UTC().Format(http.TimeFormat))
-	f.mu.Lock()
-	acts, behind := f.onRequest, f.next
-	f.mu.Unlock()
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.requests.Add(1)
+	w.Header().Set("Date", p.now().UTC().Format(http.TimeFormat))
+	p.mu.Lock()
+	acts, behind := p.onRequest, p.next
+	p.mu.Unlock()
 	if acts != nil {
 		acts(r)
 	}
@@ -53,24 +53,24 @@ func (f *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // wrap has another handler answer, which is given the one that did.
-func (f *proxy) wrap(by func(behind http.Handler) http.Handler) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.next = by(f.next)
+func (p *proxy) wrap(by func(behind http.Handler) http.Handler) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = by(p.next)
 }
 
 // onEachRequest has act called before each request is answered; nil: nothing is.
-func (f *proxy) onEachRequest(act func(*http.Request)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onRequest = act
+func (p *proxy) onEachRequest(act func(*http.Request)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onRequest = act
 }
 
 // afterRequests returns a channel that is closed when n more requests have come.
-func (f *proxy) afterRequests(n int64) <-chan struct{} {
+func (p *proxy) afterRequests(n int64) <-chan struct{} {
 	reached := make(chan struct{})
 	var came atomic.Int64
-	f.onEachRequest(func(*http.Request) {
+	p.onEachRequest(func(*http.Request) {
 		if came.Add(1) == n {
 			close(reached)
 		}
@@ -80,10 +80,10 @@ func (f *proxy) afterRequests(n int64) <-chan struct{} {
 
 // holdOne holds back the next request that fits, until release is called or whoever
 // sent it is gone. The channel is closed when it has come.
-func (f *proxy) holdOne(fits func(*http.Request) bool) (came <-chan struct{}, release func()) {
+func (p *proxy) holdOne(fits func(*http.Request) bool) (came <-chan struct{}, release func()) {
 	reached, released := make(chan struct{}), make(chan struct{})
 	var once, open sync.Once
-	f.onEachRequest(func(r *http.Request) {
+	p.onEachRequest(func(r *http.Request) {
 		if !fits(r) {
 			return
 		}

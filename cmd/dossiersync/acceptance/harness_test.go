@@ -85,89 +85,89 @@ tenants:
 }
 
 // loadConfig loads the configuration file.
-func (r *harness) loadConfig() *config.Config {
-	r.t.Helper()
-	cfg, err := app.LoadConfig(r.configFile, func(string) (string, bool) { return "", false })
+func (h *harness) loadConfig() *config.Config {
+	h.t.Helper()
+	cfg, err := app.LoadConfig(h.configFile, func(string) (string, bool) { return "", false })
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return cfg
 }
 
 // newSyncer returns what a worker with this configuration runs.
-func (r *harness) newSyncer(cfg *config.Config) *dossiersync.Syncer {
-	r.t.Helper()
-	syncer, err := app.NewSyncer(cfg, r.replica.Store, app.SyncerOptions{Log: app.NewLog(&r.log, zapcore.DebugLevel)})
+func (h *harness) newSyncer(cfg *config.Config) *dossiersync.Syncer {
+	h.t.Helper()
+	syncer, err := app.NewSyncer(cfg, h.replica.Store, app.SyncerOptions{Log: app.NewLog(&h.log, zapcore.DebugLevel)})
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return syncer
 }
 
-func (r *harness) writeFile(name, content string) string {
-	r.t.Helper()
-	path := filepath.Join(r.dir, name)
+func (h *harness) writeFile(name, content string) string {
+	h.t.Helper()
+	path := filepath.Join(h.dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return path
 }
 
 // runCommand runs a command as from a shell.
-func (r *harness) runCommand(args ...string) (code int, stdout, stderr string) {
-	r.t.Helper()
+func (h *harness) runCommand(args ...string) (code int, stdout, stderr string) {
+	h.t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(r.t.Context(), program, append([]string{"--config", r.configFile}, args...)...)
+	cmd := exec.CommandContext(h.t.Context(), program, append([]string{"--config", h.configFile}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
 // mustRun runs a command that succeeds, and returns what it prints.
-func (r *harness) mustRun(args ...string) string {
-	r.t.Helper()
-	code, out, errs := r.runCommand(args...)
+func (h *harness) mustRun(args ...string) string {
+	h.t.Helper()
+	code, out, errs := h.runCommand(args...)
 	if code != exitDone {
-		r.t.Fatalf("dossiersync %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+		h.t.Fatalf("dossiersync %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
 	}
 	return out
 }
 
 // serve runs the service in this process, or the part that only names, until the
 // test ends.
-func (r *harness) serve(only string) {
-	r.t.Helper()
-	ctx, stop := context.WithCancel(r.t.Context())
+func (h *harness) serve(only string) {
+	h.t.Helper()
+	ctx, stop := context.WithCancel(h.t.Context())
 	ended := make(chan error, 1)
-	service, err := app.New(ctx, r.loadConfig(), app.Options{Only: only, Log: app.NewLog(&r.log, zapcore.InfoLevel)})
+	service, err := app.New(ctx, h.loadConfig(), app.Options{Only: only, Log: app.NewLog(&h.log, zapcore.InfoLevel)})
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	go func() { ended <- errors.Join(service.Run(ctx), service.Close()) }()
-	r.t.Cleanup(func() {
+	h.t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			r.t.Errorf("serve: %v\n%s", err, &r.log)
+			h.t.Errorf("serve: %v\n%s", err, &h.log)
 		}
 	})
 	deadline := time.Now().Add(30 * time.Second)
-	for r.portalAddress == "" || r.opsAddress == "" && only != app.Portal {
+	for h.portalAddress == "" || h.opsAddress == "" && only != app.Portal {
 		if time.Now().After(deadline) {
-			r.t.Fatalf("the service does not listen after 30 s\n%s", &r.log)
+			h.t.Fatalf("the service does not listen after 30 s\n%s", &h.log)
 		}
 		time.Sleep(10 * time.Millisecond)
-		for line := range strings.Lines(r.log.String()) {
+		for line := range strings.Lines(h.log.String()) {
 			var l struct{ Part, Address string }
 			if json.Unmarshal([]byte(line), &l) != nil {
 				continue
 			}
 			switch host := strings.TrimPrefix(l.Address, "http://"); l.Part {
 			case "portal API":
-				r.portalAddress = host
+				h.portalAddress = host
 			case "operators' listener":
-				r.opsAddress = host
+				h.opsAddress = host
 			}
 		}
 	}
@@ -191,56 +191,56 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-func (r *harness) token(user, scope string) string { return r.tenantToken("amaris", user, scope) }
+func (h *harness) token(user, scope string) string { return h.tenantToken("amaris", user, scope) }
 
-func (r *harness) tenantToken(tenant, user, scope string) string {
-	r.t.Helper()
-	return r.signer.sign(r.t, tenant, user, scope)
+func (h *harness) tenantToken(tenant, user, scope string) string {
+	h.t.Helper()
+	return h.signer.sign(h.t, tenant, user, scope)
 }
 
 // putGrant gives the user all of the client's dossier.
-func (r *harness) putGrant(token, client, user string) {
-	r.t.Helper()
+func (h *harness) putGrant(token, client, user string) {
+	h.t.Helper()
 	body := `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
-	req, err := http.NewRequest(http.MethodPut, "http://"+r.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPut, "http://"+h.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Dossier-Actor", "beheerder")
-	if status, answer := r.send(req, token); status/100 != 2 {
-		r.t.Fatalf("grant: %d %s", status, answer)
+	if status, answer := h.send(req, token); status/100 != 2 {
+		h.t.Fatalf("grant: %d %s", status, answer)
 	}
 }
 
 // get fetches an answer of the portal API, checked against the contract.
-func (r *harness) get(token, path string) (int, []byte) {
-	r.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+r.portalAddress+path, nil)
+func (h *harness) get(token, path string) (int, []byte) {
+	h.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+h.portalAddress+path, nil)
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	return r.send(req, token)
+	return h.send(req, token)
 }
 
-func (r *harness) send(req *http.Request, token string) (int, []byte) {
-	r.t.Helper()
+func (h *harness) send(req *http.Request, token string) (int, []byte) {
+	h.t.Helper()
 	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	var body bytes.Buffer
 	if _, err := body.ReadFrom(resp.Body); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	contract, err := portaltest.Contract()
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if err := contract.Check(req, resp.StatusCode, resp.Header, body.Bytes()); err != nil {
-		r.t.Errorf("%s: %v", req.URL.Path, err)
+		h.t.Errorf("%s: %v", req.URL.Path, err)
 	}
 	return resp.StatusCode, body.Bytes()
 }
@@ -258,13 +258,13 @@ type item struct {
 }
 
 // list fetches all pages of a list.
-func (r *harness) list(token, path string) []item {
-	r.t.Helper()
+func (h *harness) list(token, path string) []item {
+	h.t.Helper()
 	var all []item
 	for path != "" {
-		status, body := r.get(token, path)
+		status, body := h.get(token, path)
 		if status != http.StatusOK {
-			r.t.Fatalf("%s: %d %s", path, status, body)
+			h.t.Fatalf("%s: %d %s", path, status, body)
 		}
 		var page struct {
 			Items []item `json:"items"`
@@ -273,7 +273,7 @@ func (r *harness) list(token, path string) []item {
 			} `json:"page"`
 		}
 		if err := json.Unmarshal(body, &page); err != nil {
-			r.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		all = append(all, page.Items...)
 		path = ""

@@ -43,14 +43,14 @@ type killHarness struct {
 // newKillHarness begins an ordeal that the seed decides, as far as time can be decided.
 func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 	t.Helper()
-	o := &killHarness{rand: rand.New(rand.NewPCG(seed, 1)), outcomes: make(map[string]int)}
+	h := &killHarness{rand: rand.New(rand.NewPCG(seed, 1)), outcomes: make(map[string]int)}
 	presets := behaviours.All()
-	for o.preset.Name == "" || !isSoak() && isSlow(o.preset) {
-		o.preset = presets[o.rand.IntN(len(presets))]
+	for h.preset.Name == "" || !isSoak() && isSlow(h.preset) {
+		h.preset = presets[h.rand.IntN(len(presets))]
 	}
-	t.Logf("seed %d: the source behaves as %s (again with DOSSIERSYNC_SEED=%[1]d)", seed, o.preset.Name)
-	options := simulator.Options{EqualInstants: o.rand.IntN(2) == 0}
-	o.preset.Apply(&options)
+	t.Logf("seed %d: the source behaves as %s (again with DOSSIERSYNC_SEED=%[1]d)", seed, h.preset.Name)
+	options := simulator.Options{EqualInstants: h.rand.IntN(2) == 0}
+	h.preset.Apply(&options)
 	sim := simulator.New(options)
 	d, err := dossiers.Generate(dossiers.Options{Clients: 8, Years: 0.1, Seed: seed, Now: time.Now()})
 	if err != nil {
@@ -60,37 +60,37 @@ func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 		t.Fatal(err)
 	}
 	// What readers are told of times is to the second.
-	o.living = dossiers.NewLiving(d, sim, dossiers.LivingOptions{Clock: func() time.Time { return time.Now().Truncate(time.Second) }})
-	o.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
-	o.proxy = newProxy(t, sim, faults.Options{Seed: seed}, o.preset.Rules...)
-	o.changeConfig(`base_url: \S+`, "base_url: "+o.proxy.url)
-	o.changeConfig(`page_size: \d+`, "page_size: 20\n        concurrency: 4")
-	o.changeConfig(`    source:`, "    max_removed: 100%\n    source:")
+	h.living = dossiers.NewLiving(d, sim, dossiers.LivingOptions{Clock: func() time.Time { return time.Now().Truncate(time.Second) }})
+	h.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	h.proxy = newProxy(t, sim, faults.Options{Seed: seed}, h.preset.Rules...)
+	h.changeConfig(`base_url: \S+`, "base_url: "+h.proxy.url)
+	h.changeConfig(`page_size: \d+`, "page_size: 20\n        concurrency: 4")
+	h.changeConfig(`    source:`, "    max_removed: 100%\n    source:")
 	if private {
-		o.dataDir = filepath.Join(o.dir, "data")
-		o.changeConfig(`(?m)^ *database: .*\n`, "")
-		o.changeConfig(`^`, "data_dir: "+o.dataDir+"\n")
-		t.Cleanup(o.wantNothingRunning)
-		t.Cleanup(o.closeDatabase)
+		h.dataDir = filepath.Join(h.dir, "data")
+		h.changeConfig(`(?m)^ *database: .*\n`, "")
+		h.changeConfig(`^`, "data_dir: "+h.dataDir+"\n")
+		t.Cleanup(h.wantNothingRunning)
+		t.Cleanup(h.closeDatabase)
 	}
-	return o
+	return h
 }
 
 // isSlow reports whether a source that behaves so takes longer than a test may.
 func isSlow(p behaviours.Preset) bool { return p.Name == "smart-bulk" || p.Behaviour.LateCommits > 0 }
 
 // changeConfig changes the configuration.
-func (r *harness) changeConfig(pattern, text string) {
-	r.t.Helper()
-	conf, err := os.ReadFile(r.configFile)
+func (h *harness) changeConfig(pattern, text string) {
+	h.t.Helper()
+	conf, err := os.ReadFile(h.configFile)
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	changed := regexp.MustCompile(pattern).ReplaceAllLiteral(conf, []byte(text))
 	if string(changed) == string(conf) {
-		r.t.Fatalf("nothing in the configuration is %s", pattern)
+		h.t.Fatalf("nothing in the configuration is %s", pattern)
 	}
-	r.writeFile(filepath.Base(r.configFile), string(changed))
+	h.writeFile(filepath.Base(h.configFile), string(changed))
 }
 
 // randomFaults are the faults that an ordeal draws from, with how probable each is of
@@ -118,29 +118,29 @@ var randomFaults = []struct {
 }
 
 // setRandomFaults draws the faults of a round.
-func (o *killHarness) setRandomFaults() {
-	rules := slices.Clone(o.preset.Rules)
+func (h *killHarness) setRandomFaults() {
+	rules := slices.Clone(h.preset.Rules)
 	var names []string
-	for range o.rand.IntN(5) {
-		m := randomFaults[o.rand.IntN(len(randomFaults))]
-		rules = append(rules, faults.Rule{Match: faults.Match{Probability: m.probability * (0.2 + o.rand.Float64())}, Fault: m.fault})
+	for range h.rand.IntN(5) {
+		m := randomFaults[h.rand.IntN(len(randomFaults))]
+		rules = append(rules, faults.Rule{Match: faults.Match{Probability: m.probability * (0.2 + h.rand.Float64())}, Fault: m.fault})
 		names = append(names, m.fault.String())
 	}
-	o.t.Logf("faults: %s", strings.Join(names, ", "))
-	o.proxy.faults.Set(rules...)
+	h.t.Logf("faults: %s", strings.Join(names, ", "))
+	h.proxy.faults.Set(rules...)
 }
 
 // keepChanging lets the dossiers go on until the returned function is called.
-func (o *killHarness) keepChanging() (stop func()) {
-	o.t.Helper()
+func (h *killHarness) keepChanging() (stop func()) {
+	h.t.Helper()
 	done := make(chan struct{})
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			if _, err := o.living.Step(); err != nil {
-				o.t.Error(err)
+			if _, err := h.living.Step(); err != nil {
+				h.t.Error(err)
 				return
 			}
 			select {
@@ -161,8 +161,8 @@ var interruptedCommands = []struct {
 	{[]string{"sync"}, 6}, {[]string{"reconcile"}, 2}, {[]string{"sync", "--full"}, 1}, {[]string{"sync", "--stream", "reports"}, 1},
 }
 
-func (o *killHarness) drawCommand() []string {
-	n := o.rand.IntN(10)
+func (h *killHarness) drawCommand() []string {
+	n := h.rand.IntN(10)
 	for _, c := range interruptedCommands {
 		if n -= c.weight; n < 0 {
 			return c.args
@@ -172,156 +172,156 @@ func (o *killHarness) drawCommand() []string {
 }
 
 // killRound interrupts one command.
-func (o *killHarness) killRound() {
-	o.t.Helper()
-	o.openDatabase()
-	o.expireLeases()
-	defer o.keepChanging()()
-	o.setRandomFaults()
-	if o.dataDir != "" && o.rand.IntN(4) == 0 {
-		o.closeDatabase() // the program starts the server by itself
+func (h *killHarness) killRound() {
+	h.t.Helper()
+	h.openDatabase()
+	h.expireLeases()
+	defer h.keepChanging()()
+	h.setRandomFaults()
+	if h.dataDir != "" && h.rand.IntN(4) == 0 {
+		h.closeDatabase() // the program starts the server by itself
 	}
-	reached := o.proxy.afterRequests(1 + o.rand.Int64N(60))
-	p := o.start(o.drawCommand()...)
+	reached := h.proxy.afterRequests(1 + h.rand.Int64N(60))
+	p := h.start(h.drawCommand()...)
 	select {
 	case <-reached:
 	case <-p.ended:
-	case <-time.After(time.Duration(o.rand.Int64N(int64(1500 * time.Millisecond)))):
+	case <-time.After(time.Duration(h.rand.Int64N(int64(1500 * time.Millisecond)))):
 	}
-	o.closeDatabase()
-	time.Sleep(time.Duration(o.rand.Int64N(int64(10 * time.Millisecond)))) // anywhere between two requests
-	o.kill(p)
+	h.closeDatabase()
+	time.Sleep(time.Duration(h.rand.Int64N(int64(10 * time.Millisecond)))) // anywhere between two requests
+	h.kill(p)
 }
 
 // kill kills the worker, the database, or both.
-func (o *killHarness) kill(p *process) {
-	o.t.Helper()
+func (h *killHarness) kill(p *process) {
+	h.t.Helper()
 	if p.hasEnded() {
-		o.wantExpectedExit(p)
+		h.wantExpectedExit(p)
 		return
 	}
 	fate := "worker killed"
-	if n := o.rand.IntN(4); o.dataDir != "" && n > 1 && o.killDatabase() {
+	if n := h.rand.IntN(4); h.dataDir != "" && n > 1 && h.killDatabase() {
 		fate = "database killed"
 		if n == 3 {
 			fate = "both killed"
-			o.killDatabase()
+			h.killDatabase()
 		}
 	}
 	if fate == "database killed" {
-		o.wantExpectedExit(p)
+		h.wantExpectedExit(p)
 	} else {
 		p.kill()
 		p.wantNoCrash()
 	}
-	o.t.Logf("%s: %s", p.name, fate)
-	o.outcomes[fate]++
+	h.t.Logf("%s: %s", p.name, fate)
+	h.outcomes[fate]++
 }
 
 // wantExpectedExit checks how a process ended by itself.
-func (o *killHarness) wantExpectedExit(p *process) {
-	o.t.Helper()
+func (h *killHarness) wantExpectedExit(p *process) {
+	h.t.Helper()
 	code := p.wait()
-	o.outcomes[fmt.Sprintf("exit %d", code)]++
-	o.t.Logf("%s: exit %d\n%s", p.name, code, &p.output)
+	h.outcomes[fmt.Sprintf("exit %d", code)]++
+	h.t.Logf("%s: exit %d\n%s", p.name, code, &p.output)
 	if !slices.Contains([]int{exitDone, exitFailed, exitLeftOver}, code) {
-		o.t.Errorf("dossiersync %s: exit %d\n%s", p.name, code, &p.output)
+		h.t.Errorf("dossiersync %s: exit %d\n%s", p.name, code, &p.output)
 	}
 }
 
 // wantConvergence lets the source behave and nothing change any more, and fails the test
 // unless one run and one reconcile make the replica equal to it.
-func (o *killHarness) wantConvergence() {
-	o.t.Helper()
-	o.proxy.onEachRequest(nil)
-	o.proxy.faults.Set(o.preset.Rules...)
-	o.openDatabase()
-	o.expireLeases()
-	o.closeDatabase()
-	o.waitUntilVisible()
-	if o.runToEnd([]int{exitDone, exitLeftOver}, "sync", "--tenant", "amaris") == exitLeftOver {
+func (h *killHarness) wantConvergence() {
+	h.t.Helper()
+	h.proxy.onEachRequest(nil)
+	h.proxy.faults.Set(h.preset.Rules...)
+	h.openDatabase()
+	h.expireLeases()
+	h.closeDatabase()
+	h.waitUntilVisible()
+	if h.runToEnd([]int{exitDone, exitLeftOver}, "sync", "--tenant", "amaris") == exitLeftOver {
 		// A record that came without an id is in quarantine until a full read lacks it.
-		o.runToEnd([]int{exitDone}, "sync", "--tenant", "amaris", "--full")
+		h.runToEnd([]int{exitDone}, "sync", "--tenant", "amaris", "--full")
 	}
-	o.runToEnd([]int{exitDone}, "reconcile", "--tenant", "amaris")
-	o.runToEnd([]int{exitDone}, "verify", "--tenant", "amaris")
+	h.runToEnd([]int{exitDone}, "reconcile", "--tenant", "amaris")
+	h.runToEnd([]int{exitDone}, "verify", "--tenant", "amaris")
 }
 
 // waitUntilVisible waits until all that was written can be seen: the source tells the time
 // to the second.
-func (o *killHarness) waitUntilVisible() {
-	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)) + o.preset.Behaviour.LateCommits)
+func (h *killHarness) waitUntilVisible() {
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)) + h.preset.Behaviour.LateCommits)
 }
 
 // runToEnd runs a command as a process to its end, with one of these exit codes.
-func (o *killHarness) runToEnd(codes []int, args ...string) int {
-	o.t.Helper()
-	p := o.start(args...)
+func (h *killHarness) runToEnd(codes []int, args ...string) int {
+	h.t.Helper()
+	p := h.start(args...)
 	code := p.wait()
 	if !slices.Contains(codes, code) {
-		o.t.Errorf("dossiersync %s: exit %d, want %v", p.name, code, codes)
+		h.t.Errorf("dossiersync %s: exit %d, want %v", p.name, code, codes)
 	}
-	o.t.Logf("dossiersync %s: exit %d\n%s", p.name, code, &p.output)
+	h.t.Logf("dossiersync %s: exit %d\n%s", p.name, code, &p.output)
 	return code
 }
 
 // wantServedAsExpected compares what readers see with what the source holds, by
 // another reading of FHIR than the program's own.
-func (o *killHarness) wantServedAsExpected() {
-	o.t.Helper()
-	o.serve(app.Portal)
-	portal, reader := o.token("portal", "dossier:grants"), o.token("dochter", "dossier:read")
-	for _, v := range o.sim.List("Patient") {
-		o.putGrant(portal, v.ID, "dochter")
+func (h *killHarness) wantServedAsExpected() {
+	h.t.Helper()
+	h.serve(app.Portal)
+	portal, reader := h.token("portal", "dossier:grants"), h.token("dochter", "dossier:read")
+	for _, v := range h.sim.List("Patient") {
+		h.putGrant(portal, v.ID, "dochter")
 	}
-	for _, difference := range o.differences(reader) {
-		o.t.Errorf("readers see something else than the source holds: %s", difference)
+	for _, difference := range h.differences(reader) {
+		h.t.Errorf("readers see something else than the source holds: %s", difference)
 	}
 }
 
 // openDatabase makes this process a user of the database.
-func (o *killHarness) openDatabase() {
-	o.t.Helper()
-	if o.dataDir == "" || o.database != nil {
+func (h *killHarness) openDatabase() {
+	h.t.Helper()
+	if h.dataDir == "" || h.database != nil {
 		return
 	}
 	var err error
-	if o.database, err = embedded.Start(o.t.Context(), filepath.Join(o.dataDir, "postgres"), embedded.Options{}); err != nil {
-		o.t.Fatal(err)
+	if h.database, err = embedded.Start(h.t.Context(), filepath.Join(h.dataDir, "postgres"), embedded.Options{}); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
 // closeDatabase ends what join began. The private server stops with its last user.
-func (o *killHarness) closeDatabase() {
-	if o.database == nil {
+func (h *killHarness) closeDatabase() {
+	if h.database == nil {
 		return
 	}
-	if err := o.database.Close(); err != nil {
-		o.t.Error(err)
+	if err := h.database.Close(); err != nil {
+		h.t.Error(err)
 	}
-	o.database = nil
+	h.database = nil
 }
 
 // expireLeases lets the lease of a worker that is dead pass at once.
-func (o *killHarness) expireLeases() {
-	o.t.Helper()
-	url := o.replica.URL
-	if o.dataDir != "" {
-		url = o.database.URL(app.EmbeddedName)
+func (h *killHarness) expireLeases() {
+	h.t.Helper()
+	url := h.replica.URL
+	if h.dataDir != "" {
+		url = h.database.URL(app.EmbeddedName)
 	}
-	db, err := pgx.Connect(o.t.Context(), url)
+	db, err := pgx.Connect(h.t.Context(), url)
 	if err == nil {
-		_, err = db.Exec(o.t.Context(), `UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
-		err = errors.Join(err, db.Close(context.WithoutCancel(o.t.Context())))
+		_, err = db.Exec(h.t.Context(), `UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
+		err = errors.Join(err, db.Close(context.WithoutCancel(h.t.Context())))
 	}
-	if err != nil && len(o.outcomes) > 0 { // at first there is none
-		o.t.Fatal(err)
+	if err != nil && len(h.outcomes) > 0 { // at first there is none
+		h.t.Fatal(err)
 	}
 }
 
 // postmaster returns the process of the private server; 0: there is none.
-func (o *killHarness) postmaster() int {
-	text, err := os.ReadFile(filepath.Join(o.postgresDir(), "pgdata", "postmaster.pid"))
+func (h *killHarness) postmaster() int {
+	text, err := os.ReadFile(filepath.Join(h.postgresDir(), "pgdata", "postmaster.pid"))
 	if err != nil {
 		return 0
 	}
@@ -334,17 +334,17 @@ func (o *killHarness) postmaster() int {
 }
 
 // killDatabase kills the private server, and reports whether there was one.
-func (o *killHarness) killDatabase() bool {
-	pid := o.postmaster()
+func (h *killHarness) killDatabase() bool {
+	pid := h.postmaster()
 	return pid > 1 && syscall.Kill(pid, syscall.SIGKILL) == nil
 }
 
 // wantNothingRunning fails the test if anything still works in the folder of the
 // private server, and ends it.
-func (o *killHarness) wantNothingRunning() {
+func (h *killHarness) wantNothingRunning() {
 	// Where there is no /proc, the server's own file tells. What is left of a server
 	// that was killed ends by itself.
-	base := o.postgresDir()
+	base := h.postgresDir()
 	working := func() (links []string) {
 		folders, _ := filepath.Glob("/proc/[0-9]*/cwd")
 		for _, link := range folders {
@@ -358,20 +358,20 @@ func (o *killHarness) wantNothingRunning() {
 		time.Sleep(20 * time.Millisecond)
 	}
 	for _, link := range working() {
-		o.t.Errorf("a process is left: %s", link)
+		h.t.Errorf("a process is left: %s", link)
 	}
-	if pid := o.postmaster(); pid > 1 {
-		o.t.Errorf("the database is left running: %d", pid)
+	if pid := h.postmaster(); pid > 1 {
+		h.t.Errorf("the database is left running: %d", pid)
 		_ = syscall.Kill(pid, syscall.SIGQUIT)
 	}
-	if filepath.Dir(base) != filepath.Clean(o.dataDir) {
+	if filepath.Dir(base) != filepath.Clean(h.dataDir) {
 		_ = os.RemoveAll(base) // root's; the next server would do it
 	}
 }
 
 // postgresDir returns the folder where the private server's files are.
-func (o *killHarness) postgresDir() string {
-	home := filepath.Join(o.dataDir, "postgres")
+func (h *killHarness) postgresDir() string {
+	home := filepath.Join(h.dataDir, "postgres")
 	if base, err := os.Readlink(filepath.Join(home, "cluster")); err == nil {
 		return base
 	}

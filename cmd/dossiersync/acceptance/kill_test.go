@@ -42,18 +42,18 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 func TestReplicaEqualsSourceAfterKilledWorkers(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
-		o := newKillHarness(t, seed, false)
+		h := newKillHarness(t, seed, false)
 		for range roundCount(10) {
-			o.killRound()
+			h.killRound()
 		}
-		o.wantConvergence()
+		h.wantConvergence()
 		if isSoak() {
-			o.wantServedAsExpected()
+			h.wantServedAsExpected()
 		}
-		if o.outcomes["worker killed"] == 0 {
-			t.Errorf("nobody was killed: %v", o.outcomes)
+		if h.outcomes["worker killed"] == 0 {
+			t.Errorf("nobody was killed: %v", h.outcomes)
 		}
-		t.Log(o.outcomes)
+		t.Log(h.outcomes)
 	})
 }
 
@@ -61,17 +61,17 @@ func TestReplicaEqualsSourceAfterKilledWorkers(t *testing.T) {
 func TestReplicaEqualsSourceAfterKilledDatabase(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
-		o := newKillHarness(t, seed, true)
-		o.runToEnd([]int{exitDone, exitLeftOver}, "sync")
-		o.outcomes["begun"]++
+		h := newKillHarness(t, seed, true)
+		h.runToEnd([]int{exitDone, exitLeftOver}, "sync")
+		h.outcomes["begun"]++
 		for range roundCount(6) {
-			o.killRound()
+			h.killRound()
 		}
-		o.wantConvergence()
-		if o.outcomes["worker killed"]+o.outcomes["database killed"]+o.outcomes["both killed"] == 0 {
-			t.Errorf("nobody was killed: %v", o.outcomes)
+		h.wantConvergence()
+		if h.outcomes["worker killed"]+h.outcomes["database killed"]+h.outcomes["both killed"] == 0 {
+			t.Errorf("nobody was killed: %v", h.outcomes)
 		}
-		t.Log(o.outcomes)
+		t.Log(h.outcomes)
 	})
 }
 

@@ -95,21 +95,21 @@ func (p *process) addressOf(part string) (address string) {
 // The whole program exposes what is documented, over TLS and for a token.
 func TestExposedMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
-	r := newSmallHarness(t)
+	h := newSmallHarness(t)
 	servers := portaltest.NewAuthority(t, "servers")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
-	r.writeFile("ops.pem", cert)
-	r.writeFile("ops-key.pem", key)
-	r.writeFile("metrics-token", "for prometheus and nobody else\n")
-	r.writeFile("ops-token", "of a user who may read\n")
-	r.changeConfig(`(?m)^ops:\n  listen: .*\n`, `ops:
+	h.writeFile("ops.pem", cert)
+	h.writeFile("ops-key.pem", key)
+	h.writeFile("metrics-token", "for prometheus and nobody else\n")
+	h.writeFile("ops-token", "of a user who may read\n")
+	h.changeConfig(`(?m)^ops:\n  listen: .*\n`, `ops:
   listen: 127.0.0.1:0
   tls: {cert_file: ops.pem, key_file: ops-key.pem}
   metrics: {token_file: metrics-token}
   users:
     - {name: ann, token_file: ops-token, tenants: ["*"], may: [read]}
 `)
-	p := r.start("serve")
+	p := h.start("serve")
 	base := p.addressOf(app.OpsListener)
 	roots := x509.NewCertPool()
 	roots.AddCert(servers.Cert)
@@ -147,7 +147,7 @@ func TestExposedMetricsAreDocumented(t *testing.T) {
 		t.Errorf("one who may read all tenants is answered with %d", status)
 	}
 	address := strings.TrimPrefix(base, "https://")
-	r.mustRun("health", "--ready", "--address", address)
+	h.mustRun("health", "--ready", "--address", address)
 
 	var text string
 	waitUntil(t, "a run has ended", func() bool {
@@ -163,7 +163,7 @@ func TestExposedMetricsAreDocumented(t *testing.T) {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
 	p.kill()
-	if code, _, errs := r.runCommand("health", "--address", address); code != exitFailed {
+	if code, _, errs := h.runCommand("health", "--address", address); code != exitFailed {
 		t.Errorf("of a service that is gone health exits with %d: %s", code, errs)
 	}
 }
@@ -171,14 +171,14 @@ func TestExposedMetricsAreDocumented(t *testing.T) {
 // A part that runs alone has metrics of its own, for the same token.
 func TestPartsAloneExposeMetrics(t *testing.T) {
 	t.Parallel()
-	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	r.writeFile("metrics-token", "for prometheus and nobody else\n")
-	r.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
+	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	h.writeFile("metrics-token", "for prometheus and nobody else\n")
+	h.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
 	documented := documentedFamilies(t)
 	for _, part := range []string{"worker", "portal"} {
-		p := r.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
+		p := h.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
 		base := p.addressOf(app.MetricsListener)
-		r.mustRun("health", "--address", strings.TrimPrefix(base, "http://"))
+		h.mustRun("health", "--address", strings.TrimPrefix(base, "http://"))
 		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus and nobody else": 200} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", http.NoBody)
 			if err != nil {

@@ -17,21 +17,21 @@ import (
 
 // differences says what readers see otherwise than they should, item by item; each
 // difference names the record in the source.
-func (r *harness) differences(token string) []string {
-	r.t.Helper()
-	o, p := newOracle(r.t, r.sim.Resources()), portalReader{r, token}
+func (h *harness) differences(token string) []string {
+	h.t.Helper()
+	o, p := newOracle(h.t, h.sim.Resources()), portalReader{h, token}
 	want := o.dossiers()
 	got, err := p.dossiers()
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	c := comparison{harness: r, names: make(map[string]string)}
+	c := comparison{harness: h, names: make(map[string]string)}
 	for name := range o.all {
 		c.names[keyOf(resource{"reference": name})] = name
 	}
 	var g errgroup.Group
 	g.SetLimit(maxConcurrentReads)
-	for _, v := range r.sim.List("Patient") {
+	for _, v := range h.sim.List("Patient") {
 		client := v.ID
 		w, is := want[client], got[client]
 		switch {
@@ -56,7 +56,7 @@ func (r *harness) differences(token string) []string {
 		c.add("the dossier", client, "can be opened, although the source has no such client")
 	}
 	if err := g.Wait(); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return c.found
 }

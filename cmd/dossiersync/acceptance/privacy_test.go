@@ -224,29 +224,29 @@ type markerSearch struct {
 	t *testing.T
 }
 
-func (h *markerSearch) wantNoMarker(where, text string) {
-	h.t.Helper()
+func (m *markerSearch) wantNoMarker(where, text string) {
+	m.t.Helper()
 	low := strings.ToLower(text)
 	for _, form := range []string{strings.ToLower(marker), "s3dpa3ppbhzlcg"} { // base64, in lower case
 		if i := strings.Index(low, form); i >= 0 {
-			h.t.Errorf("%s: …%s…", where, text[max(0, i-200):min(len(text), i+100)])
+			m.t.Errorf("%s: …%s…", where, text[max(0, i-200):min(len(text), i+100)])
 		}
 	}
 }
 
 // searchCommand runs a command that tells nothing of single items.
-func (h *markerSearch) searchCommand(args ...string) {
-	h.t.Helper()
-	_, out, errs := h.runCommand(args...)
-	h.wantNoMarker("dossiersync "+args[0], out+errs)
+func (m *markerSearch) searchCommand(args ...string) {
+	m.t.Helper()
+	_, out, errs := m.runCommand(args...)
+	m.wantNoMarker("dossiersync "+args[0], out+errs)
 }
 
 // request sends a request, and looks through the answer where it is a problem.
-func (h *markerSearch) request(method, url, token, body string) int {
-	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), method, url, strings.NewReader(body))
+func (m *markerSearch) request(method, url, token, body string) int {
+	m.t.Helper()
+	req, err := http.NewRequestWithContext(m.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
-		h.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Dossier-Actor", marker)
@@ -256,100 +256,100 @@ func (h *markerSearch) request(method, url, token, body string) int {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		h.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	if resp.StatusCode >= 400 {
 		// It names the parameter that is wrong as its caller does.
 		said := strings.ReplaceAll(string(text), `"parameter":"`+marker+`"`, "")
-		h.wantNoMarker(fmt.Sprintf("the problem document of %s (%d)", method, resp.StatusCode), said)
+		m.wantNoMarker(fmt.Sprintf("the problem document of %s (%d)", method, resp.StatusCode), said)
 	}
 	return resp.StatusCode
 }
 
 // usePortal has a portal's server do what it may and what it may not.
-func (h *markerSearch) usePortal() {
-	h.t.Helper()
+func (m *markerSearch) usePortal() {
+	m.t.Helper()
 	const user = marker + "-dochter"
-	base := "http://" + h.portalAddress + "/v1"
+	base := "http://" + m.portalAddress + "/v1"
 	dossier := base + "/dossiers/" + marker + "-client"
-	portal, reader := h.token(marker+"-portal", "dossier:grants"), h.token(user, "dossier:read")
+	portal, reader := m.token(marker+"-portal", "dossier:grants"), m.token(user, "dossier:read")
 	grant := `{"role":"representative","manager":true,"parts":["reports","forms","care-plans"],"state":"accepted","name":"` + marker + `"}`
-	if status := h.request("PUT", dossier+"/grants/"+user, portal, grant); status/100 != 2 {
-		h.t.Fatalf("the grant is answered with %d", status)
+	if status := m.request("PUT", dossier+"/grants/"+user, portal, grant); status/100 != 2 {
+		m.t.Fatalf("the grant is answered with %d", status)
 	}
 	for _, path := range []string{"", "/timeline", "/timeline/density?by=day", "/reports", "/forms", "/care-plans", "/contacts", "/access-log"} {
-		if status := h.request("GET", dossier+path, reader, ""); status != http.StatusOK {
-			h.t.Errorf("%s is answered with %d", path, status)
+		if status := m.request("GET", dossier+path, reader, ""); status != http.StatusOK {
+			m.t.Errorf("%s is answered with %d", path, status)
 		}
 	}
 	for _, bad := range []struct{ method, path, token, body string }{
 		{"GET", "/timeline?from=" + marker, reader, ""}, {"GET", "/timeline?" + marker + "=1", reader, ""}, {"GET", "/timeline?cursor=" + marker, reader, ""},
 		{"GET", "/timeline?kind=" + marker + "&category=" + marker, reader, ""}, {"GET", "/reports/" + marker, reader, ""}, {"GET", "/" + marker, reader, ""},
-		{"GET", "-ander/timeline", reader, ""}, {"GET", "/timeline", marker + ".x.y", ""}, {"GET", "/timeline", h.tenantToken(strings.ToLower(marker), user, "dossier:read"), ""},
+		{"GET", "-ander/timeline", reader, ""}, {"GET", "/timeline", marker + ".x.y", ""}, {"GET", "/timeline", m.tenantToken(strings.ToLower(marker), user, "dossier:read"), ""},
 		{"POST", "/timeline", reader, marker}, {"PUT", "/grants/" + user, reader, grant}, {"PUT", "/grants/" + user, portal, marker},
 		{"PUT", "/grants/" + user, portal, `{"role":"` + marker + `"}`}, {"PUT", "/grants/" + user, portal, `{"` + marker + `":1}`},
 		{"PUT", "/grants/" + user, portal, strings.Replace(grant, "reports", marker, 1)}, {"PUT", "/grants/" + user, portal, strings.Replace(grant, `"accepted"`, `"accepted","from":"`+marker+`"`, 1)},
 		{"GET", "/grants?cursor=" + marker, portal, ""}, {"DELETE", "/grants/" + marker + "-niemand", portal, ""},
 	} {
-		if status := h.request(bad.method, dossier+bad.path, bad.token, bad.body); status < 400 && bad.method != "DELETE" {
-			h.t.Errorf("%s %s is answered with %d", bad.method, bad.path, status)
+		if status := m.request(bad.method, dossier+bad.path, bad.token, bad.body); status < 400 && bad.method != "DELETE" {
+			m.t.Errorf("%s %s is answered with %d", bad.method, bad.path, status)
 		}
 	}
-	h.request("PUT", base+"/grants", portal, `{"grants":[{"client":"`+marker+`","user":"`+marker+`","role":"`+marker+`"}]}`)
+	m.request("PUT", base+"/grants", portal, `{"grants":[{"client":"`+marker+`","user":"`+marker+`","role":"`+marker+`"}]}`)
 }
 
 // useOpsAPI has an operator do what they may and what they may not.
-func (h *markerSearch) useOpsAPI(base string) {
-	h.t.Helper()
+func (m *markerSearch) useOpsAPI(base string) {
+	m.t.Helper()
 	resync := base + "/api/tenants/amaris/resync"
 	for _, body := range []string{`{"client":"` + marker + ` !"}`, `{"stream":"` + marker + `"}`, `{"from":"` + marker + `"}`, `{"` + marker + `":1}`, marker} {
-		h.request("POST", resync, "", body)
+		m.request("POST", resync, "", body)
 	}
 	for _, path := range []string{"/api/runs?tenant=" + marker, "/api/runs?" + marker + "=1", "/api/runs/" + marker, "/" + marker, "/api/tenants?" + marker} {
-		h.request("GET", base+path, "", "")
+		m.request("GET", base+path, "", "")
 	}
-	h.request("POST", base+"/api/tenants/"+marker+"/resync", "", "{}")
-	if status := h.request("POST", resync, "", `{"client":"`+marker+`-client"}`); status/100 != 2 {
-		h.t.Errorf("a resync of one client is answered with %d", status)
+	m.request("POST", base+"/api/tenants/"+marker+"/resync", "", "{}")
+	if status := m.request("POST", resync, "", `{"client":"`+marker+`-client"}`); status/100 != 2 {
+		m.t.Errorf("a resync of one client is answered with %d", status)
 	}
 }
 
 // cancelRuns ends what would wait for the source for a while.
-func (h *markerSearch) cancelRuns() {
-	h.t.Helper()
-	runs, err := h.replica.Runs(h.t.Context(), store.RunFilter{Tenant: "amaris", Limit: 100})
+func (m *markerSearch) cancelRuns() {
+	m.t.Helper()
+	runs, err := m.replica.Runs(m.t.Context(), store.RunFilter{Tenant: "amaris", Limit: 100})
 	if err != nil {
-		h.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	for _, run := range runs {
 		if run.State != store.RunDone {
-			h.searchCommand("run", "cancel", fmt.Sprint(run.ID))
+			m.searchCommand("run", "cancel", fmt.Sprint(run.ID))
 		}
 	}
 }
 
-func (h *markerSearch) searchMetrics(base string) {
-	h.t.Helper()
+func (m *markerSearch) searchMetrics(base string) {
+	m.t.Helper()
 	resp, err := http.Get(base + "/metrics")
 	if err != nil {
-		h.t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		h.t.Fatal(err)
+		m.t.Fatal(err)
 	}
-	h.wantNoMarker("metrics", string(text))
+	m.wantNoMarker("metrics", string(text))
 }
 
 // searchDatabase looks through what the database keeps of runs, jobs and tenants.
-func (h *markerSearch) searchDatabase() {
-	h.t.Helper()
+func (m *markerSearch) searchDatabase() {
+	m.t.Helper()
 	for table, q := range map[string]string{
 		"runs":      `SELECT coalesce(jsonb_agg(to_jsonb(t) - '{scope,requested_by}'::text[]), '[]')::text FROM runs t`,
 		"run_types": `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM run_types t`,
@@ -357,12 +357,12 @@ func (h *markerSearch) searchDatabase() {
 		"tenants":   `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM tenants t`,
 	} {
 		var text string
-		if err := h.replica.Pool().QueryRow(h.t.Context(), q).Scan(&text); err != nil {
-			h.t.Fatal(err)
+		if err := m.replica.Pool().QueryRow(m.t.Context(), q).Scan(&text); err != nil {
+			m.t.Fatal(err)
 		}
 		if len(text) < 20 {
-			h.t.Errorf("%s is empty", table)
+			m.t.Errorf("%s is empty", table)
 		}
-		h.wantNoMarker(table, text)
+		m.wantNoMarker(table, text)
 	}
 }

@@ -25,20 +25,20 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 	if folders == "" {
 		t.Skip("DOSSIERSYNC_DEPLOY_TOOLS is not set: make check-deploy does this")
 	}
-	r := newSmallHarness(t)
-	r.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
-	r.writeFile("ops-token", "of a user who may read\n")
-	token := r.writeFile("metrics-token", "for prometheus and nobody else\n")
-	p := r.start("serve")
+	h := newSmallHarness(t)
+	h.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
+	h.writeFile("ops-token", "of a user who may read\n")
+	token := h.writeFile("metrics-token", "for prometheus and nobody else\n")
+	p := h.start("serve")
 	target := strings.TrimPrefix(p.addressOf(app.OpsListener), "http://")
-	r.portalAddress = strings.TrimPrefix(p.addressOf(app.PortalListener), "http://")
-	prometheus := r.startPrometheus(filepath.SplitList(folders)[0], target, token)
+	h.portalAddress = strings.TrimPrefix(p.addressOf(app.PortalListener), "http://")
+	prometheus := h.startPrometheus(filepath.SplitList(folders)[0], target, token)
 
-	client := r.sim.List("Patient")[0].ID
-	r.putGrant(r.token("portal", "dossier:grants"), client, "dochter")
-	reader := r.token("dochter", "dossier:read")
+	client := h.sim.List("Patient")[0].ID
+	h.putGrant(h.token("portal", "dossier:grants"), client, "dochter")
+	reader := h.token("dochter", "dossier:read")
 	waitUntil(t, "Prometheus has seen a run end", func() bool {
-		r.get(reader, "/v1/dossiers/"+client+"/timeline")
+		h.get(reader, "/v1/dossiers/"+client+"/timeline")
 		n, err := prometheus.countSeries("dossiersync_runs_total > 0")
 		return err == nil && n > 0
 	})
@@ -77,15 +77,15 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 // prometheusServer is a Prometheus that runs until the test ends.
 type prometheusServer struct{ base string }
 
-func (r *harness) startPrometheus(folder, target, token string) prometheusServer {
-	r.t.Helper()
+func (h *harness) startPrometheus(folder, target, token string) prometheusServer {
+	h.t.Helper()
 	deploy, err := filepath.Abs("../../../deploy/prometheus")
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	conf, err := os.ReadFile(filepath.Join(deploy, "prometheus.yml"))
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	text := string(conf)
 	for pattern, to := range map[string]string{
@@ -94,28 +94,28 @@ func (r *harness) startPrometheus(folder, target, token string) prometheusServer
 	} {
 		changed := regexp.MustCompile(pattern).ReplaceAllLiteralString(text, to)
 		if changed == text {
-			r.t.Fatalf("prometheus.yml has no %s", pattern)
+			h.t.Fatalf("prometheus.yml has no %s", pattern)
 		}
 		text = changed
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	address := ln.Addr().String()
 	ln.Close()
 	var said syncBuffer
-	cmd := exec.Command(filepath.Join(folder, "prometheus"), "--config.file="+r.writeFile("prometheus.yml", text),
-		"--storage.tsdb.path="+filepath.Join(r.dir, "tsdb"), "--web.listen-address="+address)
+	cmd := exec.Command(filepath.Join(folder, "prometheus"), "--config.file="+h.writeFile("prometheus.yml", text),
+		"--storage.tsdb.path="+filepath.Join(h.dir, "tsdb"), "--web.listen-address="+address)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	r.t.Cleanup(func() {
+	h.t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it keeps nothing
 		_ = cmd.Wait()
-		if r.t.Failed() {
-			r.t.Log(said.String())
+		if h.t.Failed() {
+			h.t.Log(said.String())
 		}
 	})
 	return prometheusServer{"http://" + address}

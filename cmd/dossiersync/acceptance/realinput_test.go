@@ -54,11 +54,11 @@ func TestRealInputIsAccountedFor(t *testing.T) {
 		folders++
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
-			r, held := newLoadedHarness(t, filepath.Join(dir, e.Name()))
-			reg, run := r.syncWithMetrics()
-			r.wantAllAccounted(held, run)
-			r.wantSameAccounts(run, reg)
-			r.wantAllServed()
+			h, held := newLoadedHarness(t, filepath.Join(dir, e.Name()))
+			reg, run := h.syncWithMetrics()
+			h.wantAllAccounted(held, run)
+			h.wantSameAccounts(run, reg)
+			h.wantAllServed()
 		})
 	}
 	if folders == 0 {
@@ -92,28 +92,28 @@ func newLoadedHarness(t *testing.T, dir string) (*harness, map[string]int64) {
 }
 
 // syncWithMetrics syncs as the command does, and returns what the metrics say.
-func (r *harness) syncWithMetrics() (prometheus.Gatherer, store.Run) {
-	r.t.Helper()
-	cfg := r.loadConfig()
+func (h *harness) syncWithMetrics() (prometheus.Gatherer, store.Run) {
+	h.t.Helper()
+	cfg := h.loadConfig()
 	reg := prometheus.NewRegistry()
-	syncer, err := app.NewSyncer(cfg, r.replica.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
+	syncer, err := app.NewSyncer(cfg, h.replica.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	run, err := syncer.Sync(r.t.Context(), dossiersync.SyncRequest{Tenant: "amaris"})
+	run, err := syncer.Sync(h.t.Context(), dossiersync.SyncRequest{Tenant: "amaris"})
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if outcome := *run.Outcome; outcome != store.OutcomeComplete && outcome != store.OutcomePartial {
-		r.t.Fatalf("the run is %s: %s", outcome, *run.Message)
+		h.t.Fatalf("the run is %s: %s", outcome, *run.Message)
 	}
 	return reg, run
 }
 
 // wantAllAccounted checks that all the source holds was either seen or not pulled, and
 // that whatever is not shown has a reason.
-func (r *harness) wantAllAccounted(held map[string]int64, run store.Run) {
-	r.t.Helper()
+func (h *harness) wantAllAccounted(held map[string]int64, run store.Run) {
+	h.t.Helper()
 	told := maps.Clone(run.NotPulled)
 	for _, rt := range run.Types {
 		if n := rt.Effects.Seen(); n > 0 {
@@ -123,13 +123,13 @@ func (r *harness) wantAllAccounted(held map[string]int64, run store.Run) {
 			switch e.Word() {
 			case store.EffectHidden, store.EffectWithdrawn, store.EffectQuarantined:
 				if !slices.Contains(dossier.Reasons(), e.Reason()) || e.Reason().Meaning() == "" {
-					r.t.Errorf("%d %s are %s, which is no reason", n, rt.Type, e)
+					h.t.Errorf("%d %s are %s, which is no reason", n, rt.Type, e)
 				}
 			}
 		}
 	}
 	if diff := cmp.Diff(held, told); diff != "" {
-		r.t.Errorf("seen and not pulled are not all that the source holds: %s", diff)
+		h.t.Errorf("seen and not pulled are not all that the source holds: %s", diff)
 	}
 }
 
@@ -166,23 +166,23 @@ func accountsOf(run store.Run) accounts {
 
 // wantSameAccounts checks that the run's row, --json, the summary and the metrics
 // tell the same.
-func (r *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
-	r.t.Helper()
-	row, err := r.replica.Store.Run(r.t.Context(), run.ID)
+func (h *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
+	h.t.Helper()
+	row, err := h.replica.Store.Run(h.t.Context(), run.ID)
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	want := accountsOf(row)
-	again := newHarness(r.t, r.tenants...)
+	again := newHarness(h.t, h.tenants...)
 	printed := again.mustRun("sync")
 	scripted := again.mustRun("--json", "run", "show", "1")
-	r.t.Logf("\n%s", printed)
+	h.t.Logf("\n%s", printed)
 	var out store.Run
 	if err := json.Unmarshal([]byte(scripted), &out); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	for place, got := range map[string]accounts{
-		"the summary": parseSummary(r, printed), "--json": accountsOf(out), "the metrics": readMetrics(r, reg),
+		"the summary": parseSummary(h, printed), "--json": accountsOf(out), "the metrics": readMetrics(h, reg),
 	} {
 		for stream, c := range want.Streams {
 			if _, ok := got.Streams[stream]; !ok && c.Seen == 0 {
@@ -190,7 +190,7 @@ func (r *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			r.t.Errorf("%s tells otherwise than the run's row: %s", place, diff)
+			h.t.Errorf("%s tells otherwise than the run's row: %s", place, diff)
 		}
 	}
 }
@@ -261,25 +261,25 @@ func readMetrics(r *harness, reg prometheus.Gatherer) accounts {
 
 // wantAllServed checks that readers get, as the contract says, every report, form and
 // plan that the run has created of a client who lives.
-func (r *harness) wantAllServed() {
-	r.t.Helper()
-	r.serve(app.Portal)
-	portal, reader := r.token("portal", "dossier:grants"), r.token("dochter", "dossier:read")
+func (h *harness) wantAllServed() {
+	h.t.Helper()
+	h.serve(app.Portal)
+	portal, reader := h.token("portal", "dossier:grants"), h.token("dochter", "dossier:read")
 	got := make(map[string]int)
-	for _, v := range r.sim.List("Patient") {
-		r.putGrant(portal, v.ID, "dochter")
+	for _, v := range h.sim.List("Patient") {
+		h.putGrant(portal, v.ID, "dochter")
 		base := "/v1/dossiers/" + url.PathEscape(v.ID)
 		for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
-			if status, body := r.get(reader, base+path); status != http.StatusOK {
-				r.t.Errorf("%s of a client: %d %s", path, status, body)
+			if status, body := h.get(reader, base+path); status != http.StatusOK {
+				h.t.Errorf("%s of a client: %d %s", path, status, body)
 			}
 		}
 		for _, part := range []string{"reports", "forms", "care-plans"} {
-			items := r.list(reader, base+"/"+part+"?limit=100")
+			items := h.list(reader, base+"/"+part+"?limit=100")
 			got[part] += len(items)
 			for _, it := range items[:min(len(items), 20)] {
-				if status, body := r.get(reader, base+"/"+part+"/"+it.ID); status != http.StatusOK {
-					r.t.Errorf("one of %s: %d %s", part, status, body)
+				if status, body := h.get(reader, base+"/"+part+"/"+it.ID); status != http.StatusOK {
+					h.t.Errorf("one of %s: %d %s", part, status, body)
 				}
 			}
 		}
@@ -290,13 +290,13 @@ func (r *harness) wantAllServed() {
 			SELECT count(*) FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
 			WHERE i.state = 'shown' AND i.part = $1 AND i.kind IN ('report', 'form', 'care-plan') AND NOT c.deceased`
 		var n int
-		if err := r.replica.Pool().QueryRow(r.t.Context(), q, part).Scan(&n); err != nil {
-			r.t.Fatal(err)
+		if err := h.replica.Pool().QueryRow(h.t.Context(), q, part).Scan(&n); err != nil {
+			h.t.Fatal(err)
 		}
 		want[part] = n
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		r.t.Errorf("readers do not get all: %s", diff)
+		h.t.Errorf("readers do not get all: %s", diff)
 	}
-	r.t.Log(fmt.Sprint("served: ", got))
+	h.t.Log(fmt.Sprint("served: ", got))
 }

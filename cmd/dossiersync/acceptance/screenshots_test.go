@@ -30,17 +30,17 @@ func TestScreenshots(t *testing.T) {
 		}
 		tenants = append(tenants, tenant{id: []string{"amaris", "szr", "wilgenhof"}[i], name: name, sim: sim})
 	}
-	r := newHarness(t, tenants...)
-	r.changeConfig(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris, szr, wilgenhof], may: [read, resync, approve]}]\ntenants:", r.writeFile("ann", "the token of ann\n")))
-	r.mustRun("sync")
-	client := r.sim.List("Patient")[0].ID
+	h := newHarness(t, tenants...)
+	h.changeConfig(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris, szr, wilgenhof], may: [read, resync, approve]}]\ntenants:", h.writeFile("ann", "the token of ann\n")))
+	h.mustRun("sync")
+	client := h.sim.List("Patient")[0].ID
 	for _, q := range screenshotRows(client) {
-		if _, err := r.replica.Pool().Exec(t.Context(), q); err != nil {
+		if _, err := h.replica.Pool().Exec(t.Context(), q); err != nil {
 			t.Fatalf("%v\n%s", err, q)
 		}
 	}
-	w := &browserHarness{harness: r}
-	p := r.start("serve", "--only", "ops") // no worker changes what is to be seen
+	w := &browserHarness{harness: h}
+	p := h.start("serve", "--only", "ops") // no worker changes what is to be seen
 	w.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "CLIENT="+client)
 	w.runScript("screenshots.mjs")
 }

@@ -63,46 +63,46 @@ var randomChanges = []randomChange{
 }
 
 // recreate gives an id to another record, which says the same.
-func (w *seededHarness) recreate(typ, id string) error {
-	v, err := w.sim.Get(typ, id)
+func (h *seededHarness) recreate(typ, id string) error {
+	v, err := h.sim.Get(typ, id)
 	if err != nil {
 		return err
 	}
-	if _, err := w.sim.Delete(typ, id); err != nil {
+	if _, err := h.sim.Delete(typ, id); err != nil {
 		return err
 	}
-	_, err = w.sim.Put(v.Body)
+	_, err = h.sim.Put(v.Body)
 	return err
 }
 
 // changeSomething does one of the deeds.
-func (w *seededHarness) changeSomething() {
-	d := randomChanges[w.rand.IntN(len(randomChanges))]
-	if w.forgetful && w.rand.IntN(10) == 0 {
+func (h *seededHarness) changeSomething() {
+	d := randomChanges[h.rand.IntN(len(randomChanges))]
+	if h.forgetful && h.rand.IntN(10) == 0 {
 		d = forgetting
 	}
 	typ := d.typ
 	if typ == "" {
-		typ = []string{"Observation", "Observation", "DocumentReference", "Composition", "QuestionnaireResponse", "CarePlan", "Goal"}[w.rand.IntN(7)]
+		typ = []string{"Observation", "Observation", "DocumentReference", "Composition", "QuestionnaireResponse", "CarePlan", "Goal"}[h.rand.IntN(7)]
 	}
-	id := w.randomID(typ)
+	id := h.randomID(typ)
 	if id == "" {
 		return
 	}
-	w.record("somebody %s %s/%s", d.name, typ, id)
-	if err := d.apply(w, typ, id); err != nil && !errors.Is(err, archive.ErrNotFound) {
-		w.t.Error(err)
+	h.record("somebody %s %s/%s", d.name, typ, id)
+	if err := d.apply(h, typ, id); err != nil && !errors.Is(err, archive.ErrNotFound) {
+		h.t.Error(err)
 	}
 }
 
 // randomID returns the id of some resource, or nothing. Those of cases go their own
 // way.
-func (w *seededHarness) randomID(typ string) string {
-	list := slices.DeleteFunc(w.sim.List(typ), func(v *archive.Version) bool { return strings.HasPrefix(v.ID, "casus-") })
+func (h *seededHarness) randomID(typ string) string {
+	list := slices.DeleteFunc(h.sim.List(typ), func(v *archive.Version) bool { return strings.HasPrefix(v.ID, "casus-") })
 	if len(list) == 0 {
 		return ""
 	}
-	return list[w.rand.IntN(len(list))].ID
+	return list[h.rand.IntN(len(list))].ID
 }
 
 func mark(x object, marked bool) {
@@ -123,8 +123,8 @@ func rename(w *seededHarness, x object) {
 
 // replace writes another in the place of a document, which may itself be in the
 // place of one.
-func (w *seededHarness) replace(typ, id string) error {
-	v, err := w.sim.Get(typ, id)
+func (h *seededHarness) replace(typ, id string) error {
+	v, err := h.sim.Get(typ, id)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (w *seededHarness) replace(typ, id string) error {
 	if err := json.Unmarshal(v.Body, &x); err != nil {
 		return err
 	}
-	x["id"] = fmt.Sprintf("%s.v%d", strings.SplitN(id, ".v", 2)[0], w.requests+len(w.events))
+	x["id"] = fmt.Sprintf("%s.v%d", strings.SplitN(id, ".v", 2)[0], h.requests+len(h.events))
 	target := "target"
 	if typ == "Composition" {
 		target = "targetReference"
@@ -142,6 +142,6 @@ func (w *seededHarness) replace(typ, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.sim.Put(raw)
+	_, err = h.sim.Put(raw)
 	return err
 }

@@ -69,94 +69,94 @@ func (c *sourceClock) pass(d time.Duration) {
 // newSeededHarness fills a care record system that behaves as the options say.
 func newSeededHarness(t *testing.T, seed uint64, clock *sourceClock, o simulator.Options, n sourceSize) *seededHarness {
 	t.Helper()
-	w := &seededHarness{seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), clock: clock}
-	o.Clock = w.clock.Now
-	o.Layers = append([]simulator.Layer{w.layer}, o.Layers...)
-	w.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(o)})
+	h := &seededHarness{seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), clock: clock}
+	o.Clock = h.clock.Now
+	o.Layers = append([]simulator.Layer{h.layer}, o.Layers...)
+	h.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(o)})
 	// A server may show what was written some time after it says it was.
-	w.configure("overlap: 30s", "overlap: 150s")
-	d, err := dossiers.Generate(dossiers.Options{Clients: n.clients, Years: n.years, Seed: seed, Now: w.clock.Now()})
+	h.configure("overlap: 30s", "overlap: 150s")
+	d, err := dossiers.Generate(dossiers.Options{Clients: n.clients, Years: n.years, Seed: seed, Now: h.clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Fill(w.sim); err != nil {
+	if err := d.Fill(h.sim); err != nil {
 		t.Fatal(err)
 	}
-	w.living = dossiers.NewLiving(d, w.sim, dossiers.LivingOptions{Clock: w.clock.Now})
-	for _, c := range cases.All(w.clock.Now()) {
+	h.living = dossiers.NewLiving(d, h.sim, dossiers.LivingOptions{Clock: h.clock.Now})
+	for _, c := range cases.All(h.clock.Now()) {
 		if n.cases(c.Number) {
-			w.caseSteps = append(w.caseSteps, c.Steps)
+			h.caseSteps = append(h.caseSteps, c.Steps)
 		}
 	}
-	return w
+	return h
 }
 
 // configure replaces a part of the configuration.
-func (w *seededHarness) configure(old, new string) {
-	w.t.Helper()
-	conf, err := os.ReadFile(w.configFile)
+func (h *seededHarness) configure(old, new string) {
+	h.t.Helper()
+	conf, err := os.ReadFile(h.configFile)
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if !bytes.Contains(conf, []byte(old)) {
-		w.t.Fatalf("the configuration has no %q", old)
+		h.t.Fatalf("the configuration has no %q", old)
 	}
-	w.writeFile("dossiersync.yaml", strings.Replace(string(conf), old, new, 1))
+	h.writeFile("dossiersync.yaml", strings.Replace(string(conf), old, new, 1))
 }
 
-func (w *seededHarness) record(format string, args ...any) {
-	w.events = append(w.events, fmt.Sprintf(format, args...))
+func (h *seededHarness) record(format string, args ...any) {
+	h.events = append(h.events, fmt.Sprintf(format, args...))
 }
 
 // layer lets time go by, and things happen, while the source answers.
-func (w *seededHarness) layer(next http.Handler) http.Handler {
+func (h *seededHarness) layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		w.mu.Lock()
-		w.requests++
-		w.clock.pass(20 * time.Millisecond)
-		if w.onRequest != nil {
-			w.onRequest()
+		h.mu.Lock()
+		h.requests++
+		h.clock.pass(20 * time.Millisecond)
+		if h.onRequest != nil {
+			h.onRequest()
 		}
-		w.mu.Unlock()
+		h.mu.Unlock()
 		next.ServeHTTP(out, r)
 	})
 }
 
 // writeRound lets people write for a while, and each case go one step further.
-func (w *seededHarness) writeRound() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for range 10 + w.rand.IntN(30) {
-		w.writeOne()
+func (h *seededHarness) writeRound() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for range 10 + h.rand.IntN(30) {
+		h.writeOne()
 	}
-	for i, steps := range w.caseSteps {
+	for i, steps := range h.caseSteps {
 		if len(steps) == 0 {
 			continue
 		}
-		w.clock.pass(time.Second)
-		if err := steps[0].Do(w.sim, w.clock.Now()); err != nil {
-			w.t.Fatal(err)
+		h.clock.pass(time.Second)
+		if err := steps[0].Do(h.sim, h.clock.Now()); err != nil {
+			h.t.Fatal(err)
 		}
-		w.caseSteps[i] = steps[1:]
+		h.caseSteps[i] = steps[1:]
 	}
-	w.clock.pass(time.Duration(2+w.rand.IntN(300)) * time.Second)
+	h.clock.pass(time.Duration(2+h.rand.IntN(300)) * time.Second)
 }
 
 // writeOne lets somebody write one thing.
-func (w *seededHarness) writeOne() {
-	w.clock.pass(time.Second)
-	if w.rand.IntN(3) == 0 {
-		w.changeSomething()
+func (h *seededHarness) writeOne() {
+	h.clock.pass(time.Second)
+	if h.rand.IntN(3) == 0 {
+		h.changeSomething()
 		return
 	}
-	if _, err := w.living.Step(); err != nil {
-		w.t.Error(err)
+	if _, err := h.living.Step(); err != nil {
+		h.t.Error(err)
 	}
 }
 
 // casesAreDone reports whether the cases have come to their end.
-func (w *seededHarness) casesAreDone() bool {
-	for _, steps := range w.caseSteps {
+func (h *seededHarness) casesAreDone() bool {
+	for _, steps := range h.caseSteps {
 		if len(steps) > 0 {
 			return false
 		}
@@ -166,31 +166,31 @@ func (w *seededHarness) casesAreDone() bool {
 
 // runKillable runs a command for the tenant, whatever comes of it; it may be killed
 // meanwhile.
-func (w *seededHarness) runKillable(args ...string) int {
-	w.t.Helper()
-	ctx, cancel := context.WithCancel(w.t.Context())
+func (h *seededHarness) runKillable(args ...string) int {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
 	defer cancel()
-	w.mu.Lock()
-	w.kill = cancel
-	w.mu.Unlock()
+	h.mu.Lock()
+	h.kill = cancel
+	h.mu.Unlock()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, append(args, "--config", w.configFile, "--tenant", "amaris")...)
+	cmd := exec.CommandContext(ctx, program, append(args, "--config", h.configFile, "--tenant", "amaris")...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	code := cmd.ProcessState.ExitCode()
 	if code == exitUsage {
-		w.t.Fatal(out.String())
+		h.t.Fatal(out.String())
 	}
-	w.record("%s: exit %d%s", args[0], code, w.lastRun())
+	h.record("%s: exit %d%s", args[0], code, h.lastRun())
 	return code
 }
 
 // lastRun says what became of the newest run.
-func (w *seededHarness) lastRun() string {
-	runs, err := w.replica.Runs(w.t.Context(), store.RunFilter{Limit: 1})
+func (h *seededHarness) lastRun() string {
+	runs, err := h.replica.Runs(h.t.Context(), store.RunFilter{Limit: 1})
 	if err != nil || len(runs) == 0 {
 		return ""
 	}
@@ -205,45 +205,45 @@ func (w *seededHarness) lastRun() string {
 }
 
 // mustUpdate runs a command that must not fail now.
-func (w *seededHarness) mustUpdate(args ...string) {
-	w.t.Helper()
-	if code := w.runKillable(args...); code != exitDone && code != exitLeftOver {
-		w.failWithSeed([]string{fmt.Sprintf("%v ends with %d although nothing is wrong", args, code)})
+func (h *seededHarness) mustUpdate(args ...string) {
+	h.t.Helper()
+	if code := h.runKillable(args...); code != exitDone && code != exitLeftOver {
+		h.failWithSeed([]string{fmt.Sprintf("%v ends with %d although nothing is wrong", args, code)})
 	}
 }
 
 // wantEqualToSource fails unless readers see what the source holds.
-func (w *seededHarness) wantEqualToSource() {
-	w.t.Helper()
-	if w.portalAddress == "" {
-		w.serve(app.Portal)
+func (h *seededHarness) wantEqualToSource() {
+	h.t.Helper()
+	if h.portalAddress == "" {
+		h.serve(app.Portal)
 	}
-	w.grantAll()
-	if found := w.harness.differences(w.token("dochter", "dossier:read")); len(found) > 0 {
-		w.failWithSeed(found)
+	h.grantAll()
+	if found := h.harness.differences(h.token("dochter", "dossier:read")); len(found) > 0 {
+		h.failWithSeed(found)
 	}
 }
 
 // grantAll gives the daughter every dossier, also those that were closed to her
 // for good.
-func (w *seededHarness) grantAll() {
-	w.t.Helper()
+func (h *seededHarness) grantAll() {
+	h.t.Helper()
 	const q = `
 		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state, updated_by)
 		SELECT 'amaris', unnest($1::text[]), 'dochter', 'representative', true, '{reports,forms,care-plans}', 'accepted', 'portal'
 		ON CONFLICT (tenant, user_id, client) DO UPDATE SET state = 'accepted', version = grants.version + 1`
 	var clients []string
-	for _, v := range w.sim.List("Patient") {
+	for _, v := range h.sim.List("Patient") {
 		clients = append(clients, v.ID)
 	}
-	if _, err := w.replica.Pool().Exec(w.t.Context(), q, clients); err != nil {
-		w.t.Fatal(err)
+	if _, err := h.replica.Pool().Exec(h.t.Context(), q, clients); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
 // failWithSeed says what to do to see it again.
-func (w *seededHarness) failWithSeed(found []string) {
-	w.t.Helper()
-	w.t.Fatalf("with DOSSIERSYNC_SEED=%d, at step %d:\n%s\nThe steps:\n%s",
-		w.seed, len(w.events), strings.Join(found, "\n"), strings.Join(w.events, "\n"))
+func (h *seededHarness) failWithSeed(found []string) {
+	h.t.Helper()
+	h.t.Fatalf("with DOSSIERSYNC_SEED=%d, at step %d:\n%s\nThe steps:\n%s",
+		h.seed, len(h.events), strings.Join(found, "\n"), strings.Join(h.events, "\n"))
 }

@@ -93,17 +93,17 @@ func newStories(t *testing.T, set storyOptions, tenants ...string) []*story {
 		list = append(list, tenant{id: id, name: strings.ToUpper(id), search: set.search, mapping: set.mapping,
 			sim: simulator.New(simulator.Options{Clock: c.Now, Zone: mustZone(t), Layers: set.layers})})
 	}
-	r := newHarness(t, list...)
-	r.serve(app.Portal)
-	syncer := r.newSyncer(r.loadConfig())
+	h := newHarness(t, list...)
+	h.serve(app.Portal)
+	syncer := h.newSyncer(h.loadConfig())
 	var stories []*story
 	for i, tenant := range list {
 		// As the worker does when it starts: grants are for tenants that are known.
-		if err := r.replica.PutTenant(t.Context(), tenant.id, tenant.name, "Europe/Amsterdam"); err != nil {
+		if err := h.replica.PutTenant(t.Context(), tenant.id, tenant.name, "Europe/Amsterdam"); err != nil {
 			t.Fatal(err)
 		}
-		stories = append(stories, &story{harness: r, tenant: tenant, clock: clocks[i], syncer: syncer, at: clocks[i].Now(),
-			readerToken: r.tenantToken(tenant.id, "dochter", "dossier:read"), portalToken: r.tenantToken(tenant.id, "portal", "dossier:grants"),
+		stories = append(stories, &story{harness: h, tenant: tenant, clock: clocks[i], syncer: syncer, at: clocks[i].Now(),
+			readerToken: h.tenantToken(tenant.id, "dochter", "dossier:read"), portalToken: h.tenantToken(tenant.id, "portal", "dossier:grants"),
 			names: make(map[string]dossier.Ref), views: make(map[string]*dossierView)})
 	}
 	return stories

@@ -46,15 +46,15 @@ func (c *tlsCaller) call(cert, key string) (status int, serial int64, err error)
 
 // replaceFile puts another content in a file's place, and sees to it that the file's
 // time tells.
-func (r *harness) replaceFile(name, content string) {
-	r.t.Helper()
-	path := r.writeFile(name+".new", content)
+func (h *harness) replaceFile(name, content string) {
+	h.t.Helper()
+	path := h.writeFile(name+".new", content)
 	later := time.Now().Add(time.Second)
 	if err := os.Chtimes(path, later, later); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if err := os.Rename(path, strings.TrimSuffix(path, ".new")); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 }
 
@@ -62,22 +62,22 @@ func (r *harness) replaceFile(name, content string) {
 // renewed certificates without being started again.
 func TestPortalAPIWithClientCertificates(t *testing.T) {
 	t.Parallel()
-	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
 	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"), portaltest.NewAuthority(t, "others")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
-	r.writeFile("server.pem", cert)
-	r.writeFile("server-key.pem", key)
-	r.writeFile("portal-ca.pem", portals.PEM())
-	text, err := os.ReadFile(r.configFile)
+	h.writeFile("server.pem", cert)
+	h.writeFile("server-key.pem", key)
+	h.writeFile("portal-ca.pem", portals.PEM())
+	text, err := os.ReadFile(h.configFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.writeFile("dossiersync.yaml", strings.Replace(string(text), "portal_api:\n",
+	h.writeFile("dossiersync.yaml", strings.Replace(string(text), "portal_api:\n",
 		"portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n", 1))
-	r.serve(app.Portal)
-	server, isTLS := strings.CutPrefix(r.portalAddress, "https://")
+	h.serve(app.Portal)
+	server, isTLS := strings.CutPrefix(h.portalAddress, "https://")
 	if !isTLS {
-		t.Fatalf("the portal API listens at %s", r.portalAddress)
+		t.Fatalf("the portal API listens at %s", h.portalAddress)
 	}
 	c := &tlsCaller{t, server, servers}
 
@@ -104,15 +104,15 @@ func TestPortalAPIWithClientCertificates(t *testing.T) {
 
 	// Half of a renewal changes nothing yet.
 	cert, key = servers.Issue(2, x509.ExtKeyUsageServerAuth)
-	r.replaceFile("server.pem", cert)
+	h.replaceFile("server.pem", cert)
 	admits("the portal, before the key is there", portalCert, portalKey, 1)
-	r.replaceFile("server-key.pem", key)
+	h.replaceFile("server-key.pem", key)
 	admits("the portal, after the renewal", portalCert, portalKey, 2)
-	if !strings.Contains(r.log.String(), "the old ones stay in use") {
+	if !strings.Contains(h.log.String(), "the old ones stay in use") {
 		t.Error("the log does not say that the certificates could not be read")
 	}
 
-	r.replaceFile("portal-ca.pem", others.PEM())
+	h.replaceFile("portal-ca.pem", others.PEM())
 	admits("the other authority's", otherCert, otherKey, 2)
 	refuses("who came by the authority that was withdrawn", portalCert, portalKey)
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // storedRows returns all that the replica holds for readers, a line each.
-func (w *seededHarness) storedRows() []string {
-	w.t.Helper()
+func (h *seededHarness) storedRows() []string {
+	h.t.Helper()
 	const q = `
 		SELECT concat_ws(' ', type, id, state, reason, client, at, category, open, ends, plan, goal, card, body, model)
 		FROM items WHERE tenant = 'amaris'
@@ -25,63 +25,63 @@ func (w *seededHarness) storedRows() []string {
 		UNION ALL SELECT concat_ws(' ', 'reference', target, key) FROM refs
 		UNION ALL SELECT concat_ws(' ', 'cursor', stream, type, as_of IS NULL) FROM cursors
 		ORDER BY 1`
-	rows, err := w.replica.Pool().Query(w.t.Context(), q)
+	rows, err := h.replica.Pool().Query(h.t.Context(), q)
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return list
 }
 
 func TestUnsharedTypesAreRemovedAndComeBack(t *testing.T) {
 	t.Parallel()
-	w := newSeededHarness(t, 3, newSourceClock(), simulator.Options{}, sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
-	w.clock.pass(time.Minute)
-	w.mustUpdate("sync")
-	before := w.storedRows()
+	h := newSeededHarness(t, 3, newSourceClock(), simulator.Options{}, sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
+	h.clock.pass(time.Minute)
+	h.mustUpdate("sync")
+	before := h.storedRows()
 
-	w.configure("search: {}", "search: {forms: [], contacts: [], goals: [], staff: []}")
-	w.clock.pass(time.Minute)
-	w.mustUpdate("sync")
-	w.wantNotStored(w.textsOnlyIn("QuestionnaireResponse", "RelatedPerson", "Goal"))
-	w.serve(app.Portal)
-	client := w.sim.List("Patient")[0].ID
-	w.putGrant(w.token("portal", "dossier:grants"), client, "dochter")
+	h.configure("search: {}", "search: {forms: [], contacts: [], goals: [], staff: []}")
+	h.clock.pass(time.Minute)
+	h.mustUpdate("sync")
+	h.wantNotStored(h.textsOnlyIn("QuestionnaireResponse", "RelatedPerson", "Goal"))
+	h.serve(app.Portal)
+	client := h.sim.List("Patient")[0].ID
+	h.putGrant(h.token("portal", "dossier:grants"), client, "dochter")
 	var list struct {
 		Items     []json.RawMessage
 		Freshness struct{ Reason string }
 	}
-	if err := (portalReader{w.harness, w.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
+	if err := (portalReader{h.harness, h.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.Items) > 0 || list.Freshness.Reason != "not-shared" {
 		t.Errorf("forms are %s, and empty because of %q", list.Items, list.Freshness.Reason)
 	}
 
-	w.configure("search: {forms: [], contacts: [], goals: [], staff: []}", "search: {}")
-	w.clock.pass(time.Minute)
-	w.mustUpdate("sync")
-	if diff := cmp.Diff(before, w.storedRows()); diff != "" {
+	h.configure("search: {forms: [], contacts: [], goals: [], staff: []}", "search: {}")
+	h.clock.pass(time.Minute)
+	h.mustUpdate("sync")
+	if diff := cmp.Diff(before, h.storedRows()); diff != "" {
 		t.Errorf("shared again, it is not as it was:\n%s", diff)
 	}
 }
 
 // textsOnlyIn returns what the source says in resources of these types and nowhere
 // else.
-func (w *seededHarness) textsOnlyIn(types ...string) []string {
-	w.t.Helper()
+func (h *seededHarness) textsOnlyIn(types ...string) []string {
+	h.t.Helper()
 	var others strings.Builder
 	said := make(map[string]bool)
-	for name, raw := range w.sim.Resources() {
+	for name, raw := range h.sim.Resources() {
 		typ, _, _ := strings.Cut(name, "/")
 		if !slices.Contains(types, typ) {
 			others.Write(raw)
 			continue
 		}
-		for _, text := range textsOf(readResource(w.t, raw)) {
+		for _, text := range textsOf(readResource(h.t, raw)) {
 			said[text] = said[text] || len(text) > 10
 		}
 	}
@@ -92,7 +92,7 @@ func (w *seededHarness) textsOnlyIn(types ...string) []string {
 		}
 	}
 	if len(all) < 10 {
-		w.t.Fatalf("there are but %d texts to remove", len(all))
+		h.t.Fatalf("there are but %d texts to remove", len(all))
 	}
 	return all
 }
@@ -119,12 +119,12 @@ func textsOf(x resource) []string {
 }
 
 // wantNotStored checks that none of the texts is stored.
-func (w *seededHarness) wantNotStored(texts []string) {
-	w.t.Helper()
-	for _, line := range w.storedRows() {
+func (h *seededHarness) wantNotStored(texts []string) {
+	h.t.Helper()
+	for _, line := range h.storedRows() {
 		for _, text := range texts {
 			if strings.Contains(line, text) {
-				w.t.Errorf("%q is still there: %s", text, line)
+				h.t.Errorf("%q is still there: %s", text, line)
 			}
 		}
 	}

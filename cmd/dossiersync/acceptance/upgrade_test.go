@@ -74,25 +74,25 @@ type readers struct {
 	ended   sync.WaitGroup
 }
 
-func (r *harness) startReaders(token, client string) *readers {
-	r.t.Helper()
-	ctx, stop := context.WithCancel(r.t.Context())
+func (h *harness) startReaders(token, client string) *readers {
+	h.t.Helper()
+	ctx, stop := context.WithCancel(h.t.Context())
 	readers := &readers{stop: stop}
-	readers.address.Store(&r.portalAddress)
+	readers.address.Store(&h.portalAddress)
 	http := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for range 2 {
 		readers.ended.Go(func() {
 			for ctx.Err() == nil {
 				url := "http://" + *readers.address.Load() + "/v1/dossiers/" + client + "/timeline"
 				if status, err := requestStatus(http, url, token); err != nil || status != 200 {
-					r.t.Errorf("a reader is answered with %d, %v", status, err)
+					h.t.Errorf("a reader is answered with %d, %v", status, err)
 				}
 				readers.asked.Add(1)
 				time.Sleep(5 * time.Millisecond)
 			}
 		})
 	}
-	r.t.Cleanup(func() { stop(); readers.ended.Wait() })
+	h.t.Cleanup(func() { stop(); readers.ended.Wait() })
 	return readers
 }
 
@@ -141,10 +141,10 @@ func TestUpgradeWhileRunning(t *testing.T) {
 	if err := d.Fill(sim); err != nil {
 		t.Fatal(err)
 	}
-	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
 	front := newProxy(t, sim, faults.Options{})
-	r.changeConfig(`base_url: \S+`, "base_url: "+front.url)
-	r.changeConfig(`page_size: \d+`, "page_size: 20")
+	h.changeConfig(`base_url: \S+`, "base_url: "+front.url)
+	h.changeConfig(`page_size: \d+`, "page_size: 20")
 	come, release := front.holdOne(isThirdReportPage())
 	t.Cleanup(release)
 	finishes := func(want int, p *process) string {
@@ -156,53 +156,53 @@ func TestUpgradeWhileRunning(t *testing.T) {
 	}
 
 	// The old version is at work.
-	oldPortal, oldWorker := r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
-	r.portalAddress = strings.TrimPrefix(oldPortal.addressOf(app.PortalListener), "http://")
+	oldPortal, oldWorker := h.start("serve", "--only", "portal"), h.start("serve", "--only", "worker")
+	h.portalAddress = strings.TrimPrefix(oldPortal.addressOf(app.PortalListener), "http://")
 	waitFor(t, "the old worker is in the midst of a run", come)
 	client := sim.List("Patient")[0].ID
-	r.putGrant(r.token("portal", "dossier:grants"), client, "dochter")
-	readers := r.startReaders(r.token("dochter", "dossier:read"), client)
+	h.putGrant(h.token("portal", "dossier:grants"), client, "dochter")
+	readers := h.startReaders(h.token("dochter", "dossier:read"), client)
 
 	// The new one does not work with the old schema, says so, and harms nobody.
-	finishes(exitLeftOver, r.startBuild(next, "migrate", "check"))
-	if said := finishes(exitUsage, r.startBuild(next, "serve", "--only", "worker")); !strings.Contains(said, "run dossiersync migrate") {
+	finishes(exitLeftOver, h.startBuild(next, "migrate", "check"))
+	if said := finishes(exitUsage, h.startBuild(next, "serve", "--only", "worker")); !strings.Contains(said, "run dossiersync migrate") {
 		t.Errorf("on the old schema it says %s", said)
 	}
 	// Migrating waits for nobody, and the old version works on.
-	if said := finishes(exitDone, r.startBuild(next, "migrate", "up")); !strings.Contains(said, fmt.Sprintf("to %d.", version)) {
+	if said := finishes(exitDone, h.startBuild(next, "migrate", "up")); !strings.Contains(said, fmt.Sprintf("to %d.", version)) {
 		t.Errorf("migrating says %s", said)
 	}
-	finishes(exitDone, r.startBuild(next, "migrate", "check"))
+	finishes(exitDone, h.startBuild(next, "migrate", "check"))
 
 	// Old and new side by side; the run that the old worker gives back is finished.
-	newPortal, newWorker := r.startBuild(next, "serve", "--only", "portal"), r.startBuild(next, "serve", "--only", "worker")
+	newPortal, newWorker := h.startBuild(next, "serve", "--only", "portal"), h.startBuild(next, "serve", "--only", "worker")
 	readers.moveTo(t, oldPortal, newPortal)
 	oldWorker.signal(syscall.SIGTERM)
 	finishes(exitDone, oldWorker)
 	release()
 	waitUntil(t, "the new worker has finished the run", func() bool {
-		run, err := r.replica.Run(t.Context(), 1)
+		run, err := h.replica.Run(t.Context(), 1)
 		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete && run.Slices > 1
 	})
 
 	// And back again, on the schema as it is now.
-	finishes(exitDone, r.start("migrate", "check"))
-	if said := finishes(exitDone, r.start("migrate", "up")); !strings.Contains(said, fmt.Sprintf("at version %d already", version)) {
+	finishes(exitDone, h.start("migrate", "check"))
+	if said := finishes(exitDone, h.start("migrate", "up")); !strings.Contains(said, fmt.Sprintf("at version %d already", version)) {
 		t.Errorf("the old version migrates: %s", said)
 	}
-	oldPortal, oldWorker = r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
+	oldPortal, oldWorker = h.start("serve", "--only", "portal"), h.start("serve", "--only", "worker")
 	readers.moveTo(t, newPortal, oldPortal)
 	newWorker.signal(syscall.SIGTERM)
 	finishes(exitDone, newWorker)
-	run, _, err := r.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := h.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	waitUntil(t, "the old worker works", func() bool {
-		run, err := r.replica.Run(t.Context(), run.ID)
+		run, err := h.replica.Run(t.Context(), run.ID)
 		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete
 	})
-	finishes(exitDone, r.start("verify", "--tenant", "amaris"))
+	finishes(exitDone, h.start("verify", "--tenant", "amaris"))
 	readers.stop()
 	readers.ended.Wait()
 	t.Logf("readers asked %d times", readers.asked.Load())

@@ -13,8 +13,8 @@ import (
 
 func TestStatusWatch(t *testing.T) {
 	t.Parallel()
-	r := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	people, scripts := r.start("status", "--watch", "--every", "100ms"), r.start("--json", "status", "--watch", "--every", "100ms")
+	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	people, scripts := h.start("status", "--watch", "--every", "100ms"), h.start("--json", "status", "--watch", "--every", "100ms")
 	waitUntil(t, "it is shown three times", func() bool {
 		return strings.Count(people.output.String(), "TENANT") > 2 && strings.Count(scripts.output.String(), "\n") > 2
 	})
@@ -39,7 +39,7 @@ func TestStatusWatch(t *testing.T) {
 	if strings.Contains(people.output.String(), "\x1b") {
 		t.Error("what is no terminal is written to as one")
 	}
-	if code, _, errs := r.runCommand("status", "--watch", "--every", "0s"); code != exitUsage {
+	if code, _, errs := h.runCommand("status", "--watch", "--every", "0s"); code != exitUsage {
 		t.Errorf("without a pause: exit %d: %s", code, errs)
 	}
 }

@@ -44,23 +44,23 @@ func newWorkerPair(t *testing.T, url string) *workerPair {
 	if err := d.Fill(sim); err != nil {
 		t.Fatal(err)
 	}
-	c := &workerPair{harness: newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})}
-	c.proxy = newProxy(t, sim, faults.Options{})
-	c.changeConfig(`base_url: \S+`, "base_url: "+c.proxy.url)
-	c.changeConfig(`page_size: \d+`, "page_size: 20")
+	w := &workerPair{harness: newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})}
+	w.proxy = newProxy(t, sim, faults.Options{})
+	w.changeConfig(`base_url: \S+`, "base_url: "+w.proxy.url)
+	w.changeConfig(`page_size: \d+`, "page_size: 20")
 	if url != "" {
-		c.changeConfig(regexp.QuoteMeta(c.replica.URL), c.replica.URL+url)
+		w.changeConfig(regexp.QuoteMeta(w.replica.URL), w.replica.URL+url)
 	}
-	if c.owner, err = pgx.Connect(t.Context(), c.replica.URL); err != nil {
+	if w.owner, err = pgx.Connect(t.Context(), w.replica.URL); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.owner.Close(t.Context()) })
-	c.reached, c.release = c.proxy.holdOne(isThirdReportPage())
-	t.Cleanup(c.release)
+	t.Cleanup(func() { w.owner.Close(t.Context()) })
+	w.reached, w.release = w.proxy.holdOne(isThirdReportPage())
+	t.Cleanup(w.release)
 	for range 2 {
-		c.workers = append(c.workers, c.start("serve", "--only", "worker"))
+		w.workers = append(w.workers, w.start("serve", "--only", "worker"))
 	}
-	return c
+	return w
 }
 
 // isThirdReportPage fits the request for the third page of reports: then the first is
@@ -76,27 +76,27 @@ func isThirdReportPage() func(*http.Request) bool {
 }
 
 // queryOne returns the only value that q selects.
-func (c *workerPair) queryOne(q string, args ...any) string {
-	c.t.Helper()
+func (w *workerPair) queryOne(q string, args ...any) string {
+	w.t.Helper()
 	var s string
-	if err := c.owner.QueryRow(c.t.Context(), q, args...).Scan(&s); err != nil {
-		c.t.Fatal(err)
+	if err := w.owner.QueryRow(w.t.Context(), q, args...).Scan(&s); err != nil {
+		w.t.Fatal(err)
 	}
 	return s
 }
 
-func (c *workerPair) exec(q string, args ...any) {
-	c.t.Helper()
-	if _, err := c.owner.Exec(c.t.Context(), q, args...); err != nil {
-		c.t.Fatal(err)
+func (w *workerPair) exec(q string, args ...any) {
+	w.t.Helper()
+	if _, err := w.owner.Exec(w.t.Context(), q, args...); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
 // busyAndIdle returns who works on the run, and who does not.
-func (c *workerPair) busyAndIdle() (busy, idle *process) {
-	c.t.Helper()
-	name := c.queryOne(`SELECT worker FROM runs WHERE state = 'running'`)
-	busy, idle = c.workers[0], c.workers[1]
+func (w *workerPair) busyAndIdle() (busy, idle *process) {
+	w.t.Helper()
+	name := w.queryOne(`SELECT worker FROM runs WHERE state = 'running'`)
+	busy, idle = w.workers[0], w.workers[1]
 	if strings.HasSuffix(name, fmt.Sprintf("-%d", idle.pid())) {
 		busy, idle = idle, busy
 	}
@@ -105,105 +105,105 @@ func (c *workerPair) busyAndIdle() (busy, idle *process) {
 
 // expireLease waits until the lease of whoever works has passed, or decrees it; the
 // other worker looks for such runs each 15 s.
-func (c *workerPair) expireLease() {
-	c.t.Helper()
+func (w *workerPair) expireLease() {
+	w.t.Helper()
 	if isLongRun() {
 		return
 	}
-	c.t.Log("DOSSIERSYNC_LONG is not set: the lease passes by decree")
-	c.exec(`UPDATE runs SET lease_until = now() - interval '1 second', queued_at = now() - interval '1 hour' WHERE state = 'running'`)
-	if n, err := c.replica.QueueLostRuns(c.t.Context()); n != 1 || err != nil {
-		c.t.Fatalf("%d lost runs are found, want 1 (%v)", n, err)
+	w.t.Log("DOSSIERSYNC_LONG is not set: the lease passes by decree")
+	w.exec(`UPDATE runs SET lease_until = now() - interval '1 second', queued_at = now() - interval '1 hour' WHERE state = 'running'`)
+	if n, err := w.replica.QueueLostRuns(w.t.Context()); n != 1 || err != nil {
+		w.t.Fatalf("%d lost runs are found, want 1 (%v)", n, err)
 	}
 }
 
 // wantFinishedBy waits until the run is done, and fails the test unless the worker
 // has done its end, without a person, and within the time that is promised.
-func (c *workerPair) wantFinishedBy(p *process, since time.Time) {
-	c.t.Helper()
+func (w *workerPair) wantFinishedBy(p *process, since time.Time) {
+	w.t.Helper()
 	const promised = 90 * time.Second
-	isDone := func() bool { return c.queryOne(`SELECT state FROM runs ORDER BY id LIMIT 1`) == "done" }
+	isDone := func() bool { return w.queryOne(`SELECT state FROM runs ORDER BY id LIMIT 1`) == "done" }
 	for !isDone() && time.Since(since) < promised+30*time.Second {
 		time.Sleep(20 * time.Millisecond)
 	}
-	run, err := c.replica.Run(c.t.Context(), 1)
+	run, err := w.replica.Run(w.t.Context(), 1)
 	if err != nil {
-		c.t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	if run.State != store.RunDone || *run.Outcome != store.OutcomeComplete || run.Slices < 2 {
-		c.t.Fatalf("the run is %+v\n%s", run, &p.output)
+		w.t.Fatalf("the run is %+v\n%s", run, &p.output)
 	}
 	if took := time.Since(since); took > promised {
-		c.t.Errorf("a dead worker was replaced after %s", took)
+		w.t.Errorf("a dead worker was replaced after %s", took)
 	}
-	if by := c.queryOne(`SELECT worker FROM runs WHERE id = 1`); !strings.HasSuffix(by, fmt.Sprintf("-%d", p.pid())) {
-		c.t.Errorf("the run was finished by %s, want %d", by, p.pid())
+	if by := w.queryOne(`SELECT worker FROM runs WHERE id = 1`); !strings.HasSuffix(by, fmt.Sprintf("-%d", p.pid())) {
+		w.t.Errorf("the run was finished by %s, want %d", by, p.pid())
 	}
 }
 
 // replicaContent is all that the replica holds, and how far its runs are.
-func (c *workerPair) replicaContent() map[string]string {
-	c.t.Helper()
+func (w *workerPair) replicaContent() map[string]string {
+	w.t.Helper()
 	all := make(map[string]string)
 	for _, table := range []string{"items", "clients", "contacts", "refs", "cursors", "backfills", "quarantine", "tenants", "runs", "run_types", "absences", "rereads", "stale"} {
-		all[table] = c.queryOne(`SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')::text FROM ` + table + ` t`)
+		all[table] = w.queryOne(`SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')::text FROM ` + table + ` t`)
 	}
 	return all
 }
 
-func (c *workerPair) wantVerified() {
-	c.t.Helper()
-	if code, out, errs := c.runCommand("verify", "--tenant", "amaris"); code != exitDone {
-		c.t.Errorf("verify: exit %d\n%s%s", code, out, errs)
+func (w *workerPair) wantVerified() {
+	w.t.Helper()
+	if code, out, errs := w.runCommand("verify", "--tenant", "amaris"); code != exitDone {
+		w.t.Errorf("verify: exit %d\n%s%s", code, out, errs)
 	}
 }
 
 func TestOtherWorkerFinishesKilledWorkersRun(t *testing.T) {
 	t.Parallel()
-	c := newWorkerPair(t, "")
-	waitFor(t, "a run", c.reached)
-	busy, idle := c.busyAndIdle()
+	w := newWorkerPair(t, "")
+	waitFor(t, "a run", w.reached)
+	busy, idle := w.busyAndIdle()
 	busy.kill()
 	since := time.Now()
-	c.expireLease()
-	c.wantFinishedBy(idle, since)
-	c.wantVerified()
+	w.expireLease()
+	w.wantFinishedBy(idle, since)
+	w.wantVerified()
 }
 
 // A worker that was asleep past its lease writes nothing any more, and says why.
 func TestSuspendedWorkerIsShutOut(t *testing.T) {
 	t.Parallel()
-	c := newWorkerPair(t, "")
-	waitFor(t, "a run", c.reached)
-	c.waitForTwoPages()
-	busy, idle := c.busyAndIdle()
+	w := newWorkerPair(t, "")
+	waitFor(t, "a run", w.reached)
+	w.waitForTwoPages()
+	busy, idle := w.busyAndIdle()
 	busy.signal(syscall.SIGSTOP)
 	since := time.Now()
-	c.expireLease()
-	c.wantFinishedBy(idle, since)
-	before := c.replicaContent()
-	c.wakeShutOut(busy)
-	if diff := cmp.Diff(before, c.replicaContent()); diff != "" {
+	w.expireLease()
+	w.wantFinishedBy(idle, since)
+	before := w.replicaContent()
+	w.wakeShutOut(busy)
+	if diff := cmp.Diff(before, w.replicaContent()); diff != "" {
 		t.Errorf("the sleeper wrote (-before +after):\n%s", diff)
 	}
-	c.wantVerified()
+	w.wantVerified()
 }
 
 // waitForTwoPages waits until what the worker has of the reports is applied, and it waits
 // for the page that is held back.
-func (c *workerPair) waitForTwoPages() {
-	c.t.Helper()
+func (w *workerPair) waitForTwoPages() {
+	w.t.Helper()
 	const applied = `
 		SELECT coalesce(sum(n::int), 0)::text FROM run_types, jsonb_each_text(effects) e (effect, n) WHERE type = 'Observation'`
-	waitUntil(c.t, "two pages are applied", func() bool { return c.queryOne(applied) == "40" })
+	waitUntil(w.t, "two pages are applied", func() bool { return w.queryOne(applied) == "40" })
 }
 
 // wakeShutOut wakes a worker, which must find itself shut out.
-func (c *workerPair) wakeShutOut(p *process) {
-	c.t.Helper()
+func (w *workerPair) wakeShutOut(p *process) {
+	w.t.Helper()
 	p.signal(syscall.SIGCONT)
-	c.release()
-	waitUntil(c.t, "the sleeper says that it was shut out", func() bool {
+	w.release()
+	waitUntil(w.t, "the sleeper says that it was shut out", func() bool {
 		return strings.Contains(p.output.String(), "the run was taken over")
 	})
 	p.wantNoCrash()
@@ -217,12 +217,12 @@ func TestSuspendedTransactionBlocksNoWorker(t *testing.T) {
 	if !isLongRun() {
 		url = "&idle_in_transaction_session_timeout=300"
 	}
-	c := newWorkerPair(t, url)
-	waitFor(t, "a run", c.reached)
-	busy, idle := c.busyAndIdle()
+	w := newWorkerPair(t, url)
+	waitFor(t, "a run", w.reached)
+	busy, idle := w.busyAndIdle()
 	const setting = `SELECT setting::bigint FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'`
 	var ends int64 // in milliseconds, where the database's URL says nothing of it
-	if err := c.replica.Pool().QueryRow(t.Context(), setting).Scan(&ends); err != nil {
+	if err := w.replica.Pool().QueryRow(t.Context(), setting).Scan(&ends); err != nil {
 		t.Fatal(err)
 	}
 	if ends == 0 || ends >= store.LeaseTime.Milliseconds() {
@@ -230,10 +230,10 @@ func TestSuspendedTransactionBlocksNoWorker(t *testing.T) {
 	}
 
 	// Every transaction that changes what readers see ends with the tenant's row.
-	c.exec(`BEGIN`)
-	c.exec(`SELECT FROM tenants FOR UPDATE`)
-	c.release()
-	other, err := pgx.Connect(t.Context(), c.replica.URL)
+	w.exec(`BEGIN`)
+	w.exec(`SELECT FROM tenants FOR UPDATE`)
+	w.release()
+	other, err := pgx.Connect(t.Context(), w.replica.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,17 +248,17 @@ func TestSuspendedTransactionBlocksNoWorker(t *testing.T) {
 	})
 	busy.signal(syscall.SIGSTOP)
 	since := time.Now()
-	c.exec(`ROLLBACK`)
+	w.exec(`ROLLBACK`)
 	if !isLongRun() {
 		const idles = `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`
-		waitUntil(t, "the sleeper's transaction is ended", func() bool { return c.queryOne(idles) == "0" })
-		c.expireLease()
+		waitUntil(t, "the sleeper's transaction is ended", func() bool { return w.queryOne(idles) == "0" })
+		w.expireLease()
 	}
-	c.wantFinishedBy(idle, since)
-	before := c.replicaContent()
-	c.wakeShutOut(busy)
-	if diff := cmp.Diff(before, c.replicaContent()); diff != "" {
+	w.wantFinishedBy(idle, since)
+	before := w.replicaContent()
+	w.wakeShutOut(busy)
+	if diff := cmp.Diff(before, w.replicaContent()); diff != "" {
 		t.Errorf("the sleeper wrote (-before +after):\n%s", diff)
 	}
-	c.wantVerified()
+	w.wantVerified()
 }
