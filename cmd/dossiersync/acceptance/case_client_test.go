@@ -8,6 +8,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
+// Given a client with a report of team west, who moves to team oost, which writes one too:
+// the dossier keeps both.
 func TestCase01MovedWithinTheOrganisation(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 1, storyOptions{})
@@ -24,7 +26,8 @@ func TestCase01MovedWithinTheOrganisation(t *testing.T) {
 
 func withAuthor(author string) func(*report) { return func(r *report) { r.Author = author } }
 
-// What is written while a client is out of care comes with the client's return.
+// Given a client who leaves care and returns: the dossier does not exist meanwhile. A report
+// written in between is shown after the return.
 func TestCase02OutOfCareAndBack(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 2, storyOptions{})
@@ -46,6 +49,8 @@ func TestCase02OutOfCareAndBack(t *testing.T) {
 		report{ID: "afwezig", At: "2024-11-21T13:30:00+01:00", Precision: "second", Title: "Rapportages", Category: "general", Text: "Tijdens de afwezigheid."})
 }
 
+// Given a client who is recorded as deceased by mistake: the dossier stays listed, and is
+// empty (reading-ended) until the source corrects it.
 func TestCase03DeceasedThenCorrectedToAlive(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 3, storyOptions{})
@@ -56,21 +61,23 @@ func TestCase03DeceasedThenCorrectedToAlive(t *testing.T) {
 	s.wantListed(s.client)
 	s.wantEmpty(s.client, "reading-ended", everyList...)
 	dead := s.readDossier(s.client)
-	if dead.name != "Casus 3" || dead.reasons["contacts"] != "reading-ended" {
-		t.Errorf("the dossier is %q, %v", dead.name, dead.reasons)
+	if dead.name != "Casus 3" || dead.emptyReasons["contacts"] != "reading-ended" {
+		t.Errorf("the dossier is %q, %v", dead.name, dead.emptyReasons)
 	}
 	s.step("is alive after all")
 	s.wantReports(s.client, alive)
 	s.wantGrant(s.client, "accepted")
 }
 
+// Given two dossiers, each with a report, of which the second is merged into the first: the
+// second no longer exists, its grant is revoked, and grants do not move.
 func TestCase04MergedIntoAnother(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 4, storyOptions{})
 	double := s.id("dubbel")
 	own, moved := dayReport("verslag", "In het goede dossier."), dayReport("dubbel-verslag", "In het dubbele dossier.")
 	s.step("has two dossiers")
-	s.putGrant(s.portalToken, double, "zoon") // and not on the other
+	s.putGrant(s.portalToken, double, "zoon", fullGrant) // and not on the other
 	s.wantListed(s.client, double)
 	s.wantReports(s.client, own)
 	s.wantReports(double, moved)
@@ -89,6 +96,8 @@ func TestCase04MergedIntoAnother(t *testing.T) {
 	}
 }
 
+// Given a report, a form and a plan that were written on another client and are put right
+// under the same ids: they move to the right client.
 func TestCase05ItemOnWrongClient(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 5, storyOptions{})
@@ -115,6 +124,8 @@ func TestCase05ItemOnWrongClient(t *testing.T) {
 	}
 }
 
+// Given a client whose records all vanish without a tombstone: a reconcile withdraws and
+// purges all of it.
 func TestCase06NoLongerShared(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 6, storyOptions{})
@@ -135,6 +146,8 @@ func TestCase06NoLongerShared(t *testing.T) {
 	s.wantNowhere("Een verslag.", "Dochter van casus", "Casus 6", "Een doel")
 }
 
+// Given the same client at two tenants, with the same ids: a change at one tenant changes
+// nothing at the other, and keys of one do not work at the other.
 func TestCase07SamePersonAtTwoTenants(t *testing.T) {
 	t.Parallel()
 	both := newStories(t, storyOptions{}, "amaris", "szr")
@@ -159,10 +172,11 @@ func TestCase07SamePersonAtTwoTenants(t *testing.T) {
 				t.Errorf("the report of %s at %s: %d, want %d", other.tenant.id, s.tenant.id, got, want)
 			}
 		}
-		s.wantNowhere("dezelfde-persoon") // what tells that they are one
+		s.wantNowhere("dezelfde-persoon") // the identifier that both have
 	}
 }
 
+// Given a client without contacts.
 func TestCase09NoContacts(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 9, storyOptions{})

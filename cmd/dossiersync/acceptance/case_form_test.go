@@ -7,27 +7,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// Given a form that is begun, completed, reopened and completed: it is shown only while it
+// is complete.
 func TestCase29ReopenedForm(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 29, storyOptions{})
-	unseen := func() {
+	wantHidden := func() {
 		t.Helper()
 		s.wantForms(s.client)
 		s.wantEmpty(s.client, "nothing-yet", everyList...)
 		s.wantRow("QuestionnaireResponse", "formulier", "hidden status")
 	}
 	s.step("a form is begun")
-	unseen()
+	wantHidden()
 	s.wantNowhere("Nog bezig")
 	s.step("it is completed")
 	s.wantForms(s.client, completedForm("formulier", "Intake", "Hoe gaat het? = Klaar"))
 	s.step("it is opened again")
-	unseen()
+	wantHidden()
 	s.wantNowhere("Klaar", "Toch nog bezig")
 	s.step("it is completed again")
 	s.wantForms(s.client, completedForm("formulier", "Intake", "Hoe gaat het? = Nu echt klaar"))
 }
 
+// Given a form that is amended an hour later.
 func TestCase30AmendedForm(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 30, storyOptions{})
@@ -40,8 +43,9 @@ func TestCase30AmendedForm(t *testing.T) {
 	s.wantNowhere("Goed")
 }
 
-// A form keeps the words of the version that it answers; those of another version
-// may ask something else. One that names no version has the newest words.
+// Given forms that answer version 1 and 2 of a questionnaire, version 3, which comes late, no
+// version, and a missing questionnaire. A form has the words of its own version, because
+// another version may ask something else; without a version it has the newest words.
 func TestCase31QuestionnaireVersions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 31, storyOptions{})
@@ -67,6 +71,8 @@ func TestCase31QuestionnaireVersions(t *testing.T) {
 	s.wantForms(s.client, first, second, third, missing, without)
 }
 
+// Given a form with groups in groups, questions below answers, and repeated groups and
+// answers.
 func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 32, storyOptions{})
@@ -83,6 +89,7 @@ func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 		"  Naam = Piet"))
 }
 
+// Given a form with an answer of every type, among these 1.50 and a quantity without unit.
 func TestCase33EveryAnswerType(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 33, storyOptions{})
@@ -107,7 +114,7 @@ func TestCase33EveryAnswerType(t *testing.T) {
 	s.wantValues(`false`, `"1.50"`, `3`, `"2025-03-03"`, `"2025-07-01T14:30:00+02:00"`, `"22:15:00"`, `"Jo"`, `"Eerste regel.\nTweede regel."`,
 		`"https://casus.example/jo?a=1\u0026b=2"`, `{"code":"2","system":"https://ecd.example/antwoord"}`, `"Iets anders: humanist"`,
 		`{"contentType":"image/png","size":71,"title":"foto.png"}`, `{"unit":"kg","value":"64.0"}`, `{"unit":"","value":"6"}`, `null`)
-	// Whom an answer names may be called otherwise later, and may be hidden.
+	// A person in an answer may get another name, and may be hidden.
 	last := len(answers.Questions) - 1
 	s.change("RelatedPerson", "dochter", func(p map[string]any) { p["name"] = []any{map[string]any{"text": "Annie"}} })
 	s.sync()
@@ -120,7 +127,7 @@ func TestCase33EveryAnswerType(t *testing.T) {
 	s.wantNowhere("Annie")
 }
 
-// notForPatient marks a resource as not for the client's eyes.
+// notForPatient marks a resource as not for the client.
 func notForPatient(resource map[string]any) {
 	meta, _ := resource["meta"].(map[string]any)
 	meta["security"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "NOPAT"}}
@@ -144,12 +151,14 @@ func (s *story) wantValues(want ...string) {
 	}
 }
 
+// Given a form with a hidden question, and one that is asked only after the answer yes to
+// another.
 func TestCase34HiddenItems(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 34, storyOptions{})
 	s.step("some answers are not for eyes")
 	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
-	// What is not asked depends on the answers, and on the questionnaire.
+	// Another answer enables the question; another questionnaire shows the hidden one.
 	s.change("QuestionnaireResponse", "formulier", func(f map[string]any) {
 		items, _ := f["item"].([]any)
 		items[0].(map[string]any)["answer"] = []any{map[string]any{"valueBoolean": true}}
@@ -164,7 +173,7 @@ func TestCase34HiddenItems(t *testing.T) {
 	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
 }
 
-// What the questionnaire hides is not stored either (I6).
+// Given the same form: answers that are not shown are not stored either (I6).
 func TestCase34HiddenItemsAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 34, storyOptions{})
@@ -172,6 +181,7 @@ func TestCase34HiddenItemsAreNotStored(t *testing.T) {
 	s.wantNowhere("INT-4711", "Niet tonen", "Oud antwoord")
 }
 
+// Given a form whose answers have scores, with a total.
 func TestCase35Score(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 35, storyOptions{})
@@ -181,7 +191,8 @@ func TestCase35Score(t *testing.T) {
 	s.wantForms(s.client, f)
 }
 
-// Readers are told of a picture, and given neither it nor where it is.
+// Given a form with three pictures: readers get title, type and size, neither the bytes nor
+// the address.
 func TestCase36AttachmentInAForm(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 36, storyOptions{})
@@ -192,25 +203,26 @@ func TestCase36AttachmentInAForm(t *testing.T) {
 	s.wantNowhere("elders.example", "Binary/", "iVBORw0KGgo") // as a PNG begins in base64
 }
 
+// Given a form that is begun and then stopped: it is shown only if the tenant's rules say so.
 func TestCase37StoppedForm(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name, mapping string
-		begun, after  []form
+	for _, tt := range []struct {
+		name, mapping       string
+		inProgress, stopped []form
 	}{
-		{"usually hidden", "", nil, nil},
+		{"hidden by default", "", nil, nil},
 		{"shown by rule", "      show: {stopped: true}\n", nil, []form{completedForm("formulier", "Intake", "Hoe gaat het? = Goed")}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newStory(t, 37, storyOptions{mapping: test.mapping})
+			s := newStory(t, 37, storyOptions{mapping: tt.mapping})
 			s.step("a form is begun and never finished")
-			s.wantForms(s.client, test.begun...)
+			s.wantForms(s.client, tt.inProgress...)
 			s.wantEmpty(s.client, "nothing-yet", everyList...)
 			s.wantNowhere("Goed")
 			s.step("it is stopped")
-			s.wantForms(s.client, test.after...)
-			if test.after == nil {
+			s.wantForms(s.client, tt.stopped...)
+			if tt.stopped == nil {
 				s.wantRow("QuestionnaireResponse", "formulier", "hidden status")
 				s.wantEmpty(s.client, "nothing-yet", everyList...)
 				s.wantNowhere("Goed")

@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+// Given documents with scripts, handlers, styles, frames, images, links, deep nesting, broken
+// markup, tables and comments, and a report whose plain text looks like HTML.
 func TestCase57HTMLOfEveryKind(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 57, storyOptions{})
@@ -25,20 +27,20 @@ func TestCase57HTMLOfEveryKind(t *testing.T) {
 		doc("stuk", "Niet gesloten en\n\ndoor elkaar \u00a0 <b> &onbekend; <"),
 		doc("tabel", "Dag maandag\nUur 10\n\nNa de tabel\n- Een\n- Twee"),
 		doc("meta", "Tekst"),
-		doc("commentaar", "Blijft\n\ncdata\n\n]]>"), // as browsers have it
+		doc("commentaar", "Blijft\n\ncdata\n\n]]>"), // as in browsers
 		soepReport("verslag", "Subjectief\nVoor en na.\n\nfoto"),
 		dayReport("letterlijk", `Dit is geen <b>html</b>, maar 3 < 4 & 5 > 4 <script>blijft staan</script>`))
 	s.wantNowhere("boos", "BOOS", "javascript", "onclick", "display:none", "<p>", "<img", "<iframe", "weg</p>")
 }
 
-// Nothing is fetched from anywhere but the source; readers are told that there is
-// something, and not where.
+// Given documents whose files are on other hosts: nothing is fetched from there, and readers
+// get title, type and size without the address.
 func TestCase58AttachmentOnAnotherHost(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 58, storyOptions{})
-	var asked atomic.Int64
+	var requests atomic.Int64
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		fmt.Fprint(w, "Dit staat elders.")
 	}))
 	t.Cleanup(elsewhere.Close)
@@ -53,13 +55,13 @@ func TestCase58AttachmentOnAnotherHost(t *testing.T) {
 	}
 	s.wantReports(s.client, want...)
 	s.wantNowhere("elders", "169.254", "etc/hostname", "localhost:9", elsewhere.URL)
-	if n := asked.Load(); n > 0 {
-		t.Errorf("the other host was asked %d times", n)
+	if n := requests.Load(); n > 0 {
+		t.Errorf("the other host got %d requests", n)
 	}
 }
 
-// A text that is not what was said of it is not shown, and the dossier says that
-// something is missing. When the file comes, so does the document.
+// Given documents whose file has another hash, size, content or type, is missing, or is too
+// large: they are quarantined and the dossier is incomplete, until the file is there.
 func TestCase59FilesDoNotMatchMetadata(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 59, storyOptions{})
@@ -76,6 +78,8 @@ func TestCase59FilesDoNotMatchMetadata(t *testing.T) {
 	s.wantReports(s.client, good, documentReport("dood", "Bestand is er niet", "De inhoud van het bestand."))
 }
 
+// Given documents with their files inline: text, HTML, PDF, Latin-1, broken base64, empty, and
+// two files in one.
 func TestCase60InlineFiles(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 60, storyOptions{})

@@ -8,14 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// newPlanStory begins a story of plans now: whether one is in force is decided by today's
-// date.
+// newPlanStory returns a story that starts today, because today's date decides whether a plan
+// is in force.
 func newPlanStory(t *testing.T, number int) *story {
 	t.Helper()
-	return newStory(t, number, storyOptions{now: time.Now(), search: "care-plans: [CarePlan, Provenance, Consent]"})
+	return newStory(t, number, storyOptions{start: time.Now(), search: "care-plans: [CarePlan, Provenance, Consent]"})
 }
 
-// line is how a plan reads, in one text.
+// line returns a plan as one text.
 func (p plan) line() string {
 	parts := []string{p.State + " " + p.ID + ": " + p.Title}
 	for _, more := range []string{p.Narrative, p.Agreement} {
@@ -29,7 +29,7 @@ func (p plan) line() string {
 	return strings.Join(parts, " | ")
 }
 
-// wantPlanLines compares how the plans of the case's client read, in any order.
+// wantPlanLines compares the client's plans as texts, in any order.
 func (s *story) wantPlanLines(want ...string) {
 	s.t.Helper()
 	var got []string
@@ -41,18 +41,20 @@ func (s *story) wantPlanLines(want ...string) {
 	}
 }
 
-// planLine is how a plan of one goal and one action reads.
+// planLine is the text of a plan with one goal and one action.
 func planLine(state, id, title, goal string) string {
 	return state + " " + id + ": " + title + goalLine(id+"-doel", goal)
 }
 
-// goalLine is how a goal reads that is alone in its domain, with its action.
+// goalLine is the text of a goal that is alone in its domain, with its action.
 func goalLine(id, goal string) string {
 	return " | lichamelijk | goal " + id + " " + goal + " (active) | action Twee keer per dag een stukje lopen. (in-progress) " + id
 }
 
 const walkSafely = "Veilig lopen"
 
+// Given a plan that is replaced by another and stays active, and is completed later: it is
+// expired once it is replaced.
 func TestCase38SupersededPlan(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 38)
@@ -65,7 +67,8 @@ func TestCase38SupersededPlan(t *testing.T) {
 	s.wantPlanLines(after...)
 }
 
-// A plan counts on its last day, and no longer on the next, without any sync.
+// Given a plan that ends today and one that ended yesterday: the first is still in force,
+// the second is expired. The state is decided when it is read.
 func TestCase39PeriodEndsBetweenSyncs(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 39)
@@ -73,6 +76,7 @@ func TestCase39PeriodEndsBetweenSyncs(t *testing.T) {
 	s.wantPlanLines(planLine("current", "vandaag", "Zorgleefplan", walkSafely), planLine("expired", "gisteren", "Zorgleefplan", walkSafely))
 }
 
+// Given two plans in force at once: both are current.
 func TestCase40TwoCurrentPlans(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 40)
@@ -80,6 +84,7 @@ func TestCase40TwoCurrentPlans(t *testing.T) {
 	s.wantPlanLines(planLine("current", "een", "Zorgleefplan", walkSafely), planLine("current", "twee", "Behandelplan", walkSafely))
 }
 
+// Given a plan without a period, and one without an end: both are current.
 func TestCase41PlanWithoutPeriod(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 41)
@@ -87,6 +92,7 @@ func TestCase41PlanWithoutPeriod(t *testing.T) {
 	s.wantPlanLines(planLine("current", "zonder", "Zorgleefplan", walkSafely), planLine("current", "begin", "Zorgleefplan", walkSafely))
 }
 
+// Given a plan that is revoked: it is expired.
 func TestCase42RevokedPlan(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 42)
@@ -96,6 +102,7 @@ func TestCase42RevokedPlan(t *testing.T) {
 	s.wantPlanLines(planLine("expired", "plan", "Zorgleefplan", walkSafely))
 }
 
+// Given a plan that is put on hold: it stays current.
 func TestCase43PlanOnHold(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 43)
@@ -104,7 +111,8 @@ func TestCase43PlanOnHold(t *testing.T) {
 	s.wantPlanLines(planLine("current", "plan", "Zorgleefplan", walkSafely))
 }
 
-// Nothing of a draft is told, neither by itself nor by a report about it.
+// Given a draft plan with a goal, and a report about both: readers see nothing of the draft
+// until it is active.
 func TestCase44DraftPlanStaysHidden(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 44)
@@ -116,6 +124,7 @@ func TestCase44DraftPlanStaysHidden(t *testing.T) {
 	s.wantNowhere("Nog geheim")
 }
 
+// Given a plan that is a narrative only.
 func TestCase45PlanAsNarrative(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 45)
@@ -126,13 +135,14 @@ func TestCase45PlanAsNarrative(t *testing.T) {
 	}
 	want := "Zorgleefplan\nMevrouw wil elke dag naar buiten.\n- Wandelen om 10 uur\n- Jas aan\nTot ziens"
 	if got := strings.ReplaceAll(plans[0].Narrative, "\n\n", "\n"); got != want {
-		t.Errorf("it reads %q", got)
+		t.Errorf("the narrative is %q", got)
 	}
 	s.wantNowhere("alert(1)", "onclick")
 }
 
-// Many CarePlans are one plan where they name the whole; one whose whole is
-// nowhere stands by itself, and so does what was replaced.
+// Given plans in several CarePlans, by partOf and by basedOn, one of them replaced later, and
+// a part of a plan that is missing: parts are shown in their plan; the part without a plan
+// and the replaced part stand alone.
 func TestCase46OnePlanOfManyCarePlans(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 46)
@@ -150,6 +160,7 @@ func TestCase46OnePlanOfManyCarePlans(t *testing.T) {
 		parts(goal("een-c-doel", "Goed eten en drinken"), goal("een-a-doel", walkSafely), act("een-c-doel"), act("een-a-doel")))
 }
 
+// Given a plan with three goals, of which one is achieved, one cancelled, one entered in error.
 func TestCase47GoalsAchievedAndCancelled(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 47)
@@ -161,6 +172,7 @@ func TestCase47GoalsAchievedAndCancelled(t *testing.T) {
 	s.wantNowhere("zingen")
 }
 
+// Given a plan that is evaluated an hour later.
 func TestCase48PlanEvaluatedLater(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 48)
@@ -179,6 +191,8 @@ func TestCase48PlanEvaluatedLater(t *testing.T) {
 	}
 }
 
+// Given two plans to which the daughter agrees, one by Provenance and one by Consent, and
+// withdraws.
 func TestCase49AgreementGivenAndWithdrawn(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 49)
@@ -188,13 +202,14 @@ func TestCase49AgreementGivenAndWithdrawn(t *testing.T) {
 	s.step("the daughter agrees to both plans")
 	for _, p := range s.readDossier(s.client).Plans {
 		if by, at, _ := strings.Cut(p.Agreement, " 2"); by != "Dochter van casus" || at == "" {
-			t.Errorf("plan %s is agreed by %q", p.ID, p.Agreement)
+			t.Errorf("the agreement on plan %s is %q", p.ID, p.Agreement)
 		}
 	}
 	s.step("she withdraws")
 	s.wantPlanLines(without...)
 }
 
+// Given a plan that is completed and reactivated.
 func TestCase50ReactivatedPlan(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 50)

@@ -12,18 +12,17 @@ import (
 
 func correctedAt(at string) func(*report) { return func(r *report) { r.CorrectedAt = at } }
 
-// inCarePlan is a report of the category care-plan.
 func inCarePlan(r *report) { r.Category = "care-plan" }
 
-// documentReport is a DocumentReference as the cases write it, of which nobody says when
-// it was recorded.
+// documentReport is a DocumentReference as package cases writes it; it has no recordedAt.
 func documentReport(name, title, text string, attachments ...string) report {
 	return dayReport(name, text, func(r *report) { r.Title, r.RecordedAt, r.Attachments = title, "", attachments })
 }
 
-// soepReport is a Composition as the cases write it.
+// soepReport is a Composition as package cases writes it.
 func soepReport(name, text string) report { return documentReport(name, "SOEP-rapportage", text) }
 
+// Given a report that is corrected at 13:00, and again at 14:00.
 func TestCase10CorrectedInPlace(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 10, storyOptions{})
@@ -36,6 +35,8 @@ func TestCase10CorrectedInPlace(t *testing.T) {
 	s.wantReports(s.client, dayReport("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.", correctedAt(twoOClock)))
 }
 
+// Given four pairs of an old and a new document, which replaces the old one under a new id;
+// of two pairs the new one comes first: only the new ones are shown.
 func TestCase11ReplacedByNewID(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 11, storyOptions{})
@@ -52,12 +53,14 @@ func TestCase11ReplacedByNewID(t *testing.T) {
 	s.step("the old documents are marked")
 	s.wantReports(s.client, newer...)
 
-	// What was replaced by mistake is there again.
+	// A replacement that was an error brings the old one back.
 	s.change("Composition", "c-nieuw", func(c map[string]any) { c["status"] = "entered-in-error" })
 	s.sync()
 	s.wantReports(s.client, doc("a-nieuw"), doc("b-nieuw"), note("c-oud"), note("d-nieuw"))
 }
 
+// Given a report that was read, and is then entered in error: it is withdrawn, and an ETag
+// of before no longer matches.
 func TestCase12EnteredInErrorAfterBeingRead(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 12, storyOptions{})
@@ -66,11 +69,11 @@ func TestCase12EnteredInErrorAfterBeingRead(t *testing.T) {
 	s.wantReports(s.client, dayReport("verslag", "Dit was voor iemand anders bedoeld."))
 	_, read := s.getIfNoneMatch(path, "")
 	if status, _ := s.getIfNoneMatch(path, read); status != http.StatusNotModified {
-		t.Errorf("what has not changed answers %d", status)
+		t.Errorf("with the current ETag the answer is %d", status)
 	}
 	s.step("it was an error")
 	if status, _ := s.getIfNoneMatch(path, read); status != http.StatusOK {
-		t.Errorf("who keeps what was read is told %d", status)
+		t.Errorf("with the old ETag the answer is %d", status)
 	}
 	s.wantReports(s.client)
 	s.wantEmpty(s.client, "nothing-yet", everyList...)
@@ -78,8 +81,8 @@ func TestCase12EnteredInErrorAfterBeingRead(t *testing.T) {
 	s.wantNowhere("voor iemand anders")
 }
 
-// getIfNoneMatch asks for a path as who has an answer of that ETag, and returns the status and
-// the ETag of the answer.
+// getIfNoneMatch sends a request with If-None-Match, and returns the status and the ETag of
+// the answer.
 func (s *story) getIfNoneMatch(path, etag string) (status int, now string) {
 	s.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, "http://"+s.portalAddress+path, nil)
@@ -96,6 +99,7 @@ func (s *story) getIfNoneMatch(path, etag string) (status int, now string) {
 	return resp.StatusCode, resp.Header.Get("ETag")
 }
 
+// Given two reports, of which one vanishes without a tombstone and one is deleted.
 func TestCase13GoneWithoutTrace(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 13, storyOptions{})
@@ -110,6 +114,7 @@ func TestCase13GoneWithoutTrace(t *testing.T) {
 	s.wantNowhere("zonder spoor", "Dit wordt verwijderd")
 }
 
+// Given a report that is marked as not for the client (NOPAT), and unmarked again.
 func TestCase14MadeInvisibleThenVisible(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 14, storyOptions{})
@@ -122,7 +127,7 @@ func TestCase14MadeInvisibleThenVisible(t *testing.T) {
 	s.wantNowhere("Eerst zichtbaar")
 	s.step("it may be seen again")
 	s.wantReports(s.client, dayReport("verslag", "Eerst zichtbaar."))
-	// That it is confidential alone hides nothing from the client.
+	// A confidentiality code alone does not hide a report from the client.
 	s.change("Observation", "verslag", func(o map[string]any) {
 		meta, _ := o["meta"].(map[string]any)
 		meta["security"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}}
@@ -131,6 +136,7 @@ func TestCase14MadeInvisibleThenVisible(t *testing.T) {
 	s.wantReports(s.client, dayReport("verslag", "Eerst zichtbaar."))
 }
 
+// Given a preliminary report that becomes final.
 func TestCase15PreliminaryToFinal(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 15, storyOptions{})
@@ -143,6 +149,7 @@ func TestCase15PreliminaryToFinal(t *testing.T) {
 	s.wantReports(s.client, dayReport("verslag", "Nu is het af."))
 }
 
+// Given a report about a week ago that is written today.
 func TestCase16LateEntry(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 16, storyOptions{})
@@ -152,7 +159,8 @@ func TestCase16LateEntry(t *testing.T) {
 	}))
 }
 
-// It has its place a year ago, and nobody who looks at this month sees it.
+// Given a report written today with the date of a year ago: it stands a year ago, not in
+// this month.
 func TestCase17BackdatedAYear(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 17, storyOptions{})
@@ -168,12 +176,12 @@ func TestCase17BackdatedAYear(t *testing.T) {
 	}
 }
 
-// What is dated in the future is shown where it is dated: nobody knows better, and
-// hiding it would be losing it. Whoever looks at today does not see it.
+// Given a report with a date a month ahead: it is shown at that date, because hiding it would
+// lose it. Time lines up to today do not have it.
 func TestCase18InTheFuture(t *testing.T) {
 	t.Parallel()
-	now := time.Now().In(mustZone(t)).Truncate(time.Second)
-	s := newStory(t, 18, storyOptions{now: now})
+	now := time.Now().In(amsterdam(t)).Truncate(time.Second)
+	s := newStory(t, 18, storyOptions{start: now})
 	s.step("somebody writes next month's date")
 	future := now.AddDate(0, 1, 0)
 	s.wantReports(s.client, dayReport("verslag", "Een maand te laat.", func(r *report) {
@@ -187,12 +195,13 @@ func TestCase18InTheFuture(t *testing.T) {
 		"?around=" + future.Format(time.DateOnly):             1,
 		"?from=" + now.AddDate(0, 0, 1).Format(time.DateOnly): 1,
 	} {
-		if got := len(s.readList(new(dossierView), "", path+query)); got != want {
+		if got := len(s.items(path + query)); got != want {
 			t.Errorf("%s: %d cards, want %d", query, got, want)
 		}
 	}
 }
 
+// Given two reports that swap their categories.
 func TestCase19CategorySwitched(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 19, storyOptions{})
@@ -202,6 +211,8 @@ func TestCase19CategorySwitched(t *testing.T) {
 	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen.", inCarePlan), dayReport("naar-algemeen", "Eerst zorgleefplan."))
 }
 
+// Given reports about plans that are missing, not for the client, and late: a report names
+// its plan and goal only while these are shown.
 func TestCase20LinkedPlanMissingHiddenOrLate(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 20, storyOptions{})
@@ -225,6 +236,8 @@ func TestCase20LinkedPlanMissingHiddenOrLate(t *testing.T) {
 	s.wantNowhere("Niet voor de cliënt", "Later gekomen")
 }
 
+// Given reports without an author, by someone the source does not have, by a team, by a
+// contained resource, by a display only, and by two people.
 func TestCase21AuthorsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	for rule, authors := range map[string]map[string]string{
@@ -244,7 +257,7 @@ func TestCase21AuthorsOfEveryKind(t *testing.T) {
 				want = append(want, dayReport(name, text, withAuthor(authors[name])))
 			}
 			s.wantReports(s.client, want...)
-			// Who was missing is shown with what they wrote as soon as they come.
+			// An author who comes later is shown with earlier reports.
 			s.put(`{"resourceType": "PractitionerRole", "id": "casus-21-onbekend", "practitioner": {"reference": "Practitioner/casus-21-mw"}, "code": [{"text": "nachtdienst"}]}`)
 			s.sync()
 			want[slices.IndexFunc(want, func(r report) bool { return r.ID == "onbekend" })].Author = authors["later"]
@@ -253,6 +266,8 @@ func TestCase21AuthorsOfEveryKind(t *testing.T) {
 	}
 }
 
+// Given empty texts, 200 kB of text, emoji, right-to-left text, CRLF, control characters,
+// NUL and half a surrogate pair: the last two are quarantined, empty ones are hidden.
 func TestCase22OddTexts(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 22, storyOptions{})
@@ -270,13 +285,13 @@ func TestCase22OddTexts(t *testing.T) {
 	for _, name := range []string{"leeg", "geen", "spaties"} {
 		s.wantRow("Observation", name, "hidden empty")
 	}
-	for _, d := range s.readList(new(dossierView), "", "/v1/dossiers/"+s.client+"/timeline?limit=100") {
+	for _, d := range s.items("/v1/dossiers/" + s.client + "/timeline?limit=100") {
 		if name, excerpt := s.nameOf(d.str("id")), d.str("excerpt"); name == "lang" && excerpt != strings.TrimSpace(strings.Repeat("Dit is een lang verslag. ", 8))+"…" ||
 			name == "regels" && excerpt != "Regel een Regel twee Regel drie Regel vijf" {
 			t.Errorf("%s begins with %q", name, excerpt)
 		}
 	}
-	// What is put right in the source is read again.
+	// Quarantined reports are read again once the source has corrected them.
 	s.change("Observation", "nul", func(o map[string]any) { o["valueString"] = "Hier stond een nul." })
 	s.change("Observation", "half-teken", func(o map[string]any) { o["valueString"] = "Hier stond een half teken: 😊." })
 	s.sync()
@@ -284,6 +299,7 @@ func TestCase22OddTexts(t *testing.T) {
 	s.wantIncomplete(s.client)
 }
 
+// Given two reports with the same identifier: both are shown.
 func TestCase23SharedIdentifier(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 23, storyOptions{})
@@ -291,6 +307,7 @@ func TestCase23SharedIdentifier(t *testing.T) {
 	s.wantReports(s.client, dayReport("a", "De eerste van twee."), dayReport("b", "De tweede van twee."))
 }
 
+// Given a report whose narrative belongs to another report: the value is shown.
 func TestCase24NarrativeContradictsValue(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 24, storyOptions{})
@@ -299,12 +316,13 @@ func TestCase24NarrativeContradictsValue(t *testing.T) {
 	s.wantNowhere("gevallen", "iemand anders")
 }
 
+// Given two reports of the same second.
 func TestCase26TwoInOneSecond(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 26, storyOptions{})
 	s.step("two reports are of one second")
 	s.wantReports(s.client, dayReport("a", "Van dezelfde seconde, een."), dayReport("b", "Van dezelfde seconde, twee."))
-	// A page ends between them.
+	// With a limit of 1 a page ends between them.
 	var paged []string
 	for _, it := range s.list(s.readerToken, "/v1/dossiers/"+s.client+"/timeline?limit=1") {
 		paged = append(paged, s.nameOf(it.ID))
@@ -314,6 +332,8 @@ func TestCase26TwoInOneSecond(t *testing.T) {
 	}
 }
 
+// Given reports with an unknown status, extension, element and modifier extension: the
+// status and the modifier extension hide a report.
 func TestCase27UnknownStatusAndExtensions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 27, storyOptions{})
@@ -324,6 +344,7 @@ func TestCase27UnknownStatusAndExtensions(t *testing.T) {
 	s.wantNowhere("Een onbekende status", "alles anders maakt", "https://ecd.example/onbekend", "morgen")
 }
 
+// Given a report with implicitRules: it is hidden.
 func TestCase28ImplicitRules(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 28, storyOptions{})

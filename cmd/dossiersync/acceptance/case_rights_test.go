@@ -10,21 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// putGrantJSON stores a grant of the user's, in JSON.
-func (s *story) putGrantJSON(client, user, grant string) {
-	s.t.Helper()
-	req, err := http.NewRequest(http.MethodPut, "http://"+s.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(grant))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Dossier-Actor", "beheerder")
-	if status, answer := s.send(req, s.portalToken); status != http.StatusOK {
-		s.t.Fatalf("grant: %d %s", status, answer)
-	}
-}
-
-// planGoalAndReport are a plan with a goal, and a report about them.
+// planGoalAndReport are a plan, its goal, and a report about both.
 var planGoalAndReport = []string{
 	`{"resourceType": "Goal", "id": "zwart-doel", "lifecycleStatus": "active", "subject": {"reference": "Patient/zwart"},
 		"description": {"text": "Zelfstandig naar het toilet"}}`,
@@ -38,8 +24,8 @@ var planGoalAndReport = []string{
 
 const patientZwart = `{"resourceType": "Patient", "id": "zwart", "active": true, "name": [{"text": "Mevrouw Zwart"}]}`
 
-// Whoever may read reports and not plans does not learn from a report which plan
-// or goal it is about: not in the list, not by itself, not on the time line.
+// Given a report about a plan and a goal, and a son with a right to reports and forms only:
+// no answer tells him the plan or the goal.
 func TestCase78RightToReportsNotToPlans(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStory(t, storyOptions{})
@@ -50,9 +36,9 @@ func TestCase78RightToReportsNotToPlans(t *testing.T) {
 	s.sync()
 	whole := s.readDossier("zwart")
 	if len(whole.Reports) != 1 || whole.Reports[0].Plan != "plan Incontinentieplan" || whole.Reports[0].Goal != "doel Zelfstandig naar het toilet" {
-		t.Fatalf("who may see everything sees %+v", whole.Reports)
+		t.Fatalf("with all rights the reports are %+v", whole.Reports)
 	}
-	s.putGrantJSON("zwart", "zoon", `{"role": "contact", "parts": ["reports", "forms"], "state": "accepted"}`)
+	s.putGrant(s.portalToken, "zwart", "zoon", `{"role": "contact", "parts": ["reports", "forms"], "state": "accepted"}`)
 	son := s.token("zoon", "dossier:read")
 	id := ""
 	for _, path := range []string{"/reports", "/timeline", "/timeline?category=care-plan", "/timeline/density?by=day", "", "/care-plans"} {
@@ -84,6 +70,7 @@ func TestCase78RightToReportsNotToPlans(t *testing.T) {
 	s.wantNothingOfPlans("the report by itself", body)
 }
 
+// wantNothingOfPlans fails the test if an answer has a key or a word of the plan or its goal.
 func (s *story) wantNothingOfPlans(what string, body []byte) {
 	s.t.Helper()
 	for key, ref := range s.names {
@@ -98,8 +85,8 @@ func (s *story) wantNothingOfPlans(what string, body []byte) {
 	}
 }
 
-// A grant that names a contact counts for as long as the contact does in the
-// source, and again when the contact is back.
+// Given a grant that names a contact: it counts only while the contact is active, in its
+// period, and of this client.
 func TestCase80ContactEndedInTheSource(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStory(t, storyOptions{})
@@ -108,47 +95,45 @@ func TestCase80ContactEndedInTheSource(t *testing.T) {
 	for _, resource := range []string{patientZwart, contact, planGoalAndReport[2]} {
 		s.put(resource)
 	}
-	s.putGrantJSON("zwart", "zoon", `{"role": "contact", "parts": ["reports"], "state": "accepted", "contact": "zwart-zoon"}`)
+	s.putGrant(s.portalToken, "zwart", "zoon", `{"role": "contact", "parts": ["reports"], "state": "accepted", "contact": "zwart-zoon"}`)
 	son := s.token("zoon", "dossier:read")
-	opens := func(want bool, why string) {
+	wantOpen := func(want bool, when string) {
 		t.Helper()
 		status, _ := s.get(son, "/v1/dossiers/zwart/reports")
 		listed := len(s.list(son, "/v1/dossiers")) > 0
 		if (status == http.StatusOK) != want || listed != want || status != http.StatusOK && status != http.StatusNotFound {
-			t.Errorf("%s: the reports answer %d, listed %t; want open %t", why, status, listed, want)
+			t.Errorf("%s: the reports answer %d, listed %t; want open %t", when, status, listed, want)
 		}
 	}
 	s.sync()
-	opens(true, "while the contact counts")
+	wantOpen(true, "the contact is active")
 	s.change("RelatedPerson", "zoon", func(r map[string]any) { r["active"] = false })
 	s.sync()
-	opens(false, "the contact was made inactive")
+	wantOpen(false, "the contact was made inactive")
 	s.change("RelatedPerson", "zoon", func(r map[string]any) { r["active"] = true })
 	s.sync()
-	opens(true, "the contact counts again")
+	wantOpen(true, "the contact is active again")
 	s.change("RelatedPerson", "zoon", func(r map[string]any) { r["period"] = map[string]any{"end": "2024-11-01"} })
 	s.sync()
-	opens(false, "the contact's period has passed")
+	wantOpen(false, "the contact's period has passed")
 	s.change("RelatedPerson", "zoon", func(r map[string]any) {
 		delete(r, "period")
 		r["patient"] = map[string]any{"reference": "Patient/iemand-anders"}
 	})
 	s.sync()
-	opens(false, "the contact is another client's")
-	s.wantListed("zwart") // the daughter's own right is as it was
+	wantOpen(false, "the contact is another client's")
+	s.wantListed("zwart") // by the daughter's own grant
 	s.change("RelatedPerson", "zoon", func(r map[string]any) { r["patient"] = map[string]any{"reference": "Patient/zwart"} })
 	s.sync()
-	opens(true, "the contact is put right")
-	if _, err := s.tenant.sim.Delete("RelatedPerson", "zwart-zoon"); err != nil {
-		t.Fatal(err)
-	}
+	wantOpen(true, "the contact is put right")
+	s.remove("RelatedPerson", "zwart-zoon")
 	s.sync()
 	s.reconcile()
-	opens(false, "the contact was deleted")
+	wantOpen(false, "the contact was deleted")
 }
 
-// What the source marks as not for the client is in no count, no density and no
-// search, and its arrival is not to be noticed.
+// Given a dossier to which hidden items are added: no list, count, density or change number
+// becomes different.
 func TestCase83HiddenItemsCannotBeNoticed(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStory(t, storyOptions{})

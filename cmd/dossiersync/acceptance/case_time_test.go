@@ -11,11 +11,12 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// datedReport is a report that says with which date it was written, shown at that moment.
+// datedReport is a report whose text is the date with which it was written.
 func datedReport(name, written, at, precision string) report {
 	return dayReport(name, "Geschreven met "+written+".", func(r *report) { r.At, r.Precision, r.RecordedAt = at, precision, "" })
 }
 
+// Given reports of both nights in which the clock changes, with and without offset.
 func TestCase51BothDSTNights(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 51, storyOptions{})
@@ -26,9 +27,9 @@ func TestCase51BothDSTNights(t *testing.T) {
 		datedReport("maart-nooit", "2025-03-30T02:30:00+02:00", "2025-03-30T01:30:00+01:00", "second"),
 		datedReport("oktober-zomer", "2025-10-26T02:30:00+02:00", "2025-10-26T02:30:00+02:00", "second"),
 		datedReport("oktober-winter", "2025-10-26T02:30:00+01:00", "2025-10-26T02:30:00+01:00", "second"),
-		datedReport("oktober-zonder", "2025-10-26T02:30:00", "2025-10-26T02:30:00+02:00", "second"), // of two, the first
+		datedReport("oktober-zonder", "2025-10-26T02:30:00", "2025-10-26T02:30:00+02:00", "second"), // the hour occurs twice: the first
 		datedReport("oktober-dag", "2025-10-26", "2025-10-26T00:00:00+02:00", "day"))
-	// The days of 23 and 25 hours are whole days, and nothing of the days beside them.
+	// A day of 23 or 25 hours has its own reports only.
 	for day, want := range map[string]int{
 		"2025-03-29": 0, "2025-03-30": 3, "2025-03-31": 0, "2025-10-25": 0, "2025-10-26": 4, "2025-10-27": 0,
 	} {
@@ -36,13 +37,15 @@ func TestCase51BothDSTNights(t *testing.T) {
 			t.Errorf("%d reports of %s, want %d", got, day, want)
 		}
 	}
-	density := s.readList(new(dossierView), "", "/v1/dossiers/"+s.client+"/timeline/density?by=day")
+	density := s.items("/v1/dossiers/" + s.client + "/timeline/density?by=day")
 	s.wantSame("the density", []doc{
 		{"from": "2025-10-26", "to": "2025-10-26", "reports": 4.0, "forms": 0.0},
 		{"from": "2025-03-30", "to": "2025-03-30", "reports": 3.0, "forms": 0.0},
 	}, density)
 }
 
+// Given reports with dates of a year, a month, a day, a minute and a fraction of a second,
+// with periods, and without a date.
 func TestCase52PartialDates(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 52, storyOptions{})
@@ -60,10 +63,11 @@ func TestCase52PartialDates(t *testing.T) {
 		datedReport("fractie", "2024-02-29T14:30:00.123456+01:00", "2024-02-29T14:30:00+01:00", "second"),
 		written("periode", "Een nacht.", "2024-02-28T00:00:00+01:00", "day"),
 		written("open-periode", "Tot aan een dag.", "2024-02-29T00:00:00+01:00", "day"),
-		written("geen", "Zonder datum.", "2024-11-21T12:00:00+01:00", "second")) // when the source wrote it
-	s.wantListed(s.client) // whoever was born in some year
+		written("geen", "Zonder datum.", "2024-11-21T12:00:00+01:00", "second")) // lastUpdated
+	s.wantListed(s.client) // a partial birth date hides nobody
 }
 
+// Given reports with times without offset, in winter and in summer: they are local times.
 func TestCase53DatesWithoutOffset(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 53, storyOptions{})
@@ -73,6 +77,7 @@ func TestCase53DatesWithoutOffset(t *testing.T) {
 		datedReport("zomer", "2025-07-01T07:00:00", "2025-07-01T07:00:00+02:00", "second"))
 }
 
+// Given reports of summer with the winter's offset, and in UTC.
 func TestCase54WinterOffsetInSummer(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 54, storyOptions{})
@@ -82,7 +87,8 @@ func TestCase54WinterOffsetInSummer(t *testing.T) {
 		datedReport("utc", "2025-07-01T06:00:00Z", "2025-07-01T08:00:00+02:00", "second"))
 }
 
-// A leap second stays in its day, and in its year. There is no hour 24.
+// Given reports at second 60 and at hour 24: a leap second stays in its day; hour 24 is
+// quarantined.
 func TestCase55LeapSecond(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 55, storyOptions{})
@@ -100,23 +106,25 @@ func TestCase55LeapSecond(t *testing.T) {
 	s.wantIncomplete(s.client)
 }
 
-// What carries a lastUpdated of the past is found by comparing everything; and a
-// correction counts that was written before what it corrects, by the clock.
+// Given a source whose clock is fast by two hours for one report and slow by 40 days for
+// another, and is then right: a reconcile finds the late one, and the correction counts
+// although its lastUpdated is older.
 func TestCase56SourceClockIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newWrongClockStory(t)
 	behind := dayReport("achter", "Geschreven terwijl de klok achterliep.")
 	if !slices.ContainsFunc(s.readDossier(s.client).Reports, func(r report) bool { return cmp.Equal(r, behind) }) {
-		t.Error("what was written with a slow clock is not there")
+		t.Error("the report written with a slow clock is not shown")
 	}
 	s.writeStep("it is right, and a report is corrected")
-	s.syncPartial() // what it has now is older than what it had: a new epoch begins
+	s.syncPartial() // the version is older than the stored one: a new epoch begins
 	s.reconcileUntilEqual()
 	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep; nagekeken.", correctedAt(oneOClock)), behind)
 	s.wantNowhere("voorliep.")
 }
 
-// What carries a lastUpdated of the future is there now, not when that comes (I1).
+// Given the same source before its clock is right: a report with a future lastUpdated is
+// shown at once (I1).
 func TestCase56StampedInTheFuture(t *testing.T) {
 	t.Parallel()
 	s := newWrongClockStory(t)
@@ -124,8 +132,8 @@ func TestCase56StampedInTheFuture(t *testing.T) {
 	s.writeStep("it is right, and a report is corrected")
 }
 
-// newWrongClockStory begins the case at a source of which everything was read the day
-// before, and compares once.
+// newWrongClockStory starts the case at a source of which everything was read the day before,
+// and reconciles.
 func newWrongClockStory(t *testing.T) *story {
 	t.Helper()
 	s := newStory(t, 56, storyOptions{})
@@ -137,8 +145,8 @@ func newWrongClockStory(t *testing.T) *story {
 	return s
 }
 
-// reconcileUntilEqual reconciles until nothing differs: a source that went back in time is
-// read again from the beginning first.
+// reconcileUntilEqual reconciles. If the source went back in time, everything is read again
+// and compared a second time.
 func (s *story) reconcileUntilEqual() {
 	s.t.Helper()
 	if run := s.runScope(store.Scope{Only: store.StepReconcile}); *run.Outcome == store.OutcomePartial {
@@ -147,8 +155,8 @@ func (s *story) reconcileUntilEqual() {
 	}
 }
 
-// The clock by which the source answers was wrong, and is put right: what is written
-// from then on counts, though it is older.
+// Given a source whose clock is two days fast and is then put back: versions written from
+// then on count, although their lastUpdated is older.
 func TestCase56SourceClockIsPutBack(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStory(t, storyOptions{})

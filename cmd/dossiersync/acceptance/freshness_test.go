@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,11 +20,11 @@ import (
 	"dossiersync/store"
 )
 
-// refusingLayer is a source that refuses requests for paths with this in them, while it
-// is not empty.
+// refusingLayer makes a source refuse requests whose path contains part, unless part is
+// empty.
 type refusingLayer struct {
 	part   atomic.Pointer[string]
-	status int // 0: forbidden
+	status int // 0: 403
 }
 
 func (f *refusingLayer) refuse(part string) { f.part.Store(&part) }
@@ -38,8 +39,7 @@ func (f *refusingLayer) layer(next http.Handler) http.Handler {
 	})
 }
 
-// reasons returns why which lists of the dossier are empty for the user; "" where
-// one is not.
+// emptyReasons returns, for each list, the reason for which it is empty; "" if it is not.
 func (s *story) emptyReasons(token string, paths ...string) []string {
 	s.t.Helper()
 	list := []string{}
@@ -60,7 +60,7 @@ func (s *story) emptyReasons(token string, paths ...string) []string {
 	return list
 }
 
-// Every reason of the contract, from what runs have really found.
+// Every reason of the contract, as the outcome of runs.
 func TestEmptyReasonsComeFromRuns(t *testing.T) {
 	t.Parallel()
 	var source refusingLayer
@@ -83,7 +83,7 @@ func TestEmptyReasonsComeFromRuns(t *testing.T) {
 	for _, resource := range []string{patientZwart, planGoalAndReport[2]} {
 		s.put(resource)
 	}
-	s.putGrantJSON("zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
+	s.putGrant(s.portalToken, "zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
 	source.refuse("/Observation")
 	run(store.OutcomePartial)
 	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared", "nothing-yet", "nothing-yet"},
@@ -105,7 +105,8 @@ func TestEmptyReasonsComeFromRuns(t *testing.T) {
 	run(store.OutcomeComplete)
 	want("once it is open again", []string{"nothing-yet"}, dossier+"/care-plans")
 
-	s.restartWorker(`      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]` + "\n")
+	s.changeConfig(`\z`, `      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]`+"\n")
+	s.restart()
 	source.refuse("/Observation")
 	run(store.OutcomePartial)
 	want("while reports are checked against new rules", []string{"rechecking", "rechecking", "rechecking"},
@@ -120,7 +121,7 @@ func TestEmptyReasonsComeFromRuns(t *testing.T) {
 		"/v1/dossiers", dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/contacts")
 }
 
-// A type that the source does not know keeps nobody waiting for it.
+// A type that the source does not know does not keep a list at not-synced-yet.
 func TestUnknownTypeIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	source := refusingLayer{status: http.StatusNotFound}
@@ -136,34 +137,14 @@ func TestUnknownTypeIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// restartWorker is a worker with more in its mapping; the portal stays as it is.
-func (s *story) restartWorker(mapping string) {
-	s.t.Helper()
-	text, err := os.ReadFile(s.configFile)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cfg, err := app.LoadConfig(s.writeFile("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.syncer = s.newSyncer(cfg)
-}
-
-// servePortalAfter is the portal of the story's organisation as it is after some time, by the
-// database's clock as readers see it.
+// servePortalAfter serves the portal API as if the time d had passed: readers have a
+// now() of their own.
 func (s *story) servePortalAfter(d time.Duration, schedule string) *harness {
 	s.t.Helper()
-	for _, sql := range []string{
-		`CREATE SCHEMA IF NOT EXISTS later`,
-		fmt.Sprintf(`CREATE OR REPLACE FUNCTION later.now() RETURNS timestamptz LANGUAGE sql STABLE AS
-			$$SELECT pg_catalog.now() + interval '%d seconds'$$`, int(d.Seconds())),
-		`GRANT USAGE ON SCHEMA later TO dossiersync_reader`,
-	} {
-		if _, err := s.replica.Pool().Exec(s.t.Context(), sql); err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	s.exec(`CREATE SCHEMA IF NOT EXISTS later`)
+	s.exec(fmt.Sprintf(`CREATE OR REPLACE FUNCTION later.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+		$$SELECT pg_catalog.now() + interval '%d seconds'$$`, int(d.Seconds())))
+	s.exec(`GRANT USAGE ON SCHEMA later TO dossiersync_reader`)
 	reader, err := url.Parse(s.replica.ReaderURL)
 	if err != nil {
 		s.t.Fatal(err)
@@ -175,17 +156,16 @@ func (s *story) servePortalAfter(d time.Duration, schedule string) *harness {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	conf := strings.Replace(string(text), fmt.Sprintf("%q", s.replica.ReaderURL), fmt.Sprintf("%q", reader), 1)
-	conf = strings.Replace(conf, "    source:\n", "    timezone: UTC\n    schedule: \""+schedule+"\"\n    source:\n", 1)
-	r := &harness{t: s.t, dir: s.dir, replica: s.replica}
-	r.configFile = r.writeFile(fmt.Sprint("later-", d, ".yaml"), conf)
-	r.serve(app.Portal)
-	return r
+	h := &harness{t: s.t, dir: s.dir, replica: s.replica}
+	h.configFile = h.writeFile(fmt.Sprint("later-", d, ".yaml"), string(text))
+	h.changeConfig(regexp.QuoteMeta(fmt.Sprintf("%q", s.replica.ReaderURL)), fmt.Sprintf("%q", reader))
+	h.changeConfig("    source:\n", "    timezone: UTC\n    schedule: \""+schedule+"\"\n    source:\n")
+	h.serve(app.Portal)
+	return h
 }
 
-// A replica that was synchronised at the last slot of the day is fresh all night,
-// late half an hour after the first slot of the next without success, and stale
-// when two were missed.
+// A replica that was synced at the last slot of the day is fresh all night, late half an
+// hour after the next slot, and stale when two slots were missed.
 func TestFreshnessStatesComeFromRuns(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStory(t, storyOptions{})
@@ -194,16 +174,15 @@ func TestFreshnessStatesComeFromRuns(t *testing.T) {
 		s.put(resource)
 	}
 	s.sync()
-	// The last slot of the day has just been, and the next is in eight hours.
+	// The last slot of the day was in this minute; the next is in eight hours.
 	now := time.Now().UTC()
 	slot := now.Truncate(time.Minute)
-	h := slot.Hour()
-	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), h, (h+8)%24, (h+12)%24, (h+16)%24, (h+20)%24)
-	since := func(d time.Duration) time.Duration { return slot.Add(d).Sub(now) }
+	hour := slot.Hour()
+	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), hour, (hour+8)%24, (hour+12)%24, (hour+16)%24, (hour+20)%24)
 	for _, tt := range []struct {
-		after time.Duration // the slot of the run
-		want  string
-		next  time.Duration
+		after    time.Duration // the slot
+		want     string
+		nextSync time.Duration // after the slot
 	}{
 		{time.Minute, "fresh", 8 * time.Hour},
 		{8*time.Hour - time.Minute, "fresh", 8 * time.Hour},
@@ -213,19 +192,24 @@ func TestFreshnessStatesComeFromRuns(t *testing.T) {
 		{12*time.Hour + 35*time.Minute, "stale", 16 * time.Hour},
 		{48*time.Hour + time.Minute, "stale", 56 * time.Hour},
 	} {
-		r := s.servePortalAfter(since(tt.after), schedule)
+		h := s.servePortalAfter(slot.Add(tt.after).Sub(now), schedule)
 		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports", "/v1/dossiers/zwart/forms"} {
-			_, body := r.get(s.readerToken, path)
-			var answer struct {
-				Freshness struct{ State, AsOf, NextSync string }
-			}
-			if err := json.Unmarshal(body, &answer); err != nil {
-				t.Fatal(err)
-			}
-			f := answer.Freshness
-			if next := slot.Add(tt.next).Format(time.RFC3339); f.State != tt.want || f.NextSync != next || f.AsOf == "" {
-				t.Errorf("%s %v after its slot is %s, until %s; want %s until %s", path, tt.after, f.State, f.NextSync, tt.want, next)
-			}
+			h.wantFreshness(s.readerToken, path, tt.want, slot.Add(tt.nextSync))
 		}
+	}
+}
+
+func (h *harness) wantFreshness(token, path, state string, nextSync time.Time) {
+	h.t.Helper()
+	_, body := h.get(token, path)
+	var answer struct {
+		Freshness struct{ State, AsOf, NextSync string }
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		h.t.Fatal(err)
+	}
+	f := answer.Freshness
+	if next := nextSync.Format(time.RFC3339); f.State != state || f.NextSync != next || f.AsOf == "" {
+		h.t.Errorf("%s is %s, until %s, as of %q; want %s until %s", path, f.State, f.NextSync, f.AsOf, state, next)
 	}
 }

@@ -3,6 +3,7 @@ package acceptance
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,17 +12,17 @@ import (
 	"dossiersync/cmd/carerecordsim/faults"
 )
 
-// proxy stands before a care record simulator: it can fail as its faults say,
-// and lets a test act in the midst of a run.
+// proxy stands between a care record simulator and the program. It injects
+// faults, and lets a test act in the middle of a run.
 type proxy struct {
-	faults *faults.Injector
-	url    string // where FHIR begins
-	next   http.Handler
-	now    func() time.Time // the source's
+	faults   *faults.Injector
+	url      string // the FHIR base URL
+	now      func() time.Time
+	requests atomic.Int64 // so far
 
 	mu        sync.Mutex
-	onRequest func(*http.Request) // nil: it only passes requests on
-	requests  atomic.Int64        // requests so far
+	next      http.Handler
+	onRequest func(*http.Request) // may be nil
 }
 
 func newProxy(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.Rule) *proxy {
@@ -29,12 +30,12 @@ func newProxy(t testing.TB, sim http.Handler, o faults.Options, rules ...faults.
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	f := &proxy{faults: faults.New(o, rules...), now: o.Clock}
-	f.next = f.faults.Layer(sim)
-	server := httptest.NewServer(f)
+	p := &proxy{faults: faults.New(o, rules...), now: o.Clock}
+	p.setSource(sim)
+	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	f.url = server.URL + "/fhir"
-	return f
+	p.url = server.URL + "/fhir"
+	return p
 }
 
 // ServeHTTP implements [http.Handler].
@@ -42,49 +43,59 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.requests.Add(1)
 	w.Header().Set("Date", p.now().UTC().Format(http.TimeFormat))
 	p.mu.Lock()
-	acts, behind := p.onRequest, p.next
+	onRequest, next := p.onRequest, p.next
 	p.mu.Unlock()
-	if acts != nil {
-		acts(r)
+	if onRequest != nil {
+		onRequest(r)
 	}
 	if r.Context().Err() == nil {
-		behind.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	}
 }
 
-// wrap has another handler answer, which is given the one that did.
-func (p *proxy) wrap(by func(behind http.Handler) http.Handler) {
+// setFaults replaces the faults; without rules the source behaves.
+func (p *proxy) setFaults(rules ...faults.Rule) { p.faults.Set(rules...) }
+
+// setSource replaces the source behind the faults.
+func (p *proxy) setSource(source http.Handler) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.next = by(p.next)
+	p.next = p.faults.Layer(source)
 }
 
-// onEachRequest has act called before each request is answered; nil: nothing is.
-func (p *proxy) onEachRequest(act func(*http.Request)) {
+// wrap puts a handler around the one that answers now.
+func (p *proxy) wrap(layer func(next http.Handler) http.Handler) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.onRequest = act
+	p.next = layer(p.next)
+}
+
+// beforeRequests calls f before each request is answered; nil calls nothing.
+func (p *proxy) beforeRequests(f func(*http.Request)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.onRequest = f
 }
 
 // afterRequests returns a channel that is closed when n more requests have come.
 func (p *proxy) afterRequests(n int64) <-chan struct{} {
 	reached := make(chan struct{})
-	var came atomic.Int64
-	p.onEachRequest(func(*http.Request) {
-		if came.Add(1) == n {
+	var count atomic.Int64
+	p.beforeRequests(func(*http.Request) {
+		if count.Add(1) == n {
 			close(reached)
 		}
 	})
 	return reached
 }
 
-// holdOne holds back the next request that fits, until release is called or whoever
-// sent it is gone. The channel is closed when it has come.
-func (p *proxy) holdOne(fits func(*http.Request) bool) (came <-chan struct{}, release func()) {
-	reached, released := make(chan struct{}), make(chan struct{})
+// holdOne holds back the first request that matches until release is called or the
+// request is cancelled. reached is closed when that request has come.
+func (p *proxy) holdOne(matches func(*http.Request) bool) (reached <-chan struct{}, release func()) {
+	arrived, released := make(chan struct{}), make(chan struct{})
 	var once, open sync.Once
-	p.onEachRequest(func(r *http.Request) {
-		if !fits(r) {
+	p.beforeRequests(func(r *http.Request) {
+		if !matches(r) {
 			return
 		}
 		first := false
@@ -92,32 +103,29 @@ func (p *proxy) holdOne(fits func(*http.Request) bool) (came <-chan struct{}, re
 		if !first {
 			return
 		}
-		close(reached)
+		close(arrived)
 		select {
 		case <-released:
 		case <-r.Context().Done():
 		}
 	})
-	return reached, func() { open.Do(func() { close(released) }) }
+	return arrived, func() { open.Do(func() { close(released) }) }
 }
 
-// waitFor fails the test unless the channel is closed within half a minute.
-func waitFor(t testing.TB, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(30 * time.Second):
-		t.Fatalf("after 30 s: %s did not happen", what)
-	}
-}
+// onEvery is the rule that every matching request meets the fault.
+func onEvery(m faults.Match, f faults.Fault) faults.Rule { return faults.Rule{Match: m, Fault: f} }
 
-// waitUntil fails the test unless something becomes so within half a minute: other
-// processes have nothing else to wait on.
-func waitUntil(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("after 30 s it is not so that %s", what)
+// reportSearches matches searches for day reports.
+var reportSearches = faults.Match{Type: "Observation", Interaction: faults.Search}
+
+// isThirdReportPage returns a matcher of the third request for day reports. The
+// program asks for it after it has applied the first page.
+func isThirdReportPage() func(*http.Request) bool {
+	pages := 0
+	return func(r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/Observation") {
+			pages++
 		}
+		return pages == 3
 	}
 }

@@ -1,58 +1,54 @@
 package acceptance
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
+	"regexp"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap/zapcore"
 
+	"dossiersync/cmd/carerecordsim/dossiers"
+	"dossiersync/cmd/carerecordsim/faults"
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
-	"dossiersync/portalapi/portaltest"
 	"dossiersync/store/storetest"
 	dossiersync "dossiersync/sync"
 )
 
-// harness is a care record simulator for each tenant, a replica, and the
-// configuration that joins them: what an operator has.
+// harness is what an operator has: a care record simulator for each tenant, a
+// replica, and the configuration that joins them.
 type harness struct {
-	t             *testing.T
-	sim           *simulator.Server // the first tenant's
-	dir           string
-	configFile    string
-	portalAddress string // host:port of the portal API
-	opsAddress    string // host:port of the operators' listener
-	replica       *storetest.Replica
-	tenants       []tenant
-	signer        signer
-	log           syncBuffer // what the service says
+	t          *testing.T
+	sim        *simulator.Server // of the first tenant
+	dir        string
+	configFile string
+	tenants    []tenant
+	replica    *storetest.Replica
+	signer     signer
+
+	portalAddress string // host:port; set by serve
+	opsAddress    string // host:port; set by serve
+	log           syncBuffer
 }
 
-// tenant is a care organisation, and its care record system.
+// tenant is a care organisation with its care record system.
 type tenant struct {
 	id, name string
 	sim      *simulator.Server
-	search   string // the searches per stream, in YAML; empty: the usual ones
+	search   string // the searches per stream, in YAML; empty: the defaults
 	mapping  string // more of the mapping, in YAML
 }
 
 func newHarness(t *testing.T, tenants ...tenant) *harness {
 	t.Helper()
-	r := &harness{t: t, sim: tenants[0].sim, dir: t.TempDir(), replica: storetest.NewReplica(t), signer: newSigner(t), tenants: tenants}
-	conf := fmt.Sprintf(`
+	h := &harness{t: t, sim: tenants[0].sim, dir: t.TempDir(), replica: storetest.NewReplica(t), signer: newSigner(t), tenants: tenants}
+	text := fmt.Sprintf(`
 database: %q
 portal_api:
   listen: 127.0.0.1:0
@@ -61,11 +57,11 @@ portal_api:
 ops:
   listen: 127.0.0.1:0
 tenants:
-`, r.replica.URL, r.replica.ReaderURL)
+`, h.replica.URL, h.replica.ReaderURL)
 	for _, tenant := range tenants {
 		server := httptest.NewServer(tenant.sim)
 		t.Cleanup(server.Close)
-		conf += fmt.Sprintf(`  - id: %s
+		text += fmt.Sprintf(`  - id: %s
     name: %s
     source:
       fhir:
@@ -79,12 +75,48 @@ tenants:
       category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
 %s`, tenant.id, tenant.name, server.URL, tenant.search, tenant.mapping)
 	}
-	r.configFile = r.writeFile("dossiersync.yaml", conf)
-	r.writeFile("jwks.json", r.signer.jwks(t))
-	return r
+	h.configFile = h.writeFile("dossiersync.yaml", text)
+	h.writeFile("jwks.json", h.signer.jwks(t))
+	return h
 }
 
-// loadConfig loads the configuration file.
+// newAmarisHarness returns a harness with one tenant, amaris.
+func newAmarisHarness(t *testing.T, sim *simulator.Server) *harness {
+	t.Helper()
+	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
+}
+
+// newSmallHarness returns a harness with one tenant, which has three dossiers of
+// a few weeks.
+func newSmallHarness(t *testing.T) *harness {
+	t.Helper()
+	sim := simulator.New(simulator.Options{})
+	fillDossiers(t, sim, dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
+	return newAmarisHarness(t, sim)
+}
+
+// fillDossiers puts generated dossiers into a simulator.
+func fillDossiers(t *testing.T, sim *simulator.Server, o dossiers.Options) *dossiers.Dossiers {
+	t.Helper()
+	d, err := dossiers.Generate(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Fill(sim); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// putBehindProxy places a proxy between the first tenant's simulator and the
+// program.
+func (h *harness) putBehindProxy(o faults.Options, rules ...faults.Rule) *proxy {
+	h.t.Helper()
+	p := newProxy(h.t, h.sim, o, rules...)
+	h.changeConfig(`base_url: \S+`, "base_url: "+p.url)
+	return p
+}
+
 func (h *harness) loadConfig() *config.Config {
 	h.t.Helper()
 	cfg, err := app.LoadConfig(h.configFile, func(string) (string, bool) { return "", false })
@@ -94,7 +126,29 @@ func (h *harness) loadConfig() *config.Config {
 	return cfg
 }
 
-// newSyncer returns what a worker with this configuration runs.
+// changeConfig replaces whatever matches the pattern in the configuration file.
+// There must be a match.
+func (h *harness) changeConfig(pattern, replacement string) {
+	h.t.Helper()
+	text, err := os.ReadFile(h.configFile)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	re := regexp.MustCompile(pattern)
+	if !re.Match(text) {
+		h.t.Fatalf("the configuration has no match of %s", pattern)
+	}
+	h.writeFile(filepath.Base(h.configFile), string(re.ReplaceAllLiteral(text, []byte(replacement))))
+}
+
+// addOpsUser configures ann, who may do everything on the operators' side.
+func (h *harness) addOpsUser(tenants, token string) {
+	h.t.Helper()
+	h.changeConfig(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [%s], may: [read, resync, approve]}]\ntenants:",
+		h.writeFile("ann", token+"\n"), tenants))
+}
+
+// newSyncer returns the syncer that a worker with this configuration runs.
 func (h *harness) newSyncer(cfg *config.Config) *dossiersync.Syncer {
 	h.t.Helper()
 	syncer, err := app.NewSyncer(cfg, h.replica.Store, app.SyncerOptions{Log: app.NewLog(&h.log, zapcore.DebugLevel)})
@@ -104,6 +158,7 @@ func (h *harness) newSyncer(cfg *config.Config) *dossiersync.Syncer {
 	return syncer
 }
 
+// writeFile writes a file into the harness's folder, and returns its path.
 func (h *harness) writeFile(name, content string) string {
 	h.t.Helper()
 	path := filepath.Join(h.dir, name)
@@ -113,173 +168,62 @@ func (h *harness) writeFile(name, content string) string {
 	return path
 }
 
-// runCommand runs a command as from a shell.
-func (h *harness) runCommand(args ...string) (code int, stdout, stderr string) {
+// query returns the first column, a text, of the rows that q returns to the
+// database's owner.
+func (h *harness) query(q string, args ...any) []string {
 	h.t.Helper()
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(h.t.Context(), program, append([]string{"--config", h.configFile}, args...)...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
-		h.t.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
-}
-
-// mustRun runs a command that succeeds, and returns what it prints.
-func (h *harness) mustRun(args ...string) string {
-	h.t.Helper()
-	code, out, errs := h.runCommand(args...)
-	if code != exitDone {
-		h.t.Fatalf("dossiersync %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
-	}
-	return out
-}
-
-// serve runs the service in this process, or the part that only names, until the
-// test ends.
-func (h *harness) serve(only string) {
-	h.t.Helper()
-	ctx, stop := context.WithCancel(h.t.Context())
-	ended := make(chan error, 1)
-	service, err := app.New(ctx, h.loadConfig(), app.Options{Only: only, Log: app.NewLog(&h.log, zapcore.InfoLevel)})
+	rows, err := h.replica.Pool().Query(h.t.Context(), q, args...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	go func() { ended <- errors.Join(service.Run(ctx), service.Close()) }()
-	h.t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			h.t.Errorf("serve: %v\n%s", err, &h.log)
-		}
-	})
-	deadline := time.Now().Add(30 * time.Second)
-	for h.portalAddress == "" || h.opsAddress == "" && only != app.Portal {
-		if time.Now().After(deadline) {
-			h.t.Fatalf("the service does not listen after 30 s\n%s", &h.log)
-		}
-		time.Sleep(10 * time.Millisecond)
-		for line := range strings.Lines(h.log.String()) {
-			var l struct{ Part, Address string }
-			if json.Unmarshal([]byte(line), &l) != nil {
-				continue
-			}
-			switch host := strings.TrimPrefix(l.Address, "http://"); l.Part {
-			case "portal API":
-				h.portalAddress = host
-			case "operators' listener":
-				h.opsAddress = host
-			}
-		}
-	}
-}
-
-// syncBuffer is a buffer that a service writes to while a test reads it.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (h *harness) token(user, scope string) string { return h.tenantToken("amaris", user, scope) }
-
-func (h *harness) tenantToken(tenant, user, scope string) string {
-	h.t.Helper()
-	return h.signer.sign(h.t, tenant, user, scope)
-}
-
-// putGrant gives the user all of the client's dossier.
-func (h *harness) putGrant(token, client, user string) {
-	h.t.Helper()
-	body := `{"role": "representative", "manager": true, "parts": ["reports", "forms", "care-plans"], "state": "accepted", "name": "Een dochter"}`
-	req, err := http.NewRequest(http.MethodPut, "http://"+h.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(body))
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Dossier-Actor", "beheerder")
-	if status, answer := h.send(req, token); status/100 != 2 {
-		h.t.Fatalf("grant: %d %s", status, answer)
-	}
+	return append([]string{}, list...)
 }
 
-// get fetches an answer of the portal API, checked against the contract.
-func (h *harness) get(token, path string) (int, []byte) {
+// queryOne returns the only value that q returns, a text.
+func (h *harness) queryOne(q string, args ...any) string {
 	h.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+h.portalAddress+path, nil)
-	if err != nil {
-		h.t.Fatal(err)
+	list := h.query(q, args...)
+	if len(list) != 1 {
+		h.t.Fatalf("%d rows, want 1: %s", len(list), q)
 	}
-	return h.send(req, token)
+	return list[0]
 }
 
-func (h *harness) send(req *http.Request, token string) (int, []byte) {
+func (h *harness) exec(q string, args ...any) {
 	h.t.Helper()
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
+	if _, err := h.replica.Pool().Exec(h.t.Context(), q, args...); err != nil {
+		h.t.Fatalf("%v\n%s", err, q)
 	}
-	defer resp.Body.Close()
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(resp.Body); err != nil {
-		h.t.Fatal(err)
-	}
-	contract, err := portaltest.Contract()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := contract.Check(req, resp.StatusCode, resp.Header, body.Bytes()); err != nil {
-		h.t.Errorf("%s: %v", req.URL.Path, err)
-	}
-	return resp.StatusCode, body.Bytes()
 }
 
-// item is what the tests look at of anything in a list.
-type item struct {
-	ID       string `json:"id"`
-	Title    string `json:"title"`
-	Text     string `json:"text"`
-	Category string `json:"category"`
-	State    string `json:"state"`
-	At       string `json:"at"`
-	Client   string `json:"client"`
-	Author   *struct{ Name *string }
-}
-
-// list fetches all pages of a list.
-func (h *harness) list(token, path string) []item {
+// expireLeases ends the leases of all runs at once, as if their workers had died
+// long ago.
+func (h *harness) expireLeases() {
 	h.t.Helper()
-	var all []item
-	for path != "" {
-		status, body := h.get(token, path)
-		if status != http.StatusOK {
-			h.t.Fatalf("%s: %d %s", path, status, body)
-		}
-		var page struct {
-			Items []item `json:"items"`
-			Page  struct {
-				Next *string `json:"next"`
-			} `json:"page"`
-		}
-		if err := json.Unmarshal(body, &page); err != nil {
-			h.t.Fatal(err)
-		}
-		all = append(all, page.Items...)
-		path = ""
-		if page.Page.Next != nil {
-			path = *page.Page.Next
-		}
+	h.exec(`UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
+}
+
+// wantVerified fails the test unless dossiersync verify finds no difference.
+func (h *harness) wantVerified() {
+	h.t.Helper()
+	if code, out, errs := h.runCommand("verify", "--tenant", h.tenants[0].id); code != exitDone {
+		h.t.Errorf("verify: exit %d\n%s%s", code, out, errs)
 	}
-	return all
+}
+
+// isLongRun reports whether DOSSIERSYNC_LONG is set (make check): tests then wait
+// for leases to expire instead of expiring them in the database.
+func isLongRun() bool { return os.Getenv("DOSSIERSYNC_LONG") != "" }
+
+func amsterdam(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }

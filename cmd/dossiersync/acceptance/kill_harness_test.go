@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,23 +20,22 @@ import (
 	"dossiersync/cmd/carerecordsim/faults"
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/cmd/dossiersync/app"
-	"dossiersync/store/embedded"
 )
 
-// killHarness is what a replica goes through: its source misbehaves and goes on
-// changing, and whoever works on it is killed.
+// killHarness is a harness whose source misbehaves and keeps changing, and whose
+// worker and database are killed at random moments.
 type killHarness struct {
 	*harness
 	rand     *rand.Rand
 	preset   behaviours.Preset
 	proxy    *proxy
 	living   *dossiers.Living
-	dataDir  string           // the folder of the private PostgreSQL; empty: there is a server
-	database *embedded.Server // of it, by this process; nil: none
-	outcomes map[string]int   // what came of the rounds
+	private  *privateDatabase // nil: the replica is on the tests' server
+	outcomes map[string]int   // the number of rounds per outcome
 }
 
-// newKillHarness begins an ordeal that the seed decides, as far as time can be decided.
+// newKillHarness draws everything but the timing from the seed. With private, the
+// program runs its own PostgreSQL.
 func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 	t.Helper()
 	h := &killHarness{rand: rand.New(rand.NewPCG(seed, 1)), outcomes: make(map[string]int)}
@@ -52,49 +47,27 @@ func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 	options := simulator.Options{EqualInstants: h.rand.IntN(2) == 0}
 	h.preset.Apply(&options)
 	sim := simulator.New(options)
-	d, err := dossiers.Generate(dossiers.Options{Clients: 8, Years: 0.1, Seed: seed, Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Fill(sim); err != nil {
-		t.Fatal(err)
-	}
-	// What readers are told of times is to the second.
+	d := fillDossiers(t, sim, dossiers.Options{Clients: 8, Years: 0.1, Seed: seed, Now: time.Now()})
+	// The portal API answers times to the second.
 	h.living = dossiers.NewLiving(d, sim, dossiers.LivingOptions{Clock: func() time.Time { return time.Now().Truncate(time.Second) }})
-	h.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim})
-	h.proxy = newProxy(t, sim, faults.Options{Seed: seed}, h.preset.Rules...)
-	h.changeConfig(`base_url: \S+`, "base_url: "+h.proxy.url)
+	h.harness = newAmarisHarness(t, sim)
+	h.proxy = h.putBehindProxy(faults.Options{Seed: seed}, h.preset.Rules...)
 	h.changeConfig(`page_size: \d+`, "page_size: 20\n        concurrency: 4")
 	h.changeConfig(`    source:`, "    max_removed: 100%\n    source:")
 	if private {
-		h.dataDir = filepath.Join(h.dir, "data")
+		h.private = &privateDatabase{t: t, dataDir: filepath.Join(h.dir, "data")}
 		h.changeConfig(`(?m)^ *database: .*\n`, "")
-		h.changeConfig(`^`, "data_dir: "+h.dataDir+"\n")
-		t.Cleanup(h.wantNothingRunning)
-		t.Cleanup(h.closeDatabase)
+		h.changeConfig(`^`, "data_dir: "+h.private.dataDir+"\n")
+		t.Cleanup(h.private.wantNothingRunning)
+		t.Cleanup(h.private.close)
 	}
 	return h
 }
 
-// isSlow reports whether a source that behaves so takes longer than a test may.
+// isSlow reports whether a source with that behaviour takes too long for a short test.
 func isSlow(p behaviours.Preset) bool { return p.Name == "smart-bulk" || p.Behaviour.LateCommits > 0 }
 
-// changeConfig changes the configuration.
-func (h *harness) changeConfig(pattern, text string) {
-	h.t.Helper()
-	conf, err := os.ReadFile(h.configFile)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	changed := regexp.MustCompile(pattern).ReplaceAllLiteral(conf, []byte(text))
-	if string(changed) == string(conf) {
-		h.t.Fatalf("nothing in the configuration is %s", pattern)
-	}
-	h.writeFile(filepath.Base(h.configFile), string(changed))
-}
-
-// randomFaults are the faults that an ordeal draws from, with how probable each is of
-// a request.
+// randomFaults are the faults to draw from, each with its probability per request.
 var randomFaults = []struct {
 	fault       faults.Fault
 	probability float64
@@ -127,10 +100,10 @@ func (h *killHarness) setRandomFaults() {
 		names = append(names, m.fault.String())
 	}
 	h.t.Logf("faults: %s", strings.Join(names, ", "))
-	h.proxy.faults.Set(rules...)
+	h.proxy.setFaults(rules...)
 }
 
-// keepChanging lets the dossiers go on until the returned function is called.
+// keepChanging changes the dossiers until stop is called.
 func (h *killHarness) keepChanging() (stop func()) {
 	h.t.Helper()
 	done := make(chan struct{})
@@ -153,7 +126,7 @@ func (h *killHarness) keepChanging() (stop func()) {
 	return func() { close(done); ended.Wait() }
 }
 
-// interruptedCommands are what is interrupted.
+// interruptedCommands are the commands that are killed; the weights add up to 10.
 var interruptedCommands = []struct {
 	args   []string
 	weight int
@@ -171,15 +144,15 @@ func (h *killHarness) drawCommand() []string {
 	return interruptedCommands[0].args
 }
 
-// killRound interrupts one command.
+// killRound starts one command, and kills something at a random moment.
 func (h *killHarness) killRound() {
 	h.t.Helper()
-	h.openDatabase()
+	h.private.open()
 	h.expireLeases()
 	defer h.keepChanging()()
 	h.setRandomFaults()
-	if h.dataDir != "" && h.rand.IntN(4) == 0 {
-		h.closeDatabase() // the program starts the server by itself
+	if h.private != nil && h.rand.IntN(4) == 0 {
+		h.private.close() // the program then starts the server
 	}
 	reached := h.proxy.afterRequests(1 + h.rand.Int64N(60))
 	p := h.start(h.drawCommand()...)
@@ -188,37 +161,37 @@ func (h *killHarness) killRound() {
 	case <-p.ended:
 	case <-time.After(time.Duration(h.rand.Int64N(int64(1500 * time.Millisecond)))):
 	}
-	h.closeDatabase()
-	time.Sleep(time.Duration(h.rand.Int64N(int64(10 * time.Millisecond)))) // anywhere between two requests
+	h.private.close()
+	time.Sleep(time.Duration(h.rand.Int64N(int64(10 * time.Millisecond)))) // so that kills come at any line
 	h.kill(p)
 }
 
-// kill kills the worker, the database, or both.
+// kill kills the worker, the database, or both, if the worker still runs.
 func (h *killHarness) kill(p *process) {
 	h.t.Helper()
 	if p.hasEnded() {
 		h.wantExpectedExit(p)
 		return
 	}
-	fate := "worker killed"
-	if n := h.rand.IntN(4); h.dataDir != "" && n > 1 && h.killDatabase() {
-		fate = "database killed"
+	outcome := "worker killed"
+	if n := h.rand.IntN(4); h.private != nil && n > 1 && h.private.kill() {
+		outcome = "database killed"
 		if n == 3 {
-			fate = "both killed"
-			h.killDatabase()
+			outcome = "both killed"
+			h.private.kill()
 		}
 	}
-	if fate == "database killed" {
+	if outcome == "database killed" {
 		h.wantExpectedExit(p)
 	} else {
 		p.kill()
 		p.wantNoCrash()
 	}
-	h.t.Logf("%s: %s", p.name, fate)
-	h.outcomes[fate]++
+	h.t.Logf("%s: %s", p.name, outcome)
+	h.outcomes[outcome]++
 }
 
-// wantExpectedExit checks how a process ended by itself.
+// wantExpectedExit checks the exit code of a process that was not killed.
 func (h *killHarness) wantExpectedExit(p *process) {
 	h.t.Helper()
 	code := p.wait()
@@ -229,31 +202,31 @@ func (h *killHarness) wantExpectedExit(p *process) {
 	}
 }
 
-// wantConvergence lets the source behave and nothing change any more, and fails the test
-// unless one run and one reconcile make the replica equal to it.
+// wantConvergence ends the faults and the changes, and fails the test unless one run
+// and one reconcile make the replica equal to the source (I1).
 func (h *killHarness) wantConvergence() {
 	h.t.Helper()
-	h.proxy.onEachRequest(nil)
-	h.proxy.faults.Set(h.preset.Rules...)
-	h.openDatabase()
+	h.proxy.beforeRequests(nil)
+	h.proxy.setFaults(h.preset.Rules...)
+	h.private.open()
 	h.expireLeases()
-	h.closeDatabase()
+	h.private.close()
 	h.waitUntilVisible()
 	if h.runToEnd([]int{exitDone, exitLeftOver}, "sync", "--tenant", "amaris") == exitLeftOver {
-		// A record that came without an id is in quarantine until a full read lacks it.
+		// A record without an id leaves quarantine when a full read lacks it.
 		h.runToEnd([]int{exitDone}, "sync", "--tenant", "amaris", "--full")
 	}
 	h.runToEnd([]int{exitDone}, "reconcile", "--tenant", "amaris")
 	h.runToEnd([]int{exitDone}, "verify", "--tenant", "amaris")
 }
 
-// waitUntilVisible waits until all that was written can be seen: the source tells the time
-// to the second.
+// waitUntilVisible waits until searches find everything written, because the source
+// has lastUpdated to the second.
 func (h *killHarness) waitUntilVisible() {
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)) + h.preset.Behaviour.LateCommits)
 }
 
-// runToEnd runs a command as a process to its end, with one of these exit codes.
+// runToEnd runs a command, whose exit code must be one of these.
 func (h *killHarness) runToEnd(codes []int, args ...string) int {
 	h.t.Helper()
 	p := h.start(args...)
@@ -265,115 +238,28 @@ func (h *killHarness) runToEnd(codes []int, args ...string) int {
 	return code
 }
 
-// wantServedAsExpected compares what readers see with what the source holds, by
-// another reading of FHIR than the program's own.
+// wantServedAsExpected compares the dossiers served with what the oracle expects.
 func (h *killHarness) wantServedAsExpected() {
 	h.t.Helper()
 	h.serve(app.Portal)
-	portal, reader := h.token("portal", "dossier:grants"), h.token("dochter", "dossier:read")
-	for _, v := range h.sim.List("Patient") {
-		h.putGrant(portal, v.ID, "dochter")
-	}
-	for _, difference := range h.differences(reader) {
-		h.t.Errorf("readers see something else than the source holds: %s", difference)
+	for _, difference := range h.differences(h.grantAll(h.clientIDs()...)) {
+		h.t.Errorf("readers do not see what the source holds: %s", difference)
 	}
 }
 
-// openDatabase makes this process a user of the database.
-func (h *killHarness) openDatabase() {
-	h.t.Helper()
-	if h.dataDir == "" || h.database != nil {
-		return
-	}
-	var err error
-	if h.database, err = embedded.Start(h.t.Context(), filepath.Join(h.dataDir, "postgres"), embedded.Options{}); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-// closeDatabase ends what join began. The private server stops with its last user.
-func (h *killHarness) closeDatabase() {
-	if h.database == nil {
-		return
-	}
-	if err := h.database.Close(); err != nil {
-		h.t.Error(err)
-	}
-	h.database = nil
-}
-
-// expireLeases lets the lease of a worker that is dead pass at once.
+// expireLeases is like that of harness, but for a private database too.
 func (h *killHarness) expireLeases() {
 	h.t.Helper()
-	url := h.replica.URL
-	if h.dataDir != "" {
-		url = h.database.URL(app.EmbeddedName)
+	if h.private == nil {
+		h.harness.expireLeases()
+		return
 	}
-	db, err := pgx.Connect(h.t.Context(), url)
+	db, err := pgx.Connect(h.t.Context(), h.private.server.URL(app.EmbeddedName))
 	if err == nil {
 		_, err = db.Exec(h.t.Context(), `UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
 		err = errors.Join(err, db.Close(context.WithoutCancel(h.t.Context())))
 	}
-	if err != nil && len(h.outcomes) > 0 { // at first there is none
+	if err != nil && len(h.outcomes) > 0 { // before the first round there is no database
 		h.t.Fatal(err)
 	}
-}
-
-// postmaster returns the process of the private server; 0: there is none.
-func (h *killHarness) postmaster() int {
-	text, err := os.ReadFile(filepath.Join(h.postgresDir(), "pgdata", "postmaster.pid"))
-	if err != nil {
-		return 0
-	}
-	number, _, _ := strings.Cut(string(text), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(number))
-	if err != nil || syscall.Kill(pid, 0) != nil {
-		return 0
-	}
-	return pid
-}
-
-// killDatabase kills the private server, and reports whether there was one.
-func (h *killHarness) killDatabase() bool {
-	pid := h.postmaster()
-	return pid > 1 && syscall.Kill(pid, syscall.SIGKILL) == nil
-}
-
-// wantNothingRunning fails the test if anything still works in the folder of the
-// private server, and ends it.
-func (h *killHarness) wantNothingRunning() {
-	// Where there is no /proc, the server's own file tells. What is left of a server
-	// that was killed ends by itself.
-	base := h.postgresDir()
-	working := func() (links []string) {
-		folders, _ := filepath.Glob("/proc/[0-9]*/cwd")
-		for _, link := range folders {
-			if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, base) {
-				links = append(links, link)
-			}
-		}
-		return links
-	}
-	for deadline := time.Now().Add(10 * time.Second); len(working()) > 0 && time.Now().Before(deadline); {
-		time.Sleep(20 * time.Millisecond)
-	}
-	for _, link := range working() {
-		h.t.Errorf("a process is left: %s", link)
-	}
-	if pid := h.postmaster(); pid > 1 {
-		h.t.Errorf("the database is left running: %d", pid)
-		_ = syscall.Kill(pid, syscall.SIGQUIT)
-	}
-	if filepath.Dir(base) != filepath.Clean(h.dataDir) {
-		_ = os.RemoveAll(base) // root's; the next server would do it
-	}
-}
-
-// postgresDir returns the folder where the private server's files are.
-func (h *killHarness) postgresDir() string {
-	home := filepath.Join(h.dataDir, "postgres")
-	if base, err := os.Readlink(filepath.Join(home, "cluster")); err == nil {
-		return base
-	}
-	return home
 }

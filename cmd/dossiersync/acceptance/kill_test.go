@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// soakDuration is for how long the ordeals go on, one after another (make soak); 0:
-// there is one of each kind, a short one.
+// soakDuration is how long tests with random seeds repeat (DOSSIERSYNC_SOAK, make
+// soak); 0: each runs once, briefly.
 func soakDuration() time.Duration {
-	d, _ := time.ParseDuration(os.Getenv("DOSSIERSYNC_SOAK")) // something else is no soak
+	d, _ := time.ParseDuration(os.Getenv("DOSSIERSYNC_SOAK")) // TestSoak refuses a wrong value
 	return d
 }
 
 func isSoak() bool { return soakDuration() > 0 }
 
-// eachSeed runs test with one seed, or in a soak with one after another.
+// eachSeed runs test with DOSSIERSYNC_SEED or a random seed, and in a soak with the
+// seeds after it.
 func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("DOSSIERSYNC_SEED"), 10, 64)
@@ -37,8 +38,8 @@ func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	}
 }
 
-// Whatever the source does and wherever a worker is killed: when both end, one run
-// and one reconcile make the replica equal to the source (I1).
+// Whatever faults the source has and wherever workers are killed: once both end, one
+// run and one reconcile make the replica equal to the source (I1).
 func TestReplicaEqualsSourceAfterKilledWorkers(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
@@ -51,34 +52,34 @@ func TestReplicaEqualsSourceAfterKilledWorkers(t *testing.T) {
 			h.wantServedAsExpected()
 		}
 		if h.outcomes["worker killed"] == 0 {
-			t.Errorf("nobody was killed: %v", h.outcomes)
+			t.Errorf("no worker was killed: %v", h.outcomes)
 		}
 		t.Log(h.outcomes)
 	})
 }
 
-// The same with a private database, which is killed as well.
+// The same with a private database, which is killed too.
 func TestReplicaEqualsSourceAfterKilledDatabase(t *testing.T) {
 	t.Parallel()
 	eachSeed(t, func(t *testing.T, seed uint64) {
 		h := newKillHarness(t, seed, true)
 		h.runToEnd([]int{exitDone, exitLeftOver}, "sync")
-		h.outcomes["begun"]++
+		h.outcomes["first sync"]++
 		for range roundCount(6) {
 			h.killRound()
 		}
 		h.wantConvergence()
 		if h.outcomes["worker killed"]+h.outcomes["database killed"]+h.outcomes["both killed"] == 0 {
-			t.Errorf("nobody was killed: %v", h.outcomes)
+			t.Errorf("nothing was killed: %v", h.outcomes)
 		}
 		t.Log(h.outcomes)
 	})
 }
 
-// roundCount is how many there are in an ordeal.
-func roundCount(usual int) int {
+// roundCount returns the number of rounds of a test.
+func roundCount(brief int) int {
 	if isSoak() {
-		return 3 * usual
+		return 3 * brief
 	}
-	return usual
+	return brief
 }

@@ -15,8 +15,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// differences says what readers see otherwise than they should, item by item; each
-// difference names the record in the source.
+// differences returns the differences between what the reader sees and what the oracle
+// expects, each with the name of the record in the source.
 func (h *harness) differences(token string) []string {
 	h.t.Helper()
 	o, p := newOracle(h.t, h.sim.Resources()), portalReader{h, token}
@@ -40,12 +40,12 @@ func (h *harness) differences(token string) []string {
 		case w != nil && is == nil:
 			c.add("the dossier", client, "cannot be opened, and should be")
 		case w == nil:
-			// As if there were no such client.
+			// The dossier must look like one of a missing client.
 			if status, body := p.getWithRetry("/v1/dossiers/" + client + "/reports"); status != http.StatusNotFound {
 				c.add("the dossier", client, fmt.Sprintf("is not listed, and answers %d %s", status, body))
 			}
 		default:
-			// A time line of a few cards tells nothing new.
+			// Lists of few cards are not worth their requests.
 			if c.dossier(client, w, is, o.unavailable) && len(w.cards()) > 5 {
 				g.Go(func() error { return c.lists(p, client, w) })
 			}
@@ -61,7 +61,7 @@ func (h *harness) differences(token string) []string {
 	return c.found
 }
 
-// comparison collects differences.
+// comparison collects the first 20 differences.
 type comparison struct {
 	*harness
 	names map[string]string // of records in the source, by key
@@ -78,8 +78,8 @@ func (c *comparison) add(name, client, how string) {
 	}
 }
 
-// dossier compares the items of one dossier, and reports whether they are the
-// same. After that want is as it should be served.
+// dossier compares the items of one dossier, and reports whether they are equal. want then
+// has unavailable items as they are served.
 func (c *comparison) dossier(client string, want, got *shownDossier, apart map[string]bool) bool {
 	before := len(c.found)
 	acceptUnavailable(want.Reports, got.Reports, apart)
@@ -93,8 +93,8 @@ func (c *comparison) dossier(client string, want, got *shownDossier, apart map[s
 	return len(c.found) == before
 }
 
-// acceptUnavailable lets pass what cannot be told from what the source holds now: a document
-// whose file is gone may be shown as it was.
+// acceptUnavailable accepts what is served of documents whose file cannot be had: their last
+// good version or nothing.
 func acceptUnavailable(want, got map[string]reportView, apart map[string]bool) {
 	for key := range apart {
 		if v, ok := got[key]; ok {
@@ -128,8 +128,8 @@ func compareItems[V any](c *comparison, client string, want, got map[string]V) {
 	}
 }
 
-// name returns what the source calls an item; what it no longer has the replica
-// knows.
+// name returns the record's name in the source, or in the replica if the source no longer has
+// it.
 func (c *comparison) name(key string) string {
 	if name := c.names[key]; name != "" {
 		return name

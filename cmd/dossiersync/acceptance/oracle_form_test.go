@@ -9,7 +9,7 @@ import (
 type formView struct {
 	timeView
 	Title, Author, CorrectedAt string
-	Lines                      []string // a question each, with its answers; indented below what raised it
+	Lines                      []string // one per question, with its answers; nested questions are indented
 }
 
 func (o *oracle) forms(clients map[string]*shownDossier) {
@@ -43,8 +43,8 @@ func (o *oracle) forms(clients map[string]*shownDossier) {
 	}
 }
 
-// definition returns the questionnaire that a form answers: of the version that
-// it says, if there are versions, else the last that was written.
+// definition returns the questionnaire that a form answers: the one with its version, else
+// the one written last. A version that is missing among others has none.
 func (o *oracle) definition(canonical string) resource {
 	url, version, _ := strings.Cut(canonical, "|")
 	var exact, last resource
@@ -71,7 +71,7 @@ func (o *oracle) definition(canonical string) resource {
 	return last
 }
 
-// formFiller writes out one form.
+// formFiller writes the lines of one form.
 type formFiller struct {
 	*oracle
 	questions map[string]resource   // by linkId
@@ -87,7 +87,7 @@ func (f *formFiller) indexQuestions(x resource) {
 	}
 }
 
-// collectAnswers finds all answers in x.
+// collectAnswers collects all answers in x.
 func (f *formFiller) collectAnswers(x resource) {
 	for _, it := range x.parts("item") {
 		for _, a := range it.parts("answer") {
@@ -111,15 +111,15 @@ func (f *formFiller) items(indent string, items []resource) {
 		if label == "" && len(it.parts("item")) == 0 {
 			label = "Vraag niet beschikbaar"
 		}
-		place := len(f.lines)
+		line := len(f.lines)
 		f.lines = append(f.lines, "")
-		var said []string
+		var answers []string
 		for _, a := range it.parts("answer") {
-			said = append(said, f.answerText(q, a))
+			answers = append(answers, f.answerText(q, a))
 			f.answered = true
 			f.items(indent+"  > ", a.parts("item"))
 		}
-		f.lines[place] = indent + foldSpace(label) + ": " + strings.Join(said, " / ")
+		f.lines[line] = indent + foldSpace(label) + ": " + strings.Join(answers, " / ")
 		f.items(indent+"  ", it.parts("item"))
 	}
 }
@@ -130,8 +130,7 @@ func isHidden(q resource) bool {
 	})
 }
 
-// isAsked reports whether the other answers are such that q is asked: of the
-// conditions that there are, the simulator has one kind.
+// isAsked evaluates enableWhen, of which the simulator writes one kind only.
 func (f *formFiller) isAsked(q resource) bool {
 	for _, c := range q.parts("enableWhen") {
 		met := slices.ContainsFunc(f.answers[c.text("question")], func(a resource) bool {
@@ -147,7 +146,7 @@ func (f *formFiller) isAsked(q resource) bool {
 	return true
 }
 
-// answerText returns an answer as a Dutch reader would say it.
+// answerText returns an answer in Dutch.
 func (f *formFiller) answerText(q, a resource) string {
 	comma := func(s string) string { return strings.Replace(s, ".", ",", 1) }
 	switch {
@@ -186,7 +185,7 @@ func (f *formFiller) answerText(q, a resource) string {
 	return f.codingText(q, a.part("valueCoding"))
 }
 
-// codingText returns an option in words: the answer's own, else the question's.
+// codingText returns the display of a coding: its own, else that of the question's option.
 func (f *formFiller) codingText(q, c resource) string {
 	if s := c.text("display"); s != "" {
 		return s

@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// cardView is a card's place on the time line.
+// cardView is the place of a card on the time line.
 type cardView struct {
 	ID, Kind, At string
 	time         time.Time
 }
 
-// cards returns what the time line of the dossier shows, the newest first.
+// cards returns the cards of the dossier's time line, newest first.
 func (d *shownDossier) cards() []cardView {
 	var all []cardView
 	add := func(id, kind string, at timeView) {
@@ -39,8 +39,7 @@ func (d *shownDossier) cards() []cardView {
 	return all
 }
 
-// lists compares what is made of items: the time line and where it may be
-// entered, the density, the start panel.
+// lists compares the time line, its pages around a date, the densities and the start panel.
 func (c *comparison) lists(p portalReader, client string, want *shownDossier) error {
 	path, line := "/v1/dossiers/"+client, want.cards()
 	cards, err := listOf[reportAnswer](p, path+"/timeline?limit=100")
@@ -83,8 +82,8 @@ func (c *comparison) lists(p portalReader, client string, want *shownDossier) er
 	return nil
 }
 
-// aroundDate checks that the time line, entered at a date, begins with the newest card
-// of that date or before it, and that what is newer lies before that page.
+// aroundDate checks that the page around a date begins with the newest card not after it, and
+// that newer cards are on the page before.
 func (c *comparison) aroundDate(p portalReader, client string, line []cardView, date string) error {
 	first := slices.IndexFunc(line, func(x cardView) bool { return x.At[:len(date)] <= date })
 	var page struct {
@@ -116,7 +115,7 @@ type densityAnswer struct {
 	Reports, Forms int
 }
 
-// density counts cards by calendar periods, the newest first.
+// density counts cards per calendar period, newest first.
 func density(line []cardView, by string) []densityAnswer {
 	var all []densityAnswer
 	for _, x := range line {
@@ -150,7 +149,7 @@ type partAnswer struct {
 	Newest string
 }
 
-// startParts returns the start panel, but for when the newest plan began.
+// startParts returns the start panel, without the date of the newest plan.
 func (d *shownDossier) startParts() []partAnswer {
 	newest := func(kind string) string {
 		for _, x := range d.cards() {

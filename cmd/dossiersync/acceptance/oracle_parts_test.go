@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// wholesOf returns for each part of a plan the plan that it belongs to, by keys. A
-// part that is in force leaves a plan that is not, and one that was replaced a plan
-// that is in force.
+// wholesOf returns the plan in which each part of a plan is shown, by key. A part in force is
+// not shown in a plan that is not; a replaced part is not shown in a plan in force.
 func (o *oracle) wholesOf(plans map[string]resource, shown map[string]*planView, replaced map[string]bool) map[string]string {
 	wholes := make(map[string]string)
 	for key := range shown {
@@ -30,7 +29,7 @@ func (o *oracle) wholesOf(plans map[string]resource, shown map[string]*planView,
 
 func isInForce(x resource) bool { return x.text("status") == "active" || x.text("status") == "on-hold" }
 
-// wholeOf returns the plan in which a plan is shown.
+// wholeOf returns the plan in which a plan is shown in the end.
 func wholeOf(wholes map[string]string, key string) string {
 	for wholes[key] != "" {
 		key = wholes[key]
@@ -38,7 +37,7 @@ func wholeOf(wholes map[string]string, key string) string {
 	return key
 }
 
-// withParts adds to a plan what its parts say, and theirs.
+// withParts returns a plan with the content of its parts, and of theirs.
 func (o *oracle) withParts(key string, wholes map[string]string, plans map[string]resource, shown map[string]*planView) planView {
 	v := *shown[key]
 	var parts []string
@@ -75,14 +74,14 @@ func (o *oracle) startOf(x resource) time.Time {
 	return t
 }
 
-// noteTime is when the note was made of which s is the line.
+// noteTime returns the time with which an evaluation's line begins.
 func noteTime(s string) time.Time {
 	at, _, _ := strings.Cut(s, " ")
 	t, _ := time.Parse(time.RFC3339, at)
 	return t
 }
 
-// partAsAction is a part that lists nothing to do as an action.
+// partAsAction is the action for a part that lists none.
 func (o *oracle) partAsAction(x resource) string {
 	of := ""
 	for _, ref := range x.parts("goal") {

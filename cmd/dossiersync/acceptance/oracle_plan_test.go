@@ -49,8 +49,8 @@ func (o *oracle) plans(clients map[string]*shownDossier) {
 	}
 }
 
-// linkedPlanTitle returns the title of the plan to which a report belongs, or to a part of
-// it, if that is shown.
+// linkedPlanTitle returns the title of the shown plan to which a report belongs, directly or
+// by a part; "" if there is none.
 func (o *oracle) linkedPlanTitle(v reportView, shown map[string]*planView, wholes map[string]string) string {
 	x := o.all[v.Plan]
 	if x.text("subject", "reference") != v.client {
@@ -118,7 +118,7 @@ func (o *oracle) goalOf(client, reference string) resource {
 	return x
 }
 
-// domain returns the name of a goal's domain.
+// domain returns the Dutch name of a goal's domain.
 func domain(g resource) string {
 	switch g.text("category", "coding", "code") {
 	case "mentaal":
@@ -143,7 +143,7 @@ func (o *oracle) goal(g resource) string {
 	return strings.Join(append(parts, o.notes(g, g.parts("note"))...), "; ")
 }
 
-// notes returns annotations in x as lines, the newest first.
+// notes returns annotations as lines, newest first.
 func (o *oracle) notes(x resource, list []resource) []string {
 	slices.SortStableFunc(list, func(a, b resource) int {
 		s, _, _ := o.instant(a.text("time"))

@@ -16,13 +16,13 @@ type reportView struct {
 	timeView
 	Category, Title, Text, Author string
 	CorrectedAt, RecordedAt       string
-	Plan, Goal                    string // the titles of those that are shown
+	Plan, Goal                    string // titles, if shown
 	Attachments                   []string
 
 	client string
 }
 
-// maxTextLength is the longest text that is shown, in characters.
+// maxTextLength is in characters.
 const maxTextLength = 1 << 20
 
 func (o *oracle) reports(clients map[string]*shownDossier) {
@@ -65,7 +65,6 @@ func (o *oracle) reports(clients map[string]*shownDossier) {
 	}
 }
 
-// observation reads a day report.
 func (o *oracle) observation(x resource) (v reportView, ok bool) {
 	if !isReport(x.part("code")) || !slices.Contains([]string{"final", "amended", "corrected"}, x.text("status")) {
 		return v, false
@@ -90,7 +89,6 @@ func (o *oracle) observation(x resource) (v reportView, ok bool) {
 		x.text("effectivePeriod", "end"), x.text("issued"))
 }
 
-// composition reads a report in sections.
 func (o *oracle) composition(x resource) (v reportView, ok bool) {
 	if !isReport(x.part("type")) || !slices.Contains([]string{"final", "amended"}, x.text("status")) {
 		return v, false
@@ -108,7 +106,6 @@ func (o *oracle) composition(x resource) (v reportView, ok bool) {
 	return o.dated(x, v, "author", x.text("date"))
 }
 
-// document reads a DocumentReference.
 func (o *oracle) document(x resource) (v reportView, ok bool) {
 	if x.text("status") != "current" || !slices.Contains([]string{"", "final", "amended"}, x.text("docStatus")) {
 		return v, false
@@ -143,8 +140,7 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 	return v, ok || len(v.Attachments) > 0
 }
 
-// dated adds to a report what all have, and reports whether there is something to
-// read.
+// dated adds what all reports have, and reports whether there is text.
 func (o *oracle) dated(x resource, v reportView, by string, at ...string) (reportView, bool) {
 	if !isReadable(v.Text) || len(v.Text) > maxTextLength && utf8.RuneCountInString(v.Text) > maxTextLength {
 		return v, false
@@ -162,8 +158,7 @@ func isReport(x resource) bool {
 	return slices.ContainsFunc(x.parts("coding"), func(c resource) bool { return c.text("code") == "11591000146107" })
 }
 
-// link files a report under the plan and the goal that it names. Whether these
-// are shown is known only later.
+// link sets the category, and the references to a plan and a goal. plans resolves these.
 func (o *oracle) link(x resource, v *reportView, members ...string) {
 	v.Category = "general"
 	for _, member := range members {
@@ -189,9 +184,9 @@ func (o *oracle) link(x resource, v *reportView, members ...string) {
 	}
 }
 
-// file returns the text that an attachment is and whether it is plain or HTML;
-// no kind if it is something to be told of only. It is wrong if there is a text
-// that cannot be had, or is not what is said of it.
+// file returns the text of an attachment and its kind, text/plain or text/html; kind is ""
+// for other attachments. A text that cannot be had or does not match its hash, size or type
+// is wrong.
 func (o *oracle) file(a resource) (kind, text string, wrong bool) {
 	kind, charset, _ := strings.Cut(a.text("contentType"), ";")
 	if kind != "text/plain" && kind != "text/html" {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// What the portal API answers, as far as it is looked at.
+// The members of the portal API's answers that are compared.
 type (
 	authorAnswer struct{ Name, Role string }
 	linkAnswer   struct{ Title string }
@@ -63,13 +63,13 @@ type (
 	dossierAnswer struct{ Client, Name string }
 )
 
-// portalReader reads what the portal API serves to one user, several dossiers at once.
+// portalReader reads the portal API as one user.
 type portalReader struct {
 	*harness
 	token string
 }
 
-// getWithRetry fetches an answer, if need be again: on a machine that has much to do the
+// getWithRetry repeats a request that is answered with 503, because on a busy machine the
 // access log may take longer than a reader waits.
 func (p portalReader) getWithRetry(path string) (status int, body []byte) {
 	for range 30 {
@@ -80,7 +80,7 @@ func (p portalReader) getWithRetry(path string) (status int, body []byte) {
 	return status, body
 }
 
-// fetch fetches an answer that must be there.
+// fetch decodes an answer, which must be 200.
 func (p portalReader) fetch(path string, to any) error {
 	status, body := p.getWithRetry(path)
 	if status != http.StatusOK {
@@ -92,7 +92,7 @@ func (p portalReader) fetch(path string, to any) error {
 	return nil
 }
 
-// listOf fetches all pages of a list.
+// listOf returns the items of all pages of a list.
 func listOf[T any](p portalReader, path string) ([]T, error) {
 	var all []T
 	for path != "" {
@@ -112,7 +112,7 @@ func listOf[T any](p portalReader, path string) ([]T, error) {
 	return all, nil
 }
 
-// itemsOf fetches a list, and each item by itself.
+// itemsOf returns the items of a list, each read by itself.
 func itemsOf[T interface{ id() string }](p portalReader, path string) ([]T, error) {
 	cards, err := listOf[T](p, path+"?limit=100")
 	if err != nil {
@@ -128,7 +128,6 @@ func itemsOf[T interface{ id() string }](p portalReader, path string) ([]T, erro
 	return cards, nil
 }
 
-// dossier returns what is served of one client.
 func (p portalReader) dossier(client, name string) (*shownDossier, error) {
 	d, path := newShownDossier(name), "/v1/dossiers/"+client
 	reports, err := listOf[reportAnswer](p, path+"/reports?limit=100")
@@ -159,7 +158,7 @@ func (p portalReader) dossier(client, name string) (*shownDossier, error) {
 	return d, err
 }
 
-// dossiers returns what the portal API serves of each client.
+// dossiers returns every dossier that the user may open, by client.
 func (p portalReader) dossiers() (map[string]*shownDossier, error) {
 	list, err := listOf[dossierAnswer](p, "/v1/dossiers")
 	if err != nil {
@@ -184,7 +183,6 @@ func (p portalReader) dossiers() (map[string]*shownDossier, error) {
 	return out, nil
 }
 
-// maxConcurrentReads is how many dossiers are read at once.
 const maxConcurrentReads = 8
 
 func (x formAnswer) id() string { return x.ID }
@@ -213,12 +211,12 @@ func (x formAnswer) view() formView {
 func lines(indent string, questions []questionAnswer) []string {
 	var all []string
 	for _, q := range questions {
-		var said, below []string
+		var answers, below []string
 		for _, a := range q.Answers {
-			said = append(said, foldSpace(a.Display))
+			answers = append(answers, foldSpace(a.Display))
 			below = append(below, lines(indent+"  > ", a.Questions)...)
 		}
-		all = append(all, indent+foldSpace(q.Label)+": "+strings.Join(said, " / "))
+		all = append(all, indent+foldSpace(q.Label)+": "+strings.Join(answers, " / "))
 		all = append(append(all, below...), lines(indent+"  ", q.Questions)...)
 	}
 	return all

@@ -17,8 +17,8 @@ import (
 	"dossiersync/cmd/dossiersync/app"
 )
 
-// Prometheus itself, with the configuration and the rules in deploy/, is let in, and
-// every panel of the dashboard shows something of a program that has done its work.
+// Prometheus, with the configuration and the rules in deploy/, may scrape the service, and
+// every panel of the dashboard has data once the service has worked.
 func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 	t.Parallel()
 	folders := os.Getenv("DOSSIERSYNC_DEPLOY_TOOLS")
@@ -31,12 +31,11 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 	token := h.writeFile("metrics-token", "for prometheus and nobody else\n")
 	p := h.start("serve")
 	target := strings.TrimPrefix(p.addressOf(app.OpsListener), "http://")
-	h.portalAddress = strings.TrimPrefix(p.addressOf(app.PortalListener), "http://")
+	h.usePortalOf(p)
 	prometheus := h.startPrometheus(filepath.SplitList(folders)[0], target, token)
 
-	client := h.sim.List("Patient")[0].ID
-	h.putGrant(h.token("portal", "dossier:grants"), client, "dochter")
-	reader := h.token("dochter", "dossier:read")
+	client := h.clientIDs()[0]
+	reader := h.grantAll(client)
 	waitUntil(t, "Prometheus has seen a run end", func() bool {
 		h.get(reader, "/v1/dossiers/"+client+"/timeline")
 		n, err := prometheus.countSeries("dossiersync_runs_total > 0")
@@ -44,6 +43,17 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 	})
 	time.Sleep(3 * time.Second) // two scrapes more, for rates
 
+	wantDataInPanels(t, prometheus)
+	if n, err := prometheus.countSeries(`ALERTS`); n != 0 || err != nil {
+		t.Errorf("%d alerts of a healthy service, %v", n, err)
+	}
+	if n, err := prometheus.countSeries(`up{job="dossiersync"} == 1`); n != 1 || err != nil {
+		t.Errorf("%d targets are up, %v", n, err)
+	}
+}
+
+func wantDataInPanels(t *testing.T, prometheus prometheusServer) {
+	t.Helper()
 	var dashboard struct {
 		Panels []struct {
 			Title   string
@@ -57,20 +67,14 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := strings.NewReplacer("$__rate_interval", "1m", "$tenant", ".*")
+	variables := strings.NewReplacer("$__rate_interval", "1m", "$tenant", ".*")
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			n, err := prometheus.countSeries(words.Replace(target.Expr))
+			n, err := prometheus.countSeries(variables.Replace(target.Expr))
 			if err != nil || n == 0 && !strings.HasSuffix(target.Expr, "> 0") {
 				t.Errorf("%q shows %d series of %s, %v", panel.Title, n, target.Expr, err)
 			}
 		}
-	}
-	if n, err := prometheus.countSeries(`ALERTS`); n != 0 || err != nil {
-		t.Errorf("%d alerts of a program that is well, %v", n, err)
-	}
-	if n, err := prometheus.countSeries(`up{job="dossiersync"} == 1`); n != 1 || err != nil {
-		t.Errorf("%d targets are up, %v", n, err)
 	}
 }
 
@@ -104,24 +108,24 @@ func (h *harness) startPrometheus(folder, target, token string) prometheusServer
 	}
 	address := ln.Addr().String()
 	ln.Close()
-	var said syncBuffer
+	var output syncBuffer
 	cmd := exec.Command(filepath.Join(folder, "prometheus"), "--config.file="+h.writeFile("prometheus.yml", text),
 		"--storage.tsdb.path="+filepath.Join(h.dir, "tsdb"), "--web.listen-address="+address)
-	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it keeps nothing
+		_ = cmd.Process.Kill() // its data is temporary
 		_ = cmd.Wait()
 		if h.t.Failed() {
-			h.t.Log(said.String())
+			h.t.Log(output.String())
 		}
 	})
 	return prometheusServer{"http://" + address}
 }
 
-// countSeries returns how many series the answer to q has.
+// countSeries returns the number of series that q selects.
 func (p prometheusServer) countSeries(q string) (int, error) {
 	resp, err := http.Get(p.base + "/api/v1/query?query=" + url.QueryEscape(q))
 	if err != nil {

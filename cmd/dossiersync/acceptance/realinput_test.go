@@ -27,15 +27,14 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// All that a source may hold is asked for, and shown if it may be.
+// Searches and rules that read and show as much as possible.
 const (
 	searchEverything = "reports: [Observation, DocumentReference, Composition], care-plans: [CarePlan, Provenance, Consent]"
 	showEverything   = "      show: {preliminary: true, in-progress: true, stopped: true, superseded: true}\n"
 )
 
-// Of resources that others wrote (HL7, Nictiz, Synthea) every one is accounted
-// for, wherever an operator looks; and what readers get of them is as the contract
-// says.
+// Every resource written by others (HL7, Nictiz, Synthea) is accounted for, in the run, the
+// summary, --json and the metrics; and the answers of the portal API keep to the contract.
 func TestRealInputIsAccountedFor(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("DOSSIERSYNC_FHIR_EXAMPLES")
@@ -66,8 +65,8 @@ func TestRealInputIsAccountedFor(t *testing.T) {
 	}
 }
 
-// newLoadedHarness returns a rig whose source holds the resources of a folder, and how many
-// of each type these are.
+// newLoadedHarness returns a harness whose source holds the resources of a folder, and the
+// number of resources of each type.
 func newLoadedHarness(t *testing.T, dir string) (*harness, map[string]int64) {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
@@ -91,7 +90,7 @@ func newLoadedHarness(t *testing.T, dir string) (*harness, map[string]int64) {
 	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything, mapping: showEverything}), held
 }
 
-// syncWithMetrics syncs as the command does, and returns what the metrics say.
+// syncWithMetrics syncs as the command does, and returns the metrics.
 func (h *harness) syncWithMetrics() (prometheus.Gatherer, store.Run) {
 	h.t.Helper()
 	cfg := h.loadConfig()
@@ -110,30 +109,30 @@ func (h *harness) syncWithMetrics() (prometheus.Gatherer, store.Run) {
 	return reg, run
 }
 
-// wantAllAccounted checks that all the source holds was either seen or not pulled, and
-// that whatever is not shown has a reason.
+// wantAllAccounted fails the test unless every resource was either seen or not pulled, and
+// each one that is not shown has a reason.
 func (h *harness) wantAllAccounted(held map[string]int64, run store.Run) {
 	h.t.Helper()
-	told := maps.Clone(run.NotPulled)
+	counted := maps.Clone(run.NotPulled)
 	for _, rt := range run.Types {
 		if n := rt.Effects.Seen(); n > 0 {
-			told[rt.Type] += n
+			counted[rt.Type] += n
 		}
 		for e, n := range rt.Effects {
 			switch e.Word() {
 			case store.EffectHidden, store.EffectWithdrawn, store.EffectQuarantined:
 				if !slices.Contains(dossier.Reasons(), e.Reason()) || e.Reason().Meaning() == "" {
-					h.t.Errorf("%d %s are %s, which is no reason", n, rt.Type, e)
+					h.t.Errorf("%d %s are %s, which has no known reason", n, rt.Type, e)
 				}
 			}
 		}
 	}
-	if diff := cmp.Diff(held, told); diff != "" {
-		h.t.Errorf("seen and not pulled are not all that the source holds: %s", diff)
+	if diff := cmp.Diff(held, counted); diff != "" {
+		h.t.Errorf("seen and not-pulled differ from what the source holds (-source +run):\n%s", diff)
 	}
 }
 
-// accounts is what became of everything, as one of the places tells it.
+// accounts are the effects of a run, as one of the places reports them.
 type accounts struct {
 	Streams   map[dossier.Stream]store.Counts // without reasons
 	Reasons   store.Effects
@@ -164,8 +163,8 @@ func accountsOf(run store.Run) accounts {
 	return a
 }
 
-// wantSameAccounts checks that the run's row, --json, the summary and the metrics
-// tell the same.
+// wantSameAccounts fails the test unless the run's row, --json, the summary and the metrics
+// agree.
 func (h *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
 	h.t.Helper()
 	row, err := h.replica.Store.Run(h.t.Context(), run.ID)
@@ -186,11 +185,11 @@ func (h *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
 	} {
 		for stream, c := range want.Streams {
 			if _, ok := got.Streams[stream]; !ok && c.Seen == 0 {
-				got.Streams[stream] = c // metrics do not tell of nothing
+				got.Streams[stream] = c // metrics leave out zeros
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			h.t.Errorf("%s tells otherwise than the run's row: %s", place, diff)
+			h.t.Errorf("%s differs from the run's row: %s", place, diff)
 		}
 	}
 }
@@ -201,7 +200,7 @@ var (
 	notPulledLine = regexp.MustCompile(`(?m)^  (\d+) not-pulled: `)
 )
 
-// parseSummary reads the summary that people get.
+// parseSummary reads the summary that the command prints.
 func parseSummary(r *harness, text string) accounts {
 	number := func(s string) int64 {
 		n, err := strconv.ParseInt(s, 10, 64)
@@ -228,7 +227,6 @@ func parseSummary(r *harness, text string) accounts {
 	return a
 }
 
-// readMetrics reads the metrics.
 func readMetrics(r *harness, reg prometheus.Gatherer) accounts {
 	families, err := reg.Gather()
 	if err != nil {
@@ -259,44 +257,46 @@ func readMetrics(r *harness, reg prometheus.Gatherer) accounts {
 	return a
 }
 
-// wantAllServed checks that readers get, as the contract says, every report, form and
-// plan that the run has created of a client who lives.
+// wantAllServed fails the test unless readers get every shown item of the living clients.
 func (h *harness) wantAllServed() {
 	h.t.Helper()
 	h.serve(app.Portal)
-	portal, reader := h.token("portal", "dossier:grants"), h.token("dochter", "dossier:read")
 	got := make(map[string]int)
-	for _, v := range h.sim.List("Patient") {
-		h.putGrant(portal, v.ID, "dochter")
-		base := "/v1/dossiers/" + url.PathEscape(v.ID)
-		for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
-			if status, body := h.get(reader, base+path); status != http.StatusOK {
-				h.t.Errorf("%s of a client: %d %s", path, status, body)
-			}
-		}
-		for _, part := range []string{"reports", "forms", "care-plans"} {
-			items := h.list(reader, base+"/"+part+"?limit=100")
-			got[part] += len(items)
-			for _, it := range items[:min(len(items), 20)] {
-				if status, body := h.get(reader, base+"/"+part+"/"+it.ID); status != http.StatusOK {
-					h.t.Errorf("one of %s: %d %s", part, status, body)
-				}
-			}
-		}
+	for _, client := range h.clientIDs() {
+		h.countServed(got, h.grantAll(client), "/v1/dossiers/"+url.PathEscape(client))
 	}
 	want := make(map[string]int)
 	for part := range got {
 		const q = `
-			SELECT count(*) FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
+			SELECT count(*)::text FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
 			WHERE i.state = 'shown' AND i.part = $1 AND i.kind IN ('report', 'form', 'care-plan') AND NOT c.deceased`
-		var n int
-		if err := h.replica.Pool().QueryRow(h.t.Context(), q, part).Scan(&n); err != nil {
+		n, err := strconv.Atoi(h.queryOne(q, part))
+		if err != nil {
 			h.t.Fatal(err)
 		}
 		want[part] = n
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		h.t.Errorf("readers do not get all: %s", diff)
+		h.t.Errorf("readers do not get everything (-stored +served): %s", diff)
 	}
 	h.t.Log(fmt.Sprint("served: ", got))
+}
+
+// countServed reads a dossier, and adds the number of items in each part to counts.
+func (h *harness) countServed(counts map[string]int, reader, dossierPath string) {
+	h.t.Helper()
+	for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
+		if status, body := h.get(reader, dossierPath+path); status != http.StatusOK {
+			h.t.Errorf("%s of a client: %d %s", path, status, body)
+		}
+	}
+	for _, part := range []string{"reports", "forms", "care-plans"} {
+		items := h.list(reader, dossierPath+"/"+part+"?limit=100")
+		counts[part] += len(items)
+		for _, it := range items[:min(len(items), 20)] {
+			if status, body := h.get(reader, dossierPath+"/"+part+"/"+it.ID); status != http.StatusOK {
+				h.t.Errorf("one of %s: %d %s", part, status, body)
+			}
+		}
+	}
 }

@@ -10,18 +10,18 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// object is a resource as it is changed.
+// object is a JSON object.
 type object = map[string]any
 
-// randomChange is something that people do in a care record system and that the simulator
-// does not do by itself.
+// randomChange is something that people do in a care record system and that
+// dossiers.Living does not.
 type randomChange struct {
 	name  string
-	typ   string // to what; "": a report, form, plan or goal
+	typ   string // of the resource; "": a report, form, plan or goal
 	apply func(w *seededHarness, typ, id string) error
 }
 
-// changing is a deed to what is there.
+// changing is a change that edits a resource.
 func changing(what, typ string, f func(w *seededHarness, x object)) randomChange {
 	return randomChange{what, typ, func(w *seededHarness, typ, id string) error {
 		_, err := w.sim.Update(typ, id, func(x map[string]any) { f(w, x) })
@@ -29,7 +29,7 @@ func changing(what, typ string, f func(w *seededHarness, x object)) randomChange
 	}}
 }
 
-// forgetting deeds can only be found out by a reconcile.
+// forgetting leaves no tombstone: only a reconcile finds it.
 var forgetting = randomChange{"forgets", "", func(w *seededHarness, typ, id string) error {
 	w.sim.Forget(typ, id)
 	return nil
@@ -62,7 +62,7 @@ var randomChanges = []randomChange{
 	{"deletes, and writes again", "Questionnaire", (*seededHarness).recreate},
 }
 
-// recreate gives an id to another record, which says the same.
+// recreate deletes a record and writes the same content under the same id.
 func (h *seededHarness) recreate(typ, id string) error {
 	v, err := h.sim.Get(typ, id)
 	if err != nil {
@@ -75,7 +75,7 @@ func (h *seededHarness) recreate(typ, id string) error {
 	return err
 }
 
-// changeSomething does one of the deeds.
+// changeSomething makes one random change.
 func (h *seededHarness) changeSomething() {
 	d := randomChanges[h.rand.IntN(len(randomChanges))]
 	if h.forgetful && h.rand.IntN(10) == 0 {
@@ -95,8 +95,7 @@ func (h *seededHarness) changeSomething() {
 	}
 }
 
-// randomID returns the id of some resource, or nothing. Those of cases go their own
-// way.
+// randomID returns the id of a random resource that belongs to no case; "": there is none.
 func (h *seededHarness) randomID(typ string) string {
 	list := slices.DeleteFunc(h.sim.List(typ), func(v *archive.Version) bool { return strings.HasPrefix(v.ID, "casus-") })
 	if len(list) == 0 {
@@ -121,8 +120,7 @@ func rename(w *seededHarness, x object) {
 	x["name"] = []any{object{"use": "official", "text": fmt.Sprintf("Naam %d", w.rand.IntN(1000))}}
 }
 
-// replace writes another in the place of a document, which may itself be in the
-// place of one.
+// replace writes a new document that replaces this one.
 func (h *seededHarness) replace(typ, id string) error {
 	v, err := h.sim.Get(typ, id)
 	if err != nil {

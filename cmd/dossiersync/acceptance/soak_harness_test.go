@@ -20,68 +20,42 @@ import (
 	"dossiersync/store"
 )
 
-// seededHarness is a care record system in which people write, and its replica. What
-// happens is drawn from a seed.
+// seededHarness is a harness whose source is written to at random. The seed decides what
+// happens.
 type seededHarness struct {
 	*harness
 	seed   uint64
 	rand   *rand.Rand
-	clock  *sourceClock
-	events []string // what happened, for who has to repeat it
+	clock  *clock
+	events []string // everything that happened, for the error message
 
 	living    *dossiers.Living
-	caseSteps [][]cases.Step // of each case those that are left
+	caseSteps [][]cases.Step // by case: the steps to come
 
-	forgetful bool       // things vanish without a trace
-	mu        sync.Mutex // held while somebody writes
+	forgetful bool       // records may vanish without a tombstone
+	mu        sync.Mutex // held during writes
 	requests  int
-	onRequest func() // with mu held; may be nil
+	onRequest func() // called with mu held; may be nil
 	kill      context.CancelFunc
 }
 
-// sourceSize is how much there is of what.
+// sourceSize is how much a source holds.
 type sourceSize struct {
 	clients int
 	years   float64
 	cases   func(number int) bool
 }
 
-// sourceClock is the source's. It goes on when something happens.
-type sourceClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newSourceClock() *sourceClock { return &sourceClock{now: time.Now().Truncate(time.Second)} }
-
-func (c *sourceClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *sourceClock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// newSeededHarness fills a care record system that behaves as the options say.
-func newSeededHarness(t *testing.T, seed uint64, clock *sourceClock, o simulator.Options, n sourceSize) *seededHarness {
+// newSeededHarness fills a simulator that behaves as the options say.
+func newSeededHarness(t *testing.T, seed uint64, clock *clock, o simulator.Options, n sourceSize) *seededHarness {
 	t.Helper()
 	h := &seededHarness{seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), clock: clock}
 	o.Clock = h.clock.Now
 	o.Layers = append([]simulator.Layer{h.layer}, o.Layers...)
 	h.harness = newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(o)})
-	// A server may show what was written some time after it says it was.
-	h.configure("overlap: 30s", "overlap: 150s")
-	d, err := dossiers.Generate(dossiers.Options{Clients: n.clients, Years: n.years, Seed: seed, Now: h.clock.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Fill(h.sim); err != nil {
-		t.Fatal(err)
-	}
+	// A server may show a version some time after its lastUpdated.
+	h.changeConfig("overlap: 30s", "overlap: 150s")
+	d := fillDossiers(t, h.sim, dossiers.Options{Clients: n.clients, Years: n.years, Seed: seed, Now: h.clock.Now()})
 	h.living = dossiers.NewLiving(d, h.sim, dossiers.LivingOptions{Clock: h.clock.Now})
 	for _, c := range cases.All(h.clock.Now()) {
 		if n.cases(c.Number) {
@@ -91,29 +65,16 @@ func newSeededHarness(t *testing.T, seed uint64, clock *sourceClock, o simulator
 	return h
 }
 
-// configure replaces a part of the configuration.
-func (h *seededHarness) configure(old, new string) {
-	h.t.Helper()
-	conf, err := os.ReadFile(h.configFile)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if !bytes.Contains(conf, []byte(old)) {
-		h.t.Fatalf("the configuration has no %q", old)
-	}
-	h.writeFile("dossiersync.yaml", strings.Replace(string(conf), old, new, 1))
-}
-
 func (h *seededHarness) record(format string, args ...any) {
 	h.events = append(h.events, fmt.Sprintf(format, args...))
 }
 
-// layer lets time go by, and things happen, while the source answers.
+// layer moves the clock, and calls onRequest, before each request.
 func (h *seededHarness) layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		h.requests++
-		h.clock.pass(20 * time.Millisecond)
+		h.clock.add(20 * time.Millisecond)
 		if h.onRequest != nil {
 			h.onRequest()
 		}
@@ -122,7 +83,7 @@ func (h *seededHarness) layer(next http.Handler) http.Handler {
 	})
 }
 
-// writeRound lets people write for a while, and each case go one step further.
+// writeRound writes some changes, and plays the next step of each case.
 func (h *seededHarness) writeRound() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -133,18 +94,18 @@ func (h *seededHarness) writeRound() {
 		if len(steps) == 0 {
 			continue
 		}
-		h.clock.pass(time.Second)
+		h.clock.add(time.Second)
 		if err := steps[0].Do(h.sim, h.clock.Now()); err != nil {
 			h.t.Fatal(err)
 		}
 		h.caseSteps[i] = steps[1:]
 	}
-	h.clock.pass(time.Duration(2+h.rand.IntN(300)) * time.Second)
+	h.clock.add(time.Duration(2+h.rand.IntN(300)) * time.Second)
 }
 
-// writeOne lets somebody write one thing.
+// writeOne makes one change.
 func (h *seededHarness) writeOne() {
-	h.clock.pass(time.Second)
+	h.clock.add(time.Second)
 	if h.rand.IntN(3) == 0 {
 		h.changeSomething()
 		return
@@ -154,7 +115,7 @@ func (h *seededHarness) writeOne() {
 	}
 }
 
-// casesAreDone reports whether the cases have come to their end.
+// casesAreDone reports whether all steps of all cases were played.
 func (h *seededHarness) casesAreDone() bool {
 	for _, steps := range h.caseSteps {
 		if len(steps) > 0 {
@@ -164,8 +125,7 @@ func (h *seededHarness) casesAreDone() bool {
 	return true
 }
 
-// runKillable runs a command for the tenant, whatever comes of it; it may be killed
-// meanwhile.
+// runKillable runs a command for the tenant, which may be interrupted and fail.
 func (h *seededHarness) runKillable(args ...string) int {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
@@ -188,7 +148,7 @@ func (h *seededHarness) runKillable(args ...string) int {
 	return code
 }
 
-// lastRun says what became of the newest run.
+// lastRun describes the newest run.
 func (h *seededHarness) lastRun() string {
 	runs, err := h.replica.Runs(h.t.Context(), store.RunFilter{Limit: 1})
 	if err != nil || len(runs) == 0 {
@@ -204,29 +164,29 @@ func (h *seededHarness) lastRun() string {
 	return s
 }
 
-// mustUpdate runs a command that must not fail now.
+// mustUpdate runs a command that must exit with 0 or 3.
 func (h *seededHarness) mustUpdate(args ...string) {
 	h.t.Helper()
 	if code := h.runKillable(args...); code != exitDone && code != exitLeftOver {
-		h.failWithSeed([]string{fmt.Sprintf("%v ends with %d although nothing is wrong", args, code)})
+		h.failWithSeed([]string{fmt.Sprintf("%v exits with %d although nothing is wrong", args, code)})
 	}
 }
 
-// wantEqualToSource fails unless readers see what the source holds.
+// wantEqualToSource fails the test unless readers see what the oracle expects.
 func (h *seededHarness) wantEqualToSource() {
 	h.t.Helper()
 	if h.portalAddress == "" {
 		h.serve(app.Portal)
 	}
-	h.grantAll()
+	h.grantAllAgain()
 	if found := h.harness.differences(h.token("dochter", "dossier:read")); len(found) > 0 {
 		h.failWithSeed(found)
 	}
 }
 
-// grantAll gives the daughter every dossier, also those that were closed to her
-// for good.
-func (h *seededHarness) grantAll() {
+// grantAllAgain gives the daughter a right to every dossier, also where a merge or a
+// withdrawal revoked it.
+func (h *seededHarness) grantAllAgain() {
 	h.t.Helper()
 	const q = `
 		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state, updated_by)
@@ -241,9 +201,9 @@ func (h *seededHarness) grantAll() {
 	}
 }
 
-// failWithSeed says what to do to see it again.
+// failWithSeed ends the test, and prints how to repeat it.
 func (h *seededHarness) failWithSeed(found []string) {
 	h.t.Helper()
-	h.t.Fatalf("with DOSSIERSYNC_SEED=%d, at step %d:\n%s\nThe steps:\n%s",
+	h.t.Fatalf("with DOSSIERSYNC_SEED=%d, after %d events:\n%s\nThe events:\n%s",
 		h.seed, len(h.events), strings.Join(found, "\n"), strings.Join(h.events, "\n"))
 }

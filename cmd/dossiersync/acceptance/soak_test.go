@@ -3,6 +3,7 @@ package acceptance
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,18 +15,17 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// A soak is a care record system that behaves as one of the servers that there
-// are, in which people go on writing while it is read, and that fails in every
-// way there is; the worker dies now and then. When it has calmed down, readers
-// must see what the source holds (I1).
+// soak is a source that behaves like one of the known servers, is written to while it
+// is read, and has every kind of fault, with a worker that is killed now and then. Once
+// that ends, readers must see what the source holds (I1).
 //
-// What happens is drawn from a seed: DOSSIERSYNC_SEED sets it. DOSSIERSYNC_SOAK=10m
-// lets soaks follow each other for so long, each with the next seed.
+// The seed decides what happens: DOSSIERSYNC_SEED sets it. With DOSSIERSYNC_SOAK=10m
+// soaks repeat for that long, each with the next seed.
 type soak struct {
 	*seededHarness
 	server behaviours.Preset
 	faults *faults.Injector
-	search string // what the organisation shares now: searches, in YAML
+	search string // the tenant's searches now, in YAML
 }
 
 func TestSoakEndsEqualToSource(t *testing.T) {
@@ -50,7 +50,7 @@ func TestSoakEndsEqualToSource(t *testing.T) {
 	}
 }
 
-// soakSettings reads what is set from outside.
+// soakSettings reads the environment variables.
 func soakSettings(t *testing.T) (seed uint64, long time.Duration) {
 	t.Helper()
 	seed = 1
@@ -68,8 +68,8 @@ func soakSettings(t *testing.T) (seed uint64, long time.Duration) {
 	return seed, long
 }
 
-// soakBriefly soaks a part of the cases with a part of the faults; all servers together
-// have all of them.
+// soakBriefly plays some of the cases with some of the faults; all servers together have
+// all of them.
 func soakBriefly(t *testing.T, seed uint64, server behaviours.Preset, i int) {
 	every := len(behaviours.All())
 	s := newSoak(t, seed, server, sourceSize{clients: 2, years: 0.1, cases: func(number int) bool { return number%every == i }})
@@ -80,7 +80,7 @@ func soakBriefly(t *testing.T, seed uint64, server behaviours.Preset, i int) {
 	s.runRounds(kinds, 3)
 }
 
-// soakFully soaks all cases with all faults.
+// soakFully plays all cases with all faults.
 func soakFully(t *testing.T, seed uint64, server behaviours.Preset) {
 	s := newSoak(t, seed, server, sourceSize{clients: 2 + int(seed%9), years: float64(seed%7) / 3, cases: func(int) bool { return true }})
 	s.runRounds(faultKinds, 5+s.rand.IntN(20))
@@ -88,7 +88,7 @@ func soakFully(t *testing.T, seed uint64, server behaviours.Preset) {
 
 func newSoak(t *testing.T, seed uint64, server behaviours.Preset, n sourceSize) *soak {
 	t.Helper()
-	clock := newSourceClock()
+	clock := newClock(time.Now())
 	s := &soak{server: server, faults: faults.New(faults.Options{Seed: seed, Clock: clock.Now})}
 	o := simulator.Options{Layers: []simulator.Layer{s.faults.Layer}}
 	server.Apply(&o)
@@ -96,7 +96,7 @@ func newSoak(t *testing.T, seed uint64, server behaviours.Preset, n sourceSize) 
 	return s
 }
 
-// runRounds lets it all happen, and compares what is left.
+// runRounds plays the rounds, and compares at the end.
 func (s *soak) runRounds(kinds []string, rounds int) {
 	kinds = slices.Clone(kinds)
 	s.rand.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
@@ -117,25 +117,25 @@ func (s *soak) runRounds(kinds []string, rounds int) {
 	for !s.casesAreDone() {
 		s.writeRound()
 	}
-	// What was written with a clock that was fast is in the past now.
-	s.clock.pass(3 * time.Hour)
+	// Versions written with a fast clock must be in the past.
+	s.clock.add(3 * time.Hour)
 	s.mustUpdate("sync")
 	s.mustUpdate("reconcile", "--approve", "--by", "anna")
 	s.wantEqualToSource()
 }
 
-// searchChoices are choices of an organisation that shares less than all.
+// searchChoices are searches of an organisation that shares less than everything.
 var searchChoices = []string{"", "forms: []", "reports: [DocumentReference]", "goals: []", "care-plans: [], questionnaires: []", "staff: [], contacts: []"}
 
 // setSearch changes what the organisation shares.
 func (s *soak) setSearch(search string) {
-	s.configure("search: {"+s.search+"}", "search: {"+search+"}")
+	s.changeConfig(regexp.QuoteMeta("search: {"+s.search+"}"), "search: {"+search+"}")
 	s.search = search
 	s.record("the organisation shares {%s}", search)
 }
 
-// setFaults lets the source fail in some ways, people write while it is read, and
-// perhaps the worker die.
+// setFaults makes the source fail in these ways, lets people write while it is read, and
+// sometimes kills the worker.
 func (s *soak) setFaults(kinds []string) {
 	var file strings.Builder
 	fmt.Fprintf(&file, "seed: %d\nrules:\n", s.seed)
@@ -151,7 +151,7 @@ func (s *soak) setFaults(kinds []string) {
 	if s.rand.IntN(3) == 0 {
 		killAt = 1 + s.rand.IntN(60)
 	}
-	s.record("the source fails: %s; the worker dies at request %d", strings.Join(kinds, ", "), killAt)
+	s.record("the source fails: %s; the worker is killed at request %d", strings.Join(kinds, ", "), killAt)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if killAt > 0 {
@@ -167,16 +167,16 @@ func (s *soak) setFaults(kinds []string) {
 	}
 }
 
-// stopFaults ends all that.
+// stopFaults ends the faults, the writes and the kills.
 func (s *soak) stopFaults() {
 	s.faults.Set()
-	s.record("all is calm")
+	s.record("faults end")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onRequest = nil
 }
 
-// faultKinds are all faults, as a fault file writes them.
+// faultKinds are all faults, as in a fault file.
 var faultKinds = []string{
 	"{status: 500}", "{status: 503, retry-after: 1}", "{status: 429, rate-limit: 1}", "{status: 401}", "{status: 403}",
 	"{status: 400}", "{status: 404}", "{status: 410}",

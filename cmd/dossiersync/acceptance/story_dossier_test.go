@@ -21,12 +21,13 @@ type dossierView struct {
 	Plans    []plan
 	Contacts []contact
 
-	name       string
-	reasons    map[string]string // by list: why it is empty
-	incomplete []string          // lists that say so
-	forms      []doc             // as they are
-	plans      []doc
-	raw        bytes.Buffer // every answer
+	name         string
+	emptyReasons map[string]string // of the empty lists
+	incomplete   []string          // lists that say so
+	reports      []doc             // as served
+	forms        []doc             // as served
+	plans        []doc             // as served
+	raw          bytes.Buffer      // every answer
 }
 
 type report struct {
@@ -40,7 +41,7 @@ type report struct {
 type form struct {
 	ID, At, Precision, Title, Author string
 	CorrectedAt, RecordedAt          string
-	Questions                        []string // "Slaapt u? = ja", indented; below an answer with a >
+	Questions                        []string // "Slaapt u? = ja"; a nested question is indented, below an answer by ">"
 	Score                            string
 }
 
@@ -59,7 +60,7 @@ type contact struct {
 // doc is a JSON object.
 type doc map[string]any
 
-// str returns the member called name as a text, and null as none.
+// str returns a member as a text; null is "".
 func (d doc) str(name string) string {
 	if d[name] == nil {
 		return ""
@@ -67,13 +68,13 @@ func (d doc) str(name string) string {
 	return fmt.Sprint(d[name])
 }
 
-// in returns the member called name, an object or null.
+// in returns a member that is an object or null.
 func (d doc) in(name string) doc {
 	m, _ := d[name].(map[string]any)
 	return m
 }
 
-// all returns the elements of the member called name.
+// all returns the objects in a member that is a list.
 func (d doc) all(name string) []doc {
 	var list []doc
 	elements, _ := d[name].([]any)
@@ -84,93 +85,138 @@ func (d doc) all(name string) []doc {
 	return list
 }
 
-// readDossier reads everything in a dossier, once after each run, and checks that all of
-// it agrees: lists with items, cards with items, counts with both.
+// dossierReader reads one dossier into a view, and checks that the answers agree
+// with each other.
+type dossierReader struct {
+	*story
+	path string // of the dossier
+	view *dossierView
+}
+
+// readDossier reads everything in a dossier, once after each run.
 func (s *story) readDossier(client string) *dossierView {
 	s.t.Helper()
 	if v := s.views[client]; v != nil {
 		return v
 	}
-	v := &dossierView{reasons: make(map[string]string)}
-	s.views[client] = v
-	path := "/v1/dossiers/" + client
-	answer := s.fetch(v, path)
+	r := &dossierReader{s, "/v1/dossiers/" + client, &dossierView{emptyReasons: make(map[string]string)}}
+	s.views[client] = r.view
+	answer := r.fetch(r.path)
+	r.noteFreshness("start", answer.in("freshness"))
 	start := answer.in("item")
-	v.name = start.str("name")
-	s.noteFreshness(v, "start", answer.in("freshness"))
-	reports := s.readList(v, "reports", path+"/reports?limit=100")
-	for _, d := range reports {
-		s.wantSame("a report in the list and by itself", d, s.fetch(v, path+"/reports/"+d.str("id")).in("item"))
-		v.Reports = append(v.Reports, s.report(d))
+	r.view.name = start.str("name")
+	r.readReports()
+	r.readForms()
+	r.readPlans()
+	r.readContacts()
+	r.wantTimelineAgrees()
+	r.wantCountsAgree(start)
+	r.wantFiltersAgree()
+	s.wantNoOtherItems(client, slices.Concat(ids(r.view.reports), ids(r.view.forms), ids(r.view.plans))...)
+	return r.view
+}
+
+func (r *dossierReader) readReports() {
+	r.t.Helper()
+	r.view.reports = r.list("reports", r.path+"/reports?limit=100")
+	for _, d := range r.view.reports {
+		r.wantSame("a report in the list and by itself", d, r.fetch(r.path+"/reports/"+d.str("id")).in("item"))
+		r.view.Reports = append(r.view.Reports, r.report(d))
 	}
-	for _, d := range s.readList(v, "forms", path+"/forms?limit=100") {
-		whole := s.fetch(v, path+"/forms/"+d.str("id")).in("item")
-		s.wantSame("a form in the list and by itself", d, withFields(whole, cardFields))
-		v.forms, v.Forms = append(v.forms, whole), append(v.Forms, s.form(whole))
+}
+
+func (r *dossierReader) readForms() {
+	r.t.Helper()
+	for _, d := range r.list("forms", r.path+"/forms?limit=100") {
+		whole := r.fetch(r.path + "/forms/" + d.str("id")).in("item")
+		r.wantSame("a form in the list and by itself", d, withFields(whole, cardFields))
+		r.view.forms, r.view.Forms = append(r.view.forms, whole), append(r.view.Forms, r.form(whole))
 	}
-	for _, d := range s.readList(v, "care-plans", path+"/care-plans?limit=100") {
-		whole := s.fetch(v, path+"/care-plans/"+d.str("id")).in("item")
-		s.wantSame("a plan in the list and by itself", d, withFields(whole, slices.Collect(maps.Keys(d))))
-		v.plans, v.Plans = append(v.plans, whole), append(v.Plans, s.plan(whole))
+}
+
+func (r *dossierReader) readPlans() {
+	r.t.Helper()
+	for _, d := range r.list("care-plans", r.path+"/care-plans?limit=100") {
+		whole := r.fetch(r.path + "/care-plans/" + d.str("id")).in("item")
+		r.wantSame("a plan in the list and by itself", d, withFields(whole, slices.Collect(maps.Keys(d))))
+		r.view.plans, r.view.Plans = append(r.view.plans, whole), append(r.view.Plans, r.plan(whole))
 	}
-	for _, d := range s.readList(v, "contacts", path+"/contacts") {
+}
+
+func (r *dossierReader) readContacts() {
+	r.t.Helper()
+	for _, d := range r.list("contacts", r.path+"/contacts") {
 		active, _ := d["active"].(bool)
-		v.Contacts = append(v.Contacts, contact{strings.TrimPrefix(d.str("id"), s.client+"-"), d.str("name"),
+		r.view.Contacts = append(r.view.Contacts, contact{strings.TrimPrefix(d.str("id"), r.client+"-"), d.str("name"),
 			d.str("relationship"), d.str("email"), d.str("phone"), active})
 	}
-	s.wantListsAgree(v, path, start, reports)
-	return v
 }
 
 var cardFields = []string{"id", "kind", "at", "precision", "title", "excerpt", "author", "category", "correctedAt", "recordedAt"}
 
-// wantListsAgree checks what else the API says of the items against the lists.
-func (s *story) wantListsAgree(v *dossierView, path string, start doc, reports []doc) {
-	s.t.Helper()
+// wantTimelineAgrees checks that the time line has exactly the cards of the
+// reports and forms, and that these lists are newest first.
+func (r *dossierReader) wantTimelineAgrees() {
+	r.t.Helper()
 	cards := []doc{}
-	for _, d := range slices.Concat(reports, v.forms) {
+	for _, d := range slices.Concat(r.view.reports, r.view.forms) {
 		cards = append(cards, withFields(d, cardFields))
 	}
-	line := s.readList(v, "timeline", path+"/timeline?limit=100")
-	for _, list := range [][]doc{reports, v.forms, line} {
-		if !slices.IsSortedFunc(list, func(a, b doc) int { return s.moment(b).Compare(s.moment(a)) }) {
-			s.t.Errorf("not the newest first: %v", list)
+	line := r.list("timeline", r.path+"/timeline?limit=100")
+	for _, list := range [][]doc{r.view.reports, r.view.forms, line} {
+		if !slices.IsSortedFunc(list, func(a, b doc) int { return r.moment(b).Compare(r.moment(a)) }) {
+			r.t.Errorf("not newest first: %v", list)
 		}
 	}
 	byID := func(a, b doc) int { return strings.Compare(a.str("id"), b.str("id")) }
-	s.wantSame("the time line and the lists", slices.SortedFunc(slices.Values(cards), byID), slices.SortedFunc(slices.Values(line), byID))
-	counts := map[string]int{"reports": len(v.Reports), "forms": len(v.Forms), "care-plans": len(v.Plans)}
+	r.wantSame("the time line and the lists", slices.SortedFunc(slices.Values(cards), byID), slices.SortedFunc(slices.Values(line), byID))
+}
+
+// wantCountsAgree checks the counts of the start panel and the densities.
+func (r *dossierReader) wantCountsAgree(start doc) {
+	r.t.Helper()
+	counts := map[string]float64{"reports": float64(len(r.view.Reports)), "forms": float64(len(r.view.Forms)), "care-plans": float64(len(r.view.Plans))}
 	for _, part := range start.all("parts") {
-		s.wantSame("the start panel's count and the list of "+part.str("part"), fmt.Sprint(counts[part.str("part")]), part.str("count"))
+		r.wantSame("the list and the start panel's count of "+part.str("part"), fmt.Sprint(counts[part.str("part")]), part.str("count"))
 	}
 	for _, by := range []string{"day", "week", "month"} {
 		sums := map[string]float64{"reports": 0, "forms": 0}
-		for _, d := range s.readList(v, "density", path+"/timeline/density?by="+by) {
+		for _, d := range r.list("density", r.path+"/timeline/density?by="+by) {
 			for part := range sums {
 				n, _ := d[part].(float64)
 				sums[part] += n
 			}
 		}
-		s.wantSame("the density by "+by+" and the lists", map[string]float64{"reports": float64(len(v.Reports)), "forms": float64(len(v.Forms))}, sums)
-	}
-	filtered := func(list []doc, field string, values ...string) {
-		for _, value := range values {
-			of := slices.DeleteFunc(slices.Clone(list), func(d doc) bool { return d.str(field) != value })
-			name := map[string]string{"category": "reports", "state": "care-plans"}[field]
-			s.wantSame("those of "+value, ids(of), ids(s.readList(v, "", path+"/"+name+"?limit=100&"+field+"="+value)))
+		for part, sum := range sums {
+			r.wantSame("the list and the density by "+by+" of "+part, counts[part], sum)
 		}
 	}
-	filtered(reports, "category", "general", "care-plan")
-	filtered(v.plans, "state", "current", "expired")
-	s.wantNoOtherItems(strings.TrimPrefix(path, "/v1/dossiers/"), slices.Concat(ids(reports), ids(v.forms), ids(v.plans))...)
 }
 
-// moment returns the moment of a card.
-func (s *story) moment(d doc) time.Time {
-	s.t.Helper()
+// wantFiltersAgree checks that filtered lists have the items with that value.
+func (r *dossierReader) wantFiltersAgree() {
+	r.t.Helper()
+	for _, filter := range []struct {
+		all                []doc
+		list, field, value string
+	}{
+		{r.view.reports, "reports", "category", "general"},
+		{r.view.reports, "reports", "category", "care-plan"},
+		{r.view.plans, "care-plans", "state", "current"},
+		{r.view.plans, "care-plans", "state", "expired"},
+	} {
+		want := slices.DeleteFunc(slices.Clone(filter.all), func(d doc) bool { return d.str(filter.field) != filter.value })
+		got := r.list("", r.path+"/"+filter.list+"?limit=100&"+filter.field+"="+filter.value)
+		r.wantSame(filter.list+" of "+filter.value, ids(want), ids(got))
+	}
+}
+
+// moment returns the time of a card.
+func (r *dossierReader) moment(d doc) time.Time {
+	r.t.Helper()
 	at, err := time.Parse(time.RFC3339, d.str("at"))
 	if err != nil {
-		s.t.Error(err)
+		r.t.Error(err)
 	}
 	return at
 }
@@ -198,88 +244,90 @@ func (s *story) wantSame(what string, a, b any) {
 	}
 }
 
-// fetch returns an answer, as part of the view.
-func (s *story) fetch(v *dossierView, path string) doc {
-	s.t.Helper()
-	status, body := s.get(s.readerToken, path)
+// fetch returns an answer, and adds it to the view's raw text.
+func (r *dossierReader) fetch(path string) doc {
+	r.t.Helper()
+	status, body := r.get(r.readerToken, path)
 	if status != http.StatusOK {
-		s.t.Fatalf("%s: %d %s", path, status, body)
+		r.t.Fatalf("%s: %d %s", path, status, body)
 	}
-	v.raw.Write(body)
+	r.view.raw.Write(body)
 	var d doc
 	if err := json.Unmarshal(body, &d); err != nil {
-		s.t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	return d
 }
 
-// readList returns all of a list, and notes what it says of itself.
-func (s *story) readList(v *dossierView, name, path string) []doc {
-	s.t.Helper()
+// list returns the items of all pages of a list. With a name, the freshness is kept
+// in the view. A list has a reason if and only if it is empty.
+func (r *dossierReader) list(name, path string) []doc {
+	r.t.Helper()
 	var list []doc
 	for path != "" {
-		d := s.fetch(v, path)
+		d := r.fetch(path)
 		list = append(list, d.all("items")...)
 		path = d.in("page").str("next")
 		reason := d.in("freshness").str("reason")
-		s.noteFreshness(v, name, d.in("freshness"))
+		r.noteFreshness(name, d.in("freshness"))
 		if (reason == "") != (len(list) > 0) {
-			s.t.Errorf("%s has %d items, and the reason %q", name, len(list), reason)
+			r.t.Errorf("%s has %d items, and the reason %q", name, len(list), reason)
 		}
 	}
 	return list
 }
 
-// noteFreshness keeps what the list called name, if it is, says of itself. All that was
-// written has just been synchronised.
-func (s *story) noteFreshness(v *dossierView, name string, freshness doc) {
+// items returns the items of all pages of a list.
+func (s *story) items(path string) []doc {
 	s.t.Helper()
-	if freshness.str("asOf") == "" || freshness.str("state") != "fresh" || freshness.str("nextSync") == "" {
-		s.t.Errorf("%s is as of %q, %s, until %q", name, freshness.str("asOf"), freshness.str("state"), freshness.str("nextSync"))
-	}
-	if reason := freshness.str("reason"); name != "" && reason != "" {
-		v.reasons[name] = reason
-	}
-	if name != "" && freshness["incomplete"] == true && !slices.Contains(v.incomplete, name) {
-		v.incomplete = append(v.incomplete, name)
-	}
+	return (&dossierReader{story: s, view: new(dossierView)}).list("", path)
 }
 
-// nameOf returns what the story calls the item that readers know by id.
-func (s *story) nameOf(id string) string {
-	if ref, ok := s.names[id]; ok {
-		return ref.ID
+// noteFreshness keeps the reason and the incompleteness of a list with a name. The
+// state must be fresh, because a run has just ended.
+func (r *dossierReader) noteFreshness(name string, freshness doc) {
+	r.t.Helper()
+	if freshness.str("asOf") == "" || freshness.str("state") != "fresh" || freshness.str("nextSync") == "" {
+		r.t.Errorf("%s is as of %q, %s, until %q", name, freshness.str("asOf"), freshness.str("state"), freshness.str("nextSync"))
 	}
-	return id
+	if name == "" {
+		return
+	}
+	if reason := freshness.str("reason"); reason != "" {
+		r.view.emptyReasons[name] = reason
+	}
+	if freshness["incomplete"] == true && !slices.Contains(r.view.incomplete, name) {
+		r.view.incomplete = append(r.view.incomplete, name)
+	}
 }
 
 func authorLine(d doc) string {
 	return strings.Join(slices.DeleteFunc([]string{d.str("name"), d.str("role")}, func(s string) bool { return s == "" }), ", ")
 }
 
-func (s *story) report(d doc) report {
-	r := report{
-		ID: s.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"), Author: authorLine(d.in("author")),
+func (r *dossierReader) report(d doc) report {
+	x := report{
+		ID: r.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"), Author: authorLine(d.in("author")),
 		Category: d.str("category"), CorrectedAt: d.str("correctedAt"), RecordedAt: d.str("recordedAt"), Text: d.str("text"),
-		Plan: s.link(d.in("plan")), Goal: s.link(d.in("goal")),
+		Plan: r.link(d.in("plan")), Goal: r.link(d.in("goal")),
 	}
 	for _, a := range d.all("attachments") {
-		r.Attachments = append(r.Attachments, attachmentLine(a))
+		x.Attachments = append(x.Attachments, attachmentLine(a))
 	}
-	return r
+	return x
 }
 
 func attachmentLine(d doc) string {
 	return strings.TrimSpace(d.str("title") + " " + d.str("contentType") + " " + d.str("size"))
 }
 
-func (s *story) link(d doc) string {
-	return strings.TrimSpace(s.nameOf(d.str("id")) + " " + d.str("title"))
+func (r *dossierReader) link(d doc) string {
+	return strings.TrimSpace(r.nameOf(d.str("id")) + " " + d.str("title"))
 }
 
-func (s *story) form(d doc) form {
+func (r *dossierReader) form(d doc) form {
 	return form{
-		ID: s.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"), Author: authorLine(d.in("author")),
+		ID: r.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"), Author: authorLine(d.in("author")),
 		CorrectedAt: d.str("correctedAt"), RecordedAt: d.str("recordedAt"),
 		Questions: questionLines(nil, "", d.all("questions")), Score: d.str("score"),
 	}
@@ -298,22 +346,22 @@ func questionLines(lines []string, indent string, list []doc) []string {
 	return lines
 }
 
-func (s *story) plan(d doc) plan {
+func (r *dossierReader) plan(d doc) plan {
 	p := plan{
-		ID: s.nameOf(d.str("id")), Title: d.str("title"), State: d.str("state"), Start: d.in("period").str("start"), End: d.in("period").str("end"),
+		ID: r.nameOf(d.str("id")), Title: d.str("title"), State: d.str("state"), Start: d.in("period").str("start"), End: d.in("period").str("end"),
 		Author: authorLine(d.in("author")), Description: d.str("description"), Narrative: d.str("narrative"),
 		Agreement: strings.TrimSpace(d.in("agreement").str("by") + " " + d.in("agreement").str("at")),
 	}
 	for _, domain := range d.all("domains") {
 		p.Domains = append(p.Domains, domain.str("code"))
 		for _, g := range domain.all("goals") {
-			p.Domains = append(p.Domains, fmt.Sprintf("  goal %s %s (%s)", s.nameOf(g.str("id")), g.str("description"), g.str("status")))
+			p.Domains = append(p.Domains, fmt.Sprintf("  goal %s %s (%s)", r.nameOf(g.str("id")), g.str("description"), g.str("status")))
 		}
 		for _, a := range domain.all("actions") {
 			line := fmt.Sprintf("  action %s (%s)", a.str("description"), a.str("status"))
 			goals, _ := a["goals"].([]any)
 			for _, g := range goals {
-				line += " " + s.nameOf(fmt.Sprint(g))
+				line += " " + r.nameOf(fmt.Sprint(g))
 			}
 			p.Domains = append(p.Domains, line)
 		}

@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"dossiersync/store"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/jackc/pgx/v5"
 )
 
 // anyOrder compares lists whatever their order, which look checks: of one moment
@@ -52,21 +52,21 @@ func (s *story) wantContacts(client string, want ...contact) {
 	}
 }
 
-// wantEmpty fails unless all of the lists are empty, for the reason.
+// wantEmpty fails the test unless all of the lists are empty for that reason.
 func (s *story) wantEmpty(client, reason string, lists ...string) {
 	s.t.Helper()
 	v := s.readDossier(client)
 	for _, list := range lists {
-		if got := v.reasons[list]; got != reason {
+		if got := v.emptyReasons[list]; got != reason {
 			s.t.Errorf("%s of %s: reason %q, want %q", list, client, got, reason)
 		}
 	}
 }
 
-// everyList has the lists of a dossier.
+// everyList are the lists of a dossier.
 var everyList = []string{"reports", "forms", "care-plans", "contacts", "timeline", "density"}
 
-// wantIncomplete compares which lists say that something is missing.
+// wantIncomplete compares the names of the lists that say they are incomplete.
 func (s *story) wantIncomplete(client string, want ...string) {
 	s.t.Helper()
 	if diff := cmp.Diff(want, s.readDossier(client).incomplete); diff != "" {
@@ -74,8 +74,7 @@ func (s *story) wantIncomplete(client string, want ...string) {
 	}
 }
 
-// wantQuarantine compares what could not be applied: "Observation/verslag
-// bad-text".
+// wantQuarantine compares the records in quarantine: "Observation/verslag bad-text".
 func (s *story) wantQuarantine(want ...string) {
 	s.t.Helper()
 	const q = `
@@ -90,8 +89,8 @@ func (s *story) wantQuarantine(want ...string) {
 	}
 }
 
-// wantRow compares what is stored of a record: "shown", or why it is not:
-// "hidden marked". A record of which there is nothing is "".
+// wantRow compares the state and reason of a stored record: "shown" or "hidden
+// marked"; "" if the record is not stored.
 func (s *story) wantRow(typ, name, want string) {
 	s.t.Helper()
 	const q = `
@@ -101,31 +100,21 @@ func (s *story) wantRow(typ, name, want string) {
 	}
 }
 
-// query returns the first column of what q selects, as the owner sees it.
-func (s *story) query(q string, args ...any) []string {
+// wantNowhere fails the test if one of the words is in any dossier that the reader
+// may open, in any table, or in the log.
+func (s *story) wantNowhere(words ...string) {
 	s.t.Helper()
-	if s.owner == nil {
-		db, err := pgx.Connect(s.t.Context(), s.replica.URL)
-		if err != nil {
-			s.t.Fatal(err)
+	for place, content := range s.allPlaces() {
+		for _, word := range words {
+			if strings.Contains(content, word) {
+				s.t.Errorf("%s has %q", place, word)
+			}
 		}
-		s.t.Cleanup(func() { db.Close(context.Background()) })
-		s.owner = db
 	}
-	rows, err := s.owner.Query(s.t.Context(), q, args...)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return append([]string{}, list...)
 }
 
-// wantNowhere fails where one of the words is in anything that a reader gets of
-// any dossier, in the database, or in the log.
-func (s *story) wantNowhere(words ...string) {
+// allPlaces returns the content of every place where text of the source may be.
+func (s *story) allPlaces() map[string]string {
 	s.t.Helper()
 	places := map[string]string{"the log": s.log.String()}
 	for _, client := range s.clients {
@@ -139,24 +128,18 @@ func (s *story) wantNowhere(words ...string) {
 	for _, table := range s.query(tables) {
 		places["table "+table] = strings.Join(s.query(`SELECT t::text FROM `+table+` t`), "\n")
 	}
-	for place, content := range places {
-		for _, word := range words {
-			if strings.Contains(content, word) {
-				s.t.Errorf("%s has %q", place, word)
-			}
-		}
-	}
+	return places
 }
 
-// statusOf asks for a path, and returns the status of the answer.
+// statusOf returns the status of the answer to the reader.
 func (s *story) statusOf(path string) int {
 	s.t.Helper()
 	status, _ := s.get(s.readerToken, path)
 	return status
 }
 
-// wantNoDossier fails unless the client's dossier cannot be told from one that
-// does not exist.
+// wantNoDossier fails the test unless the client's dossier looks like one that does
+// not exist.
 func (s *story) wantNoDossier(client string) {
 	s.t.Helper()
 	for _, route := range []string{"", "/timeline", "/timeline/density?by=month", "/reports", "/forms", "/care-plans", "/contacts", "/access-log"} {
@@ -171,7 +154,7 @@ func (s *story) wantNoDossier(client string) {
 	}
 }
 
-// wantNoOtherItems fails where the dossier has, by its id, anything that was ever
+// wantNoOtherItems fails the test if the dossier serves, by its key, any record ever
 // written but these.
 func (s *story) wantNoOtherItems(client string, keys ...string) {
 	s.t.Helper()
@@ -186,13 +169,13 @@ func (s *story) wantNoOtherItems(client string, keys ...string) {
 	}
 }
 
-// listOfType says in which list of a dossier resources of a type are.
+// listOfType is the list of a dossier that has resources of a type.
 var listOfType = map[string]string{
 	"Observation": "reports", "DocumentReference": "reports", "Composition": "reports",
 	"QuestionnaireResponse": "forms", "CarePlan": "care-plans",
 }
 
-// listedClients returns the clients whose dossiers the reader may open.
+// listedClients returns the clients whose dossiers are listed for the reader.
 func (s *story) listedClients() []string {
 	s.t.Helper()
 	var clients []string
@@ -203,7 +186,7 @@ func (s *story) listedClients() []string {
 	return clients
 }
 
-// wantListed compares whose dossiers the reader may open.
+// wantListed compares the clients whose dossiers are listed for the reader.
 func (s *story) wantListed(want ...string) {
 	s.t.Helper()
 	if diff := cmp.Diff(want, s.listedClients()); diff != "" {
@@ -229,24 +212,76 @@ func (s *story) wantGrant(client, want string) {
 	}
 }
 
-// dayReport is a report as the cases write it: of yesterday at noon, by a nurse.
+// wantTexts compares the texts of the client's reports, in any order.
+func (s *story) wantTexts(client string, want ...string) {
+	s.t.Helper()
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), s.reportTexts(client), cmpopts.EquateEmpty()); diff != "" {
+		s.t.Errorf("reports of %s (-want +got):\n%s", client, diff)
+	}
+}
+
+// reportTexts returns the texts of the client's reports, sorted.
+func (s *story) reportTexts(client string) []string {
+	s.t.Helper()
+	texts := []string{}
+	for _, it := range s.list(s.readerToken, "/v1/dossiers/"+client+"/reports?limit=100") {
+		texts = append(texts, it.Text)
+	}
+	slices.Sort(texts)
+	return texts
+}
+
+// wantReason compares the reason for which a list of the client is empty; "" if it
+// is not.
+func (s *story) wantReason(client, list, want string) {
+	s.t.Helper()
+	var answer struct{ Freshness struct{ Reason string } }
+	if _, body := s.get(s.readerToken, "/v1/dossiers/"+client+"/"+list); json.Unmarshal(body, &answer) != nil || answer.Freshness.Reason != want {
+		s.t.Errorf("%s of %s: reason %q, want %q", list, client, answer.Freshness.Reason, want)
+	}
+}
+
+// wantRun performs a run of the scope, which must have that outcome and those words
+// in its message.
+func (s *story) wantRun(scope store.Scope, want store.Outcome, words string) store.Run {
+	s.t.Helper()
+	run := s.runScope(scope)
+	message := ""
+	if run.Message != nil {
+		message = *run.Message
+	}
+	if *run.Outcome != want || !strings.Contains(message, words) {
+		s.t.Errorf("the run is %s: %q, want %s: %q", *run.Outcome, message, want, words)
+	}
+	return run
+}
+
+// reportsOf returns how far the run came with day reports.
+func reportsOf(run store.Run) store.RunType {
+	i := slices.IndexFunc(run.Types, func(t store.RunType) bool { return t.Type == "Observation" })
+	return run.Types[i]
+}
+
+// reportCursor returns the source time up to which day reports are known to be read;
+// "" if there is none.
+func (s *story) reportCursor() string {
+	s.t.Helper()
+	return strings.Join(s.query(`SELECT coalesce(upto::text, '') FROM cursors WHERE type = 'Observation' AND client = ''`), " ")
+}
+
+// dayReport is a report as package cases writes it: at noon of the day before, by a
+// nurse.
 func dayReport(name, text string, change ...func(*report)) report {
-	r := report{ID: name, At: yesterday, Precision: "second", Title: "Dagrapportage", Author: "Joke Voorbeeld, verzorgende IG",
-		Category: "general", RecordedAt: yesterday, Text: text}
+	r := report{ID: name, At: yesterdayNoon, Precision: "second", Title: "Dagrapportage", Author: "Joke Voorbeeld, verzorgende IG",
+		Category: "general", RecordedAt: yesterdayNoon, Text: text}
 	for _, f := range change {
 		f(&r)
 	}
 	return r
 }
 
-// completedForm is a form as the cases write it: of yesterday at noon, by a nurse.
+// completedForm is a form as package cases writes it: at noon of the day before, by a
+// nurse.
 func completedForm(name, title string, questions ...string) form {
-	return form{ID: name, At: yesterday, Precision: "second", Title: title, Author: "Joke Voorbeeld, verzorgende IG", Questions: questions}
+	return form{ID: name, At: yesterdayNoon, Precision: "second", Title: title, Author: "Joke Voorbeeld, verzorgende IG", Questions: questions}
 }
-
-// The moments of most stories: the day before noon, and an hour or more after it.
-const (
-	yesterday = "2024-11-20T12:00:00+01:00"
-	oneOClock = "2024-11-21T13:00:00+01:00"
-	twoOClock = "2024-11-21T14:00:00+01:00"
-)

@@ -8,13 +8,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/cmd/dossiersync/app"
 )
 
-// storedRows returns all that the replica holds for readers, a line each.
+// storedRows returns everything stored for readers, one line per row.
 func (h *seededHarness) storedRows() []string {
 	h.t.Helper()
 	const q = `
@@ -25,52 +24,45 @@ func (h *seededHarness) storedRows() []string {
 		UNION ALL SELECT concat_ws(' ', 'reference', target, key) FROM refs
 		UNION ALL SELECT concat_ws(' ', 'cursor', stream, type, as_of IS NULL) FROM cursors
 		ORDER BY 1`
-	rows, err := h.replica.Pool().Query(h.t.Context(), q)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return list
+	return h.query(q)
 }
 
+// Types that an organisation no longer shares are removed, and come back when it shares
+// them again.
 func TestUnsharedTypesAreRemovedAndComeBack(t *testing.T) {
 	t.Parallel()
-	h := newSeededHarness(t, 3, newSourceClock(), simulator.Options{}, sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
-	h.clock.pass(time.Minute)
+	h := newSeededHarness(t, 3, newClock(time.Now()), simulator.Options{}, sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
+	h.clock.add(time.Minute)
 	h.mustUpdate("sync")
 	before := h.storedRows()
 
-	h.configure("search: {}", "search: {forms: [], contacts: [], goals: [], staff: []}")
-	h.clock.pass(time.Minute)
+	h.changeConfig(`search: \{\}`, "search: {forms: [], contacts: [], goals: [], staff: []}")
+	h.clock.add(time.Minute)
 	h.mustUpdate("sync")
 	h.wantNotStored(h.textsOnlyIn("QuestionnaireResponse", "RelatedPerson", "Goal"))
 	h.serve(app.Portal)
 	client := h.sim.List("Patient")[0].ID
-	h.putGrant(h.token("portal", "dossier:grants"), client, "dochter")
+	reader := h.grantAll(client)
 	var list struct {
 		Items     []json.RawMessage
 		Freshness struct{ Reason string }
 	}
-	if err := (portalReader{h.harness, h.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
+	if err := (portalReader{h.harness, reader}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.Items) > 0 || list.Freshness.Reason != "not-shared" {
 		t.Errorf("forms are %s, and empty because of %q", list.Items, list.Freshness.Reason)
 	}
 
-	h.configure("search: {forms: [], contacts: [], goals: [], staff: []}", "search: {}")
-	h.clock.pass(time.Minute)
+	h.changeConfig(`search: \{.*\}`, "search: {}")
+	h.clock.add(time.Minute)
 	h.mustUpdate("sync")
 	if diff := cmp.Diff(before, h.storedRows()); diff != "" {
-		t.Errorf("shared again, it is not as it was:\n%s", diff)
+		t.Errorf("after sharing again, the replica differs (-before +after):\n%s", diff)
 	}
 }
 
-// textsOnlyIn returns what the source says in resources of these types and nowhere
-// else.
+// textsOnlyIn returns texts that occur in resources of these types and in no other.
 func (h *seededHarness) textsOnlyIn(types ...string) []string {
 	h.t.Helper()
 	var others strings.Builder
@@ -92,13 +84,13 @@ func (h *seededHarness) textsOnlyIn(types ...string) []string {
 		}
 	}
 	if len(all) < 10 {
-		h.t.Fatalf("there are but %d texts to remove", len(all))
+		h.t.Fatalf("there are only %d texts to remove", len(all))
 	}
 	return all
 }
 
-// textsOf returns the texts of a form's answers, how to reach a contact, the words
-// of a goal.
+// textsOf returns the answers of a form, the telecom of a contact, or the description of a
+// goal.
 func textsOf(x resource) []string {
 	var all []string
 	switch x.text("resourceType") {
@@ -118,13 +110,13 @@ func textsOf(x resource) []string {
 	return all
 }
 
-// wantNotStored checks that none of the texts is stored.
+// wantNotStored fails the test if one of the texts is stored.
 func (h *seededHarness) wantNotStored(texts []string) {
 	h.t.Helper()
 	for _, line := range h.storedRows() {
 		for _, text := range texts {
 			if strings.Contains(line, text) {
-				h.t.Errorf("%q is still there: %s", text, line)
+				h.t.Errorf("%q is still stored: %s", text, line)
 			}
 		}
 	}

@@ -11,11 +11,12 @@ import (
 	"dossiersync/portalapi/ops/operate"
 )
 
+// status --watch prints a table or a JSON line per interval until it is interrupted.
 func TestStatusWatch(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
+	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
 	people, scripts := h.start("status", "--watch", "--every", "100ms"), h.start("--json", "status", "--watch", "--every", "100ms")
-	waitUntil(t, "it is shown three times", func() bool {
+	waitUntil(t, "the status is printed three times", func() bool {
 		return strings.Count(people.output.String(), "TENANT") > 2 && strings.Count(scripts.output.String(), "\n") > 2
 	})
 	for _, p := range []*process{people, scripts} {
@@ -37,9 +38,9 @@ func TestStatusWatch(t *testing.T) {
 		}
 	}
 	if strings.Contains(people.output.String(), "\x1b") {
-		t.Error("what is no terminal is written to as one")
+		t.Error("escape codes are written to a pipe")
 	}
 	if code, _, errs := h.runCommand("status", "--watch", "--every", "0s"); code != exitUsage {
-		t.Errorf("without a pause: exit %d: %s", code, errs)
+		t.Errorf("with --every 0s: exit %d: %s", code, errs)
 	}
 }
