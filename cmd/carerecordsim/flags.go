@@ -15,7 +15,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-const usualClients = 20
+const defaultClients = 20
 
 type flags struct {
 	Listen   string `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where to listen; port 0 takes a free one (default ${default})."`
@@ -62,7 +62,7 @@ func (f *flags) clients() int {
 	case f.Load != "" || f.Cases != "":
 		return 0
 	default:
-		return usualClients
+		return defaultClients
 	}
 }
 

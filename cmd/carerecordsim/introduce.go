@@ -10,8 +10,8 @@ import (
 	"dossiersync/cmd/carerecordsim/carerecord"
 )
 
-// introduce says what is served, and how to look at it.
-func introduce(w io.Writer, f flags, o carerecord.Options, system *carerecord.System) {
+// printIntroduction says what is served, and how to look at it.
+func printIntroduction(w io.Writer, f flags, o carerecord.Options, system *carerecord.System) {
 	var b strings.Builder
 	if o.Dossiers.Clients > 0 || o.Load == "" {
 		fmt.Fprintf(&b, "The care record system of %s. Nobody in it exists.\n", f.TenantName)
@@ -31,15 +31,15 @@ func introduce(w io.Writer, f flags, o carerecord.Options, system *carerecord.Sy
 	for _, typ := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(&b, "%8d %s\n", counts[typ], typ)
 	}
-	tellCases(&b, o)
-	tellWhatToTry(&b, f, system)
+	printCases(&b, o)
+	printExamples(&b, f, system)
 	if o.Live > 0 {
 		fmt.Fprintf(&b, "\nA change every %s:\n", o.Live)
 	}
 	_, _ = io.WriteString(w, b.String())
 }
 
-func tellCases(b *strings.Builder, o carerecord.Options) {
+func printCases(b *strings.Builder, o carerecord.Options) {
 	if len(o.Cases) > 0 {
 		b.WriteByte('\n')
 	}
@@ -48,7 +48,7 @@ func tellCases(b *strings.Builder, o carerecord.Options) {
 	}
 }
 
-func tellWhatToTry(b *strings.Builder, f flags, system *carerecord.System) {
+func printExamples(b *strings.Builder, f flags, system *carerecord.System) {
 	auth := ""
 	if f.TokenFile != "" {
 		auth = fmt.Sprintf(`-H "Authorization: Bearer $(cat '%s')" `, f.TokenFile)

@@ -28,7 +28,7 @@ func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stder
 const (
 	done = iota
 	failed
-	misused
+	usageError
 )
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "carerecordsim: %v\nSee carerecordsim --help.\n", err)
-		return misused
+		return usageError
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -75,8 +75,8 @@ func serve(ctx context.Context, f flags, o carerecord.Options, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	complain(stderr, f, system)
-	introduce(stdout, f, o, system)
+	printWarnings(stderr, f, system)
+	printIntroduction(stdout, f, o, system)
 	if f.PortFile != "" {
 		if err := writeFile(f.PortFile, strconv.Itoa(system.Port())+"\n"); err != nil {
 			return fmt.Errorf("write --port-file: %w", err)
@@ -85,8 +85,8 @@ func serve(ctx context.Context, f flags, o carerecord.Options, stdout, stderr io
 	return system.Run(ctx)
 }
 
-// complain says what may not be as it was meant.
-func complain(w io.Writer, f flags, system *carerecord.System) {
+// printWarnings says what may not be as it was meant.
+func printWarnings(w io.Writer, f flags, system *carerecord.System) {
 	var b strings.Builder
 	for _, p := range system.Loaded.Unread {
 		fmt.Fprintf(&b, "carerecordsim: not loaded: %s\n", p)

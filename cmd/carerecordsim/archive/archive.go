@@ -20,12 +20,12 @@ type Archive struct {
 
 	mu     sync.RWMutex
 	seq    int64
-	types  map[string]*shelf
+	types  map[string]*typeVersions
 	intern *interner
 }
 
-// shelf holds the versions of one type.
-type shelf struct {
+// typeVersions holds the versions of one type.
+type typeVersions struct {
 	heads     map[string]*Version
 	byUpdated []*Version            // every version, by Position
 	byPatient map[string][]*Version // the same, per patient
@@ -41,7 +41,7 @@ func New(zone *time.Location) *Archive {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return &Archive{zone: zone, types: map[string]*shelf{}, intern: newInterner()}
+	return &Archive{zone: zone, types: map[string]*typeVersions{}, intern: newInterner()}
 }
 
 // Put adds a version of the resource in raw. at becomes its lastUpdated,
@@ -144,16 +144,16 @@ func (a *Archive) Forget(typ, id string) bool {
 	return true
 }
 
-func (a *Archive) shelf(typ string) *shelf {
+func (a *Archive) shelf(typ string) *typeVersions {
 	s := a.types[typ]
 	if s == nil {
-		s = &shelf{heads: map[string]*Version{}, byPatient: map[string][]*Version{}}
+		s = &typeVersions{heads: map[string]*Version{}, byPatient: map[string][]*Version{}}
 		a.types[strings.Clone(typ)] = s
 	}
 	return s
 }
 
-func (a *Archive) next(s *shelf, typ, id string, at time.Time) *Version {
+func (a *Archive) next(s *typeVersions, typ, id string, at time.Time) *Version {
 	a.seq++
 	v := &Version{Type: typ, ID: id, Number: 1, Seq: a.seq, LastUpdated: at.In(a.zone)}
 	if previous := s.heads[id]; previous != nil {
@@ -163,7 +163,7 @@ func (a *Archive) next(s *shelf, typ, id string, at time.Time) *Version {
 	return v
 }
 
-func (s *shelf) add(v *Version) {
+func (s *typeVersions) add(v *Version) {
 	if v.previous == nil {
 		s.ids, s.sorted = append(s.ids, v.ID), false
 	}

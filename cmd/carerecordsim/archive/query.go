@@ -99,7 +99,7 @@ func (q *Query) wants(v *Version) bool {
 }
 
 // candidates yields, in order and after q.After, a superset of what matches.
-func (s *shelf) candidates(q Query) iter.Seq[*Version] {
+func (s *typeVersions) candidates(q Query) iter.Seq[*Version] {
 	switch {
 	case q.IDs != nil:
 		return s.named(q)
@@ -148,7 +148,7 @@ func search(list []*Version, p Position) int {
 }
 
 // each yields the resources with the given sorted ids.
-func (s *shelf) each(q Query, ids []string) iter.Seq[*Version] {
+func (s *typeVersions) each(q Query, ids []string) iter.Seq[*Version] {
 	if q.After != nil {
 		i, found := slices.BinarySearch(ids, q.After.ID)
 		if found {
@@ -165,7 +165,7 @@ func (s *shelf) each(q Query, ids []string) iter.Seq[*Version] {
 	}
 }
 
-func (s *shelf) named(q Query) iter.Seq[*Version] {
+func (s *typeVersions) named(q Query) iter.Seq[*Version] {
 	ids := slices.DeleteFunc(slices.Clone(q.IDs), func(id string) bool { return s.heads[id] == nil })
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -185,7 +185,7 @@ func (s *shelf) named(q Query) iter.Seq[*Version] {
 	return between(list, q)
 }
 
-func (s *shelf) sortedIDs() []string {
+func (s *typeVersions) sortedIDs() []string {
 	s.idsMu.Lock()
 	defer s.idsMu.Unlock()
 	if !s.sorted {

@@ -32,12 +32,12 @@ func (v *Version) VersionID() string {
 	return strconv.Itoa(v.Number)
 }
 
-// First reports whether v is how the resource began.
-func (v *Version) First() bool { return v.previous == nil }
+// IsFirst reports whether v is how the resource began.
+func (v *Version) IsFirst() bool { return v.previous == nil }
 
-// Says reports whether raw is v's resource with v's content, whatever the
+// HasContent reports whether raw is v's resource with v's content, whatever the
 // versionId and lastUpdated in it.
-func (v *Version) Says(raw []byte) bool {
+func (v *Version) HasContent(raw []byte) bool {
 	r, err := parse(raw)
 	if err != nil || v.Deleted {
 		return false

@@ -93,14 +93,14 @@ func (s *System) fill(o Options) error {
 		}
 	}
 	if o.Dossiers.Clients > 0 || o.Load == "" && o.Cases == nil {
-		if err := s.makeUp(o); err != nil {
+		if err := s.generate(o); err != nil {
 			return err
 		}
 	}
-	return s.beginCases(o)
+	return s.playCases(o)
 }
 
-func (s *System) makeUp(o Options) error {
+func (s *System) generate(o Options) error {
 	if o.Dossiers.Now.IsZero() {
 		o.Dossiers.Now = o.Server.Clock()
 	}

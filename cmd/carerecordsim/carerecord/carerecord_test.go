@@ -156,7 +156,7 @@ func TestCasesArePlayedStepByStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"case 12, it was an error", "case 29, it is completed", "case 29, it is opened again", "case 29, it is completed again",
+			"case 12, the report is entered in error", "case 29, it is completed", "case 29, it is opened again", "case 29, it is completed again",
 		}
 		if diff := cmp.Diff(want, played); diff != "" || time.Since(start) != 4*time.Minute {
 			t.Errorf("after %v (-want +got):\n%s", time.Since(start), diff)

@@ -11,7 +11,7 @@ import (
 // picture is a PNG of one grey dot.
 var picture = []byte("\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0eIDATx\x9cbj\x00\x04\x00\x00\xff\xff\x00\x86\x00\x83L\x9e K\x00\x00\x00\x00IEND\xaeB`\x82")
 
-func merge(parts ...object) object {
+func merged(parts ...object) object {
 	all := object{}
 	for _, part := range parts {
 		maps.Copy(all, part)
@@ -62,7 +62,7 @@ func (m *maker) wildHTML() {
 	writes = append(writes,
 		m.note("verslag", []object{section("Subjectief", `<p>Voor<script>boos()</script> en na.</p><img src="https://boos.example/pixel.png" alt="foto"/>`)}),
 		m.report("letterlijk", `Dit is geen <b>html</b>, maar 3 < 4 & 5 > 4 <script>blijft staan</script>`))
-	m.begin("documents come with everything that HTML has", writes...)
+	m.start("documents have HTML of every kind", writes...)
 }
 
 func (m *maker) otherHost() {
@@ -79,7 +79,7 @@ func (m *maker) otherHost() {
 		writes = append(writes, m.document(suffix, "Document "+suffix, linked("text/plain", text, url)))
 	}
 	slices.SortFunc(writes, func(a, b Write) int { return strings.Compare(a.ID, b.ID) })
-	m.begin("documents are on other hosts", writes...)
+	m.start("documents are on other hosts", writes...)
 }
 
 func (m *maker) mismatched() {
@@ -90,7 +90,7 @@ func (m *maker) mismatched() {
 	wrongHash["hash"] = []byte(fmt.Sprintf("%-20s", "geen hash"))
 	wrongSize := linked("text/plain", text, here("tekst"))
 	wrongSize["size"] = len(text) + 7
-	m.begin("files are not what was said of them",
+	m.start("files do not match their size, hash or type",
 		m.binary("tekst", "text/plain", text), m.binary("ander", "text/plain", other), m.binary("pdf", "application/pdf", []byte("%PDF-1.4\n%%EOF\n")),
 		m.binary("groot", "text/plain", []byte(strings.Repeat("Veel tekst. ", 200_000))),
 		m.document("goed", "Klopt", linked("text/plain", text, here("tekst"))),
@@ -100,7 +100,7 @@ func (m *maker) mismatched() {
 		m.document("soort", "Andere soort", linked("text/html", []byte("%PDF-1.4\n%%EOF\n"), here("pdf"))),
 		m.document("dood", "Bestand is er niet", linked("text/plain", text, here("nergens"))),
 		m.document("te-groot", "Heel groot bestand", object{"contentType": "text/plain", "url": here("groot"), "title": "Groot"}))
-	m.step("a file goes away, another one comes", m.deleted("Binary", "tekst"), m.binary("nergens", "text/plain", text))
+	m.step("one file is deleted, the missing one comes", m.deleted("Binary", "tekst"), m.binary("nergens", "text/plain", text))
 }
 
 func (m *maker) inline() {
@@ -108,7 +108,7 @@ func (m *maker) inline() {
 	broken := inlineText(text)
 	broken["data"] = "dit is % geen base64"
 	latin := attached("text/plain; charset=iso-8859-1", []byte("Ge\xefntegreerd in Latin-1."))
-	m.begin("files are within their documents",
+	m.start("documents have their files inline",
 		m.document("tekst", "Tekst", inlineText(text)),
 		m.document("html", "HTML", attached("text/html", []byte("<h1>Kop</h1><p>"+text+"</p>"))),
 		m.document("pdf", "PDF", attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n"))),
@@ -116,6 +116,6 @@ func (m *maker) inline() {
 		m.document("stuk", "Geen base64", broken),
 		m.document("leeg", "Leeg", attached("text/plain", nil), object{"description": "Een leeg document"}),
 		m.document("twee", "Tekst en PDF", nil, object{"content": []object{
-			{"attachment": inlineText(text)}, {"attachment": merge(attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n")), object{"title": "ondertekend.pdf"})},
+			{"attachment": inlineText(text)}, {"attachment": merged(attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n")), object{"title": "ondertekend.pdf"})},
 		}}))
 }

@@ -36,7 +36,7 @@ type Case struct {
 
 // Step is what happens at one moment.
 type Step struct {
-	What   string
+	Name   string
 	After  time.Duration // since the step before
 	Writes []Write
 }
@@ -45,7 +45,7 @@ type Step struct {
 type Write struct {
 	Type, ID string
 	Body     []byte        // nil: the resource is deleted
-	Forgets  bool          // it vanishes without a trace instead
+	Forget   bool          // it vanishes without a trace instead
 	Shift    time.Duration // what lastUpdated is off by
 }
 
@@ -63,36 +63,36 @@ func (c Case) Length() time.Duration {
 	return sum
 }
 
-// Tell does all steps at once, each with the lastUpdated of its time, the last
+// Play does all steps at once, each with the lastUpdated of its time, the last
 // one at end.
-func (c Case) Tell(s *simulator.Server, end time.Time) error {
+func (c Case) Play(s *simulator.Server, end time.Time) error {
 	at := end.Add(-c.Length())
 	for i, step := range c.Steps {
 		if i > 0 {
 			at = at.Add(step.After)
 		}
-		if err := step.Do(s, at); err != nil {
+		if err := step.Play(s, at); err != nil {
 			return fmt.Errorf("case %d: %w", c.Number, err)
 		}
 	}
 	return nil
 }
 
-// Do does a step at a time of the caller's choice. Deleting what is not there is
+// Play does a step at a time of the caller's choice. Deleting what is not there is
 // no error.
-func (st Step) Do(s *simulator.Server, at time.Time) error {
+func (st Step) Play(s *simulator.Server, at time.Time) error {
 	for _, w := range st.Writes {
-		if err := w.do(s, at.Add(w.Shift)); err != nil {
-			return fmt.Errorf("%s: %s/%s: %w", st.What, w.Type, w.ID, err)
+		if err := w.play(s, at.Add(w.Shift)); err != nil {
+			return fmt.Errorf("%s: %s/%s: %w", st.Name, w.Type, w.ID, err)
 		}
 	}
 	return nil
 }
 
-func (w Write) do(s *simulator.Server, at time.Time) error {
+func (w Write) play(s *simulator.Server, at time.Time) error {
 	var err error
 	switch {
-	case w.Forgets:
+	case w.Forget:
 		s.Forget(w.Type, w.ID)
 	case w.Body == nil:
 		_, err = s.DeleteAt(at, w.Type, w.ID)
@@ -118,7 +118,7 @@ func All(now time.Time) []Case {
 
 // Find returns one case.
 func Find(number int, now time.Time) (Case, error) {
-	if _, ok := tellers[number]; !ok {
+	if _, ok := scripts[number]; !ok {
 		return Case{}, noCase(strconv.Itoa(number))
 	}
 	return write(number, now), nil
@@ -158,7 +158,7 @@ func noCase(text string) error {
 	return fmt.Errorf("there is no case %s; there are %d, from 1 to %d", text, len(all), all[len(all)-1])
 }
 
-func numbers() []int { return slices.Sorted(maps.Keys(tellers)) }
+func numbers() []int { return slices.Sorted(maps.Keys(scripts)) }
 
 func write(number int, now time.Time) Case {
 	zone, err := time.LoadLocation("Europe/Amsterdam")
@@ -166,8 +166,8 @@ func write(number int, now time.Time) Case {
 		zone = time.UTC // cannot be: the zone is compiled in
 	}
 	m := &maker{number: number, now: now.In(zone).Truncate(time.Second)}
-	tellers[number].tell(m)
-	return Case{Number: number, Name: tellers[number].name, Steps: m.steps}
+	scripts[number].write(m)
+	return Case{Number: number, Name: scripts[number].name, Steps: m.steps}
 }
 
 func interval(text string) (first, last int, err error) {

@@ -58,11 +58,11 @@ func TestCasesAreWellFormed(t *testing.T) {
 		s := simulator.New(simulator.Options{})
 		for i, step := range c.Steps {
 			before := state(s)
-			if err := step.Do(s, noon.Add(time.Duration(i)*time.Hour)); err != nil {
+			if err := step.Play(s, noon.Add(time.Duration(i)*time.Hour)); err != nil {
 				t.Errorf("case %d: %v", c.Number, err)
 			}
-			if step.What == "" || maps.Equal(before, state(s)) {
-				t.Errorf("case %d: step %d, %q, changes nothing", c.Number, i+1, step.What)
+			if step.Name == "" || maps.Equal(before, state(s)) {
+				t.Errorf("case %d: step %d, %q, changes nothing", c.Number, i+1, step.Name)
 			}
 			for _, w := range step.Writes {
 				if w.ID != c.Client() && !strings.HasPrefix(w.ID, c.Client()+"-") {
@@ -110,11 +110,11 @@ func TestTellEndsAtTheGivenTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range All(noon) {
 		told, stepped := simulator.New(simulator.Options{}), simulator.New(simulator.Options{})
-		if err := c.Tell(told, noon); err != nil {
+		if err := c.Play(told, noon); err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range c.Steps {
-			if err := step.Do(stepped, noon); err != nil {
+			if err := step.Play(stepped, noon); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -124,7 +124,7 @@ func TestTellEndsAtTheGivenTime(t *testing.T) {
 	}
 	s := simulator.New(simulator.Options{})
 	c := find(t, 29)
-	if err := c.Tell(s, noon); err != nil {
+	if err := c.Play(s, noon); err != nil {
 		t.Fatal(err)
 	}
 	v, err := s.Get("QuestionnaireResponse", "casus-29-formulier")
@@ -136,7 +136,7 @@ func TestTellEndsAtTheGivenTime(t *testing.T) {
 func TestWhatVanishesLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	s := simulator.New(simulator.Options{})
-	if err := find(t, 13).Tell(s, noon); err != nil {
+	if err := find(t, 13).Play(s, noon); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Get("Observation", "casus-13-spoorloos"); !errors.Is(err, archive.ErrNotFound) {

@@ -11,10 +11,10 @@ import (
 // object is a piece of a resource.
 type object map[string]any
 
-// teller writes one case.
-type teller struct {
-	name string
-	tell func(m *maker)
+// script writes one case.
+type script struct {
+	name  string
+	write func(m *maker)
 }
 
 // maker makes the resources of one case.
@@ -26,7 +26,7 @@ type maker struct {
 
 // step adds what happens an hour after the step before.
 func (m *maker) step(what string, writes ...Write) {
-	m.steps = append(m.steps, Step{What: what, After: time.Hour, Writes: writes})
+	m.steps = append(m.steps, Step{Name: what, After: time.Hour, Writes: writes})
 }
 
 // id is "casus-12-suffix".
@@ -75,7 +75,7 @@ func encode(v any) []byte {
 func (m *maker) deleted(typ, suffix string) Write { return Write{Type: typ, ID: m.id(suffix)} }
 
 func (m *maker) vanished(typ, suffix string) Write {
-	return Write{Type: typ, ID: m.id(suffix), Forgets: true}
+	return Write{Type: typ, ID: m.id(suffix), Forget: true}
 }
 
 // client is the Patient; a suffix makes another one of the same case.
@@ -92,8 +92,8 @@ func (m *maker) client(suffix string, parts ...object) Write {
 	return m.put("Patient", suffix, append([]object{head}, parts...)...)
 }
 
-// begin is a first step with the client, a member of staff, and more.
-func (m *maker) begin(what string, writes ...Write) {
+// start is a first step with the client, a member of staff, and more.
+func (m *maker) start(what string, writes ...Write) {
 	m.step(what, append([]Write{m.client(""), m.person(), m.role()}, writes...)...)
 }
 

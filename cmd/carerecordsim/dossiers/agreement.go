@@ -23,13 +23,13 @@ var agreements = []weighted[agreement]{
 const signatureTypes = "urn:iso-astm:E1762-95:2013"
 
 // agree records the agreement to a plan that began at begins.
-func (w *world) agree(j *journal, begins time.Time, c *client, p *plan) {
-	r := random(w.Seed, p.id, 2)
-	at := w.officeHour(r, begins.Add(within(r, days(1), days(5))))
+func (org *organisation) agree(j *journal, begins time.Time, c *client, p *plan) {
+	r := random(org.Seed, p.id, 2)
+	at := org.officeHour(r, begins.Add(within(r, days(1), days(5))))
 	if p.agreement == signedLater {
-		at = w.officeHour(r, at.Add(within(r, days(20), days(60))))
+		at = org.officeHour(r, at.Add(within(r, days(20), days(60))))
 	}
-	withdrawn := w.officeHour(r, at.Add(within(r, days(10), days(90))))
+	withdrawn := org.officeHour(r, at.Add(within(r, days(10), days(90))))
 	if !at.Before(p.until) {
 		return
 	}
@@ -37,7 +37,7 @@ func (w *world) agree(j *journal, begins time.Time, c *client, p *plan) {
 	case signed, signedLater, signatureWithdrawn:
 		signature := newProvenance(c, p, at)
 		j.put(at, "Provenance", signature.ID, signature)
-		if p.agreement == signatureWithdrawn && withdrawn.Before(w.Now) {
+		if p.agreement == signatureWithdrawn && withdrawn.Before(org.Now) {
 			j.delete(withdrawn, "Provenance", signature.ID)
 		}
 	case consented, consentWithdrawn:

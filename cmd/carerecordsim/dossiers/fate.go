@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// fate is what becomes of a report.
-type fate int
+// reportCourse is what becomes of a report.
+type reportCourse int
 
 const (
-	ordinary fate = iota
+	ordinary reportCourse = iota
 	corrected
 	amended
 	withdrawn
@@ -29,8 +29,8 @@ const (
 	nextMonth
 )
 
-// fates are the reports' fates, in ten thousand.
-var fates = []weighted[fate]{
+// reportCourses are the reports' fates, in ten thousand.
+var reportCourses = []weighted[reportCourse]{
 	{9290, ordinary}, {110, corrected}, {80, amended}, {40, withdrawn},
 	{110, firstPreliminary}, {8, stillPreliminary}, {70, hidden}, {20, hiddenLater}, {10, shownLater},
 	{14, removed}, {12, wrongClient}, {24, categorySwitched}, {8, unknownKind}, {4, unknownStatus},
@@ -38,18 +38,18 @@ var fates = []weighted[fate]{
 }
 
 // delay is how long after the moment it tells of a report is written.
-func (s *scribe) delay(f fate) time.Duration {
+func (w *writer) delay(f reportCourse) time.Duration {
 	if f == late {
-		return within(s.r, 20*time.Hour, days(6))
+		return within(w.r, 20*time.Hour, days(6))
 	}
-	return within(s.r, time.Minute, 80*time.Minute)
+	return within(w.r, time.Minute, 80*time.Minute)
 }
 
-// meet writes a report, and what its fate makes of it afterwards.
-func (s *scribe) meet(f fate, o *observation, at time.Time) {
-	later := at.Add(within(s.r, 20*time.Minute, 40*time.Hour))
-	if s.client.survivor != nil {
-		s.moveAt(o, at, s.client.stays[0].until.Add(time.Hour), s.client.survivor)
+// writeCourse writes a report, and what its fate makes of it afterwards.
+func (w *writer) writeCourse(f reportCourse, o *observation, at time.Time) {
+	later := at.Add(within(w.r, 20*time.Minute, 40*time.Hour))
+	if w.client.survivor != nil {
+		w.moveAt(o, at, w.client.stays[0].until.Add(time.Hour), w.client.survivor)
 		return
 	}
 	switch f {
@@ -66,17 +66,17 @@ func (s *scribe) meet(f fate, o *observation, at time.Time) {
 	case unknownKind:
 		o.Meta = &meta{Tag: []coding{{System: kindSystem, Code: "domotica", Display: "Domotica"}}}
 	case wrongClient:
-		right := s.client
-		o.Subject = pick(s.r, right.teams[0].clients).reference()
-		s.moveAt(o, at, later, right)
+		right := w.client
+		o.Subject = pick(w.r, right.teams[0].clients).reference()
+		w.moveAt(o, at, later, right)
 		return
 	}
-	s.put(at, "Observation", o.ID, o)
-	s.follow(f, o, later)
+	w.put(at, "Observation", o.ID, o)
+	w.writeFollowUp(f, o, later)
 }
 
-// follow is the second part of a fate, if it has one.
-func (s *scribe) follow(f fate, o *observation, later time.Time) {
+// writeFollowUp is the second part of a fate, if it has one.
+func (w *writer) writeFollowUp(f reportCourse, o *observation, later time.Time) {
 	switch f {
 	case corrected:
 		o.Status, o.ValueString = "corrected", correction(o.ValueString)
@@ -94,18 +94,18 @@ func (s *scribe) follow(f fate, o *observation, later time.Time) {
 	case categorySwitched:
 		o.switchCategory()
 	case removed:
-		s.delete(later, "Observation", o.ID)
+		w.delete(later, "Observation", o.ID)
 		return
 	default:
 		return
 	}
-	s.put(later, "Observation", o.ID, o)
+	w.put(later, "Observation", o.ID, o)
 }
 
-func (s *scribe) moveAt(o *observation, at, later time.Time, right *client) {
-	s.put(at, "Observation", o.ID, o)
+func (w *writer) moveAt(o *observation, at, later time.Time, right *client) {
+	w.put(at, "Observation", o.ID, o)
 	o.Subject = right.reference()
-	s.put(later, "Observation", o.ID, o)
+	w.put(later, "Observation", o.ID, o)
 }
 
 // notForPatient is v3-ActCode NOPAT: not to be shown to the patient.

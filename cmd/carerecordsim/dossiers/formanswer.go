@@ -14,7 +14,7 @@ import (
 
 // answering is one form that somebody fills in.
 type answering struct {
-	*scribe
+	*writer
 	form  *dutch.Form
 	at    time.Time
 	cast  *dutch.Cast
@@ -26,11 +26,11 @@ type answering struct {
 	brief bool              // nothing beyond the first half of the questions, as of a form that was left
 }
 
-func (s *scribe) answering(form *dutch.Form, at time.Time) *answering {
-	colleague := pick(s.r, s.client.team(at).members)
+func (w *writer) answering(form *dutch.Form, at time.Time) *answering {
+	colleague := pick(w.r, w.client.team(at).members)
 	return &answering{
-		scribe: s, form: form, at: at, cast: s.cast(s.r, s.client, colleague), given: map[string]string{},
-		bare: chance(s.r, 0.5), loose: chance(s.r, 0.08),
+		writer: w, form: form, at: at, cast: w.cast(w.r, w.client, colleague), given: map[string]string{},
+		bare: chance(w.r, 0.5), loose: chance(w.r, 0.08),
 	}
 }
 
@@ -137,7 +137,7 @@ func (a *answering) answer(q *dutch.Question) formAnswer {
 	}
 }
 
-func (a *answering) sample(q *dutch.Question) string { return pick(a.r, q.Samples).Say(a.r, a.cast) }
+func (a *answering) sample(q *dutch.Question) string { return pick(a.r, q.Samples).Render(a.r, a.cast) }
 
 // choice picks an option: at random, or after a total the one that it leads to.
 func (a *answering) choice(q *dutch.Question) formAnswer {

@@ -86,11 +86,11 @@ func canonical(code string) string { return base + "/Questionnaire/" + code }
 
 func codesOf(form *dutch.Form) string { return base + "/antwoord/" + form.Code }
 
-func (w *world) questionnaire(form *dutch.Form, date string) questionnaire {
+func (org *organisation) questionnaire(form *dutch.Form, date string) questionnaire {
 	q := questionnaire{
 		ResourceType: "Questionnaire", ID: "vragenlijst-" + form.Code + "-" + form.Version,
 		URL: canonical(form.Code), Version: form.Version, Title: form.Title, Status: "active",
-		SubjectType: []string{"Patient"}, Date: date, Publisher: w.Organisation,
+		SubjectType: []string{"Patient"}, Date: date, Publisher: org.Organisation,
 	}
 	q.Item = questionItems(form, form.Questions)
 	return q

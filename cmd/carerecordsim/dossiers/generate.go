@@ -29,13 +29,13 @@ type Options struct {
 type Dossiers struct {
 	Writes []Write // ordered by time; may be let go once they are done
 
-	world  *world
-	recent []string // ids of the newest Observations
-	forms  []string // and QuestionnaireResponses
+	organisation *organisation
+	recent       []string // ids of the newest Observations
+	forms        []string // and QuestionnaireResponses
 }
 
-// world is who there is. It does not change while the past is told.
-type world struct {
+// organisation is who there is. It does not change while the past is told.
+type organisation struct {
 	Options
 	book    *dutch.Book
 	zone    *time.Location
@@ -46,29 +46,29 @@ type world struct {
 
 // Generate makes up an organisation and its past.
 func Generate(o Options) (*Dossiers, error) {
-	w, err := newWorld(o)
+	org, err := newOrganisation(o)
 	if err != nil {
 		return nil, fmt.Errorf("generate dossiers: %w", err)
 	}
-	w.hire()
-	w.admit()
-	journals := make([]*journal, len(w.clients)+1)
-	staff := &journal{now: w.Now}
-	w.writeStaff(staff, w.epoch.AddDate(0, 0, -1))
-	w.writeForms(staff)
-	journals[len(w.clients)] = staff
+	org.makeStaff()
+	org.makeClients()
+	journals := make([]*journal, len(org.clients)+1)
+	staff := &journal{now: org.Now}
+	org.writeStaff(staff, org.epoch.AddDate(0, 0, -1))
+	org.writeForms(staff)
+	journals[len(org.clients)] = staff
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, c := range w.clients {
+	for i, c := range org.clients {
 		g.Go(func() error {
-			journals[i] = w.tell(c)
+			journals[i] = org.writeHistory(c)
 			return journals[i].err
 		})
 	}
 	if err := cmp.Or(g.Wait(), staff.err); err != nil {
 		return nil, fmt.Errorf("generate dossiers: %w", err)
 	}
-	d := &Dossiers{world: w}
+	d := &Dossiers{organisation: org}
 	for _, j := range journals {
 		d.Writes = append(d.Writes, j.writes...)
 	}
@@ -85,9 +85,9 @@ func Generate(o Options) (*Dossiers, error) {
 }
 
 // Zone is the one that the organisation lives in.
-func (d *Dossiers) Zone() *time.Location { return d.world.zone }
+func (d *Dossiers) Zone() *time.Location { return d.organisation.zone }
 
-func newWorld(o Options) (*world, error) {
+func newOrganisation(o Options) (*organisation, error) {
 	if o.Clients < 0 || o.Years < 0 || o.Years > 30 {
 		return nil, errors.New("clients must be 0 or more, years between 0 and 30")
 	}
@@ -102,22 +102,22 @@ func newWorld(o Options) (*world, error) {
 	}
 	o.Now = o.Now.In(zone).Truncate(time.Second)
 	past := time.Duration(o.Years * 365.25 * 24 * float64(time.Hour))
-	return &world{Options: o, book: book, zone: zone, epoch: o.Now.Add(-past).Truncate(time.Second)}, nil
+	return &organisation{Options: o, book: book, zone: zone, epoch: o.Now.Add(-past).Truncate(time.Second)}, nil
 }
 
-// tell writes down everything about one client.
-func (w *world) tell(c *client) *journal {
-	j := &journal{now: w.Now}
-	w.writeClient(j, c)
-	w.writeContacts(j, c)
+// writeHistory writes down everything about one client.
+func (org *organisation) writeHistory(c *client) *journal {
+	j := &journal{now: org.Now}
+	org.writeClient(j, c)
+	org.writeContacts(j, c)
 	for _, p := range c.plans {
-		w.writePlan(j, c, p)
+		org.writePlan(j, c, p)
 	}
-	s := &scribe{world: w, journal: j, r: random(w.Seed, "reports", c.index), client: c}
-	s.tellDays()
-	s = &scribe{world: w, journal: j, r: random(w.Seed, "forms", c.index), client: c}
-	s.tellForms()
-	s = &scribe{world: w, journal: j, r: random(w.Seed, "notes", c.index), client: c}
-	s.tellNotes()
+	w := &writer{organisation: org, journal: j, r: random(org.Seed, "reports", c.index), client: c}
+	w.writeDays()
+	w = &writer{organisation: org, journal: j, r: random(org.Seed, "forms", c.index), client: c}
+	w.fillForms()
+	w = &writer{organisation: org, journal: j, r: random(org.Seed, "notes", c.index), client: c}
+	w.writeNotes()
 	return j
 }

@@ -94,7 +94,7 @@ func TestPastIsInOrderAndPast(t *testing.T) {
 		t.Errorf("only %d writes share an instant with another", equal)
 	}
 	for month, n := range monthly {
-		if n < 500 && month != d.world.epoch.Format("2006-01") {
+		if n < 500 && month != d.organisation.epoch.Format("2006-01") {
 			t.Errorf("%s has %d writes, so time is not evenly used", month, n)
 		}
 	}
@@ -121,7 +121,7 @@ func TestReferencesResolveExceptToUnseenStaff(t *testing.T) {
 		}
 		for _, ref := range references(body) {
 			switch {
-			case strings.Contains(ref, "/"+Unseen):
+			case strings.Contains(ref, "/"+UnseenStaff):
 				unseen++
 			case !ids[ref] && !strings.HasPrefix(ref, "#"):
 				t.Errorf("%s/%s refers to %s, which is not there", w.Type, w.ID, ref)
@@ -159,8 +159,8 @@ func TestClientsHaveOneToTwoReportsADay(t *testing.T) {
 			reports++
 		}
 	}
-	for _, c := range d.world.clients {
-		for day := d.world.epoch; day.Before(now); day = day.AddDate(0, 0, 1) {
+	for _, c := range d.organisation.clients {
+		for day := d.organisation.epoch; day.Before(now); day = day.AddDate(0, 0, 1) {
 			if c.inCare(day) {
 				days++
 			}

@@ -49,7 +49,7 @@ func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
 	}
 	return &Living{
 		o: o, dossiers: d, server: s,
-		r:      random(d.world.Seed, "living", 0),
+		r:      random(d.organisation.Seed, "living", 0),
 		recent: slices.Clone(d.recent), forms: slices.Clone(d.forms),
 	}
 }
@@ -74,8 +74,8 @@ func (l *Living) Run(ctx context.Context) error {
 	}
 }
 
-// deeds are the changes that Step chooses from.
-var deeds = []weighted[func(*Living) (Change, error)]{
+// livingChanges are the changes that Step chooses from.
+var livingChanges = []weighted[func(*Living) (Change, error)]{
 	{66, (*Living).report},
 	{5, (*Living).lateReport},
 	{5, (*Living).preliminary},
@@ -106,20 +106,20 @@ var deeds = []weighted[func(*Living) (Change, error)]{
 // client is in care.
 func (l *Living) Step() (Change, error) {
 	l.steps++
-	change, err := draw(l.r, deeds)(l)
+	change, err := draw(l.r, livingChanges)(l)
 	if change == (Change{}) && err == nil {
 		return l.report() // the deed found nothing to be done to
 	}
 	return change, err
 }
 
-// scribe returns one for somebody in care, or nil.
-func (l *Living) scribe(now time.Time) *scribe {
-	w := l.dossiers.world
-	for range 10 * len(w.clients) {
-		if c := pick(l.r, w.clients); c.inCare(now) && c.survivor == nil {
-			return &scribe{
-				world: w, journal: &journal{now: now.Add(days(1))}, r: l.r, client: c,
+// newWriter returns one for somebody in care, or nil.
+func (l *Living) newWriter(now time.Time) *writer {
+	org := l.dossiers.organisation
+	for range 10 * len(org.clients) {
+		if c := pick(l.r, org.clients); c.inCare(now) && c.survivor == nil {
+			return &writer{
+				organisation: org, journal: &journal{now: now.Add(days(1))}, r: l.r, client: c,
 				// The past has used the lower numbers.
 				documents: 1_000_000 + l.steps, forms: 1_000_000 + l.steps, notes: 1_000_000 + l.steps,
 				binaries: 1_000_000 + l.steps,
@@ -129,7 +129,7 @@ func (l *Living) scribe(now time.Time) *scribe {
 	return nil
 }
 
-func (l *Living) now() time.Time { return l.o.Clock().In(l.dossiers.world.zone) }
+func (l *Living) now() time.Time { return l.o.Clock().In(l.dossiers.organisation.zone) }
 
 func (l *Living) report() (Change, error) {
 	return l.write("write report", 5*time.Minute, time.Hour, "final")
@@ -146,12 +146,12 @@ func (l *Living) preliminary() (Change, error) {
 // write adds a report on a moment that lies so far back.
 func (l *Living) write(what string, low, high time.Duration, status string) (Change, error) {
 	now := l.now()
-	s := l.scribe(now)
-	if s == nil {
+	w := l.newWriter(now)
+	if w == nil {
 		return Change{}, nil
 	}
 	at := now.Add(-within(l.r, low, high)).Truncate(time.Second)
-	o := s.newReport(at, shiftAt(at))
+	o := w.newReport(at, shiftAt(at))
 	o.Status, o.Issued = status, now.Format(instant)
 	l.recent = remember(l.recent, o.ID)
 	return l.put(what, "Observation", o.ID, o)
@@ -167,12 +167,12 @@ func (l *Living) put(what, typ, id string, resource any) (Change, error) {
 
 func (l *Living) document() (Change, error) {
 	now := l.now()
-	s := l.scribe(now)
-	if s == nil {
+	w := l.newWriter(now)
+	if w == nil {
 		return Change{}, nil
 	}
-	d := s.newDocument(now.Add(-time.Minute), pick(l.r, documentKinds))
-	if err := l.putAll(s.writes); err != nil { // its Binary
+	d := w.newDocument(now.Add(-time.Minute), pick(l.r, documentKinds))
+	if err := l.putAll(w.writes); err != nil { // its Binary
 		return Change{}, err
 	}
 	return l.put("write document", "DocumentReference", d.ID, d)

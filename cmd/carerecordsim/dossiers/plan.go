@@ -59,14 +59,14 @@ func (c *client) plan(t time.Time) *plan {
 
 // makePlans makes the plans of one stay, the first begun before the past where
 // the client was in care already.
-func (w *world) makePlans(r *rand.Rand, c *client, s stay) {
+func (org *organisation) makePlans(r *rand.Rand, c *client, s stay) {
 	start := s.from.AddDate(0, 0, 18+r.IntN(20)) // the first weeks go by without a plan
-	if s.from.Equal(w.epoch) {
+	if s.from.Equal(org.epoch) {
 		start = s.from.AddDate(0, 0, -r.IntN(360))
 	}
 	var previous *plan
-	for start.Before(w.Now.AddDate(0, 0, 21)) && (s.until.IsZero() || start.Before(s.until)) {
-		p := w.newPlan(r, c, start)
+	for start.Before(org.Now.AddDate(0, 0, 21)) && (s.until.IsZero() || start.Before(s.until)) {
+		p := org.newPlan(r, c, start)
 		if previous != nil && previous.revised {
 			p.replaces = previous
 		}
@@ -78,43 +78,43 @@ func (w *world) makePlans(r *rand.Rand, c *client, s stay) {
 	}
 }
 
-func (w *world) newPlan(r *rand.Rand, c *client, start time.Time) *plan {
-	start = time.Date(start.Year(), start.Month(), start.Day(), 2, 0, 0, 0, w.zone)
+func (org *organisation) newPlan(r *rand.Rand, c *client, start time.Time) *plan {
+	start = time.Date(start.Year(), start.Month(), start.Day(), 2, 0, 0, 0, org.zone)
 	team := c.team(start)
 	word := map[string]string{dutch.Elderly: "Zorgleefplan", dutch.Disabled: "Ondersteuningsplan"}[c.setting()]
 	p := &plan{
 		id:     fmt.Sprintf("plan-%s-%d", c.id, len(c.plans)+1),
 		title:  fmt.Sprintf("%s %d", word, start.Year()),
-		made:   w.officeHour(r, start.AddDate(0, 0, -7-r.IntN(10))),
+		made:   org.officeHour(r, start.AddDate(0, 0, -7-r.IntN(10))),
 		start:  start,
 		due:    start.AddDate(1, 0, 0),
 		author: team.members[0],
 	}
 	p.until = p.due
-	if early := start.AddDate(0, 0, 150+r.IntN(150)); chance(r, 0.08) && early.After(w.epoch.AddDate(0, 0, 2)) {
+	if early := start.AddDate(0, 0, 150+r.IntN(150)); chance(r, 0.08) && early.After(org.epoch.AddDate(0, 0, 2)) {
 		p.revised, p.until = true, early
 	}
 	p.onHold, p.noPeriod = chance(r, 0.06), chance(r, 0.02)
-	w.chooseGoals(r, c, p)
-	w.chooseForm(random(w.Seed, p.id, 1), p)
+	org.chooseGoals(r, c, p)
+	org.chooseForm(random(org.Seed, p.id, 1), p)
 	return p
 }
 
-func (w *world) chooseForm(r *rand.Rand, p *plan) {
+func (org *organisation) chooseForm(r *rand.Rand, p *plan) {
 	p.form = draw(r, []weighted[planForm]{{84, planWhole}, {7, planParts}, {5, planBased}, {4, planBySheet}})
 	p.agreement = draw(r, agreements)
 	p.resumed, p.reopened = chance(r, 0.5), chance(r, 0.08)
 	for _, g := range p.goals {
-		cancelled := w.officeHour(r, p.start.Add(within(r, days(40), days(300))))
-		if g.achieved.IsZero() && cancelled.After(w.epoch.AddDate(0, 0, 2)) && chance(r, 0.05) {
+		cancelled := org.officeHour(r, p.start.Add(within(r, days(40), days(300))))
+		if g.achieved.IsZero() && cancelled.After(org.epoch.AddDate(0, 0, 2)) && chance(r, 0.05) {
 			g.cancelled = cancelled
 		}
 	}
 }
 
 // chooseGoals takes one goal of each domain, mostly, and some more.
-func (w *world) chooseGoals(r *rand.Rand, c *client, p *plan) {
-	all := w.book.Goals(c.setting())
+func (org *organisation) chooseGoals(r *rand.Rand, c *client, p *plan) {
+	all := org.book.Goals(c.setting())
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	domains := map[string]int{}
 	for i := range all {
@@ -123,13 +123,13 @@ func (w *world) chooseGoals(r *rand.Rand, c *client, p *plan) {
 			continue
 		}
 		domains[g.Domain]++
-		p.add(w, r, c, g)
+		p.add(org, r, c, g)
 	}
 }
 
-func (p *plan) add(w *world, r *rand.Rand, c *client, g *dutch.Goal) {
+func (p *plan) add(w *organisation, r *rand.Rand, c *client, g *dutch.Goal) {
 	pg := &planGoal{id: fmt.Sprintf("doel-%s-%d-%d", c.id, len(c.plans)+1, len(p.goals)+1), theme: g}
-	pg.title = g.Title.Say(r, w.cast(r, c, p.author))
+	pg.title = g.Title.Render(r, w.cast(r, c, p.author))
 	if achieved := w.officeHour(r, p.start.Add(within(r, days(60), days(330)))); achieved.After(w.epoch.AddDate(0, 0, 2)) && chance(r, 0.2) {
 		pg.achieved = achieved
 	}
@@ -137,7 +137,7 @@ func (p *plan) add(w *world, r *rand.Rand, c *client, g *dutch.Goal) {
 	for _, action := range g.Actions {
 		p.actions = append(p.actions, activity{Detail: activityDetail{
 			Goal:            []reference{{Reference: "Goal/" + pg.id}},
-			Description:     action.Say(r, w.cast(r, c, p.author)),
+			Description:     action.Render(r, w.cast(r, c, p.author)),
 			ScheduledString: pick(r, []string{"", "", "dagelijks", "elke ochtend", "wekelijks", "iedere avond"}),
 		}})
 	}

@@ -59,16 +59,16 @@ type team struct {
 
 func (t *team) reference() reference { return to("Organization", t.id, t.name) }
 
-// hire makes the teams and their staff.
-func (w *world) hire() {
-	r := random(w.Seed, "staff", 0)
+// makeStaff makes the teams and their staff.
+func (org *organisation) makeStaff() {
+	r := random(org.Seed, "staff", 0)
 	number := 0
 	newMember := func(role role) *member {
 		number++
-		return &member{person: newPerson(r, w.book, ""), id: fmt.Sprintf("mw-%04d", number), role: role}
+		return &member{person: newPerson(r, org.book, ""), id: fmt.Sprintf("mw-%04d", number), role: role}
 	}
 	var specialists []*member
-	for i := range (w.Clients + clientsPerTeam - 1) / clientsPerTeam {
+	for i := range (org.Clients + clientsPerTeam - 1) / clientsPerTeam {
 		t := &team{setting: dutch.Elderly}
 		if i%3 == 2 {
 			t.setting = dutch.Disabled
@@ -80,7 +80,7 @@ func (w *world) hire() {
 			}
 		}
 		t.specialists = specialists
-		names := w.book.Names("team." + t.setting)
+		names := org.book.Names("team." + t.setting)
 		t.name = names[i%len(names)]
 		if i >= len(names) {
 			t.name = fmt.Sprintf("%s %d", t.name, i/len(names)+1)
@@ -91,25 +91,25 @@ func (w *world) hire() {
 			t.members = append(t.members, newMember(roles[(j+len(roles)-1)%len(roles)]))
 		}
 		t.members[0].role = roles[0]
-		w.teams = append(w.teams, t)
+		org.teams = append(org.teams, t)
 	}
 }
 
 // writeStaff records organisation, teams and staff.
-func (w *world) writeStaff(j *journal, at time.Time) {
-	r := random(w.Seed, "staff", 1)
-	organisation := w.organisation()
+func (org *organisation) writeStaff(j *journal, at time.Time) {
+	r := random(org.Seed, "staff", 1)
+	organisation := org.organisation()
 	j.put(at, "Organization", organisationID, organization{
-		ResourceType: "Organization", ID: organisationID, Active: true, Name: w.Organisation,
+		ResourceType: "Organization", ID: organisationID, Active: true, Name: org.Organisation,
 		Type:    []concept{code(base+"/organisatiesoort", "zorginstelling", "Zorginstelling")},
-		Telecom: []telecom{{System: "email", Value: "info@" + domain(w.Organisation), Use: "work"}},
+		Telecom: []telecom{{System: "email", Value: "info@" + domain(org.Organisation), Use: "work"}},
 	})
 	seen := map[string]bool{}
-	for _, t := range w.teams {
+	for _, t := range org.teams {
 		j.put(at, "Organization", t.id, organization{
 			ResourceType: "Organization", ID: t.id, Active: true, Name: t.name, PartOf: &organisation,
 			Type:    []concept{code(base+"/organisatiesoort", "team", "Team")},
-			Address: []address{w.address(r)},
+			Address: []address{org.address(r)},
 		})
 		team := t.reference()
 		for _, m := range t.members {
@@ -139,13 +139,15 @@ func (m *member) write(j *journal, at time.Time, organization *reference) {
 
 const organisationID = "organisatie"
 
-func (w *world) organisation() reference { return to("Organization", organisationID, w.Organisation) }
+func (org *organisation) organisation() reference {
+	return to("Organization", organisationID, org.Organisation)
+}
 
-func (w *world) address(r *rand.Rand) address {
+func (org *organisation) address(r *rand.Rand) address {
 	return address{
 		Use:        "work",
-		Line:       []string{fmt.Sprintf("%s %d", w.book.Pick(r, "straat"), 1+r.IntN(180))},
-		City:       w.book.Pick(r, "plaats"),
+		Line:       []string{fmt.Sprintf("%s %d", org.book.Pick(r, "straat"), 1+r.IntN(180))},
+		City:       org.book.Pick(r, "plaats"),
 		PostalCode: fmt.Sprintf("0%03d %c%c", r.IntN(1000), 'A'+r.IntN(26), 'A'+r.IntN(26)), // none begins with 0
 		Country:    "NL",
 	}

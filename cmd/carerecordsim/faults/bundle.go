@@ -90,16 +90,16 @@ func (e entry) lastUpdated() time.Time {
 	return r.Meta.LastUpdated
 }
 
-// ofPages narrows a fault to searches and histories.
-func ofPages(f Fault) Fault {
-	f.needs = (*request).lists
+// onPages narrows a fault to searches and histories.
+func onPages(f Fault) Fault {
+	f.needs = (*request).isPaged
 	return f
 }
 
 // page makes a fault of a function that changes a Bundle. Answers that are no
 // Bundle pass.
-func pageFault(name string, f func(b *bundle, h *hit)) Fault {
-	return ofPages(alter(name, func(a *answer, h *hit) {
+func pageFault(name string, f func(b *bundle, h *occurrence)) Fault {
+	return onPages(alter(name, func(a *answer, h *occurrence) {
 		if b, ok := open(a); ok {
 			f(&b, h)
 			b.close(a)
@@ -110,7 +110,7 @@ func pageFault(name string, f func(b *bundle, h *hit)) Fault {
 // OutcomeEntry adds an OperationOutcome to the entries, as servers do that have
 // something to say about a search.
 func OutcomeEntry() Fault {
-	return pageFault("outcome-entry", func(b *bundle, h *hit) {
+	return pageFault("outcome-entry", func(b *bundle, h *occurrence) {
 		e := entry{
 			"resource": json.RawMessage(`{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"incomplete","diagnostics":"a fault on request"}]}`),
 			"search":   json.RawMessage(`{"mode":"outcome"}`),
@@ -121,7 +121,7 @@ func OutcomeEntry() Fault {
 
 // Duplicates repeats some entries of a page.
 func Duplicates(n int) Fault {
-	return pageFault("duplicates", func(b *bundle, h *hit) {
+	return pageFault("duplicates", func(b *bundle, h *occurrence) {
 		for range min(n, len(b.entries)) {
 			e := b.entries[h.r.IntN(len(b.entries))]
 			b.entries = slices.Insert(b.entries, h.r.IntN(len(b.entries)+1), e)
@@ -131,7 +131,7 @@ func Duplicates(n int) Fault {
 
 // Drop leaves out some entries of a page, for good.
 func Drop(n int) Fault {
-	return pageFault("drop", func(b *bundle, h *hit) {
+	return pageFault("drop", func(b *bundle, h *occurrence) {
 		for range min(n, len(b.entries)) {
 			i := h.r.IntN(len(b.entries))
 			b.entries = slices.Delete(b.entries, i, i+1)
@@ -142,7 +142,7 @@ func Drop(n int) Fault {
 // SkipTies leaves out, at the beginning of a later page, what has the same
 // lastUpdated as the last entry of the page before.
 func SkipTies() Fault {
-	f := pageFault("skip-ties", func(b *bundle, h *hit) {
+	f := pageFault("skip-ties", func(b *bundle, h *occurrence) {
 		last := h.request.page.last
 		for !last.IsZero() && len(b.entries) > 0 && b.entries[0].lastUpdated().Equal(last) {
 			b.entries = b.entries[1:]
@@ -165,7 +165,7 @@ const (
 
 // WrongTotal spoils Bundle.total, where there is one.
 func WrongTotal(kind Total) Fault {
-	return pageFault("total "+string(kind), func(b *bundle, h *hit) {
+	return pageFault("total "+string(kind), func(b *bundle, h *occurrence) {
 		var total int
 		if json.Unmarshal(b.members["total"], &total) != nil {
 			return

@@ -8,7 +8,7 @@ import (
 
 // Garbage answers 200 with what is no JSON at all.
 func Garbage() Fault {
-	return alter("garbage", func(a *answer, h *hit) {
+	return alter("garbage", func(a *answer, h *occurrence) {
 		a.status, a.body = http.StatusOK, make([]byte, 400)
 		for i := range a.body {
 			a.body[i] = byte(h.r.UintN(256))
@@ -18,7 +18,7 @@ func Garbage() Fault {
 
 // HTML answers 200 with a page of a portal or proxy.
 func HTML() Fault {
-	return respond("html", func(w http.ResponseWriter, _ *http.Request, _ *hit) {
+	return respond("html", func(w http.ResponseWriter, _ *http.Request, _ *occurrence) {
 		a := answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
 		a.body = []byte("<!DOCTYPE html>\n<html><head><title>Onderhoud</title></head><body><h1>Even geduld</h1><p>Wij werken aan het systeem.</p></body></html>\n")
 		a.send(w)
@@ -27,13 +27,13 @@ func HTML() Fault {
 
 // ContentType calls the content something else.
 func ContentType(mime string) Fault {
-	return alter("content-type "+mime, func(a *answer, _ *hit) { a.header.Set("Content-Type", mime) })
+	return alter("content-type "+mime, func(a *answer, _ *occurrence) { a.header.Set("Content-Type", mime) })
 }
 
 // EmptyBundle answers 200 with a Bundle without entries, as a server may when
 // an authorisation has changed.
 func EmptyBundle() Fault {
-	return ofPages(alter("empty-bundle", func(a *answer, h *hit) {
+	return onPages(alter("empty-bundle", func(a *answer, h *occurrence) {
 		kind := "searchset"
 		if h.request.interaction == History {
 			kind = "history"
@@ -47,14 +47,14 @@ func EmptyBundle() Fault {
 
 // Outcome answers 200 with an OperationOutcome in place of what was asked for.
 func Outcome() Fault {
-	return respond("operation-outcome", func(w http.ResponseWriter, _ *http.Request, _ *hit) {
+	return respond("operation-outcome", func(w http.ResponseWriter, _ *http.Request, _ *occurrence) {
 		answer{status: http.StatusOK, header: http.Header{"Content-Type": {fhirJSON}}, body: outcome(http.StatusServiceUnavailable)}.send(w)
 	})
 }
 
 // STU3 makes the CapabilityStatement one of FHIR 3.
 func STU3() Fault {
-	f := alter("stu3", func(a *answer, _ *hit) {
+	f := alter("stu3", func(a *answer, _ *occurrence) {
 		a.body = bytes.Replace(a.body, []byte(`"fhirVersion":"4.0.1"`), []byte(`"fhirVersion":"3.0.2"`), 1)
 		a.header.Set("Content-Type", "application/fhir+json; fhirVersion=3.0")
 	})

@@ -102,7 +102,7 @@ func TestEntryFaults(t *testing.T) {
 
 // sequence applies f after g, for the sake of a table.
 func sequence(f, g Fault) Fault {
-	return ofPages(Fault{name: f.name + ", " + g.name, handler: func(next http.Handler, h *hit) http.Handler {
+	return onPages(Fault{name: f.name + ", " + g.name, handler: func(next http.Handler, h *occurrence) http.Handler {
 		return f.wrap(g.wrap(next, h), h)
 	}})
 }

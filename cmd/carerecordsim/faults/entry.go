@@ -9,8 +9,8 @@ import (
 // resourceFault makes a fault of a function that changes resources, of pages
 // and of reads.
 func resourceFault(name string, f func(resource map[string]json.RawMessage)) Fault {
-	fault := alter(name, func(a *answer, h *hit) {
-		if b, ok := open(a); ok && h.request.lists() {
+	fault := alter(name, func(a *answer, h *occurrence) {
+		if b, ok := open(a); ok && h.request.isPaged() {
 			for _, e := range b.entries {
 				if r := e.resource(); r != nil {
 					f(r)
@@ -27,7 +27,7 @@ func resourceFault(name string, f func(resource map[string]json.RawMessage)) Fau
 		}
 	})
 	fault.needs = func(q *request) bool {
-		return q.lists() || q.interaction == Read || q.interaction == VRead
+		return q.isPaged() || q.interaction == Read || q.interaction == VRead
 	}
 	return fault
 }
@@ -80,7 +80,7 @@ const (
 
 // Poisoned spoils one entry of a page.
 func Poisoned(kind Poison) Fault {
-	return pageFault("poison "+string(kind), func(b *bundle, h *hit) {
+	return pageFault("poison "+string(kind), func(b *bundle, h *occurrence) {
 		if len(b.entries) == 0 {
 			return
 		}

@@ -15,8 +15,8 @@ type Fault struct {
 	name    string
 	needs   func(*request) bool // nil: any request
 	tracks  bool                // it needs to know pages
-	kept    *keep
-	handler func(next http.Handler, h *hit) http.Handler
+	kept    *memory
+	handler func(next http.Handler, h *occurrence) http.Handler
 }
 
 // String is the fault as a fault file names it.
@@ -26,10 +26,10 @@ func (f *Fault) fits(q *request) bool {
 	return f.handler != nil && (f.needs == nil || f.needs(q))
 }
 
-func (f *Fault) wrap(next http.Handler, h *hit) http.Handler { return f.handler(next, h) }
+func (f *Fault) wrap(next http.Handler, h *occurrence) http.Handler { return f.handler(next, h) }
 
-// keep is what a fault remembers from one request to the next.
-type keep struct {
+// memory is what a fault remembers from one request to the next.
+type memory struct {
 	mu      sync.Mutex
 	answers map[string]answer
 }
@@ -71,15 +71,15 @@ func (rec *recorder) WriteHeader(status int)         { rec.answer.status = statu
 func (rec *recorder) Write(body []byte) (int, error) { return rec.buf.Write(body) }
 
 // respond makes a fault of a function that answers in place of next.
-func respond(name string, f func(w http.ResponseWriter, r *http.Request, h *hit)) Fault {
-	return Fault{name: name, handler: func(_ http.Handler, h *hit) http.Handler {
+func respond(name string, f func(w http.ResponseWriter, r *http.Request, h *occurrence)) Fault {
+	return Fault{name: name, handler: func(_ http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f(w, r, h) })
 	}}
 }
 
 // alter makes a fault of a function that changes what next has answered.
-func alter(name string, f func(a *answer, h *hit)) Fault {
-	return Fault{name: name, handler: func(next http.Handler, h *hit) http.Handler {
+func alter(name string, f func(a *answer, h *occurrence)) Fault {
+	return Fault{name: name, handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := ask(next, r)
 			f(&a, h)

@@ -36,7 +36,7 @@ type Injector struct {
 	mu    sync.Mutex
 	epoch uint64 // of Set
 	rules []Rule
-	tally []tally
+	tally []ruleCount
 }
 
 // New returns an Injector with some rules.
@@ -56,7 +56,7 @@ func (in *Injector) Set(rules ...Rule) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.epoch++
-	in.rules, in.tally = slices.Clone(rules), make([]tally, len(rules))
+	in.rules, in.tally = slices.Clone(rules), make([]ruleCount, len(rules))
 }
 
 // Hits returns how often each rule struck since Set.
@@ -70,12 +70,12 @@ func (in *Injector) Hits() []int {
 	return hits
 }
 
-// hit is what a fault knows of the moment in which it happens.
-type hit struct {
+// occurrence is what a fault knows of the moment in which it happens.
+type occurrence struct {
 	*Injector
 	request request
 	r       *rand.Rand
-	kept    *keep // of the rule
+	kept    *memory // of the rule
 }
 
 // Layer is a simulator.Layer.
@@ -83,8 +83,8 @@ func (in *Injector) Layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := in.look(r)
 		handler := next
-		struck, tracks := in.strike(&q)
-		if tracks && q.lists() {
+		struck, tracks := in.faultsFor(&q)
+		if tracks && q.isPaged() {
 			handler = in.tracked(handler, q)
 		}
 		for _, s := range slices.Backward(struck) {
@@ -94,28 +94,28 @@ func (in *Injector) Layer(next http.Handler) http.Handler {
 	})
 }
 
-type stroke struct {
+type appliedFault struct {
 	fault Fault
-	hit   *hit
+	hit   *occurrence
 }
 
-// strike returns the faults that a request meets, and whether any rule needs
+// faultsFor returns the faults that a request meets, and whether any rule needs
 // to know pages.
-func (in *Injector) strike(q *request) (struck []stroke, tracks bool) {
+func (in *Injector) faultsFor(q *request) (struck []appliedFault, tracks bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for i := range in.rules {
 		rule, n := &in.rules[i], &in.tally[i]
 		tracks = tracks || rule.Match.Page > 0 || rule.Fault.tracks
-		if !rule.Fault.fits(q) || !rule.Match.meant(q) {
+		if !rule.Fault.fits(q) || !rule.Match.matches(q) {
 			continue
 		}
-		seed := uint64(i)<<48 ^ in.epoch<<32 ^ uint64(n.meant)
+		seed := uint64(i)<<48 ^ in.epoch<<32 ^ uint64(n.matched)
 		r := rand.New(rand.NewPCG(in.o.Seed, seed)) //nolint:gosec // disorder, and no secret
-		if !rule.Match.strikes(n, r) {
+		if !rule.Match.hits(n, r) {
 			continue
 		}
-		struck = append(struck, stroke{rule.Fault, &hit{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
+		struck = append(struck, appliedFault{rule.Fault, &occurrence{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
 		if in.o.OnFault != nil {
 			in.o.OnFault(Event{Rule: i + 1, Fault: rule.Fault.name, Method: q.Method, Type: q.typ, Page: q.page.number})
 		}

@@ -19,12 +19,12 @@ import (
 // and searches and histories nothing.
 func LateCommits(d time.Duration) Fault {
 	name := fmt.Sprintf("late-commits of %s", d)
-	return Fault{name: name, tracks: true, needs: func(q *request) bool { return q.lists() || q.interaction == Read }, handler: func(next http.Handler, h *hit) http.Handler {
+	return Fault{name: name, tracks: true, needs: func(q *request) bool { return q.isPaged() || q.interaction == Read }, handler: func(next http.Handler, h *occurrence) http.Handler {
 		l := late{next, h, d}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r = asGet(r) // it may be asked twice
 			a := ask(next, r)
-			if b, ok := open(&a); ok && h.request.lists() {
+			if b, ok := open(&a); ok && h.request.isPaged() {
 				l.hide(&b, r)
 				b.close(&a)
 			} else if a.status == http.StatusOK && h.request.interaction == Read && !l.visible(a.body) {
@@ -53,7 +53,7 @@ func asGet(r *http.Request) *http.Request {
 
 type late struct {
 	next http.Handler
-	*hit
+	*occurrence
 	delay time.Duration
 }
 

@@ -33,10 +33,10 @@ func WrongNext(kind Next) Fault {
 	if kind == Expired {
 		f := Status(http.StatusGone)
 		f.name, f.tracks = "next expired", true
-		f.needs = func(q *request) bool { return q.lists() && q.page.number > 1 }
+		f.needs = func(q *request) bool { return q.isPaged() && q.page.number > 1 }
 		return f
 	}
-	f := pageFault("next "+string(kind), func(b *bundle, h *hit) {
+	f := pageFault("next "+string(kind), func(b *bundle, h *occurrence) {
 		next, err := url.Parse(b.link("next"))
 		if err != nil || b.link("next") == "" {
 			return
@@ -75,7 +75,7 @@ const restParameter = "_rest"
 // ShortPage sends only the first entries of a page, and a next link to the rest
 // of it: who takes a short page for the last one loses the others.
 func ShortPage(size int) Fault {
-	return ofPages(Fault{name: "short-page", handler: func(next http.Handler, h *hit) http.Handler {
+	return onPages(Fault{name: "short-page", handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			skip, _ := strconv.Atoi(r.URL.Query().Get(restParameter)) // 0: the page's beginning
 			a := ask(next, withoutParameters(r, restParameter))
@@ -107,7 +107,7 @@ func rest(b *bundle, r *http.Request, skip int) string {
 // Ignore drops parameters before the server sees them, so that link self does
 // not name them either. Without _sort a search is in the order of the ids.
 func Ignore(parameters ...string) Fault {
-	return ofPages(Fault{name: "ignore " + strings.Join(parameters, ", "), handler: func(next http.Handler, h *hit) http.Handler {
+	return onPages(Fault{name: "ignore " + strings.Join(parameters, ", "), handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r = withoutParameters(r, parameters...)
 			if slices.Contains(parameters, "_sort") && h.request.interaction == Search {

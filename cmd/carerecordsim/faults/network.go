@@ -13,7 +13,7 @@ import (
 
 // Delay answers later.
 func Delay(d time.Duration) Fault {
-	return Fault{name: fmt.Sprintf("delay %s", d), handler: func(next http.Handler, _ *hit) http.Handler {
+	return Fault{name: fmt.Sprintf("delay %s", d), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if pause(r.Context(), d) {
 				next.ServeHTTP(w, r)
@@ -36,7 +36,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // SlowDrip sends the body in pieces of so many bytes, each after a pause.
 func SlowDrip(size int, every time.Duration) Fault {
-	return Fault{name: fmt.Sprintf("slow-drip of %d bytes every %s", size, every), handler: func(next http.Handler, _ *hit) http.Handler {
+	return Fault{name: fmt.Sprintf("slow-drip of %d bytes every %s", size, every), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := ask(next, r)
 			maps.Copy(w.Header(), a.header)
@@ -54,7 +54,7 @@ func SlowDrip(size int, every time.Duration) Fault {
 
 // CutOff sends that part of the body, from 0 to 1, and closes the connection.
 func CutOff(part float64) Fault {
-	return Fault{name: fmt.Sprintf("cut-off at %g", part), handler: func(next http.Handler, _ *hit) http.Handler {
+	return Fault{name: fmt.Sprintf("cut-off at %g", part), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := ask(next, r)
 			maps.Copy(w.Header(), a.header)
@@ -69,14 +69,14 @@ func CutOff(part float64) Fault {
 
 // Truncate sends that part of the body as if it were all of it.
 func Truncate(part float64) Fault {
-	return alter(fmt.Sprintf("truncated at %g", part), func(a *answer, _ *hit) {
+	return alter(fmt.Sprintf("truncated at %g", part), func(a *answer, _ *occurrence) {
 		a.body = a.body[:int(float64(len(a.body))*part)]
 	})
 }
 
 // Close closes the connection without an answer.
 func Close() Fault {
-	return respond("close", func(http.ResponseWriter, *http.Request, *hit) {
+	return respond("close", func(http.ResponseWriter, *http.Request, *occurrence) {
 		panic(http.ErrAbortHandler)
 	})
 }
@@ -89,7 +89,7 @@ func GzipBomb(size int64) Fault {
 	var opening, part bytes.Buffer
 	pack(&opening, []byte(`{"resourceType":"Bundle","type":"searchset","entry":[`))
 	pack(&part, bytes.Repeat([]byte(" "), bombPart))
-	return respond(fmt.Sprintf("gzip-bomb of %d bytes", size), func(w http.ResponseWriter, _ *http.Request, _ *hit) {
+	return respond(fmt.Sprintf("gzip-bomb of %d bytes", size), func(w http.ResponseWriter, _ *http.Request, _ *occurrence) {
 		w.Header().Set("Content-Type", fhirJSON)
 		w.Header().Set("Content-Encoding", "gzip")
 		_, err := w.Write(opening.Bytes())
@@ -107,7 +107,7 @@ func pack(to *bytes.Buffer, content []byte) {
 
 // ClockSkew moves the Date header.
 func ClockSkew(d time.Duration) Fault {
-	return Fault{name: fmt.Sprintf("clock-skew %s", d), handler: func(next http.Handler, h *hit) http.Handler {
+	return Fault{name: fmt.Sprintf("clock-skew %s", d), handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", h.o.Clock().Add(d).UTC().Format(http.TimeFormat))
 			next.ServeHTTP(w, r)
@@ -118,7 +118,7 @@ func ClockSkew(d time.Duration) Fault {
 // Cached sends, for so long, what the same URL was answered before, whatever
 // the request says about caches.
 func Cached(life time.Duration) Fault {
-	return Fault{name: fmt.Sprintf("cached for %s", life), kept: &keep{answers: map[string]answer{}}, handler: func(next http.Handler, h *hit) http.Handler {
+	return Fault{name: fmt.Sprintf("cached for %s", life), kept: &memory{answers: map[string]answer{}}, handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			now, key := h.o.Clock(), r.Method+" "+r.URL.String()+" "+r.Header.Get("Accept")
 			h.kept.mu.Lock()
@@ -135,7 +135,7 @@ func Cached(life time.Duration) Fault {
 }
 
 // put remembers an answer and forgets those that are too old.
-func (k *keep) put(key string, a answer, life time.Duration) {
+func (k *memory) put(key string, a answer, life time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for old, b := range k.answers {

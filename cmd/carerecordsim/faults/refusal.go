@@ -21,7 +21,7 @@ type Refusal struct {
 
 // Refuse answers with an error and an OperationOutcome.
 func Refuse(f Refusal) Fault {
-	return respond(fmt.Sprintf("status %d", f.Status), func(w http.ResponseWriter, _ *http.Request, h *hit) {
+	return respond(fmt.Sprintf("status %d", f.Status), func(w http.ResponseWriter, _ *http.Request, h *occurrence) {
 		a := answer{status: f.Status, header: http.Header{}, body: outcome(f.Status)}
 		a.header.Set("Content-Type", fhirJSON)
 		maps.Copy(a.header, f.Header)

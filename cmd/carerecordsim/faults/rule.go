@@ -75,33 +75,33 @@ func (in *Injector) look(r *http.Request) request {
 	case !reads:
 		q.interaction = Write
 	}
-	if q.lists() {
+	if q.isPaged() {
 		q.page = in.pages.of(r.URL)
 	}
 	return q
 }
 
-// lists reports whether the answer is a Bundle of pages.
-func (q *request) lists() bool { return q.interaction == Search || q.interaction == History }
+// isPaged reports whether the answer is a Bundle of pages.
+func (q *request) isPaged() bool { return q.interaction == Search || q.interaction == History }
 
-func (m *Match) meant(q *request) bool {
+func (m *Match) matches(q *request) bool {
 	return (m.Method == "" || strings.EqualFold(m.Method, q.Method)) &&
 		(m.Path == nil || m.Path.MatchString(q.URL.Path)) &&
 		(m.Query == nil || m.Query.MatchString(q.URL.RawQuery)) &&
 		(m.Type == "" || m.Type == q.typ) &&
 		(m.Interaction == "" || m.Interaction == q.interaction) &&
-		(m.Page == 0 || q.lists() && m.Page == q.page.number)
+		(m.Page == 0 || q.isPaged() && m.Page == q.page.number)
 }
 
-// tally counts what one rule has met.
-type tally struct{ meant, hit int }
+// ruleCount counts what one rule has met.
+type ruleCount struct{ matched, hit int }
 
-// strikes decides about one more request that is meant.
-func (m *Match) strikes(n *tally, r *rand.Rand) bool {
-	n.meant++
+// hits decides about one more request that is meant.
+func (m *Match) hits(n *ruleCount, r *rand.Rand) bool {
+	n.matched++
 	switch {
-	case n.meant <= m.After,
-		m.Every > 1 && (n.meant-m.After)%m.Every != 0,
+	case n.matched <= m.After,
+		m.Every > 1 && (n.matched-m.After)%m.Every != 0,
 		m.Probability > 0 && r.Float64() >= m.Probability,
 		m.Times > 0 && n.hit >= m.Times:
 		return false

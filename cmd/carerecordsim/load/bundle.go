@@ -53,11 +53,11 @@ func unpack(raw []byte) ([]entry, error) {
 		e := entry{raw: from.Resource}
 		switch {
 		case strings.EqualFold(from.Request.Method, "DELETE"):
-			e.typ, e.id, e.deleted = target(from.Request.URL)
+			e.typ, e.id, e.deleted = splitTarget(from.Request.URL)
 		case len(from.Resource) == 0:
 			e.err = errors.New("an entry without a resource")
 		case b.Type == "transaction" || b.Type == "batch":
-			e = identify(e, from.FullURL, from.Request.URL)
+			e = withID(e, from.FullURL, from.Request.URL)
 			if e.err == nil && strings.HasPrefix(from.FullURL, "urn:") {
 				references[from.FullURL] = e.typ + "/" + e.id
 			}
@@ -65,20 +65,20 @@ func unpack(raw []byte) ([]entry, error) {
 		entries = append(entries, e)
 	}
 	for i := range entries {
-		entries[i].raw = resolve(entries[i].raw, references)
+		entries[i].raw = rewriteReferences(entries[i].raw, references)
 	}
 	return entries, nil
 }
 
-// target reads "Type/id", which a deletion names.
-func target(url string) (typ, id string, ok bool) {
+// splitTarget reads "Type/id", which a deletion names.
+func splitTarget(url string) (typ, id string, ok bool) {
 	typ, id, ok = strings.Cut(url, "/")
 	return typ, id, ok
 }
 
-// identify gives a resource that has no id the one that it is to have: of
+// withID gives a resource that has no id the one that it is to have: of
 // request.url where it is updated, of fullUrl where it is created.
-func identify(e entry, fullURL, requestURL string) entry {
+func withID(e entry, fullURL, requestURL string) entry {
 	var named struct{ ResourceType, ID string }
 	if err := json.Unmarshal(e.raw, &named); err != nil {
 		return entry{err: err}
@@ -87,7 +87,7 @@ func identify(e entry, fullURL, requestURL string) entry {
 	if e.id != "" || len(e.raw) < 2 || e.raw[0] != '{' {
 		return e
 	}
-	if typ, id, ok := target(requestURL); ok && typ == e.typ {
+	if typ, id, ok := splitTarget(requestURL); ok && typ == e.typ {
 		e.id = id
 	} else {
 		e.id = fullURL[strings.LastIndexAny(fullURL, ":/")+1:]
@@ -102,9 +102,9 @@ func identify(e entry, fullURL, requestURL string) entry {
 
 var urn = regexp.MustCompile(`"urn:(?:uuid|oid):[^"\\]+"`)
 
-// resolve rewrites references within a transaction, as FHIR asks of a server:
+// rewriteReferences rewrites references within a transaction, as FHIR asks of a server:
 // https://hl7.org/fhir/R4/http.html#trules
-func resolve(raw []byte, references map[string]string) []byte {
+func rewriteReferences(raw []byte, references map[string]string) []byte {
 	if len(references) == 0 {
 		return raw
 	}

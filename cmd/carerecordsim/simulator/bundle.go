@@ -31,8 +31,8 @@ func (s *Server) writeHead(b *bytes.Buffer, bundleType, base string, res result)
 	if res.at.Total >= 0 && s.counts(res.query) {
 		b.WriteString(`,"total":` + strconv.Itoa(res.at.Total))
 	}
-	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.self())) + `}`)
-	if next, ok := s.next(res); ok {
+	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.selfQuery())) + `}`)
+	if next, ok := s.nextQuery(res); ok {
 		b.WriteString(`,{"relation":"next","url":` + quote(withQuery(here, next)) + `}`)
 	}
 	b.WriteByte(']')

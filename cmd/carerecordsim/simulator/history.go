@@ -108,7 +108,7 @@ func writeHistoryEntry(b *bytes.Buffer, base string, v *archive.Version) {
 	switch {
 	case v.Deleted:
 		method, status = http.MethodDelete, http.StatusNoContent
-	case v.First():
+	case v.IsFirst():
 		status = http.StatusCreated
 	}
 	fmt.Fprintf(b, `{"fullUrl":%s,`, quote(base+"/"+v.Type+"/"+v.ID))

@@ -85,7 +85,7 @@ func (s *Server) searchParams(resourceType string) []object {
 	if s.o.Behaviour.ListsDeleted {
 		add("_deleted", "token")
 	}
-	for _, p := range slices.Concat(common, parametersOf[resourceType]) {
+	for _, p := range slices.Concat(commonParameters, parametersOf[resourceType]) {
 		add(p.name, string(p.kind))
 	}
 	return list

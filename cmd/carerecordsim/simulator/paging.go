@@ -67,7 +67,7 @@ func (s *Server) moment(r *http.Request, at cursor) int64 {
 		}
 	}
 	asOf := s.archive.Seq()
-	s.cache[key] = cached{now, asOf}
+	s.cache[key] = cachedMoment{now, asOf}
 	return asOf
 }
 
@@ -97,8 +97,8 @@ func (s *Server) shuffle(list []*archive.Version, ties bool) {
 	}
 }
 
-// next returns the query of the link to the page after res, if there is one.
-func (s *Server) next(res result) ([]pair, bool) {
+// nextQuery returns the query of the link to the page after res, if there is one.
+func (s *Server) nextQuery(res result) ([]pair, bool) {
 	if !res.more || len(res.page) == 0 {
 		return nil, false
 	}
@@ -123,7 +123,7 @@ func (s *Server) next(res result) ([]pair, bool) {
 	}
 }
 
-// self returns the query that res is the answer to, as far as it was honoured.
-func (res result) self() []pair {
+// selfQuery returns the query that res is the answer to, as far as it was honoured.
+func (res result) selfQuery() []pair {
 	return append(slices.Clone(res.query.used), res.at.asked...)
 }

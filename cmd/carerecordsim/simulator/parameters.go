@@ -53,14 +53,14 @@ var parametersOf = map[string][]parameter{
 	"RelatedPerson":         {byPatient, byActive},
 }
 
-// common holds the token parameters of every type.
-var common = []parameter{
+// commonParameters holds the token parameters of every type.
+var commonParameters = []parameter{
 	{"_tag", token, archive.Tag},
 	{"_security", token, archive.Security},
 }
 
 func findParameter(resourceType, name string) (parameter, bool) {
-	for _, list := range [][]parameter{common, parametersOf[resourceType]} {
+	for _, list := range [][]parameter{commonParameters, parametersOf[resourceType]} {
 		if i := slices.IndexFunc(list, func(p parameter) bool { return p.name == name }); i >= 0 {
 			return list[i], true
 		}
@@ -68,9 +68,9 @@ func findParameter(resourceType, name string) (parameter, bool) {
 	return parameter{}, false
 }
 
-// ofClients reports whether a type's resources belong to clients, as far as the
+// belongsToClients reports whether a type's resources belong to clients, as far as the
 // table knows.
-func ofClients(resourceType string) bool {
+func belongsToClients(resourceType string) bool {
 	return slices.ContainsFunc(parametersOf[resourceType], func(p parameter) bool { return p.kind == reference })
 }
 

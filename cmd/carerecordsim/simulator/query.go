@@ -28,7 +28,7 @@ type search struct {
 
 type tokenFilter struct {
 	element      int
-	alternatives []wanted
+	alternatives []tokenValue
 }
 
 // searchRules are what a parser needs to know of the server and the client.
@@ -49,7 +49,7 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 		name, _, _ := strings.Cut(p.name, ":")
 		known, err := false, error(nil)
 		if !rules.ignores(name) {
-			known, err = q.take(p, rules)
+			known, err = q.apply(p, rules)
 		}
 		if err != nil {
 			return search{}, err
@@ -58,7 +58,7 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 			return search{}, badRequest("not-supported", "%s does not support %s=%s", resourceType, p.name, p.value)
 		}
 	}
-	if rules.NeedsPatient && ofClients(resourceType) && !q.scoped {
+	if rules.NeedsPatient && belongsToClients(resourceType) && !q.scoped {
 		return search{}, badRequest("required", "%s can be searched for one patient only", resourceType)
 	}
 	q.query.From, q.query.Until = q.span.low, q.span.high
@@ -68,8 +68,8 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 	return q, nil
 }
 
-// take applies one parameter, and reports whether the server knows it.
-func (q *search) take(p pair, rules searchRules) (bool, error) {
+// apply applies one parameter, and reports whether the server knows it.
+func (q *search) apply(p pair, rules searchRules) (bool, error) {
 	switch p.name {
 	case "_format", "_pretty":
 		return true, nil
@@ -191,7 +191,7 @@ func (q *search) matches(v *archive.Version) bool {
 	}
 	for _, f := range q.tokens {
 		tokens := v.Tokens(f.element)
-		if !slices.ContainsFunc(f.alternatives, func(w wanted) bool { return w.in(tokens) }) {
+		if !slices.ContainsFunc(f.alternatives, func(w tokenValue) bool { return w.in(tokens) }) {
 			return false
 		}
 	}

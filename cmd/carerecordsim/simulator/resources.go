@@ -30,16 +30,16 @@ func (s *Server) put(raw []byte) (*archive.Version, error) {
 		var named struct{ ResourceType, ID string }
 		_ = json.Unmarshal(raw, &named) // the archive refuses what cannot be read
 		head = s.archive.Head(named.ResourceType, named.ID)
-		if b.KeepsIdentical && head != nil && head.Says(raw) {
+		if b.KeepsIdentical && head != nil && head.HasContent(raw) {
 			return head, nil
 		}
 	}
-	return s.archive.Put(raw, s.begun(s.now(), head))
+	return s.archive.Put(raw, s.commitTime(s.now(), head))
 }
 
-// begun is when a write began that is seen only now; see
+// commitTime is when a write began that is seen only now; see
 // Behaviour.LateCommits.
-func (s *Server) begun(now time.Time, head *archive.Version) time.Time {
+func (s *Server) commitTime(now time.Time, head *archive.Version) time.Time {
 	late := s.o.Behaviour.LateCommits
 	s.writes++
 	if late <= 0 || s.writes%3 != 0 {

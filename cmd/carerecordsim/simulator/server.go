@@ -47,11 +47,11 @@ type Server struct {
 
 	shuffles atomic.Uint64
 	cacheMu  sync.Mutex
-	cache    map[string]cached // of Behaviour.SearchCache, by path and query
+	cache    map[string]cachedMoment // of Behaviour.SearchCache, by path and query
 }
 
-// cached is a moment that first pages look back at for a while.
-type cached struct {
+// cachedMoment is a moment that first pages look back at for a while.
+type cachedMoment struct {
 	since time.Time
 	asOf  int64
 }
@@ -67,7 +67,7 @@ func New(o Options) *Server {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	s := &Server{o: o, archive: archive.New(o.Zone), cache: map[string]cached{}}
+	s := &Server{o: o, archive: archive.New(o.Zone), cache: map[string]cachedMoment{}}
 	s.handler = http.HandlerFunc(s.serveFHIR)
 	for i := len(o.Layers) - 1; i >= 0; i-- {
 		s.handler = o.Layers[i](s.handler)

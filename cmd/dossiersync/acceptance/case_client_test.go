@@ -14,9 +14,9 @@ func TestCase01MovedWithinTheOrganisation(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 1, storyOptions{})
 	west, oost := dayReport("west-verslag", "Geschreven door team west.", withAuthor("Team west")), dayReport("oost-verslag", "Geschreven door team oost.", withAuthor("Team oost"))
-	s.step("lives with team west")
+	s.step("the client lives with team west")
 	s.wantReports(s.client, west)
-	s.step("moves to team oost")
+	s.step("the client moves to team oost")
 	s.wantReports(s.client, west)
 	s.wantListed(s.client)
 	s.step("team oost writes")
@@ -31,9 +31,9 @@ func withAuthor(author string) func(*report) { return func(r *report) { r.Author
 func TestCase02OutOfCareAndBack(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 2, storyOptions{})
-	s.step("is in care")
+	s.step("the client is in care")
 	s.wantReports(s.client, dayReport("eerste", "Voor het vertrek."))
-	s.step("leaves")
+	s.step("the client leaves")
 	s.wantNoDossier(s.client)
 	s.put(`{"resourceType": "Observation", "id": "casus-2-afwezig", "status": "final", "subject": {"reference": "Patient/casus-2"},
 		"code": {"coding": [{"system": "http://snomed.info/sct", "code": "11591000146107"}]},
@@ -44,7 +44,7 @@ func TestCase02OutOfCareAndBack(t *testing.T) {
 	s.wantRow("Observation", "eerste", "hidden client-hidden")
 	s.wantRow("Observation", "afwezig", "hidden client-hidden")
 	s.wantNowhere("Voor het vertrek", "Tijdens de afwezigheid", "Casus 2")
-	s.step("returns")
+	s.step("the client returns")
 	s.wantReports(s.client, dayReport("eerste", "Voor het vertrek."), dayReport("tweede", "Na de terugkeer."),
 		report{ID: "afwezig", At: "2024-11-21T13:30:00+01:00", Precision: "second", Title: "Rapportages", Category: "general", Text: "Tijdens de afwezigheid."})
 }
@@ -54,17 +54,17 @@ func TestCase02OutOfCareAndBack(t *testing.T) {
 func TestCase03DeceasedThenCorrectedToAlive(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 3, storyOptions{})
-	s.step("lives")
+	s.step("the client is alive")
 	alive := dayReport("verslag", "Leeft en geniet.")
 	s.wantReports(s.client, alive)
-	s.step("is recorded as deceased")
+	s.step("the client is recorded as deceased")
 	s.wantListed(s.client)
 	s.wantEmpty(s.client, "reading-ended", everyList...)
 	dead := s.readDossier(s.client)
 	if dead.name != "Casus 3" || dead.emptyReasons["contacts"] != "reading-ended" {
 		t.Errorf("the dossier is %q, %v", dead.name, dead.emptyReasons)
 	}
-	s.step("is alive after all")
+	s.step("the client is alive again")
 	s.wantReports(s.client, alive)
 	s.wantGrant(s.client, "accepted")
 }
@@ -76,7 +76,7 @@ func TestCase04MergedIntoAnother(t *testing.T) {
 	s := newStory(t, 4, storyOptions{})
 	double := s.id("dubbel")
 	own, moved := dayReport("verslag", "In het goede dossier."), dayReport("dubbel-verslag", "In het dubbele dossier.")
-	s.step("has two dossiers")
+	s.step("the client has two dossiers")
 	s.putGrant(s.portalToken, double, "zoon", fullGrant) // and not on the other
 	s.wantListed(s.client, double)
 	s.wantReports(s.client, own)
@@ -115,9 +115,9 @@ func TestCase05ItemOnWrongClient(t *testing.T) {
 		s.wantPlans(owner, all.Plans...)
 		s.wantEmpty(other, "nothing-yet", everyList...)
 	}
-	s.step("a report, a form and a plan are written on somebody else")
+	s.step("a report, a form and a plan are about the wrong client")
 	has(wrong, s.client)
-	s.step("they are put right")
+	s.step("the three are put right")
 	has(s.client, wrong)
 	if left := s.query(`SELECT key FROM items WHERE client = $1 AND kind <> 'client'`, wrong); len(left) > 0 {
 		t.Errorf("%d items are still the wrong client's", len(left))
@@ -129,10 +129,10 @@ func TestCase05ItemOnWrongClient(t *testing.T) {
 func TestCase06NoLongerShared(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 6, storyOptions{})
-	s.step("is shared")
+	s.step("the client is shared")
 	s.wantReports(s.client, dayReport("verslag", "Een verslag."))
 	s.wantContacts(s.client, contact{ID: "dochter", Name: "Dochter van casus", Relationship: "dochter", Active: true})
-	s.step("is shown no longer, as if never there")
+	s.step("everything vanishes without a tombstone")
 	s.reconcile()
 	s.wantNoDossier(s.client)
 	s.wantGrant(s.client, "revoked")
@@ -154,7 +154,7 @@ func TestCase07SamePersonAtTwoTenants(t *testing.T) {
 	own := []report{dayReport("verslag", "Geschreven bij deze organisatie.")}
 	for _, s := range both {
 		s.startCase(7)
-		s.step("is known here; load this case at two sources")
+		s.step("the client is known here; load this case at two sources")
 		s.wantReports(s.client, own...)
 	}
 	amaris, szr := both[0], both[1]
@@ -180,7 +180,7 @@ func TestCase07SamePersonAtTwoTenants(t *testing.T) {
 func TestCase09NoContacts(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 9, storyOptions{})
-	s.step("has nobody")
+	s.step("the client has no contacts")
 	s.wantContacts(s.client)
 	s.wantEmpty(s.client, "nothing-yet", "contacts", "forms", "care-plans")
 	s.wantReports(s.client, dayReport("verslag", "Er komt geen bezoek."))

@@ -56,16 +56,16 @@ func TestCase31QuestionnaireVersions(t *testing.T) {
 	missing := completedForm("nergens", "Vragenlijsten", none)
 	without := first
 	without.ID = "zonder-versie"
-	s.step("forms of a version, of another one, of none, of a missing questionnaire and of a late one")
+	s.step("forms answer several versions of a questionnaire")
 	s.wantForms(s.client, first, third, missing, without)
-	s.step("a new version comes, with other words")
+	s.step("version 2 comes, with other words")
 	without.Title, without.Questions = second.Title, second.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
-	s.step("the late one comes")
+	s.step("version 3 comes")
 	third = completedForm("versie-3", "Vragen van later", "Sliep u goed? = Ja")
 	without.Title, without.Questions = third.Title, third.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
-	s.step("the first version is corrected")
+	s.step("version 1 is corrected")
 	first.Questions = []string{"Hoe slaapt u meestal? = Goed"}
 	without.Title, without.Questions = first.Title, first.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
@@ -76,7 +76,7 @@ func TestCase31QuestionnaireVersions(t *testing.T) {
 func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 32, storyOptions{})
-	s.step("groups in groups, questions below answers, groups and answers that repeat")
+	s.step("a form has nested and repeated groups and answers")
 	s.wantForms(s.client, completedForm("formulier", "Wensen",
 		"De dag",
 		"  Ochtend",
@@ -93,7 +93,7 @@ func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 func TestCase33EveryAnswerType(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 33, storyOptions{})
-	s.step("a form asks for everything")
+	s.step("a form has an answer of every type")
 	answers := completedForm("formulier", "Alle soorten vragen",
 		"Heeft u pijn? = nee",
 		"Lengte in meters = 1,50",
@@ -156,7 +156,7 @@ func (s *story) wantValues(want ...string) {
 func TestCase34HiddenItems(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 34, storyOptions{})
-	s.step("some answers are not for eyes")
+	s.step("a form has hidden and disabled questions")
 	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
 	// Another answer enables the question; another questionnaire shows the hidden one.
 	s.change("QuestionnaireResponse", "formulier", func(f map[string]any) {
@@ -177,7 +177,7 @@ func TestCase34HiddenItems(t *testing.T) {
 func TestCase34HiddenItemsAreNotStored(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 34, storyOptions{})
-	s.step("some answers are not for eyes")
+	s.step("a form has hidden and disabled questions")
 	s.wantNowhere("INT-4711", "Niet tonen", "Oud antwoord")
 }
 
@@ -185,7 +185,7 @@ func TestCase34HiddenItemsAreNotStored(t *testing.T) {
 func TestCase35Score(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 35, storyOptions{})
-	s.step("answers have scores, and there is a total")
+	s.step("a form has answers with scores, and a total")
 	f := completedForm("formulier", "MUST", "BMI = 18,5 tot 20", "Gewichtsverlies = Meer dan 10%", "Totaalscore = 3")
 	f.Score = "3"
 	s.wantForms(s.client, f)

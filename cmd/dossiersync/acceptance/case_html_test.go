@@ -14,7 +14,7 @@ import (
 func TestCase57HTMLOfEveryKind(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 57, storyOptions{})
-	s.step("documents come with everything that HTML has")
+	s.step("documents have HTML of every kind")
 	doc := func(name, text string) report { return documentReport(name, "Document "+name, text) }
 	s.wantReports(s.client,
 		doc("script", "Voor en na."),
@@ -65,14 +65,14 @@ func TestCase58AttachmentOnAnotherHost(t *testing.T) {
 func TestCase59FilesDoNotMatchMetadata(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 59, storyOptions{})
-	s.writeStep("files are not what was said of them")
+	s.writeStep("files do not match their size, hash or type")
 	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
 		"DocumentReference/soort bad-body", "DocumentReference/dood bad-body", "DocumentReference/te-groot too-large")
 	good := documentReport("goed", "Klopt", "De inhoud van het bestand.")
 	s.wantReports(s.client, good)
 	s.wantIncomplete(s.client, "start", "reports", "timeline", "density")
 	s.wantNowhere("Iets anders dan beloofd", "Veel tekst", "%PDF")
-	s.writeStep("a file goes away, another one comes")
+	s.writeStep("one file is deleted, the missing one comes")
 	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
 		"DocumentReference/soort bad-body", "DocumentReference/te-groot too-large")
 	s.wantReports(s.client, good, documentReport("dood", "Bestand is er niet", "De inhoud van het bestand."))
@@ -83,7 +83,7 @@ func TestCase59FilesDoNotMatchMetadata(t *testing.T) {
 func TestCase60InlineFiles(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 60, storyOptions{})
-	s.writeStep("files are within their documents")
+	s.writeStep("documents have their files inline")
 	s.syncPartial("DocumentReference/stuk bad-body")
 	text := "Ingesloten tekst, met é en €."
 	s.wantReports(s.client,

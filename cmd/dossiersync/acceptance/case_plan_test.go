@@ -61,7 +61,7 @@ func TestCase38SupersededPlan(t *testing.T) {
 	s.step("there is a plan")
 	s.wantPlanLines(planLine("current", "oud", "Zorgleefplan", walkSafely))
 	after := []string{planLine("current", "nieuw", "Nieuw zorgleefplan", walkSafely), planLine("expired", "oud", "Zorgleefplan", walkSafely)}
-	s.step("another takes its place, and it stays active")
+	s.step("another plan replaces it, and it stays active")
 	s.wantPlanLines(after...)
 	s.step("it is completed")
 	s.wantPlanLines(after...)
@@ -88,7 +88,7 @@ func TestCase40TwoCurrentPlans(t *testing.T) {
 func TestCase41PlanWithoutPeriod(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 41)
-	s.step("a plan says not when")
+	s.step("one plan has no period, one has no end")
 	s.wantPlanLines(planLine("current", "zonder", "Zorgleefplan", walkSafely), planLine("current", "begin", "Zorgleefplan", walkSafely))
 }
 
@@ -107,7 +107,7 @@ func TestCase43PlanOnHold(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 43)
 	s.step("there is a plan")
-	s.step("it rests")
+	s.step("the plan is on hold")
 	s.wantPlanLines(planLine("current", "plan", "Zorgleefplan", walkSafely))
 }
 
@@ -116,7 +116,7 @@ func TestCase43PlanOnHold(t *testing.T) {
 func TestCase44DraftPlanStaysHidden(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 44)
-	s.step("a plan is being written, and a report speaks of it")
+	s.step("a plan is a draft, and a report is about it")
 	s.wantPlanLines()
 	s.wantNowhere("Nog geheim")
 	s.step("it is active")
@@ -128,7 +128,7 @@ func TestCase44DraftPlanStaysHidden(t *testing.T) {
 func TestCase45PlanAsNarrative(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 45)
-	s.step("a plan is a text")
+	s.step("a plan is a narrative only")
 	plans := s.readDossier(s.client).Plans
 	if len(plans) != 1 || plans[0].State != "current" {
 		t.Fatalf("plans are %+v", plans)
@@ -165,7 +165,7 @@ func TestCase47GoalsAchievedAndCancelled(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 47)
 	s.step("a plan has three goals")
-	s.step("one is achieved, one is cancelled, one was an error")
+	s.step("one goal is achieved, one cancelled, one entered in error")
 	s.wantPlanLines("current plan: Zorgleefplan | lichamelijk | goal een Weer traplopen (completed) | " +
 		"goal twee Gewicht blijft gelijk (cancelled) | action Oefenen met de trap. (in-progress) een | " +
 		"action Elke week wegen. (in-progress) twee |  | action Naar het koor. (in-progress)")
@@ -196,7 +196,7 @@ func TestCase48PlanEvaluatedLater(t *testing.T) {
 func TestCase49AgreementGivenAndWithdrawn(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 49)
-	s.step("nobody has agreed yet")
+	s.step("there are two plans without an agreement")
 	without := []string{planLine("current", "een", "Zorgleefplan", walkSafely), planLine("current", "twee", "Zorgleefplan", walkSafely)}
 	s.wantPlanLines(without...)
 	s.step("the daughter agrees to both plans")
@@ -205,7 +205,7 @@ func TestCase49AgreementGivenAndWithdrawn(t *testing.T) {
 			t.Errorf("the agreement on plan %s is %q", p.ID, p.Agreement)
 		}
 	}
-	s.step("she withdraws")
+	s.step("the daughter withdraws")
 	s.wantPlanLines(without...)
 }
 
@@ -216,6 +216,6 @@ func TestCase50ReactivatedPlan(t *testing.T) {
 	s.step("there is a plan")
 	s.step("it is completed")
 	s.wantPlanLines(planLine("expired", "plan", "Zorgleefplan", walkSafely))
-	s.step("and goes on")
+	s.step("it is active again")
 	s.wantPlanLines(planLine("current", "plan", "Zorgleefplan", walkSafely))
 }

@@ -31,7 +31,7 @@ func TestCase10CorrectedInPlace(t *testing.T) {
 	s.step("it is corrected")
 	s.wantReports(s.client, dayReport("verslag", "Heeft redelijk gegeten.", correctedAt(oneOClock)))
 	s.wantNowhere("goed gegeten")
-	s.step("it is added to")
+	s.step("the report is amended")
 	s.wantReports(s.client, dayReport("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.", correctedAt(twoOClock)))
 }
 
@@ -42,7 +42,7 @@ func TestCase11ReplacedByNewID(t *testing.T) {
 	s := newStory(t, 11, storyOptions{})
 	doc := func(name string) report { return documentReport(name, "Document "+name, "Tekst van "+name+".") }
 	note := func(name string) report { return soepReport(name, "Subjectief\nTekst van "+name+".") }
-	s.step("the old comes first, of one pair; the new, of the other")
+	s.step("of two pairs the old document comes, of two the new one")
 	s.wantReports(s.client, doc("a-oud"), note("c-oud"), doc("b-nieuw"), note("d-nieuw"))
 	s.step("the other of each pair comes")
 	newer := []report{doc("a-nieuw"), doc("b-nieuw"), note("c-nieuw"), note("d-nieuw")}
@@ -71,7 +71,7 @@ func TestCase12EnteredInErrorAfterBeingRead(t *testing.T) {
 	if status, _ := s.getIfNoneMatch(path, read); status != http.StatusNotModified {
 		t.Errorf("with the current ETag the answer is %d", status)
 	}
-	s.step("it was an error")
+	s.step("the report is entered in error")
 	if status, _ := s.getIfNoneMatch(path, read); status != http.StatusOK {
 		t.Errorf("with the old ETag the answer is %d", status)
 	}
@@ -105,7 +105,7 @@ func TestCase13GoneWithoutTrace(t *testing.T) {
 	s := newStory(t, 13, storyOptions{})
 	s.step("two reports are written")
 	s.wantReports(s.client, dayReport("spoorloos", "Dit verdwijnt zonder spoor."), dayReport("verwijderd", "Dit wordt verwijderd."))
-	s.step("one vanishes, one is deleted")
+	s.step("one report vanishes, one is deleted")
 	s.reconcile()
 	s.wantReports(s.client)
 	s.wantEmpty(s.client, "nothing-yet", everyList...)
@@ -120,12 +120,12 @@ func TestCase14MadeInvisibleThenVisible(t *testing.T) {
 	s := newStory(t, 14, storyOptions{})
 	s.step("a report is written")
 	s.wantReports(s.client, dayReport("verslag", "Eerst zichtbaar."))
-	s.step("it is not for the client")
+	s.step("the report is marked as not for the client")
 	s.wantReports(s.client)
 	s.wantEmpty(s.client, "nothing-yet", everyList...)
 	s.wantRow("Observation", "verslag", "hidden marked")
 	s.wantNowhere("Eerst zichtbaar")
-	s.step("it may be seen again")
+	s.step("the mark is taken away")
 	s.wantReports(s.client, dayReport("verslag", "Eerst zichtbaar."))
 	// A confidentiality code alone does not hide a report from the client.
 	s.change("Observation", "verslag", func(o map[string]any) {
@@ -140,7 +140,7 @@ func TestCase14MadeInvisibleThenVisible(t *testing.T) {
 func TestCase15PreliminaryToFinal(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 15, storyOptions{})
-	s.step("a report is begun")
+	s.step("a report is preliminary")
 	s.wantReports(s.client)
 	s.wantEmpty(s.client, "nothing-yet", "reports", "timeline", "density")
 	s.wantRow("Observation", "verslag", "hidden status")
@@ -153,7 +153,7 @@ func TestCase15PreliminaryToFinal(t *testing.T) {
 func TestCase16LateEntry(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 16, storyOptions{})
-	s.step("today somebody writes about last week")
+	s.step("a report is about a week ago")
 	s.wantReports(s.client, dayReport("verslag", "Dit was vorige week.", func(r *report) {
 		r.At, r.RecordedAt = "2024-11-14T12:00:00+01:00", "2024-11-21T12:00:00+01:00"
 	}))
@@ -164,7 +164,7 @@ func TestCase16LateEntry(t *testing.T) {
 func TestCase17BackdatedAYear(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 17, storyOptions{})
-	s.step("somebody writes last year's date")
+	s.step("a report has the date of a year ago")
 	s.wantReports(s.client, dayReport("verslag", "Een jaar te vroeg.", func(r *report) {
 		r.At, r.RecordedAt = "2023-11-21T12:00:00+01:00", "2024-11-21T12:00:00+01:00"
 	}))
@@ -182,7 +182,7 @@ func TestCase18InTheFuture(t *testing.T) {
 	t.Parallel()
 	now := time.Now().In(amsterdam(t)).Truncate(time.Second)
 	s := newStory(t, 18, storyOptions{start: now})
-	s.step("somebody writes next month's date")
+	s.step("a report has a date in a month")
 	future := now.AddDate(0, 1, 0)
 	s.wantReports(s.client, dayReport("verslag", "Een maand te laat.", func(r *report) {
 		r.At, r.RecordedAt = future.Format(time.RFC3339), now.Format(time.RFC3339)
@@ -207,7 +207,7 @@ func TestCase19CategorySwitched(t *testing.T) {
 	s := newStory(t, 19, storyOptions{})
 	s.step("two reports are written")
 	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen."), dayReport("naar-algemeen", "Eerst zorgleefplan.", inCarePlan))
-	s.step("each was filed in the wrong place")
+	s.step("the two swap their categories")
 	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen.", inCarePlan), dayReport("naar-algemeen", "Eerst zorgleefplan."))
 }
 
@@ -218,17 +218,17 @@ func TestCase20LinkedPlanMissingHiddenOrLate(t *testing.T) {
 	s := newStory(t, 20, storyOptions{})
 	a, b := dayReport("a-verslag", "Over een plan dat er nooit komt.", inCarePlan), dayReport("b-verslag", "Over een plan dat niet getoond mag worden.", inCarePlan)
 	c := dayReport("c-verslag", "Over een plan dat later komt.", inCarePlan)
-	s.step("reports are about plans that are missing, not shown, and not there yet")
+	s.step("reports are about plans that are missing, hidden and late")
 	s.wantReports(s.client, a, b, c)
 	s.wantEmpty(s.client, "nothing-yet", "care-plans")
 	s.wantNowhere("Niet voor de cliënt")
-	s.step("the late ones come")
+	s.step("the late plan and goal come")
 	late := plan{ID: "c", Title: "Zorgleefplan", State: "expired", Start: "2024-10-22", End: "2025-10-22", Author: "Joke Voorbeeld, verzorgende IG",
 		Domains: []string{"lichamelijk", "  goal c-doel Later gekomen (active)", "  action Twee keer per dag een stukje lopen. (in-progress) c-doel"}}
 	s.wantPlans(s.client, late)
 	c.Plan, c.Goal = "c Zorgleefplan", "c-doel Later gekomen"
 	s.wantReports(s.client, a, b, c)
-	s.step("and one of them is hidden")
+	s.step("the late goal is marked as not for the client")
 	late.Domains = []string{"", "  action Twee keer per dag een stukje lopen. (in-progress)"}
 	s.wantPlans(s.client, late)
 	c.Goal = ""
@@ -249,7 +249,7 @@ func TestCase21AuthorsOfEveryKind(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, 21, storyOptions{mapping: "      author: " + rule + "\n"})
-			s.step("reports are signed in every way")
+			s.step("reports have authors of every kind")
 			texts := map[string]string{"geen": "Zonder schrijver.", "onbekend": "Van iemand die de bron niet toont.", "team": "Van een team.",
 				"binnen": "Van iemand die erin zit.", "naam": "Van iemand met alleen een naam.", "twee": "Van twee mensen."}
 			var want []report
@@ -271,7 +271,7 @@ func TestCase21AuthorsOfEveryKind(t *testing.T) {
 func TestCase22OddTexts(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 22, storyOptions{})
-	s.writeStep("texts are odd")
+	s.writeStep("reports have odd texts")
 	s.syncPartial("Observation/nul bad-text", "Observation/half-teken bad-text")
 	want := []report{
 		dayReport("lang", strings.TrimSpace(strings.Repeat("Dit is een lang verslag. ", 8000))),
@@ -303,7 +303,7 @@ func TestCase22OddTexts(t *testing.T) {
 func TestCase23SharedIdentifier(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 23, storyOptions{})
-	s.step("two reports have one identifier")
+	s.step("two reports have the same identifier")
 	s.wantReports(s.client, dayReport("a", "De eerste van twee."), dayReport("b", "De tweede van twee."))
 }
 
@@ -320,7 +320,7 @@ func TestCase24NarrativeContradictsValue(t *testing.T) {
 func TestCase26TwoInOneSecond(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 26, storyOptions{})
-	s.step("two reports are of one second")
+	s.step("two reports have the same second")
 	s.wantReports(s.client, dayReport("a", "Van dezelfde seconde, een."), dayReport("b", "Van dezelfde seconde, twee."))
 	// With a limit of 1 a page ends between them.
 	var paged []string
@@ -337,7 +337,7 @@ func TestCase26TwoInOneSecond(t *testing.T) {
 func TestCase27UnknownStatusAndExtensions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 27, storyOptions{})
-	s.step("reports say what nobody knows")
+	s.step("reports have an unknown status, extension and element")
 	s.wantReports(s.client, dayReport("extensie", "Een onbekende extensie."), dayReport("element", "Een onbekend element."))
 	s.wantRow("Observation", "status", "hidden unknown-status")
 	s.wantRow("Observation", "modifier", "hidden modifier-extension")
@@ -348,7 +348,7 @@ func TestCase27UnknownStatusAndExtensions(t *testing.T) {
 func TestCase28ImplicitRules(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 28, storyOptions{})
-	s.step("a report follows rules of its own")
+	s.step("a report has implicitRules")
 	s.wantReports(s.client)
 	s.wantEmpty(s.client, "nothing-yet", everyList...)
 	s.wantRow("Observation", "verslag", "hidden implicit-rules")

@@ -20,7 +20,7 @@ func datedReport(name, written, at, precision string) report {
 func TestCase51BothDSTNights(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 51, storyOptions{})
-	s.step("reports are of the nights in which the clock was changed")
+	s.step("reports are of the nights in which the clock changes")
 	s.wantReports(s.client,
 		datedReport("maart-voor", "2025-03-30T01:59:59+01:00", "2025-03-30T01:59:59+01:00", "second"),
 		datedReport("maart-na", "2025-03-30T03:00:00+02:00", "2025-03-30T03:00:00+02:00", "second"),
@@ -49,7 +49,7 @@ func TestCase51BothDSTNights(t *testing.T) {
 func TestCase52PartialDates(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 52, storyOptions{})
-	s.step("dates are of a year, a month, a day, a minute")
+	s.step("reports have dates of every precision")
 	written := func(name, text, at, precision string) report {
 		r := datedReport(name, "", at, precision)
 		r.Text = text
@@ -71,7 +71,7 @@ func TestCase52PartialDates(t *testing.T) {
 func TestCase53DatesWithoutOffset(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 53, storyOptions{})
-	s.step("times have no offset")
+	s.step("reports have times without an offset")
 	s.wantReports(s.client,
 		datedReport("winter", "2025-01-15T07:00:00", "2025-01-15T07:00:00+01:00", "second"),
 		datedReport("zomer", "2025-07-01T07:00:00", "2025-07-01T07:00:00+02:00", "second"))
@@ -81,7 +81,7 @@ func TestCase53DatesWithoutOffset(t *testing.T) {
 func TestCase54WinterOffsetInSummer(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 54, storyOptions{})
-	s.step("the source has winter all year")
+	s.step("reports have the offset of winter in summer")
 	s.wantReports(s.client,
 		datedReport("verslag", "2025-07-01T07:00:00+01:00", "2025-07-01T08:00:00+02:00", "second"),
 		datedReport("utc", "2025-07-01T06:00:00Z", "2025-07-01T08:00:00+02:00", "second"))
@@ -92,7 +92,7 @@ func TestCase54WinterOffsetInSummer(t *testing.T) {
 func TestCase55LeapSecond(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 55, storyOptions{})
-	s.writeStep("there is a sixtieth second")
+	s.writeStep("reports have a sixtieth second and an hour 24")
 	s.syncPartial("Observation/middernacht bad-date")
 	want := []report{
 		datedReport("utc", "2016-12-31T23:59:60Z", "2017-01-01T00:59:59+01:00", "second"),
@@ -116,7 +116,7 @@ func TestCase56SourceClockIsWrong(t *testing.T) {
 	if !slices.ContainsFunc(s.readDossier(s.client).Reports, func(r report) bool { return cmp.Equal(r, behind) }) {
 		t.Error("the report written with a slow clock is not shown")
 	}
-	s.writeStep("it is right, and a report is corrected")
+	s.writeStep("the clock is right, and a report is corrected")
 	s.syncPartial() // the version is older than the stored one: a new epoch begins
 	s.reconcileUntilEqual()
 	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep; nagekeken.", correctedAt(oneOClock)), behind)
@@ -129,7 +129,7 @@ func TestCase56StampedInTheFuture(t *testing.T) {
 	t.Parallel()
 	s := newWrongClockStory(t)
 	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep."), dayReport("achter", "Geschreven terwijl de klok achterliep."))
-	s.writeStep("it is right, and a report is corrected")
+	s.writeStep("the clock is right, and a report is corrected")
 }
 
 // newWrongClockStory starts the case at a source of which everything was read the day before,

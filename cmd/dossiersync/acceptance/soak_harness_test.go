@@ -95,7 +95,7 @@ func (h *seededHarness) writeRound() {
 			continue
 		}
 		h.clock.add(time.Second)
-		if err := steps[0].Do(h.sim, h.clock.Now()); err != nil {
+		if err := steps[0].Play(h.sim, h.clock.Now()); err != nil {
 			h.t.Fatal(err)
 		}
 		h.caseSteps[i] = steps[1:]

@@ -126,7 +126,7 @@ func (s *story) startCase(number int) {
 	s.at = s.at.Add(-c.Steps[0].After)
 	s.t.Cleanup(func() {
 		if len(s.steps) > 0 && !s.t.Failed() {
-			s.t.Errorf("a step of the case was not played: %s", s.steps[0].What)
+			s.t.Errorf("a step of the case was not played: %s", s.steps[0].Name)
 		}
 	})
 }
@@ -141,13 +141,13 @@ func (s *story) step(name string) {
 // writeStep plays the case's next step, which must have that name.
 func (s *story) writeStep(name string) {
 	s.t.Helper()
-	if len(s.steps) == 0 || s.steps[0].What != name {
+	if len(s.steps) == 0 || s.steps[0].Name != name {
 		s.t.Fatalf("the case's next step is not %q: %+v", name, s.steps)
 	}
 	step := s.steps[0]
 	s.steps, s.at = s.steps[1:], s.at.Add(step.After)
 	s.clock.set(s.at)
-	if err := step.Do(s.tenant.sim, s.at); err != nil {
+	if err := step.Play(s.tenant.sim, s.at); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, w := range step.Writes {

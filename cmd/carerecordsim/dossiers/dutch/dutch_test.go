@@ -31,7 +31,7 @@ func TestSayFillsSlotsAndChoices(t *testing.T) {
 			t.Errorf("parseTemplate(%q): %v", text, err)
 			continue
 		}
-		if got := parsed.Say(r, testCast()); err == nil && got != want {
+		if got := parsed.Render(r, testCast()); err == nil && got != want {
 			t.Errorf("%q says %q, want %q", text, got, want)
 		}
 	}
@@ -62,14 +62,14 @@ func TestTextsAreCleanDutch(t *testing.T) {
 				different[text] = true
 			}
 			for _, g := range book.Goals(setting) {
-				check(g.Title.Say(r, testCast()))
+				check(g.Title.Render(r, testCast()))
 				check(book.GoalReport(r, testCast(), &g, Evening, setting))
 				if len(g.Actions) == 0 || len(g.Progress) == 0 {
 					t.Errorf("%s goal without actions or evaluations: %v", g.Domain, g.Title)
 				}
 				for _, list := range [][]Template{g.Actions, g.Progress} {
 					for _, text := range list {
-						check(text.Say(r, testCast()))
+						check(text.Render(r, testCast()))
 					}
 				}
 			}

@@ -21,18 +21,18 @@ const (
 	Evening   = "avond"
 )
 
-// aside is a topic that a report may go on with, and how often it does.
-type aside struct {
+// secondaryTopic is a topic that a report may go on with, and how often it does.
+type secondaryTopic struct {
 	topic  string
 	weight int
 }
 
 var (
-	dayAsides = []aside{
+	dayAsides = []secondaryTopic{
 		{"eten", 22}, {"stemming", 18}, {"bezoek", 9}, {"contact", 8}, {"medicatie", 13},
 		{"huid", 8}, {"lopen", 10}, {"afspraak", 7}, {"val", 1}, {"feest", 1},
 	}
-	nightAsides = []aside{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
+	nightAsides = []secondaryTopic{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
 )
 
 // Report writes a report of one to six sentences on a shift.
@@ -92,10 +92,10 @@ func (b *Book) both(topic, special string) []Template {
 }
 
 func (b *Book) say(r *rand.Rand, c *Cast, group []Template) string {
-	return group[r.IntN(len(group))].Say(r, c)
+	return group[r.IntN(len(group))].Render(r, c)
 }
 
-func pickAside(r *rand.Rand, asides []aside) string {
+func pickAside(r *rand.Rand, asides []secondaryTopic) string {
 	total := 0
 	for _, a := range asides {
 		total += a.weight

@@ -77,8 +77,8 @@ func parseChoice(s string) (n node, rest string, err error) {
 	}
 }
 
-// Say fills the template in, as one or more whole sentences.
-func (t Template) Say(r *rand.Rand, c *Cast) string {
+// Render fills the template in, as one or more whole sentences.
+func (t Template) Render(r *rand.Rand, c *Cast) string {
 	var b strings.Builder
 	t.write(&b, r, c)
 	return tidy(b.String())
