@@ -10,21 +10,21 @@ import (
 	"dossiersync/cmd/carerecordsim/carerecord"
 )
 
-// printIntroduction says what is served, and how to look at it.
+// printIntroduction prints what is served and some requests to try.
 func printIntroduction(w io.Writer, f flags, o carerecord.Options, system *carerecord.System) {
 	var b strings.Builder
 	if o.Dossiers.Clients > 0 || o.Load == "" {
 		fmt.Fprintf(&b, "The care record system of %s. Nobody in it exists.\n", f.TenantName)
 	}
 	if o.Load != "" {
-		fmt.Fprintf(&b, "%d resources from %d files in %s, as they are.\n", system.Loaded.Resources, system.Loaded.Files, o.Load)
+		fmt.Fprintf(&b, "%d resources from %d files in %s, unchanged.\n", system.Loaded.Resources, system.Loaded.Files, o.Load)
 	}
 	fmt.Fprintf(&b, "FHIR R4 at %s\n", system.URL())
 	if o.Behaviour.Name != "honest" {
-		fmt.Fprintf(&b, "It behaves as %s: %s.\n", o.Behaviour.Name, o.Behaviour.About)
+		fmt.Fprintf(&b, "It behaves like %s: %s.\n", o.Behaviour.Name, o.Behaviour.About)
 	}
 	if n := len(o.Faults.Rules); n > 0 {
-		fmt.Fprintf(&b, "It has faults, by the %d rules in %s.\n", n, f.Faults)
+		fmt.Fprintf(&b, "It has faults: %d rules in %s.\n", n, f.Faults)
 	}
 	b.WriteByte('\n')
 	counts := system.Server.Counts()

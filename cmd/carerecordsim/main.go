@@ -1,6 +1,6 @@
-// Command carerecordsim is a care record system with fictional Dutch dossiers,
-// to try a FHIR client against: it can also serve files, tell hard cases, behave
-// as other servers do, and fail on request.
+// Command carerecordsim is a care record system with fictional Dutch dossiers, to test FHIR
+// clients against. It can also serve files, play hard cases, behave like other servers, and
+// fail on request.
 package main
 
 import (
@@ -85,7 +85,7 @@ func serve(ctx context.Context, f flags, o carerecord.Options, stdout, stderr io
 	return system.Run(ctx)
 }
 
-// printWarnings says what may not be as it was meant.
+// printWarnings prints what was not loaded, and whether the server is open to other machines.
 func printWarnings(w io.Writer, f flags, system *carerecord.System) {
 	var b strings.Builder
 	for _, p := range system.Loaded.Unread {
@@ -98,12 +98,12 @@ func printWarnings(w io.Writer, f flags, system *carerecord.System) {
 		fmt.Fprintf(&b, "carerecordsim: warning: %d not loaded from %s\n", n, f.Load)
 	}
 	if !system.Loopback() && f.TokenFile == "" {
-		b.WriteString("carerecordsim: warning: other machines can reach this, and no token is asked for\n")
+		b.WriteString("carerecordsim: warning: other machines can reach this server, and it requires no token\n")
 	}
 	_, _ = io.WriteString(w, b.String())
 }
 
-// writeFile lets a script that waits for the file never read half of it.
+// writeFile writes a file by renaming, so that a script that waits for it never reads half of it.
 func writeFile(name, content string) error {
 	draft, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

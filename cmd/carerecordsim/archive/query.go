@@ -16,7 +16,7 @@ const (
 	ByID
 )
 
-// Which says which versions of the resources are asked for.
+// Which selects versions of a resource.
 type Which int
 
 // Current are the newest versions that are no tombstones, Deleted the newest
@@ -27,7 +27,7 @@ const (
 	All
 )
 
-// Query asks for versions, as of one moment, that match everything it says.
+// Query selects versions as of one moment. All conditions must hold.
 type Query struct {
 	Which       Which
 	Type        string
@@ -53,7 +53,7 @@ func (a *Archive) Search(q Query, limit int) (page []*Version, more bool) {
 	return page, false
 }
 
-// Count returns how many versions match, wherever q.After stands.
+// Count returns the number of versions that match, regardless of q.After.
 func (a *Archive) Count(q Query) int {
 	q.After = nil
 	a.mu.RLock()
@@ -98,7 +98,7 @@ func (q *Query) wants(v *Version) bool {
 	}
 }
 
-// candidates yields, in order and after q.After, a superset of what matches.
+// candidates yields a superset of the matches, in order, from q.After on.
 func (s *typeVersions) candidates(q Query) iter.Seq[*Version] {
 	switch {
 	case q.IDs != nil:
@@ -112,8 +112,7 @@ func (s *typeVersions) candidates(q Query) iter.Seq[*Version] {
 	}
 }
 
-// between walks a list that is sorted by Position, and no further than From
-// and Until allow.
+// between yields the versions of a list, sorted by Position, from From until Until.
 func between(list []*Version, q Query) iter.Seq[*Version] {
 	if !q.From.IsZero() {
 		list = list[search(list, Position{At: q.From}):]
@@ -141,13 +140,13 @@ func between(list []*Version, q Query) iter.Seq[*Version] {
 	return slices.Values(list)
 }
 
-// search returns the index of the first version that does not lie before p.
+// search returns the index of the first version at or after p.
 func search(list []*Version, p Position) int {
 	i, _ := slices.BinarySearchFunc(list, p, func(e *Version, p Position) int { return e.Position().compare(p) })
 	return i
 }
 
-// each yields the resources with the given sorted ids.
+// each yields the resources with these ids, which must be sorted.
 func (s *typeVersions) each(q Query, ids []string) iter.Seq[*Version] {
 	if q.After != nil {
 		i, found := slices.BinarySearch(ids, q.After.ID)

@@ -1,8 +1,8 @@
-// Package behaviours names ways of behaving after the servers that they were
-// seen in, so that a client can be tried against each without having it.
+// Package behaviours has presets named after known servers, so that a client can be tested
+// against the behaviour of each.
 //
-// A preset is no copy of a product: it has what a client that reads by time
-// stumbles over, and is for the rest the simulator that it always was.
+// A preset is not a copy of a product: it has the differences that a client that reads by
+// time stumbles over. The rest is the simulator's own behaviour.
 package behaviours
 
 import (
@@ -25,12 +25,12 @@ type Preset struct {
 	Rules     []faults.Rule // what such a server also does now and then
 }
 
-// All returns the presets in the order in which a list shows them.
+// All returns the presets in the order of the README.
 func All() []Preset {
 	return []Preset{
 		{
 			Name:  "honest",
-			About: "what the simulator is by itself: pages show one moment, everything asked for is honoured or refused",
+			About: "the simulator itself: pages show one moment, and parameters are honoured or refused",
 		},
 		{
 			Name:  "hapi",
@@ -59,7 +59,7 @@ func All() []Preset {
 		},
 		{
 			Name:  "linuxforhealth",
-			About: "the order of commits is not that of time: every third write may be seen up to 100 s after its lastUpdated",
+			About: "commit order is not time order: every third write becomes visible up to 100 s after its lastUpdated",
 			Behaviour: simulator.Behaviour{
 				Paging: simulator.Offset, LateCommits: 100 * time.Second,
 			},
@@ -82,7 +82,7 @@ func All() []Preset {
 		},
 		{
 			Name:  "plain",
-			About: "as little as a server can do: no _history, no _sort, no _elements, no _summary, no totals",
+			About: "the minimum of a server: no _history, no _sort, no _elements, no _summary, no totals",
 			Behaviour: simulator.Behaviour{
 				Paging: simulator.Offset, NoHistory: true, NoTotals: true,
 				IgnoredParameters: []string{"_sort", "_elements", "_summary", "_total"},
@@ -91,7 +91,7 @@ func All() []Preset {
 	}
 }
 
-// Find returns the preset of that name. The error names those that there are.
+// Find returns the preset with that name. The error lists the names.
 func Find(name string) (Preset, error) {
 	all := All()
 	if i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name }); i >= 0 {
@@ -101,10 +101,10 @@ func Find(name string) (Preset, error) {
 	for _, p := range all {
 		names = append(names, p.Name)
 	}
-	return Preset{}, fmt.Errorf("%q is none of %s", name, strings.Join(names, ", "))
+	return Preset{}, fmt.Errorf("%q is not one of %s", name, strings.Join(names, ", "))
 }
 
-// Apply puts a preset into the options of a server.
+// Apply sets the preset's behaviour in the options of a server.
 func (p Preset) Apply(o *simulator.Options) {
 	o.Behaviour = p.Behaviour
 	if p.MaxCount > 0 {

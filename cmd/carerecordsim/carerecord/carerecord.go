@@ -1,7 +1,7 @@
-// Package carerecord puts the simulator together: fictional dossiers, cases and
-// files on a server that listens, behaves in some way and has faults, and
-// somebody who goes on writing. The command carerecordsim is this package behind
-// flags; the demo runs it in a process of its own.
+// Package carerecord combines the simulator's packages into a running care record system:
+// a server that listens, filled with fictional dossiers, cases and files, with a behaviour,
+// faults and changes over time. The command carerecordsim is this package behind flags; the
+// demo runs it in its own process.
 package carerecord
 
 import (
@@ -24,7 +24,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// Options may be left zero: an organisation without clients on a free port.
+// Options describe a system. The zero value is an organisation without clients, on a free port.
 type Options struct {
 	Listen string // host:port; 127.0.0.1:0
 
@@ -43,7 +43,7 @@ type Options struct {
 	OnFault  func(faults.Event)    // may be nil
 }
 
-// System is a care record system that listens and does not answer yet.
+// System is a care record system. It listens; Run answers.
 type System struct {
 	Server *simulator.Server
 	Faults *faults.Injector
@@ -54,7 +54,7 @@ type System struct {
 	player   *player          // nil: no steps are left
 }
 
-// Open fills a server and listens. Run must follow.
+// Open fills a server and listens. Run must follow, because it closes the listener.
 func Open(o Options) (*System, error) {
 	if o.Server.Clock == nil {
 		o.Server.Clock = time.Now
@@ -121,7 +121,7 @@ func (s *System) generate(o Options) error {
 	return nil
 }
 
-// Run answers requests, and writes, until ctx ends.
+// Run answers requests and makes changes until ctx ends.
 func (s *System) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Server.Run(ctx, s.listener) })
@@ -134,7 +134,7 @@ func (s *System) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// URL is where FHIR begins, as seen from this machine.
+// URL returns the FHIR base URL, as seen from this machine.
 func (s *System) URL() string {
 	host := s.ip().String()
 	if s.ip().IsUnspecified() {
@@ -143,10 +143,9 @@ func (s *System) URL() string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port())) + s.Server.BasePath()
 }
 
-// Port is the one it listens on.
 func (s *System) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
-// Loopback reports whether only this machine can reach it.
+// Loopback reports whether only this machine can reach the server.
 func (s *System) Loopback() bool { return s.ip().IsLoopback() }
 
 func (s *System) ip() net.IP { return s.listener.Addr().(*net.TCPAddr).IP }

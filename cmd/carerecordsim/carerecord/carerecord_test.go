@@ -22,7 +22,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-func TestSystemAnswersAndLivesUntilStopped(t *testing.T) {
+func TestSystemRunsUntilStopped(t *testing.T) {
 	t.Parallel()
 	changed := make(chan dossiers.Change, 1)
 	var changes atomic.Int64
@@ -65,8 +65,7 @@ func TestSystemAnswersAndLivesUntilStopped(t *testing.T) {
 	}
 }
 
-// ask runs a system until it has answered some requests, and returns what it
-// said, by path.
+// ask runs a system until it has answered these requests, and returns the answers by path.
 func ask(t *testing.T, system *System, paths ...string) map[string]string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -92,7 +91,7 @@ func ask(t *testing.T, system *System, paths ...string) map[string]string {
 	return said
 }
 
-func TestFilesCasesBehaviourAndFaultsComeTogether(t *testing.T) {
+func TestOptionsCombine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "g.json"), []byte(`{"resourceType":"Goal","id":"g"}`), 0o600); err != nil {
@@ -132,8 +131,7 @@ func TestFilesCasesBehaviourAndFaultsComeTogether(t *testing.T) {
 	}
 }
 
-// With Live the steps of cases follow each other, the second of all of them
-// before the third of any.
+// With Live, the second steps of all cases come before the third step of any.
 func TestCasesArePlayedStepByStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +162,7 @@ func TestCasesArePlayedStepByStep(t *testing.T) {
 	})
 }
 
-func TestOpenSaysWhereItCouldNotListen(t *testing.T) {
+func TestOpenNamesTheAddressInUse(t *testing.T) {
 	t.Parallel()
 	if _, err := Open(Options{Listen: "127.0.0.1:99999"}); err == nil || !strings.Contains(err.Error(), "127.0.0.1:99999") {
 		t.Errorf("Open = %v, want an error that names the address", err)
@@ -174,7 +172,7 @@ func TestOpenSaysWhereItCouldNotListen(t *testing.T) {
 	}
 }
 
-func TestAddressIsOneThatThisMachineCanUse(t *testing.T) {
+func TestURLIsReachable(t *testing.T) {
 	t.Parallel()
 	for listen, want := range map[string]struct {
 		prefix   string

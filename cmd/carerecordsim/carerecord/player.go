@@ -11,8 +11,8 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// player does the later steps of cases, one each time: the second steps of all
-// cases, then the third ones.
+// player plays the later steps of cases, one per tick: the second steps of all cases first,
+// then the third ones.
 type player struct {
 	server *simulator.Server
 	steps  []caseStep // that are left
@@ -24,7 +24,7 @@ type caseStep struct {
 	step   cases.Step
 }
 
-// playCases tells the cases, or with Live does their first steps.
+// playCases plays the cases, or with Live their first steps.
 func (s *System) playCases(o Options) error {
 	for _, c := range o.Cases {
 		if o.Live > 0 {
@@ -52,7 +52,7 @@ func (s *System) playCases(o Options) error {
 	return nil
 }
 
-// run does a step every so often, until none is left or ctx ends.
+// run plays a step per tick until none is left or ctx ends.
 func (p *player) run(ctx context.Context) error {
 	ticker := time.NewTicker(p.o.Live)
 	defer ticker.Stop()

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// picture is a PNG of one grey dot.
+// picture is a PNG of one grey pixel.
 var picture = []byte("\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0eIDATx\x9cbj\x00\x04\x00\x00\xff\xff\x00\x86\x00\x83L\x9e K\x00\x00\x00\x00IEND\xaeB`\x82")
 
 func merged(parts ...object) object {
@@ -25,7 +25,7 @@ func (m *maker) binary(suffix, contentType string, data []byte) Write {
 	return m.put("Binary", suffix, object{"contentType": contentType, "data": data})
 }
 
-// attached is an attachment with the size and hash of its content, inline.
+// attached is an inline attachment with size and hash.
 func attached(contentType string, data []byte) object {
 	sum := sha1.Sum(data) //nolint:gosec // as above
 	return object{"contentType": contentType, "data": data, "size": len(data), "hash": sum[:], "title": "Verslag"}
@@ -33,7 +33,7 @@ func attached(contentType string, data []byte) object {
 
 func inlineText(text string) object { return attached("text/plain; charset=utf-8", []byte(text)) }
 
-// linked is the same, with the content elsewhere.
+// linked is the same with a URL in place of the content.
 func linked(contentType string, data []byte, url string) object {
 	a := attached(contentType, data)
 	delete(a, "data")

@@ -1,16 +1,14 @@
-// Package cases has a client for each case that a reader of dossiers must get
-// right: reports that are replaced before they arrive, forms whose questions
-// come late, plans that end overnight, dates without an offset, documents with
-// scripts in them.
+// Package cases has one client for each case that a reader of dossiers must get right:
+// reports that are replaced before they arrive, forms whose questions come late, plans that
+// end overnight, dates without an offset, documents with scripts.
 //
-// The cases are numbered; All lists them. A case is a sequence of steps, each of
-// which writes what a care record system would write at one moment, so that a
-// reader can look in between. Everything about case 12 belongs to the client
-// casus-12, and all ids begin with that; a second client of the same case is
-// casus-12-ander or the like.
+// Cases have numbers; All lists them. A case is a sequence of steps. A step writes what a
+// care record system would write at one moment, so that a reader can look in between. All
+// ids of case 12 begin with casus-12, the id of its client; a second client of the case is
+// casus-12-ander or similar.
 //
-// The source decides what these resources are; what becomes of them in a portal
-// is the reader's business and is not told here.
+// The package decides what the source holds. What a portal should show of it is up to the
+// reader's tests.
 package cases
 
 import (
@@ -27,21 +25,21 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// Case is one of them.
+// Case is one numbered case.
 type Case struct {
 	Number int
 	Name   string // what it is about, in a few words
 	Steps  []Step // at least one
 }
 
-// Step is what happens at one moment.
+// Step is what the source writes at one moment.
 type Step struct {
 	Name   string
 	After  time.Duration // since the step before
 	Writes []Write
 }
 
-// Write is one thing done in the care record system.
+// Write is one write in the care record system.
 type Write struct {
 	Type, ID string
 	Body     []byte        // nil: the resource is deleted
@@ -49,7 +47,7 @@ type Write struct {
 	Shift    time.Duration // what lastUpdated is off by
 }
 
-// Client is the id of the client whom a case is about.
+// Client returns the id of the case's client.
 func (c Case) Client() string { return clientOf(c.Number) }
 
 func clientOf(number int) string { return "casus-" + strconv.Itoa(number) }
@@ -63,8 +61,7 @@ func (c Case) Length() time.Duration {
 	return sum
 }
 
-// Play does all steps at once, each with the lastUpdated of its time, the last
-// one at end.
+// Play plays all steps at once. Each has the lastUpdated of its time, the last one end.
 func (c Case) Play(s *simulator.Server, end time.Time) error {
 	at := end.Add(-c.Length())
 	for i, step := range c.Steps {
@@ -78,8 +75,7 @@ func (c Case) Play(s *simulator.Server, end time.Time) error {
 	return nil
 }
 
-// Play does a step at a time of the caller's choice. Deleting what is not there is
-// no error.
+// Play makes the step's writes, with lastUpdated at. Deleting a missing resource is no error.
 func (st Step) Play(s *simulator.Server, at time.Time) error {
 	for _, w := range st.Writes {
 		if err := w.play(s, at.Add(w.Shift)); err != nil {
@@ -105,9 +101,7 @@ func (w Write) play(s *simulator.Server, at time.Time) error {
 	return err
 }
 
-// All returns the cases in the order of their numbers, as they are on the day of
-// now: what lies in the future lies in its future. The same now gives the same
-// bytes.
+// All returns the cases by number, with dates relative to now. The same now gives the same bytes.
 func All(now time.Time) []Case {
 	var list []Case
 	for _, number := range numbers() {
@@ -116,7 +110,6 @@ func All(now time.Time) []Case {
 	return list
 }
 
-// Find returns one case.
 func Find(number int, now time.Time) (Case, error) {
 	if _, ok := scripts[number]; !ok {
 		return Case{}, noCase(strconv.Itoa(number))
@@ -124,8 +117,7 @@ func Find(number int, now time.Time) (Case, error) {
 	return write(number, now), nil
 }
 
-// Parse returns the cases that a text such as "all" or "12,27,31" or "10-24"
-// names.
+// Parse returns the cases in a text such as "all", "12,27,31" or "10-24".
 func Parse(text string, now time.Time) ([]Case, error) {
 	if text == "all" {
 		return All(now), nil

@@ -31,7 +31,7 @@ func find(t *testing.T, number int) Case {
 	return c
 }
 
-func TestEveryNumberHasItsCase(t *testing.T) {
+func TestEveryNumberHasACase(t *testing.T) {
 	t.Parallel()
 	next := 1
 	for _, c := range All(noon) {
@@ -50,8 +50,8 @@ func TestEveryNumberHasItsCase(t *testing.T) {
 	}
 }
 
-// Each resource is what its write says, belongs to its case, and can be stored;
-// each step changes something.
+// Each resource has the id of its write, belongs to its case, and can be stored; each step changes
+// something.
 func TestCasesAreWellFormed(t *testing.T) {
 	t.Parallel()
 	for _, c := range All(noon) {
@@ -83,7 +83,7 @@ func TestCasesAreWellFormed(t *testing.T) {
 	}
 }
 
-// state is what a server holds, without versions.
+// state returns the resources on a server, without versions.
 func state(s *simulator.Server) map[string]string {
 	all := map[string]string{}
 	for key, body := range s.Resources() {
@@ -105,8 +105,8 @@ func TestSameNowSameBytes(t *testing.T) {
 	}
 }
 
-// Told at once, a case ends as it does step by step, with its times.
-func TestTellEndsAtTheGivenTime(t *testing.T) {
+// A case that is played at once ends in the same state, with its own times.
+func TestPlayEndsAtTheGivenTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range All(noon) {
 		told, stepped := simulator.New(simulator.Options{}), simulator.New(simulator.Options{})
@@ -133,7 +133,7 @@ func TestTellEndsAtTheGivenTime(t *testing.T) {
 	}
 }
 
-func TestWhatVanishesLeavesNoTrace(t *testing.T) {
+func TestForgottenResourcesLeaveNoTrace(t *testing.T) {
 	t.Parallel()
 	s := simulator.New(simulator.Options{})
 	if err := find(t, 13).Play(s, noon); err != nil {
@@ -147,7 +147,7 @@ func TestWhatVanishesLeavesNoTrace(t *testing.T) {
 	}
 }
 
-func TestCasesHoldWhatTheyAreAbout(t *testing.T) {
+func TestCasesHaveTheirSubject(t *testing.T) {
 	t.Parallel()
 	for number, patterns := range map[int][]string{
 		18: {`"effectiveDateTime":"2025-12-21T`},
@@ -206,7 +206,7 @@ func TestParseChoosesCases(t *testing.T) {
 	}
 }
 
-func TestFindKnowsItsNumbers(t *testing.T) {
+func TestFindRefusesUnknownNumbers(t *testing.T) {
 	t.Parallel()
 	if c, err := Find(12, noon); err != nil || c.Number != 12 || c.Client() != "casus-12" {
 		t.Errorf("Find(12) = %d, %v", c.Number, err)

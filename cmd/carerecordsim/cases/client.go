@@ -1,6 +1,6 @@
 package cases
 
-// scripts are the cases by number. 25 is no case.
+// scripts are the cases by number. There is no case 25.
 var scripts = map[int]script{
 	1: {"moved within the organisation", (*maker).moved},
 	2: {"out of care and back", (*maker).returned},
@@ -118,7 +118,7 @@ func (m *maker) wrongClient() {
 		m.goal("plan-doel", "Hoort bij casus 5"), m.plan("plan", "active"))
 }
 
-// everything is a dossier with something of each kind; gone takes it away.
+// everything is a dossier with one item of each kind, and the types of these by suffix.
 func (m *maker) everything() (writes []Write, types map[string]string) {
 	return []Write{
 			m.report("verslag", "Een verslag."),
@@ -130,7 +130,7 @@ func (m *maker) everything() (writes []Write, types map[string]string) {
 		}
 }
 
-// removalOrder is that in which a dossier is taken away.
+// removalOrder is the order in which the items of everything are removed.
 var removalOrder = []string{"verslag", "formulier", "plan", "plan-doel", "dochter", ""}
 
 func (m *maker) contact(suffix string, parts ...object) Write {

@@ -2,7 +2,7 @@ package cases
 
 import "time"
 
-// on is a report with a date as it is written.
+// on is a report whose date is written like that.
 func (m *maker) on(suffix, date string) Write {
 	return m.report(suffix, "Geschreven met "+date+".", object{"effectiveDateTime": date, "issued": nil})
 }
@@ -38,8 +38,7 @@ func (m *maker) leapSecond() {
 		m.on("middernacht", "2025-06-30T24:00:00+02:00"))
 }
 
-// wrongClock has a report from the future and one from the past, by what the
-// source says of when it was written.
+// wrongClock has a report with a lastUpdated in the future, and one with a lastUpdated in the past.
 func (m *maker) wrongClock() {
 	ahead, behind := m.report("voor", "Geschreven terwijl de klok voorliep."), m.report("achter", "Geschreven terwijl de klok achterliep.")
 	ahead.Shift, behind.Shift = 2*time.Hour, -40*24*time.Hour

@@ -1,6 +1,6 @@
 package cases
 
-// whole is an active plan and its goal.
+// whole is an active plan with its goal.
 func (m *maker) whole(suffix string, parts ...object) []Write {
 	return []Write{m.goal(suffix+"-doel", "Veilig lopen"), m.plan(suffix, "active", parts...)}
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// agreement is how it is recorded that somebody agrees to a plan.
+// agreement is the way in which a system records that someone agrees to a plan.
 type agreement int
 
 const (
@@ -22,7 +22,7 @@ var agreements = []weighted[agreement]{
 
 const signatureTypes = "urn:iso-astm:E1762-95:2013"
 
-// agree records the agreement to a plan that began at begins.
+// agree records the agreement to a plan that begins then.
 func (org *organisation) agree(j *journal, begins time.Time, c *client, p *plan) {
 	r := random(org.Seed, p.id, 2)
 	at := org.officeHour(r, begins.Add(within(r, days(1), days(5))))
@@ -50,7 +50,7 @@ func (org *organisation) agree(j *journal, begins time.Time, c *client, p *plan)
 	}
 }
 
-// signatory is the one who agrees: the first contact, or the client.
+// signatory returns the first contact, or the client.
 func (c *client) signatory() reference {
 	if len(c.contacts) > 0 {
 		return to("RelatedPerson", c.contacts[0].id, c.contacts[0].full())

@@ -15,7 +15,7 @@ const (
 	pdfFile   = "application/pdf"
 )
 
-// otherHost is a host of nobody, where a document says that its file is.
+// otherHost is a host that cannot exist (RFC 2606). Some documents say that their file is there.
 const otherHost = "https://bestanden.elders.example"
 
 func newAttachment(contentType, title string, data []byte, at time.Time) attachment {
@@ -26,8 +26,8 @@ func newAttachment(contentType, title string, data []byte, at time.Time) attachm
 	}
 }
 
-// attach puts a text into a document, mostly as plain text, and in the other
-// ways in which systems do.
+// attach puts a text into a document: mostly as plain text, and in the other ways that systems
+// use.
 func (w *writer) attach(d *documentReference, at time.Time, title string, paragraphs []string) {
 	text := []byte(strings.Join(paragraphs, "\n\n"))
 	a := newAttachment(plainText, title, text, at)
@@ -58,7 +58,7 @@ func (w *writer) moveToBinary(d *documentReference, a *attachment, at time.Time)
 	a.Data, a.URL = nil, "Binary/"+id
 }
 
-// page is a text as word processors write it.
+// page returns a text as HTML of a word processor.
 func page(title string, paragraphs []string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<html><head><title>%s</title><style>p { margin: 0 }</style></head>\n<body lang=NL><h1>%[1]s</h1>\n", html.EscapeString(title))
@@ -73,7 +73,7 @@ func page(title string, paragraphs []string) []byte {
 	return []byte(b.String())
 }
 
-// pdf is the smallest file that readers open: a page with a title.
+// pdf returns the smallest file that PDF readers open: one page with a title.
 func pdf(title string) []byte {
 	title = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || strings.ContainsRune(`()\`, r) {

@@ -28,7 +28,7 @@ type client struct {
 	survivor *client // this dossier was made twice; the other one stayed
 }
 
-// stay is a time in care, from included, until not; a zero until goes on.
+// stay is a period in care, until not included; a zero until is open.
 type stay struct{ from, until time.Time }
 
 func (s stay) covers(t time.Time) bool {
@@ -55,7 +55,6 @@ func (c *client) setting() string { return c.teams[0].setting }
 
 func (c *client) reference() reference { return reference{Reference: "Patient/" + c.id} }
 
-// makeClients makes the clients up.
 func (org *organisation) makeClients() {
 	for i := range org.Clients {
 		r := random(org.Seed, "client", i)
@@ -98,7 +97,7 @@ func (org *organisation) newClient(r *rand.Rand, i int) *client {
 	return c
 }
 
-// cast names the client as an author of that moment would.
+// cast returns the client's names as an author at that moment would use them.
 func (org *organisation) cast(r *rand.Rand, c *client, colleague *member) *dutch.Cast {
 	cast := &dutch.Cast{
 		Name: c.given[0], Short: c.given[0], Female: c.female,

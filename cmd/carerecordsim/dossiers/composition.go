@@ -36,7 +36,7 @@ type narrative struct {
 	Div    string `json:"div"`
 }
 
-// xhtml makes a narrative of paragraphs of plain text.
+// xhtml returns a narrative of plain-text paragraphs.
 func xhtml(status string, paragraphs ...string) narrative {
 	var b strings.Builder
 	b.WriteString(`<div xmlns="http://www.w3.org/1999/xhtml">`)
@@ -49,8 +49,7 @@ func xhtml(status string, paragraphs ...string) narrative {
 
 var soepTitles = []string{"Subjectief", "Objectief", "Evaluatie", "Plan"}
 
-// writeNotes writes the SOEP reports on one client: Compositions with a section
-// for each letter.
+// writeNotes writes the client's SOEP reports: Compositions with a section per letter.
 func (w *writer) writeNotes() {
 	for day := w.epoch; !day.After(w.now); day = day.AddDate(0, 0, 1) {
 		at := w.officeHour(w.r, day)

@@ -8,7 +8,7 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// relation is what a contact is to a client.
+// relation is a contact's relation to a client.
 type relation struct {
 	system, code, display string
 	gender                gender
@@ -80,8 +80,7 @@ func (org *organisation) newContacts(r *rand.Rand, c *client) []contact {
 	return contacts
 }
 
-// fit gives a contact the gender and generation of the relation, and children
-// the family's name.
+// fit gives a contact the gender and generation of the relation, and children the family's name.
 func (k *contact) fit(r *rand.Rand, book *dutch.Book, c *client) {
 	if k.relation.gender != anyGender {
 		k.female = k.relation.gender == woman

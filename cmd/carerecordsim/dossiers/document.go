@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// documentKind is a kind of report that comes as a document.
+// documentKind is a kind of report that is a DocumentReference.
 type documentKind struct {
 	topic, code, title string
 	perDay             float64
@@ -44,8 +44,8 @@ func (w *writer) tellDocument(at time.Time, k documentKind) {
 	}
 }
 
-// replaceDocument writes d, and soon another in its place. Now and then the
-// other comes through first.
+// replaceDocument writes d, and soon another document that replaces it. Sometimes the new one
+// is written first.
 func (w *writer) replaceDocument(d *documentReference, at time.Time, k documentKind) {
 	early := chance(w.r, 0.6)
 	if early {

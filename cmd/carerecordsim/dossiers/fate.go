@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// reportCourse is what becomes of a report.
+// reportCourse is what happens to a report.
 type reportCourse int
 
 const (
@@ -29,7 +29,7 @@ const (
 	nextMonth
 )
 
-// reportCourses are the reports' fates, in ten thousand.
+// reportCourses add up to ten thousand.
 var reportCourses = []weighted[reportCourse]{
 	{9290, ordinary}, {110, corrected}, {80, amended}, {40, withdrawn},
 	{110, firstPreliminary}, {8, stillPreliminary}, {70, hidden}, {20, hiddenLater}, {10, shownLater},
@@ -37,7 +37,7 @@ var reportCourses = []weighted[reportCourse]{
 	{190, late}, {7, lastYear}, {3, nextMonth},
 }
 
-// delay is how long after the moment it tells of a report is written.
+// delay returns the time between the moment of a report and its writing.
 func (w *writer) delay(f reportCourse) time.Duration {
 	if f == late {
 		return within(w.r, 20*time.Hour, days(6))
@@ -45,7 +45,7 @@ func (w *writer) delay(f reportCourse) time.Duration {
 	return within(w.r, time.Minute, 80*time.Minute)
 }
 
-// writeCourse writes a report, and what its fate makes of it afterwards.
+// writeCourse writes a report, and what happens to it later.
 func (w *writer) writeCourse(f reportCourse, o *observation, at time.Time) {
 	later := at.Add(within(w.r, 20*time.Minute, 40*time.Hour))
 	if w.client.survivor != nil {
@@ -75,7 +75,7 @@ func (w *writer) writeCourse(f reportCourse, o *observation, at time.Time) {
 	w.writeFollowUp(f, o, later)
 }
 
-// writeFollowUp is the second part of a fate, if it has one.
+// writeFollowUp writes the later version of a report, if its course has one.
 func (w *writer) writeFollowUp(f reportCourse, o *observation, later time.Time) {
 	switch f {
 	case corrected:
@@ -108,7 +108,7 @@ func (w *writer) moveAt(o *observation, at, later time.Time, right *client) {
 	w.put(later, "Observation", o.ID, o)
 }
 
-// notForPatient is v3-ActCode NOPAT: not to be shown to the patient.
+// notForPatient is the label NOPAT of v3-ActCode.
 var notForPatient = coding{System: actCode, Code: "NOPAT", Display: "no disclosure to patient, family or caregivers without attending provider's authorization"}
 
 func (o *observation) hide() {
@@ -118,7 +118,7 @@ func (o *observation) hide() {
 	o.Meta.Security = []coding{notForPatient}
 }
 
-// redate writes a wrong year or month.
+// redate sets a wrong year or month.
 func (o *observation) redate(years, months int) {
 	if at, err := time.Parse(time.RFC3339, o.EffectiveDateTime); err == nil {
 		o.EffectiveDateTime = at.AddDate(years, months, 0).Format(time.RFC3339)
@@ -133,7 +133,7 @@ func (o *observation) switchCategory() {
 	o.Meta = &meta{Tag: []coding{carePlanKind}}
 }
 
-// correction changes a detail, as people do who read their own words again.
+// correction changes a detail of a text.
 func correction(text string) string {
 	for _, pair := range [][2]string{{"goed", "redelijk"}, {"links", "rechts"}, {"linker", "rechter"}, {"weinig", "voldoende"}, {"vandaag", "gisteren"}} {
 		if before, after, ok := strings.Cut(text, pair[0]); ok {

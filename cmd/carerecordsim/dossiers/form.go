@@ -16,7 +16,7 @@ type formSchedule struct {
 	sometime float64 // how often it is not forgotten
 }
 
-// missingForm is a form whose Questionnaire the source does not have.
+// missingForm is a form without a Questionnaire in the source.
 const missingForm = "welbevinden"
 
 var formSchedules = []formSchedule{
@@ -28,8 +28,8 @@ var formSchedules = []formSchedule{
 	{code: missingForm, after: 40, every: 182, sometime: 0.5},
 }
 
-// published is when a version of a form came into use. The Questionnaire of
-// nachtrust was forgotten at first: forms were filled in before it came.
+// published returns when a version of a form was written. The Questionnaire of nachtrust comes
+// late: forms are filled in before.
 func (org *organisation) published(form *dutch.Form) time.Time {
 	past := org.Now.Sub(org.epoch)
 	switch {
@@ -52,7 +52,7 @@ func (org *organisation) writeForms(j *journal) {
 	}
 }
 
-// formInUse returns the version of a form that people fill in then.
+// formInUse returns the version of a form that is in use then.
 func (org *organisation) formInUse(code string, at time.Time) *dutch.Form {
 	var newest *dutch.Form
 	for _, form := range org.book.Forms() {
@@ -63,7 +63,7 @@ func (org *organisation) formInUse(code string, at time.Time) *dutch.Form {
 	return newest
 }
 
-// fillForms writes the forms of one client.
+// fillForms writes the client's forms.
 func (w *writer) fillForms() {
 	if w.client.survivor != nil {
 		return
@@ -94,7 +94,7 @@ func (w *writer) tellHabit(h formSchedule, stay stay) {
 	}
 }
 
-// formCourse is what becomes of a form.
+// formCourse is what happens to a form.
 type formCourse int
 
 const (
@@ -113,7 +113,7 @@ var formFates = []weighted[formCourse]{
 	{12, formHidden}, {8, formWithdrawn},
 }
 
-// fillForm writes a form, and what becomes of it.
+// fillForm writes a form, and what happens to it.
 func (w *writer) fillForm(at time.Time, form *dutch.Form) {
 	fate := draw(w.r, formFates)
 	q := w.newForm(at, form, fate == formStopped || fate == formLeft)
@@ -150,7 +150,7 @@ func (w *writer) fillForm(at time.Time, form *dutch.Form) {
 	}
 }
 
-// newForm fills a form in; brief leaves the second half open.
+// newForm fills in a form; with brief, the second half stays open.
 func (w *writer) newForm(at time.Time, form *dutch.Form, brief bool) *questionnaireResponse {
 	w.forms++
 	author := pick(w.r, w.client.team(at).members).reference()

@@ -12,7 +12,7 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// answering is one form that somebody fills in.
+// answering is one form that is being filled in.
 type answering struct {
 	*writer
 	form  *dutch.Form
@@ -61,7 +61,7 @@ func (a *answering) items(list []*dutch.Question) []responseItem {
 	return items
 }
 
-// times is how often a group comes.
+// times returns how often a group is repeated.
 func (a *answering) times(q *dutch.Question) int {
 	if q.Kind == "group" && q.Repeats {
 		return 1 + a.r.IntN(3)
@@ -69,8 +69,7 @@ func (a *answering) times(q *dutch.Question) int {
 	return 1
 }
 
-// answers gives one answer, or some different ones, with what belongs to the
-// first of them.
+// answers returns one answer or several different ones. The first has the nested questions.
 func (a *answering) answers(q *dutch.Question) []formAnswer {
 	var answers []formAnswer
 	seen := map[string]bool{}
@@ -139,7 +138,7 @@ func (a *answering) answer(q *dutch.Question) formAnswer {
 
 func (a *answering) sample(q *dutch.Question) string { return pick(a.r, q.Samples).Render(a.r, a.cast) }
 
-// choice picks an option: at random, or after a total the one that it leads to.
+// choice returns a random option, or after a total the option for that total.
 func (a *answering) choice(q *dutch.Question) formAnswer {
 	c := pick(a.r, q.Options)
 	if a.ends && c.Score == "" {
@@ -166,8 +165,7 @@ func (a *answering) person() *reference {
 	return &ref
 }
 
-// hour is one for getting up, or, where the question is about going to bed,
-// for that.
+// hour returns an hour of going to bed if the question is about that, else of getting up.
 func (a *answering) hour(q *dutch.Question) int {
 	if q.Link == "avond.bed" {
 		return 20 + a.r.IntN(4)
@@ -175,7 +173,7 @@ func (a *answering) hour(q *dutch.Question) int {
 	return 6 + a.r.IntN(4)
 }
 
-// between is a number as the question wants it: "1.50" keeps its zero.
+// between returns a number in the question's range and precision: "1.50" keeps its zero.
 func between(r *rand.Rand, q *dutch.Question) json.Number {
 	n := q.Low + r.IntN(max(1, q.High-q.Low+1))
 	if q.Digits == 0 {
@@ -190,7 +188,7 @@ func between(r *rand.Rand, q *dutch.Question) json.Number {
 
 func number(s string) json.Number { return json.Number(s) }
 
-// onePixel is a PNG of one grey dot.
+// onePixel is a PNG of one grey pixel.
 const onePixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAADklEQVR4nGJqAAQAAP//AIYAg0yeIEsAAAAASUVORK5CYII="
 
 func photo(title string, at time.Time) *attachment {

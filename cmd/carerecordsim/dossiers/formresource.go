@@ -59,7 +59,7 @@ type responseItem struct {
 	Item   []responseItem `json:"item,omitempty"`
 }
 
-// formAnswer has one of the values, and the items that belong to it.
+// formAnswer has one of the values, and nested items.
 type formAnswer struct {
 	ValueBoolean    *bool          `json:"valueBoolean,omitempty"`
 	ValueDecimal    any            `json:"valueDecimal,omitempty"`
@@ -81,7 +81,7 @@ const (
 	sdcExtension  = "http://hl7.org/fhir/uv/sdc/StructureDefinition/"
 )
 
-// canonical names a form without a version.
+// canonical returns the URL of a form, without a version.
 func canonical(code string) string { return base + "/Questionnaire/" + code }
 
 func codesOf(form *dutch.Form) string { return base + "/antwoord/" + form.Code }
@@ -144,7 +144,7 @@ func traits(q *dutch.Question) []extension {
 	return list
 }
 
-// option is a choice as a Coding, with its score as an ordinal.
+// option returns a choice as a Coding, with its score as an ordinal value.
 func option(form *dutch.Form, c dutch.Choice, scored bool) *coding {
 	o := &coding{System: codesOf(form), Code: c.Code, Display: c.Label}
 	if c.Score != "" && scored {

@@ -15,8 +15,7 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// Options say which organisation is made up. A client in care has one to two
-// reports a day.
+// Options describe the organisation. A client in care has one to two reports a day.
 type Options struct {
 	Clients      int
 	Years        float64   // of past
@@ -25,7 +24,7 @@ type Options struct {
 	Organisation string    // its name; "Amaris"
 }
 
-// Dossiers are a care organisation and its past.
+// Dossiers are the dossiers of a care organisation, with their history.
 type Dossiers struct {
 	Writes []Write // ordered by time; may be let go once they are done
 
@@ -34,7 +33,7 @@ type Dossiers struct {
 	forms        []string // and QuestionnaireResponses
 }
 
-// organisation is who there is. It does not change while the past is told.
+// organisation is the staff and clients. It does not change while the history is written.
 type organisation struct {
 	Options
 	book    *dutch.Book
@@ -44,7 +43,7 @@ type organisation struct {
 	clients []*client
 }
 
-// Generate makes up an organisation and its past.
+// Generate makes an organisation and its history.
 func Generate(o Options) (*Dossiers, error) {
 	org, err := newOrganisation(o)
 	if err != nil {
@@ -84,7 +83,7 @@ func Generate(o Options) (*Dossiers, error) {
 	return d, nil
 }
 
-// Zone is the one that the organisation lives in.
+// Zone returns the organisation's time zone.
 func (d *Dossiers) Zone() *time.Location { return d.organisation.zone }
 
 func newOrganisation(o Options) (*organisation, error) {
@@ -105,7 +104,7 @@ func newOrganisation(o Options) (*organisation, error) {
 	return &organisation{Options: o, book: book, zone: zone, epoch: o.Now.Add(-past).Truncate(time.Second)}, nil
 }
 
-// writeHistory writes down everything about one client.
+// writeHistory returns all writes about one client.
 func (org *organisation) writeHistory(c *client) *journal {
 	j := &journal{now: org.Now}
 	org.writeClient(j, c)

@@ -15,7 +15,7 @@ import (
 
 var now = time.Date(2025, 11, 21, 14, 0, 0, 0, time.UTC)
 
-// sample is made once for all tests that only look at it.
+// sample is generated once, for all tests that only read it.
 var sample = sync.OnceValues(func() (*Dossiers, error) {
 	return Generate(Options{Clients: 60, Years: 0.4, Seed: 4, Now: now})
 })
@@ -71,7 +71,7 @@ func TestGenerateRefusesWrongSizes(t *testing.T) {
 	}
 }
 
-func TestPastIsInOrderAndPast(t *testing.T) {
+func TestHistoryIsInOrderAndInThePast(t *testing.T) {
 	t.Parallel()
 	last, seen := time.Time{}, map[string]bool{}
 	equal, monthly := 0, map[string]int{}
@@ -171,9 +171,8 @@ func TestClientsHaveOneToTwoReportsADay(t *testing.T) {
 	}
 }
 
-// What happens now and then does happen: each pattern is found in the past,
-// and the last group also in what is left of it.
-func TestDossiersHoldWhatHappensNowAndThen(t *testing.T) {
+// Each rare event is found in the history; the last group also on the server in the end.
+func TestRareEventsOccur(t *testing.T) {
 	t.Parallel()
 	d := generated(t)
 	all := map[string][][]byte{}
@@ -230,7 +229,7 @@ func TestDossiersHoldWhatHappensNowAndThen(t *testing.T) {
 	}
 }
 
-func TestLateAndMovedReportsHappen(t *testing.T) {
+func TestLateAndMovedReportsOccur(t *testing.T) {
 	t.Parallel()
 	late, backdated, ahead, moved := 0, 0, 0, 0
 	subjects := map[string]string{}
@@ -264,7 +263,7 @@ func TestLateAndMovedReportsHappen(t *testing.T) {
 	}
 }
 
-func TestFillMakesTheServerHoldThePast(t *testing.T) {
+func TestFillPutsTheHistoryOnTheServer(t *testing.T) {
 	t.Parallel()
 	d := generated(t)
 	s := simulator.New(simulator.Options{Zone: d.Zone()})
@@ -305,9 +304,8 @@ func TestFillMakesTheServerHoldThePast(t *testing.T) {
 	}
 }
 
-// Things also go back: what was closed opens again, what replaces comes before
-// what it replaces, and what was agreed is withdrawn.
-func TestCoursesGoBackNowAndThen(t *testing.T) {
+// Closed plans reopen, replacements come before what they replace, and agreements are withdrawn.
+func TestReversedEventsOccur(t *testing.T) {
 	t.Parallel()
 	statuses, order := map[string]string{}, map[string]int{}
 	for i, w := range generated(t).Writes {

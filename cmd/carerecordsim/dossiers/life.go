@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// chooseStays decides when a client is in care, and how it ends.
+// chooseStays draws the client's stays, and how they end.
 func (org *organisation) chooseStays(r *rand.Rand, c *client) {
 	from, past := org.epoch, org.Now.Sub(org.epoch)
 	if past < days(20) {
@@ -52,8 +52,8 @@ const (
 	lifeMoves
 )
 
-// fixedCareCourses makes every kind of life happen in a small organisation too, and the
-// first client, whom people look at first, be there all the time.
+// fixedCareCourses make every course occur in a small organisation, by client. The first client,
+// at whom people look first, is in care all the time.
 var fixedCareCourses = map[int]careCourse{
 	0: lifeStays, 3: lifeLeaves, 5: lifeDies, 6: lifeReturns, 9: lifeMistakenForDead, 12: lifeMoves,
 }
@@ -62,8 +62,8 @@ var careCourses = []weighted[careCourse]{
 	{74, lifeStays}, {7, lifeLeaves}, {3, lifeReturns}, {8, lifeDies}, {2, lifeMistakenForDead}, {6, lifeMoves},
 }
 
-// becomeDuplicateOf makes c a dossier that somebody opened by mistake for a
-// client who had one already; it was noticed some days later.
+// becomeDuplicateOf makes c a second dossier of another client, opened by mistake and noticed
+// some days later.
 func (c *client) becomeDuplicateOf(other *client, at time.Time) {
 	c.person, c.birth, c.home, c.teams = other.person, other.birth, other.home, other.teams
 	c.stays = []stay{{at, at.Add(days(4))}}
@@ -71,13 +71,13 @@ func (c *client) becomeDuplicateOf(other *client, at time.Time) {
 	c.survivor = other
 }
 
-// imported is when those were recorded who were in care before the past
-// began: in one night, many at one instant.
+// imported returns when clients in care before the history were written: in one night, 25 at each
+// instant.
 func (org *organisation) imported(c *client) time.Time {
 	return org.epoch.Add(time.Duration(c.index/25) * time.Second)
 }
 
-// officeHour moves t to working hours of its day.
+// officeHour moves t into the working hours of its day.
 func (org *organisation) officeHour(r *rand.Rand, t time.Time) time.Time {
 	t = t.In(org.zone)
 	return time.Date(t.Year(), t.Month(), t.Day(), 8, 0, 0, 0, org.zone).Add(within(r, 0, 9*time.Hour))

@@ -10,24 +10,23 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// recentItems is how many reports and forms may still be changed.
+// recentItems is the number of reports and forms that may still change.
 const recentItems = 300
 
 func remember(ids []string, id string) []string {
 	return append(ids[max(0, len(ids)-recentItems+1):], id)
 }
 
-// LivingOptions say how the dossiers go on.
 type LivingOptions struct {
 	Every    time.Duration    // between two changes; a second if zero
 	Clock    func() time.Time // the server's; time.Now if nil
 	OnChange func(Change)     // called after each change; may be nil
 }
 
-// Change is what one step of Living did.
+// Change describes one step of Living.
 type Change struct{ What, Type, ID string }
 
-// Living goes on writing where the past of some dossiers ends.
+// Living continues dossiers after their history.
 type Living struct {
 	o        LivingOptions
 	dossiers *Dossiers
@@ -38,8 +37,7 @@ type Living struct {
 	steps    int
 }
 
-// NewLiving returns a Living that has not begun yet. The server must hold the
-// dossiers already.
+// NewLiving returns a Living for dossiers that the server already holds.
 func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
 	if o.Every <= 0 {
 		o.Every = time.Second
@@ -54,7 +52,7 @@ func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
 	}
 }
 
-// Run makes a change every so often, until ctx ends.
+// Run makes a change per tick until ctx ends.
 func (l *Living) Run(ctx context.Context) error {
 	ticker := time.NewTicker(l.o.Every)
 	defer ticker.Stop()
@@ -74,7 +72,7 @@ func (l *Living) Run(ctx context.Context) error {
 	}
 }
 
-// livingChanges are the changes that Step chooses from.
+// livingChanges are the changes that Step draws from.
 var livingChanges = []weighted[func(*Living) (Change, error)]{
 	{66, (*Living).report},
 	{5, (*Living).lateReport},
@@ -102,8 +100,7 @@ var livingChanges = []weighted[func(*Living) (Change, error)]{
 	{1, (*Living).hold},
 }
 
-// Step makes one change. It makes none, and returns a zero Change, when no
-// client is in care.
+// Step makes one change. If no client is in care it makes none, and returns a zero Change.
 func (l *Living) Step() (Change, error) {
 	l.steps++
 	change, err := draw(l.r, livingChanges)(l)
@@ -113,7 +110,7 @@ func (l *Living) Step() (Change, error) {
 	return change, err
 }
 
-// newWriter returns one for somebody in care, or nil.
+// newWriter returns a writer for a random client in care, or nil.
 func (l *Living) newWriter(now time.Time) *writer {
 	org := l.dossiers.organisation
 	for range 10 * len(org.clients) {
@@ -143,7 +140,7 @@ func (l *Living) preliminary() (Change, error) {
 	return l.write("begin report", time.Minute, 10*time.Minute, "preliminary")
 }
 
-// write adds a report on a moment that lies so far back.
+// write adds a report about a moment between low and high ago.
 func (l *Living) write(what string, low, high time.Duration, status string) (Change, error) {
 	now := l.now()
 	w := l.newWriter(now)
@@ -178,7 +175,6 @@ func (l *Living) document() (Change, error) {
 	return l.put("write document", "DocumentReference", d.ID, d)
 }
 
-// putAll does what a scribe has written down.
 func (l *Living) putAll(writes []Write) error {
 	for _, w := range writes {
 		if _, err := l.server.Put(w.Body); err != nil {

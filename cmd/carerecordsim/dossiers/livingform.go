@@ -30,7 +30,7 @@ func (l *Living) fillIn(what, status string) (Change, error) {
 	return l.put(what, "QuestionnaireResponse", q.ID, q)
 }
 
-// editForm returns a deed that gives a recent form another status.
+// editForm returns a change of a recent form's status.
 func editForm(what, from, to string) func(*Living) (Change, error) {
 	return func(l *Living) (Change, error) {
 		for range 40 {
@@ -50,7 +50,7 @@ func editForm(what, from, to string) func(*Living) (Change, error) {
 	}
 }
 
-// statusOf returns "" for what is gone.
+// statusOf returns the status of a resource; "" if it is deleted.
 func (l *Living) statusOf(typ, id string) (string, error) {
 	v, err := l.server.Get(typ, id)
 	if isGone(err) {
@@ -64,7 +64,7 @@ func (l *Living) statusOf(typ, id string) (string, error) {
 	return r.Status, err
 }
 
-// agree records that somebody agrees to a plan, or does not any more.
+// agree records an agreement to a plan, or withdraws it.
 func (l *Living) agree() (Change, error) {
 	now := l.now()
 	w, p, _ := l.goal(now)
@@ -79,7 +79,7 @@ func (l *Living) agree() (Change, error) {
 	return l.put("agree to care plan", "Provenance", signature.ID, signature)
 }
 
-// hold lets a plan rest, or go on.
+// hold puts a plan on hold, or resumes it.
 func (l *Living) hold() (Change, error) {
 	w, p, _ := l.goal(l.now())
 	if w == nil {

@@ -2,7 +2,7 @@ package dossiers
 
 import "time"
 
-// writeClient records the Patient, from admission to death.
+// writeClient writes the versions of the Patient, from admission to death.
 func (org *organisation) writeClient(j *journal, c *client) {
 	for i, s := range c.stays {
 		at := s.from

@@ -8,8 +8,8 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// plan is a care plan for about a year: written as a draft, active from start,
-// evaluated halfway, and completed or replaced at until.
+// plan is a care plan for about a year: a draft at first, active from start, evaluated halfway, and
+// completed or replaced at until.
 type plan struct {
 	id, title  string
 	made       time.Time // as a draft
@@ -28,7 +28,7 @@ type plan struct {
 	actions    []activity
 }
 
-// planForm is how a system writes a plan down.
+// planForm is the way in which a system writes a plan.
 type planForm int
 
 const (
@@ -57,8 +57,8 @@ func (c *client) plan(t time.Time) *plan {
 	return nil
 }
 
-// makePlans makes the plans of one stay, the first begun before the past where
-// the client was in care already.
+// makePlans makes the plans of one stay. The first begins before the history if the client was
+// already in care.
 func (org *organisation) makePlans(r *rand.Rand, c *client, s stay) {
 	start := s.from.AddDate(0, 0, 18+r.IntN(20)) // the first weeks go by without a plan
 	if s.from.Equal(org.epoch) {
@@ -112,7 +112,7 @@ func (org *organisation) chooseForm(r *rand.Rand, p *plan) {
 	}
 }
 
-// chooseGoals takes one goal of each domain, mostly, and some more.
+// chooseGoals draws mostly one goal per domain, and some more.
 func (org *organisation) chooseGoals(r *rand.Rand, c *client, p *plan) {
 	all := org.book.Goals(c.setting())
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// writePlan records a plan and its goals through their lives.
+// writePlan writes the versions of a plan and its goals.
 func (org *organisation) writePlan(j *journal, c *client, p *plan) {
 	r := random(org.Seed, p.id, 0)
 	imported := org.imported(c)
@@ -35,8 +35,7 @@ func (org *organisation) writePlan(j *journal, c *client, p *plan) {
 	org.putPlan(j, p.until, c, p, end)
 }
 
-// writeTurn records what happens to a plan after its evaluation: it goes on, or was
-// closed by mistake.
+// writeTurn writes what happens after the evaluation: the plan continues, or is closed by mistake.
 func (org *organisation) writeTurn(r *rand.Rand, j *journal, half time.Time, c *client, p *plan) {
 	closed, again := half.Add(within(r, days(2), days(12))), half.Add(within(r, days(13), days(25)))
 	if !again.Before(p.until) {
@@ -50,15 +49,14 @@ func (org *organisation) writeTurn(r *rand.Rand, j *journal, half time.Time, c *
 	}
 }
 
-// putPlanOnly records a plan in one of its states, without its goals.
+// putPlanOnly writes a plan in a status, without its goals.
 func (org *organisation) putPlanOnly(j *journal, at time.Time, c *client, p *plan, status string) {
 	for _, r := range p.resources(c, status) {
 		j.put(at, "CarePlan", r.ID, r)
 	}
 }
 
-// putPlan records a plan in one of its states, with the goals that change with
-// it.
+// putPlan writes a plan in a status, with the goals that change with it.
 func (org *organisation) putPlan(j *journal, at time.Time, c *client, p *plan, status string) {
 	lifecycle := map[string]string{"draft": "proposed", "active": "active", "completed": "completed", "revoked": "cancelled"}[status]
 	for _, g := range p.goals {
@@ -74,7 +72,7 @@ func (g *planGoal) open(at time.Time) bool {
 	return (g.achieved.IsZero() || g.achieved.After(at)) && (g.cancelled.IsZero() || g.cancelled.After(at))
 }
 
-// achieveGoals records the goals that end before their plan does.
+// achieveGoals writes the goals that end before their plan.
 func (org *organisation) achieveGoals(j *journal, c *client, p *plan) {
 	for _, g := range p.goals {
 		if !g.achieved.IsZero() && g.achieved.Before(p.until) {
@@ -86,7 +84,7 @@ func (org *organisation) achieveGoals(j *journal, c *client, p *plan) {
 	}
 }
 
-// evaluate adds what the halfway talk said to the actions.
+// evaluate adds the notes of the evaluation to the actions.
 func (org *organisation) evaluate(r *rand.Rand, c *client, p *plan, at time.Time) {
 	author := p.author.reference()
 	for i := range p.actions {

@@ -51,8 +51,7 @@ func (p *plan) resource(c *client, status string) carePlan {
 	return r
 }
 
-// resources are the CarePlans that the plan consists of, the one that says what
-// it is first.
+// resources returns the plan's CarePlans; the first describes the plan.
 func (p *plan) resources(c *client, status string) []carePlan {
 	whole := p.resource(c, status)
 	switch p.form {
@@ -74,7 +73,7 @@ func (p *plan) resources(c *client, status string) []carePlan {
 	}
 }
 
-// split makes a CarePlan of each goal with its actions.
+// split returns a CarePlan per goal, with its actions.
 func (p *plan) split(whole carePlan) []carePlan {
 	list := []carePlan{whole}
 	for i, g := range p.goals {

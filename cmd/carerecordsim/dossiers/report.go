@@ -9,7 +9,7 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// writer writes the reports and documents on one client.
+// writer writes the reports and documents about one client.
 type writer struct {
 	*organisation
 	*journal
@@ -21,8 +21,7 @@ type writer struct {
 	binaries  int
 }
 
-// shift is a part of the day, in minutes from midnight, and its share of the
-// reports.
+// shift is a part of the day, in minutes from midnight, and its share of the reports.
 type shift struct {
 	topic       string
 	from, until int
@@ -36,7 +35,7 @@ var shifts = []shift{
 	{dutch.Evening, 18 * 60, 22*60 + 50, 0.26},
 }
 
-// writeDays writes what was written on each day in care.
+// writeDays writes the reports of each day in care.
 func (w *writer) writeDays() {
 	for day := w.epoch; !day.After(w.now); day = day.AddDate(0, 0, 1) {
 		for _, sh := range shifts {
@@ -77,7 +76,7 @@ func (w *writer) tellReport(at time.Time, sh shift) {
 	w.writeCourse(fate, o, issued.Add(within(w.r, 0, 4*time.Second)))
 }
 
-// newReport makes a day report as MedMij models it: an Observation.
+// newReport returns a day report as in MedMij: an Observation.
 func (w *writer) newReport(at time.Time, sh shift) *observation {
 	o := &observation{
 		ResourceType: "Observation", ID: newID(w.r), Status: "final",
@@ -103,8 +102,7 @@ func (w *writer) newReport(at time.Time, sh shift) *observation {
 	return o
 }
 
-// chooseGoal picks one of the plan that a report of that shift can be about, or
-// none.
+// chooseGoal draws a goal that a report of that shift can be about, or nil.
 func (w *writer) chooseGoal(p *plan, sh shift) *planGoal {
 	if p == nil || len(p.goals) == 0 || sh.topic == dutch.Night {
 		return nil
@@ -118,8 +116,7 @@ func (w *writer) chooseGoal(p *plan, sh shift) *planGoal {
 
 var carePlanKind = coding{System: kindSystem, Code: "zorgleefplan", Display: "Zorgleefplan"}
 
-// date says when it was: mostly a moment, now and then the night as a period
-// or a day only.
+// date sets the effective time: mostly a moment, sometimes the night as a period or only a day.
 func (w *writer) date(o *observation, at time.Time, sh shift) {
 	switch {
 	case sh.topic == dutch.Night && chance(w.r, 0.1):
@@ -132,8 +129,7 @@ func (w *writer) date(o *observation, at time.Time, sh shift) {
 	}
 }
 
-// sign chooses an author and names them as systems do: by role mostly, and in
-// every other way now and then.
+// sign draws an author, and names them as systems do: mostly by role.
 func (w *writer) sign(o *observation, at time.Time) *member {
 	t := w.client.team(at)
 	author := pick(w.r, t.members)
@@ -160,10 +156,10 @@ func (w *writer) sign(o *observation, at time.Time) *member {
 	return author
 }
 
-// UnseenStaff begins the ids of staff whom the source names and does not show.
+// UnseenStaff is the prefix of staff ids that resources name and the source does not show.
 const UnseenStaff = "flexpool-"
 
-// weigh writes an Observation that is no report.
+// weigh writes an Observation that is not a report.
 func (w *writer) weigh(at time.Time) {
 	id := newID(w.r)
 	grams := w.client.weight*1000 + w.r.IntN(40)*100 - 2000

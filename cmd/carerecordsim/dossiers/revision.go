@@ -10,7 +10,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// object is a resource as Server.Update gives it.
+// object is a resource as in Server.Update.
 type object map[string]any
 
 func (o object) text(name string) string {
@@ -27,7 +27,7 @@ func (o object) meta() map[string]any {
 	return m
 }
 
-// edit returns a deed that changes a recent report with the given status.
+// edit returns a change of a recent report with that status.
 func edit(what, status string, change func(object)) func(*Living) (Change, error) {
 	return func(l *Living) (Change, error) {
 		id, err := l.choose(status)
@@ -50,7 +50,7 @@ func isGone(err error) bool {
 	return errors.Is(err, archive.ErrNotFound) || errors.Is(err, simulator.ErrDeleted)
 }
 
-// choose finds a recent report with that status, or none.
+// choose returns a recent report with that status, or "".
 func (l *Living) choose(status string) (string, error) {
 	for range 40 {
 		if len(l.recent) == 0 {
@@ -84,7 +84,7 @@ func (l *Living) delete() (Change, error) {
 	return Change{"delete report", "Observation", id}, err
 }
 
-// move corrects a report that was written on the wrong client.
+// move corrects a report about the wrong client.
 func (l *Living) move() (Change, error) {
 	right := l.newWriter(l.now())
 	id, err := l.choose("final")
@@ -134,7 +134,7 @@ func (l *Living) achieve() (Change, error) {
 	})
 }
 
-// goal picks one of somebody's current plan, or none.
+// goal draws a goal of a current plan, or nil.
 func (l *Living) goal(now time.Time) (*writer, *plan, *planGoal) {
 	w := l.newWriter(now)
 	if w == nil {

@@ -15,11 +15,9 @@ const (
 	teamsPerSpecialist = 4
 )
 
-// role is what a member of staff does, as others would say it.
 type role struct{ code, display string }
 
-// careRoles are the roles in a team, the first for one member, the rest by
-// turns.
+// careRoles are the roles in a team: one member has the first, the others have the rest by turns.
 var careRoles = map[string][]role{
 	dutch.Elderly: {
 		{"evv", "EVV'er"}, {"verzorgende-ig", "verzorgende IG"}, {"verpleegkundige", "verpleegkundige"},
@@ -36,7 +34,7 @@ var specialistRoles = []role{
 	{"fysiotherapeut", "fysiotherapeut"}, {"psycholoog", "psycholoog"}, {"arts-vg", "arts VG"},
 }
 
-// member is a person of staff in one role.
+// member is a member of staff in one role.
 type member struct {
 	person
 	id   string
@@ -45,7 +43,7 @@ type member struct {
 
 func (m *member) roleID() string { return m.id + "-" + m.role.code }
 
-// reference names the member as the author of something.
+// reference names the member as an author.
 func (m *member) reference() reference {
 	return to("PractitionerRole", m.roleID(), m.initialled()+", "+m.role.display)
 }
@@ -59,7 +57,6 @@ type team struct {
 
 func (t *team) reference() reference { return to("Organization", t.id, t.name) }
 
-// makeStaff makes the teams and their staff.
 func (org *organisation) makeStaff() {
 	r := random(org.Seed, "staff", 0)
 	number := 0
@@ -95,7 +92,7 @@ func (org *organisation) makeStaff() {
 	}
 }
 
-// writeStaff records organisation, teams and staff.
+// writeStaff writes the organisation, teams and staff.
 func (org *organisation) writeStaff(j *journal, at time.Time) {
 	r := random(org.Seed, "staff", 1)
 	organisation := org.organisation()
@@ -153,7 +150,7 @@ func (org *organisation) address(r *rand.Rand) address {
 	}
 }
 
-// domain makes a host name that can belong to nobody (RFC 2606).
+// domain returns a host name that cannot exist (RFC 2606).
 func domain(name string) string { return letters(name) + ".example" }
 
 func letters(s string) string {

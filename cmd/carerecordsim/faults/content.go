@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Garbage answers 200 with what is no JSON at all.
+// Garbage answers 200 with bytes that are not JSON.
 func Garbage() Fault {
 	return alter("garbage", func(a *answer, h *occurrence) {
 		a.status, a.body = http.StatusOK, make([]byte, 400)
@@ -16,7 +16,7 @@ func Garbage() Fault {
 	})
 }
 
-// HTML answers 200 with a page of a portal or proxy.
+// HTML answers 200 with an HTML page, like that of a proxy.
 func HTML() Fault {
 	return respond("html", func(w http.ResponseWriter, _ *http.Request, _ *occurrence) {
 		a := answer{status: http.StatusOK, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
@@ -25,13 +25,13 @@ func HTML() Fault {
 	})
 }
 
-// ContentType calls the content something else.
+// ContentType changes the Content-Type.
 func ContentType(mime string) Fault {
 	return alter("content-type "+mime, func(a *answer, _ *occurrence) { a.header.Set("Content-Type", mime) })
 }
 
-// EmptyBundle answers 200 with a Bundle without entries, as a server may when
-// an authorisation has changed.
+// EmptyBundle answers 200 with a Bundle without entries, as a server may after an authorisation has
+// changed.
 func EmptyBundle() Fault {
 	return onPages(alter("empty-bundle", func(a *answer, h *occurrence) {
 		kind := "searchset"
@@ -45,14 +45,14 @@ func EmptyBundle() Fault {
 	}))
 }
 
-// Outcome answers 200 with an OperationOutcome in place of what was asked for.
+// Outcome answers 200 with an OperationOutcome in place of the resource.
 func Outcome() Fault {
 	return respond("operation-outcome", func(w http.ResponseWriter, _ *http.Request, _ *occurrence) {
 		answer{status: http.StatusOK, header: http.Header{"Content-Type": {fhirJSON}}, body: outcome(http.StatusServiceUnavailable)}.send(w)
 	})
 }
 
-// STU3 makes the CapabilityStatement one of FHIR 3.
+// STU3 turns the CapabilityStatement into one of FHIR 3.
 func STU3() Fault {
 	f := alter("stu3", func(a *answer, _ *occurrence) {
 		a.body = bytes.Replace(a.body, []byte(`"fhirVersion":"4.0.1"`), []byte(`"fhirVersion":"3.0.2"`), 1)

@@ -98,7 +98,7 @@ func (s source) follow(t *testing.T, target string) (ids []string, pages int) {
 	return ids, pages
 }
 
-func TestRulesStrikeWhereAndWhenTheySay(t *testing.T) {
+func TestRulesHitMatchingRequests(t *testing.T) {
 	t.Parallel()
 	const search, read = "/fhir/Observation?_count=4", "/fhir/Observation/o01"
 	for _, tt := range []struct {
@@ -161,9 +161,8 @@ func TestPagesAreCounted(t *testing.T) {
 	}
 }
 
-// The same seed draws the same, another one something else; and Set begins
-// anew.
-func TestProbabilityIsDrawnFromTheSeed(t *testing.T) {
+// The same seed draws the same, another seed something else; Set starts again.
+func TestProbabilityDependsOnTheSeed(t *testing.T) {
 	t.Parallel()
 	draws := func(seed uint64) string {
 		in := New(Options{Seed: seed}, Rule{Match{Probability: 0.3}, Status(500)})
@@ -183,7 +182,7 @@ func TestProbabilityIsDrawnFromTheSeed(t *testing.T) {
 	}
 }
 
-func TestRulesTakePartTogetherAndCanBeChanged(t *testing.T) {
+func TestRulesCombineAndCanBeReplaced(t *testing.T) {
 	t.Parallel()
 	var events []Event
 	in := New(Options{OnFault: func(e Event) { events = append(events, e) }},
@@ -207,8 +206,8 @@ func TestRulesTakePartTogetherAndCanBeChanged(t *testing.T) {
 	}
 }
 
-// Without a fault to do, an answer passes as it is, compressed or not.
-func TestWhatIsNotMeantPassesUntouched(t *testing.T) {
+// An answer without a fault is unchanged, compressed or not.
+func TestOtherRequestsAreUnchanged(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, 40, Rule{Match{Page: 2}, Drop(1)})
 	plain := newSource(t, 40)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Options may be left zero.
+// Options of an Injector; all may be zero.
 type Options struct {
 	Seed     uint64
 	BasePath string           // where FHIR begins; "/fhir"
@@ -18,7 +18,7 @@ type Options struct {
 	OnFault  func(Event)      // told before each fault; may be called by several goroutines
 }
 
-// Event is a fault that happens now. It names no person.
+// Event is one occurrence of a fault. It has no personal data.
 type Event struct {
 	Rule   int // 1 is the first
 	Fault  string
@@ -27,8 +27,7 @@ type Event struct {
 	Page   int
 }
 
-// Injector holds rules and applies them. It is safe for use by several
-// goroutines.
+// Injector applies rules to requests. It is safe for concurrent use.
 type Injector struct {
 	o     Options
 	pages *pages
@@ -39,7 +38,7 @@ type Injector struct {
 	tally []ruleCount
 }
 
-// New returns an Injector with some rules.
+// New returns an Injector with these rules.
 func New(o Options, rules ...Rule) *Injector {
 	o.BasePath = strings.TrimSuffix("/"+strings.Trim(cmp.Or(o.BasePath, "fhir"), "/"), "/")
 	if o.Clock == nil {
@@ -50,8 +49,7 @@ func New(o Options, rules ...Rule) *Injector {
 	return in
 }
 
-// Set puts other rules in the place of the ones that hold; none means calm.
-// Requests that are being answered go on as they began.
+// Set replaces the rules; without rules there are no faults. Requests in flight keep their faults.
 func (in *Injector) Set(rules ...Rule) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -59,7 +57,7 @@ func (in *Injector) Set(rules ...Rule) {
 	in.rules, in.tally = slices.Clone(rules), make([]ruleCount, len(rules))
 }
 
-// Hits returns how often each rule struck since Set.
+// Hits returns how often each rule has hit since Set.
 func (in *Injector) Hits() []int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -70,7 +68,7 @@ func (in *Injector) Hits() []int {
 	return hits
 }
 
-// occurrence is what a fault knows of the moment in which it happens.
+// occurrence is what a fault knows of the request that it hits.
 type occurrence struct {
 	*Injector
 	request request
@@ -99,8 +97,7 @@ type appliedFault struct {
 	hit   *occurrence
 }
 
-// faultsFor returns the faults that a request meets, and whether any rule needs
-// to know pages.
+// faultsFor returns the faults of a request, and whether any rule needs the page numbers.
 func (in *Injector) faultsFor(q *request) (struck []appliedFault, tracks bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// kind is how a fault file writes one fault.
+// kind is how a fault file writes one kind of fault.
 type kind struct {
 	plain   func() Fault // its name alone; nil: it needs a value
 	read    func(p *parser, value *yaml.Node, options map[string]*yaml.Node) Fault
@@ -19,12 +19,12 @@ type kind struct {
 
 func alone(f func() Fault) kind { return kind{plain: f} }
 
-// with reads the one value of a fault.
+// with is a kind with one value.
 func with[T any](example string, read func(*parser, *yaml.Node) T, f func(T) Fault) kind {
 	return kind{example: example, read: func(p *parser, n *yaml.Node, _ map[string]*yaml.Node) Fault { return f(read(p, n)) }}
 }
 
-// orPlain lets a fault stand alone as well.
+// orPlain makes the value optional.
 func (k kind) orPlain(f func() Fault) kind {
 	k.plain = f
 	return k
@@ -92,8 +92,7 @@ func (p *parser) headers(n *yaml.Node, to http.Header) {
 	}
 }
 
-// retryAfter reads seconds or any nonsense, or {date: 30s} or
-// {epoch-milliseconds: 30s}.
+// retryAfter reads seconds or any text, {date: 30s}, or {epoch-milliseconds: 30s}.
 func (p *parser) retryAfter(n *yaml.Node, f *Refusal) {
 	if n.Kind == yaml.ScalarNode {
 		f.Header.Set("Retry-After", n.Value)
@@ -131,7 +130,7 @@ func duration(what string) func(*parser, *yaml.Node) time.Duration {
 	}
 }
 
-// skew reads a time that may lie behind.
+// skew reads a duration that may be negative.
 func skew(p *parser, n *yaml.Node) time.Duration {
 	s, ok := p.scalar(n, "the time")
 	d, err := time.ParseDuration(s)
@@ -160,7 +159,7 @@ func word[T ~string](what string, known ...T) func(*parser, *yaml.Node) T {
 	return func(p *parser, n *yaml.Node) T { return oneOf(p, n, what, known...) }
 }
 
-// words reads one word or a list of them.
+// words reads one word or a list of words.
 func words(what string) func(*parser, *yaml.Node) []string {
 	return func(p *parser, n *yaml.Node) []string {
 		nodes := []*yaml.Node{n}
@@ -177,7 +176,7 @@ func words(what string) func(*parser, *yaml.Node) []string {
 	}
 }
 
-// size reads bytes: 4096, 64KiB, 10MiB, 1GiB.
+// size reads a number of bytes: 4096, 64KiB, 10MiB, 1GiB.
 func size(what string) func(*parser, *yaml.Node) int64 {
 	return func(p *parser, n *yaml.Node) int64 {
 		s, ok := p.scalar(n, what)

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Next is what may be wrong with next links.
+// Next is a fault of next links.
 type Next string
 
 // Repeat leads to the same page again, Loop to the first, OtherOrigin to
@@ -25,10 +25,10 @@ const (
 	Expired     Next = "expired"
 )
 
-// otherOrigin is a host that nobody can have (RFC 2606).
+// otherOrigin is a host that cannot exist (RFC 2606).
 const otherOrigin = "https://ecd.elders.example"
 
-// WrongNext spoils next links.
+// WrongNext changes next links.
 func WrongNext(kind Next) Fault {
 	if kind == Expired {
 		f := Status(http.StatusGone)
@@ -72,8 +72,8 @@ func spoil(kind Next, q request, origin, next string) string {
 
 const restParameter = "_rest"
 
-// ShortPage sends only the first entries of a page, and a next link to the rest
-// of it: who takes a short page for the last one loses the others.
+// ShortPage sends the first entries of a page, and a next link to the rest. A client that takes a
+// short page for the last one loses the rest.
 func ShortPage(size int) Fault {
 	return onPages(Fault{name: "short-page", handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +92,7 @@ func ShortPage(size int) Fault {
 	}})
 }
 
-// rest is the link to what a short page left out.
+// rest returns the link to the rest of a short page.
 func rest(b *bundle, r *http.Request, skip int) string {
 	u := *r.URL
 	q := u.Query()
@@ -104,8 +104,8 @@ func rest(b *bundle, r *http.Request, skip int) string {
 	return u.String()
 }
 
-// Ignore drops parameters before the server sees them, so that link self does
-// not name them either. Without _sort a search is in the order of the ids.
+// Ignore removes parameters before the server sees them, so that link self lacks them too. Without
+// _sort a search is ordered by id.
 func Ignore(parameters ...string) Fault {
 	return onPages(Fault{name: "ignore " + strings.Join(parameters, ", "), handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,8 +118,7 @@ func Ignore(parameters ...string) Fault {
 	}})
 }
 
-// withoutParameters returns r without some parameters, in the URL and in the
-// form of a POST.
+// withoutParameters returns r without these parameters in its URL and its form.
 func withoutParameters(r *http.Request, names ...string) *http.Request {
 	r = r.Clone(r.Context())
 	r.URL.RawQuery = filter(r.URL.RawQuery, names)

@@ -11,7 +11,6 @@ import (
 	"time"
 )
 
-// Delay answers later.
 func Delay(d time.Duration) Fault {
 	return Fault{name: fmt.Sprintf("delay %s", d), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +21,7 @@ func Delay(d time.Duration) Fault {
 	}}
 }
 
-// pause reports whether the client is still there after d.
+// pause waits, and reports whether the client is still connected.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -34,7 +33,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// SlowDrip sends the body in pieces of so many bytes, each after a pause.
+// SlowDrip sends the body in pieces of that size, each after a pause.
 func SlowDrip(size int, every time.Duration) Fault {
 	return Fault{name: fmt.Sprintf("slow-drip of %d bytes every %s", size, every), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +51,7 @@ func SlowDrip(size int, every time.Duration) Fault {
 	}}
 }
 
-// CutOff sends that part of the body, from 0 to 1, and closes the connection.
+// CutOff sends a part of the body, from 0 to 1, and closes the connection.
 func CutOff(part float64) Fault {
 	return Fault{name: fmt.Sprintf("cut-off at %g", part), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +66,7 @@ func CutOff(part float64) Fault {
 	}}
 }
 
-// Truncate sends that part of the body as if it were all of it.
+// Truncate sends a part of the body as if it were complete.
 func Truncate(part float64) Fault {
 	return alter(fmt.Sprintf("truncated at %g", part), func(a *answer, _ *occurrence) {
 		a.body = a.body[:int(float64(len(a.body))*part)]
@@ -83,8 +82,7 @@ func Close() Fault {
 
 const bombPart = 1 << 20
 
-// GzipBomb answers with a Bundle that is small on the wire and unpacks to so
-// many bytes.
+// GzipBomb answers with a Bundle that is small when compressed and has that size when unpacked.
 func GzipBomb(size int64) Fault {
 	var opening, part bytes.Buffer
 	pack(&opening, []byte(`{"resourceType":"Bundle","type":"searchset","entry":[`))
@@ -105,7 +103,7 @@ func pack(to *bytes.Buffer, content []byte) {
 	_ = z.Close()
 }
 
-// ClockSkew moves the Date header.
+// ClockSkew changes the Date header.
 func ClockSkew(d time.Duration) Fault {
 	return Fault{name: fmt.Sprintf("clock-skew %s", d), handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,8 +113,8 @@ func ClockSkew(d time.Duration) Fault {
 	}}
 }
 
-// Cached sends, for so long, what the same URL was answered before, whatever
-// the request says about caches.
+// Cached repeats the earlier answer for the same URL, for that long, even if the request forbids
+// it.
 func Cached(life time.Duration) Fault {
 	return Fault{name: fmt.Sprintf("cached for %s", life), kept: &memory{answers: map[string]answer{}}, handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -134,7 +132,7 @@ func Cached(life time.Duration) Fault {
 	}}
 }
 
-// put remembers an answer and forgets those that are too old.
+// put stores an answer and removes expired ones.
 func (k *memory) put(key string, a answer, life time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Refusal is an error of the server's choice.
+// Refusal is an error response.
 type Refusal struct {
 	Status int
 	Header http.Header // in any case
 
-	// A Retry-After that lies so far ahead: as a date, or, as some servers have
-	// it, in milliseconds since 1970.
+	// A Retry-After of that much from now: as a date, or, as on some servers, in milliseconds since
+	// 1970.
 	RetryAt, RetryAtEpoch time.Duration
 }
 
@@ -39,8 +39,8 @@ func Refuse(f Refusal) Fault {
 // Status is Refuse without headers.
 func Status(code int) Fault { return Refuse(Refusal{Status: code}) }
 
-// RateLimit is a header that says that nothing is left for so many seconds; it
-// is how some servers say how long to wait, in place of Retry-After.
+// RateLimit returns a header that says that the quota is used up for that many seconds. Some
+// servers send it in place of Retry-After.
 func RateLimit(seconds int) http.Header {
 	return http.Header{"Ratelimit": {fmt.Sprintf(`"default";r=0;t=%d`, seconds)}}
 }

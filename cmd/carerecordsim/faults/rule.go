@@ -13,7 +13,7 @@ type Rule struct {
 	Fault Fault
 }
 
-// Match says which requests are meant; what is left zero does not matter.
+// Match selects requests; zero fields match everything.
 type Match struct {
 	Method      string         // GET, POST, …
 	Path        *regexp.Regexp // matches anywhere in the path
@@ -22,18 +22,18 @@ type Match struct {
 	Interaction Interaction
 	Page        int // of a search or history: 1 is the first
 
-	// Of the requests that are meant so far, the first After are spared, then
-	// each Every-th one is hit with Probability, until it has been Times.
+	// Of the requests that match, the first After are spared. Then each Every-th one is hit with
+	// Probability, at most Times times.
 	After       int
 	Every       int
 	Probability float64
 	Times       int
 }
 
-// Interaction is what a request asks for.
+// Interaction is a FHIR interaction.
 type Interaction string
 
-// The interactions; the rest of HTTP is none of them.
+// The interactions that rules can match.
 const (
 	Search   Interaction = "search"
 	History  Interaction = "history"
@@ -43,7 +43,7 @@ const (
 	Metadata Interaction = "metadata"
 )
 
-// request is a request as rules see it.
+// request is a request as rules match it.
 type request struct {
 	*http.Request
 	typ         string
@@ -81,7 +81,7 @@ func (in *Injector) look(r *http.Request) request {
 	return q
 }
 
-// isPaged reports whether the answer is a Bundle of pages.
+// isPaged reports whether the answer is a Bundle with pages.
 func (q *request) isPaged() bool { return q.interaction == Search || q.interaction == History }
 
 func (m *Match) matches(q *request) bool {
@@ -93,10 +93,10 @@ func (m *Match) matches(q *request) bool {
 		(m.Page == 0 || q.isPaged() && m.Page == q.page.number)
 }
 
-// ruleCount counts what one rule has met.
+// ruleCount counts the requests that one rule has matched and hit.
 type ruleCount struct{ matched, hit int }
 
-// hits decides about one more request that is meant.
+// hits decides about one more request that matches.
 func (m *Match) hits(n *ruleCount, r *rand.Rand) bool {
 	n.matched++
 	switch {

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// entry is what a Bundle has to be loaded: a resource or a deletion, or why
-// there is none.
+// entry is a resource or deletion in a Bundle, or the error.
 type entry struct {
 	raw     []byte
 	deleted bool
@@ -30,8 +29,7 @@ type bundleEntry struct {
 	Search   struct{ Mode string }
 }
 
-// unpack returns the entries of a Bundle that is a list of resources, and nil
-// when raw is a resource of its own.
+// unpack returns the entries of a Bundle that is a list of resources, and nil for other resources.
 func unpack(raw []byte) ([]entry, error) {
 	var b bundle
 	if err := json.Unmarshal(raw, &b); err != nil {
@@ -55,7 +53,7 @@ func unpack(raw []byte) ([]entry, error) {
 		case strings.EqualFold(from.Request.Method, "DELETE"):
 			e.typ, e.id, e.deleted = splitTarget(from.Request.URL)
 		case len(from.Resource) == 0:
-			e.err = errors.New("an entry without a resource")
+			e.err = errors.New("the entry has no resource")
 		case b.Type == "transaction" || b.Type == "batch":
 			e = withID(e, from.FullURL, from.Request.URL)
 			if e.err == nil && strings.HasPrefix(from.FullURL, "urn:") {
@@ -70,14 +68,14 @@ func unpack(raw []byte) ([]entry, error) {
 	return entries, nil
 }
 
-// splitTarget reads "Type/id", which a deletion names.
+// splitTarget splits the "Type/id" of a deletion.
 func splitTarget(url string) (typ, id string, ok bool) {
 	typ, id, ok = strings.Cut(url, "/")
 	return typ, id, ok
 }
 
-// withID gives a resource that has no id the one that it is to have: of
-// request.url where it is updated, of fullUrl where it is created.
+// withID sets the id of a resource without one: from request.url if it is updated, from fullUrl if
+// it is created.
 func withID(e entry, fullURL, requestURL string) entry {
 	var named struct{ ResourceType, ID string }
 	if err := json.Unmarshal(e.raw, &named); err != nil {
@@ -102,7 +100,7 @@ func withID(e entry, fullURL, requestURL string) entry {
 
 var urn = regexp.MustCompile(`"urn:(?:uuid|oid):[^"\\]+"`)
 
-// rewriteReferences rewrites references within a transaction, as FHIR asks of a server:
+// rewriteReferences rewrites references within a transaction:
 // https://hl7.org/fhir/R4/http.html#trules
 func rewriteReferences(raw []byte, references map[string]string) []byte {
 	if len(references) == 0 {

@@ -14,7 +14,7 @@ type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
 
-func TestPagesByOffsetMissWhatMoves(t *testing.T) {
+func TestOffsetPagesMissMovedEntries(t *testing.T) {
 	t.Parallel()
 	for paging, mark := range map[Paging]string{Offset: "_offset=2", Stored: "_getpagesoffset=2", Keyset: "_offset=2"} {
 		s := New(Options{Behaviour: Behaviour{Paging: paging}})
@@ -33,7 +33,7 @@ func TestPagesByOffsetMissWhatMoves(t *testing.T) {
 	}
 }
 
-func TestKeysetPagingGoesOnAfterTheLastEntry(t *testing.T) {
+func TestKeysetPagesContinueAfterTheLastEntry(t *testing.T) {
 	t.Parallel()
 	s := New(Options{Behaviour: Behaviour{Paging: Keyset, MaxOffset: 10}})
 	fill(t, s, 30, noon)
@@ -70,7 +70,7 @@ func TestUnstableTiesSkipAndRepeat(t *testing.T) {
 	}
 }
 
-func TestOrderMayChangeWithEachRequest(t *testing.T) {
+func TestUnstableOrderChangesPerRequest(t *testing.T) {
 	t.Parallel()
 	for query, skips := range map[string]bool{"": true, "&_sort=status": true, "&_sort=_id": false, "&_sort=-_lastUpdated": false} {
 		s := New(Options{Behaviour: Behaviour{Paging: Offset, UnstableOrder: true}})
@@ -83,7 +83,7 @@ func TestOrderMayChangeWithEachRequest(t *testing.T) {
 	}
 }
 
-func TestSearchCacheAnswersAsBefore(t *testing.T) {
+func TestSearchCacheRepeatsAnswers(t *testing.T) {
 	t.Parallel()
 	c := &clock{noon}
 	s := New(Options{Clock: c.now, Behaviour: Behaviour{SearchCache: time.Minute}})
@@ -144,7 +144,7 @@ func TestTotalsOnRequestOnly(t *testing.T) {
 	}
 }
 
-func TestParametersMayBeIgnoredOrRefused(t *testing.T) {
+func TestIgnoredAndRefusedParameters(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		behaviour     Behaviour
@@ -178,7 +178,7 @@ func TestParametersMayBeIgnoredOrRefused(t *testing.T) {
 	wantStatus(t, get(t, New(Options{Behaviour: Behaviour{NeedsPatient: true}}), "/fhir/Patient"), http.StatusOK)
 }
 
-func TestHistoryMayBeMissing(t *testing.T) {
+func TestServersWithoutHistory(t *testing.T) {
 	t.Parallel()
 	for b, want := range map[string]struct {
 		behaviour          Behaviour
@@ -199,9 +199,9 @@ func TestHistoryMayBeMissing(t *testing.T) {
 	}
 }
 
-func TestDeletedCanBeListed(t *testing.T) {
+func TestDeletedParameterListsDeletions(t *testing.T) {
 	t.Parallel()
-	s := changed(t, Options{Behaviour: Behaviour{ListsDeleted: true}})
+	s := newCorrectedAndDeleted(t, Options{Behaviour: Behaviour{ListsDeleted: true}})
 	for query, want := range map[string]string{
 		"_deleted=true":                                  "b",
 		"_deleted=true&patient=p":                        "b",
@@ -228,7 +228,7 @@ func TestDeletedCanBeListed(t *testing.T) {
 	}
 }
 
-func TestIdenticalPutMayKeepItsVersion(t *testing.T) {
+func TestIdenticalPutKeepsItsVersion(t *testing.T) {
 	t.Parallel()
 	for keeps, want := range map[bool]string{true: `W/"1"`, false: `W/"2"`} {
 		s := New(Options{Behaviour: Behaviour{KeepsIdentical: keeps}})

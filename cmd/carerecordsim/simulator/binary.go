@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// readBinary answers with the content itself, unless FHIR is asked for:
+// readBinary answers with the content, or with FHIR if the request asks for it:
 // https://hl7.org/fhir/R4/binary.html#rest
 func (s *Server) readBinary(r *http.Request, id string) (answer, error) {
 	v, err := s.Get("Binary", id)

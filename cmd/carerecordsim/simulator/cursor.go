@@ -22,8 +22,8 @@ const (
 	storedOffsetParameter = "_getpagesoffset"
 )
 
-// cursor is where in a result a page begins, and all that a next link carries.
-// The server remembers nothing between pages.
+// cursor is where a page begins in a result. The next link carries all of it: the server remembers
+// nothing between pages.
 type cursor struct {
 	Path   string `json:"t"` // below the base: Observation, Observation/_history
 	Query  string `json:"q"`
@@ -59,14 +59,14 @@ func (c cursor) position() *archive.Position {
 	return &archive.Position{At: time.UnixMicro(c.Micro), ID: c.ID, Seq: c.Seq}
 }
 
-// after is the cursor of the page that follows v.
+// after returns the cursor of the page after v.
 func (c cursor) after(v *archive.Version) cursor {
 	c.Micro, c.ID, c.Seq = v.LastUpdated.UnixMicro(), v.ID, v.Seq
 	return c
 }
 
-// takeCursor finds the page that a next link of ours asks for. One that is
-// opaque brings its own search; the others stand beside it.
+// takeCursor returns the cursor of a next link, and the other parameters. An opaque link carries
+// the whole search; other cursors stand beside the search.
 func (s *Server) takeCursor(path string, pairs []pair) (cursor, []pair, error) {
 	fresh := cursor{Path: path, Total: -1}
 	for i, p := range pairs {
@@ -94,7 +94,7 @@ func (s *Server) takeCursor(path string, pairs []pair) (cursor, []pair, error) {
 	return fresh, pairs, nil
 }
 
-// resume takes everything from an opaque link.
+// resume reads an opaque link.
 func (s *Server) resume(path string, p pair, pairs []pair) (cursor, []pair, error) {
 	c, err := parseCursor(p.value)
 	if err == nil && c.Path != path {

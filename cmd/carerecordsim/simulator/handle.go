@@ -19,7 +19,7 @@ const (
 	gzipFrom = 1 << 10 // smaller answers go as they are
 )
 
-// answer is what a request leads to when it goes well.
+// answer is a successful response.
 type answer struct {
 	status int
 	header http.Header // nil: none of its own
@@ -103,7 +103,7 @@ func (s *Server) authorized(r *http.Request) bool {
 	return strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(s.o.Token)) == 1
 }
 
-// acceptable refuses who wants XML or Turtle; _format beats the header.
+// acceptable refuses XML and Turtle. _format wins over the header.
 func acceptable(r *http.Request) error {
 	want := r.URL.Query().Get("_format")
 	if want == "" {

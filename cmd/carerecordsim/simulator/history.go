@@ -9,9 +9,8 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// history lists versions, deletions among them, the newest first unless _sort
-// says otherwise: of one type, or of one resource when id is not empty. See
-// https://hl7.org/fhir/R4/http.html#history
+// history lists the versions of a type, or of one resource if id is not "", with deletions; newest
+// first unless _sort is given. See https://hl7.org/fhir/R4/http.html#history
 func (s *Server) history(r *http.Request, typ, id string) (answer, error) {
 	if s.o.Behaviour.NoHistory || id == "" && s.o.Behaviour.NoTypeHistory {
 		return answer{}, &outcome{http.StatusNotFound, "not-supported", "no such interaction"}

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// changed holds two reports: one corrected, one deleted, a minute between any
-// two of the four writes.
-func changed(t *testing.T, o Options) *Server {
+// newCorrectedAndDeleted holds two reports, one corrected and one deleted, with a minute between
+// the four writes.
+func newCorrectedAndDeleted(t *testing.T, o Options) *Server {
 	t.Helper()
 	s := New(o)
 	for i, id := range []string{"a", "b", "a"} {
@@ -36,7 +36,7 @@ func (r response) versions() []string {
 
 func TestHistoryListsVersionsAndDeletions(t *testing.T) {
 	t.Parallel()
-	s := changed(t, Options{})
+	s := newCorrectedAndDeleted(t, Options{})
 	all := []string{
 		`DELETE Observation/b W/"2"`, `PUT Observation/a W/"2"`, `PUT Observation/b W/"1"`, `PUT Observation/a W/"1"`,
 	}

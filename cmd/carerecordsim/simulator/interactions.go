@@ -75,8 +75,8 @@ func (s *Server) created(r *http.Request, v *archive.Version) answer {
 	return a
 }
 
-// wantIdentity reports whether raw is a resource of that type, and has that id unless
-// id is empty.
+// wantIdentity returns an error unless raw is a resource of that type, with that id if id is not
+// "".
 func wantIdentity(raw []byte, typ, id string) error {
 	var head struct{ ResourceType, ID string }
 	if err := json.Unmarshal(raw, &head); err != nil {
@@ -100,7 +100,7 @@ func resourceAnswer(status int, v *archive.Version) answer {
 
 func etag(v *archive.Version) string { return `W/"` + v.VersionID() + `"` }
 
-// base is the address under which this client reached the server.
+// base returns the base URL by which this client reached the server.
 func (s *Server) base(r *http.Request) string {
 	scheme := "http"
 	if r.TLS != nil {

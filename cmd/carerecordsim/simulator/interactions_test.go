@@ -29,7 +29,7 @@ func TestReadCarriesVersionAndTime(t *testing.T) {
 	}
 }
 
-func TestDeletedIsGoneAndUnknownIsNot(t *testing.T) {
+func TestDeletedIs410AndUnknownIs404(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 2, time.Time{})
@@ -112,7 +112,7 @@ func TestTokenGuardsEverythingButMetadata(t *testing.T) {
 	wantStatus(t, get(t, s, "/fhir/metadata"), http.StatusOK)
 }
 
-func TestGzipOnlyForWhoAcceptsIt(t *testing.T) {
+func TestGzipOnlyIfAccepted(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 40, time.Time{})
@@ -130,7 +130,7 @@ func TestGzipOnlyForWhoAcceptsIt(t *testing.T) {
 	}
 }
 
-func TestWritesAreStrictlyLaterUnlessInstantsMayBeEqual(t *testing.T) {
+func TestLastUpdatedRisesUnlessEqualInstants(t *testing.T) {
 	t.Parallel()
 	for equal, want := range map[bool]time.Duration{true: 0, false: time.Millisecond} {
 		s := New(Options{Clock: stopped, EqualInstants: equal})
@@ -159,7 +159,7 @@ func TestUpdateKeepsDecimals(t *testing.T) {
 	}
 }
 
-func TestMetadataNamesWhatSearchesKnow(t *testing.T) {
+func TestMetadataNamesTheSearchParameters(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	if _, err := s.Put([]byte(`{"resourceType":"Device","id":"d"}`)); err != nil {
@@ -194,7 +194,7 @@ func TestMetadataNamesWhatSearchesKnow(t *testing.T) {
 	}
 }
 
-func TestLayersStandBeforeTheHandling(t *testing.T) {
+func TestLayersWrapTheHandlers(t *testing.T) {
 	t.Parallel()
 	var passed []string
 	layer := func(name string) Layer {

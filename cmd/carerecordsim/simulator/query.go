@@ -9,7 +9,7 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// search is a search as the server understood it.
+// search is a parsed search.
 type search struct {
 	query      archive.Query
 	patients   []string // alternatives, when there are more than one
@@ -31,7 +31,7 @@ type tokenFilter struct {
 	alternatives []tokenValue
 }
 
-// searchRules are what a parser needs to know of the server and the client.
+// searchRules are what parsing depends on besides the query.
 type searchRules struct {
 	Behaviour
 	strict       bool // what is unknown is refused

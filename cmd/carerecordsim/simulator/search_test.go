@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// dossier holds a few resources whose ids say what they are, an hour apart.
+// dossier holds a few resources, an hour apart, whose ids describe them.
 func dossier(t *testing.T, o Options) *Server {
 	t.Helper()
 	o.Zone = time.FixedZone("CET", 3600)
@@ -93,7 +93,7 @@ func TestSearchParameters(t *testing.T) {
 	}
 }
 
-func TestPostSearchIsTheSame(t *testing.T) {
+func TestPostSearchEqualsGetSearch(t *testing.T) {
 	t.Parallel()
 	s := dossier(t, Options{})
 	r := do(t, s, http.MethodPost, "/fhir/Observation/_search?_count=1", "patient=p&status=final", "Content-Type: application/x-www-form-urlencoded")
@@ -139,7 +139,7 @@ func TestCountsWithoutEntries(t *testing.T) {
 	}
 }
 
-func TestElementsLeaveOutTheRestAndSaySo(t *testing.T) {
+func TestElementsAreSubsetted(t *testing.T) {
 	t.Parallel()
 	s := dossier(t, Options{})
 	for id, want := range map[string]string{
@@ -153,7 +153,7 @@ func TestElementsLeaveOutTheRestAndSaySo(t *testing.T) {
 	}
 }
 
-func TestPagingOverEqualInstantsMissesAndRepeatsNothing(t *testing.T) {
+func TestPagesOverEqualInstantsAreComplete(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 500, noon)
@@ -166,9 +166,8 @@ func TestPagingOverEqualInstantsMissesAndRepeatsNothing(t *testing.T) {
 	}
 }
 
-// Between pages everything moves; yet each resource that was there at the
-// beginning comes once.
-func TestPagingShowsOneMomentWhileWritesGoOn(t *testing.T) {
+// Everything moves between pages, yet each resource of the beginning comes once.
+func TestPagesShowOneMomentDuringWrites(t *testing.T) {
 	t.Parallel()
 	for _, order := range []string{"_lastUpdated", "-_lastUpdated", "_id"} {
 		s := New(Options{Clock: stopped, EqualInstants: order == "_id"})
@@ -198,7 +197,7 @@ func TestPagingShowsOneMomentWhileWritesGoOn(t *testing.T) {
 	}
 }
 
-func TestPagesStayWholeUnderConcurrentWriters(t *testing.T) {
+func TestPagesAreCompleteUnderConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 300, time.Time{})

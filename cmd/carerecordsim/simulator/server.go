@@ -14,19 +14,18 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// Layer wraps the handling of requests, to make it behave worse.
+// Layer wraps the handler of all requests.
 type Layer func(http.Handler) http.Handler
 
-// Options may be left zero.
+// Options of a Server; all may be zero.
 type Options struct {
 	BasePath string           // where FHIR begins; "/fhir"
 	Zone     *time.Location   // of lastUpdated, and of searched dates without an offset; UTC
 	Clock    func() time.Time // time.Now
 	Token    string           // the bearer token that every request but metadata must carry; "": none
 
-	// EqualInstants lets writes within one millisecond of the clock share a
-	// lastUpdated. Otherwise each write is at least a millisecond later than
-	// the one before, if need be ahead of the clock.
+	// EqualInstants lets writes within one millisecond of the clock share a lastUpdated. Otherwise
+	// each write is at least a millisecond after the one before, if need be ahead of the clock.
 	EqualInstants bool
 
 	DefaultCount int // entries of a page when _count does not say; 50
@@ -35,7 +34,7 @@ type Options struct {
 	Layers       []Layer // the first is the outermost
 }
 
-// Server is an http.Handler; its methods may be called while it serves.
+// Server is an http.Handler. Its methods may be called while it serves.
 type Server struct {
 	o       Options
 	archive *archive.Archive
@@ -50,7 +49,7 @@ type Server struct {
 	cache    map[string]cachedMoment // of Behaviour.SearchCache, by path and query
 }
 
-// cachedMoment is a moment that first pages look back at for a while.
+// cachedMoment is the Seq that equal searches start from for a while.
 type cachedMoment struct {
 	since time.Time
 	asOf  int64
@@ -75,17 +74,17 @@ func New(o Options) *Server {
 	return s
 }
 
-// BasePath is where FHIR begins.
+// BasePath returns the path of the FHIR base URL.
 func (s *Server) BasePath() string { return s.o.BasePath }
 
-// ServeHTTP answers one request, through all layers.
+// ServeHTTP answers one request through all layers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.o.Clock().UTC().Format(http.TimeFormat))
 	s.handler.ServeHTTP(w, r)
 }
 
-// Run serves on ln until ctx ends, then lets requests in flight finish, for at
-// most five seconds. It closes ln.
+// Run serves on ln until ctx ends, lets requests in flight finish for at most five seconds, and
+// closes ln.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler:           s,

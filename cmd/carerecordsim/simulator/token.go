@@ -7,8 +7,7 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// splitUnescaped cuts at sep, but not after a backslash, as FHIR escapes the
-// separators within values.
+// splitUnescaped splits at sep, except after a backslash, with which FHIR escapes separators.
 func splitUnescaped(s string, sep byte) []string {
 	var parts []string
 	start := 0

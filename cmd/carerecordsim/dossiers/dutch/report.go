@@ -21,7 +21,7 @@ const (
 	Evening   = "avond"
 )
 
-// secondaryTopic is a topic that a report may go on with, and how often it does.
+// secondaryTopic is a topic that may follow in a report, and its probability.
 type secondaryTopic struct {
 	topic  string
 	weight int
@@ -35,7 +35,7 @@ var (
 	nightAsides = []secondaryTopic{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
 )
 
-// Report writes a report of one to six sentences on a shift.
+// Report writes a report of one to six sentences about a shift.
 func (b *Book) Report(r *rand.Rand, c *Cast, shift, setting string) string {
 	sentences := []string{b.say(r, c, b.both(shift, setting))}
 	asides, extra := dayAsides, [...]int{0, 0, 1, 1, 1, 2, 2, 3, 4}[r.IntN(9)]
@@ -57,7 +57,7 @@ func (b *Book) Report(r *rand.Rand, c *Cast, shift, setting string) string {
 	return join(r, sentences)
 }
 
-// GoalReport writes a report on a goal, mostly on that alone.
+// GoalReport writes a report about a goal, mostly about that alone.
 func (b *Book) GoalReport(r *rand.Rand, c *Cast, g *Goal, shift, setting string) string {
 	var sentences []string
 	if r.IntN(3) == 0 {
@@ -73,8 +73,7 @@ func (b *Book) GoalReport(r *rand.Rand, c *Cast, g *Goal, shift, setting string)
 	return join(r, sentences)
 }
 
-// Document writes one of the longer texts: overdracht, mdo, brief or soep, as
-// its paragraphs.
+// Document writes the paragraphs of a longer text: overdracht, mdo, brief or soep.
 func (b *Book) Document(r *rand.Rand, c *Cast, kind string) []string {
 	var paragraphs []string
 	for i := 1; ; i++ {
@@ -86,7 +85,7 @@ func (b *Book) Document(r *rand.Rand, c *Cast, kind string) []string {
 	}
 }
 
-// both returns the sentences of a topic, and those for one case of it.
+// both returns the sentences of a topic, and those of a special case of the topic.
 func (b *Book) both(topic, special string) []Template {
 	return slices.Concat(b.sentences[topic], b.sentences[topic+" "+special])
 }
@@ -109,8 +108,7 @@ func pickAside(r *rand.Rand, asides []secondaryTopic) string {
 	panic("unreachable: n is below the sum of the weights")
 }
 
-// join makes one text of the sentences: mostly a line, now and then
-// paragraphs, and rarely with the line ends of Windows.
+// join joins sentences: mostly on a line, sometimes as paragraphs, rarely with CRLF.
 func join(r *rand.Rand, sentences []string) string {
 	if len(sentences) < 3 || r.IntN(5) > 0 {
 		return strings.Join(sentences, " ")
