@@ -41,7 +41,7 @@ func parseOriginal(raw []byte) (original, error) {
 
 func (o *original) takeStamp(meta []byte) {
 	for name, value := range Members(meta) {
-		text := string(value) // what is no string is not touched either
+		text := string(value) // other values are kept
 		if value[0] == '"' {
 			text = unquote(value)
 		}

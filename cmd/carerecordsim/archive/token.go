@@ -48,7 +48,7 @@ func (in *interner) token(raw []byte) *[]Token {
 		return t
 	}
 	var v any
-	_ = json.Unmarshal(raw, &v) // only valid JSON comes this far
+	_ = json.Unmarshal(raw, &v) // the JSON is valid here
 	t := appendTokens(nil, v)
 	in.tokens[string(raw)] = &t
 	return &t

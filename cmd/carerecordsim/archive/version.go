@@ -17,10 +17,10 @@ type Version struct {
 	Deleted     bool   // a tombstone: Body is nil
 	Body        []byte // compact JSON with meta.versionId and meta.lastUpdated
 
-	label      string // the versionId that a resource brought with it; "": Number
+	label      string // the resource's own versionId; "": Number
 	index      index
 	previous   *Version
-	superseded int64 // Seq of the next version; 0 while there is none; guarded by Archive.mu
+	superseded int64 // Seq of the next version, or 0; guarded by Archive.mu
 }
 
 // VersionID returns meta.versionId.

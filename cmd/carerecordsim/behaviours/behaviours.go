@@ -20,9 +20,9 @@ type Preset struct {
 	Name  string
 	About string // one line
 
-	MaxCount  int // for simulator.Options; 0: as it is there
+	MaxCount  int // for simulator.Options; 0: unchanged
 	Behaviour simulator.Behaviour
-	Rules     []faults.Rule // what such a server also does now and then
+	Rules     []faults.Rule // faults of such a server
 }
 
 // All returns the presets in the order of the README.

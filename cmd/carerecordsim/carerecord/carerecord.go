@@ -26,20 +26,20 @@ import (
 
 // Options describe a system. The zero value is an organisation without clients, on a free port.
 type Options struct {
-	Listen string // host:port; 127.0.0.1:0
+	Listen string // host:port; default: 127.0.0.1:0
 
-	// Dossiers are made up first. With Load or Cases there are none unless it
+	// Dossiers are generated first. With Load or Cases there are none unless it
 	// asks for clients.
 	Dossiers dossiers.Options
-	Load     string       // a folder of FHIR resources to serve as they are
-	Cases    []cases.Case // with Live a step at a time, else all of them told
+	Load     string       // folder of FHIR resources to serve unchanged; "": none
+	Cases    []cases.Case // with Live one step at a time, else all at once
 
 	Server    simulator.Options
-	Behaviour behaviours.Preset // taken over into Server unless it has no name
+	Behaviour behaviours.Preset // replaces the behaviour in Server if it has a name
 	Faults    faults.File
 
-	Live     time.Duration         // a change so often; 0: none
-	OnChange func(dossiers.Change) // told of each of them; may be nil
+	Live     time.Duration         // interval of changes; 0: no changes
+	OnChange func(dossiers.Change) // called after each change; may be nil
 	OnFault  func(faults.Event)    // may be nil
 }
 
@@ -50,7 +50,7 @@ type System struct {
 	Loaded load.Summary
 
 	listener net.Listener
-	living   *dossiers.Living // nil: nobody writes
+	living   *dossiers.Living // nil: no changes
 	player   *player          // nil: no steps are left
 }
 
@@ -112,7 +112,7 @@ func (s *System) generate(o Options) error {
 		return err
 	}
 	d.Writes = nil
-	debug.FreeOSMemory() // what is needed from here on is half of what telling the past took
+	debug.FreeOSMemory() // the history took twice the memory that is needed from here on
 	if o.Live > 0 {
 		s.living = dossiers.NewLiving(d, s.Server, dossiers.LivingOptions{
 			Every: o.Live, Clock: o.Server.Clock, OnChange: o.OnChange,

@@ -19,7 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // the Dutch hours are right on machines without a database of zones
+	_ "time/tzdata" // zones for machines without a zone database
 
 	"dossiersync/cmd/carerecordsim/archive"
 	"dossiersync/cmd/carerecordsim/simulator"
@@ -28,7 +28,7 @@ import (
 // Case is one numbered case.
 type Case struct {
 	Number int
-	Name   string // what it is about, in a few words
+	Name   string // its subject in a few words
 	Steps  []Step // at least one
 }
 
@@ -43,8 +43,8 @@ type Step struct {
 type Write struct {
 	Type, ID string
 	Body     []byte        // nil: the resource is deleted
-	Forget   bool          // it vanishes without a trace instead
-	Shift    time.Duration // what lastUpdated is off by
+	Forget   bool          // the resource vanishes without a tombstone
+	Shift    time.Duration // added to lastUpdated
 }
 
 // Client returns the id of the case's client.
@@ -155,7 +155,7 @@ func numbers() []int { return slices.Sorted(maps.Keys(scripts)) }
 func write(number int, now time.Time) Case {
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
-		zone = time.UTC // cannot be: the zone is compiled in
+		zone = time.UTC // unreachable: the zone is compiled in
 	}
 	m := &maker{number: number, now: now.In(zone).Truncate(time.Second)}
 	scripts[number].write(m)

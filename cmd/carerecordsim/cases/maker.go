@@ -66,7 +66,7 @@ func encode(v any) []byte {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
-		panic(fmt.Sprintf("a case that cannot be written: %v", err)) // the cases are constants; the tests write all of them
+		panic(fmt.Sprintf("a case that cannot be written: %v", err)) // unreachable: cases are constants, and tests write all of them
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
@@ -204,7 +204,7 @@ func within(link string, items ...object) object {
 
 const base = "https://ecd.example"
 
-// What the cases say in more than one place.
+// Parts of several cases.
 var (
 	reportCode = object{
 		"coding": []object{{"system": "http://snomed.info/sct", "code": "11591000146107"}}, "text": "Dagrapportage",

@@ -10,7 +10,7 @@ func (m *maker) on(suffix, date string) Write {
 func (m *maker) dstNights() {
 	m.start("reports are of the nights in which the clock changes",
 		m.on("maart-voor", "2025-03-30T01:59:59+01:00"), m.on("maart-na", "2025-03-30T03:00:00+02:00"),
-		m.on("maart-nooit", "2025-03-30T02:30:00+02:00"), // a time that no clock showed
+		m.on("maart-nooit", "2025-03-30T02:30:00+02:00"), // a local time that did not exist
 		m.on("oktober-zomer", "2025-10-26T02:30:00+02:00"), m.on("oktober-winter", "2025-10-26T02:30:00+01:00"),
 		m.on("oktober-zonder", "2025-10-26T02:30:00"), m.on("oktober-dag", "2025-10-26"))
 }

@@ -42,7 +42,7 @@ func (w *writer) attach(d *documentReference, at time.Time, title string, paragr
 		pdf := newAttachment(pdfFile, title+" (ondertekend).pdf", pdf(title), at)
 		w.moveToBinary(d, &pdf, at)
 		more = []content{{Attachment: pdf}}
-	case n < 23: // on another host, from where nobody fetches it
+	case n < 23: // on another host
 		a.Data, a.URL = nil, otherHost+"/"+d.ID
 	}
 	d.Content = append([]content{{Attachment: a}}, more...)

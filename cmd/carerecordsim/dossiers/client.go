@@ -16,7 +16,7 @@ type client struct {
 	id       string
 	birth    string // may be a year only
 	home     address
-	teams    [2]*team  // before and after moving; the same when there was no move
+	teams    [2]*team  // before and after a move; equal without one
 	moved    time.Time // zero: never
 	stays    []stay
 	died     time.Time // zero: alive
@@ -25,7 +25,7 @@ type client struct {
 	weight   int       // kilograms
 	contacts []contact
 	plans    []*plan
-	survivor *client // this dossier was made twice; the other one stayed
+	survivor *client // nil, or the dossier of which this is a duplicate
 }
 
 // stay is a period in care, until not included; a zero until is open.

@@ -67,12 +67,12 @@ func (w *writer) tellNote(at time.Time) {
 		w.put(at, "Composition", c.ID, c)
 	}
 	switch n := w.r.IntN(100); {
-	case n < 6: // another takes its place
+	case n < 6: // replaced by another
 		next := w.newNote(later)
 		next.RelatesTo = []compositionLink{{"replaces", reference{Reference: "Composition/" + c.ID}}}
 		first, second := c, next
 		if chance(w.r, 0.4) {
-			first, second = next, c // which comes through later
+			first, second = next, c // the replaced one is written later
 		}
 		put(at, first, "final")
 		put(later, second, "final")

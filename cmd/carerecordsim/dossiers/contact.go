@@ -54,7 +54,7 @@ type contact struct {
 	id       string
 	relation relation
 	inactive bool
-	ended    time.Time // zero: goes on
+	ended    time.Time // zero: never
 	noText   bool      // the source has the name in parts only
 }
 
@@ -120,7 +120,7 @@ func (k *contact) resource(c *client, first bool) relatedPerson {
 		Relationship: []concept{code(k.relation.system, k.relation.code, k.relation.display)},
 		Name:         []humanName{k.official()},
 		Telecom: []telecom{
-			// No Dutch number begins with 00 after the country, nobody has .example.
+			// No Dutch number begins with 00, and .example cannot exist (RFC 2606).
 			{System: "phone", Value: fmt.Sprintf("+31600%s", c.id), Use: "mobile"},
 			{System: "email", Value: k.email(), Use: "home"},
 		},

@@ -11,7 +11,7 @@ import (
 // depend on another.
 func random(seed uint64, name string, n int) *rand.Rand {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s/%d", name, n)       // a hash takes everything
+	_, _ = fmt.Fprintf(h, "%s/%d", name, n)       // a hash never fails
 	return rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // a story, and no secret
 }
 

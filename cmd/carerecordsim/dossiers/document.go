@@ -34,7 +34,7 @@ func (w *writer) tellDocument(at time.Time, k documentKind) {
 		d.Meta = &meta{Security: []coding{notForPatient}}
 	case n < 70:
 		d.SecurityLabel = []concept{{Coding: []coding{notForPatient}}}
-	case n < 100: // confidential, and still for the client to read
+	case n < 100: // confidential, and shown to the client
 		d.SecurityLabel = []concept{code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V", "very restricted")}
 	}
 	w.put(at, "DocumentReference", d.ID, d)

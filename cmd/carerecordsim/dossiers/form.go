@@ -13,7 +13,7 @@ type formSchedule struct {
 	after    int // days from the beginning of a stay
 	every    int // days; 0: once
 	elderly  bool
-	sometime float64 // how often it is not forgotten
+	sometime float64 // probability that it is not forgotten
 }
 
 // missingForm is a form without a Questionnaire in the source.
@@ -81,7 +81,7 @@ func (w *writer) fillForms() {
 func (w *writer) tellHabit(h formSchedule, stay stay) {
 	day := stay.from.AddDate(0, 0, h.after+w.r.IntN(4))
 	if stay.from.Equal(w.epoch) && h.every > 0 {
-		day = stay.from.AddDate(0, 0, w.r.IntN(h.every)) // in care already, and used to it
+		day = stay.from.AddDate(0, 0, w.r.IntN(h.every)) // already in care: within the schedule
 	}
 	for !day.After(w.now) && stay.covers(day) {
 		if chance(w.r, h.sometime) {
@@ -165,7 +165,7 @@ func (w *writer) newForm(at time.Time, form *dutch.Form, brief bool) *questionna
 	case n < 8:
 		q.Authored = ""
 	case n < 12:
-		q.Questionnaire = canonical(form.Code) // whatever version
+		q.Questionnaire = canonical(form.Code) // without a version
 	case n < 24 && len(w.client.contacts) > 0:
 		source := to("RelatedPerson", w.client.contacts[0].id, w.client.contacts[0].full())
 		q.Source = &source

@@ -18,12 +18,12 @@ type answering struct {
 	form  *dutch.Form
 	at    time.Time
 	cast  *dutch.Cast
-	given map[string]string // codes and truths, by link
+	given map[string]string // codes and booleans, by link
 	total int               // of the scores so far
-	ends  bool              // a total was written down
-	bare  bool              // neither texts nor displays, as many systems send
-	loose bool              // answers what was not asked, too
-	brief bool              // nothing beyond the first half of the questions, as of a form that was left
+	ends  bool              // there is a total
+	bare  bool              // without texts and displays, as in many systems
+	loose bool              // answers disabled questions too
+	brief bool              // answers the first half only
 }
 
 func (w *writer) answering(form *dutch.Form, at time.Time) *answering {
@@ -192,7 +192,7 @@ func number(s string) json.Number { return json.Number(s) }
 const onePixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAADklEQVR4nGJqAAQAAP//AIYAg0yeIEsAAAAASUVORK5CYII="
 
 func photo(title string, at time.Time) *attachment {
-	data, _ := base64.StdEncoding.DecodeString(onePixel) // it is valid
+	data, _ := base64.StdEncoding.DecodeString(onePixel) // a valid constant
 	sum := sha1.Sum(data)                                //nolint:gosec // as above
 	return &attachment{
 		ContentType: "image/png", Data: data, Size: len(data), Hash: sum[:],

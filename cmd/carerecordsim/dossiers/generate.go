@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // the Dutch hours are right on machines without a database of zones
+	_ "time/tzdata" // zones for machines without a zone database
 
 	"golang.org/x/sync/errgroup"
 
@@ -18,19 +18,19 @@ import (
 // Options describe the organisation. A client in care has one to two reports a day.
 type Options struct {
 	Clients      int
-	Years        float64   // of past
-	Seed         uint64    // another seed, other people
-	Now          time.Time // where the past ends
-	Organisation string    // its name; "Amaris"
+	Years        float64   // of history
+	Seed         uint64    // another seed makes other people
+	Now          time.Time // the end of the history
+	Organisation string    // its name; default: Amaris
 }
 
 // Dossiers are the dossiers of a care organisation, with their history.
 type Dossiers struct {
-	Writes []Write // ordered by time; may be let go once they are done
+	Writes []Write // by time; may be set to nil after Fill
 
 	organisation *organisation
 	recent       []string // ids of the newest Observations
-	forms        []string // and QuestionnaireResponses
+	forms        []string // ids of the newest QuestionnaireResponses
 }
 
 // organisation is the staff and clients. It does not change while the history is written.
@@ -38,7 +38,7 @@ type organisation struct {
 	Options
 	book    *dutch.Book
 	zone    *time.Location
-	epoch   time.Time // when the past begins
+	epoch   time.Time // the beginning of the history
 	teams   []*team
 	clients []*client
 }

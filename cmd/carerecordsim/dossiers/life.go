@@ -52,8 +52,8 @@ const (
 	lifeMoves
 )
 
-// fixedCareCourses make every course occur in a small organisation, by client. The first client,
-// at whom people look first, is in care all the time.
+// fixedCareCourses make every course occur in a small organisation, by client. The first client
+// is always in care, because people look at it first.
 var fixedCareCourses = map[int]careCourse{
 	0: lifeStays, 3: lifeLeaves, 5: lifeDies, 6: lifeReturns, 9: lifeMistakenForDead, 12: lifeMoves,
 }

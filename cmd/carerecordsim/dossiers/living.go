@@ -18,8 +18,8 @@ func remember(ids []string, id string) []string {
 }
 
 type LivingOptions struct {
-	Every    time.Duration    // between two changes; a second if zero
-	Clock    func() time.Time // the server's; time.Now if nil
+	Every    time.Duration    // between two changes; default: a second
+	Clock    func() time.Time // the server's; default: time.Now
 	OnChange func(Change)     // called after each change; may be nil
 }
 
@@ -105,7 +105,7 @@ func (l *Living) Step() (Change, error) {
 	l.steps++
 	change, err := draw(l.r, livingChanges)(l)
 	if change == (Change{}) && err == nil {
-		return l.report() // the deed found nothing to be done to
+		return l.report() // the change found nothing to change
 	}
 	return change, err
 }
@@ -117,7 +117,7 @@ func (l *Living) newWriter(now time.Time) *writer {
 		if c := pick(l.r, org.clients); c.inCare(now) && c.survivor == nil {
 			return &writer{
 				organisation: org, journal: &journal{now: now.Add(days(1))}, r: l.r, client: c,
-				// The past has used the lower numbers.
+				// The history has used the lower numbers.
 				documents: 1_000_000 + l.steps, forms: 1_000_000 + l.steps, notes: 1_000_000 + l.steps,
 				binaries: 1_000_000 + l.steps,
 			}

@@ -14,7 +14,7 @@ type plan struct {
 	id, title  string
 	made       time.Time // as a draft
 	start, due time.Time // as planned
-	until      time.Time // as it went; not included
+	until      time.Time // in fact; not included
 	author     *member
 	replaces   *plan
 	revised    bool // until comes early, and another plan replaces this one
@@ -33,9 +33,9 @@ type planForm int
 
 const (
 	planWhole   planForm = iota // one CarePlan
-	planParts                   // a CarePlan for each goal, parts of one that says what it is
-	planBased                   // the same, based on it
-	planBySheet                 // a text alone
+	planParts                   // a CarePlan per goal, each partOf one CarePlan
+	planBased                   // the same with basedOn
+	planBySheet                 // a narrative only
 )
 
 type planGoal struct {
@@ -60,7 +60,7 @@ func (c *client) plan(t time.Time) *plan {
 // makePlans makes the plans of one stay. The first begins before the history if the client was
 // already in care.
 func (org *organisation) makePlans(r *rand.Rand, c *client, s stay) {
-	start := s.from.AddDate(0, 0, 18+r.IntN(20)) // the first weeks go by without a plan
+	start := s.from.AddDate(0, 0, 18+r.IntN(20)) // there is no plan in the first weeks
 	if s.from.Equal(org.epoch) {
 		start = s.from.AddDate(0, 0, -r.IntN(360))
 	}

@@ -12,7 +12,7 @@ func (org *organisation) writePlan(j *journal, c *client, p *plan) {
 	if p.start.After(org.epoch) && p.made.After(org.epoch) {
 		org.putPlan(j, p.made, c, p, "draft")
 	}
-	begins := p.start // the system does this at night, for all clients at once
+	begins := p.start // by a nightly job, for all clients at once
 	if begins.Before(org.epoch) {
 		begins = imported
 	}

@@ -35,7 +35,7 @@ func (p *plan) resource(c *client, status string) carePlan {
 		if status == "completed" || status == "revoked" {
 			end = p.until
 		}
-		last := end.AddDate(0, 0, -1) // FHIR's end is included
+		last := end.AddDate(0, 0, -1) // in FHIR the end is included
 		r.Period = &period{Start: p.start.Format(time.DateOnly), End: last.Format(time.DateOnly)}
 	}
 	if p.replaces != nil {

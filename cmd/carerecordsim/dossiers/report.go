@@ -109,7 +109,7 @@ func (w *writer) chooseGoal(p *plan, sh shift) *planGoal {
 	}
 	g := pick(w.r, p.goals)
 	if sh.topic == dutch.Morning && g.theme.Domain == "participatie" {
-		return nil // that is for later in the day
+		return nil // too early for that
 	}
 	return g
 }

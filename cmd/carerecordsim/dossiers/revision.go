@@ -41,7 +41,7 @@ func edit(what, status string, change func(object)) func(*Living) (Change, error
 func (l *Living) update(what, typ, id string, change func(object)) (Change, error) {
 	_, err := l.server.Update(typ, id, func(resource map[string]any) { change(resource) })
 	if isGone(err) {
-		return Change{}, nil // somebody else deleted it
+		return Change{}, nil // deleted meanwhile
 	}
 	return Change{what, typ, id}, err
 }

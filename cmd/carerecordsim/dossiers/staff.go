@@ -52,7 +52,7 @@ type team struct {
 	id, name, setting string
 	members           []*member
 	specialists       []*member
-	clients           []*client // at the beginning of the past
+	clients           []*client // at the beginning of the history
 }
 
 func (t *team) reference() reference { return to("Organization", t.id, t.name) }
@@ -145,7 +145,7 @@ func (org *organisation) address(r *rand.Rand) address {
 		Use:        "work",
 		Line:       []string{fmt.Sprintf("%s %d", org.book.Pick(r, "straat"), 1+r.IntN(180))},
 		City:       org.book.Pick(r, "plaats"),
-		PostalCode: fmt.Sprintf("0%03d %c%c", r.IntN(1000), 'A'+r.IntN(26), 'A'+r.IntN(26)), // none begins with 0
+		PostalCode: fmt.Sprintf("0%03d %c%c", r.IntN(1000), 'A'+r.IntN(26), 'A'+r.IntN(26)), // no postal code begins with 0
 		Country:    "NL",
 	}
 }

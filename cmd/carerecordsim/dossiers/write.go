@@ -20,7 +20,7 @@ type Write struct {
 type journal struct {
 	now    time.Time
 	writes []Write
-	err    error // the first
+	err    error // the first error
 }
 
 func (j *journal) put(at time.Time, typ, id string, resource any) {

@@ -50,7 +50,7 @@ func encode(v any) []byte {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) // what was JSON before still is
+	_ = encoder.Encode(v) // valid JSON stays valid
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
@@ -76,7 +76,7 @@ func (b *bundle) setLink(relation, url string) {
 // resource returns the members of the entry's resource.
 func (e entry) resource() map[string]json.RawMessage {
 	var r map[string]json.RawMessage
-	_ = json.Unmarshal(e["resource"], &r) // nil: there is none
+	_ = json.Unmarshal(e["resource"], &r) // nil if there is none
 	return r
 }
 
@@ -85,7 +85,7 @@ func (e entry) lastUpdated() time.Time {
 	var r struct {
 		Meta struct{ LastUpdated time.Time }
 	}
-	_ = json.Unmarshal(e["resource"], &r) // zero if it is not to be found
+	_ = json.Unmarshal(e["resource"], &r) // zero if it is missing
 	return r.Meta.LastUpdated
 }
 

@@ -14,7 +14,7 @@ import (
 type Fault struct {
 	name    string
 	needs   func(*request) bool // nil: any request
-	tracks  bool                // it needs to know pages
+	tracks  bool                // the fault needs page numbers
 	kept    *memory
 	handler func(next http.Handler, h *occurrence) http.Handler
 }
@@ -57,7 +57,7 @@ func (a answer) send(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that left needs no answer
+	_, _ = w.Write(a.body) // the client may have left
 }
 
 // recorder is the ResponseWriter of ask.

@@ -13,9 +13,9 @@ import (
 // Options of an Injector; all may be zero.
 type Options struct {
 	Seed     uint64
-	BasePath string           // where FHIR begins; "/fhir"
-	Clock    func() time.Time // the server's; time.Now
-	OnFault  func(Event)      // told before each fault; may be called by several goroutines
+	BasePath string           // path of the FHIR base URL; default: /fhir
+	Clock    func() time.Time // the server's; default: time.Now
+	OnFault  func(Event)      // called before each fault, concurrently
 }
 
 // Event is one occurrence of a fault. It has no personal data.

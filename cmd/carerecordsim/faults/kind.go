@@ -11,7 +11,7 @@ import (
 
 // kind is how a fault file writes one kind of fault.
 type kind struct {
-	plain   func() Fault // its name alone; nil: it needs a value
+	plain   func() Fault // without a value; nil: a value is needed
 	read    func(p *parser, value *yaml.Node, options map[string]*yaml.Node) Fault
 	options []string
 	example string

@@ -21,7 +21,7 @@ func LateCommits(d time.Duration) Fault {
 	return Fault{name: name, tracks: true, needs: func(q *request) bool { return q.isPaged() || q.interaction == Read }, handler: func(next http.Handler, h *occurrence) http.Handler {
 		l := late{next, h, d}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r = asGet(r) // it may be asked twice
+			r = asGet(r) // the request may be repeated
 			a := ask(next, r)
 			if b, ok := open(&a); ok && h.request.isPaged() {
 				l.hide(&b, r)
@@ -69,7 +69,7 @@ func (l late) visible(body []byte) bool {
 		return true
 	}
 	sum := fnv.New64a()
-	_, _ = fmt.Fprint(sum, r.ResourceType, r.ID, r.Meta.VersionID) // a hash takes everything
+	_, _ = fmt.Fprint(sum, r.ResourceType, r.ID, r.Meta.VersionID) // a hash never fails
 	own := rand.New(rand.NewPCG(l.o.Seed, sum.Sum64()))            //nolint:gosec // disorder, and no secret
 	if own.IntN(2) == 0 {
 		return true
@@ -127,7 +127,7 @@ func (l late) count(r *http.Request) int {
 // before returns the answer as it was before the version in a.
 func (l late) before(a answer, r *http.Request) answer {
 	var v struct{ Meta struct{ VersionID string } }
-	_ = json.Unmarshal(a.body, &v) // it was read before
+	_ = json.Unmarshal(a.body, &v) // it was parsed before
 	var number int
 	if _, err := fmt.Sscanf(v.Meta.VersionID, "%d", &number); err == nil && number > 1 {
 		older := r.Clone(r.Context())

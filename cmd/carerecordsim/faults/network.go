@@ -61,7 +61,7 @@ func CutOff(part float64) Fault {
 			w.WriteHeader(a.status)
 			_, _ = w.Write(a.body[:int(float64(len(a.body))*part)])
 			_ = http.NewResponseController(w).Flush()
-			panic(http.ErrAbortHandler) // net/http closes the connection, and says nothing
+			panic(http.ErrAbortHandler) // net/http closes the connection without a log line
 		})
 	}}
 }
@@ -99,7 +99,7 @@ func GzipBomb(size int64) Fault {
 
 func pack(to *bytes.Buffer, content []byte) {
 	z := gzip.NewWriter(to)
-	_, _ = z.Write(content) // a bytes.Buffer takes everything
+	_, _ = z.Write(content) // a bytes.Buffer never fails
 	_ = z.Close()
 }
 

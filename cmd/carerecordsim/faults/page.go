@@ -11,9 +11,9 @@ import (
 // page is what is known of the page that a request asks for.
 type page struct {
 	number int       // 1 is the first
-	first  string    // the URL of the first page; "": this is it
+	first  string    // the URL of the first page; "": this page
 	last   time.Time // lastUpdated of the last entry of the page before
-	hidden int       // of LateCommits: what the whole search must not count yet
+	hidden int       // by LateCommits: not to be counted yet
 }
 
 // rememberedPages is the number of next links to remember.

@@ -12,7 +12,7 @@ import (
 // Refusal is an error response.
 type Refusal struct {
 	Status int
-	Header http.Header // in any case
+	Header http.Header // always sent
 
 	// A Retry-After of that much from now: as a date, or, as on some servers, in milliseconds since
 	// 1970.

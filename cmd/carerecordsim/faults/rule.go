@@ -17,7 +17,7 @@ type Rule struct {
 type Match struct {
 	Method      string         // GET, POST, …
 	Path        *regexp.Regexp // matches anywhere in the path
-	Query       *regexp.Regexp // matches anywhere in the query, as it was sent
+	Query       *regexp.Regexp // matches anywhere in the raw query
 	Type        string         // the resource type
 	Interaction Interaction
 	Page        int // of a search or history: 1 is the first

@@ -33,7 +33,7 @@ type bundleEntry struct {
 func unpack(raw []byte) ([]entry, error) {
 	var b bundle
 	if err := json.Unmarshal(raw, &b); err != nil {
-		// What is odd in a Bundle's entries is no concern of other resources.
+		// A wrong entry matters in a Bundle only.
 		var other struct{ ResourceType string }
 		if json.Unmarshal(raw, &other) != nil || other.ResourceType == "Bundle" {
 			return nil, err
@@ -93,7 +93,7 @@ func withID(e entry, fullURL, requestURL string) entry {
 	if e.id == "" {
 		return entry{err: fmt.Errorf("%s without an id", e.typ)}
 	}
-	id, _ := json.Marshal(e.id) // a string always can
+	id, _ := json.Marshal(e.id) // a string never fails
 	e.raw = fmt.Appendf(nil, `{"id":%s,%s`, id, e.raw[1:])
 	return e
 }

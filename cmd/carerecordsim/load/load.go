@@ -26,8 +26,8 @@ import (
 
 // Summary counts what was loaded, and lists what was not.
 type Summary struct {
-	Files     int // that were read, in part at least
-	Resources int // written, repetitions among them
+	Files     int // read, at least in part
+	Resources int // written, including repetitions
 	Unread    []Problem
 	Repeated  []Repetition
 }
@@ -77,7 +77,7 @@ type loader struct {
 	Summary
 	server *simulator.Server
 	at     time.Time
-	seen   map[string]string // by Type/id: where it came from
+	seen   map[string]string // the place of each Type/id
 }
 
 func (l *loader) unread(where string, err error) {
@@ -135,7 +135,7 @@ func (l *loader) lines(r io.Reader, where string) int {
 
 // document loads a resource or the entries of a Bundle, and returns their number.
 func (l *loader) document(raw []byte, where string) int {
-	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // as editors on Windows begin files
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // the byte order mark of Windows editors
 	entries, err := unpack(raw)
 	if err != nil {
 		l.unread(where, err)

@@ -20,28 +20,28 @@ type Behaviour struct {
 	SearchCache time.Duration
 
 	PageLife  time.Duration // a next link is 410 Gone after that; 0: never
-	MaxOffset int           // an offset above it is a 400; 0: none is
+	MaxOffset int           // a larger offset is a 400; 0: no limit
 
 	TotalOnRequest bool // no Bundle.total unless _total=accurate
-	NoTotals       bool // never a Bundle.total, but for _summary=count
+	NoTotals       bool // no Bundle.total except for _summary=count
 
-	IgnoredParameters  []string // as if the server had never heard of them
+	IgnoredParameters  []string // unknown to the server
 	RefusesUnknown     bool     // an unknown parameter is a 400, strict or not
 	RefusesPreferences bool     // a Prefer header with something other than return= is a 400
-	IgnoresPreferences bool     // handling=strict means nothing
+	IgnoresPreferences bool     // handling=strict has no effect
 
 	// NeedsPatient refuses to search a type that belongs to clients unless
 	// patient, subject or _id is given.
 	NeedsPatient bool
 
 	NoHistory     bool // neither _history nor vread
-	NoTypeHistory bool // _history of one resource only
+	NoTypeHistory bool // no _history of a type
 
 	// ListsDeleted makes _deleted=true find deleted resources only, with type, id and meta. Their
 	// codes are gone, so that no token parameter finds them.
 	ListsDeleted bool
 
-	KeepsIdentical bool // a PUT of what is there already makes no new version
+	KeepsIdentical bool // a PUT of the same content makes no new version
 
 	// LateCommits is how long before a write becomes visible its lastUpdated may lie: every third
 	// write is late, by up to that much. It is never before the version that it follows.

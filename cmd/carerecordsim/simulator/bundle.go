@@ -90,6 +90,6 @@ func quote(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a string always can
+	_ = encoder.Encode(s) // a string never fails
 	return strings.TrimSuffix(b.String(), "\n")
 }

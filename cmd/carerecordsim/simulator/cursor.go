@@ -29,13 +29,13 @@ type cursor struct {
 	Query  string `json:"q"`
 	AsOf   int64  `json:"s"`
 	Total  int    `json:"n"` // -1: not counted
-	Made   int64  `json:"m"` // when the first page was, in microseconds
+	Made   int64  `json:"m"` // time of the first page, in microseconds
 	Micro  int64  `json:"u"`
 	ID     string `json:"i"` // empty: from the beginning
 	Seq    int64  `json:"v"`
 	Offset int    `json:"o"`
 
-	asked []pair // what the link said beside the search, for self
+	asked []pair // the link's other parameters, for link self
 }
 
 func parseCursor(s string) (cursor, error) {
@@ -48,7 +48,7 @@ func parseCursor(s string) (cursor, error) {
 }
 
 func (c cursor) String() string {
-	raw, _ := json.Marshal(c) // strings and numbers always can
+	raw, _ := json.Marshal(c) // strings and numbers never fail
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 

@@ -16,13 +16,13 @@ import (
 const (
 	fhirJSON = "application/fhir+json; charset=utf-8"
 	maxBody  = 16 << 20
-	gzipFrom = 1 << 10 // smaller answers go as they are
+	gzipFrom = 1 << 10 // smaller answers are not compressed
 )
 
 // answer is a successful response.
 type answer struct {
 	status int
-	header http.Header // nil: none of its own
+	header http.Header // nil: no extra header
 	body   []byte      // nil: none
 
 	contentType string // "": FHIR JSON
@@ -149,7 +149,7 @@ func (a answer) write(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body) // a client that left needs no answer
+	_, _ = w.Write(body) // the client may have left
 }
 
 func compress(body []byte) []byte {
@@ -157,7 +157,7 @@ func compress(body []byte) []byte {
 	z := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(z)
 	z.Reset(&buf)
-	_, _ = z.Write(body) // a bytes.Buffer takes everything
+	_, _ = z.Write(body) // a bytes.Buffer never fails
 	_ = z.Close()
 	return buf.Bytes()
 }

@@ -70,7 +70,7 @@ func (q *search) takeHistory(p pair, rules searchRules) (bool, error) {
 		}
 		return q.takeSort(p)
 	case "_since":
-		// An instant, but a date is taken as well: from its first moment on.
+		// FHIR has an instant here; a date counts from its first moment.
 		low, _, err := parseDate(p.value, rules.zone)
 		if err != nil {
 			return true, badRequest("value", "_since: %v", err)

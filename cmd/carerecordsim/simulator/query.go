@@ -12,7 +12,7 @@ import (
 // search is a parsed search.
 type search struct {
 	query      archive.Query
-	patients   []string // alternatives, when there are more than one
+	patients   []string // alternatives, if more than one
 	tokens     []tokenFilter
 	span       span
 	count      int
@@ -20,10 +20,10 @@ type search struct {
 	noTotal    bool
 	wantsTotal bool
 	sorted     bool     // _sort was honoured
-	byTime     bool     // it says _lastUpdated
+	byTime     bool     // by _lastUpdated
 	scoped     bool     // to clients, or to ids
 	elements   []string // nil: whole resources
-	used       []pair   // what the answer honours, for link self
+	used       []pair   // honoured parameters, for link self
 }
 
 type tokenFilter struct {
@@ -34,7 +34,7 @@ type tokenFilter struct {
 // searchRules are what parsing depends on besides the query.
 type searchRules struct {
 	Behaviour
-	strict       bool // what is unknown is refused
+	strict       bool // unknown parameters are refused
 	zone         *time.Location
 	defaultCount int
 	maxCount     int
@@ -43,7 +43,7 @@ type searchRules struct {
 func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, error) {
 	q := search{query: archive.Query{Type: resourceType}, count: rules.defaultCount}
 	if rules.ignores("_sort") {
-		q.query.Order = archive.ByID // who does not sort does not sort by time either
+		q.query.Order = archive.ByID // without a sort the order must not be by time
 	}
 	for _, p := range pairs {
 		name, _, _ := strings.Cut(p.name, ":")
@@ -176,7 +176,7 @@ func (q *search) takePatients(references []string) {
 	}
 	switch {
 	case q.query.Patient != "" && !slices.Contains(ids, q.query.Patient):
-		q.query.IDs = []string{} // of two patients at once there is nothing
+		q.query.IDs = []string{} // no resource is about two patients
 	case q.query.Patient != "":
 	case len(ids) == 1 && ids[0] != "":
 		q.query.Patient = ids[0]

@@ -24,7 +24,7 @@ func parseQuery(raw string) ([]pair, error) {
 		if err != nil {
 			return nil, badRequest("invalid", "the value of %s is not URL-encoded", n)
 		}
-		if v != "" { // FHIR: a parameter without a value is as if it were not there
+		if v != "" { // in FHIR an empty parameter counts as missing
 			pairs = append(pairs, pair{n, v})
 		}
 	}

@@ -27,7 +27,7 @@ func (s *Server) put(raw []byte) (*archive.Version, error) {
 	var head *archive.Version
 	if b := s.o.Behaviour; b.KeepsIdentical || b.LateCommits > 0 {
 		var named struct{ ResourceType, ID string }
-		_ = json.Unmarshal(raw, &named) // the archive refuses what cannot be read
+		_ = json.Unmarshal(raw, &named) // the archive returns the error
 		head = s.archive.Head(named.ResourceType, named.ID)
 		if b.KeepsIdentical && head != nil && head.HasContent(raw) {
 			return head, nil

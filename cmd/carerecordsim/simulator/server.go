@@ -19,17 +19,17 @@ type Layer func(http.Handler) http.Handler
 
 // Options of a Server; all may be zero.
 type Options struct {
-	BasePath string           // where FHIR begins; "/fhir"
-	Zone     *time.Location   // of lastUpdated, and of searched dates without an offset; UTC
-	Clock    func() time.Time // time.Now
-	Token    string           // the bearer token that every request but metadata must carry; "": none
+	BasePath string           // path of the FHIR base URL; default: /fhir
+	Zone     *time.Location   // of lastUpdated, and of searched dates without an offset; default: UTC
+	Clock    func() time.Time // default: time.Now
+	Token    string           // bearer token, required except for metadata; "": none
 
 	// EqualInstants lets writes within one millisecond of the clock share a lastUpdated. Otherwise
 	// each write is at least a millisecond after the one before, if need be ahead of the clock.
 	EqualInstants bool
 
-	DefaultCount int // entries of a page when _count does not say; 50
-	MaxCount     int // a larger _count is cut down to this; 1000
+	DefaultCount int // page size without _count; default: 50
+	MaxCount     int // largest page size; default: 1000
 	Behaviour    Behaviour
 	Layers       []Layer // the first is the outermost
 }
@@ -40,7 +40,7 @@ type Server struct {
 	archive *archive.Archive
 	handler http.Handler
 
-	writing sync.Mutex // held from taking the time of a write until it is stored
+	writing sync.Mutex // held from reading the clock until a write is stored
 	last    time.Time  // the newest lastUpdated taken from the clock
 	writes  uint64     // taken from the clock
 
@@ -103,7 +103,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if server.Shutdown(drain) != nil {
-		_ = server.Close() // what would not finish is cut off
+		_ = server.Close() // ends requests that did not finish
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -32,11 +32,11 @@ type Book struct {
 // Goal is a goal that care plans may have.
 type Goal struct {
 	Domain   string // mentaal, lichamelijk, participatie or wonen
-	Setting  string // "" for every one
+	Setting  string // "": all
 	Title    Template
 	Actions  []Template
-	Reports  []Template // what reports on this goal say
-	Progress []Template // what evaluations say
+	Reports  []Template // texts of reports about the goal
+	Progress []Template // texts of evaluations
 }
 
 // Open parses the texts.

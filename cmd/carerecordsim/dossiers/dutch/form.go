@@ -18,16 +18,16 @@ type Form struct {
 type Question struct {
 	Kind, Link, Text string
 	Options          []Choice
-	Samples          []Template // what people write
+	Samples          []Template // example answers
 	After            string     // asked only when the question of that link …
 	Answer           string     // … has this answer
-	Skipped          bool       // now and then
+	Skipped          bool       // sometimes without an answer
 	Repeats          bool
 	Hidden           bool
 	Total            bool   // of the scores of the answers before it
 	Unit             string // of a quantity
 	Low, High        int    // of a number, in units of its last digit
-	Digits           int    // behind its point
+	Digits           int    // after the decimal point
 	Questions        []*Question
 }
 

@@ -46,7 +46,7 @@ func (b *Book) Report(r *rand.Rand, c *Cast, shift, setting string) string {
 	for range extra {
 		topic := pickAside(r, asides)
 		if slices.Contains(told, topic) {
-			continue // nobody writes twice about the meal
+			continue // one meal per report
 		}
 		told = append(told, topic)
 		sentences = append(sentences, b.say(r, c, b.sentences[topic]))
