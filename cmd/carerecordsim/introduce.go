@@ -17,7 +17,8 @@ func printIntroduction(w io.Writer, f flags, o carerecord.Options, system *carer
 		fmt.Fprintf(&b, "The care record system of %s. Nobody in it exists.\n", f.TenantName)
 	}
 	if o.Load != "" {
-		fmt.Fprintf(&b, "%d resources from %d files in %s, unchanged.\n", system.Loaded.Resources, system.Loaded.Files, o.Load)
+		fmt.Fprintf(&b, "%d resources from %d files in %s, unchanged.\n", system.Loaded.Resources,
+			system.Loaded.Files, o.Load)
 	}
 	fmt.Fprintf(&b, "FHIR R4 at %s\n", system.URL())
 	if o.Behaviour.Name != "honest" {
@@ -55,6 +56,7 @@ func printExamples(b *strings.Builder, f flags, system *carerecord.System) {
 	}
 	fmt.Fprintf(b, "\nTry:\n  curl %s'%s/Patient?_count=2'\n", auth, system.URL())
 	if client := firstClient(system.Server); client != "" {
-		fmt.Fprintf(b, "  curl %s'%s/Observation?patient=%s&_sort=-_lastUpdated&_count=3'\n", auth, system.URL(), client)
+		fmt.Fprintf(b, "  curl %s'%s/Observation?patient=%s&_sort=-_lastUpdated&_count=3'\n", auth, system.URL(),
+			client)
 	}
 }

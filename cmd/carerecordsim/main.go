@@ -69,7 +69,8 @@ func serve(ctx context.Context, f flags, o carerecord.Options, stdout, stderr io
 		_, _ = fmt.Fprintf(stdout, "%s %s: %s/%s\n", now(), c.What, c.Type, c.ID)
 	}
 	o.OnFault = func(e faults.Event) {
-		_, _ = fmt.Fprintf(stdout, "%s fault of rule %d, %s: %s %s, page %d\n", now(), e.Rule, e.Fault, e.Method, e.Type, e.Page)
+		_, _ = fmt.Fprintf(stdout, "%s fault of rule %d, %s: %s %s, page %d\n", now(), e.Rule, e.Fault, e.Method,
+			e.Type, e.Page)
 	}
 	system, err := carerecord.Open(o)
 	if err != nil {

@@ -86,7 +86,8 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func ask(ts *testscript.TestScript, portFile, path, token string) (status string, body []byte) {
-	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+strings.TrimSpace(ts.ReadFile(portFile))+path, nil)
+	request, err := http.NewRequest(http.MethodGet,
+		"http://127.0.0.1:"+strings.TrimSpace(ts.ReadFile(portFile))+path, nil)
 	ts.Check(err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)

@@ -206,7 +206,8 @@ func TestSearchEqualsPlainFilter(t *testing.T) {
 				return
 			}
 			patient := rapid.SampledFrom([]string{"p", "q"}).Draw(t, "patient")
-			v, err := a.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":%q,"subject":{"reference":"Patient/%s"}}`, id, patient), at)
+			v, err := a.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":%q,"subject":{"reference":"Patient/%s"}}`,
+				id, patient), at)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -42,7 +42,8 @@ func (v *Version) HasContent(raw []byte) bool {
 		return false
 	}
 	own, err := parse(v.Body)
-	return err == nil && r.typ == own.typ && r.id == own.id && bytes.Equal(r.meta, own.meta) && bytes.Equal(r.rest, own.rest)
+	return err == nil && r.typ == own.typ && r.id == own.id && bytes.Equal(r.meta, own.meta) &&
+		bytes.Equal(r.rest, own.rest)
 }
 
 // Patient returns the id of the Patient in subject or patient.

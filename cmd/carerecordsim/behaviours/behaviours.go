@@ -44,7 +44,8 @@ func All() []Preset {
 			About:    "_count up to 1000, offsets up to 10,000, a cursor when sorted by time, totals on request, unknown parameters and preferences refused, _deleted=true in place of a type's _history",
 			MaxCount: 1000,
 			Behaviour: simulator.Behaviour{
-				Paging: simulator.Keyset, MaxOffset: 10_000, TotalOnRequest: true, RefusesUnknown: true, RefusesPreferences: true,
+				Paging: simulator.Keyset, MaxOffset: 10_000, TotalOnRequest: true,
+				RefusesUnknown: true, RefusesPreferences: true,
 				NoTypeHistory: true, ListsDeleted: true, KeepsIdentical: true,
 			},
 		},
@@ -54,7 +55,8 @@ func All() []Preset {
 			MaxCount: 100,
 			Behaviour: simulator.Behaviour{
 				NeedsPatient: true, NoHistory: true, IgnoresPreferences: true,
-				IgnoredParameters: []string{"_lastUpdated", "_sort", "_elements", "_summary", "_total", "_tag", "_security"},
+				IgnoredParameters: []string{"_lastUpdated", "_sort", "_elements", "_summary", "_total", "_tag",
+					"_security"},
 			},
 		},
 		{
@@ -69,7 +71,10 @@ func All() []Preset {
 			About:     "every tenth request is a 429 without Retry-After, but with a RateLimit header; no totals",
 			Behaviour: simulator.Behaviour{NoTotals: true, NoHistory: true},
 			Rules: []faults.Rule{
-				{Match: faults.Match{Every: 10}, Fault: faults.Refuse(faults.Refusal{Status: 429, Header: faults.RateLimit(2)})},
+				{
+					Match: faults.Match{Every: 10},
+					Fault: faults.Refuse(faults.Refusal{Status: 429, Header: faults.RateLimit(2)}),
+				},
 			},
 		},
 		{

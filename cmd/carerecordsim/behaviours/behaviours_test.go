@@ -56,7 +56,8 @@ func TestPresetsBehaveLikeTheirServers(t *testing.T) {
 		{"medplum", "Observation/o0/_history", "", "200 o0,o0"},
 		{"medplum", "Observation?_deleted=true", "", "200 o0"},
 		{"medmij", "Observation?_lastUpdated=ge2030", "", "400"},
-		{"medmij", "Observation?patient=p&_lastUpdated=ge2030&_sort=_lastUpdated", "handling=strict", "200 o1,o2,o3,o4,o5 total 5"},
+		{"medmij", "Observation?patient=p&_lastUpdated=ge2030&_sort=_lastUpdated", "handling=strict",
+			"200 o1,o2,o3,o4,o5 total 5"},
 		{"medmij", "Observation/o1/_history", "", "404"},
 		{"medmij", "Practitioner", "", "200 total 0"},
 		{"linuxforhealth", byTime, "handling=strict", "200 o5,o4 total 5 next _offset="},
@@ -152,7 +153,8 @@ func TestSmartBulkSendsRateLimit(t *testing.T) {
 
 func TestFindListsTheNames(t *testing.T) {
 	t.Parallel()
-	if _, err := Find("hopi"); err == nil || !strings.Contains(err.Error(), "honest, hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, plain") {
+	if _, err := Find("hopi"); err == nil || !strings.Contains(err.Error(),
+		"honest, hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, plain") {
 		t.Errorf("Find = %v", err)
 	}
 	readme, err := os.ReadFile("../README.md")

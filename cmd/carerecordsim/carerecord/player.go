@@ -69,7 +69,8 @@ func (p *player) run(ctx context.Context) error {
 		}
 		if p.o.OnChange != nil {
 			first := next.step.Writes[0]
-			p.o.OnChange(dossiers.Change{What: fmt.Sprintf("case %d, %s", next.number, next.step.Name), Type: first.Type, ID: first.ID})
+			p.o.OnChange(dossiers.Change{What: fmt.Sprintf("case %d, %s", next.number, next.step.Name),
+				Type: first.Type, ID: first.ID})
 		}
 	}
 	return nil

@@ -56,11 +56,14 @@ func (m *maker) wildHTML() {
 		"commentaar": `<!-- <p>weg</p> --><p>Blijft</p><![CDATA[ <p>cdata</p> ]]><?php echo 1 ?>`,
 	}
 	var writes []Write
-	for _, name := range []string{"script", "handlers", "stijl", "iframe", "beeld", "links", "diep", "stuk", "tabel", "meta", "commentaar"} {
-		writes = append(writes, m.document(name, "Document "+name, attached("text/html; charset=utf-8", []byte(pages[name]))))
+	for _, name := range []string{"script", "handlers", "stijl", "iframe", "beeld", "links", "diep", "stuk",
+		"tabel", "meta", "commentaar"} {
+		writes = append(writes, m.document(name, "Document "+name,
+			attached("text/html; charset=utf-8", []byte(pages[name]))))
 	}
 	writes = append(writes,
-		m.note("verslag", []object{section("Subjectief", `<p>Voor<script>boos()</script> en na.</p><img src="https://boos.example/pixel.png" alt="foto"/>`)}),
+		m.note("verslag", []object{section("Subjectief",
+			`<p>Voor<script>boos()</script> en na.</p><img src="https://boos.example/pixel.png" alt="foto"/>`)}),
 		m.report("letterlijk", `Dit is geen <b>html</b>, maar 3 < 4 & 5 > 4 <script>blijft staan</script>`))
 	m.start("documents have HTML of every kind", writes...)
 }
@@ -91,7 +94,8 @@ func (m *maker) mismatched() {
 	wrongSize := linked("text/plain", text, here("tekst"))
 	wrongSize["size"] = len(text) + 7
 	m.start("files do not match their size, hash or type",
-		m.binary("tekst", "text/plain", text), m.binary("ander", "text/plain", other), m.binary("pdf", "application/pdf", []byte("%PDF-1.4\n%%EOF\n")),
+		m.binary("tekst", "text/plain", text), m.binary("ander", "text/plain", other),
+		m.binary("pdf", "application/pdf", []byte("%PDF-1.4\n%%EOF\n")),
 		m.binary("groot", "text/plain", []byte(strings.Repeat("Veel tekst. ", 200_000))),
 		m.document("goed", "Klopt", linked("text/plain", text, here("tekst"))),
 		m.document("hash", "Verkeerde hash", wrongHash),
@@ -99,8 +103,10 @@ func (m *maker) mismatched() {
 		m.document("inhoud", "Andere inhoud", linked("text/plain", text, here("ander"))),
 		m.document("soort", "Andere soort", linked("text/html", []byte("%PDF-1.4\n%%EOF\n"), here("pdf"))),
 		m.document("dood", "Bestand is er niet", linked("text/plain", text, here("nergens"))),
-		m.document("te-groot", "Heel groot bestand", object{"contentType": "text/plain", "url": here("groot"), "title": "Groot"}))
-	m.step("one file is deleted, the missing one comes", m.deleted("Binary", "tekst"), m.binary("nergens", "text/plain", text))
+		m.document("te-groot", "Heel groot bestand",
+			object{"contentType": "text/plain", "url": here("groot"), "title": "Groot"}))
+	m.step("one file is deleted, the missing one comes", m.deleted("Binary", "tekst"),
+		m.binary("nergens", "text/plain", text))
 }
 
 func (m *maker) inline() {
@@ -116,6 +122,7 @@ func (m *maker) inline() {
 		m.document("stuk", "Geen base64", broken),
 		m.document("leeg", "Leeg", attached("text/plain", nil), object{"description": "Een leeg document"}),
 		m.document("twee", "Tekst en PDF", nil, object{"content": []object{
-			{"attachment": inlineText(text)}, {"attachment": merged(attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n")), object{"title": "ondertekend.pdf"})},
+			{"attachment": inlineText(text)},
+			{"attachment": merged(attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n")), object{"title": "ondertekend.pdf"})},
 		}}))
 }

@@ -69,7 +69,8 @@ func TestCasesAreWellFormed(t *testing.T) {
 					t.Errorf("case %d writes %s/%s", c.Number, w.Type, w.ID)
 				}
 				var r struct{ ResourceType, ID string }
-				if err := json.Unmarshal(w.Body, &r); w.Body != nil && (err != nil || r.ResourceType != w.Type || r.ID != w.ID) {
+				if err := json.Unmarshal(w.Body, &r); w.Body != nil &&
+					(err != nil || r.ResourceType != w.Type || r.ID != w.ID) {
 					t.Errorf("case %d: %s/%s is %s/%s, %v", c.Number, w.Type, w.ID, r.ResourceType, r.ID, err)
 				}
 			}
@@ -77,7 +78,8 @@ func TestCasesAreWellFormed(t *testing.T) {
 		if c.Number == 6 || c.Number == 8 {
 			continue
 		}
-		if v, err := s.Get("Patient", c.Client()); err != nil || !bytes.Contains(v.Body, []byte(`"Casus `+strconv.Itoa(c.Number)+`"`)) {
+		if v, err := s.Get("Patient", c.Client()); err != nil ||
+			!bytes.Contains(v.Body, []byte(`"Casus `+strconv.Itoa(c.Number)+`"`)) {
 			t.Errorf("case %d has no client: %v", c.Number, err)
 		}
 	}
@@ -154,8 +156,10 @@ func TestCasesHaveTheirSubject(t *testing.T) {
 		22: {`\\u0000`, `\\ud83d [^"]`, `\\r\\n`, `😊`, `שלום`},
 		28: {`"implicitRules"`},
 		33: {
-			`"valueBoolean":false`, `"valueDecimal":1\.50`, `"valueInteger"`, `"valueDate"`, `"valueDateTime"`, `"valueTime"`, `"valueString"`,
-			`"valueUri"`, `"valueCoding"`, `"valueAttachment"`, `"valueQuantity":\{"value":6\}`, `"value":64\.0`, `"valueReference"`,
+			`"valueBoolean":false`, `"valueDecimal":1\.50`, `"valueInteger"`, `"valueDate"`, `"valueDateTime"`,
+			`"valueTime"`, `"valueString"`,
+			`"valueUri"`, `"valueCoding"`, `"valueAttachment"`, `"valueQuantity":\{"value":6\}`, `"value":64\.0`,
+			`"valueReference"`,
 		},
 		51: {`2025-10-26T02:30:00\+02:00`, `2025-10-26T02:30:00\+01:00`},
 		55: {`23:59:60`},
@@ -186,8 +190,11 @@ func TestCasesHaveTheirSubject(t *testing.T) {
 func TestParseChoosesCases(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"12": "12", "31, 12,12": "12 31", "24-27,1": "1 24 26 27", "all": "59", "25": "there is no case 25; there are 59, from 1 to 60",
-		"": `"" is neither a number nor a range of numbers`, "1,x": `"x" is neither a number nor a range of numbers`, "9-3": "there is no case 9-3; there are 59, from 1 to 60",
+		"12": "12", "31, 12,12": "12 31", "24-27,1": "1 24 26 27", "all": "59",
+		"25":  "there is no case 25; there are 59, from 1 to 60",
+		"":    `"" is neither a number nor a range of numbers`,
+		"1,x": `"x" is neither a number nor a range of numbers`,
+		"9-3": "there is no case 9-3; there are 59, from 1 to 60",
 	} {
 		list, err := Parse(text, noon)
 		got := ""

@@ -62,7 +62,8 @@ var scripts = map[int]script{
 	55: {"23:59:60", (*maker).leapSecond},
 	56: {"the source's clock is wrong", (*maker).wrongClock},
 
-	57: {"script, handlers, style, iframe, remote image, javascript: links, deep nesting, malformed", (*maker).wildHTML},
+	57: {"script, handlers, style, iframe, remote image, javascript: links, deep nesting, malformed",
+		(*maker).wildHTML},
 	58: {"attachment on another host", (*maker).otherHost},
 	59: {"size or hash mismatch, dead Binary, wrong content type", (*maker).mismatched},
 	60: {"inline base64", (*maker).inline},
@@ -70,15 +71,18 @@ var scripts = map[int]script{
 
 func (m *maker) moved() {
 	team := func(name string) object {
-		return object{"managingOrganization": object{"reference": "Organization/" + m.id(name), "display": "Team " + name}}
+		return object{"managingOrganization": object{"reference": "Organization/" + m.id(name),
+			"display": "Team " + name}}
 	}
 	m.start("the client lives with team west",
 		m.put("Organization", "west", object{"active": true, "name": "Team west"}),
 		m.put("Organization", "oost", object{"active": true, "name": "Team oost"}),
 		m.client("", team("west")),
-		m.report("west-verslag", "Geschreven door team west.", object{"performer": []object{m.ref("Organization", "west")}}))
+		m.report("west-verslag", "Geschreven door team west.",
+			object{"performer": []object{m.ref("Organization", "west")}}))
 	m.step("the client moves to team oost", m.client("", team("oost")))
-	m.step("team oost writes", m.report("oost-verslag", "Geschreven door team oost.", object{"performer": []object{m.ref("Organization", "oost")}}))
+	m.step("team oost writes", m.report("oost-verslag", "Geschreven door team oost.",
+		object{"performer": []object{m.ref("Organization", "oost")}}))
 }
 
 func (m *maker) returned() {
@@ -89,7 +93,8 @@ func (m *maker) returned() {
 
 func (m *maker) mistakenForDead() {
 	m.start("the client is alive", m.report("verslag", "Leeft en geniet."))
-	m.step("the client is recorded as deceased", m.client("", object{"active": false, "deceasedDateTime": m.moment(-day)}))
+	m.step("the client is recorded as deceased", m.client("",
+		object{"active": false, "deceasedDateTime": m.moment(-day)}))
 	m.step("the client is alive again", m.client("", object{"deceasedBoolean": false}))
 }
 

@@ -8,20 +8,23 @@ func (m *maker) reopened() {
 	form := func(text, status string) Write {
 		return m.form("formulier", []object{said("a", text)}, object{"status": status})
 	}
-	m.start("a form is begun", m.questionnaire("1", "Intake", question("a", "text", "Hoe gaat het?")), form("Nog bezig", "in-progress"))
+	m.start("a form is begun", m.questionnaire("1", "Intake", question("a", "text", "Hoe gaat het?")),
+		form("Nog bezig", "in-progress"))
 	m.step("it is completed", form("Klaar", "completed"))
 	m.step("it is opened again", form("Toch nog bezig", "in-progress"))
 	m.step("it is completed again", form("Nu echt klaar", "completed"))
 }
 
 func (m *maker) amended() {
-	m.start("a form is completed", m.questionnaire("1", "Intake", question("a", "text", "Hoe gaat het?")), m.form("formulier", []object{said("a", "Goed")}))
+	m.start("a form is completed", m.questionnaire("1", "Intake", question("a", "text", "Hoe gaat het?")),
+		m.form("formulier", []object{said("a", "Goed")}))
 	m.step("it is amended", m.form("formulier", []object{said("a", "Redelijk")}, object{"status": "amended"}))
 }
 
 func (m *maker) questionnaires() {
 	coded := func(suffix, version string) Write {
-		return m.form(suffix, []object{answered("a", object{"valueCoding": object{"system": base + "/antwoord", "code": "1"}})},
+		return m.form(suffix, []object{answered("a",
+			object{"valueCoding": object{"system": base + "/antwoord", "code": "1"}})},
 			object{"questionnaire": m.canonical() + version})
 	}
 	versioned := func(version, title, text, label string) Write {
@@ -32,7 +35,8 @@ func (m *maker) questionnaires() {
 		versioned("1", "Vragen van 2024", "Hoe slaapt u?", "Goed"), coded("versie-1", "|1"),
 		coded("zonder-versie", ""), coded("versie-3", "|3"),
 		m.form("nergens", []object{answered("a", object{"valueCoding": object{"code": "1"}})}, elsewhere))
-	m.step("version 2 comes, with other words", versioned("2", "Vragen van 2025", "Hoe was uw nacht?", "Prima"), coded("versie-2", "|2"))
+	m.step("version 2 comes, with other words", versioned("2", "Vragen van 2025", "Hoe was uw nacht?", "Prima"),
+		coded("versie-2", "|2"))
 	m.step("version 3 comes", versioned("3", "Vragen van later", "Sliep u goed?", "Ja"))
 	m.step("version 1 is corrected", versioned("1", "Vragen van 2024", "Hoe slaapt u meestal?", "Goed"))
 }
@@ -58,14 +62,17 @@ func (m *maker) nested() {
 	m.start("a form has nested and repeated groups and answers",
 		m.questionnaire("1", "Wensen",
 			question("1", "group", "De dag", object{"item": []object{
-				question("1.1", "group", "Ochtend", object{"item": []object{question("1.1.1", "string", "Wat eet u?", repeats)}}),
-				question("1.2", "boolean", "Slaapt u overdag?", object{"item": []object{question("1.2.1", "string", "Waar?")}}),
+				question("1.1", "group", "Ochtend",
+					object{"item": []object{question("1.1.1", "string", "Wat eet u?", repeats)}}),
+				question("1.2", "boolean", "Slaapt u overdag?",
+					object{"item": []object{question("1.2.1", "string", "Waar?")}}),
 			}}),
 			question("2", "group", "Een naaste", repeats, object{"item": []object{question("2.1", "string", "Naam")}})),
 		m.form("formulier", []object{
 			within("1",
 				within("1.1", answered("1.1.1", object{"valueString": "Brood"}, object{"valueString": "Een eitje"})),
-				answered("1.2", object{"valueBoolean": true, "item": []object{said("1.2.1", "In de stoel bij het raam")}})),
+				answered("1.2", object{"valueBoolean": true,
+					"item": []object{said("1.2.1", "In de stoel bij het raam")}})),
 			within("2", said("2.1", "Annie")),
 			within("2", said("2.1", "Piet")),
 		}))
@@ -88,8 +95,10 @@ func (m *maker) answerTypes() {
 		{"url", "Website", object{"valueUri": "https://casus.example/jo?a=1&b=2"}},
 		{"choice", "Burgerlijke staat", object{"valueCoding": object{"system": base + "/antwoord", "code": "2"}}},
 		{"open-choice", "Geloof", object{"valueString": "Iets anders: humanist"}},
-		{"attachment", "Foto", object{"valueAttachment": object{"contentType": "image/png", "title": "foto.png", "url": "Binary/" + m.id("foto"), "size": len(picture)}}},
-		{"quantity", "Gewicht", object{"valueQuantity": object{"value": json.RawMessage("64.0"), "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}}},
+		{"attachment", "Foto", object{"valueAttachment": object{"contentType": "image/png", "title": "foto.png",
+			"url": "Binary/" + m.id("foto"), "size": len(picture)}}},
+		{"quantity", "Gewicht", object{"valueQuantity": object{"value": json.RawMessage("64.0"), "unit": "kg",
+			"system": "http://unitsofmeasure.org", "code": "kg"}}},
 		{"quantity", "Glazen water per dag", object{"valueQuantity": object{"value": 6}}},
 		{"reference", "Contactpersoon", object{"valueReference": m.ref("RelatedPerson", "dochter")}},
 	}
@@ -107,7 +116,8 @@ func (m *maker) answerTypes() {
 }
 
 func (m *maker) hiddenItems() {
-	hidden := object{"extension": []object{{"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden", "valueBoolean": true}}}
+	hidden := object{"extension": []object{{"url": "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden",
+		"valueBoolean": true}}}
 	when := func(link string, yes bool) object {
 		return object{"enableWhen": []object{{"question": link, "operator": "=", "answerBoolean": yes}}}
 	}
@@ -117,7 +127,8 @@ func (m *maker) hiddenItems() {
 			question("waar", "string", "Waar heeft u pijn?", when("pijn", true)),
 			question("fijn", "string", "Wat gaat er goed?", when("pijn", false)),
 			question("intern", "string", "Intern nummer", hidden),
-			question("groep", "group", "Voor de zorg", hidden, object{"item": []object{question("groep.1", "string", "Aantekening")}})),
+			question("groep", "group", "Voor de zorg", hidden,
+				object{"item": []object{question("groep.1", "string", "Aantekening")}})),
 		m.form("formulier", []object{
 			answered("pijn", object{"valueBoolean": false}),
 			said("waar", "Oud antwoord op een vraag die niet gesteld is"), said("fijn", "Het lopen"),
@@ -127,7 +138,8 @@ func (m *maker) hiddenItems() {
 
 func (m *maker) score() {
 	scored := func(code string, score int) object {
-		return object{"valueCoding": object{"system": base + "/antwoord", "code": code, "extension": []object{ordinal(score)}}}
+		return object{"valueCoding": object{"system": base + "/antwoord", "code": code,
+			"extension": []object{ordinal(score)}}}
 	}
 	m.start("a form has answers with scores, and a total",
 		m.questionnaire("1", "MUST",
@@ -153,7 +165,8 @@ func (m *maker) formAttachment() {
 }
 
 func (m *maker) stopped() {
-	m.start("a form is begun and never finished", m.questionnaire("1", "Intake", question("a", "text", "Hoe gaat het?"), question("b", "text", "En verder?")),
+	m.start("a form is begun and never finished", m.questionnaire("1", "Intake",
+		question("a", "text", "Hoe gaat het?"), question("b", "text", "En verder?")),
 		m.form("formulier", []object{said("a", "Goed")}, object{"status": "in-progress"}))
 	m.step("it is stopped", m.form("formulier", []object{said("a", "Goed")}, object{"status": "stopped"}))
 }

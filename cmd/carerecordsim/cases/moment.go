@@ -17,31 +17,39 @@ func (m *maker) dstNights() {
 
 func (m *maker) partialDates() {
 	m.start("reports have dates of every precision",
-		m.on("jaar", "2024"), m.on("maand", "2024-02"), m.on("dag", "2024-02-29"), m.on("minuut", "2024-02-29T14:30+01:00"),
+		m.on("jaar", "2024"), m.on("maand", "2024-02"), m.on("dag", "2024-02-29"),
+		m.on("minuut", "2024-02-29T14:30+01:00"),
 		m.on("fractie", "2024-02-29T14:30:00.123456+01:00"),
-		m.report("periode", "Een nacht.", object{"effectiveDateTime": nil, "issued": nil, "effectivePeriod": object{"start": "2024-02-28", "end": "2024-02-29"}}),
-		m.report("open-periode", "Tot aan een dag.", object{"effectiveDateTime": nil, "issued": nil, "effectivePeriod": object{"end": "2024-02-29"}}),
+		m.report("periode", "Een nacht.", object{"effectiveDateTime": nil, "issued": nil,
+			"effectivePeriod": object{"start": "2024-02-28", "end": "2024-02-29"}}),
+		m.report("open-periode", "Tot aan een dag.",
+			object{"effectiveDateTime": nil, "issued": nil, "effectivePeriod": object{"end": "2024-02-29"}}),
 		m.report("geen", "Zonder datum.", object{"effectiveDateTime": nil, "issued": nil}),
 		m.client("", object{"birthDate": "1940"}))
 }
 
 func (m *maker) noOffset() {
-	m.start("reports have times without an offset", m.on("winter", "2025-01-15T07:00:00"), m.on("zomer", "2025-07-01T07:00:00"))
+	m.start("reports have times without an offset", m.on("winter", "2025-01-15T07:00:00"),
+		m.on("zomer", "2025-07-01T07:00:00"))
 }
 
 func (m *maker) winterInSummer() {
-	m.start("reports have the offset of winter in summer", m.on("verslag", "2025-07-01T07:00:00+01:00"), m.on("utc", "2025-07-01T06:00:00Z"))
+	m.start("reports have the offset of winter in summer", m.on("verslag", "2025-07-01T07:00:00+01:00"),
+		m.on("utc", "2025-07-01T06:00:00Z"))
 }
 
 func (m *maker) leapSecond() {
-	m.start("reports have a sixtieth second and an hour 24", m.on("utc", "2016-12-31T23:59:60Z"), m.on("lokaal", "2025-06-30T23:59:60+02:00"),
+	m.start("reports have a sixtieth second and an hour 24", m.on("utc", "2016-12-31T23:59:60Z"),
+		m.on("lokaal", "2025-06-30T23:59:60+02:00"),
 		m.on("middernacht", "2025-06-30T24:00:00+02:00"))
 }
 
 // wrongClock has a report with a lastUpdated in the future, and one with a lastUpdated in the past.
 func (m *maker) wrongClock() {
-	ahead, behind := m.report("voor", "Geschreven terwijl de klok voorliep."), m.report("achter", "Geschreven terwijl de klok achterliep.")
+	ahead, behind := m.report("voor", "Geschreven terwijl de klok voorliep."),
+		m.report("achter", "Geschreven terwijl de klok achterliep.")
 	ahead.Shift, behind.Shift = 2*time.Hour, -40*24*time.Hour
 	m.start("the source's clock is two hours fast, then forty days slow", ahead, behind)
-	m.step("the clock is right, and a report is corrected", m.report("voor", "Geschreven terwijl de klok voorliep; nagekeken.", object{"status": "corrected"}))
+	m.step("the clock is right, and a report is corrected",
+		m.report("voor", "Geschreven terwijl de klok voorliep; nagekeken.", object{"status": "corrected"}))
 }

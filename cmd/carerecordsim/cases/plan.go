@@ -46,12 +46,14 @@ func (m *maker) draft() {
 			"basedOn": []object{merged(m.ref("CarePlan", "plan"), object{"display": "Nog geheim plan"})},
 			"focus":   []object{merged(m.ref("Goal", "plan-doel"), object{"display": "Nog geheim doel"})},
 		}))
-	m.step("it is active", m.goal("plan-doel", "Niet meer geheim doel"), m.plan("plan", "active", object{"title": "Niet meer geheim plan"}))
+	m.step("it is active", m.goal("plan-doel", "Niet meer geheim doel"),
+		m.plan("plan", "active", object{"title": "Niet meer geheim plan"}))
 }
 
 func (m *maker) narrativeOnly() {
 	text := `<h2>Zorgleefplan</h2><p>Mevrouw wil <b>elke dag</b> naar buiten.</p><ul><li>Wandelen om 10 uur</li><li>Jas aan</li></ul><p onclick="alert(1)">Tot ziens</p>`
-	m.start("a plan is a narrative only", m.plan("plan", "active", object{"goal": nil, "activity": nil, "text": narrative("additional", text)}))
+	m.start("a plan is a narrative only", m.plan("plan", "active",
+		object{"goal": nil, "activity": nil, "text": narrative("additional", text)}))
 }
 
 func (m *maker) manyPlans() {
@@ -83,23 +85,30 @@ func (m *maker) goals() {
 			"system": "http://terminology.hl7.org/CodeSystem/goal-achievement", "code": code,
 		}}}}
 	}
-	goals := object{"goal": []object{m.ref("Goal", "een"), m.ref("Goal", "twee"), m.ref("Goal", "drie")}, "activity": []object{
-		action(m.ref("Goal", "een"), "Oefenen met de trap."), action(m.ref("Goal", "twee"), "Elke week wegen."), action(m.ref("Goal", "drie"), "Naar het koor."),
-	}}
-	m.start("a plan has three goals", m.goal("een", "Weer traplopen"), m.goal("twee", "Gewicht blijft gelijk"), m.goal("drie", "Elke week zingen"), m.plan("plan", "active", goals))
+	goals := object{"goal": []object{m.ref("Goal", "een"), m.ref("Goal", "twee"), m.ref("Goal", "drie")},
+		"activity": []object{
+			action(m.ref("Goal", "een"), "Oefenen met de trap."), action(m.ref("Goal", "twee"), "Elke week wegen."),
+			action(m.ref("Goal", "drie"), "Naar het koor."),
+		}}
+	m.start("a plan has three goals", m.goal("een", "Weer traplopen"), m.goal("twee", "Gewicht blijft gelijk"),
+		m.goal("drie", "Elke week zingen"), m.plan("plan", "active", goals))
 	m.step("one goal is achieved, one cancelled, one entered in error",
-		m.goal("een", "Weer traplopen", object{"lifecycleStatus": "completed", "statusDate": m.day(0)}, achieved("achieved", "Behaald")),
-		m.goal("twee", "Gewicht blijft gelijk", object{"lifecycleStatus": "cancelled", "statusDate": m.day(0), "note": []object{{"text": "Past niet meer."}}}),
+		m.goal("een", "Weer traplopen", object{"lifecycleStatus": "completed", "statusDate": m.day(0)},
+			achieved("achieved", "Behaald")),
+		m.goal("twee", "Gewicht blijft gelijk", object{"lifecycleStatus": "cancelled", "statusDate": m.day(0),
+			"note": []object{{"text": "Past niet meer."}}}),
 		m.goal("drie", "Elke week zingen", object{"lifecycleStatus": "entered-in-error"}))
 }
 
 func (m *maker) evaluated() {
-	goal := m.ref("Goal", "plan-doel")
-	m.start("there is a plan", m.whole("plan")...)
-	m.step("it is evaluated", m.plan("plan", "active", object{"activity": []object{merged(action(goal, "Twee keer per dag een stukje lopen."), object{
+	walk := merged(action(m.ref("Goal", "plan-doel"), "Twee keer per dag een stukje lopen."), object{
 		"progress":               []object{{"time": m.moment(0), "text": "Het lopen gaat beter.", "authorReference": m.author()}},
 		"outcomeCodeableConcept": []object{{"text": "Op weg naar het doel"}},
-	})}}), m.goal("plan-doel", "Veilig lopen", object{"note": []object{{"time": m.moment(0), "text": "Doel blijft staan."}}}))
+	})
+	note := object{"note": []object{{"time": m.moment(0), "text": "Doel blijft staan."}}}
+	m.start("there is a plan", m.whole("plan")...)
+	m.step("it is evaluated", m.plan("plan", "active", object{"activity": []object{walk}}),
+		m.goal("plan-doel", "Veilig lopen", note))
 }
 
 func (m *maker) agreed() {
@@ -118,10 +127,12 @@ func (m *maker) agreed() {
 			"scope":        object{"coding": []object{{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "treatment"}}},
 			"category":     []object{{"text": "Akkoord met zorgplan"}},
 			"verification": []object{{"verified": true, "verifiedWith": who, "verificationDate": m.moment(0)}},
-			"provision":    object{"type": "permit", "data": []object{{"meaning": "instance", "reference": m.ref("CarePlan", "twee")}}},
+			"provision": object{"type": "permit",
+				"data": []object{{"meaning": "instance", "reference": m.ref("CarePlan", "twee")}}},
 		})
 	}
-	m.start("there are two plans without an agreement", append(append(m.whole("een"), m.whole("twee")...), m.contact("dochter"))...)
+	m.start("there are two plans without an agreement",
+		append(append(m.whole("een"), m.whole("twee")...), m.contact("dochter"))...)
 	m.step("the daughter agrees to both plans", signature, consent("active"))
 	m.step("the daughter withdraws", m.deleted("Provenance", "akkoord"), consent("inactive"))
 }

@@ -9,7 +9,8 @@ import (
 func (m *maker) corrected() {
 	m.start("a report is written", m.report("verslag", "Heeft goed gegeten."))
 	m.step("it is corrected", m.report("verslag", "Heeft redelijk gegeten.", object{"status": "corrected"}))
-	m.step("the report is amended", m.report("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.", object{"status": "amended"}))
+	m.step("the report is amended", m.report("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.",
+		object{"status": "amended"}))
 }
 
 func (m *maker) replaced() {
@@ -28,20 +29,25 @@ func (m *maker) replaced() {
 		return m.note(suffix, []object{section("Subjectief", "<p>Tekst van "+suffix+".</p>")}, parts)
 	}
 	m.start("of two pairs the old document comes, of two the new one",
-		document("a-oud", "", "current"), note("c-oud", ""), document("b-nieuw", "b-oud", "current"), note("d-nieuw", "d-oud"))
+		document("a-oud", "", "current"), note("c-oud", ""), document("b-nieuw", "b-oud", "current"),
+		note("d-nieuw", "d-oud"))
 	m.step("the other of each pair comes",
-		document("a-nieuw", "a-oud", "current"), note("c-nieuw", "c-oud"), document("b-oud", "", "current"), note("d-oud", ""))
+		document("a-nieuw", "a-oud", "current"), note("c-nieuw", "c-oud"), document("b-oud", "", "current"),
+		note("d-oud", ""))
 	m.step("the old documents are marked", document("a-oud", "", "superseded"), document("b-oud", "", "superseded"))
 }
 
 func (m *maker) withdrawn() {
 	m.start("a report is written", m.report("verslag", "Dit was voor iemand anders bedoeld."))
-	m.step("the report is entered in error", m.report("verslag", "Dit was voor iemand anders bedoeld.", object{"status": "entered-in-error"}))
+	m.step("the report is entered in error", m.report("verslag", "Dit was voor iemand anders bedoeld.",
+		object{"status": "entered-in-error"}))
 }
 
 func (m *maker) gone() {
-	m.start("two reports are written", m.report("spoorloos", "Dit verdwijnt zonder spoor."), m.report("verwijderd", "Dit wordt verwijderd."))
-	m.step("one report vanishes, one is deleted", m.vanished("Observation", "spoorloos"), m.deleted("Observation", "verwijderd"))
+	m.start("two reports are written", m.report("spoorloos", "Dit verdwijnt zonder spoor."),
+		m.report("verwijderd", "Dit wordt verwijderd."))
+	m.step("one report vanishes, one is deleted", m.vanished("Observation", "spoorloos"),
+		m.deleted("Observation", "verwijderd"))
 }
 
 func (m *maker) hidden() {
@@ -71,8 +77,10 @@ func (m *maker) future() {
 }
 
 func (m *maker) switched() {
-	m.start("two reports are written", m.report("naar-plan", "Eerst algemeen."), m.report("naar-algemeen", "Eerst zorgleefplan.", ofCarePlan))
-	m.step("the two swap their categories", m.report("naar-plan", "Eerst algemeen.", ofCarePlan), m.report("naar-algemeen", "Eerst zorgleefplan."))
+	m.start("two reports are written", m.report("naar-plan", "Eerst algemeen."),
+		m.report("naar-algemeen", "Eerst zorgleefplan.", ofCarePlan))
+	m.step("the two swap their categories", m.report("naar-plan", "Eerst algemeen.", ofCarePlan),
+		m.report("naar-algemeen", "Eerst zorgleefplan."))
 }
 
 func (m *maker) linked() {
@@ -126,7 +134,8 @@ func (m *maker) texts() {
 
 func (m *maker) sharedIdentifier() {
 	same := object{"identifier": []object{{"system": base + "/verslag", "value": "42"}}}
-	m.start("two reports have the same identifier", m.report("a", "De eerste van twee.", same), m.report("b", "De tweede van twee.", same))
+	m.start("two reports have the same identifier", m.report("a", "De eerste van twee.", same),
+		m.report("b", "De tweede van twee.", same))
 }
 
 func (m *maker) contradicting() {
@@ -136,18 +145,21 @@ func (m *maker) contradicting() {
 
 func (m *maker) sameSecond() {
 	same := object{"effectiveDateTime": m.moment(-day)}
-	m.start("two reports have the same second", m.report("a", "Van dezelfde seconde, een.", same), m.report("b", "Van dezelfde seconde, twee.", same))
+	m.start("two reports have the same second", m.report("a", "Van dezelfde seconde, een.", same),
+		m.report("b", "Van dezelfde seconde, twee.", same))
 }
 
 func (m *maker) unknown() {
 	m.start("reports have an unknown status, extension and element",
 		m.report("status", "Een onbekende status.", object{"status": "bijna-klaar"}),
-		m.report("extensie", "Een onbekende extensie.", object{"extension": []object{{"url": base + "/onbekend", "valueString": "iets"}}}),
+		m.report("extensie", "Een onbekende extensie.",
+			object{"extension": []object{{"url": base + "/onbekend", "valueString": "iets"}}}),
 		m.report("element", "Een onbekend element.", object{"morgen": object{"iets": []int{1}}}),
 		m.report("modifier", "Een extensie die alles anders maakt.",
 			object{"modifierExtension": []object{{"url": base + "/niet-waar", "valueBoolean": true}}}))
 }
 
 func (m *maker) implicitRules() {
-	m.start("a report has implicitRules", m.report("verslag", "Volgens onbekende regels.", object{"implicitRules": base + "/regels"}))
+	m.start("a report has implicitRules", m.report("verslag", "Volgens onbekende regels.",
+		object{"implicitRules": base + "/regels"}))
 }

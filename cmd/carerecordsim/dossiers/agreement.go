@@ -77,8 +77,10 @@ func newConsent(c *client, p *plan, at time.Time) consent {
 		Scope:    code("http://terminology.hl7.org/CodeSystem/consentscope", "treatment", "Treatment"),
 		Category: []concept{code(base+"/toestemming", "zorgplan", "Akkoord met zorgplan")},
 		Patient:  c.reference(), DateTime: at.Format(time.RFC3339), Performer: []reference{who},
-		Policy:       code("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN", "opt-in"),
-		Verification: []consentVerification{{Verified: true, VerifiedWith: who, VerificationDate: at.Format(time.RFC3339)}},
-		Provision:    consentProvision{Type: "permit", Data: []consentData{{Meaning: "instance", Reference: p.reference()}}},
+		Policy: code("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN", "opt-in"),
+		Verification: []consentVerification{{Verified: true, VerifiedWith: who,
+			VerificationDate: at.Format(time.RFC3339)}},
+		Provision: consentProvision{Type: "permit",
+			Data: []consentData{{Meaning: "instance", Reference: p.reference()}}},
 	}
 }

@@ -72,7 +72,8 @@ func (org *organisation) newContacts(r *rand.Rand, c *client) []contact {
 			noText:   chance(r, 0.1),
 		}
 		k.fit(r, org.book, c)
-		if ended := org.Now.Add(-within(r, 0, days(300))); i > 0 && chance(r, 0.08) && ended.After(c.stays[0].from.Add(days(2))) {
+		if ended := org.Now.Add(-within(r, 0, days(300))); i > 0 && chance(r, 0.08) &&
+			ended.After(c.stays[0].from.Add(days(2))) {
 			k.ended = ended
 		}
 		contacts = append(contacts, k)

@@ -35,7 +35,8 @@ func (w *writer) tellDocument(at time.Time, k documentKind) {
 	case n < 70:
 		d.SecurityLabel = []concept{{Coding: []coding{notForPatient}}}
 	case n < 100: // confidential, and shown to the client
-		d.SecurityLabel = []concept{code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V", "very restricted")}
+		d.SecurityLabel = []concept{code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V",
+			"very restricted")}
 	}
 	w.put(at, "DocumentReference", d.ID, d)
 	if d.DocStatus == "preliminary" {

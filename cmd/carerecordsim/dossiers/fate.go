@@ -82,7 +82,8 @@ func (w *writer) writeFollowUp(f reportCourse, o *observation, later time.Time) 
 		o.Status, o.ValueString = "corrected", correction(o.ValueString)
 	case amended:
 		o.Status = "amended"
-		o.ValueString += fmt.Sprintf("\n\nAanvulling %s: uitslag besproken, geen verdere actie nodig.", later.Format("2-1-2006"))
+		o.ValueString += fmt.Sprintf("\n\nAanvulling %s: uitslag besproken, geen verdere actie nodig.",
+			later.Format("2-1-2006"))
 	case withdrawn:
 		o.Status = "entered-in-error"
 	case firstPreliminary:
@@ -109,7 +110,8 @@ func (w *writer) moveAt(o *observation, at, later time.Time, right *client) {
 }
 
 // notForPatient is the label NOPAT of v3-ActCode.
-var notForPatient = coding{System: actCode, Code: "NOPAT", Display: "no disclosure to patient, family or caregivers without attending provider's authorization"}
+var notForPatient = coding{System: actCode, Code: "NOPAT",
+	Display: "no disclosure to patient, family or caregivers without attending provider's authorization"}
 
 func (o *observation) hide() {
 	if o.Meta == nil {
@@ -135,7 +137,8 @@ func (o *observation) switchCategory() {
 
 // correction changes a detail of a text.
 func correction(text string) string {
-	for _, pair := range [][2]string{{"goed", "redelijk"}, {"links", "rechts"}, {"linker", "rechter"}, {"weinig", "voldoende"}, {"vandaag", "gisteren"}} {
+	for _, pair := range [][2]string{{"goed", "redelijk"}, {"links", "rechts"}, {"linker", "rechter"},
+		{"weinig", "voldoende"}, {"vandaag", "gisteren"}} {
 		if before, after, ok := strings.Cut(text, pair[0]); ok {
 			return before + pair[1] + after
 		}

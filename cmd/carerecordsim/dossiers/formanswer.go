@@ -40,7 +40,8 @@ func (a *answering) items(list []*dutch.Question) []responseItem {
 	}
 	var items []responseItem
 	for _, q := range list {
-		if q.Kind == "display" || q.Skipped && chance(a.r, 0.3) || q.After != "" && a.given[q.After] != q.Answer && !a.loose {
+		if q.Kind == "display" || q.Skipped && chance(a.r, 0.3) || q.After != "" && a.given[q.After] != q.Answer &&
+			!a.loose {
 			continue
 		}
 		for range a.times(q) {
@@ -107,7 +108,8 @@ func (a *answering) answer(q *dutch.Question) formAnswer {
 		}
 		return formAnswer{ValueInteger: between(a.r, q)}
 	case "date":
-		return formAnswer{ValueDate: a.at.AddDate(0, 0, -a.r.IntN(400)).Format(pick(a.r, []string{time.DateOnly, time.DateOnly, "2006-01"}))}
+		return formAnswer{ValueDate: a.at.AddDate(0, 0,
+			-a.r.IntN(400)).Format(pick(a.r, []string{time.DateOnly, time.DateOnly, "2006-01"}))}
 	case "dateTime":
 		return formAnswer{ValueDateTime: a.at.Add(-time.Hour).Format(time.RFC3339)}
 	case "time":

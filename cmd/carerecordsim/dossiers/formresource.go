@@ -132,13 +132,15 @@ func traits(q *dutch.Question) []extension {
 	}
 	if q.Unit != "" {
 		list = append(list, extension{
-			URL: fhirExtension + "questionnaire-unit", ValueCoding: &coding{System: ucum, Code: q.Unit, Display: q.Unit},
+			URL:         fhirExtension + "questionnaire-unit",
+			ValueCoding: &coding{System: ucum, Code: q.Unit, Display: q.Unit},
 		})
 	}
 	if q.Total {
 		list = append(list, extension{
-			URL:             sdcExtension + "sdc-questionnaire-calculatedExpression",
-			ValueExpression: &expression{"text/fhirpath", "%resource.descendants().where(value.ordinal().exists()).value.ordinal().sum()"},
+			URL: sdcExtension + "sdc-questionnaire-calculatedExpression",
+			ValueExpression: &expression{"text/fhirpath",
+				"%resource.descendants().where(value.ordinal().exists()).value.ordinal().sum()"},
 		})
 	}
 	return list

@@ -42,9 +42,11 @@ func TestLivingMakesEveryChange(t *testing.T) {
 		did[change.What]++
 	}
 	for _, what := range []string{
-		"write report", "write late report", "begin report", "make report final", "write document", "correct report", "withdraw report",
+		"write report", "write late report", "begin report", "make report final", "write document",
+		"correct report", "withdraw report",
 		"hide report", "show report", "file report under care plan", "delete report", "move report to the right client",
-		"evaluate care plan", "achieve goal", "write note", "write form", "begin form", "complete form", "amend form", "reopen form",
+		"evaluate care plan", "achieve goal", "write note", "write form", "begin form", "complete form",
+		"amend form", "reopen form",
 		"agree to care plan", "withdraw agreement", "put care plan on hold", "resume care plan",
 	} {
 		if did[what] == 0 {

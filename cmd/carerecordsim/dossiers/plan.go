@@ -130,7 +130,8 @@ func (org *organisation) chooseGoals(r *rand.Rand, c *client, p *plan) {
 func (p *plan) add(w *organisation, r *rand.Rand, c *client, g *dutch.Goal) {
 	pg := &planGoal{id: fmt.Sprintf("doel-%s-%d-%d", c.id, len(c.plans)+1, len(p.goals)+1), theme: g}
 	pg.title = g.Title.Render(r, w.cast(r, c, p.author))
-	if achieved := w.officeHour(r, p.start.Add(within(r, days(60), days(330)))); achieved.After(w.epoch.AddDate(0, 0, 2)) && chance(r, 0.2) {
+	if achieved := w.officeHour(r, p.start.Add(within(r, days(60), days(330)))); achieved.After(w.epoch.AddDate(0,
+		0, 2)) && chance(r, 0.2) {
 		pg.achieved = achieved
 	}
 	p.goals = append(p.goals, pg)

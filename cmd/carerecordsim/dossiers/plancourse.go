@@ -58,7 +58,8 @@ func (org *organisation) putPlanOnly(j *journal, at time.Time, c *client, p *pla
 
 // putPlan writes a plan in a status, with the goals that change with it.
 func (org *organisation) putPlan(j *journal, at time.Time, c *client, p *plan, status string) {
-	lifecycle := map[string]string{"draft": "proposed", "active": "active", "completed": "completed", "revoked": "cancelled"}[status]
+	lifecycle := map[string]string{"draft": "proposed", "active": "active", "completed": "completed",
+		"revoked": "cancelled"}[status]
 	for _, g := range p.goals {
 		if g.open(at) || status == "draft" {
 			j.put(at, "Goal", g.id, g.resource(c, p, lifecycle, at))

@@ -94,7 +94,8 @@ func (p *plan) split(whole carePlan) []carePlan {
 }
 
 var actionStatus = map[string]string{
-	"draft": "not-started", "active": "in-progress", "on-hold": "on-hold", "completed": "completed", "revoked": "stopped",
+	"draft": "not-started", "active": "in-progress", "on-hold": "on-hold", "completed": "completed",
+	"revoked": "stopped",
 }
 
 func (g *planGoal) resource(c *client, p *plan, lifecycle string, at time.Time) goal {

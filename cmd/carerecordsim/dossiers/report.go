@@ -80,7 +80,8 @@ func (w *writer) tellReport(at time.Time, sh shift) {
 func (w *writer) newReport(at time.Time, sh shift) *observation {
 	o := &observation{
 		ResourceType: "Observation", ID: newID(w.r), Status: "final",
-		Code:    concept{Coding: []coding{{System: snomed, Code: reportCode, Display: "patiëntcontactverslag"}}, Text: "Dagrapportage"},
+		Code: concept{Coding: []coding{{System: snomed, Code: reportCode, Display: "patiëntcontactverslag"}},
+			Text: "Dagrapportage"},
 		Subject: w.client.reference(),
 	}
 	if sh.topic == dutch.Night {
@@ -144,10 +145,12 @@ func (w *writer) sign(o *observation, at time.Time) *member {
 	case n < 70:
 		o.Performer = []reference{{Display: author.initialled()}}
 	case n < 80:
-		o.Contained = []practitioner{{ResourceType: "Practitioner", ID: "auteur", Name: []humanName{{Text: author.full()}}}}
+		o.Contained = []practitioner{{ResourceType: "Practitioner", ID: "auteur",
+			Name: []humanName{{Text: author.full()}}}}
 		o.Performer = []reference{{Reference: "#auteur"}}
 	case n < 90:
-		o.Performer = []reference{to("PractitionerRole", fmt.Sprintf("%s%d", UnseenStaff, w.r.IntN(20)), "Flexpool, "+author.role.display)}
+		o.Performer = []reference{to("PractitionerRole", fmt.Sprintf("%s%d", UnseenStaff, w.r.IntN(20)),
+			"Flexpool, "+author.role.display)}
 	case n < 95:
 		o.Performer = []reference{author.reference(), pick(w.r, t.members).reference()}
 	default:
@@ -165,8 +168,9 @@ func (w *writer) weigh(at time.Time) {
 	grams := w.client.weight*1000 + w.r.IntN(40)*100 - 2000
 	w.put(at.Add(time.Minute), "Observation", id, &observation{
 		ResourceType: "Observation", ID: id, Status: "final",
-		Category: []concept{code("http://terminology.hl7.org/CodeSystem/observation-category", "vital-signs", "Vital Signs")},
-		Code:     code("http://loinc.org", "29463-7", "Lichaamsgewicht"), Subject: w.client.reference(),
+		Category: []concept{code("http://terminology.hl7.org/CodeSystem/observation-category", "vital-signs",
+			"Vital Signs")},
+		Code: code("http://loinc.org", "29463-7", "Lichaamsgewicht"), Subject: w.client.reference(),
 		EffectiveDateTime: at.Format(time.RFC3339),
 		ValueQuantity: &quantity{
 			Value: json.Number(fmt.Sprintf("%d.%02d", grams/1000, grams%1000/10)),

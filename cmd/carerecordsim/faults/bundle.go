@@ -25,7 +25,8 @@ type entry map[string]json.RawMessage
 // open parses a Bundle, or reports that the answer is not one.
 func open(a *answer) (bundle, bool) {
 	var b bundle
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &b.members) != nil || string(b.members["resourceType"]) != `"Bundle"` {
+	if a.status != http.StatusOK || json.Unmarshal(a.body, &b.members) != nil ||
+		string(b.members["resourceType"]) != `"Bundle"` {
 		return b, false
 	}
 	for name, to := range map[string]any{"link": &b.links, "entry": &b.entries} {

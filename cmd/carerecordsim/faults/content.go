@@ -41,14 +41,16 @@ func EmptyBundle() Fault {
 		self := quote("http://" + h.request.Host + h.request.URL.RequestURI())
 		a.status = http.StatusOK
 		a.header.Set("Content-Type", fhirJSON)
-		a.body = fmt.Appendf(nil, `{"resourceType":"Bundle","type":%q,"total":0,"link":[{"relation":"self","url":%s}]}`, kind, self)
+		a.body = fmt.Appendf(nil,
+			`{"resourceType":"Bundle","type":%q,"total":0,"link":[{"relation":"self","url":%s}]}`, kind, self)
 	}))
 }
 
 // Outcome answers 200 with an OperationOutcome in place of the resource.
 func Outcome() Fault {
 	return respond("operation-outcome", func(w http.ResponseWriter, _ *http.Request, _ *occurrence) {
-		answer{status: http.StatusOK, header: http.Header{"Content-Type": {fhirJSON}}, body: outcome(http.StatusServiceUnavailable)}.send(w)
+		answer{status: http.StatusOK, header: http.Header{"Content-Type": {fhirJSON}},
+			body: outcome(http.StatusServiceUnavailable)}.send(w)
 	})
 }
 

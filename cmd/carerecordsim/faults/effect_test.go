@@ -55,23 +55,29 @@ func TestContentFaults(t *testing.T) {
 		`^\{"resourceType":"Bundle","type":"searchset","total":0,"link":\[\{"relation":"self","url":"http://ecd.test/fhir/Observation\?_count=3"\}\]\}$`: EmptyBundle(),
 		`^\{"resourceType":"OperationOutcome"`: Outcome(),
 	} {
-		if g := newFaultySource(t, 9, f).get(t, "/fhir/Observation?_count=3"); g.Code != 200 || !expr(want).MatchString(g.Body.String()) {
+		if g := newFaultySource(t, 9, f).get(t, "/fhir/Observation?_count=3"); g.Code != 200 ||
+			!expr(want).MatchString(g.Body.String()) {
 			t.Errorf("%s: %d: %s", f, g.Code, g.Body)
 		}
 	}
-	if g := newFaultySource(t, 1, Garbage()).get(t, "/fhir/Observation"); g.Code != 200 || g.bundle.ResourceType != "" || g.Body.Len() != 400 {
+	if g := newFaultySource(t, 1, Garbage()).get(t, "/fhir/Observation"); g.Code != 200 ||
+		g.bundle.ResourceType != "" || g.Body.Len() != 400 {
 		t.Errorf("garbage: %d: %s", g.Code, g.Body)
 	}
-	if g := newFaultySource(t, 1, ContentType("text/csv")).get(t, "/fhir/Observation/o00"); g.Header().Get("Content-Type") != "text/csv" || !strings.Contains(g.Body.String(), "Tekst") {
+	if g := newFaultySource(t, 1, ContentType("text/csv")).get(t,
+		"/fhir/Observation/o00"); g.Header().Get("Content-Type") != "text/csv" ||
+		!strings.Contains(g.Body.String(), "Tekst") {
 		t.Errorf("content-type: %v: %s", g.Header(), g.Body)
 	}
 	if g := newFaultySource(t, 1, STU3()).get(t, "/fhir/metadata"); g.bundle.FHIRVersion != "3.0.2" {
 		t.Errorf("stu3: %s", g.Body)
 	}
-	if g := newFaultySource(t, 9, Truncate(0.5)).get(t, "/fhir/Observation"); g.bundle.ResourceType != "" || g.Header().Get("Content-Length") != fmt.Sprint(g.Body.Len()) {
+	if g := newFaultySource(t, 9, Truncate(0.5)).get(t, "/fhir/Observation"); g.bundle.ResourceType != "" ||
+		g.Header().Get("Content-Length") != fmt.Sprint(g.Body.Len()) {
 		t.Errorf("truncated: %v: %s", g.Header(), g.Body)
 	}
-	if g := newFaultySource(t, 1, ClockSkew(-10*time.Minute)).get(t, "/fhir/Observation"); g.Header().Get("Date") != "Mon, 03 Mar 2025 11:50:00 GMT" {
+	if g := newFaultySource(t, 1, ClockSkew(-10*time.Minute)).get(t,
+		"/fhir/Observation"); g.Header().Get("Date") != "Mon, 03 Mar 2025 11:50:00 GMT" {
 		t.Errorf("clock-skew: %s", g.Header().Get("Date"))
 	}
 }
@@ -86,11 +92,13 @@ func TestEntryFaults(t *testing.T) {
 		`"resource":\{"id":"o00","resourceType"`:                                                       MissingMeta(),
 		`"meta":\{"versionId":"1"\}`:                                                                   MissingMeta("lastUpdated"),
 	} {
-		if g := newFaultySource(t, 2, f).get(t, "/fhir/Observation"); g.Code != 200 || !expr(want).MatchString(g.Body.String()) {
+		if g := newFaultySource(t, 2, f).get(t, "/fhir/Observation"); g.Code != 200 ||
+			!expr(want).MatchString(g.Body.String()) {
 			t.Errorf("%s: no %s in\n%s", f, want, g.Body)
 		}
 	}
-	if g := newFaultySource(t, 1, SecondsOnly()).get(t, "/fhir/Observation/o00"); !strings.Contains(g.Body.String(), `"lastUpdated":"2025-03-03T11:59:00Z"`) {
+	if g := newFaultySource(t, 1, SecondsOnly()).get(t, "/fhir/Observation/o00"); !strings.Contains(g.Body.String(),
+		`"lastUpdated":"2025-03-03T11:59:00Z"`) {
 		t.Errorf("seconds-only does not touch reads: %s", g.Body)
 	}
 	for _, f := range []Fault{Poisoned(NUL), Drop(3), Duplicates(3), SkipTies(), WrongNext(Repeat)} {
@@ -152,10 +160,12 @@ func TestSkipTiesAtThePageBorder(t *testing.T) {
 func TestWrongNextLinks(t *testing.T) {
 	t.Parallel()
 	const target = "/fhir/Observation?_count=2&_sort=_lastUpdated"
-	if g := newFaultySource(t, 9, WrongNext(Relative)).get(t, target); !strings.HasPrefix(g.next(), "/fhir/Observation?_page=") {
+	if g := newFaultySource(t, 9, WrongNext(Relative)).get(t, target); !strings.HasPrefix(g.next(),
+		"/fhir/Observation?_page=") {
 		t.Errorf("relative: %s", g.next())
 	}
-	if g := newFaultySource(t, 9, WrongNext(OtherOrigin)).get(t, target); !strings.HasPrefix(g.next(), "https://ecd.elders.example/fhir/Observation?_page=") {
+	if g := newFaultySource(t, 9, WrongNext(OtherOrigin)).get(t, target); !strings.HasPrefix(g.next(),
+		"https://ecd.elders.example/fhir/Observation?_page=") {
 		t.Errorf("other-origin: %s", g.next())
 	}
 	if g := newFaultySource(t, 9, WrongNext(Missing)).get(t, target); g.next() != "" || len(g.bundle.Entry) != 2 {
@@ -164,7 +174,8 @@ func TestWrongNextLinks(t *testing.T) {
 	if ids, pages := newFaultySource(t, 9, WrongNext(Repeat)).follow(t, target); pages != 20 || ids[39] != "o01" {
 		t.Errorf("repeat: %v on %d pages", ids, pages)
 	}
-	if ids, pages := newSource(t, 9, Rule{Match{Page: 2}, WrongNext(Loop)}).follow(t, target); pages != 20 || strings.Join(ids[:6], " ") != "o00 o01 o02 o03 o00 o01" {
+	if ids, pages := newSource(t, 9, Rule{Match{Page: 2}, WrongNext(Loop)}).follow(t, target); pages != 20 ||
+		strings.Join(ids[:6], " ") != "o00 o01 o02 o03 o00 o01" {
 		t.Errorf("loop: %v on %d pages", ids, pages)
 	}
 	s := newFaultySource(t, 9, WrongNext(Expired))
@@ -209,7 +220,8 @@ func TestIgnoredParametersAreNotInSelf(t *testing.T) {
 		if g.ids() != want {
 			t.Errorf("%s: found %s, want %s", f, g.ids(), want)
 		}
-		post := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/fhir/Observation/_search", strings.NewReader(strings.SplitN(target, "?", 2)[1]))
+		post := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/fhir/Observation/_search",
+			strings.NewReader(strings.SplitN(target, "?", 2)[1]))
 		post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if g := s.do(post); g.ids() != want {
 			t.Errorf("%s by POST: found %s, want %s", f, g.ids(), want)
@@ -225,7 +237,8 @@ func TestLateCommitsBecomeVisibleLater(t *testing.T) {
 	s := source{simulator.New(simulator.Options{Clock: clock, Layers: []simulator.Layer{in.Layer}}), in}
 	for version := range 2 {
 		for i := range 20 {
-			if _, err := s.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":"g%02d","lifecycleStatus":"v%d"}`, i, version+1)); err != nil {
+			if _, err := s.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":"g%02d","lifecycleStatus":"v%d"}`, i,
+				version+1)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -240,7 +253,8 @@ func TestLateCommitsBecomeVisibleLater(t *testing.T) {
 	}
 	read := func(status string) (n int) {
 		for i := range 20 {
-			if strings.Contains(s.get(t, fmt.Sprintf("/fhir/Goal/g%02d", i)).Body.String(), `"lifecycleStatus":"`+status+`"`) {
+			if strings.Contains(s.get(t, fmt.Sprintf("/fhir/Goal/g%02d", i)).Body.String(),
+				`"lifecycleStatus":"`+status+`"`) {
 				n++
 			}
 		}

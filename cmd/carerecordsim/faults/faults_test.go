@@ -28,7 +28,8 @@ func newSource(t *testing.T, reports int, rules ...Rule) source {
 	in := New(Options{Seed: 1, Clock: stopped}, rules...)
 	s := simulator.New(simulator.Options{Clock: stopped, Layers: []simulator.Layer{in.Layer}})
 	for i := range reports {
-		raw := fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%02d","valueString":"Tekst","subject":{"reference":"Patient/p"}}`, i)
+		raw := fmt.Appendf(nil,
+			`{"resourceType":"Observation","id":"o%02d","valueString":"Tekst","subject":{"reference":"Patient/p"}}`, i)
 		if _, err := s.PutAt(noon.Add(time.Duration(i-reports)*time.Minute), raw); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +113,8 @@ func TestRulesHitMatchingRequests(t *testing.T) {
 		{Match{Path: expr(`/o0\d$`)}, []string{search, read}, "-s"},
 		{Match{Query: expr(`_count=4`)}, []string{search, read}, "s-"},
 		{Match{Interaction: Search}, []string{search, read, search + "&x=1", "/fhir/Observation/_history"}, "s-s-"},
-		{Match{Interaction: History}, []string{"/fhir/Observation/_history", "/fhir/Observation/o01/_history", search}, "ss-"},
+		{Match{Interaction: History}, []string{"/fhir/Observation/_history", "/fhir/Observation/o01/_history",
+			search}, "ss-"},
 		{Match{Interaction: VRead}, []string{"/fhir/Observation/o01/_history/1", read}, "s-"},
 		{Match{Interaction: Metadata}, []string{"/fhir/metadata", search}, "s-"},
 		{Match{Interaction: Read}, []string{"/fhir/metadata", read, search}, "-s-"},
@@ -139,7 +141,8 @@ func TestRulesHitMatchingRequests(t *testing.T) {
 
 func TestPagesAreCounted(t *testing.T) {
 	t.Parallel()
-	for _, paging := range []simulator.Paging{simulator.Snapshot, simulator.Offset, simulator.Stored, simulator.Keyset} {
+	for _, paging := range []simulator.Paging{simulator.Snapshot, simulator.Offset, simulator.Stored,
+		simulator.Keyset} {
 		in := New(Options{}, Rule{Match{Page: 3}, Status(http.StatusServiceUnavailable)})
 		s := source{simulator.New(simulator.Options{
 			Layers: []simulator.Layer{in.Layer}, Behaviour: simulator.Behaviour{Paging: paging},

@@ -112,7 +112,8 @@ func (in *Injector) faultsFor(q *request) (struck []appliedFault, tracks bool) {
 		if !rule.Match.hits(n, r) {
 			continue
 		}
-		struck = append(struck, appliedFault{rule.Fault, &occurrence{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
+		struck = append(struck, appliedFault{rule.Fault,
+			&occurrence{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
 		if in.o.OnFault != nil {
 			in.o.OnFault(Event{Rule: i + 1, Fault: rule.Fault.name, Method: q.Method, Type: q.typ, Page: q.page.number})
 		}

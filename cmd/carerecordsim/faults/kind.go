@@ -21,7 +21,10 @@ func alone(f func() Fault) kind { return kind{plain: f} }
 
 // with is a kind with one value.
 func with[T any](example string, read func(*parser, *yaml.Node) T, f func(T) Fault) kind {
-	return kind{example: example, read: func(p *parser, n *yaml.Node, _ map[string]*yaml.Node) Fault { return f(read(p, n)) }}
+	return kind{example: example, read: func(p *parser, n *yaml.Node,
+		_ map[string]*yaml.Node) Fault {
+		return f(read(p, n))
+	}}
 }
 
 // orPlain makes the value optional.
@@ -31,11 +34,14 @@ func (k kind) orPlain(f func() Fault) kind {
 }
 
 var kinds = map[string]kind{
-	"status":            {read: readStatus, options: []string{"headers", "retry-after", "rate-limit"}, example: "{status: 503, retry-after: 30}"},
-	"delay":             with("{delay: 2s}", duration("delay"), Delay),
-	"slow-drip":         {plain: func() Fault { return SlowDrip(64, 100*time.Millisecond) }, read: readDrip, example: "{slow-drip: {bytes: 64, every: 100ms}}"},
-	"cut-off":           with("{cut-off: 0.5}", part("cut-off"), CutOff).orPlain(func() Fault { return CutOff(0.5) }),
-	"truncated":         with("{truncated: 0.5}", part("truncated"), Truncate).orPlain(func() Fault { return Truncate(0.5) }),
+	"status": {read: readStatus, options: []string{"headers", "retry-after", "rate-limit"},
+		example: "{status: 503, retry-after: 30}"},
+	"delay": with("{delay: 2s}", duration("delay"), Delay),
+	"slow-drip": {plain: func() Fault { return SlowDrip(64, 100*time.Millisecond) }, read: readDrip,
+		example: "{slow-drip: {bytes: 64, every: 100ms}}"},
+	"cut-off": with("{cut-off: 0.5}", part("cut-off"), CutOff).orPlain(func() Fault { return CutOff(0.5) }),
+	"truncated": with("{truncated: 0.5}", part("truncated"),
+		Truncate).orPlain(func() Fault { return Truncate(0.5) }),
 	"close":             alone(Close),
 	"garbage":           alone(Garbage),
 	"html":              alone(HTML),
@@ -43,16 +49,21 @@ var kinds = map[string]kind{
 	"content-type":      with("{content-type: text/plain}", text("content-type"), ContentType),
 	"operation-outcome": alone(Outcome),
 	"outcome-entry":     alone(OutcomeEntry),
-	"gzip-bomb":         with("{gzip-bomb: 1GiB}", size("gzip-bomb"), GzipBomb).orPlain(func() Fault { return GzipBomb(1 << 30) }),
+	"gzip-bomb": with("{gzip-bomb: 1GiB}", size("gzip-bomb"),
+		GzipBomb).orPlain(func() Fault { return GzipBomb(1 << 30) }),
 	"next": with("{next: loop}", word("next", Repeat, Loop, OtherOrigin, Relative, Missing, Expired),
 		WrongNext),
-	"short-page":   with("{short-page: 3}", whole("short-page"), ShortPage).orPlain(func() Fault { return ShortPage(1) }),
-	"duplicates":   with("{duplicates: 3}", whole("duplicates"), Duplicates).orPlain(func() Fault { return Duplicates(3) }),
-	"drop":         with("{drop: 2}", whole("drop"), Drop).orPlain(func() Fault { return Drop(1) }),
-	"skip-ties":    alone(SkipTies),
-	"total":        with("{total: scramble}", word("total", Dropped, ZeroTotal, Scrambled), WrongTotal),
-	"missing-meta": with("{missing-meta: lastUpdated}", words("missing-meta"), func(names []string) Fault { return MissingMeta(names...) }).orPlain(func() Fault { return MissingMeta() }),
-	"ignore":       with("{ignore: [_lastUpdated, _sort]}", words("ignore"), func(names []string) Fault { return Ignore(names...) }),
+	"short-page": with("{short-page: 3}", whole("short-page"),
+		ShortPage).orPlain(func() Fault { return ShortPage(1) }),
+	"duplicates": with("{duplicates: 3}", whole("duplicates"),
+		Duplicates).orPlain(func() Fault { return Duplicates(3) }),
+	"drop":      with("{drop: 2}", whole("drop"), Drop).orPlain(func() Fault { return Drop(1) }),
+	"skip-ties": alone(SkipTies),
+	"total":     with("{total: scramble}", word("total", Dropped, ZeroTotal, Scrambled), WrongTotal),
+	"missing-meta": with("{missing-meta: lastUpdated}", words("missing-meta"),
+		func(names []string) Fault { return MissingMeta(names...) }).orPlain(func() Fault { return MissingMeta() }),
+	"ignore": with("{ignore: [_lastUpdated, _sort]}", words("ignore"),
+		func(names []string) Fault { return Ignore(names...) }),
 	"cached":       with("{cached: 60s}", duration("cached"), Cached),
 	"clock-skew":   with("{clock-skew: -10m}", skew, ClockSkew),
 	"seconds-only": alone(SecondsOnly),

@@ -18,7 +18,10 @@ import (
 // return the version before, and searches and histories leave the version out.
 func LateCommits(d time.Duration) Fault {
 	name := fmt.Sprintf("late-commits of %s", d)
-	return Fault{name: name, tracks: true, needs: func(q *request) bool { return q.isPaged() || q.interaction == Read }, handler: func(next http.Handler, h *occurrence) http.Handler {
+	return Fault{name: name, tracks: true, needs: func(q *request) bool {
+		return q.isPaged() ||
+			q.interaction == Read
+	}, handler: func(next http.Handler, h *occurrence) http.Handler {
 		l := late{next, h, d}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r = asGet(r) // the request may be repeated
@@ -136,5 +139,6 @@ func (l late) before(a answer, r *http.Request) answer {
 			return b
 		}
 	}
-	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {fhirJSON}}, body: outcome(http.StatusNotFound)}
+	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {fhirJSON}},
+		body: outcome(http.StatusNotFound)}
 }

@@ -107,22 +107,24 @@ func rest(b *bundle, r *http.Request, skip int) string {
 // Ignore removes parameters before the server sees them, so that link self lacks them too. Without
 // _sort a search is ordered by id.
 func Ignore(parameters ...string) Fault {
-	return onPages(Fault{name: "ignore " + strings.Join(parameters, ", "), handler: func(next http.Handler, h *occurrence) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r = withoutParameters(r, parameters...)
-			if slices.Contains(parameters, "_sort") && h.request.interaction == Search {
-				r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&_sort=_id", "&")
-			}
-			next.ServeHTTP(w, r)
-		})
-	}})
+	return onPages(Fault{name: "ignore " + strings.Join(parameters, ", "),
+		handler: func(next http.Handler, h *occurrence) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r = withoutParameters(r, parameters...)
+				if slices.Contains(parameters, "_sort") && h.request.interaction == Search {
+					r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&_sort=_id", "&")
+				}
+				next.ServeHTTP(w, r)
+			})
+		}})
 }
 
 // withoutParameters returns r without these parameters in its URL and its form.
 func withoutParameters(r *http.Request, names ...string) *http.Request {
 	r = r.Clone(r.Context())
 	r.URL.RawQuery = filter(r.URL.RawQuery, names)
-	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"),
+		"application/x-www-form-urlencoded") {
 		form, err := io.ReadAll(r.Body)
 		if err == nil {
 			form = []byte(filter(string(form), names))

@@ -194,7 +194,8 @@ func (p *parser) rule(n *yaml.Node) Rule {
 
 func (p *parser) match(n *yaml.Node) Match {
 	var m Match
-	known := []string{"method", "path", "query", "type", "interaction", "page", "after", "every", "probability", "times"}
+	known := []string{"method", "path", "query", "type", "interaction", "page", "after", "every", "probability",
+		"times"}
 	for key, value := range p.mapping(n, "match", known...) {
 		what := "match." + key
 		switch key {

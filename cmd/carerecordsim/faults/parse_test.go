@@ -26,7 +26,8 @@ func TestParseReadsEveryKind(t *testing.T) {
 		t.Fatalf("seed %d, %d rules", file.Seed, len(file.Rules))
 	}
 	m := file.Rules[0].Match
-	if got := fmt.Sprintln(m.Method, m.Path, m.Query, m.Type, m.Interaction, m.Page, m.After, m.Every, m.Probability, m.Times); got !=
+	if got := fmt.Sprintln(m.Method, m.Path, m.Query, m.Type, m.Interaction, m.Page, m.After, m.Every,
+		m.Probability, m.Times); got !=
 		"GET ^/fhir/Obs _lastUpdated=ge Observation search 3 10 5 0.25 2\n" {
 		t.Errorf("match is %s", got)
 	}
@@ -109,7 +110,8 @@ func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|.*?`(fault: [^`]+)`").FindAllStringSubmatch(string(readme), -1) {
 		told[m[1]] = true
 		content := "rules:\n- " + strings.ReplaceAll(m[2], `\|`, "|")
-		if file, err := Parse("README.md", []byte(content)); err != nil || !strings.HasPrefix(file.Rules[0].Fault.String(), m[1]) {
+		if file, err := Parse("README.md", []byte(content)); err != nil ||
+			!strings.HasPrefix(file.Rules[0].Fault.String(), m[1]) {
 			t.Errorf("%s: %v: %s", m[1], err, m[2])
 		}
 	}

@@ -49,6 +49,7 @@ const fhirJSON = "application/fhir+json; charset=utf-8"
 
 func outcome(status int) []byte {
 	code := map[int]string{401: "login", 403: "forbidden", 404: "not-found", 410: "expired", 429: "throttled"}[status]
-	return fmt.Appendf(nil, `{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":%q,"diagnostics":%q}]}`,
+	return fmt.Appendf(nil,
+		`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":%q,"diagnostics":%q}]}`,
 		cmp.Or(code, "transient"), "a fault on request: "+cmp.Or(http.StatusText(status), strconv.Itoa(status)))
 }

@@ -122,7 +122,8 @@ func TestLaterFileWins(t *testing.T) {
 	if err != nil || !bytes.Contains(v.Body, []byte(`"n":2`)) {
 		t.Errorf("%s, %v", v.Body, err)
 	}
-	want := fmt.Sprintf("Goal/a in %s:1 replaces the one in %s", filepath.Join(dir, "b.ndjson"), filepath.Join(dir, "a.json"))
+	want := fmt.Sprintf("Goal/a in %s:1 replaces the one in %s", filepath.Join(dir, "b.ndjson"),
+		filepath.Join(dir, "a.json"))
 	if len(summary.Repeated) != 1 || summary.Repeated[0].String() != want {
 		t.Errorf("repeated: %v, want %s", summary.Repeated, want)
 	}
@@ -181,7 +182,8 @@ func TestRealFiles(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d files, %d resources, %d of them alone in a file; %d repeated; %v", summary.Files, summary.Resources, single, len(summary.Repeated), s.Counts())
+	t.Logf("%d files, %d resources, %d of them alone in a file; %d repeated; %v", summary.Files, summary.Resources,
+		single, len(summary.Repeated), s.Counts())
 }
 
 // sameContent reports how the server's copy differs from raw, apart from meta.

@@ -38,7 +38,8 @@ func TestKeysetPagesContinueAfterTheLastEntry(t *testing.T) {
 	s := New(Options{Behaviour: Behaviour{Paging: Keyset, MaxOffset: 10}})
 	fill(t, s, 30, noon)
 	first := get(t, s, "/fhir/Observation?_sort=_lastUpdated&_count=2")
-	if self := get(t, s, first.link("next")).link("self"); !strings.Contains(self, "?_sort=_lastUpdated&_count=2&_cursor=") {
+	if self := get(t, s, first.link("next")).link("self"); !strings.Contains(self,
+		"?_sort=_lastUpdated&_count=2&_cursor=") {
 		t.Errorf("self of the second page is %s", self)
 	}
 	ids, _ := follow(t, s, "/fhir/Observation?_sort=_lastUpdated&_count=2", func() {
@@ -72,7 +73,8 @@ func TestUnstableTiesSkipAndRepeat(t *testing.T) {
 
 func TestUnstableOrderChangesPerRequest(t *testing.T) {
 	t.Parallel()
-	for query, skips := range map[string]bool{"": true, "&_sort=status": true, "&_sort=_id": false, "&_sort=-_lastUpdated": false} {
+	for query, skips := range map[string]bool{"": true, "&_sort=status": true, "&_sort=_id": false,
+		"&_sort=-_lastUpdated": false} {
 		s := New(Options{Behaviour: Behaviour{Paging: Offset, UnstableOrder: true}})
 		fill(t, s, 100, time.Time{})
 		ids, _ := follow(t, s, "/fhir/Observation?_count=20"+query, func() {})
@@ -152,9 +154,11 @@ func TestIgnoredAndRefusedParameters(t *testing.T) {
 		status        int
 		self          string
 	}{
-		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}}, "_lastUpdated=ge2020&_sort=_id", "", 200, "?_sort=_id"},
+		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}}, "_lastUpdated=ge2020&_sort=_id", "", 200,
+			"?_sort=_id"},
 		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}}, "_lastUpdated=ge2020", "handling=strict", 400, ""},
-		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}, IgnoresPreferences: true}, "_lastUpdated=ge2020", "handling=strict", 200, ""},
+		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}, IgnoresPreferences: true}, "_lastUpdated=ge2020",
+			"handling=strict", 200, ""},
 		{Behaviour{IgnoredParameters: []string{"patient"}}, "patient:Patient=q", "", 200, ""},
 		{Behaviour{RefusesUnknown: true}, "smaak=zoet", "", 400, ""},
 		{Behaviour{RefusesPreferences: true}, "", "handling=strict", 400, ""},
@@ -189,11 +193,13 @@ func TestServersWithoutHistory(t *testing.T) {
 	} {
 		s := New(Options{Behaviour: want.behaviour})
 		fill(t, s, 1, time.Time{})
-		for path, status := range map[string]int{"_history": want.typ, "o000/_history": want.one, "o000/_history/1": want.versions} {
+		for path, status := range map[string]int{"_history": want.typ, "o000/_history": want.one,
+			"o000/_history/1": want.versions} {
 			wantStatus(t, get(t, s, "/fhir/Observation/"+path), status)
 		}
 		metadata := string(get(t, s, "/fhir/metadata").Body)
-		if strings.Contains(metadata, "history-type") || strings.Contains(metadata, "history-instance") != (want.one == 200) {
+		if strings.Contains(metadata, "history-type") ||
+			strings.Contains(metadata, "history-instance") != (want.one == 200) {
 			t.Errorf("%s: the CapabilityStatement lies: %s", b, metadata)
 		}
 	}

@@ -109,7 +109,8 @@ func acceptable(r *http.Request) error {
 	if want == "" {
 		want = r.Header.Get("Accept")
 	}
-	if want == "" || strings.Contains(want, "json") || strings.Contains(want, "*/*") || strings.Contains(want, "application/*") {
+	if want == "" || strings.Contains(want, "json") || strings.Contains(want, "*/*") ||
+		strings.Contains(want, "application/*") {
 		return nil
 	}
 	return &outcome{http.StatusNotAcceptable, "not-supported", "only JSON is spoken here"}

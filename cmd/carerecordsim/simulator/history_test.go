@@ -15,7 +15,8 @@ func newCorrectedAndDeleted(t *testing.T, o Options) *Server {
 	t.Helper()
 	s := New(o)
 	for i, id := range []string{"a", "b", "a"} {
-		raw := fmt.Appendf(nil, `{"resourceType":"Observation","id":%q,"status":"final","subject":{"reference":"Patient/p"}}`, id)
+		raw := fmt.Appendf(nil,
+			`{"resourceType":"Observation","id":%q,"status":"final","subject":{"reference":"Patient/p"}}`, id)
 		if _, err := s.PutAt(noon.Add(time.Duration(i)*time.Minute), raw); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +63,8 @@ func TestHistoryListsVersionsAndDeletions(t *testing.T) {
 		}
 	}
 	deleted := get(t, s, "/fhir/Observation/_history?_count=1").Bundle.Entry[0]
-	if deleted.Resource != nil || deleted.Response.Status != "204" || deleted.Response.LastModified != "2025-03-03T12:03:00.000Z" {
+	if deleted.Resource != nil || deleted.Response.Status != "204" ||
+		deleted.Response.LastModified != "2025-03-03T12:03:00.000Z" {
 		t.Errorf("deletion is told as %+v", deleted)
 	}
 }

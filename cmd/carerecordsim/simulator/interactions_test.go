@@ -57,7 +57,8 @@ func TestCreateGivesAnID(t *testing.T) {
 	r := do(t, s, http.MethodPost, "/fhir/Goal", `{"resourceType":"Goal","id":"mine","lifecycleStatus":"active"}`)
 	wantStatus(t, r, http.StatusCreated)
 	id := s.List("Goal")[0].ID
-	if want := "http://ecd.test:8443/fhir/Goal/" + id + "/_history/1"; id == "mine" || r.Header.Get("Location") != want {
+	if want := "http://ecd.test:8443/fhir/Goal/" + id + "/_history/1"; id == "mine" ||
+		r.Header.Get("Location") != want {
 		t.Errorf("Location = %q, want %q", r.Header.Get("Location"), want)
 	}
 }
@@ -151,7 +152,8 @@ func TestUpdateKeepsDecimals(t *testing.T) {
 	if _, err := s.Update("Observation", "a", func(r map[string]any) { r["status"] = "final" }); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(s.Resources()["Observation/a"]); !strings.Contains(got, `"value":1.50`) || !strings.Contains(got, `"versionId":"2"`) {
+	if got := string(s.Resources()["Observation/a"]); !strings.Contains(got, `"value":1.50`) ||
+		!strings.Contains(got, `"versionId":"2"`) {
 		t.Errorf("after Update: %s", got)
 	}
 	if _, err := s.Update("Observation", "none", func(map[string]any) {}); err == nil {

@@ -66,7 +66,8 @@ func do(t *testing.T, s http.Handler, method, target, body string, headers ...st
 	s.ServeHTTP(w, r)
 	got := response{Response: w.Result()}
 	got.Body, _ = io.ReadAll(got.Response.Body)
-	if strings.HasPrefix(got.Header.Get("Content-Type"), "application/fhir+json") && got.Header.Get("Content-Encoding") == "" {
+	if strings.HasPrefix(got.Header.Get("Content-Type"), "application/fhir+json") &&
+		got.Header.Get("Content-Encoding") == "" {
 		if err := json.Unmarshal(got.Body, &got.Bundle); err != nil {
 			t.Fatalf("%s %s: %v in %s", method, target, err, got.Body)
 		}
@@ -93,7 +94,8 @@ func wantStatus(t *testing.T, r response, status int) {
 func fill(t *testing.T, s *Server, n int, at time.Time) {
 	t.Helper()
 	for i := range n {
-		raw := fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%03d","status":"final","subject":{"reference":"Patient/p"}}`, i)
+		raw := fmt.Appendf(nil,
+			`{"resourceType":"Observation","id":"o%03d","status":"final","subject":{"reference":"Patient/p"}}`, i)
 		var err error
 		if at.IsZero() {
 			_, err = s.Put(raw)

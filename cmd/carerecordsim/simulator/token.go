@@ -37,7 +37,8 @@ func parseToken(value string) []tokenValue {
 	for _, s := range splitUnescaped(value, ',') {
 		parts := splitUnescaped(s, '|')
 		if len(parts) == 1 {
-			alternatives = append(alternatives, tokenValue{token: archive.Token{Code: unescaper.Replace(s)}, anySystem: true})
+			alternatives = append(alternatives, tokenValue{token: archive.Token{Code: unescaper.Replace(s)},
+				anySystem: true})
 			continue
 		}
 		t := archive.Token{System: unescaper.Replace(parts[0]), Code: unescaper.Replace(strings.Join(parts[1:], "|"))}

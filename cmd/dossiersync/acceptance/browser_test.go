@@ -66,7 +66,8 @@ func newBrowserHarness(t *testing.T) *browserHarness {
 	commands := httptest.NewServer(b.sourceCommands())
 	t.Cleanup(commands.Close)
 	p := h.start("serve")
-	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL, "CLIENT="+h.clientIDs()[0])
+	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL,
+		"CLIENT="+h.clientIDs()[0])
 	waitUntil(t, "the first run has ended", func() bool {
 		runs, err := h.replica.Runs(t.Context(), store.RunFilter{})
 		return err == nil && len(runs) > 0 && runs[0].State == store.RunDone
@@ -98,7 +99,9 @@ func (b *browserHarness) sourceCommands() http.Handler {
 			b.proxy.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(delay)})
 		})
 	}
-	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) { b.putReport(r.PathValue("id"), "2026-03-02") })
+	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		b.putReport(r.PathValue("id"), "2026-03-02")
+	})
 	// More than the 5% of reports that a day may remove.
 	mux.HandleFunc("POST /lose", func(http.ResponseWriter, *http.Request) {
 		for range 100 {

@@ -111,9 +111,12 @@ func TestCase33EveryAnswerType(t *testing.T) {
 		"Glazen water per dag = 6",
 		"Contactpersoon = Dochter van casus")
 	s.wantForms(s.client, answers)
-	s.wantValues(`false`, `"1.50"`, `3`, `"2025-03-03"`, `"2025-07-01T14:30:00+02:00"`, `"22:15:00"`, `"Jo"`, `"Eerste regel.\nTweede regel."`,
-		`"https://casus.example/jo?a=1\u0026b=2"`, `{"code":"2","system":"https://ecd.example/antwoord"}`, `"Iets anders: humanist"`,
-		`{"contentType":"image/png","size":71,"title":"foto.png"}`, `{"unit":"kg","value":"64.0"}`, `{"unit":"","value":"6"}`, `null`)
+	s.wantValues(`false`, `"1.50"`, `3`, `"2025-03-03"`, `"2025-07-01T14:30:00+02:00"`, `"22:15:00"`, `"Jo"`,
+		`"Eerste regel.\nTweede regel."`,
+		`"https://casus.example/jo?a=1\u0026b=2"`, `{"code":"2","system":"https://ecd.example/antwoord"}`,
+		`"Iets anders: humanist"`,
+		`{"contentType":"image/png","size":71,"title":"foto.png"}`, `{"unit":"kg","value":"64.0"}`,
+		`{"unit":"","value":"6"}`, `null`)
 	// A person in an answer may get another name, and may be hidden.
 	last := len(answers.Questions) - 1
 	s.change("RelatedPerson", "dochter", func(p map[string]any) { p["name"] = []any{map[string]any{"text": "Annie"}} })
@@ -130,7 +133,8 @@ func TestCase33EveryAnswerType(t *testing.T) {
 // notForPatient marks a resource as not for the client.
 func notForPatient(resource map[string]any) {
 	meta, _ := resource["meta"].(map[string]any)
-	meta["security"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "NOPAT"}}
+	meta["security"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+		"code": "NOPAT"}}
 }
 
 // wantValues compares the values of the first form's answers, as JSON.
@@ -164,13 +168,15 @@ func TestCase34HiddenItems(t *testing.T) {
 		items[0].(map[string]any)["answer"] = []any{map[string]any{"valueBoolean": true}}
 	})
 	s.sync()
-	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja",
+		"Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
 	s.change("Questionnaire", "vragen-1", func(q map[string]any) {
 		items, _ := q["item"].([]any)
 		delete(items[3].(map[string]any), "extension")
 	})
 	s.sync()
-	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja",
+		"Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
 }
 
 // Given the same form: answers that are not shown are not stored either (I6).
@@ -211,7 +217,8 @@ func TestCase37StoppedForm(t *testing.T) {
 		inProgress, stopped []form
 	}{
 		{"hidden by default", "", nil, nil},
-		{"shown by rule", "      show: {stopped: true}\n", nil, []form{completedForm("formulier", "Intake", "Hoe gaat het? = Goed")}},
+		{"shown by rule", "      show: {stopped: true}\n", nil,
+			[]form{completedForm("formulier", "Intake", "Hoe gaat het? = Goed")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

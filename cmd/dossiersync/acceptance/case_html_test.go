@@ -66,14 +66,16 @@ func TestCase59FilesDoNotMatchMetadata(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 59, storyOptions{})
 	s.writeStep("files do not match their size, hash or type")
-	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
+	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body",
+		"DocumentReference/inhoud bad-body",
 		"DocumentReference/soort bad-body", "DocumentReference/dood bad-body", "DocumentReference/te-groot too-large")
 	good := documentReport("goed", "Klopt", "De inhoud van het bestand.")
 	s.wantReports(s.client, good)
 	s.wantIncomplete(s.client, "start", "reports", "timeline", "density")
 	s.wantNowhere("Iets anders dan beloofd", "Veel tekst", "%PDF")
 	s.writeStep("one file is deleted, the missing one comes")
-	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body", "DocumentReference/inhoud bad-body",
+	s.syncPartial("DocumentReference/hash bad-body", "DocumentReference/size bad-body",
+		"DocumentReference/inhoud bad-body",
 		"DocumentReference/soort bad-body", "DocumentReference/te-groot too-large")
 	s.wantReports(s.client, good, documentReport("dood", "Bestand is er niet", "De inhoud van het bestand."))
 }

@@ -60,7 +60,8 @@ func TestCase38SupersededPlan(t *testing.T) {
 	s := newPlanStory(t, 38)
 	s.step("there is a plan")
 	s.wantPlanLines(planLine("current", "oud", "Zorgleefplan", walkSafely))
-	after := []string{planLine("current", "nieuw", "Nieuw zorgleefplan", walkSafely), planLine("expired", "oud", "Zorgleefplan", walkSafely)}
+	after := []string{planLine("current", "nieuw", "Nieuw zorgleefplan", walkSafely),
+		planLine("expired", "oud", "Zorgleefplan", walkSafely)}
 	s.step("another plan replaces it, and it stays active")
 	s.wantPlanLines(after...)
 	s.step("it is completed")
@@ -73,7 +74,8 @@ func TestCase39PeriodEndsBetweenSyncs(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 39)
 	s.step("a plan ends today, and one ended yesterday")
-	s.wantPlanLines(planLine("current", "vandaag", "Zorgleefplan", walkSafely), planLine("expired", "gisteren", "Zorgleefplan", walkSafely))
+	s.wantPlanLines(planLine("current", "vandaag", "Zorgleefplan", walkSafely),
+		planLine("expired", "gisteren", "Zorgleefplan", walkSafely))
 }
 
 // Given two plans in force at once: both are current.
@@ -81,7 +83,8 @@ func TestCase40TwoCurrentPlans(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 40)
 	s.step("there are two plans at once")
-	s.wantPlanLines(planLine("current", "een", "Zorgleefplan", walkSafely), planLine("current", "twee", "Behandelplan", walkSafely))
+	s.wantPlanLines(planLine("current", "een", "Zorgleefplan", walkSafely),
+		planLine("current", "twee", "Behandelplan", walkSafely))
 }
 
 // Given a plan without a period, and one without an end: both are current.
@@ -89,7 +92,8 @@ func TestCase41PlanWithoutPeriod(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 41)
 	s.step("one plan has no period, one has no end")
-	s.wantPlanLines(planLine("current", "zonder", "Zorgleefplan", walkSafely), planLine("current", "begin", "Zorgleefplan", walkSafely))
+	s.wantPlanLines(planLine("current", "zonder", "Zorgleefplan", walkSafely),
+		planLine("current", "begin", "Zorgleefplan", walkSafely))
 }
 
 // Given a plan that is revoked: it is expired.
@@ -157,7 +161,8 @@ func TestCase46OnePlanOfManyCarePlans(t *testing.T) {
 		parts(goal("een-b-doel", "Goed eten"), goal("een-a-doel", walkSafely), act("een-b-doel"), act("een-a-doel")))
 	s.step("a part is replaced")
 	s.wantPlanLines(two, alone, planLine("expired", "een-b", "Goed eten", "Goed eten"),
-		parts(goal("een-c-doel", "Goed eten en drinken"), goal("een-a-doel", walkSafely), act("een-c-doel"), act("een-a-doel")))
+		parts(goal("een-c-doel", "Goed eten en drinken"), goal("een-a-doel", walkSafely), act("een-c-doel"),
+			act("een-a-doel")))
 }
 
 // Given a plan with three goals, of which one is achieved, one cancelled, one entered in error.
@@ -185,7 +190,8 @@ func TestCase48PlanEvaluatedLater(t *testing.T) {
 		t.Fatalf("plans are %+v", plans)
 	}
 	_, first, _ := strings.Cut(plans[0].Evaluations[0], " ")
-	if diff := cmp.Diff([]string{"second Joke Voorbeeld, verzorgende IG: Het lopen gaat beter.", ": Op weg naar het doel"},
+	if diff := cmp.Diff([]string{"second Joke Voorbeeld, verzorgende IG: Het lopen gaat beter.",
+		": Op weg naar het doel"},
 		[]string{first, plans[0].Evaluations[1]}); diff != "" {
 		t.Errorf("evaluations (-want +got):\n%s", diff)
 	}
@@ -197,7 +203,8 @@ func TestCase49AgreementGivenAndWithdrawn(t *testing.T) {
 	t.Parallel()
 	s := newPlanStory(t, 49)
 	s.step("there are two plans without an agreement")
-	without := []string{planLine("current", "een", "Zorgleefplan", walkSafely), planLine("current", "twee", "Zorgleefplan", walkSafely)}
+	without := []string{planLine("current", "een", "Zorgleefplan", walkSafely),
+		planLine("current", "twee", "Zorgleefplan", walkSafely)}
 	s.wantPlanLines(without...)
 	s.step("the daughter agrees to both plans")
 	for _, p := range s.readDossier(s.client).Plans {

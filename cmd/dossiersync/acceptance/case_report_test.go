@@ -32,7 +32,8 @@ func TestCase10CorrectedInPlace(t *testing.T) {
 	s.wantReports(s.client, dayReport("verslag", "Heeft redelijk gegeten.", correctedAt(oneOClock)))
 	s.wantNowhere("goed gegeten")
 	s.step("the report is amended")
-	s.wantReports(s.client, dayReport("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.", correctedAt(twoOClock)))
+	s.wantReports(s.client, dayReport("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.",
+		correctedAt(twoOClock)))
 }
 
 // Given four pairs of an old and a new document, which replaces the old one under a new id;
@@ -104,7 +105,8 @@ func TestCase13GoneWithoutTrace(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 13, storyOptions{})
 	s.step("two reports are written")
-	s.wantReports(s.client, dayReport("spoorloos", "Dit verdwijnt zonder spoor."), dayReport("verwijderd", "Dit wordt verwijderd."))
+	s.wantReports(s.client, dayReport("spoorloos", "Dit verdwijnt zonder spoor."),
+		dayReport("verwijderd", "Dit wordt verwijderd."))
 	s.step("one report vanishes, one is deleted")
 	s.reconcile()
 	s.wantReports(s.client)
@@ -206,9 +208,11 @@ func TestCase19CategorySwitched(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 19, storyOptions{})
 	s.step("two reports are written")
-	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen."), dayReport("naar-algemeen", "Eerst zorgleefplan.", inCarePlan))
+	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen."),
+		dayReport("naar-algemeen", "Eerst zorgleefplan.", inCarePlan))
 	s.step("the two swap their categories")
-	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen.", inCarePlan), dayReport("naar-algemeen", "Eerst zorgleefplan."))
+	s.wantReports(s.client, dayReport("naar-plan", "Eerst algemeen.", inCarePlan),
+		dayReport("naar-algemeen", "Eerst zorgleefplan."))
 }
 
 // Given reports about plans that are missing, not for the client, and late: a report names
@@ -216,15 +220,18 @@ func TestCase19CategorySwitched(t *testing.T) {
 func TestCase20LinkedPlanMissingHiddenOrLate(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 20, storyOptions{})
-	a, b := dayReport("a-verslag", "Over een plan dat er nooit komt.", inCarePlan), dayReport("b-verslag", "Over een plan dat niet getoond mag worden.", inCarePlan)
+	a, b := dayReport("a-verslag", "Over een plan dat er nooit komt.", inCarePlan),
+		dayReport("b-verslag", "Over een plan dat niet getoond mag worden.", inCarePlan)
 	c := dayReport("c-verslag", "Over een plan dat later komt.", inCarePlan)
 	s.step("reports are about plans that are missing, hidden and late")
 	s.wantReports(s.client, a, b, c)
 	s.wantEmpty(s.client, "nothing-yet", "care-plans")
 	s.wantNowhere("Niet voor de cliënt")
 	s.step("the late plan and goal come")
-	late := plan{ID: "c", Title: "Zorgleefplan", State: "expired", Start: "2024-10-22", End: "2025-10-22", Author: "Joke Voorbeeld, verzorgende IG",
-		Domains: []string{"lichamelijk", "  goal c-doel Later gekomen (active)", "  action Twee keer per dag een stukje lopen. (in-progress) c-doel"}}
+	late := plan{ID: "c", Title: "Zorgleefplan", State: "expired", Start: "2024-10-22", End: "2025-10-22",
+		Author: "Joke Voorbeeld, verzorgende IG",
+		Domains: []string{"lichamelijk", "  goal c-doel Later gekomen (active)",
+			"  action Twee keer per dag een stukje lopen. (in-progress) c-doel"}}
 	s.wantPlans(s.client, late)
 	c.Plan, c.Goal = "c Zorgleefplan", "c-doel Later gekomen"
 	s.wantReports(s.client, a, b, c)
@@ -241,17 +248,22 @@ func TestCase20LinkedPlanMissingHiddenOrLate(t *testing.T) {
 func TestCase21AuthorsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	for rule, authors := range map[string]map[string]string{
-		"name-and-role": {"geen": "", "onbekend": "", "team": "Team noord", "binnen": "Piet Ingesloten", "naam": "Karin Naamloos",
+		"name-and-role": {"geen": "", "onbekend": "", "team": "Team noord", "binnen": "Piet Ingesloten",
+			"naam": "Karin Naamloos",
 			"twee": "Joke Voorbeeld, verzorgende IG", "later": "Joke Voorbeeld, nachtdienst"},
-		"role":         {"geen": "", "onbekend": "", "team": "Team noord", "binnen": "", "naam": "", "twee": "verzorgende IG", "later": "nachtdienst"},
-		"organisation": {"geen": "", "onbekend": "", "team": "Team noord", "binnen": "", "naam": "", "twee": "", "later": ""},
+		"role": {"geen": "", "onbekend": "", "team": "Team noord", "binnen": "", "naam": "",
+			"twee": "verzorgende IG", "later": "nachtdienst"},
+		"organisation": {"geen": "", "onbekend": "", "team": "Team noord", "binnen": "", "naam": "", "twee": "",
+			"later": ""},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			s := newStory(t, 21, storyOptions{mapping: "      author: " + rule + "\n"})
 			s.step("reports have authors of every kind")
-			texts := map[string]string{"geen": "Zonder schrijver.", "onbekend": "Van iemand die de bron niet toont.", "team": "Van een team.",
-				"binnen": "Van iemand die erin zit.", "naam": "Van iemand met alleen een naam.", "twee": "Van twee mensen."}
+			texts := map[string]string{"geen": "Zonder schrijver.",
+				"onbekend": "Van iemand die de bron niet toont.", "team": "Van een team.",
+				"binnen": "Van iemand die erin zit.", "naam": "Van iemand met alleen een naam.",
+				"twee": "Van twee mensen."}
 			var want []report
 			for name, text := range texts {
 				want = append(want, dayReport(name, text, withAuthor(authors[name])))
@@ -286,7 +298,8 @@ func TestCase22OddTexts(t *testing.T) {
 		s.wantRow("Observation", name, "hidden empty")
 	}
 	for _, d := range s.items("/v1/dossiers/" + s.client + "/timeline?limit=100") {
-		if name, excerpt := s.nameOf(d.str("id")), d.str("excerpt"); name == "lang" && excerpt != strings.TrimSpace(strings.Repeat("Dit is een lang verslag. ", 8))+"…" ||
+		if name, excerpt := s.nameOf(d.str("id")), d.str("excerpt"); name == "lang" &&
+			excerpt != strings.TrimSpace(strings.Repeat("Dit is een lang verslag. ", 8))+"…" ||
 			name == "regels" && excerpt != "Regel een Regel twee Regel drie Regel vijf" {
 			t.Errorf("%s begins with %q", name, excerpt)
 		}
@@ -295,7 +308,8 @@ func TestCase22OddTexts(t *testing.T) {
 	s.change("Observation", "nul", func(o map[string]any) { o["valueString"] = "Hier stond een nul." })
 	s.change("Observation", "half-teken", func(o map[string]any) { o["valueString"] = "Hier stond een half teken: 😊." })
 	s.sync()
-	s.wantReports(s.client, append(want, dayReport("nul", "Hier stond een nul."), dayReport("half-teken", "Hier stond een half teken: 😊."))...)
+	s.wantReports(s.client, append(want, dayReport("nul", "Hier stond een nul."),
+		dayReport("half-teken", "Hier stond een half teken: 😊."))...)
 	s.wantIncomplete(s.client)
 }
 
@@ -338,7 +352,8 @@ func TestCase27UnknownStatusAndExtensions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 27, storyOptions{})
 	s.step("reports have an unknown status, extension and element")
-	s.wantReports(s.client, dayReport("extensie", "Een onbekende extensie."), dayReport("element", "Een onbekend element."))
+	s.wantReports(s.client, dayReport("extensie", "Een onbekende extensie."),
+		dayReport("element", "Een onbekend element."))
 	s.wantRow("Observation", "status", "hidden unknown-status")
 	s.wantRow("Observation", "modifier", "hidden modifier-extension")
 	s.wantNowhere("Een onbekende status", "alles anders maakt", "https://ecd.example/onbekend", "morgen")

@@ -20,7 +20,8 @@ func TestCase67StillRunningAtNextSlot(t *testing.T) {
 	slot := time.Now().Truncate(time.Second)
 	var next store.Run
 	for range 2 { // as each worker does
-		run, _, err := w.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerSchedule, Slot: slot})
+		run, _, err := w.replica.RequestRun(t.Context(),
+			store.RunRequest{Tenant: "amaris", Trigger: store.TriggerSchedule, Slot: slot})
 		if err != nil || next.ID != 0 && run.ID != next.ID {
 			t.Fatal(run.ID, next.ID, err)
 		}
@@ -29,7 +30,8 @@ func TestCase67StillRunningAtNextSlot(t *testing.T) {
 	const attempted = `
 		SELECT (count(*) > 0)::text FROM river_job
 		WHERE args @> jsonb_build_object('run', $1::bigint) AND attempted_at IS NOT NULL`
-	waitUntil(t, "the idle worker has tried the slot's run", func() bool { return w.queryOne(attempted, next.ID) == "true" })
+	waitUntil(t, "the idle worker has tried the slot's run",
+		func() bool { return w.queryOne(attempted, next.ID) == "true" })
 	if got := w.queryOne(`SELECT string_agg(state, ' ' ORDER BY id) FROM runs`); got != "running waiting" {
 		t.Errorf("runs are %s", got)
 	}

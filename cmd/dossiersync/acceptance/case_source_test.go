@@ -44,7 +44,8 @@ func TestCase70EverythingEmpty(t *testing.T) {
 	}{
 		{[]faults.Rule{empty}, store.Scope{}, store.OutcomeComplete, ""},
 		{[]faults.Rule{empty}, store.Scope{Full: true}, store.OutcomeComplete, ""},
-		{[]faults.Rule{empty}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "would not say whether 24 items are still there"},
+		{[]faults.Rule{empty}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial,
+			"would not say whether 24 items are still there"},
 		{[]faults.Rule{empty, none}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "removals held"},
 		{nil, store.Scope{Only: store.StepReconcile}, store.OutcomeComplete, ""},
 	} {
@@ -163,7 +164,8 @@ func (s *story) newSourceCertificate(t *testing.T, until time.Time) *tls.Certifi
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.Add(-2 * time.Hour), NotAfter: until,
-		DNSNames: []string{"example.com"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+		DNSNames: []string{"example.com"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
+		BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,8 @@ func TestCase63UnauthorizedMidway(t *testing.T) {
 		s.wantRun(store.Scope{Full: true}, store.OutcomePartial, "refuses our credentials")
 		s.wantTexts("anna", texts...)
 		s.proxy.setFaults(onEvery(faults.Match{Interaction: faults.Read}, faults.Status(status)))
-		s.wantRun(store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "would not say whether 1 item is still there")
+		s.wantRun(store.Scope{Only: store.StepReconcile}, store.OutcomePartial,
+			"would not say whether 1 item is still there")
 		s.wantTexts("anna", texts...)
 	}
 	s.proxy.setFaults()
@@ -184,7 +185,8 @@ func TestCase69LastUpdatedIgnored(t *testing.T) {
 	s.putReport("anna 00", "anna", "anna 00, verbeterd")
 	s.putReport("anna 12", "anna", "anna 12")
 	run := s.wantRun(store.Scope{}, store.OutcomeComplete, "")
-	if got := reportsOf(run).Effects.Counts(); got.Seen != 13 || got.Created != 1 || got.Updated != 1 || got.Unchanged != 11 {
+	if got := reportsOf(run).Effects.Counts(); got.Seen != 13 || got.Created != 1 || got.Updated != 1 ||
+		got.Unchanged != 11 {
 		t.Errorf("the run has counted %+v", got)
 	}
 	s.wantTexts("anna", append(append([]string{"anna 00, verbeterd"}, texts[1:]...), "anna 12")...)
@@ -209,10 +211,12 @@ func TestCase73DuplicatesInPages(t *testing.T) {
 
 // requirePatient refuses searches of dossier types without a patient.
 func requirePatient(next http.Handler) http.Handler {
-	dossierTypes := []string{"Observation", "DocumentReference", "Composition", "QuestionnaireResponse", "CarePlan", "Goal", "RelatedPerson"}
+	dossierTypes := []string{"Observation", "DocumentReference", "Composition", "QuestionnaireResponse", "CarePlan",
+		"Goal", "RelatedPerson"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		typ := strings.TrimPrefix(r.URL.Path, "/fhir/")
-		if q := r.URL.Query(); slices.Contains(dossierTypes, typ) && !q.Has("patient") && !q.Has("_id") && !q.Has("_page") {
+		if q := r.URL.Query(); slices.Contains(dossierTypes, typ) && !q.Has("patient") && !q.Has("_id") &&
+			!q.Has("_page") {
 			http.Error(w, `{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "required"}]}`, http.StatusBadRequest)
 			return
 		}

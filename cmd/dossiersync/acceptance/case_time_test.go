@@ -13,7 +13,8 @@ import (
 
 // datedReport is a report whose text is the date with which it was written.
 func datedReport(name, written, at, precision string) report {
-	return dayReport(name, "Geschreven met "+written+".", func(r *report) { r.At, r.Precision, r.RecordedAt = at, precision, "" })
+	return dayReport(name, "Geschreven met "+written+".",
+		func(r *report) { r.At, r.Precision, r.RecordedAt = at, precision, "" })
 }
 
 // Given reports of both nights in which the clock changes, with and without offset.
@@ -100,9 +101,11 @@ func TestCase55LeapSecond(t *testing.T) {
 	}
 	s.wantReports(s.client, want...)
 	s.wantIncomplete(s.client, "start", "reports", "timeline", "density")
-	s.change("Observation", "middernacht", func(o map[string]any) { o["effectiveDateTime"] = "2025-07-01T00:00:00+02:00" })
+	s.change("Observation", "middernacht",
+		func(o map[string]any) { o["effectiveDateTime"] = "2025-07-01T00:00:00+02:00" })
 	s.sync()
-	s.wantReports(s.client, append(want, datedReport("middernacht", "2025-06-30T24:00:00+02:00", "2025-07-01T00:00:00+02:00", "second"))...)
+	s.wantReports(s.client, append(want, datedReport("middernacht", "2025-06-30T24:00:00+02:00",
+		"2025-07-01T00:00:00+02:00", "second"))...)
 	s.wantIncomplete(s.client)
 }
 
@@ -119,7 +122,8 @@ func TestCase56SourceClockIsWrong(t *testing.T) {
 	s.writeStep("the clock is right, and a report is corrected")
 	s.syncPartial() // the version is older than the stored one: a new epoch begins
 	s.reconcileUntilEqual()
-	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep; nagekeken.", correctedAt(oneOClock)), behind)
+	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep; nagekeken.",
+		correctedAt(oneOClock)), behind)
 	s.wantNowhere("voorliep.")
 }
 
@@ -128,7 +132,8 @@ func TestCase56SourceClockIsWrong(t *testing.T) {
 func TestCase56StampedInTheFuture(t *testing.T) {
 	t.Parallel()
 	s := newWrongClockStory(t)
-	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep."), dayReport("achter", "Geschreven terwijl de klok achterliep."))
+	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep."),
+		dayReport("achter", "Geschreven terwijl de klok achterliep."))
 	s.writeStep("the clock is right, and a report is corrected")
 }
 
@@ -171,7 +176,8 @@ func TestCase56SourceClockIsPutBack(t *testing.T) {
 		}
 		s.register(dossier.Ref{Type: "Observation", ID: "c-verslag"})
 	}
-	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages", Category: "general"}
+	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages",
+		Category: "general"}
 
 	s.clock.set(right.Add(48 * time.Hour)) // two days fast
 	s.put(`{"resourceType": "Patient", "id": "c", "name": [{"text": "Mevrouw C"}]}`)

@@ -77,7 +77,8 @@ func TestOperatorWorkInConsole(t *testing.T) {
 	b.wantText("Your token")
 	b.open("/quarantine")
 	b.wantText("Your token")
-	if log := h.log.String(); strings.Contains(log, "client-1") || strings.Contains(log, "eheim") || strings.Contains(log, "token of") || !strings.Contains(log, `"by":"ann"`) {
+	if log := h.log.String(); strings.Contains(log, "client-1") || strings.Contains(log, "eheim") ||
+		strings.Contains(log, "token of") || !strings.Contains(log, `"by":"ann"`) {
 		t.Errorf("the log has personal data, or lacks the operator:\n%s", log)
 	}
 }

@@ -80,20 +80,24 @@ func TestEmptyReasonsComeFromRuns(t *testing.T) {
 		}
 	}
 	want("before the first run", []string{"not-synced-yet"}, "/v1/dossiers")
-	for _, resource := range []string{patientZwart, planGoalAndReport[2]} {
-		s.put(resource)
-	}
+	s.put(patientZwart)
+	s.put(reportZwart)
 	s.putGrant(s.portalToken, "zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
 	source.refuse("/Observation")
 	run(store.OutcomePartial)
-	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared", "nothing-yet", "nothing-yet"},
-		"/v1/dossiers", dossier+"/reports", dossier+"/timeline", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")
+	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared",
+		"nothing-yet", "nothing-yet"},
+		"/v1/dossiers", dossier+"/reports", dossier+"/timeline", dossier+"/forms", dossier+"/care-plans",
+		dossier+"/contacts")
 	source.refuse("")
 	run(store.OutcomeComplete)
 	want("once all is read", []string{"", "no-match", "not-shared", "nothing-yet", "no-match", "not-shared"},
-		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans", dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
+		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans",
+		dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
 	son := s.token("zoon", "dossier:read")
-	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.emptyReasons(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
+	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"},
+		s.emptyReasons(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans",
+			dossier+"/contacts")); diff != "" {
 		t.Errorf("with a right to plans only (-want +got):\n%s", diff)
 	}
 
@@ -131,7 +135,8 @@ func TestUnknownTypeIsNotWaitedFor(t *testing.T) {
 	source.refuse("/Composition")
 	for range 2 {
 		s.runScope(store.Scope{})
-		if diff := gocmp.Diff([]string{"nothing-yet"}, s.emptyReasons(s.readerToken, "/v1/dossiers/zwart/reports")); diff != "" {
+		if diff := gocmp.Diff([]string{"nothing-yet"},
+			s.emptyReasons(s.readerToken, "/v1/dossiers/zwart/reports")); diff != "" {
 			t.Errorf("reports (-want +got):\n%s", diff)
 		}
 	}
@@ -170,15 +175,15 @@ func TestFreshnessStatesComeFromRuns(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStory(t, storyOptions{})
 	s.client = "zwart"
-	for _, resource := range []string{patientZwart, planGoalAndReport[2]} {
-		s.put(resource)
-	}
+	s.put(patientZwart)
+	s.put(reportZwart)
 	s.sync()
 	// The last slot of the day was in this minute; the next is in eight hours.
 	now := time.Now().UTC()
 	slot := now.Truncate(time.Minute)
 	hour := slot.Hour()
-	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), hour, (hour+8)%24, (hour+12)%24, (hour+16)%24, (hour+20)%24)
+	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), hour, (hour+8)%24, (hour+12)%24, (hour+16)%24,
+		(hour+20)%24)
 	for _, tt := range []struct {
 		after    time.Duration // the slot
 		want     string
@@ -193,7 +198,8 @@ func TestFreshnessStatesComeFromRuns(t *testing.T) {
 		{48*time.Hour + time.Minute, "stale", 56 * time.Hour},
 	} {
 		h := s.servePortalAfter(slot.Add(tt.after).Sub(now), schedule)
-		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports", "/v1/dossiers/zwart/forms"} {
+		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports",
+			"/v1/dossiers/zwart/forms"} {
 			h.wantFreshness(s.readerToken, path, tt.want, slot.Add(tt.nextSync))
 		}
 	}

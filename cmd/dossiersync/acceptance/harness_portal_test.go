@@ -77,7 +77,8 @@ const fullGrant = `{"role": "representative", "manager": true, "parts": ["report
 // putGrant stores a grant, in JSON, as the portal with that token.
 func (h *harness) putGrant(token, client, user, grant string) {
 	h.t.Helper()
-	req, err := http.NewRequest(http.MethodPut, "http://"+h.portalAddress+"/v1/dossiers/"+client+"/grants/"+user, strings.NewReader(grant))
+	req, err := http.NewRequest(http.MethodPut, "http://"+h.portalAddress+"/v1/dossiers/"+client+"/grants/"+user,
+		strings.NewReader(grant))
 	if err != nil {
 		h.t.Fatal(err)
 	}

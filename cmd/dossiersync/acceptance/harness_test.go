@@ -47,7 +47,8 @@ type tenant struct {
 
 func newHarness(t *testing.T, tenants ...tenant) *harness {
 	t.Helper()
-	h := &harness{t: t, sim: tenants[0].sim, dir: t.TempDir(), replica: storetest.NewReplica(t), signer: newSigner(t), tenants: tenants}
+	h := &harness{t: t, sim: tenants[0].sim, dir: t.TempDir(), replica: storetest.NewReplica(t),
+		signer: newSigner(t), tenants: tenants}
 	text := fmt.Sprintf(`
 database: %q
 portal_api:
@@ -144,8 +145,9 @@ func (h *harness) changeConfig(pattern, replacement string) {
 // addOpsUser configures ann, who may do everything on the operators' side.
 func (h *harness) addOpsUser(tenants, token string) {
 	h.t.Helper()
-	h.changeConfig(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [%s], may: [read, resync, approve]}]\ntenants:",
-		h.writeFile("ann", token+"\n"), tenants))
+	h.changeConfig(`(?m)^tenants:`,
+		fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [%s], may: [read, resync, approve]}]\ntenants:",
+			h.writeFile("ann", token+"\n"), tenants))
 }
 
 // newSyncer returns the syncer that a worker with this configuration runs.

@@ -27,7 +27,8 @@ func (d *privateDatabase) open() {
 	}
 	d.t.Helper()
 	var err error
-	if d.server, err = embedded.Start(d.t.Context(), filepath.Join(d.dataDir, "postgres"), embedded.Options{}); err != nil {
+	if d.server, err = embedded.Start(d.t.Context(), filepath.Join(d.dataDir, "postgres"),
+		embedded.Options{}); err != nil {
 		d.t.Fatal(err)
 	}
 }

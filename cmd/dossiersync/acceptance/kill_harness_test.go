@@ -49,7 +49,8 @@ func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 	sim := simulator.New(options)
 	d := fillDossiers(t, sim, dossiers.Options{Clients: 8, Years: 0.1, Seed: seed, Now: time.Now()})
 	// The portal API answers times to the second.
-	h.living = dossiers.NewLiving(d, sim, dossiers.LivingOptions{Clock: func() time.Time { return time.Now().Truncate(time.Second) }})
+	h.living = dossiers.NewLiving(d, sim,
+		dossiers.LivingOptions{Clock: func() time.Time { return time.Now().Truncate(time.Second) }})
 	h.harness = newAmarisHarness(t, sim)
 	h.proxy = h.putBehindProxy(faults.Options{Seed: seed}, h.preset.Rules...)
 	h.changeConfig(`page_size: \d+`, "page_size: 20\n        concurrency: 4")
@@ -77,16 +78,23 @@ var randomFaults = []struct {
 	{faults.Refuse(faults.Refusal{Status: 429, Header: faults.RateLimit(1)}), 0.02},
 	{faults.Refuse(faults.Refusal{Status: 503, Header: http.Header{"Retry-After": {"1"}}}), 0.02},
 	{faults.Delay(30 * time.Millisecond), 0.5}, {faults.SlowDrip(4096, 2*time.Millisecond), 0.5},
-	{faults.CutOff(0.5), 0.2}, {faults.Truncate(0.7), 0.1}, {faults.Close(), 0.2}, {faults.Garbage(), 0.1}, {faults.HTML(), 0.1},
-	{faults.EmptyBundle(), 0.2}, {faults.ContentType("text/plain"), 0.2}, {faults.Outcome(), 0.1}, {faults.OutcomeEntry(), 0.5},
-	{faults.WrongNext(faults.Repeat), 0.2}, {faults.WrongNext(faults.Loop), 0.2}, {faults.WrongNext(faults.OtherOrigin), 0.1},
-	{faults.WrongNext(faults.Relative), 0.5}, {faults.WrongNext(faults.Missing), 0.3}, {faults.WrongNext(faults.Expired), 0.2},
+	{faults.CutOff(0.5), 0.2}, {faults.Truncate(0.7), 0.1}, {faults.Close(), 0.2}, {faults.Garbage(), 0.1},
+	{faults.HTML(), 0.1},
+	{faults.EmptyBundle(), 0.2}, {faults.ContentType("text/plain"), 0.2}, {faults.Outcome(), 0.1},
+	{faults.OutcomeEntry(), 0.5},
+	{faults.WrongNext(faults.Repeat), 0.2}, {faults.WrongNext(faults.Loop), 0.2},
+	{faults.WrongNext(faults.OtherOrigin), 0.1},
+	{faults.WrongNext(faults.Relative), 0.5}, {faults.WrongNext(faults.Missing), 0.3},
+	{faults.WrongNext(faults.Expired), 0.2},
 	{faults.ShortPage(3), 0.5}, {faults.Duplicates(3), 0.5}, {faults.Drop(2), 0.3}, {faults.SkipTies(), 0.5},
-	{faults.WrongTotal(faults.Dropped), 0.5}, {faults.WrongTotal(faults.ZeroTotal), 0.3}, {faults.WrongTotal(faults.Scrambled), 0.3},
+	{faults.WrongTotal(faults.Dropped), 0.5}, {faults.WrongTotal(faults.ZeroTotal), 0.3},
+	{faults.WrongTotal(faults.Scrambled), 0.3},
 	{faults.MissingMeta(), 0.1}, {faults.MissingMeta("lastUpdated"), 0.1}, {faults.SecondsOnly(), 0.5},
 	{faults.Ignore("_lastUpdated"), 0.3}, {faults.Ignore("_sort"), 0.3}, {faults.Ignore("_count"), 0.3},
-	{faults.Cached(2 * time.Second), 0.3}, {faults.LateCommits(time.Second), 0.5}, {faults.ClockSkew(-10 * time.Minute), 0.5},
-	{faults.ClockSkew(10 * time.Minute), 0.5}, {faults.Poisoned(faults.NUL), 0.2}, {faults.Poisoned(faults.LoneSurrogate), 0.2},
+	{faults.Cached(2 * time.Second), 0.3}, {faults.LateCommits(time.Second), 0.5},
+	{faults.ClockSkew(-10 * time.Minute), 0.5},
+	{faults.ClockSkew(10 * time.Minute), 0.5}, {faults.Poisoned(faults.NUL), 0.2},
+	{faults.Poisoned(faults.LoneSurrogate), 0.2},
 	{faults.Poisoned(faults.NoID), 0.1}, {faults.STU3(), 0.1},
 }
 
@@ -96,7 +104,8 @@ func (h *killHarness) setRandomFaults() {
 	var names []string
 	for range h.rand.IntN(5) {
 		m := randomFaults[h.rand.IntN(len(randomFaults))]
-		rules = append(rules, faults.Rule{Match: faults.Match{Probability: m.probability * (0.2 + h.rand.Float64())}, Fault: m.fault})
+		rules = append(rules,
+			faults.Rule{Match: faults.Match{Probability: m.probability * (0.2 + h.rand.Float64())}, Fault: m.fault})
 		names = append(names, m.fault.String())
 	}
 	h.t.Logf("faults: %s", strings.Join(names, ", "))
@@ -131,7 +140,8 @@ var interruptedCommands = []struct {
 	args   []string
 	weight int
 }{
-	{[]string{"sync"}, 6}, {[]string{"reconcile"}, 2}, {[]string{"sync", "--full"}, 1}, {[]string{"sync", "--stream", "reports"}, 1},
+	{[]string{"sync"}, 6}, {[]string{"reconcile"}, 2}, {[]string{"sync", "--full"}, 1},
+	{[]string{"sync", "--stream", "reports"}, 1},
 }
 
 func (h *killHarness) drawCommand() []string {
@@ -256,7 +266,8 @@ func (h *killHarness) expireLeases() {
 	}
 	db, err := pgx.Connect(h.t.Context(), h.private.server.URL(app.EmbeddedName))
 	if err == nil {
-		_, err = db.Exec(h.t.Context(), `UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
+		_, err = db.Exec(h.t.Context(),
+			`UPDATE runs SET lease_until = now() - interval '1 second' WHERE state = 'running'`)
 		err = errors.Join(err, db.Close(context.WithoutCancel(h.t.Context())))
 	}
 	if err != nil && len(h.outcomes) > 0 { // before the first round there is no database

@@ -92,7 +92,8 @@ func TestExposedMetricsAreDocumented(t *testing.T) {
 	base := p.addressOf(app.OpsListener)
 	roots := x509.NewCertPool()
 	roots.AddCert(servers.Cert)
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	client := &http.Client{Timeout: 20 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	get := func(url, token string) (int, string) {
 		t.Helper()
 		return getMetrics(t, client, url, token)

@@ -96,7 +96,8 @@ func (c *comparison) aroundDate(p portalReader, client string, line []cardView, 
 	same := slices.EqualFunc(line[first:min(first+3, len(line))], page.Items,
 		func(w cardView, g reportAnswer) bool { return w.ID == g.ID })
 	if !same || (page.Page.Previous != nil) != (first > 0) {
-		c.add("the time line around "+date, client, fmt.Sprintf("is %v; before it should be %d cards", page.Items, first))
+		c.add("the time line around "+date, client,
+			fmt.Sprintf("is %v; before it should be %d cards", page.Items, first))
 	}
 	if page.Page.Previous == nil || first == 0 {
 		return nil

@@ -9,13 +9,15 @@ import (
 
 // wholesOf returns the plan in which each part of a plan is shown, by key. A part in force is
 // not shown in a plan that is not; a replaced part is not shown in a plan in force.
-func (o *oracle) wholesOf(plans map[string]resource, shown map[string]*planView, replaced map[string]bool) map[string]string {
+func (o *oracle) wholesOf(plans map[string]resource, shown map[string]*planView,
+	replaced map[string]bool) map[string]string {
 	wholes := make(map[string]string)
 	for key := range shown {
 		x := plans[key]
 		for _, ref := range append(x.parts("partOf"), x.parts("basedOn")...) {
 			of := keyOf(ref)
-			if wholes[key] != "" || shown[of] == nil || plans[of].text("subject", "reference") != x.text("subject", "reference") {
+			if wholes[key] != "" || shown[of] == nil ||
+				plans[of].text("subject", "reference") != x.text("subject", "reference") {
 				continue
 			}
 			open, wholeOpen := isInForce(x) && !replaced[key], isInForce(plans[of]) && !replaced[of]
@@ -38,7 +40,8 @@ func wholeOf(wholes map[string]string, key string) string {
 }
 
 // withParts returns a plan with the content of its parts, and of theirs.
-func (o *oracle) withParts(key string, wholes map[string]string, plans map[string]resource, shown map[string]*planView) planView {
+func (o *oracle) withParts(key string, wholes map[string]string, plans map[string]resource,
+	shown map[string]*planView) planView {
 	v := *shown[key]
 	var parts []string
 	for part, of := range wholes {
@@ -47,11 +50,14 @@ func (o *oracle) withParts(key string, wholes map[string]string, plans map[strin
 		}
 	}
 	slices.SortFunc(parts, func(a, b string) int {
-		return cmp.Or(o.startOf(plans[a]).Compare(o.startOf(plans[b])), cmp.Compare(plans[a].text("title"), plans[b].text("title")), cmp.Compare(a, b))
+		return cmp.Or(o.startOf(plans[a]).Compare(o.startOf(plans[b])),
+			cmp.Compare(plans[a].text("title"), plans[b].text("title")), cmp.Compare(a, b))
 	})
 	for _, key := range parts {
 		p := o.withParts(key, wholes, plans, shown)
-		if title := plans[key].text("title"); len(p.Actions) == 0 && !slices.ContainsFunc(p.Goals, func(g string) bool { return strings.Contains(g, ": "+foldSpace(title)+"; ") }) {
+		title := plans[key].text("title")
+		isGoal := func(g string) bool { return strings.Contains(g, ": "+foldSpace(title)+"; ") }
+		if len(p.Actions) == 0 && !slices.ContainsFunc(p.Goals, isGoal) {
 			p.Actions = []string{o.partAsAction(plans[key])}
 		}
 		v.Goals, v.Actions = append(v.Goals, p.Goals...), append(v.Actions, p.Actions...)
@@ -89,6 +95,7 @@ func (o *oracle) partAsAction(x resource) string {
 			of = domain(o.goalOf(x.text("subject", "reference"), ref.text("reference")))
 		}
 	}
-	status := map[string]string{"active": "in-progress", "on-hold": "on-hold", "completed": "completed", "revoked": "stopped"}
+	status := map[string]string{"active": "in-progress", "on-hold": "on-hold", "completed": "completed",
+		"revoked": "stopped"}
 	return of + ": " + foldSpace(x.text("title")) + " (" + status[x.text("status")] + ")"
 }

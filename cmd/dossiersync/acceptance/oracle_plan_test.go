@@ -21,7 +21,8 @@ func (o *oracle) plans(clients map[string]*shownDossier) {
 	replaced := make(map[string]bool)
 	for key, x := range plans {
 		d := ownerOf(clients, x, "subject")
-		if d == nil || !isForClients(x) || !slices.Contains([]string{"active", "on-hold", "completed", "revoked"}, x.text("status")) {
+		if d == nil || !isForClients(x) || !slices.Contains([]string{"active", "on-hold", "completed", "revoked"},
+			x.text("status")) {
 			continue
 		}
 		v := o.plan(x)

@@ -179,7 +179,8 @@ func (o *oracle) link(x resource, v *reportView, members ...string) {
 			v.Category = "care-plan"
 		}
 	}
-	if slices.ContainsFunc(x.part("meta").parts("tag"), func(c resource) bool { return c.text("code") == "zorgleefplan" }) {
+	if slices.ContainsFunc(x.part("meta").parts("tag"),
+		func(c resource) bool { return c.text("code") == "zorgleefplan" }) {
 		v.Category = "care-plan"
 	}
 }

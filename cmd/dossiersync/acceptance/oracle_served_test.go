@@ -192,7 +192,8 @@ func (a authorAnswer) view() string { return nameAndRole(a.Name, a.Role) }
 
 func (x *reportAnswer) view() reportView {
 	v := reportView{
-		timeView: timeView{At: x.At, Precision: x.Precision}, Category: x.Category, Title: x.Title, Text: withoutLayout(x.Text), Author: x.Author.view(),
+		timeView: timeView{At: x.At, Precision: x.Precision}, Category: x.Category, Title: x.Title,
+		Text: withoutLayout(x.Text), Author: x.Author.view(),
 		CorrectedAt: x.CorrectedAt, RecordedAt: x.RecordedAt, Plan: x.Plan.Title, Goal: x.Goal.Title,
 	}
 	for _, a := range x.Attachments {
@@ -203,8 +204,9 @@ func (x *reportAnswer) view() reportView {
 
 func (x formAnswer) view() formView {
 	return formView{
-		timeView: timeView{At: x.At, Precision: x.Precision}, Title: x.Title, Author: x.Author.view(), CorrectedAt: x.CorrectedAt,
-		Lines: lines("", x.Questions),
+		timeView: timeView{At: x.At, Precision: x.Precision}, Title: x.Title, Author: x.Author.view(),
+		CorrectedAt: x.CorrectedAt,
+		Lines:       lines("", x.Questions),
 	}
 }
 
@@ -225,7 +227,8 @@ func lines(indent string, questions []questionAnswer) []string {
 func (x planAnswer) view() planView {
 	v := planView{
 		Title: x.Title, State: x.State, Start: x.Period.Start, End: x.Period.End, Author: x.Author.view(),
-		Description: withoutLayout(x.Description), Narrative: withoutLayout(x.Narrative), Evaluations: noteLines(x.Evaluations),
+		Description: withoutLayout(x.Description), Narrative: withoutLayout(x.Narrative),
+		Evaluations: noteLines(x.Evaluations),
 	}
 	for _, d := range x.Domains {
 		for _, g := range d.Goals {

@@ -144,7 +144,8 @@ func (o *oracle) dossiers() map[string]*shownDossier {
 
 // isOpen reports whether readers may open the client's dossier.
 func (o *oracle) isOpen(patient resource) bool {
-	merged := slices.ContainsFunc(patient.parts("link"), func(l resource) bool { return l.text("type") == "replaced-by" })
+	merged := slices.ContainsFunc(patient.parts("link"),
+		func(l resource) bool { return l.text("type") == "replaced-by" })
 	return (!patient.hasBool("active", false) || hasDied(patient)) && !merged && isForClients(patient)
 }
 

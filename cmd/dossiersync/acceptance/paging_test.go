@@ -29,7 +29,8 @@ type busyDossier struct {
 
 func (w *busyDossier) putVersion(id string, at time.Time) {
 	w.t.Helper()
-	w.put(dayReportJSON("zwart-"+id, "zwart", at.Format(time.RFC3339), fmt.Sprintf("Verslag %s, versie %d.", id, w.versions)))
+	w.put(dayReportJSON("zwart-"+id, "zwart", at.Format(time.RFC3339),
+		fmt.Sprintf("Verslag %s, versie %d.", id, w.versions)))
 	w.versions++
 }
 
@@ -116,7 +117,8 @@ func TestPagingIsStableWhileRunsApply(t *testing.T) {
 		// Several reports have the same moment, so that pages end between them.
 		w.putVersion(fmt.Sprint("vast", n), hoursAgo(n/3*2))
 		w.putVersion(fmt.Sprint("los", n), hoursAgo(n))
-		steady = append(steady, dossier.Key(w.tenant.id, dossier.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
+		steady = append(steady, dossier.Key(w.tenant.id,
+			dossier.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
 	}
 	w.sync()
 	readers := portalReader{w.harness, w.readerToken}

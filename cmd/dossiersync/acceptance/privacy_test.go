@@ -51,7 +51,10 @@ func TestPersonalDataStaysOutOfLogsAndErrors(t *testing.T) {
 	hangsUp := badAnswers["hangs up"]
 	m.badAnswer.Store(&hangsUp)
 	m.useOpsAPI(opsAPI)
-	waitUntil(t, "the service has met the fault", func() bool { return strings.Contains(p.output.String(), "the source cannot be read now") })
+	waitUntil(t, "the service has met the fault", func() bool {
+		return strings.Contains(p.output.String(),
+			"the source cannot be read now")
+	})
 	m.searchDatabase()
 	m.searchMetrics(opsAPI)
 
@@ -70,7 +73,8 @@ func TestPersonalDataStaysOutOfLogsAndErrors(t *testing.T) {
 	m.wantNoMarker("the erasures file", string(erasures))
 	p.stop()
 	m.wantNoMarker("the log", p.output.String())
-	for _, word := range []string{`"level":"debug"`, `"run begins"`, `"slice ends"`, `"run ends"`, `"msg":"request","route":"/v1/dossiers/{client}/timeline"`} {
+	for _, word := range []string{`"level":"debug"`, `"run begins"`, `"slice ends"`, `"run ends"`,
+		`"msg":"request","route":"/v1/dossiers/{client}/timeline"`} {
 		if !strings.Contains(p.output.String(), word) {
 			t.Errorf("the log has no %s", word)
 		}
@@ -102,7 +106,8 @@ func newMarkerSearch(t *testing.T) *markerSearch {
 	t.Logf("%d resources have a wrong value", copies)
 	m := &markerSearch{harness: newAmarisHarness(t, sim)}
 	m.writeFile("quarantine.key", m.mustRun("quarantine", "key"))
-	m.changeConfig(`^`, "quarantine: {key_file: quarantine.key}\nerasures_file: "+filepath.Join(m.dir, "erasures.jsonl")+"\n")
+	m.changeConfig(`^`, "quarantine: {key_file: quarantine.key}\nerasures_file: "+filepath.Join(m.dir,
+		"erasures.jsonl")+"\n")
 	m.proxy = m.putBehindProxy(faults.Options{})
 	m.proxy.wrap(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -185,35 +190,46 @@ func (m *markerSearch) usePortal() {
 	if status := m.request("PUT", dossier+"/grants/"+user, portal, grant); status/100 != 2 {
 		m.t.Fatalf("the grant is answered with %d", status)
 	}
-	for _, path := range []string{"", "/timeline", "/timeline/density?by=day", "/reports", "/forms", "/care-plans", "/contacts", "/access-log"} {
+	for _, path := range []string{"", "/timeline", "/timeline/density?by=day", "/reports", "/forms", "/care-plans",
+		"/contacts", "/access-log"} {
 		if status := m.request("GET", dossier+path, reader, ""); status != http.StatusOK {
 			m.t.Errorf("%s is answered with %d", path, status)
 		}
 	}
 	for _, bad := range []struct{ method, path, token, body string }{
-		{"GET", "/timeline?from=" + marker, reader, ""}, {"GET", "/timeline?" + marker + "=1", reader, ""}, {"GET", "/timeline?cursor=" + marker, reader, ""},
-		{"GET", "/timeline?kind=" + marker + "&category=" + marker, reader, ""}, {"GET", "/reports/" + marker, reader, ""}, {"GET", "/" + marker, reader, ""},
-		{"GET", "-ander/timeline", reader, ""}, {"GET", "/timeline", marker + ".x.y", ""}, {"GET", "/timeline", m.tenantToken(strings.ToLower(marker), user, "dossier:read"), ""},
-		{"POST", "/timeline", reader, marker}, {"PUT", "/grants/" + user, reader, grant}, {"PUT", "/grants/" + user, portal, marker},
-		{"PUT", "/grants/" + user, portal, `{"role":"` + marker + `"}`}, {"PUT", "/grants/" + user, portal, `{"` + marker + `":1}`},
-		{"PUT", "/grants/" + user, portal, strings.Replace(grant, "reports", marker, 1)}, {"PUT", "/grants/" + user, portal, strings.Replace(grant, `"accepted"`, `"accepted","from":"`+marker+`"`, 1)},
+		{"GET", "/timeline?from=" + marker, reader, ""}, {"GET", "/timeline?" + marker + "=1", reader, ""},
+		{"GET", "/timeline?cursor=" + marker, reader, ""},
+		{"GET", "/timeline?kind=" + marker + "&category=" + marker, reader, ""},
+		{"GET", "/reports/" + marker, reader, ""}, {"GET", "/" + marker, reader, ""},
+		{"GET", "-ander/timeline", reader, ""}, {"GET", "/timeline", marker + ".x.y", ""},
+		{"GET", "/timeline", m.tenantToken(strings.ToLower(marker), user, "dossier:read"), ""},
+		{"POST", "/timeline", reader, marker}, {"PUT", "/grants/" + user, reader, grant},
+		{"PUT", "/grants/" + user, portal, marker},
+		{"PUT", "/grants/" + user, portal, `{"role":"` + marker + `"}`},
+		{"PUT", "/grants/" + user, portal, `{"` + marker + `":1}`},
+		{"PUT", "/grants/" + user, portal, strings.Replace(grant, "reports", marker, 1)},
+		{"PUT", "/grants/" + user, portal, strings.Replace(grant, `"accepted"`, `"accepted","from":"`+marker+`"`, 1)},
 		{"GET", "/grants?cursor=" + marker, portal, ""}, {"DELETE", "/grants/" + marker + "-niemand", portal, ""},
 	} {
-		if status := m.request(bad.method, dossier+bad.path, bad.token, bad.body); status < 400 && bad.method != "DELETE" {
+		if status := m.request(bad.method, dossier+bad.path, bad.token, bad.body); status < 400 &&
+			bad.method != "DELETE" {
 			m.t.Errorf("%s %s is answered with %d", bad.method, bad.path, status)
 		}
 	}
-	m.request("PUT", base+"/grants", portal, `{"grants":[{"client":"`+marker+`","user":"`+marker+`","role":"`+marker+`"}]}`)
+	m.request("PUT", base+"/grants", portal,
+		`{"grants":[{"client":"`+marker+`","user":"`+marker+`","role":"`+marker+`"}]}`)
 }
 
 // useOpsAPI sends what an operator may and may not send.
 func (m *markerSearch) useOpsAPI(base string) {
 	m.t.Helper()
 	resync := base + "/api/tenants/amaris/resync"
-	for _, body := range []string{`{"client":"` + marker + ` !"}`, `{"stream":"` + marker + `"}`, `{"from":"` + marker + `"}`, `{"` + marker + `":1}`, marker} {
+	for _, body := range []string{`{"client":"` + marker + ` !"}`, `{"stream":"` + marker + `"}`,
+		`{"from":"` + marker + `"}`, `{"` + marker + `":1}`, marker} {
 		m.request("POST", resync, "", body)
 	}
-	for _, path := range []string{"/api/runs?tenant=" + marker, "/api/runs?" + marker + "=1", "/api/runs/" + marker, "/" + marker, "/api/tenants?" + marker} {
+	for _, path := range []string{"/api/runs?tenant=" + marker, "/api/runs?" + marker + "=1", "/api/runs/" + marker,
+		"/" + marker, "/api/tenants?" + marker} {
 		m.request("GET", base+path, "", "")
 	}
 	m.request("POST", base+"/api/tenants/"+marker+"/resync", "", "{}")

@@ -26,7 +26,8 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 		t.Skip("DOSSIERSYNC_DEPLOY_TOOLS is not set: make check-deploy does this")
 	}
 	h := newSmallHarness(t)
-	h.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
+	h.changeConfig(`(?m)^ops:\n`,
+		"ops:\n  metrics: {token_file: metrics-token}\n  users: [{name: ann, token_file: ops-token, tenants: [amaris], may: [resync]}]\n")
 	h.writeFile("ops-token", "of a user who may read\n")
 	token := h.writeFile("metrics-token", "for prometheus and nobody else\n")
 	p := h.start("serve")
@@ -93,7 +94,8 @@ func (h *harness) startPrometheus(folder, target, token string) prometheusServer
 	}
 	text := string(conf)
 	for pattern, to := range map[string]string{
-		`/run/secrets/metrics_token`: token, `targets: \[.*\]`: "targets: [" + target + "]", `_interval: 30s`: "_interval: 1s",
+		`/run/secrets/metrics_token`: token, `targets: \[.*\]`: "targets: [" + target + "]",
+		`_interval: 30s`: "_interval: 1s",
 		`\[alerts.yml\]`: "[" + filepath.Join(deploy, "alerts.yml") + "]",
 	} {
 		changed := regexp.MustCompile(pattern).ReplaceAllLiteralString(text, to)

@@ -87,7 +87,8 @@ func newLoadedHarness(t *testing.T, dir string) (*harness, map[string]int64) {
 		t.Fatalf("the source holds %d resources of %d that were loaded", total, want)
 	}
 	t.Logf("%d resources from %d files", total, summary.Files)
-	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything, mapping: showEverything}), held
+	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything,
+		mapping: showEverything}), held
 }
 
 // syncWithMetrics syncs as the command does, and returns the metrics.
@@ -147,7 +148,8 @@ func (a *accounts) add(stream dossier.Stream, e store.Effects) {
 	a.Reasons.Add(more.Reasons)
 	a.Streams[stream] = store.Counts{
 		Seen: c.Seen + more.Seen, Created: c.Created + more.Created, Updated: c.Updated + more.Updated,
-		Unchanged: c.Unchanged + more.Unchanged, Hidden: c.Hidden + more.Hidden, Withdrawn: c.Withdrawn + more.Withdrawn,
+		Unchanged: c.Unchanged + more.Unchanged, Hidden: c.Hidden + more.Hidden,
+		Withdrawn:  c.Withdrawn + more.Withdrawn,
 		Superseded: c.Superseded + more.Superseded, Quarantined: c.Quarantined + more.Quarantined,
 	}
 }
@@ -212,7 +214,8 @@ func parseSummary(r *harness, text string) accounts {
 	var a accounts
 	for _, m := range countsLine.FindAllStringSubmatch(text, -1) {
 		effects := make(store.Effects)
-		for i, e := range []store.Effect{store.EffectCreated, store.EffectUpdated, store.EffectUnchanged, store.EffectHidden,
+		for i, e := range []store.Effect{store.EffectCreated, store.EffectUpdated, store.EffectUnchanged,
+			store.EffectHidden,
 			store.EffectWithdrawn, store.EffectSuperseded, store.EffectQuarantined} {
 			effects[e] = number(m[i+2])
 		}

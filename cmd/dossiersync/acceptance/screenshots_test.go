@@ -20,7 +20,8 @@ func TestScreenshots(t *testing.T) {
 	var tenants []tenant
 	for i, name := range []string{"Amaris", "SZR", "De Wilgenhof"} {
 		sim := simulator.New(simulator.Options{Zone: amsterdam(t)})
-		fillDossiers(t, sim, dossiers.Options{Clients: 6, Years: 1, Seed: uint64(i + 1), Now: time.Now().Add(-time.Hour), Organisation: name})
+		fillDossiers(t, sim, dossiers.Options{Clients: 6, Years: 1, Seed: uint64(i + 1),
+			Now: time.Now().Add(-time.Hour), Organisation: name})
 		tenants = append(tenants, tenant{id: []string{"amaris", "szr", "wilgenhof"}[i], name: name, sim: sim})
 	}
 	h := newHarness(t, tenants...)

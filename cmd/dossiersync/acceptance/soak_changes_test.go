@@ -57,7 +57,10 @@ var randomChanges = []randomChange{
 	changing("renames", "Patient", rename),
 	changing("marks", "Patient", func(w *seededHarness, x object) { mark(x, w.rand.IntN(3) == 0) }),
 	changing("lets go", "Patient", func(w *seededHarness, x object) { x["active"] = w.rand.IntN(3) > 0 }),
-	changing("retitles", "Questionnaire", func(w *seededHarness, x object) { x["title"] = fmt.Sprintf("Vragen %d", w.rand.IntN(100)) }),
+	changing("retitles", "Questionnaire", func(w *seededHarness,
+		x object) {
+		x["title"] = fmt.Sprintf("Vragen %d", w.rand.IntN(100))
+	}),
 	changing("marks", "Questionnaire", func(w *seededHarness, x object) { mark(x, w.rand.IntN(3) == 0) }),
 	{"deletes, and writes again", "Questionnaire", (*seededHarness).recreate},
 }
@@ -83,7 +86,8 @@ func (h *seededHarness) changeSomething() {
 	}
 	typ := d.typ
 	if typ == "" {
-		typ = []string{"Observation", "Observation", "DocumentReference", "Composition", "QuestionnaireResponse", "CarePlan", "Goal"}[h.rand.IntN(7)]
+		typ = []string{"Observation", "Observation", "DocumentReference", "Composition", "QuestionnaireResponse",
+			"CarePlan", "Goal"}[h.rand.IntN(7)]
 	}
 	id := h.randomID(typ)
 	if id == "" {
@@ -97,7 +101,10 @@ func (h *seededHarness) changeSomething() {
 
 // randomID returns the id of a random resource that belongs to no case; "": there is none.
 func (h *seededHarness) randomID(typ string) string {
-	list := slices.DeleteFunc(h.sim.List(typ), func(v *archive.Version) bool { return strings.HasPrefix(v.ID, "casus-") })
+	list := slices.DeleteFunc(h.sim.List(typ), func(v *archive.Version) bool {
+		return strings.HasPrefix(v.ID,
+			"casus-")
+	})
 	if len(list) == 0 {
 		return ""
 	}

@@ -72,7 +72,8 @@ func soakSettings(t *testing.T) (seed uint64, long time.Duration) {
 // all of them.
 func soakBriefly(t *testing.T, seed uint64, server behaviours.Preset, i int) {
 	every := len(behaviours.All())
-	s := newSoak(t, seed, server, sourceSize{clients: 2, years: 0.1, cases: func(number int) bool { return number%every == i }})
+	s := newSoak(t, seed, server, sourceSize{clients: 2, years: 0.1,
+		cases: func(number int) bool { return number%every == i }})
 	var kinds []string
 	for j := i; j < len(faultKinds); j += every {
 		kinds = append(kinds, faultKinds[j])
@@ -82,7 +83,8 @@ func soakBriefly(t *testing.T, seed uint64, server behaviours.Preset, i int) {
 
 // soakFully plays all cases with all faults.
 func soakFully(t *testing.T, seed uint64, server behaviours.Preset) {
-	s := newSoak(t, seed, server, sourceSize{clients: 2 + int(seed%9), years: float64(seed%7) / 3, cases: func(int) bool { return true }})
+	s := newSoak(t, seed, server, sourceSize{clients: 2 + int(seed%9), years: float64(seed%7) / 3,
+		cases: func(int) bool { return true }})
 	s.runRounds(faultKinds, 5+s.rand.IntN(20))
 }
 
@@ -125,7 +127,8 @@ func (s *soak) runRounds(kinds []string, rounds int) {
 }
 
 // searchChoices are searches of an organisation that shares less than everything.
-var searchChoices = []string{"", "forms: []", "reports: [DocumentReference]", "goals: []", "care-plans: [], questionnaires: []", "staff: [], contacts: []"}
+var searchChoices = []string{"", "forms: []", "reports: [DocumentReference]", "goals: []",
+	"care-plans: [], questionnaires: []", "staff: [], contacts: []"}
 
 // setSearch changes what the organisation shares.
 func (s *soak) setSearch(search string) {
@@ -140,7 +143,8 @@ func (s *soak) setFaults(kinds []string) {
 	var file strings.Builder
 	fmt.Fprintf(&file, "seed: %d\nrules:\n", s.seed)
 	for _, kind := range kinds {
-		fmt.Fprintf(&file, "  - match: {after: %d, times: %d}\n    fault: %s\n", s.rand.IntN(40), 1+s.rand.IntN(3), kind)
+		fmt.Fprintf(&file, "  - match: {after: %d, times: %d}\n    fault: %s\n", s.rand.IntN(40), 1+s.rand.IntN(3),
+			kind)
 	}
 	rules, err := faults.Parse("soak", []byte(file.String()))
 	if err != nil {
@@ -180,10 +184,12 @@ func (s *soak) stopFaults() {
 var faultKinds = []string{
 	"{status: 500}", "{status: 503, retry-after: 1}", "{status: 429, rate-limit: 1}", "{status: 401}", "{status: 403}",
 	"{status: 400}", "{status: 404}", "{status: 410}",
-	"{delay: 20ms}", "{slow-drip: {bytes: 4096, every: 1ms}}", "{cut-off: 0.5}", "{truncated: 0.9}", "close", "garbage", "html",
+	"{delay: 20ms}", "{slow-drip: {bytes: 4096, every: 1ms}}", "{cut-off: 0.5}", "{truncated: 0.9}", "close",
+	"garbage", "html",
 	"{content-type: text/plain}", "{gzip-bomb: 70MiB}", "empty-bundle", "operation-outcome", "outcome-entry",
 	"{next: repeat}", "{next: loop}", "{next: other-origin}", "{next: relative}", "{next: missing}", "{next: expired}",
-	"{short-page: 3}", "{duplicates: 3}", "{drop: 2}", "skip-ties", "{total: drop}", "{total: zero}", "{total: scramble}",
+	"{short-page: 3}", "{duplicates: 3}", "{drop: 2}", "skip-ties", "{total: drop}", "{total: zero}",
+	"{total: scramble}",
 	"missing-meta", "{missing-meta: lastUpdated}", "seconds-only", "{ignore: [_lastUpdated, _sort, _count]}",
 	"{cached: 60s}", "{late-commits: 60s}", "{clock-skew: -10m}", "{clock-skew: 10m}",
 	"{poison: nul}", "{poison: lone-surrogate}", "{poison: no-id}", "stu3",

@@ -152,7 +152,8 @@ func (r *dossierReader) readContacts() {
 	}
 }
 
-var cardFields = []string{"id", "kind", "at", "precision", "title", "excerpt", "author", "category", "correctedAt", "recordedAt"}
+var cardFields = []string{"id", "kind", "at", "precision", "title", "excerpt", "author", "category", "correctedAt",
+	"recordedAt"}
 
 // wantTimelineAgrees checks that the time line has exactly the cards of the
 // reports and forms, and that these lists are newest first.
@@ -169,15 +170,18 @@ func (r *dossierReader) wantTimelineAgrees() {
 		}
 	}
 	byID := func(a, b doc) int { return strings.Compare(a.str("id"), b.str("id")) }
-	r.wantSame("the time line and the lists", slices.SortedFunc(slices.Values(cards), byID), slices.SortedFunc(slices.Values(line), byID))
+	r.wantSame("the time line and the lists", slices.SortedFunc(slices.Values(cards), byID),
+		slices.SortedFunc(slices.Values(line), byID))
 }
 
 // wantCountsAgree checks the counts of the start panel and the densities.
 func (r *dossierReader) wantCountsAgree(start doc) {
 	r.t.Helper()
-	counts := map[string]float64{"reports": float64(len(r.view.Reports)), "forms": float64(len(r.view.Forms)), "care-plans": float64(len(r.view.Plans))}
+	counts := map[string]float64{"reports": float64(len(r.view.Reports)), "forms": float64(len(r.view.Forms)),
+		"care-plans": float64(len(r.view.Plans))}
 	for _, part := range start.all("parts") {
-		r.wantSame("the list and the start panel's count of "+part.str("part"), fmt.Sprint(counts[part.str("part")]), part.str("count"))
+		r.wantSame("the list and the start panel's count of "+part.str("part"),
+			fmt.Sprint(counts[part.str("part")]), part.str("count"))
 	}
 	for _, by := range []string{"day", "week", "month"} {
 		sums := map[string]float64{"reports": 0, "forms": 0}
@@ -205,7 +209,8 @@ func (r *dossierReader) wantFiltersAgree() {
 		{r.view.plans, "care-plans", "state", "current"},
 		{r.view.plans, "care-plans", "state", "expired"},
 	} {
-		want := slices.DeleteFunc(slices.Clone(filter.all), func(d doc) bool { return d.str(filter.field) != filter.value })
+		want := slices.DeleteFunc(slices.Clone(filter.all),
+			func(d doc) bool { return d.str(filter.field) != filter.value })
 		got := r.list("", r.path+"/"+filter.list+"?limit=100&"+filter.field+"="+filter.value)
 		r.wantSame(filter.list+" of "+filter.value, ids(want), ids(got))
 	}
@@ -288,7 +293,8 @@ func (s *story) items(path string) []doc {
 func (r *dossierReader) noteFreshness(name string, freshness doc) {
 	r.t.Helper()
 	if freshness.str("asOf") == "" || freshness.str("state") != "fresh" || freshness.str("nextSync") == "" {
-		r.t.Errorf("%s is as of %q, %s, until %q", name, freshness.str("asOf"), freshness.str("state"), freshness.str("nextSync"))
+		r.t.Errorf("%s is as of %q, %s, until %q", name, freshness.str("asOf"), freshness.str("state"),
+			freshness.str("nextSync"))
 	}
 	if name == "" {
 		return
@@ -302,13 +308,16 @@ func (r *dossierReader) noteFreshness(name string, freshness doc) {
 }
 
 func authorLine(d doc) string {
-	return strings.Join(slices.DeleteFunc([]string{d.str("name"), d.str("role")}, func(s string) bool { return s == "" }), ", ")
+	return strings.Join(slices.DeleteFunc([]string{d.str("name"), d.str("role")},
+		func(s string) bool { return s == "" }), ", ")
 }
 
 func (r *dossierReader) report(d doc) report {
 	x := report{
-		ID: r.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"), Author: authorLine(d.in("author")),
-		Category: d.str("category"), CorrectedAt: d.str("correctedAt"), RecordedAt: d.str("recordedAt"), Text: d.str("text"),
+		ID: r.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"),
+		Author:   authorLine(d.in("author")),
+		Category: d.str("category"), CorrectedAt: d.str("correctedAt"), RecordedAt: d.str("recordedAt"),
+		Text: d.str("text"),
 		Plan: r.link(d.in("plan")), Goal: r.link(d.in("goal")),
 	}
 	for _, a := range d.all("attachments") {
@@ -327,7 +336,8 @@ func (r *dossierReader) link(d doc) string {
 
 func (r *dossierReader) form(d doc) form {
 	return form{
-		ID: r.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"), Author: authorLine(d.in("author")),
+		ID: r.nameOf(d.str("id")), At: d.str("at"), Precision: d.str("precision"), Title: d.str("title"),
+		Author:      authorLine(d.in("author")),
 		CorrectedAt: d.str("correctedAt"), RecordedAt: d.str("recordedAt"),
 		Questions: questionLines(nil, "", d.all("questions")), Score: d.str("score"),
 	}
@@ -348,14 +358,16 @@ func questionLines(lines []string, indent string, list []doc) []string {
 
 func (r *dossierReader) plan(d doc) plan {
 	p := plan{
-		ID: r.nameOf(d.str("id")), Title: d.str("title"), State: d.str("state"), Start: d.in("period").str("start"), End: d.in("period").str("end"),
+		ID: r.nameOf(d.str("id")), Title: d.str("title"), State: d.str("state"), Start: d.in("period").str("start"),
+		End:    d.in("period").str("end"),
 		Author: authorLine(d.in("author")), Description: d.str("description"), Narrative: d.str("narrative"),
 		Agreement: strings.TrimSpace(d.in("agreement").str("by") + " " + d.in("agreement").str("at")),
 	}
 	for _, domain := range d.all("domains") {
 		p.Domains = append(p.Domains, domain.str("code"))
 		for _, g := range domain.all("goals") {
-			p.Domains = append(p.Domains, fmt.Sprintf("  goal %s %s (%s)", r.nameOf(g.str("id")), g.str("description"), g.str("status")))
+			p.Domains = append(p.Domains, fmt.Sprintf("  goal %s %s (%s)", r.nameOf(g.str("id")),
+				g.str("description"), g.str("status")))
 		}
 		for _, a := range domain.all("actions") {
 			line := fmt.Sprintf("  action %s (%s)", a.str("description"), a.str("status"))
@@ -367,7 +379,8 @@ func (r *dossierReader) plan(d doc) plan {
 		}
 	}
 	for _, e := range d.all("evaluations") {
-		p.Evaluations = append(p.Evaluations, strings.TrimSpace(e.str("at")+" "+e.str("precision")+" "+authorLine(e.in("author")))+": "+e.str("text"))
+		p.Evaluations = append(p.Evaluations,
+			strings.TrimSpace(e.str("at")+" "+e.str("precision")+" "+authorLine(e.in("author")))+": "+e.str("text"))
 	}
 	return p
 }

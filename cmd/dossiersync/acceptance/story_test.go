@@ -109,9 +109,11 @@ func newStories(t *testing.T, o storyOptions, ids ...string) []*story {
 		if err := h.replica.PutTenant(t.Context(), tenant.id, tenant.name, "Europe/Amsterdam"); err != nil {
 			t.Fatal(err)
 		}
-		stories = append(stories, &story{harness: h, tenant: tenant, clock: clocks[i], syncer: syncer, at: clocks[i].Now(),
-			readerToken: h.tenantToken(tenant.id, "dochter", "dossier:read"), portalToken: h.tenantToken(tenant.id, "portal", "dossier:grants"),
-			names: make(map[string]dossier.Ref), views: make(map[string]*dossierView)})
+		stories = append(stories, &story{harness: h, tenant: tenant, clock: clocks[i], syncer: syncer,
+			at:          clocks[i].Now(),
+			readerToken: h.tenantToken(tenant.id, "dochter", "dossier:read"),
+			portalToken: h.tenantToken(tenant.id, "portal", "dossier:grants"),
+			names:       make(map[string]dossier.Ref), views: make(map[string]*dossierView)})
 	}
 	return stories
 }

@@ -142,9 +142,11 @@ func (s *story) statusOf(path string) int {
 // not exist.
 func (s *story) wantNoDossier(client string) {
 	s.t.Helper()
-	for _, route := range []string{"", "/timeline", "/timeline/density?by=month", "/reports", "/forms", "/care-plans", "/contacts", "/access-log"} {
+	for _, route := range []string{"", "/timeline", "/timeline/density?by=month", "/reports", "/forms",
+		"/care-plans", "/contacts", "/access-log"} {
 		status, body := s.get(s.readerToken, "/v1/dossiers/"+client+route)
-		if _, none := s.get(s.readerToken, "/v1/dossiers/bestaat-niet"+route); status != http.StatusNotFound || string(body) != string(none) {
+		if _, none := s.get(s.readerToken, "/v1/dossiers/bestaat-niet"+route); status != http.StatusNotFound ||
+			string(body) != string(none) {
 			s.t.Errorf("%s%s answers %d %s, want 404 %s", client, route, status, body, none)
 		}
 	}
@@ -236,7 +238,8 @@ func (s *story) reportTexts(client string) []string {
 func (s *story) wantReason(client, list, want string) {
 	s.t.Helper()
 	var answer struct{ Freshness struct{ Reason string } }
-	if _, body := s.get(s.readerToken, "/v1/dossiers/"+client+"/"+list); json.Unmarshal(body, &answer) != nil || answer.Freshness.Reason != want {
+	if _, body := s.get(s.readerToken, "/v1/dossiers/"+client+"/"+list); json.Unmarshal(body, &answer) != nil ||
+		answer.Freshness.Reason != want {
 		s.t.Errorf("%s of %s: reason %q, want %q", list, client, answer.Freshness.Reason, want)
 	}
 }
@@ -272,7 +275,8 @@ func (s *story) reportCursor() string {
 // dayReport is a report as package cases writes it: at noon of the day before, by a
 // nurse.
 func dayReport(name, text string, change ...func(*report)) report {
-	r := report{ID: name, At: yesterdayNoon, Precision: "second", Title: "Dagrapportage", Author: "Joke Voorbeeld, verzorgende IG",
+	r := report{ID: name, At: yesterdayNoon, Precision: "second", Title: "Dagrapportage",
+		Author:   "Joke Voorbeeld, verzorgende IG",
 		Category: "general", RecordedAt: yesterdayNoon, Text: text}
 	for _, f := range change {
 		f(&r)
@@ -283,5 +287,6 @@ func dayReport(name, text string, change ...func(*report)) report {
 // completedForm is a form as package cases writes it: at noon of the day before, by a
 // nurse.
 func completedForm(name, title string, questions ...string) form {
-	return form{ID: name, At: yesterdayNoon, Precision: "second", Title: title, Author: "Joke Voorbeeld, verzorgende IG", Questions: questions}
+	return form{ID: name, At: yesterdayNoon, Precision: "second", Title: title,
+		Author: "Joke Voorbeeld, verzorgende IG", Questions: questions}
 }

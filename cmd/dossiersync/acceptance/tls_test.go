@@ -36,7 +36,8 @@ func (c *tlsCaller) call(cert, key string) (status int, serial int64, err error)
 	}
 	transport := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + c.server + "/v1/dossiers")
+	resp, err := (&http.Client{Transport: transport,
+		Timeout: 10 * time.Second}).Get("https://" + c.server + "/v1/dossiers")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -62,12 +63,14 @@ func (h *harness) replaceFile(name, content string) {
 func TestPortalAPIWithClientCertificates(t *testing.T) {
 	t.Parallel()
 	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
-	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"), portaltest.NewAuthority(t, "others")
+	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"),
+		portaltest.NewAuthority(t, "others")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
 	h.writeFile("server.pem", cert)
 	h.writeFile("server-key.pem", key)
 	h.writeFile("portal-ca.pem", portals.PEM())
-	h.changeConfig("portal_api:\n", "portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n")
+	h.changeConfig("portal_api:\n",
+		"portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n")
 	h.serve(app.Portal)
 	server, isTLS := strings.CutPrefix(h.portalAddress, "https://")
 	if !isTLS {

@@ -31,7 +31,8 @@ func (h *seededHarness) storedRows() []string {
 // them again.
 func TestUnsharedTypesAreRemovedAndComeBack(t *testing.T) {
 	t.Parallel()
-	h := newSeededHarness(t, 3, newClock(time.Now()), simulator.Options{}, sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
+	h := newSeededHarness(t, 3, newClock(time.Now()), simulator.Options{},
+		sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
 	h.clock.add(time.Minute)
 	h.mustUpdate("sync")
 	before := h.storedRows()

@@ -46,7 +46,8 @@ func nextRelease(t *testing.T) (program string, version int) {
 	}
 	dir := t.TempDir()
 	version = len(known) + 1
-	files := map[string]string{filepath.Join(folder, fmt.Sprintf("%03d_next_release.sql", version)): filepath.Join(dir, "next.sql")}
+	files := map[string]string{filepath.Join(folder,
+		fmt.Sprintf("%03d_next_release.sql", version)): filepath.Join(dir, "next.sql")}
 	overlay, err := json.Marshal(map[string]any{"Replace": files})
 	if err != nil {
 		t.Fatal(err)
@@ -158,10 +159,12 @@ func newUpgrade(t *testing.T) *upgrade {
 func (u *upgrade) migrate() {
 	u.t.Helper()
 	u.startBuild(u.next, "migrate", "check").wantExit(exitLeftOver)
-	if output := u.startBuild(u.next, "serve", "--only", "worker").wantExit(exitUsage); !strings.Contains(output, "run dossiersync migrate") {
+	if output := u.startBuild(u.next, "serve", "--only", "worker").wantExit(exitUsage); !strings.Contains(output,
+		"run dossiersync migrate") {
 		u.t.Errorf("on the old schema the next release says %s", output)
 	}
-	if output := u.startBuild(u.next, "migrate", "up").wantExit(exitDone); !strings.Contains(output, fmt.Sprintf("to %d.", u.version)) {
+	if output := u.startBuild(u.next, "migrate", "up").wantExit(exitDone); !strings.Contains(output,
+		fmt.Sprintf("to %d.", u.version)) {
 		u.t.Errorf("migrating says %s", output)
 	}
 	u.startBuild(u.next, "migrate", "check").wantExit(exitDone)
@@ -189,7 +192,8 @@ func TestUpgradeWhileRunning(t *testing.T) {
 	u.migrate()
 
 	// Both releases run; the new worker finishes the run that the old one gives back.
-	newPortal, newWorker := u.startBuild(u.next, "serve", "--only", "portal"), u.startBuild(u.next, "serve", "--only", "worker")
+	newPortal, newWorker := u.startBuild(u.next, "serve", "--only", "portal"),
+		u.startBuild(u.next, "serve", "--only", "worker")
 	u.readers.moveTo(t, u.oldPortal, newPortal)
 	u.oldWorker.stop()
 	u.releaseRun()
@@ -197,13 +201,15 @@ func TestUpgradeWhileRunning(t *testing.T) {
 
 	// Roll back, on the new schema.
 	u.start("migrate", "check").wantExit(exitDone)
-	if output := u.start("migrate", "up").wantExit(exitDone); !strings.Contains(output, fmt.Sprintf("at version %d already", u.version)) {
+	if output := u.start("migrate", "up").wantExit(exitDone); !strings.Contains(output,
+		fmt.Sprintf("at version %d already", u.version)) {
 		t.Errorf("the old release migrates: %s", output)
 	}
 	portal, worker := u.start("serve", "--only", "portal"), u.start("serve", "--only", "worker")
 	u.readers.moveTo(t, newPortal, portal)
 	newWorker.stop()
-	run, _, err := u.replica.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
+	run, _, err := u.replica.RequestRun(t.Context(),
+		store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 func TestStatusWatch(t *testing.T) {
 	t.Parallel()
 	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
-	people, scripts := h.start("status", "--watch", "--every", "100ms"), h.start("--json", "status", "--watch", "--every", "100ms")
+	people, scripts := h.start("status", "--watch", "--every", "100ms"),
+		h.start("--json", "status", "--watch", "--every", "100ms")
 	waitUntil(t, "the status is printed three times", func() bool {
 		return strings.Count(people.output.String(), "TENANT") > 2 && strings.Count(scripts.output.String(), "\n") > 2
 	})

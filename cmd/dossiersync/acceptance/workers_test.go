@@ -101,7 +101,8 @@ func (w *workerPair) replicaContent() map[string]string {
 	w.t.Helper()
 	all := make(map[string]string)
 	for _, table := range []string{
-		"items", "clients", "contacts", "refs", "cursors", "backfills", "quarantine", "tenants", "runs", "run_types", "absences", "rereads", "stale",
+		"items", "clients", "contacts", "refs", "cursors", "backfills", "quarantine", "tenants", "runs",
+		"run_types", "absences", "rereads", "stale",
 	} {
 		all[table] = w.queryOne(`SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t::text), '[]')::text FROM ` + table + ` t`)
 	}

@@ -47,7 +47,8 @@ func TestTextsAreCleanDutch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	check := func(text string) {
 		t.Helper()
-		if text == "" || strings.ContainsAny(text, "{}[]|") || strings.Contains(text, "  ") || strings.TrimSpace(text) != text ||
+		if text == "" || strings.ContainsAny(text, "{}[]|") || strings.Contains(text, "  ") ||
+			strings.TrimSpace(text) != text ||
 			strings.Contains(text, " .") || strings.Contains(text, "..") {
 			t.Errorf("not clean: %q", text)
 		}
