@@ -77,6 +77,7 @@ type Position struct {
 	Seq int64
 }
 
+// Position returns the place of v.
 func (v *Version) Position() Position {
 	return Position{At: v.LastUpdated, ID: v.ID, Seq: v.Seq}
 }

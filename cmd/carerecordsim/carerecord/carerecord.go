@@ -143,6 +143,7 @@ func (s *System) URL() string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port())) + s.Server.BasePath()
 }
 
+// Port returns the port that the server listens on.
 func (s *System) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
 // Loopback reports whether only this machine can reach the server.

@@ -110,6 +110,7 @@ func All(now time.Time) []Case {
 	return list
 }
 
+// Find returns the case with that number.
 func Find(number int, now time.Time) (Case, error) {
 	if _, ok := scripts[number]; !ok {
 		return Case{}, noCase(strconv.Itoa(number))

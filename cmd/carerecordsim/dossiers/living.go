@@ -17,6 +17,7 @@ func remember(ids []string, id string) []string {
 	return append(ids[max(0, len(ids)-recentItems+1):], id)
 }
 
+// LivingOptions are the options of a Living; all may be zero.
 type LivingOptions struct {
 	Every    time.Duration    // between two changes; default: a second
 	Clock    func() time.Time // the server's; default: time.Now

@@ -11,6 +11,7 @@ import (
 	"time"
 )
 
+// Delay answers after d.
 func Delay(d time.Duration) Fault {
 	return Fault{name: fmt.Sprintf("delay %s", d), handler: func(next http.Handler, _ *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -39,11 +39,11 @@ func (f *refusingLayer) layer(next http.Handler) http.Handler {
 	})
 }
 
-// emptyReasons returns, for each list, the reason for which it is empty; "" if it is not.
-func (s *story) emptyReasons(token string, paths ...string) []string {
+// wantReasons compares the reasons for which lists are empty, by path; "" if one is not.
+func (s *story) wantReasons(token, when string, want map[string]string) {
 	s.t.Helper()
-	list := []string{}
-	for _, path := range paths {
+	got := make(map[string]string)
+	for path := range want {
 		status, body := s.get(token, path)
 		var answer struct {
 			Items     []json.RawMessage
@@ -55,74 +55,74 @@ func (s *story) emptyReasons(token string, paths ...string) []string {
 		if (len(answer.Items) == 0) != (answer.Freshness.Reason != "") {
 			s.t.Errorf("%s has %d items and the reason %q", path, len(answer.Items), answer.Freshness.Reason)
 		}
-		list = append(list, answer.Freshness.Reason)
+		got[path] = answer.Freshness.Reason
 	}
-	return list
+	if diff := gocmp.Diff(want, got); diff != "" {
+		s.t.Errorf("%s (-want +got):\n%s", when, diff)
+	}
 }
 
 // Every reason of the contract, as the outcome of runs.
 func TestEmptyReasonsComeFromRuns(t *testing.T) {
 	t.Parallel()
+	const (
+		zwart   = "/v1/dossiers/zwart"
+		reports = zwart + "/reports"
+		before  = reports + "?to=2000-01-01"
+		plans   = zwart + "/care-plans"
+		forms   = zwart + "/forms"
+	)
 	var source refusingLayer
 	s := newEmptyStory(t, storyOptions{search: "forms: []", layers: []simulator.Layer{source.layer}})
 	s.client = "zwart"
-	const dossier = "/v1/dossiers/zwart"
-	want := func(when string, want []string, paths ...string) {
-		t.Helper()
-		if diff := gocmp.Diff(want, s.emptyReasons(s.readerToken, paths...)); diff != "" {
-			t.Errorf("%s, %v (-want +got):\n%s", when, paths, diff)
-		}
-	}
-	run := func(want store.Outcome) {
-		t.Helper()
-		if run := s.runScope(store.Scope{}); *run.Outcome != want {
-			t.Errorf("the run is %s, want %s", *run.Outcome, want)
-		}
-	}
-	want("before the first run", []string{"not-synced-yet"}, "/v1/dossiers")
+	s.wantReasons(s.readerToken, "before the first run", map[string]string{"/v1/dossiers": "not-synced-yet"})
 	s.put(patientZwart)
 	s.put(reportZwart)
 	s.putGrant(s.portalToken, "zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
-	source.refuse("/Observation")
-	run(store.OutcomePartial)
-	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared",
-		"nothing-yet", "nothing-yet"},
-		"/v1/dossiers", dossier+"/reports", dossier+"/timeline", dossier+"/forms", dossier+"/care-plans",
-		dossier+"/contacts")
-	source.refuse("")
-	run(store.OutcomeComplete)
-	want("once all is read", []string{"", "no-match", "not-shared", "nothing-yet", "no-match", "not-shared"},
-		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans",
-		dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
-	son := s.token("zoon", "dossier:read")
-	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"},
-		s.emptyReasons(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans",
-			dossier+"/contacts")); diff != "" {
-		t.Errorf("with a right to plans only (-want +got):\n%s", diff)
+	for _, tt := range []struct {
+		when    string
+		change  func()
+		refused string // paths that the source refuses
+		outcome store.Outcome
+		want    map[string]string
+	}{
+		{"while reports cannot be read", func() {}, "/Observation", store.OutcomePartial, map[string]string{
+			"/v1/dossiers": "", reports: "not-synced-yet", zwart + "/timeline": "not-synced-yet",
+			forms: "not-shared", plans: "nothing-yet", zwart + "/contacts": "nothing-yet",
+		}},
+		{"once all is read", func() {}, "", store.OutcomeComplete, map[string]string{
+			reports: "", before: "no-match", plans: "nothing-yet",
+			zwart + "/timeline/density?by=day&category=general": "no-match",
+			forms: "not-shared", forms + "?to=2000-01-01": "not-shared",
+		}},
+		{"while the source refuses everything", func() {}, "/", store.OutcomeFailed, map[string]string{
+			reports: "", before: "no-match", plans: "source-unavailable", forms: "not-shared",
+		}},
+		{"once the source answers again", func() {}, "", store.OutcomeComplete, map[string]string{plans: "nothing-yet"}},
+		{"while reports are checked against new rules", func() {
+			s.changeConfig(`\z`, `      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]`+"\n")
+			s.restart()
+		}, "/Observation", store.OutcomePartial, map[string]string{
+			reports: "rechecking", zwart + "/timeline": "rechecking", before: "rechecking",
+		}},
+		{"once they are checked", func() {}, "", store.OutcomeComplete, map[string]string{reports: "", before: "no-match"}},
+		{"after death", func() {
+			s.change("Patient", "", func(p map[string]any) { p["deceasedDateTime"] = "2024-11-21" })
+		}, "", store.OutcomeComplete, map[string]string{
+			"/v1/dossiers": "", reports: "reading-ended", before: "reading-ended", forms: "reading-ended",
+			zwart + "/contacts": "reading-ended",
+		}},
+	} {
+		tt.change()
+		source.refuse(tt.refused)
+		s.wantRun(store.Scope{}, tt.outcome, "")
+		s.wantReasons(s.readerToken, tt.when, tt.want)
+		if tt.when == "once all is read" {
+			s.wantReasons(s.token("zoon", "dossier:read"), "with a right to plans only", map[string]string{
+				reports: "no-right", forms: "not-shared", plans: "nothing-yet", zwart + "/contacts": "no-right",
+			})
+		}
 	}
-
-	source.refuse("/")
-	run(store.OutcomeFailed)
-	want("while the source is shut", []string{"", "no-match", "source-unavailable", "not-shared"},
-		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/care-plans", dossier+"/forms")
-	source.refuse("")
-	run(store.OutcomeComplete)
-	want("once it is open again", []string{"nothing-yet"}, dossier+"/care-plans")
-
-	s.changeConfig(`\z`, `      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]`+"\n")
-	s.restart()
-	source.refuse("/Observation")
-	run(store.OutcomePartial)
-	want("while reports are checked against new rules", []string{"rechecking", "rechecking", "rechecking"},
-		dossier+"/reports", dossier+"/timeline", dossier+"/reports?to=2000-01-01")
-	source.refuse("")
-	run(store.OutcomeComplete)
-	want("once they are", []string{"", "no-match"}, dossier+"/reports", dossier+"/reports?to=2000-01-01")
-
-	s.change("Patient", "", func(p map[string]any) { p["deceasedDateTime"] = "2024-11-21" })
-	run(store.OutcomeComplete)
-	want("after death", []string{"", "reading-ended", "reading-ended", "reading-ended", "reading-ended"},
-		"/v1/dossiers", dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/contacts")
 }
 
 // A type that the source does not know does not keep a list at not-synced-yet.
@@ -135,10 +135,7 @@ func TestUnknownTypeIsNotWaitedFor(t *testing.T) {
 	source.refuse("/Composition")
 	for range 2 {
 		s.runScope(store.Scope{})
-		if diff := gocmp.Diff([]string{"nothing-yet"},
-			s.emptyReasons(s.readerToken, "/v1/dossiers/zwart/reports")); diff != "" {
-			t.Errorf("reports (-want +got):\n%s", diff)
-		}
+		s.wantReasons(s.readerToken, "without a type", map[string]string{"/v1/dossiers/zwart/reports": "nothing-yet"})
 	}
 }
 
