@@ -28,8 +28,8 @@ import (
 type Options struct {
 	Listen string // host:port; default: 127.0.0.1:0
 
-	// Dossiers are generated first. With Load or Cases there are none unless it
-	// asks for clients.
+	// Dossiers are the generated dossiers. With Load or Cases none are generated
+	// unless it asks for clients.
 	Dossiers dossiers.Options
 	Load     string       // folder of FHIR resources to serve unchanged; "": none
 	Cases    []cases.Case // with Live one step at a time, else all at once

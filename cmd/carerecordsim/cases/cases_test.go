@@ -111,8 +111,8 @@ func TestSameNowSameBytes(t *testing.T) {
 func TestPlayEndsAtTheGivenTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range All(noon) {
-		told, stepped := simulator.New(simulator.Options{}), simulator.New(simulator.Options{})
-		if err := c.Play(told, noon); err != nil {
+		played, stepped := simulator.New(simulator.Options{}), simulator.New(simulator.Options{})
+		if err := c.Play(played, noon); err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range c.Steps {
@@ -120,7 +120,7 @@ func TestPlayEndsAtTheGivenTime(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, want := state(told), state(stepped); !maps.Equal(got, want) {
+		if got, want := state(played), state(stepped); !maps.Equal(got, want) {
 			t.Errorf("case %d (-step by step +at once):\n%s", c.Number, cmp.Diff(want, got))
 		}
 	}
@@ -231,7 +231,7 @@ func TestReadmeListsTheCases(t *testing.T) {
 	}
 	for _, c := range All(noon) {
 		if !strings.Contains(string(readme), strconv.Itoa(c.Number)+" "+c.Name) {
-			t.Errorf("the README does not tell of %d %s", c.Number, c.Name)
+			t.Errorf("the README has no case %d %s", c.Number, c.Name)
 		}
 	}
 }

@@ -54,12 +54,12 @@ func (w *writer) writeNotes() {
 	for day := w.epoch; !day.After(w.now); day = day.AddDate(0, 0, 1) {
 		at := w.officeHour(w.r, day)
 		if w.client.inCare(at) && w.client.survivor == nil && chance(w.r, 0.05) {
-			w.tellNote(at)
+			w.writeNote(at)
 		}
 	}
 }
 
-func (w *writer) tellNote(at time.Time) {
+func (w *writer) writeNote(at time.Time) {
 	c := w.newNote(at)
 	later := at.Add(within(w.r, time.Hour, days(4)))
 	put := func(at time.Time, c *composition, status string) {

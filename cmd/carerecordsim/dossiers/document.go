@@ -19,7 +19,7 @@ var documentKinds = []documentKind{
 	{topic: "brief", code: "consultverslag", title: "Verslag van consult", perDay: 1.0 / 150, specialist: true},
 }
 
-func (w *writer) tellDocument(at time.Time, k documentKind) {
+func (w *writer) writeDocument(at time.Time, k documentKind) {
 	d := w.newDocument(at, k)
 	if w.client.survivor != nil {
 		d.Subject = w.client.survivor.reference()

@@ -73,12 +73,12 @@ func (w *writer) fillForms() {
 			if h.elderly && w.client.setting() != dutch.Elderly {
 				continue
 			}
-			w.tellHabit(h, stay)
+			w.fillOnSchedule(h, stay)
 		}
 	}
 }
 
-func (w *writer) tellHabit(h formSchedule, stay stay) {
+func (w *writer) fillOnSchedule(h formSchedule, stay stay) {
 	day := stay.from.AddDate(0, 0, h.after+w.r.IntN(4))
 	if stay.from.Equal(w.epoch) && h.every > 0 {
 		day = stay.from.AddDate(0, 0, w.r.IntN(h.every)) // already in care: within the schedule
@@ -108,21 +108,21 @@ const (
 	formWithdrawn
 )
 
-var formFates = []weighted[formCourse]{
+var formCourses = []weighted[formCourse]{
 	{750, formOrdinary}, {120, formSlow}, {40, formAmended}, {30, formReopened}, {25, formStopped}, {15, formLeft},
 	{12, formHidden}, {8, formWithdrawn},
 }
 
 // fillForm writes a form, and what happens to it.
 func (w *writer) fillForm(at time.Time, form *dutch.Form) {
-	fate := draw(w.r, formFates)
-	q := w.newForm(at, form, fate == formStopped || fate == formLeft)
+	course := draw(w.r, formCourses)
+	q := w.newForm(at, form, course == formStopped || course == formLeft)
 	later := at.Add(within(w.r, 20*time.Minute, days(4)))
 	put := func(at time.Time, status string) {
 		q.Status = status
 		w.put(at, "QuestionnaireResponse", q.ID, q)
 	}
-	switch fate {
+	switch course {
 	case formSlow:
 		put(at, "in-progress")
 		put(later, "completed")

@@ -353,12 +353,12 @@ func TestReversedEventsOccur(t *testing.T) {
 		" preliminary final":               "Composition",
 	} {
 		found := false
-		for key, told := range statuses {
+		for key, history := range statuses {
 			if typ == "Provenance" {
-				found = found || strings.HasPrefix(key, typ) && told == course
+				found = found || strings.HasPrefix(key, typ) && history == course
 				continue
 			}
-			found = found || strings.HasPrefix(key, typ+"/") && strings.Contains(told, course)
+			found = found || strings.HasPrefix(key, typ+"/") && strings.Contains(history, course)
 		}
 		if !found {
 			t.Errorf("no %s goes%s", typ, course)

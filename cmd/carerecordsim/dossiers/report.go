@@ -41,7 +41,7 @@ func (w *writer) writeDays() {
 		for _, sh := range shifts {
 			at := w.moment(day, sh)
 			if w.client.inCare(at) && chance(w.r, w.client.pace*sh.share) {
-				w.tellReport(at, sh)
+				w.writeReport(at, sh)
 			}
 		}
 		noon := time.Date(day.Year(), day.Month(), day.Day(), 12, 5, 0, 0, w.zone)
@@ -58,7 +58,7 @@ func (w *writer) writeRareThings(noon time.Time) {
 	}
 	for _, k := range documentKinds {
 		if chance(w.r, k.perDay) {
-			w.tellDocument(noon.Add(within(w.r, 0, 5*time.Hour)), k)
+			w.writeDocument(noon.Add(within(w.r, 0, 5*time.Hour)), k)
 		}
 	}
 }
@@ -68,12 +68,12 @@ func (w *writer) moment(day time.Time, sh shift) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day(), 0, minute, w.r.IntN(2)*w.r.IntN(60), 0, w.zone)
 }
 
-func (w *writer) tellReport(at time.Time, sh shift) {
+func (w *writer) writeReport(at time.Time, sh shift) {
 	o := w.newReport(at, sh)
-	fate := draw(w.r, reportCourses)
-	issued := at.Add(w.delay(fate))
+	course := draw(w.r, reportCourses)
+	issued := at.Add(w.delay(course))
 	o.Issued = issued.Format(instant)
-	w.writeCourse(fate, o, issued.Add(within(w.r, 0, 4*time.Second)))
+	w.writeCourse(course, o, issued.Add(within(w.r, 0, 4*time.Second)))
 }
 
 // newReport returns a day report as in MedMij: an Observation.

@@ -100,7 +100,7 @@ func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	example := regexp.MustCompile("(?s)```yaml\n(.*?)```")
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for _, m := range example.FindAllSubmatch(readme, -1) {
 		if _, err := Parse("README.md", m[1]); err != nil {
 			t.Errorf("%v in\n%s", err, m[1])
@@ -108,7 +108,7 @@ func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 	}
 	// Each kind has a row with an example of its own.
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|.*?`(fault: [^`]+)`").FindAllStringSubmatch(string(readme), -1) {
-		told[m[1]] = true
+		seen[m[1]] = true
 		content := "rules:\n- " + strings.ReplaceAll(m[2], `\|`, "|")
 		if file, err := Parse("README.md", []byte(content)); err != nil ||
 			!strings.HasPrefix(file.Rules[0].Fault.String(), m[1]) {
@@ -116,7 +116,7 @@ func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		if !told[kind] {
+		if !seen[kind] {
 			t.Errorf("the README does not tell of %s", kind)
 		}
 	}

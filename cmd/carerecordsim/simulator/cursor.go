@@ -65,15 +65,15 @@ func (c cursor) after(v *archive.Version) cursor {
 	return c
 }
 
-// takeCursor returns the cursor of a next link, and the other parameters. An opaque link carries
+// readCursor returns the cursor of a next link, and the other parameters. An opaque link carries
 // the whole search; other cursors stand beside the search.
-func (s *Server) takeCursor(path string, pairs []pair) (cursor, []pair, error) {
+func (s *Server) readCursor(path string, pairs []pair) (cursor, []pair, error) {
 	fresh := cursor{Path: path, Total: -1}
 	for i, p := range pairs {
 		switch {
 		case p.name == pageParameter && s.o.Behaviour.Paging == Snapshot,
 			p.name == storedParameter && s.o.Behaviour.Paging == Stored:
-			return s.resume(path, p, pairs)
+			return s.readOpaqueCursor(path, p, pairs)
 		case p.name == offsetParameter && (s.o.Behaviour.Paging == Offset || s.o.Behaviour.Paging == Keyset):
 			offset, err := s.offset(p.value)
 			if err != nil {
@@ -94,8 +94,8 @@ func (s *Server) takeCursor(path string, pairs []pair) (cursor, []pair, error) {
 	return fresh, pairs, nil
 }
 
-// resume reads an opaque link.
-func (s *Server) resume(path string, p pair, pairs []pair) (cursor, []pair, error) {
+// readOpaqueCursor reads an opaque link.
+func (s *Server) readOpaqueCursor(path string, p pair, pairs []pair) (cursor, []pair, error) {
 	c, err := parseCursor(p.value)
 	if err == nil && c.Path != path {
 		err = fmt.Errorf("a page of %s", c.Path)

@@ -30,7 +30,7 @@ func (s *Server) history(r *http.Request, typ, id string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	at, pairs, err := s.takeCursor(path, pairs)
+	at, pairs, err := s.readCursor(path, pairs)
 	if err != nil {
 		return answer{}, err
 	}
@@ -63,12 +63,12 @@ func (q *search) takeHistory(p pair, rules searchRules) (bool, error) {
 	case "_format", "_pretty":
 		return true, nil
 	case "_count":
-		return q.takeCount(p, rules)
+		return q.applyCount(p, rules)
 	case "_sort":
 		if p.value != "_lastUpdated" && p.value != "-_lastUpdated" {
 			return false, nil
 		}
-		return q.takeSort(p)
+		return q.applySort(p)
 	case "_since":
 		// FHIR has an instant here; a date counts from its first moment.
 		low, _, err := parseDate(p.value, rules.zone)

@@ -74,7 +74,7 @@ func (q *search) apply(p pair, rules searchRules) (bool, error) {
 	case "_format", "_pretty":
 		return true, nil
 	case "_count":
-		return q.takeCount(p, rules)
+		return q.applyCount(p, rules)
 	case "_lastUpdated":
 		s, err := parsePrefixed(p.value, rules.zone)
 		if err != nil {
@@ -83,9 +83,9 @@ func (q *search) apply(p pair, rules searchRules) (bool, error) {
 		q.span = q.span.and(s)
 	case "_id":
 		q.scoped = true
-		q.takeIDs(strings.Split(p.value, ","))
+		q.applyIDs(strings.Split(p.value, ","))
 	case "_sort":
-		return q.takeSort(p)
+		return q.applySort(p)
 	case "_elements":
 		q.elements = append(q.elements, strings.Split(p.value, ",")...)
 	case "_summary":
@@ -104,13 +104,13 @@ func (q *search) apply(p pair, rules searchRules) (bool, error) {
 		}
 		q.query.Which = archive.Deleted
 	default:
-		return q.takeParameter(p)
+		return q.applyParameter(p)
 	}
 	q.used = append(q.used, p)
 	return true, nil
 }
 
-func (q *search) takeCount(p pair, rules searchRules) (bool, error) {
+func (q *search) applyCount(p pair, rules searchRules) (bool, error) {
 	n, err := strconv.Atoi(p.value)
 	if err != nil || n < 0 {
 		return true, badRequest("value", "_count: %q is not a count", p.value)
@@ -121,7 +121,7 @@ func (q *search) takeCount(p pair, rules searchRules) (bool, error) {
 	return true, nil
 }
 
-func (q *search) takeIDs(ids []string) {
+func (q *search) applyIDs(ids []string) {
 	if q.query.IDs == nil {
 		q.query.IDs = ids
 		return
@@ -129,7 +129,7 @@ func (q *search) takeIDs(ids []string) {
 	q.query.IDs = slices.DeleteFunc(q.query.IDs, func(id string) bool { return !slices.Contains(ids, id) })
 }
 
-func (q *search) takeSort(p pair) (bool, error) {
+func (q *search) applySort(p pair) (bool, error) {
 	switch p.value {
 	case "_lastUpdated", "_lastUpdated,_id":
 		q.query.Order = archive.Oldest
@@ -146,7 +146,7 @@ func (q *search) takeSort(p pair) (bool, error) {
 	return true, nil
 }
 
-func (q *search) takeParameter(p pair) (bool, error) {
+func (q *search) applyParameter(p pair) (bool, error) {
 	name, modifier, modified := strings.Cut(p.name, ":")
 	known, ok := findParameter(q.query.Type, name)
 	if !ok {

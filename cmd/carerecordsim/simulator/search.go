@@ -15,7 +15,7 @@ func (s *Server) search(r *http.Request, resourceType string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	at, pairs, err := s.takeCursor(resourceType, pairs)
+	at, pairs, err := s.readCursor(resourceType, pairs)
 	if err != nil {
 		return answer{}, err
 	}

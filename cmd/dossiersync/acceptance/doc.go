@@ -5,7 +5,7 @@
 //
 // # Cases
 //
-// TestCaseNN tests the numbered case NN of the design. Cases 1 to 60 are the
+// TestCaseNN tests the case NN of docs/design.md. Cases 1 to 60 are the
 // simulator's (cmd/carerecordsim/cases); a test plays the steps of the case one by
 // one, syncs after each, and compares what the portal API serves. The comment of a
 // test says what is given. Cases 61 to 76 are faults of the source and of workers.

@@ -93,7 +93,7 @@ func (h *seededHarness) changeSomething() {
 	if id == "" {
 		return
 	}
-	h.record("somebody %s %s/%s", d.name, typ, id)
+	h.record("a person %s %s/%s", d.name, typ, id)
 	if err := d.apply(h, typ, id); err != nil && !errors.Is(err, archive.ErrNotFound) {
 		h.t.Error(err)
 	}

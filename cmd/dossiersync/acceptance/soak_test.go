@@ -30,28 +30,31 @@ type soak struct {
 
 func TestSoakEndsEqualToSource(t *testing.T) {
 	t.Parallel()
-	seed, long := soakSettings(t)
-	for until := time.Now().Add(long); ; seed++ {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			for i, server := range behaviours.All() {
-				t.Run(server.Name, func(t *testing.T) {
-					if long > 0 {
-						soakFully(t, seed, server)
-					} else {
-						t.Parallel()
-						soakBriefly(t, seed, server, i)
-					}
-				})
-			}
-		})
+	seed, duration := soakSettings(t)
+	for until := time.Now().Add(duration); ; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { soakAllServers(t, seed, duration > 0) })
 		if t.Failed() || !time.Now().Before(until) {
 			return
 		}
 	}
 }
 
+// soakAllServers runs a soak with each server, one after another if they are full.
+func soakAllServers(t *testing.T, seed uint64, full bool) {
+	for i, server := range behaviours.All() {
+		t.Run(server.Name, func(t *testing.T) {
+			if full {
+				soakFully(t, seed, server)
+				return
+			}
+			t.Parallel()
+			soakBriefly(t, seed, server, i)
+		})
+	}
+}
+
 // soakSettings reads the environment variables.
-func soakSettings(t *testing.T) (seed uint64, long time.Duration) {
+func soakSettings(t *testing.T) (seed uint64, duration time.Duration) {
 	t.Helper()
 	seed = 1
 	var err error
@@ -61,11 +64,11 @@ func soakSettings(t *testing.T) (seed uint64, long time.Duration) {
 		}
 	}
 	if s := os.Getenv("DOSSIERSYNC_SOAK"); s != "" {
-		if long, err = time.ParseDuration(s); err != nil {
+		if duration, err = time.ParseDuration(s); err != nil {
 			t.Fatalf("DOSSIERSYNC_SOAK: %v", err)
 		}
 	}
-	return seed, long
+	return seed, duration
 }
 
 // soakBriefly plays some of the cases with some of the faults; all servers together have

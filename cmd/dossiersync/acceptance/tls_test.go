@@ -81,17 +81,17 @@ func TestPortalAPIWithClientCertificates(t *testing.T) {
 	portalCert, portalKey := portals.Issue(10, x509.ExtKeyUsageClientAuth)
 	otherCert, otherKey := others.Issue(11, x509.ExtKeyUsageClientAuth)
 	wrongUse, wrongUseKey := portals.Issue(12, x509.ExtKeyUsageServerAuth)
-	wantAccepted := func(who, cert, key string, serial int64) {
+	wantAccepted := func(caller, cert, key string, serial int64) {
 		t.Helper()
 		// The token is checked after the certificate, and there is none.
 		if status, got, err := c.call(cert, key); err != nil || status != http.StatusUnauthorized || got != serial {
-			t.Errorf("%s is answered with %d by certificate %d, %v; want %d", who, status, got, err, serial)
+			t.Errorf("%s is answered with %d by certificate %d, %v; want %d", caller, status, got, err, serial)
 		}
 	}
-	wantRefused := func(who, cert, key string) {
+	wantRefused := func(caller, cert, key string) {
 		t.Helper()
 		if status, _, err := c.call(cert, key); err == nil {
-			t.Errorf("%s is answered with %d", who, status)
+			t.Errorf("%s is answered with %d", caller, status)
 		}
 	}
 	wantAccepted("the portal", portalCert, portalKey, 1)

@@ -42,7 +42,7 @@ func TestUnsharedTypesAreRemovedAndComeBack(t *testing.T) {
 	h.mustUpdate("sync")
 	h.wantNotStored(h.textsOnlyIn("QuestionnaireResponse", "RelatedPerson", "Goal"))
 	h.serve(app.Portal)
-	client := h.sim.List("Patient")[0].ID
+	client := h.clientIDs()[0]
 	reader := h.grantAll(client)
 	var list struct {
 		Items     []json.RawMessage

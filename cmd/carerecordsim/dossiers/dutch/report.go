@@ -28,27 +28,27 @@ type secondaryTopic struct {
 }
 
 var (
-	dayAsides = []secondaryTopic{
+	dayTopics = []secondaryTopic{
 		{"eten", 22}, {"stemming", 18}, {"bezoek", 9}, {"contact", 8}, {"medicatie", 13},
 		{"huid", 8}, {"lopen", 10}, {"afspraak", 7}, {"val", 1}, {"feest", 1},
 	}
-	nightAsides = []secondaryTopic{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
+	nightTopics = []secondaryTopic{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
 )
 
 // Report writes a report of one to six sentences about a shift.
 func (b *Book) Report(r *rand.Rand, c *Cast, shift, setting string) string {
 	sentences := []string{b.say(r, c, b.both(shift, setting))}
-	asides, extra := dayAsides, [...]int{0, 0, 1, 1, 1, 2, 2, 3, 4}[r.IntN(9)]
+	topics, extra := dayTopics, [...]int{0, 0, 1, 1, 1, 2, 2, 3, 4}[r.IntN(9)]
 	if shift == Night {
-		asides, extra = nightAsides, extra/2
+		topics, extra = nightTopics, extra/2
 	}
-	var told []string
+	var used []string
 	for range extra {
-		topic := pickAside(r, asides)
-		if slices.Contains(told, topic) {
+		topic := pickTopic(r, topics)
+		if slices.Contains(used, topic) {
 			continue // one meal per report
 		}
-		told = append(told, topic)
+		used = append(used, topic)
 		sentences = append(sentences, b.say(r, c, b.sentences[topic]))
 	}
 	if r.IntN(6) == 0 {
@@ -94,13 +94,13 @@ func (b *Book) say(r *rand.Rand, c *Cast, group []Template) string {
 	return group[r.IntN(len(group))].Render(r, c)
 }
 
-func pickAside(r *rand.Rand, asides []secondaryTopic) string {
+func pickTopic(r *rand.Rand, topics []secondaryTopic) string {
 	total := 0
-	for _, a := range asides {
+	for _, a := range topics {
 		total += a.weight
 	}
 	n := r.IntN(total)
-	for _, a := range asides {
+	for _, a := range topics {
 		if n -= a.weight; n < 0 {
 			return a.topic
 		}
