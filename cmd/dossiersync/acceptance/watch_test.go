@@ -15,18 +15,16 @@ import (
 func TestStatusWatch(t *testing.T) {
 	t.Parallel()
 	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
-	people, scripts := h.start("status", "--watch", "--every", "100ms"),
-		h.start("--json", "status", "--watch", "--every", "100ms")
+	table := h.start("status", "--watch", "--every", "100ms")
+	lines := h.start("--json", "status", "--watch", "--every", "100ms")
 	waitUntil(t, "the status is printed three times", func() bool {
-		return strings.Count(people.output.String(), "TENANT") > 2 && strings.Count(scripts.output.String(), "\n") > 2
+		return strings.Count(table.output.String(), "TENANT") > 2 && strings.Count(lines.output.String(), "\n") > 2
 	})
-	for _, p := range []*process{people, scripts} {
+	for _, p := range []*process{table, lines} {
 		p.signal(syscall.SIGINT)
-		if code := p.wait(); code != exitDone {
-			t.Errorf("%s: exit %d", p.name, code)
-		}
+		p.wantExit(exitDone)
 	}
-	for line := range strings.Lines(scripts.output.String()) {
+	for line := range strings.Lines(lines.output.String()) {
 		var answer struct {
 			At    time.Time
 			Items []operate.Status
@@ -38,7 +36,7 @@ func TestStatusWatch(t *testing.T) {
 			t.Errorf("a line is %s, %v", line, err)
 		}
 	}
-	if strings.Contains(people.output.String(), "\x1b") {
+	if strings.Contains(table.output.String(), "\x1b") {
 		t.Error("escape codes are written to a pipe")
 	}
 	if code, _, errs := h.runCommand("status", "--watch", "--every", "0s"); code != exitUsage {
