@@ -26,7 +26,8 @@ func newSigner(t testing.TB) signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]any{jwk.AlgorithmKey: jwa.ES256(), jwk.KeyIDKey: "test", jwk.KeyUsageKey: "sig"} {
+	for name, value := range map[string]any{jwk.AlgorithmKey: jwa.ES256(), jwk.KeyIDKey: "test",
+		jwk.KeyUsageKey: "sig"} {
 		if err := key.Set(name, value); err != nil {
 			t.Fatal(err)
 		}

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// fate is what becomes of a report.
-type fate int
+// reportCourse is what happens to a report.
+type reportCourse int
 
 const (
-	ordinary fate = iota
+	ordinary reportCourse = iota
 	corrected
 	amended
 	withdrawn
@@ -29,27 +29,27 @@ const (
 	nextMonth
 )
 
-// fates are the reports' fates, in ten thousand.
-var fates = []weighted[fate]{
+// reportCourses add up to ten thousand.
+var reportCourses = []weighted[reportCourse]{
 	{9290, ordinary}, {110, corrected}, {80, amended}, {40, withdrawn},
 	{110, firstPreliminary}, {8, stillPreliminary}, {70, hidden}, {20, hiddenLater}, {10, shownLater},
 	{14, removed}, {12, wrongClient}, {24, categorySwitched}, {8, unknownKind}, {4, unknownStatus},
 	{190, late}, {7, lastYear}, {3, nextMonth},
 }
 
-// delay is how long after the moment it tells of a report is written.
-func (s *scribe) delay(f fate) time.Duration {
+// delay returns the time between the moment of a report and its writing.
+func (w *writer) delay(f reportCourse) time.Duration {
 	if f == late {
-		return within(s.r, 20*time.Hour, days(6))
+		return within(w.r, 20*time.Hour, days(6))
 	}
-	return within(s.r, time.Minute, 80*time.Minute)
+	return within(w.r, time.Minute, 80*time.Minute)
 }
 
-// meet writes a report, and what its fate makes of it afterwards.
-func (s *scribe) meet(f fate, o *observation, at time.Time) {
-	later := at.Add(within(s.r, 20*time.Minute, 40*time.Hour))
-	if s.client.survivor != nil {
-		s.moveAt(o, at, s.client.stays[0].until.Add(time.Hour), s.client.survivor)
+// writeCourse writes a report, and what happens to it later.
+func (w *writer) writeCourse(f reportCourse, o *observation, at time.Time) {
+	later := at.Add(within(w.r, 20*time.Minute, 40*time.Hour))
+	if w.client.survivor != nil {
+		w.moveAt(o, at, w.client.stays[0].until.Add(time.Hour), w.client.survivor)
 		return
 	}
 	switch f {
@@ -66,23 +66,24 @@ func (s *scribe) meet(f fate, o *observation, at time.Time) {
 	case unknownKind:
 		o.Meta = &meta{Tag: []coding{{System: kindSystem, Code: "domotica", Display: "Domotica"}}}
 	case wrongClient:
-		right := s.client
-		o.Subject = pick(s.r, right.teams[0].clients).reference()
-		s.moveAt(o, at, later, right)
+		right := w.client
+		o.Subject = pick(w.r, right.teams[0].clients).reference()
+		w.moveAt(o, at, later, right)
 		return
 	}
-	s.put(at, "Observation", o.ID, o)
-	s.follow(f, o, later)
+	w.put(at, "Observation", o.ID, o)
+	w.writeFollowUp(f, o, later)
 }
 
-// follow is the second part of a fate, if it has one.
-func (s *scribe) follow(f fate, o *observation, later time.Time) {
+// writeFollowUp writes the later version of a report, if its course has one.
+func (w *writer) writeFollowUp(f reportCourse, o *observation, later time.Time) {
 	switch f {
 	case corrected:
 		o.Status, o.ValueString = "corrected", correction(o.ValueString)
 	case amended:
 		o.Status = "amended"
-		o.ValueString += fmt.Sprintf("\n\nAanvulling %s: uitslag besproken, geen verdere actie nodig.", later.Format("2-1-2006"))
+		o.ValueString += fmt.Sprintf("\n\nAanvulling %s: uitslag besproken, geen verdere actie nodig.",
+			later.Format("2-1-2006"))
 	case withdrawn:
 		o.Status = "entered-in-error"
 	case firstPreliminary:
@@ -94,22 +95,23 @@ func (s *scribe) follow(f fate, o *observation, later time.Time) {
 	case categorySwitched:
 		o.switchCategory()
 	case removed:
-		s.delete(later, "Observation", o.ID)
+		w.delete(later, "Observation", o.ID)
 		return
 	default:
 		return
 	}
-	s.put(later, "Observation", o.ID, o)
+	w.put(later, "Observation", o.ID, o)
 }
 
-func (s *scribe) moveAt(o *observation, at, later time.Time, right *client) {
-	s.put(at, "Observation", o.ID, o)
+func (w *writer) moveAt(o *observation, at, later time.Time, right *client) {
+	w.put(at, "Observation", o.ID, o)
 	o.Subject = right.reference()
-	s.put(later, "Observation", o.ID, o)
+	w.put(later, "Observation", o.ID, o)
 }
 
-// notForPatient is v3-ActCode NOPAT: not to be shown to the patient.
-var notForPatient = coding{System: actCode, Code: "NOPAT", Display: "no disclosure to patient, family or caregivers without attending provider's authorization"}
+// notForPatient is the label NOPAT of v3-ActCode.
+var notForPatient = coding{System: actCode, Code: "NOPAT",
+	Display: "no disclosure to patient, family or caregivers without attending provider's authorization"}
 
 func (o *observation) hide() {
 	if o.Meta == nil {
@@ -118,7 +120,7 @@ func (o *observation) hide() {
 	o.Meta.Security = []coding{notForPatient}
 }
 
-// redate writes a wrong year or month.
+// redate sets a wrong year or month.
 func (o *observation) redate(years, months int) {
 	if at, err := time.Parse(time.RFC3339, o.EffectiveDateTime); err == nil {
 		o.EffectiveDateTime = at.AddDate(years, months, 0).Format(time.RFC3339)
@@ -133,9 +135,10 @@ func (o *observation) switchCategory() {
 	o.Meta = &meta{Tag: []coding{carePlanKind}}
 }
 
-// correction changes a detail, as people do who read their own words again.
+// correction changes a detail of a text.
 func correction(text string) string {
-	for _, pair := range [][2]string{{"goed", "redelijk"}, {"links", "rechts"}, {"linker", "rechter"}, {"weinig", "voldoende"}, {"vandaag", "gisteren"}} {
+	for _, pair := range [][2]string{{"goed", "redelijk"}, {"links", "rechts"}, {"linker", "rechter"},
+		{"weinig", "voldoende"}, {"vandaag", "gisteren"}} {
 		if before, after, ok := strings.Cut(text, pair[0]); ok {
 			return before + pair[1] + after
 		}

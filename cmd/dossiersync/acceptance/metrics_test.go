@@ -1,10 +1,8 @@
 package acceptance
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -17,19 +15,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
-	"dossiersync/cmd/carerecordsim/dossiers"
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/portalapi/portaltest"
 )
 
-// family is a metric as its type and labels.
+// family is the type and the labels of a metric.
 type family struct {
 	Type   string
 	Labels string // sorted, with commas between them
 }
 
-// families reads the text format. What is not this program's own is left out.
+// families reads the program's own metrics from the text format.
 func families(t *testing.T, text string) map[string]family {
 	t.Helper()
 	all := make(map[string]family)
@@ -73,68 +70,35 @@ func documentedFamilies(t *testing.T) map[string]family {
 	return all
 }
 
-// listensAt waits until the process listens for the part, and returns where.
-func (p *process) listensAt(part string) (address string) {
-	p.t.Helper()
-	poll(p.t, "it listens for the "+part, func() bool {
-		for s := bufio.NewScanner(strings.NewReader(p.said.String())); s.Scan(); {
-			var l struct{ Part, Address string }
-			if json.Unmarshal(s.Bytes(), &l) == nil && l.Part == part {
-				address = l.Address
-				return true
-			}
-		}
-		return p.isOver()
-	})
-	if address == "" {
-		p.t.Fatalf("dossiersync %s:\n%s", p.name, &p.said)
-	}
-	return address
-}
-
-// The whole program exposes what is documented, over TLS and for a token.
-func TestExposedMetricsAreThoseDocumented(t *testing.T) {
+// The service exposes exactly the metrics of deploy/METRICS.md, over TLS, to
+// requests with a token.
+func TestExposedMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
-	r := newSmallRig(t)
+	h := newSmallHarness(t)
 	servers := portaltest.NewAuthority(t, "servers")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
-	r.file("ops.pem", cert)
-	r.file("ops-key.pem", key)
-	r.file("metrics-token", "for prometheus and nobody else\n")
-	r.file("ops-token", "of a user who may read\n")
-	r.rewrite(`(?m)^ops:\n  listen: .*\n`, `ops:
+	h.writeFile("ops.pem", cert)
+	h.writeFile("ops-key.pem", key)
+	h.writeFile("metrics-token", "for prometheus and nobody else\n")
+	h.writeFile("ops-token", "of a user who may read\n")
+	h.changeConfig(`(?m)^ops:\n  listen: .*\n`, `ops:
   listen: 127.0.0.1:0
   tls: {cert_file: ops.pem, key_file: ops-key.pem}
   metrics: {token_file: metrics-token}
   users:
     - {name: ann, token_file: ops-token, tenants: ["*"], may: [read]}
 `)
-	p := r.start("serve")
-	base := p.listensAt(app.OpsListener)
+	p := h.start("serve")
+	base := p.addressOf(app.OpsListener)
 	roots := x509.NewCertPool()
 	roots.AddCert(servers.Cert)
-	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	client := &http.Client{Timeout: 20 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	get := func(url, token string) (int, string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if token != "" {
-			req.Header.Set("Authorization", "Bearer "+token)
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(body)
+		return getMetrics(t, client, url, token)
 	}
-	get(p.listensAt(app.PortalListener)+"/v1/dossiers", "")
+	get(p.addressOf(app.PortalListener)+"/v1/dossiers", "")
 	for path, want := range map[string]int{"/metrics": 401, "/healthz": 200} {
 		if status, _ := get(base+path, ""); status != want {
 			t.Errorf("without a token %s is answered with %d, want %d", path, status, want)
@@ -144,17 +108,17 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 		t.Errorf("with the token for metrics /api/tenants is answered with %d", status)
 	}
 	if status, _ := get(base+"/metrics", "of a user who may read"); status != http.StatusOK {
-		t.Errorf("one who may read all tenants is answered with %d", status)
+		t.Errorf("with the token of a user who may read all tenants /metrics is answered with %d", status)
 	}
 	address := strings.TrimPrefix(base, "https://")
-	r.must("health", "--ready", "--address", address)
+	h.mustRun("health", "--ready", "--address", address)
 
 	var text string
-	poll(t, "a run has ended", func() bool {
+	waitUntil(t, "a run has ended", func() bool {
 		_, text = get(base+"/metrics", "for prometheus and nobody else")
 		return regexp.MustCompile(`dossiersync_runs_total\{.*\} 1\n`).MatchString(text)
 	})
-	// What is told of the replica is asked for before what the run has counted.
+	// The replica's metrics are collected before those of the run: ask again.
 	_, text = get(base+"/metrics", "for prometheus and nobody else")
 	if diff := cmp.Diff(documentedFamilies(t), families(t, text)); diff != "" {
 		t.Errorf("metrics (-deploy/METRICS.md +exposed):\n%s", diff)
@@ -163,38 +127,28 @@ func TestExposedMetricsAreThoseDocumented(t *testing.T) {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
 	p.kill()
-	if code, _, errs := r.run("health", "--address", address); code != exitFailed {
-		t.Errorf("of a service that is gone health exits with %d: %s", code, errs)
+	if code, _, errs := h.runCommand("health", "--address", address); code != exitFailed {
+		t.Errorf("health of a service that is gone exits with %d: %s", code, errs)
 	}
 }
 
-// A part that runs alone has metrics of its own, for the same token.
-func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
+// With --only a part exposes its own metrics, to the same token.
+func TestPartsAloneExposeMetrics(t *testing.T) {
 	t.Parallel()
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	r.file("metrics-token", "for prometheus and nobody else\n")
-	r.rewrite(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
+	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
+	h.writeFile("metrics-token", "for prometheus and nobody else\n")
+	h.changeConfig(`(?m)^ops:\n`, "ops:\n  metrics: {token_file: metrics-token}\n")
 	documented := documentedFamilies(t)
 	for _, part := range []string{"worker", "portal"} {
-		p := r.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
-		base := p.listensAt(app.MetricsListener)
-		r.must("health", "--address", strings.TrimPrefix(base, "http://"))
+		p := h.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
+		base := p.addressOf(app.MetricsListener)
+		h.mustRun("health", "--address", strings.TrimPrefix(base, "http://"))
 		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus and nobody else": 200} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/metrics", http.NoBody)
-			if err != nil {
-				t.Fatal(err)
+			status, body := getMetrics(t, http.DefaultClient, base+"/metrics", token)
+			if status != want {
+				t.Errorf("%s: the token %q is answered with %d, want %d", part, token, status, want)
 			}
-			req.Header.Set("Authorization", "Bearer "+token)
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if err != nil || resp.StatusCode != want {
-				t.Errorf("%s: the token %q is answered with %d, %v; want %d", part, token, resp.StatusCode, err, want)
-			}
-			for name, f := range families(t, string(body)) {
+			for name, f := range families(t, body) {
 				if documented[name].Type != f.Type {
 					t.Errorf("%s: %s is not in deploy/METRICS.md", part, name)
 				}
@@ -203,16 +157,24 @@ func TestPartsThatRunAloneExposeTheirMetrics(t *testing.T) {
 	}
 }
 
-// newSmallRig is a rig of one tenant, with a few dossiers of a few weeks.
-func newSmallRig(t *testing.T) *rig {
+// getMetrics returns the status and the body of an answer; token may be "".
+func getMetrics(t *testing.T, client *http.Client, url, token string) (int, string) {
 	t.Helper()
-	sim := simulator.New(simulator.Options{})
-	d, err := dossiers.Generate(dossiers.Options{Clients: 3, Years: 0.1, Seed: 9, Now: time.Now()})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Fill(sim); err != nil {
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
 }
