@@ -3,8 +3,6 @@ package portalapi
 import (
 	"dossiersync/portalapi/web"
 
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +13,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
-	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 	"go.uber.org/zap"
 
@@ -75,19 +71,9 @@ func newAuthenticator(o Auth, tenants map[string]*Tenant, now func() time.Time, 
 	if o.TenantClaim == "" {
 		o.TenantClaim = "tenant"
 	}
-	keys, err := newKeyring(o, now)
+	keys, err := newKeyring(o, now, log)
 	if err != nil {
 		return nil, err
-	}
-	keys.log = log
-	if o.JWKSFile != "" {
-		if err := keys.load(context.Background()); err != nil {
-			return nil, err
-		}
-		if len(keys.current.Load().keys) == 0 {
-			return nil, errors.New("the JWK Set has no keys")
-		}
-		keys.good = now()
 	}
 	return &authenticator{options: o, tenants: tenants, keys: keys, now: now}, nil
 }
@@ -146,11 +132,9 @@ func invalidToken(cause error) error {
 		Detail: "Het toegangsbewijs is niet (meer) geldig.", Cause: cause}
 }
 
-var errNoKey = errors.New("no key of the issuer fits")
-
 // verify checks a token against keys, and returns when it expires.
 func (a *authenticator) verify(token string, keys *keySet) (*principal, time.Time, error) {
-	payload, err := checkSignature(token, keys)
+	payload, err := keys.verify(token)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -178,47 +162,6 @@ func (a *authenticator) verify(token string, keys *keySet) (*principal, time.Tim
 	}
 	expires, _ := claims.Expiration()
 	return &principal{a.tenants[id], user, strings.Fields(scope)}, expires, nil
-}
-
-// checkSignature returns the payload of a token in compact form (RFC 7515 §7.1).
-// Which algorithm may be used is for the issuer's key to say, never for the token.
-func checkSignature(token string, keys *keySet) ([]byte, error) {
-	encoded, _, _ := strings.Cut(token, ".")
-	text, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, errors.New("the header cannot be read")
-	}
-	var header struct {
-		Alg  string          `json:"alg"`
-		Kid  string          `json:"kid"`
-		Crit json.RawMessage `json:"crit"`
-	}
-	if err := json.Unmarshal(text, &header); err != nil || header.Crit != nil {
-		return nil, errors.New("the header cannot be read, or asks for what is not understood")
-	}
-	if !slices.Contains(algorithms, header.Alg) {
-		return nil, errors.New("the algorithm is not allowed")
-	}
-	alg, ok := jwa.LookupSignatureAlgorithm(header.Alg)
-	if !ok {
-		return nil, errors.New("the algorithm is not allowed")
-	}
-	candidates := keys.find(header.Kid, header.Alg)
-	for _, k := range candidates {
-		if payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKey(alg, k.public)); err == nil {
-			return payload, nil
-		}
-	}
-	if len(candidates) == 0 || header.Kid == "" {
-		return nil, errNoKey
-	}
-	return nil, errors.New("the signature is not right")
-}
-
-// algorithms has those with which an issuer may sign: never none, never one with
-// a shared secret.
-var algorithms = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 }
 
 // validUser reports whether s can be a user's id: any printable text of some
