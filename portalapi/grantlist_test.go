@@ -546,7 +546,7 @@ func TestListThatHardlyComesIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := newDossier(t)
 	const wait = 600 * time.Millisecond
-	p.api.Hurry(wait)
+	p.api.SetReadWait(wait)
 	server := httptest.NewServer(p.api)
 	t.Cleanup(server.Close)
 	token := p.token("portal", "dossier:grants")

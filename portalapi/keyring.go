@@ -109,7 +109,8 @@ func (r *keyring) refresh(ctx context.Context) {
 // verified tokens. The caller holds mu.
 func (r *keyring) load(ctx context.Context) error {
 	// Detached from the caller's context, because other requests wait for this fetch too.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), fetchTime, errors.New("the keys of tokens take too long"))
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), fetchTime,
+		errors.New("the keys of tokens take too long"))
 	defer cancel()
 	text, err := r.fetch(ctx)
 	if err != nil || r.text != nil && bytes.Equal(text, r.text) {

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"net"
 	"net/netip"
 	"sync"
@@ -10,6 +8,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"dossiersync/portalapi/web"
 )
 
 const (

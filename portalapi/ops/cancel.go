@@ -1,11 +1,10 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"errors"
 	"net/http"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"cmp"
 	"strings"
 	"unicode"
@@ -10,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/web"
 )
 
 // place returns where to go after logging in: a page of the console, whatever the

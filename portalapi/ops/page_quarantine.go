@@ -1,14 +1,13 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

@@ -1,15 +1,13 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
 	"errors"
 	"net/http"
 	"strconv"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

@@ -1,16 +1,14 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
 	"cmp"
 	"errors"
 	"net/http"
 	"slices"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

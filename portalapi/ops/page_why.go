@@ -1,14 +1,12 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
 	"net/http"
 	"strings"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 )
 
 func (h *Handler) whyPage(c *call) error {

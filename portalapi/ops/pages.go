@@ -1,14 +1,13 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/web"
 )
 
 func getPage(needs verb, f func(c *call) error) route  { return route{http.MethodGet, needs, f, true} }

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"cmp"
 	"fmt"
 	"math"
@@ -10,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -12,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"dossiersync/portalapi/web"
 )
 
 // Metrics are of all tenants, and cannot be shown in part.

@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"bytes"
 	"context"
 	"encoding/json"
@@ -15,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"dossiersync/portalapi/web"
 )
 
 // answerTime bounds what a request asks of the database.

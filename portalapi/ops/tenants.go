@@ -1,13 +1,11 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
 	"net/http"
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 

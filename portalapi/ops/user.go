@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +9,8 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"dossiersync/portalapi/web"
 )
 
 // User is one operator.

@@ -1,11 +1,10 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
+	"net/http"
 
 	"dossiersync/portalapi/ops/operate"
-
-	"net/http"
+	"dossiersync/portalapi/web"
 )
 
 // why tells what one dossier shows, to whom, and why nothing else. Whose it is

@@ -1,14 +1,14 @@
 package web_test
 
 import (
-	"dossiersync/portalapi/web"
-
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"dossiersync/portalapi/web"
 )
 
 type body struct {

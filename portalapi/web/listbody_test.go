@@ -1,8 +1,6 @@
 package web_test
 
 import (
-	"dossiersync/portalapi/web"
-
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/portalapi/web"
 )
 
 // streamed reads a body as a stream with the list items.

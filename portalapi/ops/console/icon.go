@@ -1,10 +1,10 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"html/template"
 	"strings"
+
+	"dossiersync/portalapi/ops/operate"
 )
 
 // icons are drawn on a square of 16.

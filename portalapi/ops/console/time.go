@@ -1,12 +1,11 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"fmt"
 	"html/template"
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 

@@ -1,10 +1,9 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 

@@ -1,14 +1,13 @@
 package operate_test
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"os"
 	"testing"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store/storetest"
 )
 

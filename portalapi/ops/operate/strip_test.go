@@ -1,14 +1,13 @@
 package operate_test
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store/storetest"
 )
 
