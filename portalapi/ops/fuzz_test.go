@@ -22,7 +22,7 @@ func FuzzPlaceIsHere(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, next string) {
-		to := place(next)
+		to := nextPage(next)
 		u, err := url.Parse(to)
 		if err != nil || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
 			t.Fatalf("%q leads to %q, %v", next, to, err)
@@ -61,8 +61,8 @@ func FuzzSession(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		_, until, ok := s.claims(value)
-		if ok && s.holds(value, "token", until) {
+		_, until, ok := s.parse(value)
+		if ok && s.valid(value, "token", until) {
 			t.Errorf("%q is taken for a session", value)
 		}
 	})

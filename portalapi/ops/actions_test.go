@@ -62,7 +62,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 		}
 	}
 	by := 0
-	for _, e := range logged.FilterMessage("an operator asks for a run").All() {
+	for _, e := range logged.FilterMessage("an operator requests a run").All() {
 		if e.ContextMap()["by"] == "chef" {
 			by++
 		}
