@@ -26,8 +26,8 @@ type accessUserJSON struct {
 	Role *string `json:"role"`
 }
 
-// accessLog lists who did what with the dossier and when, for the client and managers (NEN 7513, Wabvpz
-// art. 15e). Unlike the dossier, it stays readable after the client's death.
+// accessLog lists who did what with the dossier and when, for the client and managers (NEN 7513,
+// Wabvpz art. 15e). Unlike the dossier, it stays readable after the client's death.
 func (a *API) accessLog(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
 	from, to := q.Interval(c.tenant.Location)

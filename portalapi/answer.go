@@ -53,8 +53,8 @@ func (a *API) answer(c *call, e *endpoint) error {
 	return nil
 }
 
-// readAndLog is the part of a request that uses the database, so it needs a place of the limiter. The
-// place is given back before the answer is sent, because a slow client would keep it.
+// readAndLog is the part of a request that uses the database, so it needs a place of the limiter.
+// The place is given back before the answer is sent, because a slow client would keep it.
 func (a *API) readAndLog(ctx context.Context, c *call, e *endpoint) (*result, error) {
 	release, err := a.limiter.acquire(ctx, c.tenant.ID)
 	if err != nil {
@@ -151,8 +151,8 @@ func (c *call) has(res *result, build string) bool {
 	return matches(c.r.Header.Values("If-None-Match"), c.etag(res.version, build))
 }
 
-// write sends a body with status 200, compressed if the caller accepts that and the body is larger than
-// one packet.
+// write sends a body with status 200, compressed if the caller accepts that and the body is larger
+// than one packet.
 func (c *call) write(body []byte) {
 	if len(body) >= 1400 && acceptsGzip(c.r.Header.Values("Accept-Encoding")) {
 		c.w.Header().Set("Content-Encoding", "gzip")
@@ -166,12 +166,13 @@ func (c *call) write(body []byte) {
 	}
 }
 
-// etag returns a weak entity tag (RFC 9110 §8.8.3) of the build, the tenant's settings, the user, the
-// request and the version.
+// etag returns a weak entity tag (RFC 9110 §8.8.3) of the build, the tenant's settings, the user,
+// the request and the version.
 func (c *call) etag(version, build string) string {
 	h := sha256.New()
 	u := c.r.URL
-	for _, s := range []string{build, string(c.tenant.fingerprint[:]), c.user, u.EscapedPath(), u.Query().Encode(), version} {
+	settings := string(c.tenant.fingerprint[:])
+	for _, s := range []string{build, settings, c.user, u.EscapedPath(), u.Query().Encode(), version} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:15]) + `"`

@@ -25,7 +25,8 @@ type Options struct {
 	// Build is the program's version. It is part of every ETag, so that answers of another build
 	// are not taken for current ones.
 	Build string
-	// Now is the clock for tokens and keys; everything else uses the database's clock. nil: time.Now.
+	// Now is the clock for tokens and keys; everything else uses the database's clock. nil:
+	// time.Now.
 	Now func() time.Time
 }
 
@@ -35,7 +36,8 @@ type Tenant struct {
 	Name     string
 	Location *time.Location
 	Schedule store.Schedule // of the runs
-	// Labels are the words for parts and categories: reports, forms, care-plans, general, care-plan.
+	// Labels are the words for parts and categories: reports, forms, care-plans, general,
+	// care-plan.
 	Labels map[string]string
 	// Timeline lists the kinds with cards on the time line: report, form. nil: both.
 	Timeline []dossier.Kind

@@ -10,11 +10,11 @@ import (
 	"dossiersync/store"
 )
 
-// cursor is the place in a list where a page begins. It carries no right and needs no secret, because
-// rights are checked again for every page.
+// cursor is the place in a list where a page begins. It carries no right and needs no secret,
+// because rights are checked again for every page.
 //
-// It is encoded as a version byte, a digest of its list, the direction, the dossier's change number at
-// the first page, the time in microseconds, and the key.
+// It is encoded as a version byte, a digest of its list, the direction, the dossier's change number
+// at the first page, the time in microseconds, and the key.
 type cursor struct {
 	newer bool  // the page is of newer items
 	since int64 // the dossier's change number at the first page
@@ -50,7 +50,8 @@ func (c cursor) encode(list string) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// parseCursor is the inverse of encode. It rejects any text that encode would not return for this list.
+// parseCursor is the inverse of encode. It rejects any text that encode would not return for this
+// list.
 func parseCursor(s, list string) (cursor, bool) {
 	if len(s) > base64.RawURLEncoding.EncodedLen(cursorHead+maxCursorKey) {
 		return cursor{}, false

@@ -1,14 +1,14 @@
 // Package portalapi is the read side: the HTTP API that a portal's server calls to draw a client's
-// dossier. openapi.yaml, which it also serves, is the contract. Promises are named by
-// their numbers in docs/design.md: I8 deny by default, I9 logged or not shown, I10 honest freshness.
+// dossier. openapi.yaml, which it also serves, is the contract. Promises are named by their numbers
+// in docs/design.md: I8 deny by default, I9 logged or not shown, I10 honest freshness.
 //
 // # The steps of a request
 //
 //  1. serve (serve.go) gives the request an id, and rejects a URL or headers that are too large.
-//  2. The route (route.go) gives the endpoint of the method, with its scope and the name of its event.
+//  2. The route (route.go) gives the endpoint of the method, with its scope and its event's name.
 //  3. identify (answer.go, auth.go) verifies the token. The issuer's keys and their policy are in
 //     keys.go and keyring.go; verified tokens are kept in tokencache.go.
-//  4. The limiter (limiter.go) gives the request a place, or answers 503. No tenant takes all places.
+//  4. The limiter (limiter.go) gives the request a place, or answers 503. No tenant gets them all.
 //  5. requireScope (auth.go) checks the token's scope.
 //  6. The handler reads its parameters strictly (package web), and does one pipelined read in one
 //     snapshot: the user's rights, the content and its freshness. Handlers: dossiers.go (list, start
@@ -23,22 +23,23 @@
 //
 // # Deny by default (I8)
 //
-// The rows that a user may see are decided twice: by the statements of package store, and by row-level
-// security below them. A user without a right gets the answer of a client who does not exist, from the
-// same statements, with the same entry in the access log. This package decides only how to describe
-// the rows: the parts of a list, as of when they are true, and why a list is empty. Items are stored as
-// they are served; nothing here reads their content.
+// The rows that a user may see are decided twice: by the statements of package store, and by
+// row-level security below them. A user without a right gets the answer of a client who does not
+// exist, from the same statements, with the same entry in the access log. This package decides only
+// how to describe the rows: the parts of a list, as of when they are true, and why a list is empty.
+// Items are stored as they are served; nothing here reads their content.
 //
 // # Logged or not shown (I9)
 //
 // The entry is committed before the answer is sent, also before a 304 or a 404. If the access log
-// cannot commit within a second, store.AccessLog fails with store.ErrLogUnavailable, which asProblem
-// (serve.go) turns into a 503. Writes log in their own transaction, so a change that cannot be logged
-// is not stored.
+// cannot commit within a second, store.AccessLog fails with store.ErrLogUnavailable, which
+// asProblem (serve.go) turns into a 503. Writes log in their own transaction, so a change that
+// cannot be logged is not stored.
 //
-// The answer is true as of its snapshot, which is later than the request. So a right that was revoked
-// before a request shows nothing in its answer. A right that is revoked while the answer waits for the
-// log or is being sent does not call the answer back; its entry is in the log by then.
+// The answer is true as of its snapshot, which is later than the request. So a right that was
+// revoked before a request shows nothing in its answer. A right that is revoked while the answer
+// waits for the log or is being sent does not call the answer back; its entry is in the log by
+// then.
 //
 // # Honest freshness (I10)
 //

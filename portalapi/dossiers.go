@@ -12,8 +12,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// requireDossier fails unless there is a dossier that the user may open. It adds the user's name and
-// role to the entry of the access log.
+// requireDossier fails unless there is a dossier that the user may open. It adds the user's name
+// and role to the entry of the access log.
 func (c *call) requireDossier(s *store.Standing) error {
 	if s.Dossier == nil {
 		return web.Absent()

@@ -80,8 +80,8 @@ func (b *basis) asOf() *time.Time {
 	return oldest
 }
 
-// streams returns the streams of the parts. Goals count only if the tenant pulls them. They are read
-// before the plans, so a tenant that pulls them has a state of them by then.
+// streams returns the streams of the parts. Goals count only if the tenant pulls them. They are
+// read before the plans, so a tenant that pulls them has a state of them by then.
 func (b *basis) streams(parts []dossier.Part) []dossier.Stream {
 	if len(parts) == 0 {
 		return []dossier.Stream{dossier.StreamClients}
@@ -102,8 +102,8 @@ func (b *basis) incomplete() bool {
 	return slices.ContainsFunc(b.streams(b.visible), func(n dossier.Stream) bool { return b.Streams[n].Incomplete })
 }
 
-// rechecking reports whether the part is withheld while its items are checked against changed rules.
-// Package store returns none of its items meanwhile.
+// rechecking reports whether the part is withheld while its items are checked against changed
+// rules. Package store returns none of its items meanwhile.
 func (b *basis) rechecking(p dossier.Part) bool {
 	return b.Streams[dossier.StreamClients].Rechecking ||
 		slices.ContainsFunc(p.Streams(), func(n dossier.Stream) bool { return b.Streams[n].Rechecking })
@@ -123,8 +123,8 @@ func (b *basis) freshness() freshness {
 	return f
 }
 
-// state returns whether the tenant's replica keeps up with its schedule. Before its first run a tenant
-// is not late.
+// state returns whether the tenant's replica keeps up with its schedule. Before its first run a
+// tenant is not late.
 func (b *basis) state() store.FreshnessState {
 	if b.Since.IsZero() {
 		return store.Fresh
@@ -132,7 +132,8 @@ func (b *basis) state() store.FreshnessState {
 	return store.StateOf(b.tenant.Schedule, b.Succeeded, b.Since, b.Now)
 }
 
-// emptyFreshness returns the freshness of an empty list; filtered means that parameters narrowed it.
+// emptyFreshness returns the freshness of an empty list; filtered means that parameters narrowed
+// it.
 func (b *basis) emptyFreshness(filtered bool) freshness {
 	f := b.freshness()
 	r := b.reason(filtered)

@@ -45,8 +45,8 @@ func date(t *time.Time) *string {
 	return &s
 }
 
-// beginGrant reads the actor and the path of a request about grants. The client need not be known, but
-// its id must be possible.
+// beginGrant reads the actor and the path of a request about grants. The client need not be known,
+// but its id must be possible.
 func (c *call) beginGrant() error {
 	if err := c.readActor(); err != nil {
 		return err
@@ -58,7 +58,8 @@ func (c *call) beginGrant() error {
 	return nil
 }
 
-// readActor reads the actor into the entry of the access log. It may not be this program's own user.
+// readActor reads the actor into the entry of the access log. It may not be this program's own
+// user.
 func (c *call) readActor() error {
 	actor := c.r.Header.Values(actorHeader)
 	if len(actor) != 1 || !validUser(actor[0]) || actor[0] == store.SystemUser {

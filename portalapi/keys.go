@@ -126,9 +126,9 @@ func (s *keySet) verify(token string) ([]byte, error) {
 	return payload, nil
 }
 
-// checkExtensions rejects a token whose header has crit or b64, whatever their value: no extension of
-// JWS is supported (RFC 7515 §4.1.11, RFC 7797). jws.Verify does not look at crit unless asked to, and
-// then still accepts null.
+// checkExtensions rejects a token whose header has crit or b64, whatever their value: no extension
+// of JWS is supported (RFC 7515 §4.1.11, RFC 7797). jws.Verify does not look at crit unless asked
+// to, and then still accepts null.
 func checkExtensions(token string) error {
 	encoded, _, _ := strings.Cut(token, ".")
 	text, err := base64.RawURLEncoding.DecodeString(encoded)

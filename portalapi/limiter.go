@@ -23,8 +23,9 @@ const (
 
 var errOverloaded = errors.New("there are more requests than can be answered")
 
-// limiter limits concurrent requests to limit; up to limit more wait queueTime. Beyond that, acquire
-// fails with errOverloaded, so that the portal learns at once and active requests stay fast.
+// limiter limits concurrent requests to limit; up to limit more wait queueTime. Beyond that,
+// acquire fails with errOverloaded, so that the portal learns at once and active requests stay
+// fast.
 //
 // With several tenants, a tenant may take a place only while it has fewer than are free. So one
 // tenant alone takes half of the places, two take a third each, and a newcomer finds a place. The

@@ -57,8 +57,8 @@ func (a *API) carePlans(ctx context.Context, c *call) (*result, error) {
 	return a.list(ctx, c, q, []dossier.Kind{dossier.KindCarePlan}, list)
 }
 
-// list answers with a page of items of the kinds. It is the end of every list of items: list has the
-// parameters of its own route, and q those that all lists have.
+// list answers with a page of items of the kinds. It is the end of every list of items: list has
+// the parameters of its own route, and q those that all lists have.
 func (a *API) list(
 	ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery,
 ) (*result, error) {
@@ -143,8 +143,8 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, err
 	}
 }
 
-// itemJSON returns an item as served: its card, its body if it was read, and the fields that depend on
-// the moment or on the reader's rights.
+// itemJSON returns an item as served: its card, its body if it was read, and the fields that depend
+// on the moment or on the reader's rights.
 func itemJSON(it *store.Listed, kind dossier.Kind, t *Tenant) []byte {
 	switch {
 	case kind == dossier.KindCarePlan:

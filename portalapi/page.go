@@ -31,8 +31,8 @@ type listing struct {
 	from  *cursor // nil: the first page
 }
 
-// newListing reads the parameter cursor. A cursor is bound to the tenant, the path, and the parameters
-// other than limit and around.
+// newListing reads the parameter cursor. A cursor is bound to the tenant, the path, and the
+// parameters other than limit and around.
 func newListing(c *call, q *web.Query) (*listing, error) {
 	l := &listing{query: q, path: c.r.URL.EscapedPath()}
 	l.id = c.tenant.ID + " " + l.path + "?" + q.Encode(nil, "cursor", "limit", "around")
@@ -61,8 +61,8 @@ func (l *listing) startKey() string {
 	return l.from.key
 }
 
-// nextAfter returns the URL of the page after key, in a list without times. Such lists have no links
-// backwards.
+// nextAfter returns the URL of the page after key, in a list without times. Such lists have no
+// links backwards.
 func (l *listing) nextAfter(key string) *string {
 	return l.link(cursor{at: time.Unix(0, 0), key: key})
 }
@@ -137,9 +137,9 @@ func merge(objects ...[]byte) []byte {
 	return append(out, '}')
 }
 
-// version returns the part of an answer's ETag that changes with the data. If the user may see none of
-// the parts, it does not depend on the dossier's change number, which would show that the dossier
-// changed.
+// version returns the part of an answer's ETag that changes with the data. If the user may see none
+// of the parts, it does not depend on the dossier's change number, which would show that the
+// dossier changed.
 func (b *basis) version(c *call, f freshness, more ...string) string {
 	parts := []string{string(encode(f)), b.Now.In(c.tenant.Location).Format("2006-01-02")}
 	for _, p := range b.parts {

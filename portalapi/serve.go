@@ -34,8 +34,9 @@ type call struct {
 	event      store.AccessEvent
 }
 
-// serve returns a handler that calls f. It gives the request an id and limits, answers an error with
-// a problem document, and counts and logs the request under the route's pattern, never its path.
+// serve returns a handler that calls f. It gives the request an id and limits, answers an error
+// with a problem document, and counts and logs the request under the route's pattern, never its
+// path.
 func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -61,8 +62,8 @@ func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 	})
 }
 
-// guard checks the size of the request, calls f, and returns a panic as an error. The panic's value is
-// left out unless it is a runtime error, because it may hold text of a dossier.
+// guard checks the size of the request, calls f, and returns a panic as an error. The panic's value
+// is left out unless it is a runtime error, because it may hold text of a dossier.
 func guard(c *call, f func(c *call) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// tokenCache holds verified tokens by their digest, because checking a signature is the most expensive
-// part of a request. It holds at most twice [cachedTokens], in two generations, and only tokens that
-// were verified with the current keys.
+// tokenCache holds verified tokens by their digest, because checking a signature is the most
+// expensive part of a request. It holds at most twice [cachedTokens], in two generations, and only
+// tokens that were verified with the current keys.
 type tokenCache struct {
 	mu    sync.Mutex
 	keys  *keySet

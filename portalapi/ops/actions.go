@@ -12,14 +12,14 @@ import (
 	"dossiersync/store"
 )
 
-// This file holds the actions of operators, for the API and the console. Each action is recorded under
-// the operator's name, in the replica and in the log.
+// This file holds the actions of operators, for the API and the console. Each action is recorded
+// under the operator's name, in the replica and in the log.
 
 // operator returns the name of the user for the records, or unknown where there are no users.
 func (c *call) operator() string { return cmp.Or(c.user.name(), "unknown") }
 
-// requestRun requests a run of the tenant. If a run of the same scope is waiting, it returns that run
-// and false.
+// requestRun requests a run of the tenant. If a run of the same scope is waiting, it returns that
+// run and false.
 func (h *Handler) requestRun(c *call, t *Tenant, scope store.Scope) (store.Run, bool, error) {
 	ctx := c.r.Context()
 	if err := h.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
@@ -36,8 +36,8 @@ func (h *Handler) requestRun(c *call, t *Tenant, scope store.Scope) (store.Run, 
 	return run, created, nil
 }
 
-// requestCancel cancels a run: a waiting run ends at once, a running one at its next page. If the run
-// has ended, it returns the run and [store.ErrRunDone].
+// requestCancel cancels a run: a waiting run ends at once, a running one at its next page. If the
+// run has ended, it returns the run and [store.ErrRunDone].
 func (h *Handler) requestCancel(c *call, id int64) (store.Run, error) {
 	run, err := h.store.CancelRun(c.r.Context(), id, c.user.name())
 	if err != nil {
@@ -76,8 +76,8 @@ type quarantinedItem struct {
 	tenant *Tenant
 }
 
-// pathItem returns the item in quarantine that the path names, or [web.NotFound] if its tenant is not
-// the user's.
+// pathItem returns the item in quarantine that the path names, or [web.NotFound] if its tenant is
+// not the user's.
 func (h *Handler) pathItem(c *call) (quarantinedItem, error) {
 	key := c.r.PathValue("id")
 	if !itemKey.MatchString(key) {
@@ -91,7 +91,8 @@ func (h *Handler) pathItem(c *call) (quarantinedItem, error) {
 	return quarantinedItem{it, t}, err
 }
 
-// viewItem is pathItem for showing the item: it writes to the access log that the operator has seen it.
+// viewItem is pathItem for showing the item: it writes to the access log that the operator has seen
+// it.
 func (h *Handler) viewItem(c *call) (quarantinedItem, error) {
 	it, err := h.pathItem(c)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// collector collects the tenants' metrics from the store at every scrape. So they are right whichever
-// process does the work, and also when no process does.
+// collector collects the tenants' metrics from the store at every scrape. So they are right
+// whichever process does the work, and also when no process does.
 type collector struct {
 	store   *store.Store
 	tenants []Tenant

@@ -12,8 +12,8 @@ import (
 	"dossiersync/portalapi/web"
 )
 
-// nextPage returns the page to show after logging in. Any URL that is not a page of the console becomes
-// the overview.
+// nextPage returns the page to show after logging in. Any URL that is not a page of the console
+// becomes the overview.
 func nextPage(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(u.Path, "/") ||

@@ -26,8 +26,8 @@ func (h *Handler) isScraper(r *http.Request) bool {
 	return ok
 }
 
-// sameToken reports whether got is the token that want returns, in constant time. An empty token never
-// matches.
+// sameToken reports whether got is the token that want returns, in constant time. An empty token
+// never matches.
 func sameToken(got string, want func() (string, error)) (bool, error) {
 	token, err := want()
 	if err != nil {
@@ -56,7 +56,8 @@ func MetricsOnly(g prometheus.Gatherer, token func() (string, error)) http.Handl
 	return mux
 }
 
-// maySeeAll fails unless the user may read all tenants, because metrics cannot be shown for some only.
+// maySeeAll fails unless the user may read all tenants, because metrics cannot be shown for some
+// only.
 func (h *Handler) maySeeAll(u *User) error {
 	all := u.may(read)
 	for _, t := range h.tenants {

@@ -42,7 +42,8 @@ func (h *Handler) heldRows(c *call, tenant string) ([]console.HeldRow, error) {
 	return rows, nil
 }
 
-// pathHeld returns the held removals of the tenant and stream that the path names, or [web.NotFound].
+// pathHeld returns the held removals of the tenant and stream that the path names, or
+// [web.NotFound].
 func (h *Handler) pathHeld(c *call) (console.HeldRow, error) {
 	rows, err := h.heldRows(c, c.r.PathValue("tenant"))
 	if err != nil {

@@ -87,8 +87,8 @@ func (h *Handler) showTenant(c *call, t *Tenant, status int, form console.Resync
 	return h.show(c, status, console.Page{Title: t.Name, Body: body})
 }
 
-// runsBefore returns up to limit runs of the tenant before a run's id, 0 being the newest, and the id before
-// which there are more; 0: no more.
+// runsBefore returns up to limit runs of the tenant before a run's id, 0 being the newest, and the
+// id before which there are more; 0: no more.
 func (h *Handler) runsBefore(c *call, t *Tenant, before int64, limit int) ([]store.Run, int64, error) {
 	runs, err := h.store.Runs(c.r.Context(), store.RunFilter{Tenant: t.ID, Before: before, Limit: limit + 1})
 	if err != nil || len(runs) <= limit {

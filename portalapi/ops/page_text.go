@@ -2,8 +2,8 @@ package ops
 
 import "dossiersync/portalapi/web"
 
-// This file holds the console's English sentences about results and faults. The Dutch titles of problems,
-// for the API, are in package web.
+// This file holds the console's English sentences about results and faults. The Dutch titles of
+// problems, for the API, are in package web.
 
 // failures has the title and text of the page for each type of problem.
 var failures = map[web.ProblemType][2]string{

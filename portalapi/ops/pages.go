@@ -78,7 +78,8 @@ func (h *Handler) asset(c *call) error {
 	return nil
 }
 
-// failPage answers with a page about the problem, or redirects to the login page if nobody has logged in.
+// failPage answers with a page about the problem, or redirects to the login page if nobody has
+// logged in.
 func (h *Handler) failPage(c *call, p *web.Problem) {
 	if p.Type == web.InvalidToken {
 		to := "/login"

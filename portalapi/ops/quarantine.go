@@ -28,8 +28,8 @@ type quarantinedJSON struct {
 	Meaning string `json:"meaning"`
 }
 
-// listQuarantine lists the items in quarantine, oldest first, without their clients: only quarantined
-// shows the client of an item, and logs that.
+// listQuarantine lists the items in quarantine, oldest first, without their clients: only
+// quarantined shows the client of an item, and logs that.
 func (h *Handler) listQuarantine(c *call) error {
 	q := web.ReadQuery(c.r, "tenant", "limit", "after")
 	limit := q.Int("limit", defaultItems, 1, maxItems)
@@ -55,8 +55,8 @@ func (h *Handler) listQuarantine(c *call) error {
 	return c.json(http.StatusOK, out)
 }
 
-// quarantineAfter returns the items after a place, of the named tenant or else of all of the user's, and
-// the place of the next page; empty: this is the last page.
+// quarantineAfter returns the items after a place, of the named tenant or else of all of the
+// user's, and the place of the next page; empty: this is the last page.
 func (h *Handler) quarantineAfter(
 	c *call, tenant string, after store.QuarantinePlace, limit int,
 ) ([]store.Quarantined, string, error) {

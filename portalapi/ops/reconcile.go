@@ -9,9 +9,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// reconcile requests a run that compares all items with the source. With approve, which needs the right
-// of that name, the run also removes the items that are confirmed absent beyond the brake; with atMost,
-// only if no more removals are held than that.
+// reconcile requests a run that compares all items with the source. With approve, which needs the
+// right of that name, the run also removes the items that are confirmed absent beyond the brake;
+// with atMost, only if no more removals are held than that.
 func (h *Handler) reconcile(c *call) error {
 	var in struct {
 		Stream  string `json:"stream"`
@@ -42,8 +42,8 @@ func (h *Handler) reconcile(c *call) error {
 	return h.answerRequestRun(c, t, scope)
 }
 
-// heldAtMost fails if more than seen removals are held of the tenant's stream, or of all its streams if
-// stream is empty.
+// heldAtMost fails if more than seen removals are held of the tenant's stream, or of all its
+// streams if stream is empty.
 func (h *Handler) heldAtMost(c *call, t *Tenant, stream dossier.Stream, seen int64) error {
 	list, err := h.heldRemovals(c, t.ID)
 	if err != nil {

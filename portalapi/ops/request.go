@@ -42,12 +42,13 @@ type route struct {
 func get(needs verb, f func(c *call) error) route  { return route{http.MethodGet, needs, f, false} }
 func post(needs verb, f func(c *call) error) route { return route{http.MethodPost, needs, f, false} }
 
-// contentSecurity allows scripts and styles from this listener's own files only, none inside a page.
+// contentSecurity allows scripts and styles from this listener's own files only, none inside a
+// page.
 const contentSecurity = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// serve returns a handler of the routes of a pattern. It answers an error with a problem document or a
-// page, and counts and logs the request under the pattern, never its path.
+// serve returns a handler of the routes of a pattern. It answers an error with a problem document
+// or a page, and counts and logs the request under the pattern, never its path.
 func (h *Handler) serve(pattern string, routes []route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -83,8 +84,8 @@ func (h *Handler) fail(c *call, p *web.Problem) {
 	web.WriteProblem(c.w, p)
 }
 
-// guard checks the method and the user, calls the handler, and returns a panic as an error. The panic's
-// value is left out, because it may hold text of a dossier.
+// guard checks the method and the user, calls the handler, and returns a panic as an error. The
+// panic's value is left out, because it may hold text of a dossier.
 func (h *Handler) guard(c *call, routes []route) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -118,8 +119,8 @@ func readGet[T any](c *call, find func(*call) (T, error)) (T, error) {
 	return find(c)
 }
 
-// readPost reads a POST to the API, which has no parameters: it returns the thing that the path names,
-// from find, and decodes the JSON body into body.
+// readPost reads a POST to the API, which has no parameters: it returns the thing that the path
+// names, from find, and decodes the JSON body into body.
 func readPost[T any](c *call, find func(*call) (T, error), body any) (T, error) {
 	found, err := readGet(c, find)
 	if err != nil {
@@ -128,8 +129,8 @@ func readPost[T any](c *call, find func(*call) (T, error), body any) (T, error) 
 	return found, web.ReadJSON(c.w, c.r, maxBody, body)
 }
 
-// readForm reads a POST of a page: it returns the thing that the path names, from find, and the form's
-// fields, each at most once. An unknown field is an error.
+// readForm reads a POST of a page: it returns the thing that the path names, from find, and the
+// form's fields, each at most once. An unknown field is an error.
 func readForm[T any](c *call, find func(*call) (T, error), fields ...string) (T, url.Values, error) {
 	found, err := find(c)
 	if err != nil {

@@ -41,8 +41,8 @@ func (h *Handler) resync(c *call) error {
 	return h.answerRequestRun(c, t, scope)
 }
 
-// answerRequestRun requests a run and answers with it: 202 if the run is new, or 200 if a run of the same
-// scope was waiting.
+// answerRequestRun requests a run and answers with it: 202 if the run is new, or 200 if a run of
+// the same scope was waiting.
 func (h *Handler) answerRequestRun(c *call, t *Tenant, scope store.Scope) error {
 	run, created, err := h.requestRun(c, t, scope)
 	if err != nil {
@@ -96,8 +96,8 @@ func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
 	return s, nil
 }
 
-// instant parses an instant (RFC 3339), or a date as its first instant in zone, and then whole is true.
-// Empty is zero.
+// instant parses an instant (RFC 3339), or a date as its first instant in zone, and then whole is
+// true. Empty is zero.
 func instant(s string, zone *time.Location) (t time.Time, whole, ok bool) {
 	if s == "" {
 		return time.Time{}, false, true

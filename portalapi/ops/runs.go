@@ -52,8 +52,8 @@ func (h *Handler) listRuns(c *call) error {
 	return c.json(http.StatusOK, out)
 }
 
-// tenantIDs returns the tenants to list: the named one, or else all of the user's. An empty id stands for
-// all tenants of the replica.
+// tenantIDs returns the tenants to list: the named one, or else all of the user's. An empty id
+// stands for all tenants of the replica.
 func (h *Handler) tenantIDs(c *call, named string) ([]string, error) {
 	switch {
 	case named != "":
@@ -77,8 +77,8 @@ func (h *Handler) run(c *call) error {
 	return c.json(http.StatusOK, run)
 }
 
-// cancel cancels a run: 202 with the run, which ends at once if it is waiting, and else at its next page;
-// or 200 if the run had ended.
+// cancel cancels a run: 202 with the run, which ends at once if it is waiting, and else at its next
+// page; or 200 if the run had ended.
 func (h *Handler) cancel(c *call) error {
 	run, err := readPost(c, h.pathRun, &empty{})
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // sessionTime is how long a session lasts: a working day.
 const sessionTime = 8 * time.Hour
 
-// sessions creates and checks the cookies of logged-in users. A cookie has the user's name and the end of
-// the session, authenticated with a key of this process and the user's token. So it becomes invalid
-// when the process restarts or the token changes, and only logged-out sessions are stored.
+// sessions creates and checks the cookies of logged-in users. A cookie has the user's name and the
+// end of the session, authenticated with a key of this process and the user's token. So it becomes
+// invalid when the process restarts or the token changes, and only logged-out sessions are stored.
 type sessions struct {
 	key [sha256.Size]byte
 	now func() time.Time
@@ -50,8 +50,8 @@ func (s *sessions) seal(claims, token string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// parse returns the user's name and the session's end in a cookie value. They must not be trusted before
-// valid has returned true.
+// parse returns the user's name and the session's end in a cookie value. They must not be trusted
+// before valid has returned true.
 func (s *sessions) parse(value string) (name string, until time.Time, ok bool) {
 	parts := strings.Split(value, ".")
 	if len(parts) != 4 {
@@ -62,7 +62,8 @@ func (s *sessions) parse(value string) (name string, until time.Time, ok bool) {
 	return string(decoded), time.Unix(seconds, 0), err == nil && parseErr == nil
 }
 
-// valid reports whether the cookie value belongs to a session of the token's user that has not ended.
+// valid reports whether the cookie value belongs to a session of the token's user that has not
+// ended.
 func (s *sessions) valid(value, token string, until time.Time) bool {
 	i := strings.LastIndexByte(value, '.')
 	if token == "" || i < 0 || !hmac.Equal([]byte(value[i+1:]), []byte(s.seal(value[:i], token))) ||
@@ -88,14 +89,14 @@ func (s *sessions) end(value string, until time.Time) {
 	s.ended[value] = until
 }
 
-// overTLS reports whether the browser uses TLS, here or according to a proxy. A client that forges the
-// header only affects its own cookie.
+// overTLS reports whether the browser uses TLS, here or according to a proxy. A client that forges
+// the header only affects its own cookie.
 func overTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// sessionCookie returns the cookie with the value; an empty value deletes it. Over TLS its name has the
-// prefix __Host-, so that other hosts and plain HTTP cannot set it.
+// sessionCookie returns the cookie with the value; an empty value deletes it. Over TLS its name has
+// the prefix __Host-, so that other hosts and plain HTTP cannot set it.
 func sessionCookie(r *http.Request, value string) *http.Cookie {
 	//nolint:gosec // over plain HTTP, which is loopback or behind a proxy, a Secure cookie would never come back
 	c := &http.Cookie{Name: "dossiersync-operator", Value: value, Path: "/", MaxAge: int(sessionTime / time.Second),
@@ -109,7 +110,8 @@ func sessionCookie(r *http.Request, value string) *http.Cookie {
 	return c
 }
 
-// session returns the cookie value, user and end of the request's session; u is nil if it has no valid one.
+// session returns the cookie value, user and end of the request's session; u is nil if it has no
+// valid one.
 func (h *Handler) session(r *http.Request) (value string, u *User, until time.Time) {
 	cookies := r.CookiesNamed(sessionCookie(r, "").Name)
 	if len(cookies) != 1 {

@@ -49,8 +49,8 @@ func newTenantJSON(t *Tenant, s operate.Status) tenantJSON {
 	return j
 }
 
-// why explains what one dossier shows, to whom, and why nothing else. The client's id is in the body, so
-// that it is in no URL.
+// why explains what one dossier shows, to whom, and why nothing else. The client's id is in the
+// body, so that it is in no URL.
 func (h *Handler) why(c *call) error {
 	var in struct {
 		Client string `json:"client"`

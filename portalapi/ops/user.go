@@ -23,8 +23,8 @@ type User struct {
 	May     []string // of read, resync, approve
 }
 
-// checkUsers fails if two users have the same name or the same token, because an action could not be
-// attributed to one of them.
+// checkUsers fails if two users have the same name or the same token, because an action could not
+// be attributed to one of them.
 func checkUsers(users []User) error {
 	names := make(map[string]bool, len(users))
 	tokens := make(map[string]string, len(users))
@@ -58,8 +58,8 @@ func (u *User) name() string {
 	return u.Name
 }
 
-// authorize returns the user of the request, or nil where none is needed. It fails if the user does not
-// have the permission v.
+// authorize returns the user of the request, or nil where none is needed. It fails if the user does
+// not have the permission v.
 func (h *Handler) authorize(c *call, v verb) (*User, error) {
 	if v == anyone {
 		return nil, nil
@@ -123,8 +123,8 @@ func (h *Handler) userOf(c *call) (*User, error) {
 	return u, nil
 }
 
-// userByToken returns the user with the token, or nil. It compares all tokens in constant time, so that
-// the time does not depend on the user. A token of two users is refused.
+// userByToken returns the user with the token, or nil. It compares all tokens in constant time, so
+// that the time does not depend on the user. A token of two users is refused.
 func (h *Handler) userByToken(token string) *User {
 	if token == "" {
 		return nil

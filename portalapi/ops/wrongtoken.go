@@ -21,8 +21,8 @@ const (
 	maxAddresses = 10_000
 )
 
-// wrongTokenLimits limits wrong tokens by address. Right tokens do not count, because many people may
-// share the address of a proxy.
+// wrongTokenLimits limits wrong tokens by address. Right tokens do not count, because many people
+// may share the address of a proxy.
 type wrongTokenLimits struct {
 	now func() time.Time
 
@@ -60,8 +60,8 @@ func (h *Handler) wrongToken(c *call) *web.Problem {
 		Detail: "Er kwamen te veel verkeerde tokens van dit adres. Wacht een halve minuut."}
 }
 
-// addressRange returns the addresses that share a limit: one of IPv4, or a /64 network of IPv6, because
-// its owner can use all of its addresses.
+// addressRange returns the addresses that share a limit: one of IPv4, or a /64 network of IPv6,
+// because its owner can use all of its addresses.
 func addressRange(remote string) netip.Prefix {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {

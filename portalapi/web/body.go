@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// ReadJSON decodes r's body, at most limit bytes of application/json, into the struct that into points
-// to. Each field must be a field of the struct, spelt as in its json tag and given at most once. An
-// empty body counts as {}.
+// ReadJSON decodes r's body, at most limit bytes of application/json, into the struct that into
+// points to. Each field must be a field of the struct, spelt as in its json tag and given at most
+// once. An empty body counts as {}.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
 	if err := checkContentType(r); err != nil {
 		return err
@@ -79,8 +79,8 @@ func fieldsOf(t reflect.Type) map[string]bool {
 	return names
 }
 
-// checkFields fails unless body is one object with only known fields, each at most once. Package json
-// would accept a field twice, or spelt in capitals.
+// checkFields fails unless body is one object with only known fields, each at most once. Package
+// json would accept a field twice, or spelt in capitals.
 func checkFields(body []byte, known map[string]bool) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {

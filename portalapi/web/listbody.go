@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// ListBody reads a body that is one JSON object with a list, which may be too long for memory. Values
-// are read one by one, each of at most each bytes.
+// ListBody reads a body that is one JSON object with a list, which may be too long for memory.
+// Values are read one by one, each of at most each bytes.
 type ListBody struct {
 	in    *json.Decoder
 	body  io.Reader
@@ -31,8 +31,9 @@ const (
 // readAhead is how many bytes the decoder may read beyond the current value.
 const readAhead = 64 << 10
 
-// NewListBody reads r's body, at most limit bytes of application/json: an object with the field list
-// and optionally the others, each at most once. A value or element longer than each is an error.
+// NewListBody reads r's body, at most limit bytes of application/json: an object with the field
+// list and optionally the others, each at most once. A value or element longer than each is an
+// error.
 func NewListBody(
 	w http.ResponseWriter, r *http.Request, limit, each int64, list string, others ...string,
 ) (*ListBody, error) {
@@ -112,7 +113,8 @@ func (s *ListBody) token() (json.Token, error) {
 	return t, s.fault(err)
 }
 
-// fault returns the problem for err, which distinguishes wrong JSON from a body that cannot be read.
+// fault returns the problem for err, which distinguishes wrong JSON from a body that cannot be
+// read.
 func (s *ListBody) fault(err error) error {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	switch {

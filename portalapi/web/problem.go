@@ -49,7 +49,8 @@ var problemKinds = map[ProblemType]struct {
 	Unavailable:      {http.StatusServiceUnavailable, "Het lukt nu even niet"},
 }
 
-// Problem is an error with its answer (RFC 9457). The cause that it wraps is only logged, never sent.
+// Problem is an error with its answer (RFC 9457). The cause that it wraps is only logged, never
+// sent.
 type Problem struct {
 	Type      ProblemType
 	Detail    string        // Dutch, for people; holds no personal data

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Query is the query parameters of a request. Methods that read a parameter return its zero value if
-// it is wrong; Err returns the first fault.
+// Query is the query parameters of a request. Methods that read a parameter return its zero value
+// if it is wrong; Err returns the first fault.
 type Query struct {
 	values url.Values
 	err    error
@@ -45,8 +45,8 @@ func ReadQuery(r *http.Request, allowed ...string) *Query {
 
 var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z-]{0,31}$`)
 
-// printable returns the name of an unknown parameter if it looks like a name, or else nothing, because
-// it may be a misplaced value with personal data.
+// printable returns the name of an unknown parameter if it looks like a name, or else nothing,
+// because it may be a misplaced value with personal data.
 func printable(name string) string {
 	if plainName.MatchString(name) {
 		return name
@@ -115,8 +115,8 @@ func ParseDate(s string, zone *time.Location) (time.Time, bool) {
 	return time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, zone), true
 }
 
-// Interval returns the parameters from and to, two inclusive dates in zone, as a half-open interval. A
-// missing bound is zero.
+// Interval returns the parameters from and to, two inclusive dates in zone, as a half-open
+// interval. A missing bound is zero.
 func (q *Query) Interval(zone *time.Location) (from, to time.Time) {
 	from, to = q.Date("from", zone), q.Date("to", zone)
 	if !from.IsZero() && !to.IsZero() && to.Before(from) {
