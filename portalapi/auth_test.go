@@ -30,7 +30,7 @@ const dossiersURL = "/v1/dossiers"
 
 func TestTokenIsRefused(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	good := func() claims { return claimsOf("daughter", "dossier:read") }
 	with := func(name string, value any) claims {
 		c := good()
@@ -156,7 +156,7 @@ func TestTokenIsRefused(t *testing.T) {
 
 func TestTokenIsAccepted(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	with := func(name string, value any) claims {
 		c := claimsOf("daughter", "openid dossier:read  profile")
 		c[name] = value
@@ -180,7 +180,7 @@ func TestTokenIsAccepted(t *testing.T) {
 
 func TestEveryAllowedAlgorithm(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestEveryAllowedAlgorithm(t *testing.T) {
 func TestKeyFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
-	p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+	p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 	old := p.token("daughter", "dossier:read")
 	status := func(token string) int { return p.do(http.MethodGet, dossiersURL, token, "").status }
 	if got := status(old); got != http.StatusOK {
@@ -271,7 +271,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 	t.Run("an empty set withdraws all at once", func(t *testing.T) {
 		t.Parallel()
 		clock := &clock{now: time.Now()}
-		p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+		p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 		token := p.token("daughter", "dossier:read")
 		if got := p.do(http.MethodGet, dossiersURL, token, "").status; got != http.StatusOK {
 			t.Fatalf("answered with %d", got)
@@ -286,7 +286,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 		t.Parallel()
 		for _, gone := range []bool{false, true} {
 			clock := &clock{now: time.Now()}
-			p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+			p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 			claims := claimsOf("daughter", "dossier:read")
 			claims["exp"] = clock.Now().Add(48 * time.Hour).Unix()
 			token := sign(t, jwa.ES256(), p.keys.private, claims)
@@ -309,7 +309,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 func TestKeyFileComesBackUnchanged(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
-	p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+	p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 	claims := claimsOf("daughter", "dossier:read")
 	claims["exp"] = clock.Now().Add(72 * time.Hour).Unix()
 	token := sign(t, jwa.ES256(), p.keys.private, claims)
@@ -365,7 +365,7 @@ func TestKeysOfURL(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	clock := &clock{now: time.Now()}
-	p := newPortal(t, func(o *portalapi.Options) {
+	p := newHarness(t, func(o *portalapi.Options) {
 		o.Auth.JWKSFile, o.Auth.JWKSURL, o.Now = "", server.URL, clock.Now
 	})
 	p.keys = keys
@@ -398,7 +398,7 @@ func TestKeysOfURL(t *testing.T) {
 
 func TestMissingScope(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	a := p.do(http.MethodGet, "/v1/dossiers/1", p.token("daughter", "dossier:grants openid"), "")
 	if kind, _ := a.problem(t); a.status != http.StatusForbidden || kind != "missing-scope" {
 		t.Errorf("answered with %d, %s", a.status, kind)

@@ -27,7 +27,7 @@ import (
 // link leads to, not for what has not changed, not for one item.
 func TestCase77RevokedWhileReading(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 5 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
@@ -59,7 +59,7 @@ func TestCase77RevokedWhileReading(t *testing.T) {
 // arrives whole; and whoever asks then is told nothing.
 func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 20 {
 		it := report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n))
 		it.text = strings.Repeat(it.text+". ", 50_000)
@@ -105,7 +105,7 @@ func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
 // the old right shows nothing.
 func TestCase77RightsAndContentAreOfOneMoment(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 5 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
@@ -181,7 +181,7 @@ func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndDa
 
 // newTraced returns a portal with daughter's dossier, and what it asks of the
 // database.
-func newTraced(t *testing.T) (*portal, *statements) {
+func newTraced(t *testing.T) (*harness, *statements) {
 	t.Helper()
 	r, asked := storetest.NewReplica(t), new(statements)
 	var err error
@@ -189,7 +189,7 @@ func newTraced(t *testing.T) (*portal, *statements) {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Reader.Close)
-	return newPortalOn(t, r).withDossier(), asked
+	return newHarnessOn(t, r).withDossier(), asked
 }
 
 // I8: by its answer, by its entry in the log and by what is asked of the database
@@ -206,7 +206,7 @@ func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	clients := []string{"1", "nobody", "no id at all!", strings.Repeat("x", 65), "of another organisation"}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		for _, route := range routes {
-			p.alike(asked, "stranger", clients, method, route)
+			p.wantAlike(asked, "stranger", clients, method, route)
 		}
 	}
 	// Nor does a dossier that one may open tell which items there are in others,
@@ -216,7 +216,7 @@ func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	p.items(other)
 	for _, route := range []string{"/reports/", "/forms/", "/care-plans/"} {
 		list := []string{other.key(), f.key(), pl.key(), "nothing", "no id at all!", strings.Repeat("x", 65)}
-		p.alike(asked, "son", []string{"1"}, http.MethodGet, items(route, list)...)
+		p.wantAlike(asked, "son", []string{"1"}, http.MethodGet, items(route, list)...)
 	}
 }
 
@@ -228,12 +228,12 @@ func items(route string, ids []string) []string {
 	return list
 }
 
-// alike asks for each route of each client, and checks that nothing tells one from
+// wantAlike asks for each route of each client, and checks that nothing tells one from
 // another.
-func (p *portal) alike(asked *statements, user string, clients []string, method string, routes ...string) {
+func (p *harness) wantAlike(asked *statements, user string, clients []string, method string, routes ...string) {
 	p.t.Helper()
 	type trace struct {
-		answer  answer
+		answer  response
 		asked   []string
 		entries []logged
 	}
@@ -254,7 +254,7 @@ func (p *portal) alike(asked *statements, user string, clients []string, method 
 			if first == nil {
 				first = got
 			}
-			diff := cmp.Diff(first, got, cmp.AllowUnexported(answer{}, trace{}), cmpopts.IgnoreFields(logged{}, "Client", "Object"))
+			diff := cmp.Diff(first, got, cmp.AllowUnexported(response{}, trace{}), cmpopts.IgnoreFields(logged{}, "Client", "Object"))
 			if diff != "" {
 				p.t.Errorf("%s %s of %s can be told from another (-first +this):\n%s", method, route, client, diff)
 			}
@@ -266,7 +266,7 @@ func (p *portal) alike(asked *statements, user string, clients []string, method 
 // link or ETag.
 func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.grant("amaris", "son", "1", []string{"reports"})
 	seen := report("1", "seen", noon())
 	p.items(seen)
@@ -283,8 +283,8 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	urls = append(urls, "/timeline?around="+day, "/timeline?kind=form", "/timeline?category=care-plan", "/reports?category=care-plan",
 		"/care-plans?state=current", "/care-plans?state=expired", "/timeline/density?by=day", "/timeline/density?by=month&kind=form",
 		"/timeline/density?by=week&category=care-plan", "/contacts", "/access-log")
-	look := func() map[string]answer {
-		all := make(map[string]answer)
+	look := func() map[string]response {
+		all := make(map[string]response)
 		for _, url := range urls {
 			a := p.get("son", "/v1/dossiers/1"+url)
 			a.header.Del("X-Request-Id")
@@ -300,7 +300,7 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	// TestHiddenItemMovesNoDossierOn, and below.
 	p.items(hidden, late, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	p.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL WHERE id IN ('hidden', 'late')`)
-	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(answer{})); diff != "" {
+	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(response{})); diff != "" {
 		t.Errorf("what is hidden shows (-before +after):\n%s", diff)
 	}
 	// What is written in parts that the user may not read is not told by these
@@ -308,7 +308,7 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	p.exec(`UPDATE clients SET change = change + 1 WHERE id = '1'`)
 	after := look()
 	for _, url := range []string{"/forms", "/care-plans", "/contacts", "/timeline?kind=form", "/timeline/density?by=month&kind=form"} {
-		if diff := cmp.Diff(before[url], after[url], cmp.AllowUnexported(answer{})); diff != "" {
+		if diff := cmp.Diff(before[url], after[url], cmp.AllowUnexported(response{})); diff != "" {
 			t.Errorf("%s tells that the dossier has moved on (-before +after):\n%s", url, diff)
 		}
 	}
@@ -318,7 +318,7 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 // of every answer: of each page with its filters, of each item with its id.
 func TestCase84ExportIsLogged(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 25 {
 		p.items(report("1", fmt.Sprint("r", n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint("f", n), noon().AddDate(0, 0, -n)),
 			plan("1", fmt.Sprint("p", n), noon().AddDate(0, 0, -n), true))

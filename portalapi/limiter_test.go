@@ -20,7 +20,7 @@ import (
 func TestOverloadIsShed(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	p := newDossier(t, func(o *portalapi.Options) { o.Registerer, o.Tenants = registry, o.Tenants[:1] })
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.Registerer, o.Tenants = registry, o.Tenants[:1] })
 	p.items(report("1", "r", noon()))
 	const url = "/v1/dossiers/1/reports"
 	token := p.token("daughter", "dossier:read")
@@ -31,7 +31,7 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 
 	// While this holds, no read comes to its end.
-	tx := p.hold(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
+	tx := p.lock(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
 	type outcome struct {
 		status int
 		retry  string
@@ -101,8 +101,8 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 }
 
-// hold begins a transaction with a statement, until it is rolled back.
-func (p *portal) hold(sql string) pgx.Tx {
+// lock begins a transaction with a statement, until it is rolled back.
+func (p *harness) lock(sql string) pgx.Tx {
 	p.t.Helper()
 	tx, err := p.db.Begin(p.t.Context())
 	if err != nil {
@@ -118,9 +118,9 @@ func (p *portal) hold(sql string) pgx.Tx {
 // Who hangs up while waiting leaves no slot taken.
 func TestWhoHangsUpMakesRoom(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.items(report("1", "r", noon()))
-	tx := p.hold(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
+	tx := p.lock(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
 	ctx, hangUp := context.WithCancel(t.Context())
 	var g errgroup.Group
 	for range 4 * p.Reader.Connections() {
@@ -146,10 +146,10 @@ func TestWhoHangsUpMakesRoom(t *testing.T) {
 // However many ask of one organisation, others find room.
 func TestOneTenantLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.grant("szr", "son", "1", everyPart)
 	p.client("szr", "1", "Jan")
-	tx := p.hold(`SELECT FROM tenants FOR UPDATE`) // holds no read up
+	tx := p.lock(`SELECT FROM tenants FOR UPDATE`) // holds no read up
 	if _, err := tx.Exec(t.Context(), `LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestOneTenantLeavesRoomForOthers(t *testing.T) {
 // Who reads the answer slowly keeps nobody out.
 func TestSlowReaderTakesNoPlace(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t, func(o *portalapi.Options) { o.Tenants = o.Tenants[:1] })
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.Tenants = o.Tenants[:1] })
 	p.items(report("1", "r", noon()))
 	token := p.token("daughter", "dossier:read")
 	release := make(chan struct{})

@@ -14,7 +14,7 @@ import (
 // and after; and the log of what was read since is that of the backup.
 func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.client("amaris", "2", "Jan")
 	p.grant("amaris", "daughter", "2", everyPart)
 	p.grant("amaris", "son", "1", everyPart)
@@ -35,7 +35,7 @@ func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
 	if m, err := store.Migrate(t.Context(), r.URL); err != nil || m.Current != m.Latest {
 		t.Fatalf("the backup is migrated to %v, %v", m, err)
 	}
-	q := newPortalOn(t, r)
+	q := newHarnessOn(t, r)
 	for _, url := range []string{"/v1/dossiers/1/reports", "/v1/dossiers/2/reports"} {
 		if a := q.get("daughter", url); a.status != http.StatusOK {
 			t.Fatalf("without more, %s is answered with %d: the test tests nothing", url, a.status)

@@ -17,7 +17,7 @@ import (
 // of token: the status.
 func TestRoutesByKindOfToken(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`UPDATE grants SET manager = true`)
 	r, f, pl := report("1", "r", noon()), form("1", "f", noon()), plan("1", "p", noon(), true)
 	p.items(r, f, pl)

@@ -36,8 +36,8 @@ func (s *seeds) exec(sql string, args ...any) {
 	}
 }
 
-// synced notes that every stream of the tenant was read to its end at a moment.
-func (s *seeds) synced(tenant string, at time.Time) {
+// markSynced notes that every stream of the tenant was read to its end at a moment.
+func (s *seeds) markSynced(tenant string, at time.Time) {
 	s.t.Helper()
 	for _, stream := range dossier.Streams() {
 		s.exec(`INSERT INTO cursors (tenant, stream, type, as_of, fingerprint) VALUES ($1, $2, 'T', $3, 'f')

@@ -18,7 +18,7 @@ import (
 )
 
 // newest returns the run that was asked for last.
-func (s *scene) newest() store.Run {
+func (s *filledHarness) newest() store.Run {
 	s.t.Helper()
 	runs, err := s.Runs(s.t.Context(), store.RunFilter{Limit: 1})
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *scene) newest() store.Run {
 func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 	t.Parallel()
 	core, logged := observer.New(zapcore.InfoLevel)
-	s := newScene(t, func(o *ops.Options) { o.Log = zap.New(core) })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Log = zap.New(core) })
 	v := s.as("chef")
 	for _, tt := range []struct {
 		url  string
@@ -81,7 +81,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 
 func TestFormSaysWhatIsWrongWithIt(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("ann")
 	before := s.newest()
 	for field, form := range map[string]url.Values{
@@ -110,7 +110,7 @@ func TestFormSaysWhatIsWrongWithIt(t *testing.T) {
 
 func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("chef")
 	page := "/quarantine/" + s.bad + "/discard"
 	for _, reason := range []string{"", "  ", "one line\nand another", strings.Repeat("x", 501)} {
@@ -137,7 +137,7 @@ func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 // Nobody lets go more than they have seen.
 func TestApprovalIsOfTheNumberThatWasShown(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("chef")
 	const page = "/tenants/szr/approve/reports"
 	if body := v.get(page).Body.String(); !strings.Contains(body, "412 items") || !strings.Contains(body, `name="atMost" value="412"`) || strings.Contains(body, "Nothing was approved") {
@@ -177,7 +177,7 @@ func TestApprovalIsOfTheNumberThatWasShown(t *testing.T) {
 
 func TestRunIsCancelledFromItsPage(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("ann")
 	w := v.post(runPage(s.waiting)+"/cancel", nil)
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != runPage(s.waiting)+"?told=cancelled" {
@@ -196,7 +196,7 @@ func TestRunIsCancelledFromItsPage(t *testing.T) {
 // whatever another site sends.
 func TestForcedDeedsAreRefused(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	before := s.newest()
 	forms := map[string]url.Values{
 		"/tenants/szr/resync": nil, "/tenants/szr/reconcile": nil, "/tenants/szr/retry": nil, "/tenants/szr/approve/reports": nil, runPage(s.running) + "/cancel": nil,
@@ -249,7 +249,7 @@ func TestForcedDeedsAreRefused(t *testing.T) {
 // name.
 func TestConsoleWithoutUsersIsForLoopbackOnly(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(o *ops.Options) { o.Users = nil })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Users = nil })
 	v := s.as("")
 	for _, address := range []string{"/", "/tenants/szr", "/quarantine/" + s.bad + "/discard"} {
 		w := v.get(address)

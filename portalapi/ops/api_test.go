@@ -39,7 +39,7 @@ func TestContractNamesEveryRoute(t *testing.T) {
 // Whatever the API is asked, it answers what its contract says.
 func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	item := "/api/quarantine/" + s.bad
 	run := "/api/runs/" + fmt.Sprint(s.running.ID)
 	for _, tt := range []struct {
@@ -89,7 +89,7 @@ func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
 
 func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	type page struct {
 		Items []struct{ Tenant, Key, Stream, ID, Meaning string }
 		Next  *string
@@ -136,7 +136,7 @@ func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 }
 
 // looks returns what operators looked at, by the access log.
-func (s *scene) looks() []string {
+func (s *filledHarness) looks() []string {
 	s.t.Helper()
 	rows, err := s.Pool().Query(s.t.Context(), `
 		SELECT concat_ws(' ', action, event, user_id, client, object) FROM access_log WHERE event IN ('quarantine', 'why') ORDER BY time`)
@@ -154,7 +154,7 @@ func (s *scene) looks() []string {
 // console alike it is in the access log under the name of who looked (NEN 7513).
 func TestLooksAreLoggedOrRefused(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	item, bob := "/quarantine/"+s.bad, s.as("bob")
 	look := func() []*httptest.ResponseRecorder {
 		return []*httptest.ResponseRecorder{
@@ -187,9 +187,9 @@ func TestLooksAreLoggedOrRefused(t *testing.T) {
 	}
 }
 
-func TestDeedsByAPIAreRecorded(t *testing.T) {
+func TestActionsByAPIAreRecorded(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	var run store.Run
 	s.decode(s.do("POST", "/api/tenants/szr/reconcile", `{"stream":"reports","approve":true}`, as("chef")...), &run)
 	want := store.Scope{Only: store.StepReconcile, Stream: dossier.StreamReports, Approve: true}
@@ -207,7 +207,7 @@ func TestDeedsByAPIAreRecorded(t *testing.T) {
 
 func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	if _, err := s.Pool().Exec(t.Context(), `UPDATE tenants SET awaiting_grants = now() WHERE id = 'szr'`); err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 func TestMetricsTellHowTenantsFare(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
-	d := newDesk(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
-	d.put("amaris", "szr")
+	d := newHarness(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
+	d.putTenants("amaris", "szr")
 	for _, sql := range []string{
 		`UPDATE tenants SET succeeded = now() - interval '3 days', unreachable = now() - interval '100 seconds' WHERE id = 'amaris'`,
 		`INSERT INTO runs (tenant, trigger, state, outcome) VALUES ('amaris', 'schedule', 'done', 'failed'), ('amaris', 'schedule', 'done', 'failed')`,
@@ -52,7 +52,7 @@ func TestMetricsTellHowTenantsFare(t *testing.T) {
 func TestMetricsAreForTheirTokenAndForWhoSeesAllTenants(t *testing.T) {
 	t.Parallel()
 	readable := true
-	d := newDesk(t, withUsers, func(o *ops.Options) {
+	d := newHarness(t, withUsers, func(o *ops.Options) {
 		o.MetricsToken = func() (string, error) {
 			if !readable {
 				return "token for metrics", errors.New("no such file")

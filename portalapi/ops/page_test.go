@@ -18,7 +18,7 @@ import (
 // may not do is refused, and what they see is a whole page.
 func TestEveryPageForEveryUser(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	item := "/quarantine/" + s.bad
 	pages := []struct {
 		url            string
@@ -263,7 +263,7 @@ func textOf(n *html.Node) string {
 // Buttons are there for those who may press them.
 func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO quarantine (tenant, key, stream, type, reason, detail)
 		VALUES ('szr', '7xE4w6UEAgpxV2HZxJrlAE', 'forms', 'QuestionnaireResponse', 'bad-id', '')`); err != nil {
 		t.Fatal(err)
@@ -293,7 +293,7 @@ func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
 
 func TestPagesTellWhatThereIs(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("bob")
 	why := v.post("/tenants/szr/why", url.Values{"client": {"1042"}, "user": {"zoon"}}).Body.String()
 	for name, tt := range map[string]struct {
@@ -337,7 +337,7 @@ func plain(page string) string {
 
 func TestRunPageMovesUntilTheRunEnds(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("bob")
 	moving := func(id string) string {
 		t.Helper()
@@ -370,7 +370,7 @@ func TestRunPageMovesUntilTheRunEnds(t *testing.T) {
 
 func TestAssetsAreKeptByTheirContent(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("")
 	found := regexp.MustCompile(`/assets/[a-z.]+\.[0-9a-f]{12}\.(css|js|svg)`).FindAllString(v.get("/login").Body.String(), -1)
 	if len(found) != 3 {

@@ -26,7 +26,7 @@ func (c *clock) move(d time.Duration) { c.ahead.Add(int64(d)) }
 func TestSessionEndsAfterEightHours(t *testing.T) {
 	t.Parallel()
 	var c clock
-	s := newScene(t, func(o *ops.Options) { o.Now = c.now })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Now = c.now })
 	v := s.as("ann")
 	for _, tt := range []struct {
 		after time.Duration
@@ -41,7 +41,7 @@ func TestSessionEndsAfterEightHours(t *testing.T) {
 
 func TestSessionCannotBeMadeUp(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("bob")
 	good := v.cookies[0].Value
 	if w := v.get("/"); w.Code != http.StatusOK {
@@ -71,13 +71,13 @@ func TestSessionCannotBeMadeUp(t *testing.T) {
 	try(strings.Join(parts[:3], "."))
 	try("YW5u." + strings.Join(parts[1:], ".")) // ann
 	// Another process has another key.
-	other := newScene(t)
+	other := newFilledHarness(t)
 	v.cookies[0].Value = good
-	v.scene = other
+	v.filledHarness = other
 	if w := v.get("/"); w.Code != http.StatusSeeOther {
 		t.Errorf("another process takes it: %d", w.Code)
 	}
-	v.scene = s
+	v.filledHarness = s
 	v.cookies = append(v.cookies, v.cookies[0])
 	if w := v.get("/"); w.Code != http.StatusSeeOther {
 		t.Errorf("two cookies are answered with %d", w.Code)
@@ -88,7 +88,7 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	var token atomic.Value
 	token.Store("the first")
-	s := newScene(t, func(o *ops.Options) {
+	s := newFilledHarness(t, func(o *ops.Options) {
 		o.Users = append(o.Users, ops.User{Name: "new", Tenants: []string{"szr"}, May: []string{"read"}, Token: func() (string, error) {
 			if text := token.Load().(string); text != "" {
 				return text, nil
@@ -111,7 +111,7 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 
 func TestLogOutEndsTheSessionEverywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v, elsewhere := s.as("ann"), s.as("ann")
 	if w := v.post("/logout", nil, "Sec-Fetch-Site", "cross-site"); w.Code != http.StatusForbidden {
 		t.Errorf("another site logs out: %d", w.Code)
@@ -131,7 +131,7 @@ func TestLogOutEndsTheSessionEverywhere(t *testing.T) {
 
 func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	form := url.Values{"token": {"token of ann"}}
 	plain := s.as("").post("/login", form).Result().Cookies()[0]
 	if plain.Name != "dossiersync-operator" || !plain.HttpOnly || plain.Secure || plain.SameSite != http.SameSiteStrictMode || plain.Path != "/" || plain.Domain != "" || plain.MaxAge != 8*3600 {
@@ -150,7 +150,7 @@ func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
 
 func TestTokenIsForTheAPIAndSessionForPages(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("ann")
 	if w := v.get("/api/tenants"); w.Code != http.StatusUnauthorized {
 		t.Errorf("the API takes a session: %d", w.Code)
@@ -169,7 +169,7 @@ func TestWrongTokensAreLimitedAndARightOneAlwaysGetsIn(t *testing.T) {
 	t.Parallel()
 	var c clock
 	core, logged := observer.New(zapcore.WarnLevel)
-	s := newScene(t, func(o *ops.Options) { o.Now, o.Log = c.now, zap.New(core) })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Now, o.Log = c.now, zap.New(core) })
 	v := s.as("")
 	wrong, right := url.Values{"token": {"wrong"}}, url.Values{"token": {"token of ann"}}
 	getsIn := func() {
@@ -218,7 +218,7 @@ func TestWrongTokensAreLimitedAndARightOneAlwaysGetsIn(t *testing.T) {
 
 func TestLogInLeadsToWhereSomebodyWanted(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("")
 	if got := v.get(runPage(s.done) + "?live=no").Header().Get("Location"); got != "/login?next="+url.QueryEscape(runPage(s.done)) {
 		t.Errorf("a page leads to %s", got)
@@ -248,7 +248,7 @@ func TestTokenOfTwoUsersIsRefused(t *testing.T) {
 	// They became the same later: who did something could not be told.
 	var token atomic.Value
 	token.Store("its own")
-	s := newScene(t, func(o *ops.Options) {
+	s := newFilledHarness(t, func(o *ops.Options) {
 		o.Users = append(o.Users, ops.User{Name: "new", Tenants: []string{"szr"}, May: []string{"read"}, Token: func() (string, error) { return token.Load().(string), nil }})
 	})
 	token.Store("token of ann")
