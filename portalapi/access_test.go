@@ -14,8 +14,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Every route, asked by every kind of user: the status, and for an empty list the
-// reason.
+// Each route, requested by each kind of user: the status, and the reason of an empty list.
 func TestRoutesByKindOfUser(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -93,9 +92,9 @@ func TestRoutesByKindOfUser(t *testing.T) {
 	}
 }
 
-// Of a client who has died everything can be opened, and nothing read but who did; of
-// one who was merged, removed or marked nothing is there, for anybody.
-func TestRoutesOfClientsWhoAreNotShown(t *testing.T) {
+// The dossier of a client who has died opens, but only the access log has content. A client who was
+// merged, removed or marked gets 404 on every route, for every user.
+func TestRoutesOfHiddenClients(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	r, f, pl := report("1", "r", noon()), form("1", "f", noon()), plan("1", "p", noon(), true)
@@ -134,7 +133,7 @@ func TestRoutesOfClientsWhoAreNotShown(t *testing.T) {
 	}
 }
 
-// I9: without a log there is no answer, whatever is asked and by whom.
+// I9: without the access log, no request of any kind or user is answered.
 func TestCase85LogDownNothingIsShown(t *testing.T) {
 	t.Parallel()
 	breaks := map[string]func(p *harness) (mend func()){
@@ -213,7 +212,7 @@ func TestDatabaseDownIsUnavailable(t *testing.T) {
 	}
 }
 
-// Every read is logged, under the name of its route and with its filters.
+// Every read is logged, with the name of its route and its filters.
 func TestEveryReadIsLogged(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)

@@ -11,7 +11,7 @@ import (
 	"dossiersync/store"
 )
 
-// wantTransfer does a run of the scope that finds nothing, as a worker would.
+// wantTransfer completes a run of the scope, as a worker would, that finds nothing.
 func (p *harness) wantTransfer(scope store.Scope) {
 	p.t.Helper()
 	asked, _, err := p.RequestRun(p.t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: scope, By: "beheer"})
@@ -27,9 +27,9 @@ func (p *harness) wantTransfer(scope store.Scope) {
 	}
 }
 
-// The client is shown every kind of thing that was done with the dossier, by
-// whoever did it, and nothing else.
-func TestClientSeesEverythingThatWasDoneWithTheDossier(t *testing.T) {
+// The client's access log lists every kind of use of the dossier, by any user or operator, and
+// nothing else.
+func TestAccessLogShowsAllUsesOfTheDossier(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	p.exec(`UPDATE grants SET role = 'client', name = 'Mevrouw De Vries'`)

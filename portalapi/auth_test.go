@@ -150,7 +150,7 @@ func TestTokenIsRefused(t *testing.T) {
 		}
 	}
 	if n := len(p.accesses()); n != 1 {
-		t.Errorf("%d accesses are logged of users that nobody vouched for", n)
+		t.Errorf("%d accesses are logged, want the one of the valid token", n)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 	})
 }
 
-// A key file that comes back after more than a day, unchanged, is trusted again.
+// A key file that returns unchanged after more than a day is trusted again.
 func TestKeyFileComesBackUnchanged(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}

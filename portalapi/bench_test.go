@@ -11,8 +11,8 @@ import (
 	"dossiersync/portalapi/portaltest"
 )
 
-// BenchmarkFirstPage is the first page of the time line of one of a hundred
-// dossiers with 2,200 items each, asked by many at once.
+// BenchmarkFirstPage reads the first page of the time line of a hundred dossiers with 2,200 items
+// each, with many concurrent requests.
 func BenchmarkFirstPage(b *testing.B) {
 	p := newHarness(b)
 	p.markSynced("amaris", time.Now())

@@ -21,7 +21,10 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// The tests TestCase… are the cases of the founding design, by their numbers.
+// The tests TestCase… are the cases of docs/design.md, by their numbers.
+//
+// A revoked right is refused for every later request: for the next page of a list, for unchanged
+// content, and for a single item.
 
 // A right that is revoked holds for no further request: not for the page that a
 // link leads to, not for what has not changed, not for one item.
@@ -54,9 +57,9 @@ func TestCase77RevokedWhileReading(t *testing.T) {
 	}
 }
 
-// A right that is revoked while answers are on their way: the portal is told at once
-// that it is revoked, whoever still reads an old answer; what had been read before
-// arrives whole; and whoever asks then is told nothing.
+// A right is revoked while answers are being sent. The revocation is answered at once, although old
+// answers are still being received; those arrive complete; and a request after the revocation gets
+// 404.
 func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -100,9 +103,8 @@ func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
 	}
 }
 
-// However a right changes while it is used: an answer is what one of the two
-// rights shows, whole, and never some of each. Once the change has been answered,
-// the old right shows nothing.
+// While a right changes, every answer is complete under either the old or the new right, never a
+// mixture. After the change was answered, no answer uses the old right.
 func TestCase77RightsAndContentAreOfOneMoment(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -144,7 +146,7 @@ func TestCase77RightsAndContentAreOfOneMoment(t *testing.T) {
 	}
 }
 
-// statements is told of everything that readers ask of the database.
+// statements records the statements that readers send to the database.
 type statements struct {
 	mu   sync.Mutex
 	list []string
@@ -156,7 +158,7 @@ func (s *statements) add(sql string) {
 	s.list = append(s.list, strings.Join(strings.Fields(sql), " "))
 }
 
-// since returns what was added since it was last asked.
+// since returns the statements since its previous call.
 func (s *statements) since() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,8 +181,7 @@ func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.Tr
 }
 func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// newTraced returns a portal with daughter's dossier, and what it asks of the
-// database.
+// newTraced returns a harness with daughter's dossier, and the recorder of its statements.
 func newTraced(t *testing.T) (*harness, *statements) {
 	t.Helper()
 	r, asked := storetest.NewReplica(t), new(statements)
@@ -192,9 +193,8 @@ func newTraced(t *testing.T) (*harness, *statements) {
 	return newHarnessOn(t, r).withDossier(), asked
 }
 
-// I8: by its answer, by its entry in the log and by what is asked of the database
-// for it, another's dossier is one that does not exist, and so is one that cannot
-// exist.
+// I8: another user's dossier cannot be told from one that does not exist or has an impossible id:
+// not by the answer, nor the entry in the access log, nor the statements.
 func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	t.Parallel()
 	p, asked := newTraced(t)
@@ -228,8 +228,8 @@ func items(route string, ids []string) []string {
 	return list
 }
 
-// wantAlike asks for each route of each client, and checks that nothing tells one from
-// another.
+// wantAlike requests each route for each client, and checks that the answers, entries and
+// statements are alike.
 func (p *harness) wantAlike(asked *statements, user string, clients []string, method string, routes ...string) {
 	p.t.Helper()
 	type trace struct {
@@ -262,8 +262,7 @@ func (p *harness) wantAlike(asked *statements, user string, clients []string, me
 	}
 }
 
-// What one may not see changes nothing of what one sees: no list, count, density,
-// link or ETag.
+// Hidden items change nothing in an answer: no list, count, density, link or ETag.
 func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -296,14 +295,14 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 		return all
 	}
 	before := look()
-	// Not the change number, which apply raises for what is shown to somebody: see
+	// Not the change number, which apply raises only for items that are shown: see
 	// TestHiddenItemMovesNoDossierOn, and below.
 	p.items(hidden, late, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	p.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL WHERE id IN ('hidden', 'late')`)
 	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(response{})); diff != "" {
 		t.Errorf("what is hidden shows (-before +after):\n%s", diff)
 	}
-	// What is written in parts that the user may not read is not told by these
+	// Changes in parts that the user may not read do not show in these
 	// parts' ETags either.
 	p.exec(`UPDATE clients SET change = change + 1 WHERE id = '1'`)
 	after := look()
@@ -314,8 +313,8 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	}
 }
 
-// Whoever takes a whole dossier out, page by page and item by item, leaves a trace
-// of every answer: of each page with its filters, of each item with its id.
+// Reading a whole dossier, page by page and item by item, leaves an entry for each answer: for each
+// page with its filters, and for each item with its id.
 func TestCase84ExportIsLogged(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// noon is a moment today, on a whole second.
+// noon is a time of today, on a whole second.
 func noon() time.Time {
 	now := time.Now().In(amsterdam)
 	return time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, amsterdam)

@@ -11,7 +11,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-func TestEmptyListSaysWhy(t *testing.T) {
+func TestEmptyListHasAReason(t *testing.T) {
 	t.Parallel()
 	const (
 		timeline = "/v1/dossiers/1/timeline"
@@ -164,8 +164,8 @@ func TestStateFollowsSchedule(t *testing.T) {
 	}
 }
 
-// While reports are checked against new rules, their cards are left out of the
-// time line, and links to plans out of reports.
+// While reports are checked against new rules, the time line has no cards of reports, and reports
+// have no links to plans.
 func TestRecheckingPartIsLeftOut(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)

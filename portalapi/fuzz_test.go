@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// Whatever comes behind the question mark: an answer that the contract allows,
-// and never a 500.
+// Any query is answered according to the contract, and never with a 500.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", "limit=5", "limit=-1", "limit=9999999999999999999", "from=2026-01-01&to=2026-12-31", "from=0001-01-01", "to=9999-12-31",
@@ -32,7 +31,7 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// Whatever a cursor is made of: it leads to a page or is refused.
+// Any cursor gives a page or is refused.
 func FuzzCursor(f *testing.F) {
 	p := fuzzHarness(f)
 	q := p.forTest(f)
@@ -60,7 +59,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// Whatever stands in the place of ids.
+// Any ids in the path are answered according to the contract.
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{"1", "", "..", "%00", "%2f", "a b", "1;drop", "\xff", strings.Repeat("x", 3000), "{client}", "%25"} {
 		f.Add(seed, "x")
@@ -73,7 +72,7 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// Whatever is sent as a token: nobody gets in.
+// Any token but the right one is refused.
 func FuzzToken(f *testing.F) {
 	p := fuzzHarness(f)
 	good := p.token("daughter", "dossier:read")
@@ -87,7 +86,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// Whatever the portal sends as a grant, for whomever: it is stored or refused.
+// Any grant, for any user, is stored or refused.
 func FuzzGrant(f *testing.F) {
 	const good = `"role":"contact","parts":["reports"],"state":"accepted"`
 	for _, body := range []string{
@@ -110,7 +109,7 @@ func FuzzGrant(f *testing.F) {
 	})
 }
 
-// Whatever the portal sends as a list of all grants: it is stored whole or refused.
+// Any list of all grants is stored completely or refused.
 func FuzzGrants(f *testing.F) {
 	const one = `{"client":"1","user":"son","role":"contact","parts":["reports"],"state":"accepted"}`
 	for _, body := range []string{
@@ -127,7 +126,7 @@ func FuzzGrants(f *testing.F) {
 	})
 }
 
-// sendGrants sends it as the portal does.
+// sendGrants sends a request about grants as the portal does.
 func (p *harness) sendGrants(method, path, body, actor string) {
 	p.t.Helper()
 	u, err := url.Parse(path)

@@ -21,7 +21,7 @@ import (
 
 const allGrants = "/v1/grants"
 
-// A list of all grants takes the place of what is stored.
+// A list of all grants replaces the stored grants.
 func TestAllGrantsAreReplaced(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t) // daughter has a grant on 1
@@ -60,7 +60,7 @@ func TestAllGrantsAreReplaced(t *testing.T) {
 	}
 }
 
-func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
+func TestRestoredReplicaShowsNothingBeforeAllGrants(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	p.exec(`UPDATE tenants SET awaiting_grants = now() WHERE id = 'amaris'`)
@@ -97,8 +97,8 @@ func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
 	}
 }
 
-// Grants do not end the wait for erasures.
-func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
+// Receiving all grants does not end the wait for erasures.
+func TestRestoredReplicaShowsNothingBeforeErasures(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	if err := p.MarkRestored(t.Context(), true); err != nil {
@@ -189,9 +189,9 @@ func TestAllGrantsAreReadStrictly(t *testing.T) {
 	}
 }
 
-// What the list cannot know, it does not undo: what was revoked because the client
-// was merged, and what was changed after the list was taken.
-func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
+// A list keeps changes that it cannot know of: revocations by the merge of a client, and changes
+// after the list was made.
+func TestUploadKeepsLaterChanges(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	const one = `{"client":"1","user":%q,"role":"contact","parts":["reports"],"state":"accepted"}`
@@ -239,7 +239,7 @@ func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
 	if diff := cmp.Diff([]string{"before", "about then", "after", "narrowed"}, open()); diff != "" {
 		t.Errorf("who may read (-want +got):\n%s", diff)
 	}
-	// By itself, the portal gives again what it was told to.
+	// The portal itself may grant the right again.
 	if a := p.putGrant("1", "merged", `{"role":"contact","parts":["reports"],"state":"accepted"}`); a.status != http.StatusOK {
 		t.Errorf("a grant by itself is answered with %d", a.status)
 	}
@@ -251,8 +251,8 @@ func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
 	}
 }
 
-// A grant on an erased client is not stored, whichever way it comes, and is answered
-// as one on a client who is not known.
+// A grant on an erased client is not stored, by either route, and is answered like a grant on an
+// unknown client.
 func TestGrantsOnAnErasedClientAreNotStored(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -315,8 +315,8 @@ func TestErasureWaitsForGrants(t *testing.T) {
 	}
 }
 
-// Two hundred thousand grants, over a connection whose ordinary limits are far too
-// short for them: stored in time and in little memory, and half of them revoked.
+// 200,000 grants, half of them revoked, are stored in time and with little memory, over a
+// connection whose ordinary limits are too short for them.
 func TestVeryManyGrants(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -413,7 +413,7 @@ func TestVeryManyGrants(t *testing.T) {
 	}
 }
 
-// waitFor waits for a query to say true.
+// waitFor waits until a query returns true.
 func (p *harness) waitFor(sql string) {
 	p.t.Helper()
 	for range 1000 {
@@ -429,8 +429,8 @@ func (p *harness) waitFor(sql string) {
 	p.t.Fatalf("not yet after 10 seconds: %s", sql)
 }
 
-// While a list comes in, another is told to come back.
-func TestOneListOfGrantsAtATime(t *testing.T) {
+// During an upload, another upload of the tenant gets a 503.
+func TestOneUploadPerTenantAtATime(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	server := httptest.NewServer(p.handler)
@@ -460,7 +460,7 @@ func TestOneListOfGrantsAtATime(t *testing.T) {
 	}
 }
 
-// upload is a list of all grants of which more may come.
+// upload is a list of all grants that the test sends in pieces.
 type upload struct {
 	*io.PipeWriter
 	status chan int
@@ -498,8 +498,8 @@ func (p *harness) beginUpload(server *httptest.Server, token string) *upload {
 	return c
 }
 
-// One organisation's list keeps no other's out, until there are as many as may be.
-func TestListsOfSeveralOrganisationsComeInAtOnce(t *testing.T) {
+// The upload of one tenant does not block that of another, up to the limit.
+func TestUploadsOfSeveralTenantsRunAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newHarness(t, func(o *portalapi.Options) {
 		o.Tenants = nil
@@ -540,9 +540,8 @@ func TestListsOfSeveralOrganisationsComeInAtOnce(t *testing.T) {
 	}
 }
 
-// A list that hardly comes is cut off, and one that comes steadily is not, however
-// long the whole of it takes.
-func TestListThatHardlyComesIsCutOff(t *testing.T) {
+// An upload that is too slow is cut off; a steady one is not, however long it takes.
+func TestSlowUploadIsCutOff(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	const wait = 600 * time.Millisecond

@@ -42,8 +42,8 @@ var amsterdam = func() *time.Location {
 	return loc
 }()
 
-// harness is an API with a replica of its own, two tenants, and every answer
-// checked against the contract.
+// harness is an API with its own replica and two tenants. Every answer is checked against the
+// contract.
 type harness struct {
 	*storetest.Replica
 	*seeds
@@ -53,13 +53,13 @@ type harness struct {
 	keys    *keys
 }
 
-// newHarness returns a portal; change may alter its options.
+// newHarness returns a harness; change may alter the API's options.
 func newHarness(t testing.TB, change ...func(*portalapi.Options)) *harness {
 	t.Helper()
 	return newHarnessOn(t, storetest.NewReplica(t), change...)
 }
 
-// newHarnessOn is newPortal on a replica that is there already.
+// newHarnessOn is newHarness with an existing replica.
 func newHarnessOn(t testing.TB, replica *storetest.Replica, change ...func(*portalapi.Options)) *harness {
 	t.Helper()
 	p := &harness{t: t, Replica: replica, keys: newKeys(t)}
@@ -93,7 +93,7 @@ func newHarnessOn(t testing.TB, replica *storetest.Replica, change ...func(*port
 	return p
 }
 
-// forTest returns p for use by a test within the one that made it.
+// forTest returns the harness for a subtest.
 func (p *harness) forTest(t testing.TB) *harness {
 	q := *p
 	q.t, q.handler = t, portaltest.Checked(t, p.api)
@@ -174,7 +174,7 @@ func jwks(t testing.TB, list ...jwk.Key) []byte {
 	return text
 }
 
-// claims are what a token says; nil leaves a claim out.
+// claims are the claims of a token; a nil value leaves the claim out.
 type claims map[string]any
 
 func claimsOf(user, scope string) claims {
@@ -205,14 +205,14 @@ func (p *harness) token(user, scope string) string {
 	return sign(p.t, jwa.ES256(), p.keys.private, claimsOf(user, scope))
 }
 
-// response is what a request came to.
+// response is the response to a request.
 type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// do sends a request with headers given as name, value, name, value…
+// do sends a request, with headers given as name, value, name, value…
 func (p *harness) do(method, url, token, body string, headers ...string) response {
 	p.t.Helper()
 	r := httptest.NewRequestWithContext(p.t.Context(), method, url, strings.NewReader(body))
@@ -237,7 +237,7 @@ func (p *harness) get(user, url string, headers ...string) response {
 	return p.do(http.MethodGet, url, p.token(user, "dossier:read"), "", headers...)
 }
 
-// list is the shape of every list, as far as tests look into it.
+// list has the fields of a list that tests use.
 type list struct {
 	Items []map[string]any `json:"items"`
 	Page  struct {
@@ -281,7 +281,7 @@ func (a response) decode(t testing.TB, v any) {
 	}
 }
 
-// problem returns the last word of a problem's type and its parameter.
+// problem returns the last word of a problem's type, and its parameter.
 func (a response) problem(t testing.TB) (kind, parameter string) {
 	t.Helper()
 	var p struct{ Type, Parameter string }

@@ -201,7 +201,7 @@ func TestParametersAreReadStrictly(t *testing.T) {
 		if a.status != http.StatusBadRequest || kind != "invalid-parameter" || parameter != tt.parameter {
 			t.Errorf("%s is answered with %d %s %q, want %q", tt.url, a.status, kind, parameter, tt.parameter)
 		}
-		// A refusal comes before, and does not depend on, whose dossier it is.
+		// The refusal comes before the dossier is looked up.
 		stranger := p.get("stranger", tt.url)
 		if stranger.body != a.body {
 			t.Errorf("%s answers a stranger otherwise: %s", tt.url, stranger.body)
@@ -218,7 +218,7 @@ func TestParametersAreReadStrictly(t *testing.T) {
 	}
 }
 
-// A cursor leads on in its own list only.
+// A cursor is only valid in its own list.
 func TestCursorBelongsToItsList(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -250,7 +250,7 @@ func TestCursorBelongsToItsList(t *testing.T) {
 	}
 }
 
-// People stay out of metrics and logs: there are route patterns and nothing else.
+// Metrics and logs hold route patterns, and no personal data.
 func TestMetricsAndLogsHoldNoPersonalData(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
@@ -327,8 +327,8 @@ func TestTimelineKindsAreTenants(t *testing.T) {
 	}
 }
 
-// The portal's own id of a request comes back, stands in the log lines and with what
-// is logged of the dossier; one that cannot be an id is replaced.
+// The portal's id of a request is returned, and is in the log lines and in the entry of the access
+// log; an impossible id is replaced.
 func TestRequestIDIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	core, lines := observer.New(zap.DebugLevel)

@@ -15,8 +15,8 @@ import (
 	"dossiersync/portalapi"
 )
 
-// More requests than can be answered: those who are too many are told so at once,
-// none waits for ever, and when it is over everybody is answered as before.
+// With too many requests at once, the excess ones are refused at once, none waits forever, and
+// afterwards all are answered again.
 func TestOverloadIsShed(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
@@ -69,7 +69,7 @@ func TestOverloadIsShed(t *testing.T) {
 	if fast < inside {
 		t.Errorf("%d were turned away at once, of %d", fast, cap(outcomes))
 	}
-	// Who has no token is told so all the same, and takes nobody's place.
+	// A request without a token gets 401 all the same, and takes no place.
 	for range inside {
 		if a := p.do(http.MethodGet, url, "", ""); a.status != http.StatusUnauthorized {
 			t.Fatalf("without a token: %d", a.status)
@@ -101,7 +101,7 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 }
 
-// lock begins a transaction with a statement, until it is rolled back.
+// lock runs a statement in a transaction that the caller must roll back.
 func (p *harness) lock(sql string) pgx.Tx {
 	p.t.Helper()
 	tx, err := p.db.Begin(p.t.Context())
@@ -115,8 +115,8 @@ func (p *harness) lock(sql string) pgx.Tx {
 	return tx
 }
 
-// Who hangs up while waiting leaves no slot taken.
-func TestWhoHangsUpMakesRoom(t *testing.T) {
+// A client that disconnects while queued leaves no place taken.
+func TestDisconnectFreesThePlace(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	p.items(report("1", "r", noon()))
@@ -143,7 +143,7 @@ func TestWhoHangsUpMakesRoom(t *testing.T) {
 	}
 }
 
-// However many ask of one organisation, others find room.
+// However many requests one tenant sends, other tenants get places.
 func TestOneTenantLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -193,7 +193,7 @@ func TestOneTenantLeavesRoomForOthers(t *testing.T) {
 	}
 }
 
-// Who reads the answer slowly keeps nobody out.
+// A client that reads its answer slowly blocks no other.
 func TestSlowReaderTakesNoPlace(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t, func(o *portalapi.Options) { o.Tenants = o.Tenants[:1] })

@@ -16,7 +16,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// newDossierHarness returns a portal where daughter may see every part of client 1.
+// newDossierHarness returns a harness where daughter may see every part of client 1.
 func newDossierHarness(t testing.TB, change ...func(*portalapi.Options)) *harness {
 	t.Helper()
 	return newHarness(t, change...).withDossier()
@@ -71,7 +71,7 @@ func TestTimelineMixesReportsAndForms(t *testing.T) {
 	}
 }
 
-func TestAroundLeadsBothWays(t *testing.T) {
+func TestAroundLinksBothWays(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
 	var all []item
@@ -97,8 +97,8 @@ func TestAroundLeadsBothWays(t *testing.T) {
 	}
 }
 
-// Whatever the dossier, the filter and the limit: following next shows every card
-// once, newest first, and following previous from the end does so again.
+// For any dossier, filter and limit, the next links show every card once, newest first, and so do
+// the previous links from the end.
 func TestPagingShowsEveryCardOnce(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -143,8 +143,8 @@ func TestPagingShowsEveryCardOnce(t *testing.T) {
 	})
 }
 
-// followLinks reads the pages from url on, returns what read takes from them, and the
-// URL of the last.
+// followLinks reads the pages from url on. It returns what read takes from them, and the URL of the
+// last page.
 func (p *harness) followLinks(rt *rapid.T, url string, read func(list) (*string, []string)) (all []string, last string) {
 	all = []string{}
 	for range 100 {

@@ -13,8 +13,8 @@ import (
 	"dossiersync/portalapi/portaltest"
 )
 
-// Every operation of the contract, and HEAD wherever there is GET, by every kind
-// of token: the status.
+// The status of every operation of the contract, and of HEAD for every GET, for every kind of
+// token.
 func TestRoutesByKindOfToken(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
@@ -109,7 +109,7 @@ func TestRoutesByKindOfToken(t *testing.T) {
 	}
 }
 
-// operations lists those of the contract that need a token, HEAD included.
+// operations returns the operations of the contract that need a token, including HEAD.
 func operations(t *testing.T) []string {
 	t.Helper()
 	c, err := portaltest.Contract()

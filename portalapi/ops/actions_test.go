@@ -17,7 +17,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// newest returns the run that was asked for last.
+// newest returns the run that was requested last.
 func (s *filledHarness) newest() store.Run {
 	s.t.Helper()
 	runs, err := s.Runs(s.t.Context(), store.RunFilter{Limit: 1})
@@ -27,7 +27,7 @@ func (s *filledHarness) newest() store.Run {
 	return runs[0]
 }
 
-func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
+func TestFormsRequestRunsUnderTheUsersName(t *testing.T) {
 	t.Parallel()
 	core, logged := observer.New(zapcore.InfoLevel)
 	s := newFilledHarness(t, func(o *ops.Options) { o.Log = zap.New(core) })
@@ -79,7 +79,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 	}
 }
 
-func TestFormSaysWhatIsWrongWithIt(t *testing.T) {
+func TestFormShowsItsFaults(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
 	v := s.as("ann")
@@ -134,8 +134,8 @@ func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 	}
 }
 
-// Nobody lets go more than they have seen.
-func TestApprovalIsOfTheNumberThatWasShown(t *testing.T) {
+// An approval covers no more removals than the operator has seen.
+func TestApprovalCoversOnlyTheShownNumber(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
 	v := s.as("chef")
@@ -192,9 +192,8 @@ func TestRunIsCancelledFromItsPage(t *testing.T) {
 	}
 }
 
-// What is not theirs to press is refused when they press it all the same, and
-// whatever another site sends.
-func TestForcedDeedsAreRefused(t *testing.T) {
+// An action without its permission, or from another site, is refused even if it is sent.
+func TestForbiddenActionsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
 	before := s.newest()
@@ -245,8 +244,7 @@ func TestForcedDeedsAreRefused(t *testing.T) {
 	}
 }
 
-// Without users the console is as open as the API: to this machine, by its own
-// name.
+// Without users, the console is open like the API: from this machine, under a loopback name.
 func TestConsoleWithoutUsersIsForLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t, func(o *ops.Options) { o.Users = nil })

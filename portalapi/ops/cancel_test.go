@@ -8,7 +8,7 @@ import (
 	"dossiersync/store"
 )
 
-func TestRunIsCancelledInTheNameOfWhoAsked(t *testing.T) {
+func TestCancelIsRecordedUnderTheUsersName(t *testing.T) {
 	t.Parallel()
 	d := newHarness(t, withUsers)
 	d.putTenants("amaris")

@@ -10,7 +10,7 @@ import (
 	"dossiersync/portalapi/ops"
 )
 
-func TestMetricsTellHowTenantsFare(t *testing.T) {
+func TestMetricsOfTenants(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
 	d := newHarness(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
@@ -39,7 +39,7 @@ func TestMetricsTellHowTenantsFare(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
-	// Without a database what is not known is not told, and the scrape succeeds.
+	// Without a database, unknown values are left out and the scrape succeeds.
 	d.Store.Close()
 	w := d.do("GET", "/metrics", "")
 	if w.Code != 200 || !regexp.MustCompile(`(?m)^dossiersync_database_up 0$`).MatchString(w.Body.String()) ||
@@ -48,8 +48,8 @@ func TestMetricsTellHowTenantsFare(t *testing.T) {
 	}
 }
 
-// Metrics are of all tenants.
-func TestMetricsAreForTheirTokenAndForWhoSeesAllTenants(t *testing.T) {
+// Metrics are of all tenants, so they need the token for metrics or a user who may see all tenants.
+func TestMetricsNeedTheirTokenOrAllTenants(t *testing.T) {
 	t.Parallel()
 	readable := true
 	d := newHarness(t, withUsers, func(o *ops.Options) {

@@ -10,9 +10,8 @@ import (
 	"dossiersync/store"
 )
 
-// Wherever an address wants to lead after logging in, it is to a page of the
-// console.
-func FuzzPlaceIsHere(f *testing.F) {
+// The page after logging in is a page of the console, whatever the URL says.
+func FuzzNextPageIsLocal(f *testing.F) {
 	for _, seed := range []string{"", "/", "/runs/1", "//evil.example", `/\evil.example`, "https://evil.example", "/%2f/evil.example", "/%5cevil.example",
 		"/\t/evil.example", "javascript:alert(1)", "/login?next=/", "/a b", "/é", "?x", "#x", "/.//evil.example", "/..//evil.example"} {
 		f.Add(seed)
@@ -33,8 +32,8 @@ func FuzzPlaceIsHere(f *testing.F) {
 	})
 }
 
-// A place in a list is one that was given out, or is refused.
-func FuzzPlaceInAList(f *testing.F) {
+// A place in the quarantine's list is one that the API has returned, or is refused.
+func FuzzQuarantinePlace(f *testing.F) {
 	f.Add(formatPlace(&store.Quarantined{Key: "?3xE4w6UEAgpxV2HZxJrlAA", FirstSeen: time.Date(2026, 3, 2, 9, 0, 0, 123000, time.UTC)}))
 	for _, seed := range []string{"", "x", "IA", "MCA", "LTEga2V5", "MCAA"} {
 		f.Add(seed)
@@ -54,7 +53,7 @@ func FuzzPlaceInAList(f *testing.F) {
 	})
 }
 
-// Whatever a cookie says, it is no session without its seal.
+// A cookie without the right seal is no session.
 func FuzzSession(f *testing.F) {
 	s := newSessions(time.Now)
 	for _, seed := range []string{"", "...", "YW5u.zzzzzz.x.y", newSessions(time.Now).begin("ann", "token"), s.begin("ann", "another token")} {

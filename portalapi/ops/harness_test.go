@@ -12,11 +12,10 @@ import (
 	"dossiersync/store"
 )
 
-// marked is in everything that people wrote, and in every name: no page may show
-// it.
+// marked is in every name and text of the data. No page may show it.
 const marked = "ZONNEBLOEM"
 
-// filledHarness is two tenants with something of everything.
+// filledHarness has two tenants with data of every kind.
 type filledHarness struct {
 	*harness
 	bad     string // the key of an item in quarantine of szr
@@ -85,13 +84,13 @@ func newFilledHarness(t *testing.T, change ...func(*ops.Options)) *filledHarness
 	return s
 }
 
-// browser is a browser: it keeps cookies, and goes nowhere by itself.
+// browser keeps cookies, and does not follow redirects.
 type browser struct {
 	*filledHarness
 	cookies []*http.Cookie
 }
 
-// as logs a user in; empty is nobody.
+// as logs a user in; empty is no user.
 func (s *filledHarness) as(user string) *browser {
 	s.t.Helper()
 	v := &browser{filledHarness: s}
@@ -116,7 +115,7 @@ func (v *browser) post(url string, form url.Values, headers ...string) *httptest
 	return v.ask(http.MethodPost, url, form.Encode(), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 }
 
-// ask asks as a browser does.
+// ask sends a request as a browser does.
 func (v *browser) ask(method, url, body string, headers ...string) *httptest.ResponseRecorder {
 	v.t.Helper()
 	r := httptest.NewRequestWithContext(v.t.Context(), method, url, strings.NewReader(body))

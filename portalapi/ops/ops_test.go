@@ -150,7 +150,7 @@ func TestHealthNeedsNoToken(t *testing.T) {
 	}
 }
 
-func TestUsersSeeAndDoWhatTheyMay(t *testing.T) {
+func TestUsersHaveOnlyTheirPermissions(t *testing.T) {
 	t.Parallel()
 	d := newHarness(t, withUsers)
 	d.putTenants("amaris", "szr")
@@ -200,7 +200,7 @@ func TestUsersSeeAndDoWhatTheyMay(t *testing.T) {
 	}
 }
 
-func TestTenantsTellHowTheyFare(t *testing.T) {
+func TestTenantsListTheirStatus(t *testing.T) {
 	t.Parallel()
 	d := newHarness(t)
 	type tenant struct {
@@ -349,7 +349,7 @@ func TestRunsArePaged(t *testing.T) {
 	}
 }
 
-// No page in a browser can make it do anything.
+// A page in a browser cannot send a request that the API accepts.
 func TestOtherSitesCannotResync(t *testing.T) {
 	t.Parallel()
 	d := newHarness(t)

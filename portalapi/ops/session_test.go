@@ -16,7 +16,7 @@ import (
 	"dossiersync/portalapi/ops"
 )
 
-// clock is one that a test moves.
+// clock is a clock that the test sets.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -39,7 +39,7 @@ func TestSessionEndsAfterEightHours(t *testing.T) {
 	}
 }
 
-func TestSessionCannotBeMadeUp(t *testing.T) {
+func TestForgedSessionIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
 	v := s.as("bob")
@@ -120,7 +120,7 @@ func TestLogOutEndsTheSessionEverywhere(t *testing.T) {
 	if c := w.Result().Cookies(); w.Code != http.StatusSeeOther || len(c) != 1 || c[0].MaxAge >= 0 || c[0].Value != "" {
 		t.Errorf("answered with %d, %v", w.Code, c)
 	}
-	// Who kept the cookie has no more of it.
+	// The old cookie is no longer valid.
 	if w := v.get("/"); w.Code != http.StatusSeeOther {
 		t.Errorf("the old session is answered with %d", w.Code)
 	}
@@ -163,9 +163,9 @@ func TestTokenIsForTheAPIAndSessionForPages(t *testing.T) {
 	}
 }
 
-// Behind a proxy all operators have one address: whoever tries tokens there may not
-// keep those out who have one.
-func TestWrongTokensAreLimitedAndARightOneAlwaysGetsIn(t *testing.T) {
+// Behind a proxy all operators have one address: wrong tokens from it must not lock out users with
+// a right token.
+func TestWrongTokensAreLimitedButNotRightOnes(t *testing.T) {
 	t.Parallel()
 	var c clock
 	core, logged := observer.New(zapcore.WarnLevel)
@@ -216,7 +216,7 @@ func TestWrongTokensAreLimitedAndARightOneAlwaysGetsIn(t *testing.T) {
 	byAPI(http.StatusTooManyRequests)
 }
 
-func TestLogInLeadsToWhereSomebodyWanted(t *testing.T) {
+func TestLoginRedirectsToTheWantedPage(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
 	v := s.as("")
@@ -245,7 +245,7 @@ func TestTokenOfTwoUsersIsRefused(t *testing.T) {
 	if _, err := ops.New(nil, ops.Options{Users: []ops.User{{Name: "ann", Token: same}, {Name: "bob", Token: same}}}); err == nil || strings.Contains(err.Error(), "same token of") {
 		t.Errorf("set up with %v", err)
 	}
-	// They became the same later: who did something could not be told.
+	// The tokens became equal later, so actions could not be attributed.
 	var token atomic.Value
 	token.Store("its own")
 	s := newFilledHarness(t, func(o *ops.Options) {

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// tenant has the usual schedule.
+// tenant returns a tenant with the schedule.
 func tenant(t *testing.T, schedule string) *operate.Tenant {
 	t.Helper()
 	s, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam " + schedule)
