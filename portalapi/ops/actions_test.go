@@ -17,8 +17,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// newest returns the run that was asked for last.
-func (s *scene) newest() store.Run {
+// newest returns the run that was requested last.
+func (s *filledHarness) newest() store.Run {
 	s.t.Helper()
 	runs, err := s.Runs(s.t.Context(), store.RunFilter{Limit: 1})
 	if err != nil {
@@ -27,10 +27,10 @@ func (s *scene) newest() store.Run {
 	return runs[0]
 }
 
-func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
+func TestFormsRequestRunsUnderTheUsersName(t *testing.T) {
 	t.Parallel()
 	core, logged := observer.New(zapcore.InfoLevel)
-	s := newScene(t, func(o *ops.Options) { o.Log = zap.New(core) })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Log = zap.New(core) })
 	v := s.as("chef")
 	for _, tt := range []struct {
 		url  string
@@ -62,7 +62,7 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 		}
 	}
 	by := 0
-	for _, e := range logged.FilterMessage("an operator asks for a run").All() {
+	for _, e := range logged.FilterMessage("an operator requests a run").All() {
 		if e.ContextMap()["by"] == "chef" {
 			by++
 		}
@@ -79,9 +79,9 @@ func TestFormsAskForRunsInTheNameOfWhoSentThem(t *testing.T) {
 	}
 }
 
-func TestFormSaysWhatIsWrongWithIt(t *testing.T) {
+func TestFormShowsItsFaults(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("ann")
 	before := s.newest()
 	for field, form := range map[string]url.Values{
@@ -110,7 +110,7 @@ func TestFormSaysWhatIsWrongWithIt(t *testing.T) {
 
 func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("chef")
 	page := "/quarantine/" + s.bad + "/discard"
 	for _, reason := range []string{"", "  ", "one line\nand another", strings.Repeat("x", 501)} {
@@ -134,10 +134,10 @@ func TestDiscardIsConfirmedWithAReasonAndRecorded(t *testing.T) {
 	}
 }
 
-// Nobody lets go more than they have seen.
-func TestApprovalIsOfTheNumberThatWasShown(t *testing.T) {
+// An approval covers no more removals than the operator has seen.
+func TestApprovalCoversOnlyTheShownNumber(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("chef")
 	const page = "/tenants/szr/approve/reports"
 	if body := v.get(page).Body.String(); !strings.Contains(body, "412 items") || !strings.Contains(body, `name="atMost" value="412"`) || strings.Contains(body, "Nothing was approved") {
@@ -177,7 +177,7 @@ func TestApprovalIsOfTheNumberThatWasShown(t *testing.T) {
 
 func TestRunIsCancelledFromItsPage(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("ann")
 	w := v.post(runPage(s.waiting)+"/cancel", nil)
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != runPage(s.waiting)+"?told=cancelled" {
@@ -192,11 +192,10 @@ func TestRunIsCancelledFromItsPage(t *testing.T) {
 	}
 }
 
-// What is not theirs to press is refused when they press it all the same, and
-// whatever another site sends.
-func TestForcedDeedsAreRefused(t *testing.T) {
+// An action without its permission, or from another site, is refused even if it is sent.
+func TestForbiddenActionsAreRefused(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	before := s.newest()
 	forms := map[string]url.Values{
 		"/tenants/szr/resync": nil, "/tenants/szr/reconcile": nil, "/tenants/szr/retry": nil, "/tenants/szr/approve/reports": nil, runPage(s.running) + "/cancel": nil,
@@ -245,11 +244,10 @@ func TestForcedDeedsAreRefused(t *testing.T) {
 	}
 }
 
-// Without users the console is as open as the API: to this machine, by its own
-// name.
+// Without users, the console is open like the API: from this machine, under a loopback name.
 func TestConsoleWithoutUsersIsForLoopbackOnly(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, func(o *ops.Options) { o.Users = nil })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Users = nil })
 	v := s.as("")
 	for _, address := range []string{"/", "/tenants/szr", "/quarantine/" + s.bad + "/discard"} {
 		w := v.get(address)

@@ -42,9 +42,9 @@ var amsterdam = func() *time.Location {
 	return loc
 }()
 
-// portal is an API with a replica of its own, two tenants, and every answer
-// checked against the contract.
-type portal struct {
+// harness is an API with its own replica and two tenants. Every answer is checked against the
+// contract.
+type harness struct {
 	*storetest.Replica
 	*seeds
 	t       testing.TB
@@ -53,16 +53,16 @@ type portal struct {
 	keys    *keys
 }
 
-// newPortal returns a portal; change may alter its options.
-func newPortal(t testing.TB, change ...func(*portalapi.Options)) *portal {
+// newHarness returns a harness; change may alter the API's options.
+func newHarness(t testing.TB, change ...func(*portalapi.Options)) *harness {
 	t.Helper()
-	return newPortalOn(t, storetest.NewReplica(t), change...)
+	return newHarnessOn(t, storetest.NewReplica(t), change...)
 }
 
-// newPortalOn is newPortal on a replica that is there already.
-func newPortalOn(t testing.TB, replica *storetest.Replica, change ...func(*portalapi.Options)) *portal {
+// newHarnessOn is newHarness with an existing replica.
+func newHarnessOn(t testing.TB, replica *storetest.Replica, change ...func(*portalapi.Options)) *harness {
 	t.Helper()
-	p := &portal{t: t, Replica: replica, keys: newKeys(t)}
+	p := &harness{t: t, Replica: replica, keys: newKeys(t)}
 	p.seeds = newSeeds(t, p.URL)
 	o := portalapi.Options{
 		Auth:    portalapi.Auth{Issuer: issuer, Audience: audience, JWKSFile: p.keys.file},
@@ -93,8 +93,8 @@ func newPortalOn(t testing.TB, replica *storetest.Replica, change ...func(*porta
 	return p
 }
 
-// of returns p for use by a test within the one that made it.
-func (p *portal) of(t testing.TB) *portal {
+// forTest returns the harness for a subtest.
+func (p *harness) forTest(t testing.TB) *harness {
 	q := *p
 	q.t, q.handler = t, portaltest.Checked(t, p.api)
 	return &q
@@ -174,7 +174,7 @@ func jwks(t testing.TB, list ...jwk.Key) []byte {
 	return text
 }
 
-// claims are what a token says; nil leaves a claim out.
+// claims are the claims of a token; a nil value leaves the claim out.
 type claims map[string]any
 
 func claimsOf(user, scope string) claims {
@@ -200,20 +200,20 @@ func sign(t testing.TB, alg jwa.SignatureAlgorithm, key any, c claims) string {
 	return string(text)
 }
 
-func (p *portal) token(user, scope string) string {
+func (p *harness) token(user, scope string) string {
 	p.t.Helper()
 	return sign(p.t, jwa.ES256(), p.keys.private, claimsOf(user, scope))
 }
 
-// answer is what a request came to.
-type answer struct {
+// response is the response to a request.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// do sends a request with headers given as name, value, name, value…
-func (p *portal) do(method, url, token, body string, headers ...string) answer {
+// do sends a request, with headers given as name, value, name, value…
+func (p *harness) do(method, url, token, body string, headers ...string) response {
 	p.t.Helper()
 	r := httptest.NewRequestWithContext(p.t.Context(), method, url, strings.NewReader(body))
 	if token != "" {
@@ -228,16 +228,16 @@ func (p *portal) do(method, url, token, body string, headers ...string) answer {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return answer{w.Code, w.Result().Header, string(text)}
+	return response{w.Code, w.Result().Header, string(text)}
 }
 
 // get reads url as a user of tenant amaris.
-func (p *portal) get(user, url string, headers ...string) answer {
+func (p *harness) get(user, url string, headers ...string) response {
 	p.t.Helper()
 	return p.do(http.MethodGet, url, p.token(user, "dossier:read"), "", headers...)
 }
 
-// list is the shape of every list, as far as tests look into it.
+// list has the fields of a list that tests use.
 type list struct {
 	Items []map[string]any `json:"items"`
 	Page  struct {
@@ -254,14 +254,14 @@ type fresh struct {
 	Reason         *string
 }
 
-func (a answer) list(t testing.TB) list {
+func (a response) list(t testing.TB) list {
 	t.Helper()
 	var l list
 	a.decode(t, &l)
 	return l
 }
 
-func (a answer) item(t testing.TB) (map[string]any, fresh) {
+func (a response) item(t testing.TB) (map[string]any, fresh) {
 	t.Helper()
 	var one struct {
 		Item      map[string]any
@@ -271,7 +271,7 @@ func (a answer) item(t testing.TB) (map[string]any, fresh) {
 	return one.Item, one.Freshness
 }
 
-func (a answer) decode(t testing.TB, v any) {
+func (a response) decode(t testing.TB, v any) {
 	t.Helper()
 	if a.status != http.StatusOK {
 		t.Fatalf("the answer is %d: %s", a.status, a.body)
@@ -281,8 +281,8 @@ func (a answer) decode(t testing.TB, v any) {
 	}
 }
 
-// problem returns the last word of a problem's type and its parameter.
-func (a answer) problem(t testing.TB) (kind, parameter string) {
+// problem returns the last word of a problem's type, and its parameter.
+func (a response) problem(t testing.TB) (kind, parameter string) {
 	t.Helper()
 	var p struct{ Type, Parameter string }
 	if err := json.Unmarshal([]byte(a.body), &p); err != nil {

@@ -12,13 +12,12 @@ import (
 	"dossiersync/store"
 )
 
-// marked is in everything that people wrote, and in every name: no page may show
-// it.
+// marked is in every name and text of the data. No page may show it.
 const marked = "ZONNEBLOEM"
 
-// scene is two tenants with something of everything.
-type scene struct {
-	*desk
+// filledHarness has two tenants with data of every kind.
+type filledHarness struct {
+	*harness
 	bad     string // the key of an item in quarantine of szr
 	stray   string // another, whose key begins with a question mark
 	done    store.Run
@@ -26,10 +25,10 @@ type scene struct {
 	waiting store.Run
 }
 
-func newScene(t *testing.T, change ...func(*ops.Options)) *scene {
+func newFilledHarness(t *testing.T, change ...func(*ops.Options)) *filledHarness {
 	t.Helper()
-	s := &scene{desk: newDesk(t, append([]func(*ops.Options){withUsers}, change...)...), bad: "3xE4w6UEAgpxV2HZxJrlAA", stray: "?4xE4w6UEAgpxV2HZxJrlAB"}
-	s.put("amaris", "szr")
+	s := &filledHarness{harness: newHarness(t, append([]func(*ops.Options){withUsers}, change...)...), bad: "3xE4w6UEAgpxV2HZxJrlAA", stray: "?4xE4w6UEAgpxV2HZxJrlAB"}
+	s.putTenants("amaris", "szr")
 	for _, q := range []string{
 		`UPDATE tenants SET since = now() - interval '20 days', succeeded = now() - interval '2 days', unreachable = now() - interval '1 hour',
 			trouble = 'search Observation: the circuit is open', trouble_until = now() + interval '4 minutes', epoch = 2,
@@ -85,16 +84,16 @@ func newScene(t *testing.T, change ...func(*ops.Options)) *scene {
 	return s
 }
 
-// visitor is a browser: it keeps cookies, and goes nowhere by itself.
-type visitor struct {
-	*scene
+// browser keeps cookies, and does not follow redirects.
+type browser struct {
+	*filledHarness
 	cookies []*http.Cookie
 }
 
-// as logs a user in; empty is nobody.
-func (s *scene) as(user string) *visitor {
+// as logs a user in; empty is no user.
+func (s *filledHarness) as(user string) *browser {
 	s.t.Helper()
-	v := &visitor{scene: s}
+	v := &browser{filledHarness: s}
 	if user == "" {
 		return v
 	}
@@ -106,18 +105,18 @@ func (s *scene) as(user string) *visitor {
 	return v
 }
 
-func (v *visitor) get(url string, headers ...string) *httptest.ResponseRecorder {
+func (v *browser) get(url string, headers ...string) *httptest.ResponseRecorder {
 	v.t.Helper()
 	return v.ask(http.MethodGet, url, "", headers...)
 }
 
-func (v *visitor) post(url string, form url.Values, headers ...string) *httptest.ResponseRecorder {
+func (v *browser) post(url string, form url.Values, headers ...string) *httptest.ResponseRecorder {
 	v.t.Helper()
 	return v.ask(http.MethodPost, url, form.Encode(), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 }
 
-// ask asks as a browser does.
-func (v *visitor) ask(method, url, body string, headers ...string) *httptest.ResponseRecorder {
+// ask sends a request as a browser does.
+func (v *browser) ask(method, url, body string, headers ...string) *httptest.ResponseRecorder {
 	v.t.Helper()
 	r := httptest.NewRequestWithContext(v.t.Context(), method, url, strings.NewReader(body))
 	r.Host = "127.0.0.1:8081"

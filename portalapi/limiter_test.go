@@ -15,12 +15,12 @@ import (
 	"dossiersync/portalapi"
 )
 
-// More requests than can be answered: those who are too many are told so at once,
-// none waits for ever, and when it is over everybody is answered as before.
+// With too many requests at once, the excess ones are refused at once, none waits forever, and
+// afterwards all are answered again.
 func TestOverloadIsShed(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
-	p := newDossier(t, func(o *portalapi.Options) { o.Registerer, o.Tenants = registry, o.Tenants[:1] })
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.Registerer, o.Tenants = registry, o.Tenants[:1] })
 	p.items(report("1", "r", noon()))
 	const url = "/v1/dossiers/1/reports"
 	token := p.token("daughter", "dossier:read")
@@ -31,7 +31,7 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 
 	// While this holds, no read comes to its end.
-	tx := p.hold(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
+	tx := p.lock(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
 	type outcome struct {
 		status int
 		retry  string
@@ -69,7 +69,7 @@ func TestOverloadIsShed(t *testing.T) {
 	if fast < inside {
 		t.Errorf("%d were turned away at once, of %d", fast, cap(outcomes))
 	}
-	// Who has no token is told so all the same, and takes nobody's place.
+	// A request without a token gets 401 all the same, and takes no place.
 	for range inside {
 		if a := p.do(http.MethodGet, url, "", ""); a.status != http.StatusUnauthorized {
 			t.Fatalf("without a token: %d", a.status)
@@ -101,8 +101,8 @@ func TestOverloadIsShed(t *testing.T) {
 	}
 }
 
-// hold begins a transaction with a statement, until it is rolled back.
-func (p *portal) hold(sql string) pgx.Tx {
+// lock runs a statement in a transaction that the caller must roll back.
+func (p *harness) lock(sql string) pgx.Tx {
 	p.t.Helper()
 	tx, err := p.db.Begin(p.t.Context())
 	if err != nil {
@@ -115,12 +115,12 @@ func (p *portal) hold(sql string) pgx.Tx {
 	return tx
 }
 
-// Who hangs up while waiting leaves no slot taken.
-func TestWhoHangsUpMakesRoom(t *testing.T) {
+// A client that disconnects while queued leaves no place taken.
+func TestDisconnectFreesThePlace(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.items(report("1", "r", noon()))
-	tx := p.hold(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
+	tx := p.lock(`LOCK TABLE items IN ACCESS EXCLUSIVE MODE`)
 	ctx, hangUp := context.WithCancel(t.Context())
 	var g errgroup.Group
 	for range 4 * p.Reader.Connections() {
@@ -143,13 +143,13 @@ func TestWhoHangsUpMakesRoom(t *testing.T) {
 	}
 }
 
-// However many ask of one organisation, others find room.
+// However many requests one tenant sends, other tenants get places.
 func TestOneTenantLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.grant("szr", "son", "1", everyPart)
 	p.client("szr", "1", "Jan")
-	tx := p.hold(`SELECT FROM tenants FOR UPDATE`) // holds no read up
+	tx := p.lock(`SELECT FROM tenants FOR UPDATE`) // holds no read up
 	if _, err := tx.Exec(t.Context(), `LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
@@ -193,10 +193,10 @@ func TestOneTenantLeavesRoomForOthers(t *testing.T) {
 	}
 }
 
-// Who reads the answer slowly keeps nobody out.
+// A client that reads its answer slowly blocks no other.
 func TestSlowReaderTakesNoPlace(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t, func(o *portalapi.Options) { o.Tenants = o.Tenants[:1] })
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.Tenants = o.Tenants[:1] })
 	p.items(report("1", "r", noon()))
 	token := p.token("daughter", "dossier:read")
 	release := make(chan struct{})
