@@ -21,7 +21,7 @@ type Position struct {
 // The ends of every list. Items dated beyond them are in no list.
 var (
 	newestEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-	oldestEnd = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	oldestEnd = time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC) // a second later than the zero time.Time
 )
 
 // OldestEnd is the place behind the oldest item.
