@@ -7,8 +7,8 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// A record that nobody may see does not move its client's dossier on, by which
-// readers would know that there is something.
+// A hidden record does not raise its client's change number, which would tell readers that it
+// exists.
 func TestHiddenItemRaisesNoChangeNumber(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))

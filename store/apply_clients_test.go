@@ -48,8 +48,7 @@ func TestGrantsAreRevokedOnlyWithClient(t *testing.T) {
 	}
 }
 
-// What cannot be read may have been marked: nothing of the dossier is shown
-// until it can be.
+// An unreadable client may carry a mark: the dossier is not shown until the client can be read.
 func TestDossierIsClosedWhileTheClientCannotBeRead(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))

@@ -44,8 +44,8 @@ func version(n, minute int) dossier.Item {
 		State: dossier.StateShown, Version: fmt.Sprint(minute), Updated: at(minute), Hash: hash(q.Title), Content: q}
 }
 
-// A form may name a questionnaire without its version: then the words are those of
-// the one that the source updated last, of those that are shown.
+// A form that names a questionnaire without a version gets the labels of the shown version that
+// the source updated last.
 func TestFormWithoutVersionHasLatestLabels(t *testing.T) {
 	t.Parallel()
 	forms := store.TypeID{Stream: dossier.StreamForms, Type: "QuestionnaireResponse"}

@@ -63,8 +63,8 @@ func TestAnotherClientsReportReplacesNothing(t *testing.T) {
 	}
 }
 
-// Of three that replace each other in turn only the last is shown, and what comes
-// before the second does not come back when that is hidden.
+// Of three reports that replace each other in turn only the last is shown. The first stays
+// hidden when the second is hidden for another reason.
 func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	t.Parallel()
 	one, two, three := report("1", "a", "een", 1), replacing(report("2", "a", "twee", 2), "1"), replacing(report("3", "a", "drie", 3), "2")
@@ -88,8 +88,8 @@ func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	}
 }
 
-// One that another client's report names too is still replaced by its own
-// client's, and comes back when that is hidden.
+// A report that another client's report names as well is replaced by the report of its own
+// client only, and is shown again when that is hidden.
 func TestReportIsReplacedByItsOwnClientsOnly(t *testing.T) {
 	t.Parallel()
 	for _, others := range []string{"0", "9"} { // keys on either side

@@ -8,8 +8,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// A source that says by mistake that it does not have a record must not keep it
-// hidden for ever.
+// A source that once reports a record as missing by mistake must not keep it hidden for ever.
 func TestAbsentItemIsReadAgainWhileStored(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))
@@ -38,6 +37,6 @@ func TestAbsentItemIsReadAgainWhileStored(t *testing.T) {
 	absent()
 	r = r.pulling(patients, staff, reports)
 	if got := r.again(); len(got) > 0 {
-		t.Errorf("what is gone is still to be read again: %v", got)
+		t.Errorf("the removed item is still to be read again: %v", got)
 	}
 }

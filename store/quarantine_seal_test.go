@@ -157,8 +157,8 @@ func TestRawBytesAreNotShownUnlogged(t *testing.T) {
 	}
 }
 
-// I6: of a client who is no longer shared nothing stays, encrypted or not; what
-// cannot be read of the client is no part of the dossier.
+// I6: nothing stays of the dossier of a client that is no longer shared, encrypted or not. The
+// client's own record is not part of the dossier.
 func TestRawBytesAreDeletedWithTheirClient(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))
@@ -183,7 +183,7 @@ func TestSealerRefusesKeyOfOtherSize(t *testing.T) {
 	}
 }
 
-// What names the client of an item, or tells how their dossier is, is a read of it.
+// Showing an operator the client of an item, or the state of a dossier, counts as a read.
 func TestOperatorsViewIsLoggedOrRefused(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))

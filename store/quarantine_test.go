@@ -14,7 +14,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// quarantine lists what is in it, by type, id and reason, the oldest first.
+// quarantine lists the items in quarantine as type, id and reason, the oldest first.
 func (r *harness) quarantine() []string {
 	r.t.Helper()
 	list, err := r.Quarantine(r.t.Context(), store.QuarantineFilter{Tenant: tenant})
@@ -28,8 +28,8 @@ func (r *harness) quarantine() []string {
 	return got
 }
 
-// I6, I7: whatever the newest version holds that PostgreSQL refuses, the last
-// good one goes where it may no longer be shown, and stays where it may.
+// I6, I7: if PostgreSQL refuses the newest version, the last good one stays only if the newest
+// still allows it for the same client.
 func TestRefusedItemKeepsLastGoodVersionIfAllowed(t *testing.T) {
 	t.Parallel()
 	withdrawn := hidden(report("1", "a", "x", 2), dossier.WithdrawnInError)
@@ -100,8 +100,8 @@ func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
 	}
 }
 
-// I4 holds for what was withheld: its lastUpdated is not forgotten with it, even
-// if the version that could not be read had none.
+// I4 holds for a withheld item: it keeps its lastUpdated, even if the unreadable version had
+// none.
 func TestOlderVersionRestoresNoWithheldItem(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))
@@ -119,7 +119,7 @@ func TestOlderVersionRestoresNoWithheldItem(t *testing.T) {
 	}
 }
 
-// I2: each bad record is accounted for, once, even if it has no identity.
+// I2: each bad record is counted once, even if it has no id.
 func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))
@@ -139,7 +139,7 @@ func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 	}
 }
 
-// A search of clients that brings an Observation says nothing of that report.
+// An Observation in the answer to a search for clients does not change the stored report.
 func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))
@@ -156,7 +156,7 @@ func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	if got := r.quarantine(); len(got) != 1 {
 		t.Errorf("quarantine holds %v", got)
 	}
-	// Seen where it belongs, it is fine.
+	// Found by its own search, it leaves quarantine.
 	r.apply(reports, report("1", "a", "een", 1))
 	if got := r.quarantine(); len(got) != 0 {
 		t.Errorf("quarantine still holds %v", got)
@@ -254,8 +254,7 @@ func TestQuarantineIsPagedByPlace(t *testing.T) {
 	}
 }
 
-// What the source says of a deletion is little; what was known of the record is
-// kept in its tombstone.
+// The source's deletion has no client or version; the tombstone keeps those of the stored item.
 func TestTombstoneKeepsClientAndVersion(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))

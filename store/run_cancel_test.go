@@ -65,7 +65,7 @@ func TestRunningRunIsCancelledAtNextBatch(t *testing.T) {
 	r.wantCancelled(r.claim.Run.ID)
 }
 
-// A run that waits for its source is worked on by nobody, for minutes.
+// A run that waits for its source has no worker for minutes.
 func TestRunBetweenSlicesIsCancelledAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))

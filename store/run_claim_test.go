@@ -7,7 +7,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// queueLost lets two minutes pass, and queues what is lost then.
+// queueLost lets two minutes pass, and queues the lost runs.
 func (r *harness) queueLost() int {
 	r.t.Helper()
 	r.exec(`UPDATE runs SET queued_at = queued_at - interval '2 minutes', lease_until = lease_until - interval '2 minutes'`)
@@ -18,7 +18,7 @@ func (r *harness) queueLost() int {
 	return n
 }
 
-// request asks for another run, of a scope of its own.
+// request asks for another run, with another scope.
 func (r *harness) request(trigger store.Trigger) store.Run {
 	r.t.Helper()
 	run, _, err := r.RequestRun(r.t.Context(), store.RunRequest{Tenant: tenant, Trigger: trigger, Scope: store.Scope{Full: true}})

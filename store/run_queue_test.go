@@ -8,8 +8,8 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// What could be worked on and is not counts from when it could, and a run of one
-// client says nothing of how the whole tenant fares.
+// A run is idle from the moment at which it could be worked on. A run of one client does not
+// count among the tenant's failed runs.
 func TestQueueReportsIdleRuns(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)

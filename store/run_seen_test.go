@@ -57,6 +57,6 @@ func TestForgetSeenLeavesRunningRuns(t *testing.T) {
 	}
 	want := second.one(`SELECT max(id)::text FROM runs`)
 	if got := second.one(`SELECT string_agg(DISTINCT run::text, ' ') FROM seen`); got != want {
-		t.Errorf("what runs %s have seen is there, want that of %s", got, want)
+		t.Errorf("table seen has rows of runs %s, want those of %s", got, want)
 	}
 }

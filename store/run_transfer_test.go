@@ -27,8 +27,7 @@ func transfers(t *testing.T, r *storetest.Replica) []string {
 	return list
 }
 
-// What runs transfer from the source is in the access log: one event for each, with
-// how many records of which streams.
+// The access log has one event per run, with the number of records transferred by stream.
 func TestEndedRunIsLoggedAsTransfer(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))
@@ -76,7 +75,7 @@ func TestEndedRunIsLoggedAsTransfer(t *testing.T) {
 	}
 }
 
-// A run of one client who was erased meanwhile does not bring back who that was.
+// The event of a run of one client does not name the client if it was erased meanwhile.
 func TestTransferOfErasedClientNamesNoClient(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)

@@ -6,8 +6,8 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// Rows are found again by place (ctid), which is a place within one partition:
-// with a table of items for each tenant, others have rows in the same place.
+// A ctid is a place within one partition: if table items is partitioned by tenant, other tenants
+// have rows in the same place.
 func TestItemIsReplacedInItsOwnTenantOnly(t *testing.T) {
 	t.Parallel()
 	r := newHarness(t, storetest.NewReplica(t))

@@ -40,7 +40,7 @@ func (r *harness) pulling(types ...store.TypeID) *harness {
 	return next
 }
 
-// drain notes that all of the types has been read.
+// drain stores that the types have been read to the end.
 func (r *harness) drain(types ...store.TypeID) {
 	r.t.Helper()
 	for _, id := range types {
@@ -54,12 +54,12 @@ func (r *harness) drain(types ...store.TypeID) {
 	}
 }
 
-// unshare removes what is no longer shared in bites, and returns how much.
-func (r *harness) unshare(bite int) map[dossier.Stream]int64 {
+// unshare removes the types that are no longer shared, limit items at a time, and counts them.
+func (r *harness) unshare(limit int) map[dossier.Stream]int64 {
 	r.t.Helper()
 	removed := make(map[dossier.Stream]int64)
 	for range 100 {
-		u, err := r.Unshare(r.t.Context(), r.claim, bite)
+		u, err := r.Unshare(r.t.Context(), r.claim, limit)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func (r *harness) unshare(bite int) map[dossier.Stream]int64 {
 	return nil
 }
 
-// states returns every item's state and reason, but for clients.
+// states returns the state and reason of every item except clients.
 func (r *harness) states() map[string]string {
 	r.t.Helper()
 	rows, err := r.Pool().Query(r.t.Context(), `SELECT id, state, coalesce(reason, '') FROM items WHERE stream <> 'clients'`)
@@ -104,7 +104,7 @@ func nurse(name string, minute int) dossier.Item {
 		Updated: at(minute), Hash: hash(name), Content: &dossier.Staff{What: dossier.StaffPerson, Name: name}}
 }
 
-// shared is a replica in which everything has been read once.
+// shared returns a replica in which everything was read once.
 func shared(t *testing.T) *harness {
 	t.Helper()
 	r := newHarness(t, storetest.NewReplica(t), relatives, questionnaires, notes)
@@ -149,7 +149,7 @@ func TestUnsharedTypeIsRemoved(t *testing.T) {
 	if r.one(`SELECT change::text FROM clients`) == change {
 		t.Error("the dossier's change number is as it was")
 	}
-	// What named something removed is rendered without it.
+	// Items that named a removed item are rendered without it.
 	if _, err := r.Rerender(t.Context(), r.claim, plain{}, 10); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestNextRunFinishesRemoval(t *testing.T) {
 	if u, err := r.Unshare(t.Context(), r.claim, 1); err != nil || !u.More {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	// Killed here. What was looked at already may have come back meanwhile.
+	// Killed here. Items that were examined already may have come back meanwhile.
 	r = r.pulling(patients, staff, reports, relatives, questionnaires)
 	r.unshare(100)
 	if got := r.texts(); len(got) != 1 {
@@ -181,25 +181,25 @@ func TestNextRunFinishesRemoval(t *testing.T) {
 
 func TestResharedTypeIsReadFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	for _, bites := range []int{0, 1, 100} {
+	for _, steps := range []int{0, 1, 100} {
 		r := shared(t)
 		r = r.pulling(patients, staff, reports, relatives, questionnaires)
-		for range bites {
+		for range steps {
 			if _, err := r.Unshare(t.Context(), r.claim, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
 		r = r.pulling(patients, staff, reports, relatives, questionnaires, notes)
 		if removed := r.unshare(100); len(removed) != 0 {
-			t.Errorf("after %d bites: removed %v of what is shared", bites, removed)
+			t.Errorf("after %d steps: removed %v of what is shared", steps, removed)
 		}
 		cursors, err := r.Cursors(t.Context(), tenant)
 		if c := cursors[notes]; err != nil || c.Upto != nil || c.AsOf != nil {
-			t.Errorf("after %d bites: the cursor stands at %v, %v (%v)", bites, c.Upto, c.AsOf, err)
+			t.Errorf("after %d steps: the cursor stands at %v, %v (%v)", steps, c.Upto, c.AsOf, err)
 		}
 		r.apply(notes, note("2", "twee", 1))
 		if got := r.texts()["2"]; got != "a: twee (Fatima)" {
-			t.Errorf("after %d bites: got %q", bites, got)
+			t.Errorf("after %d steps: got %q", steps, got)
 		}
 	}
 }
