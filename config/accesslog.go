@@ -1,9 +1,8 @@
 package config
 
-// AccessLog says for how long who read what is remembered.
+// AccessLog is the record of who read what and when.
 type AccessLog struct {
-	// KeepYears is at least 5, which NEN 7513 asks for. Default: 5.
-	KeepYears int
+	KeepYears int // at least 5, as NEN 7513 asks
 }
 
 const (

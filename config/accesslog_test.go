@@ -2,7 +2,7 @@ package config_test
 
 import "testing"
 
-func TestAccessLogIsKeptForFiveYearsAtLeast(t *testing.T) {
+func TestAccessLogIsKeptAtLeastFiveYears(t *testing.T) {
 	t.Parallel()
 	if got := mustParse(t, minimal).AccessLog.KeepYears; got != 5 {
 		t.Errorf("unless set, it is kept for %d years", got)

@@ -6,9 +6,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Auth says how requests to a source are authenticated. At most one of Basic,
-// Bearer, ClientCredentials and PrivateKeyJWT is set; MTLS may go with any of
-// them, or alone. All nil: not at all.
+// Auth is how requests to a source are authenticated. At most one of Basic, Bearer,
+// ClientCredentials and PrivateKeyJWT is set, with or without MTLS. Zero: requests are
+// not authenticated.
 type Auth struct {
 	Basic             *Basic
 	Bearer            *Bearer
@@ -39,24 +39,21 @@ type ClientCredentials struct {
 // PrivateKeyJWT fetches tokens with a signed assertion, as in SMART Backend
 // Services (RFC 7523).
 type PrivateKeyJWT struct {
-	TokenURL *url.URL
-	ClientID string
-	Key      Credential // PEM
-	// KID is the id under which the source knows the public key.
-	KID string
-	// Algorithm is RS384 or ES384. Empty: whichever fits the key.
-	Algorithm string
-	Scope     string // space-separated. Default: system/*.rs
+	TokenURL  *url.URL
+	ClientID  string
+	Key       Credential // PEM
+	KID       string     // the id under which the source knows the public key
+	Algorithm string     // RS384 or ES384; empty: the one that fits the key
+	Scope     string     // space-separated
 }
 
-// MTLS is TLS with certificates of our own choice.
+// MTLS is TLS with a client certificate, with authorities of our own choice, or both.
 type MTLS struct {
-	// CertFile and KeyFile (PEM) are what we show; both are empty when only
-	// CAFile is set.
+	// CertFile and KeyFile (PEM) are the client certificate, or both empty.
 	CertFile string
 	KeyFile  string
-	// CAFile (PEM) has the authorities that the source's certificate is
-	// checked against. Empty: those of the machine.
+	// CAFile (PEM) has the authorities that the source's certificate is checked
+	// against. Empty: those of the machine.
 	CAFile string
 }
 
@@ -70,6 +67,7 @@ func (v value) auth() Auth {
 	}
 	s := v.section()
 	defer s.end()
+	v.describe(schema{"type": []string{"object", "null", "string"}, "pattern": orVariable("^none$")})
 	s.key("none").section().end()
 	if k := s.key("basic"); k.given() {
 		a.Basic = k.basic()
@@ -90,7 +88,7 @@ func (v value) auth() Auth {
 	return a
 }
 
-// atMostOne reports each of names that is given after another of them.
+// atMostOne makes it a fault that more than one of the keys is given.
 func (s *section) atMostOne(names ...string) {
 	first := ""
 	for _, name := range names {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,17 +9,16 @@ import (
 
 // Config is a whole configuration file.
 type Config struct {
-	// Database is the address of the PostgreSQL database that holds the
-	// replica, as its owner. Left out: a private PostgreSQL under DataDir.
+	// Database is the address of the PostgreSQL database that holds the replica, with
+	// its owner's log-in. Zero: a private PostgreSQL under DataDir.
 	Database Credential
-	// DataDir is the folder for what dossiersync keeps on this machine. It
-	// need not exist yet. Default: data.
+	// DataDir is the folder for what dossiersync keeps on this machine. It need not
+	// exist yet.
 	DataDir string
-	// ErasuresFile is where erasures are recorded outside the database, to be
-	// carried out again when that is restored from a backup. Default:
-	// erasures.jsonl under DataDir.
+	// ErasuresFile records erasures outside the database, so that they can be carried
+	// out again after the database was restored from a backup.
 	ErasuresFile string
-	// ErasuresFileGiven says that it was configured, and so has to be there.
+	// ErasuresFileGiven is true if the file was configured, and so has to exist.
 	ErasuresFileGiven bool
 	PortalAPI         PortalAPI
 	Ops               Ops
@@ -32,62 +30,8 @@ type Config struct {
 	Warnings []Fault
 }
 
-// PortalAPI is the read side.
-type PortalAPI struct {
-	// Listen is host:port. Default: 127.0.0.1:8080.
-	Listen string
-	// Database is the address at which the API logs in as the reader. Left
-	// out: derived from Config.Database.
-	Database Credential
-	TLS      TLS
-	Auth     TokenAuth
-}
-
-// TLS is a server's certificate; all empty: plain HTTP.
-type TLS struct {
-	CertFile string // PEM, with intermediates
-	KeyFile  string // PEM
-	// ClientCAFile makes a client certificate that one of these authorities
-	// signed mandatory. Empty: none is asked for.
-	ClientCAFile string
-}
-
-// TokenAuth says which bearer tokens the portal API accepts.
-type TokenAuth struct {
-	Issuer   string // must equal `iss`
-	Audience string // must be in `aud`
-	// JWKSURL or JWKSFile, never both, has the issuer's public keys.
-	JWKSURL  *url.URL
-	JWKSFile string
-	// TenantClaim is the claim that names the tenant. Default: tenant.
-	TenantClaim string
-}
-
-// Ops is the operators' side.
-type Ops struct {
-	// Listen is host:port. Default: 127.0.0.1:8081.
-	Listen string
-	TLS    TLS
-	// MetricsToken opens the metrics, of all tenants, and nothing else. Left out:
-	// users who may read all tenants see them.
-	MetricsToken Credential
-	// Users may be empty only when Listen is on loopback.
-	Users []User
-}
-
-// User is one operator.
-type User struct {
-	Name  string // unique; shown in the record of what was done
-	Token Credential
-	// Tenants are the ids that this user sees. "*" in the file is written out
-	// here as all of them.
-	Tenants []string
-	// May has one or more of "read", "resync" and "approve".
-	May []string
-}
-
-// Load reads the configuration file at path. A file that is wrong is refused
-// with [Faults]. Only getenv is asked for the environment.
+// Load reads the configuration file at path. A file with faults is refused with
+// [Faults]. The environment is read with getenv only.
 func Load(path string, getenv func(string) (string, bool), searches Searches) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -100,10 +44,13 @@ func Load(path string, getenv func(string) (string, bool), searches Searches) (*
 	return parse(&loader{name: path, dir: dir, getenv: getenv, readFile: os.ReadFile, searches: searches}, data)
 }
 
-// Parse reads data as if it were the file called name. Files that it names are
-// opened with readFile, under paths that count from name's folder.
-func Parse(name string, data []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error), searches Searches) (*Config, error) {
-	return parse(&loader{name: name, dir: filepath.Dir(name), getenv: getenv, readFile: readFile, searches: searches}, data)
+// Parse reads data as the contents of the file called name. Files named in it are
+// opened with readFile, under paths that start from name's folder.
+func Parse(
+	name string, data []byte, getenv func(string) (string, bool), readFile func(string) ([]byte, error), searches Searches,
+) (*Config, error) {
+	l := &loader{name: name, dir: filepath.Dir(name), getenv: getenv, readFile: readFile, searches: searches}
+	return parse(l, data)
 }
 
 func parse(l *loader, data []byte) (*Config, error) {
@@ -144,8 +91,11 @@ func (v value) config() Config {
 
 func (s *section) database() Credential {
 	c := s.credential("database")
-	if text := string(c.Value); text != "" && !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") && !strings.Contains(text, "=") {
-		s.key("database").faultf("must be a PostgreSQL address, such as postgres://dossiersync@db.example:5432/dossiersync")
+	text := string(c.Value)
+	isURL := strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+	if text != "" && !isURL && !strings.Contains(text, "=") {
+		s.key("database").faultf(
+			"must be a PostgreSQL address, such as postgres://dossiersync@db.example:5432/dossiersync")
 	}
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
 	"dossiersync/config"
 	"dossiersync/store/dossier"
@@ -54,8 +55,8 @@ func indent(n int, lines string) string {
 	return pad + strings.ReplaceAll(strings.TrimRight(lines, "\n"), "\n", "\n"+pad) + "\n"
 }
 
-// parse reads text in a world where the variables SET and TOKEN are set, EMPTY is empty,
-// and every file can be read but those called missing and empty.
+// parse reads text with the variables SET, TOKEN, NUMBER and QUOTE set and EMPTY empty.
+// Every file can be read except those called missing and empty.
 func parse(text string) (*config.Config, error) {
 	env := map[string]string{"SET": "from-environment", "TOKEN": "a-token-of-24-characters", "EMPTY": "", "NUMBER": "7", "QUOTE": "\": {[\n"}
 	getenv := func(name string) (string, bool) {
@@ -76,7 +77,7 @@ func parse(text string) (*config.Config, error) {
 	return config.Parse("etc/dossiersync.yaml", []byte(text), getenv, readFile, searches)
 }
 
-// searches is what the program knows.
+// searches are those that the program can make.
 var searches = knownSearches()
 
 func knownSearches() config.Searches {
@@ -92,6 +93,11 @@ func mustParse(t *testing.T, text string) *config.Config {
 	c, err := parse(text)
 	if err != nil {
 		t.Fatalf("%s\n%s", err, text)
+	}
+	if plain := new(yaml.Node); yaml.Unmarshal([]byte(text), plain) == nil { // not with ${…} in a flow mapping
+		if err := checkBySchema(t, schema(), []byte(text)); err != nil {
+			t.Errorf("the schema refuses: %s\n%s", err, text)
+		}
 	}
 	return c
 }
@@ -137,9 +143,9 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 			Mapping: config.Mapping{
 				Timeline: []string{"report", "form"},
 				Author:   "name-and-role",
-				Labels: config.Labels{
-					Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan",
-					General: "Algemeen", CarePlan: "Zorgleefplan",
+				Labels: map[string]string{
+					"reports": "Rapportages", "forms": "Vragenlijsten", "care-plans": "Zorgplan",
+					"general": "Algemeen", "care-plan": "Zorgleefplan",
 				},
 			},
 		}},
@@ -273,7 +279,7 @@ tenants:
 		"domains":    {a.Mapping.Domains, []config.Rule{{Match: config.Match{Category: config.Code{System: "s", Code: "c"}}, Set: "wonen"}}},
 		"show":       {a.Mapping.Show, config.Show{InProgress: true}},
 		"timeline":   {len(a.Mapping.Timeline), 0},
-		"labels":     {a.Mapping.Labels, config.Labels{Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan", General: "Algemeen", CarePlan: "Plan"}},
+		"labels":     {a.Mapping.Labels["care-plan"], "Plan"},
 	} {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", name, diff)

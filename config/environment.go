@@ -7,10 +7,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// In a {flow: mapping} or [list], the braces of ${NAME} are YAML's own, and so,
-// to this parser, is the question mark of a search. While YAML is parsed,
-// characters of Unicode's private use area stand in for them, one for one, so
-// that columns stay true.
+// In a {flow: mapping} or [list], YAML takes the braces of ${NAME} for its own, and
+// this parser also the question mark of a search. While YAML is parsed, characters of
+// Unicode's private use area replace them, one for one, so that columns stay right.
 const (
 	openShield     = "\uEE7B"
 	closeShield    = "\uEE7D"
@@ -29,8 +28,8 @@ func shield(data []byte) []byte {
 	return question.ReplaceAll(data, []byte("${1}"+questionShield+"${2}"))
 }
 
-// expand returns v's text with its variables filled in, and whether there were
-// any. Every variable that cannot be filled in is a fault.
+// expand returns text with its variables replaced, and whether it had any. A variable
+// that cannot be replaced is a fault of v.
 func (v value) expand(text string) (expanded string, found, ok bool) {
 	var b strings.Builder
 	ok = true
@@ -48,7 +47,7 @@ func (v value) expand(text string) (expanded string, found, ok bool) {
 		b.WriteString(text[:i])
 		name, rest, closed := strings.Cut(text[i+2:], "}")
 		if !closed || !variableName.MatchString(name) {
-			v.faultf("has a ${…} that is not the name of an environment variable; write ${NAME}, or $${ for a plain ${")
+			v.faultf("has a ${…} without the name of an environment variable; write ${NAME}, or $${ for a plain ${")
 			return "", found, false
 		}
 		replacement, set := v.l.getenv(name)

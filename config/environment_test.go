@@ -10,9 +10,9 @@ func TestFaultsOfVariables(t *testing.T) {
 	check(t, top("data_dir: ${EMPTY}"),
 		"3:data_dir: is empty; give it a value, or remove the key")
 	check(t, top("data_dir: ${SET"),
-		"3:data_dir: has a ${…} that is not the name of an environment variable; write ${NAME}, or $${ for a plain ${")
+		"3:data_dir: has a ${…} without the name of an environment variable; write ${NAME}, or $${ for a plain ${")
 	check(t, top("data_dir: ${SET:-x}"),
-		"3:data_dir: has a ${…} that is not the name of an environment variable; write ${NAME}, or $${ for a plain ${")
+		"3:data_dir: has a ${…} without the name of an environment variable; write ${NAME}, or $${ for a plain ${")
 	check(t, top("database: ${EMPTY}"),
 		"3:database: is empty; give it a value, or remove the key")
 	check(t, top("database: ${SET}"),

@@ -8,13 +8,13 @@ import (
 	"unicode"
 )
 
-// Fault is one thing that is wrong, or unwise, in a configuration file.
+// Fault is a mistake in a configuration file, or something unwise.
 type Fault struct {
 	File    string
 	Line    int    // from 1
 	Column  int    // from 1; 0 where only the line is known
-	Key     string // such as tenants[0].source.fhir.base_url; empty when it concerns the whole file
-	Message string // says what to do; never holds a secret
+	Key     string // such as tenants[0].source.fhir.base_url; empty for the whole file
+	Message string // what is wrong and what to do; never holds a secret
 }
 
 // String gives f on one line: dossiersync.yaml:12:5: tenants[0].schedule: …
@@ -29,8 +29,7 @@ func (f Fault) String() string {
 	return s + ": " + f.Message
 }
 
-// Faults is the error of a refused file: all that is wrong with it, in the
-// order of the file.
+// Faults is the error of a refused file: all its faults, in the order of the file.
 type Faults []Fault
 
 // Error prints one line per fault.
@@ -48,8 +47,8 @@ func (fs Faults) sort() {
 	})
 }
 
-// oneLine takes out what would break up the line of a fault, which other
-// programs' errors may hold.
+// oneLine replaces what would break up the line of a fault: the errors of other
+// packages may have it.
 func oneLine(message string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// short gives faults as line:key: message.
+// short returns faults as line:key: message.
 func short(faults []config.Fault) []string {
 	var all []string
 	for _, f := range faults {
@@ -29,7 +29,7 @@ func faultsOf(t *testing.T, text string) config.Faults {
 	return faults
 }
 
-// check holds the faults of text, and no others, against want.
+// check fails the test unless the faults of text are want.
 func check(t *testing.T, text string, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, short(faultsOf(t, text))); diff != "" {
@@ -64,7 +64,7 @@ tenants:
 `
 	const want = `etc/dossiersync.yaml:1:1: databas: is not a key here; did you mean database?
 etc/dossiersync.yaml:3:11: portal_api.listen: must be host:port, such as 127.0.0.1:8080, or :8080 for every network, not "nowhere"
-etc/dossiersync.yaml:4:20: portal_api.tls.cert_file: names the file "etc/missing", which cannot be read: file does not exist; relative paths count from the folder of the configuration file
+etc/dossiersync.yaml:4:20: portal_api.tls.cert_file: names the file "etc/missing", which cannot be read: file does not exist; relative paths start from the folder of the configuration file
 etc/dossiersync.yaml:4:20: portal_api.tls.cert_file: needs key_file beside it
 etc/dossiersync.yaml:4:29: portal_api.tls.client_ca: is not a key here; did you mean client_ca_file?
 etc/dossiersync.yaml:5:18: portal_api.auth.issuer: is empty; give it a value, or remove the key
@@ -78,7 +78,7 @@ etc/dossiersync.yaml:8:53: ops.users[0].may[0]: must be read, resync or approve,
 etc/dossiersync.yaml:10:5: tenants[0].name: is missing; give the name of the organisation as people know it
 etc/dossiersync.yaml:10:9: tenants[0].id: must be lower-case letters, digits and hyphens, beginning with a letter or digit, at most 63, not "Amaris"
 etc/dossiersync.yaml:11:15: tenants[0].timezone: "Mars" is not a time zone that this machine knows; write a name such as Europe/Amsterdam
-etc/dossiersync.yaml:12:15: tenants[0].schedule: "@every 4h" counts from the moment a worker started, so that workers would not agree on when a run is due; write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *
+etc/dossiersync.yaml:12:15: tenants[0].schedule: "@every 4h" counts from the start of a worker, so workers would not agree on when a run is due; write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *
 etc/dossiersync.yaml:13:18: tenants[0].max_removed: must be a percentage from 0% to 100%, such as 5% or 0.5%, not "5"
 etc/dossiersync.yaml:14:5: tenants[0].max_removed: is given twice, first on line 13; keep one of the two
 etc/dossiersync.yaml:17:9: tenants[0].source.fhir.base_url: is missing; give the address of the FHIR server, such as https://ecd.example/fhir

@@ -9,18 +9,19 @@ import (
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9.:%_-]*$`)
 
-// listener is an address that is listened on, and where the file says so.
+// listener is an address to listen on, and its place in the file.
 type listener struct {
 	value
 	address string
 }
 
-// listener reads the host:port to listen on. With a private database it must
-// be on loopback; no two may be in each other's way.
+// listener reads the host:port to listen on. With a private database it must be on
+// loopback. No two listeners may use the same address.
 func (v value) listener(def string, private bool) string {
 	me := listener{v, v.address(def)}
 	if private && !loopbackAddress(me.address) {
-		v.faultf("must be on loopback, such as %s, because `database` is left out: the private PostgreSQL is for trying things out on one machine. Give `database` to serve others", def)
+		v.faultf("must be on loopback, such as %s, because `database` is left out: the private PostgreSQL is for trying "+
+			"things out on one machine. Give `database` to serve other machines", def)
 	}
 	for _, other := range v.l.listeners {
 		switch {
@@ -36,6 +37,7 @@ func (v value) listener(def string, private bool) string {
 }
 
 func (v value) address(def string) string {
+	v.describePattern(`^[A-Za-z0-9.:%_\[\]-]*:[0-9]+$`, def)
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -48,8 +50,8 @@ func (v value) address(def string) string {
 	return s.text
 }
 
-// sameAddress reports whether one port is asked for twice on one address. Port
-// 0 is any free one.
+// sameAddress reports whether a and b need the same port of the same address. Port 0
+// is any free port.
 func sameAddress(a, b string) bool {
 	hostA, portA, _ := net.SplitHostPort(a)
 	hostB, portB, _ := net.SplitHostPort(b)
@@ -71,8 +73,8 @@ func loopbackAddress(address string) bool {
 	return err == nil && loopback(host)
 }
 
-// loopback reports whether host is this machine and nothing else. A name other
-// than localhost is not looked up, and so is not.
+// loopback reports whether host is reached from this machine only. Names other than
+// localhost are not looked up, and count as not.
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback() || host == "localhost"

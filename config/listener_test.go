@@ -11,7 +11,7 @@ func TestFaultsOfListeners(t *testing.T) {
 	check(t, portal("listen: 127.0.0.1:99999"),
 		`4:portal_api.listen: must be host:port, such as 127.0.0.1:8080, or :8080 for every network, not "127.0.0.1:99999"`)
 	check(t, portal("listen: :8080"),
-		"4:portal_api.listen: must be on loopback, such as 127.0.0.1:8080, because `database` is left out: the private PostgreSQL is for trying things out on one machine. Give `database` to serve others")
+		"4:portal_api.listen: must be on loopback, such as 127.0.0.1:8080, because `database` is left out: the private PostgreSQL is for trying things out on one machine. Give `database` to serve other machines")
 	check(t, portal("listen: 127.0.0.1:8081"),
 		"4:portal_api.listen: is the address of ops.listen too, unless you set that; choose another port")
 	check(t, portal(`listen: "[::]:8081"`)+"database: a=b\n",

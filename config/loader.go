@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxValues bounds what one file may hold once its aliases are followed. Some
-// sixty values make a tenant, so thousands of tenants fit.
+// maxValues is the largest number of values in a file, with its aliases followed. A
+// tenant has about sixty, so thousands of tenants fit.
 const maxValues = 250_000
 
-// loader reads one file and collects what is wrong with it.
+// loader reads one file and collects its faults and warnings.
 type loader struct {
 	name     string // as shown in faults
 	dir      string // relative paths count from here
@@ -36,12 +36,13 @@ func (l *loader) root(data []byte) (value, bool) {
 	var first, second yaml.Node
 	err := dec.Decode(&first)
 	if errors.Is(err, io.EOF) {
-		l.faultAt(1, 0, "holds no configuration; `tenants` is the least it needs")
+		l.faultAt(1, 0, "holds no configuration; give at least `portal_api` and `tenants`")
 		return value{}, false
 	}
 	if err == nil {
 		if err = dec.Decode(&second); err == nil {
-			l.faultAt(second.Line, second.Column, "a second YAML document begins here; keep everything in one, without `---` lines")
+			l.faultAt(second.Line, second.Column,
+				"a second YAML document begins here; keep everything in one, without `---` lines")
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -51,7 +52,7 @@ func (l *loader) root(data []byte) (value, bool) {
 	return l.value(first.Content[0], ""), true
 }
 
-// value wraps node, or what it is an alias of.
+// value returns node as a value, with an alias followed.
 func (l *loader) value(node *yaml.Node, path string) value {
 	v := value{l: l, node: node, near: node, path: path}
 	if node.Kind == yaml.AliasNode {
@@ -60,7 +61,7 @@ func (l *loader) value(node *yaml.Node, path string) value {
 	return v
 }
 
-// spend counts n values and reports whether the file is still within bounds.
+// spend counts n more values and reports whether the file is still within maxValues.
 func (l *loader) spend(n int, at value) bool {
 	within := l.values <= maxValues
 	l.values += n
@@ -81,9 +82,8 @@ var (
 	fromZero = regexp.MustCompile(`^did not find expected (node content|key|[-',<])`)
 )
 
-// syntax reports why YAML cannot be read. The parser stops at its first
-// problem and knows no column, so what can be found by looking at the text
-// itself is reported from there instead.
+// syntax reports why YAML cannot be read. The parser stops at its first problem and
+// knows no column, so tabs and bytes that are not text are looked for here instead.
 func (l *loader) syntax(data []byte, err error) {
 	before := len(l.faults)
 	for i, line := range strings.Split(string(data), "\n") {
@@ -92,17 +92,19 @@ func (l *loader) syntax(data []byte, err error) {
 			l.faultAt(i+1, tab+1, "is indented with a tab; use spaces")
 		}
 		if column := strings.IndexFunc(line, unreadable); column >= 0 {
-			l.faultAt(i+1, utf8.RuneCountInString(line[:column])+1, "holds a byte that is not text; save the file as UTF-8 without control characters")
+			l.faultAt(i+1, utf8.RuneCountInString(line[:column])+1,
+				"holds a byte that is not text; save the file as UTF-8 without control characters")
 		}
 	}
 	if len(l.faults) > before {
 		return
 	}
 	line, problem := parserLine(string(data), err.Error())
-	l.faultAt(line, 0, "cannot be read as YAML here or just after: "+problem+"; check the indentation, and put quotes around values with special characters")
+	l.faultAt(line, 0, "cannot be read as YAML here or just after: "+problem+
+		"; check the indentation, and put quotes around values with special characters")
 }
 
-// parserLine takes the line and the problem out of the parser's message.
+// parserLine returns the line and the problem that the parser's message names.
 func parserLine(text, message string) (line int, problem string) {
 	m := yamlError.FindStringSubmatch(message)
 	if m == nil {
@@ -115,7 +117,7 @@ func parserLine(text, message string) (line int, problem string) {
 	}
 	line, err := strconv.Atoi(m[1])
 	if err != nil {
-		return 1, problem // it says nothing about line 1
+		return 1, problem // the parser leaves out line 1
 	}
 	if fromZero.MatchString(problem) {
 		line++
@@ -123,8 +125,7 @@ func parserLine(text, message string) (line int, problem string) {
 	return line, problem
 }
 
-// unreadable reports whether r cannot stand in YAML, or is what invalid UTF-8
-// decodes to.
+// unreadable reports whether r is not allowed in YAML, or stands for invalid UTF-8.
 func unreadable(r rune) bool {
 	return r == utf8.RuneError || r == 0x7f || r < 0x20 && r != '\t' && r != '\r'
 }

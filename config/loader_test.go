@@ -8,15 +8,15 @@ import (
 func TestFaultsOfYAMLItself(t *testing.T) {
 	t.Parallel()
 	check(t, "",
-		"1:: holds no configuration; `tenants` is the least it needs")
+		"1:: holds no configuration; give at least `portal_api` and `tenants`")
 	check(t, "# nothing\n",
-		"1:: holds no configuration; `tenants` is the least it needs")
+		"1:: holds no configuration; give at least `portal_api` and `tenants`")
 	check(t, "- a\n",
 		"1:: must be a section of keys with values, not a list")
 	check(t, "just text\n",
 		"1:: must be a section of keys with values, not a single value")
 	check(t, "null\n",
-		"1:portal_api.auth: is missing; give issuer, audience, and jwks_url or jwks_file of the tokens that the portal sends. To try things out, `dossiersync token key` makes a key for them",
+		"1:portal_api.auth: is missing; give issuer, audience, and jwks_url or jwks_file of the tokens that the portal sends. To try things out, make a key for such tokens: dossiersync token key",
 		"1:tenants: is missing; give at least one tenant: a care organisation whose dossiers are to be synchronised")
 	check(t, minimal+"a: [1\nb: 2\n",
 		"3:: cannot be read as YAML here or just after: did not find expected ',' or ']'; check the indentation, and put quotes around values with special characters")
@@ -45,8 +45,7 @@ func TestFaultsOfYAMLItself(t *testing.T) {
 		"3:: a second YAML document begins here; keep everything in one, without `---` lines")
 }
 
-// Ten times ten times … of one small list: a few lines that stand for more
-// values than any memory holds.
+// A few lines with aliases of aliases stand for more values than fit in memory.
 func TestAliasBombsAreRefused(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder

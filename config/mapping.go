@@ -4,27 +4,26 @@ import "strings"
 
 // Mapping turns what a source sends into what a portal shows.
 type Mapping struct {
-	// ReportCodes are the codes by which an Observation is a report; all other
-	// Observations stay hidden. Nil: the day report alone.
+	// ReportCodes are the codes of the Observations that are reports; all others stay
+	// hidden. Nil: the day report alone.
 	ReportCodes []Code
-	// Category says which reports are "general" and which "care-plan"; the
-	// first rule that matches counts. A report that none matches is a
-	// "care-plan" one when it refers to a plan or a goal.
+	// Category makes a report "general" or "care-plan"; the first rule that matches
+	// counts. Without a match, a report that refers to a plan or a goal is "care-plan".
 	Category []Rule
 	// Domains puts goals and plans under one of the four domains ("mentaal",
-	// "lichamelijk", "participatie", "wonen"); the first that matches counts.
+	// "lichamelijk", "participatie", "wonen"); the first rule that matches counts.
 	Domains []Rule
-	// Hide says what is never stored readably, beside what is marked NOPAT.
+	// Hide matches what is never stored readably, beside what is marked NOPAT.
 	Hide []Match
-	// Show says which states a tenant shows that are hidden otherwise.
 	Show Show
-	// Timeline has the kinds that make cards: "report", "form", both or
-	// neither. Default: both.
+	// Timeline has the kinds of items that get a card: "report", "form", both or none.
 	Timeline []string
-	// Author is what readers see of who wrote something: "name-and-role",
-	// "role" or "organisation". Default: name-and-role.
+	// Author is what readers see of an author: "name-and-role", "role" or
+	// "organisation".
 	Author string
-	Labels Labels
+	// Labels are the words that readers see for each part ("reports", "forms",
+	// "care-plans") and category ("general", "care-plan").
+	Labels map[string]string
 }
 
 // Rule gives Set to what Match matches.
@@ -33,8 +32,8 @@ type Rule struct {
 	Set   string
 }
 
-// Match matches an item that has all of the codes given. At least one is; a
-// zero Code is not asked for.
+// Match matches an item that has all of the codes given. At least one is given; a
+// zero Code is not looked for.
 type Match struct {
 	Code     Code
 	Category Code
@@ -42,7 +41,7 @@ type Match struct {
 	Security Code // in meta.security or a securityLabel
 }
 
-// Code is a code in a code system. That of a file is never zero.
+// Code is a code in a code system.
 type Code struct {
 	System string // a URI; empty: a code that has no system
 	Code   string
@@ -51,21 +50,12 @@ type Code struct {
 // String gives c as in the file: system|code.
 func (c Code) String() string { return c.System + "|" + c.Code }
 
-// Show has the states that are hidden unless a tenant shows them.
+// Show has the states of items that are hidden unless the tenant shows them.
 type Show struct {
 	Stopped     bool // forms that were stopped
 	InProgress  bool // forms that are being filled in
 	Preliminary bool // reports that are not final
 	Superseded  bool // documents that another replaces
-}
-
-// Labels are the words shown to people.
-type Labels struct {
-	Reports   string // default: Rapportages
-	Forms     string // default: Vragenlijsten
-	CarePlans string // default: Zorgplan
-	General   string // the category; default: Algemeen
-	CarePlan  string // the category; default: Zorgleefplan
 }
 
 func (v value) mapping() Mapping {
@@ -96,13 +86,15 @@ func (v value) codes() []Code {
 
 // code reads system|code; zero when left out or faulty.
 func (v value) code() Code {
+	v.describePattern(`^[^|\s]*\|[^|\s]+$`, "")
 	s, ok := v.scalar()
 	if !ok {
 		return Code{}
 	}
 	system, code, found := strings.Cut(s.text, "|")
 	if !found || code == "" || strings.Contains(code, "|") || strings.ContainsAny(s.text, " \t\r\n") {
-		v.faultf("must be system|code, such as http://snomed.info/sct|11591000146107, or |code for a code without a system, not %s", s.shown)
+		v.faultf("must be system|code, such as http://snomed.info/sct|11591000146107, "+
+			"or |code for a code without a system, not %s", s.shown)
 		return Code{}
 	}
 	return Code{System: system, Code: code}
@@ -160,20 +152,22 @@ func (v value) show() Show {
 
 func (v value) timeline() []string {
 	kinds := []string{"report", "form"}
+	v.describe(schema{"default": kinds})
 	if !v.given() {
 		return kinds
 	}
 	return subset(v.list(), kinds...)
 }
 
-func (v value) labels() Labels {
+func (v value) labels() map[string]string {
 	s := v.section()
 	defer s.end()
-	return Labels{
-		Reports:   s.key("reports").text("Rapportages"),
-		Forms:     s.key("forms").text("Vragenlijsten"),
-		CarePlans: s.key("care-plans").text("Zorgplan"),
-		General:   s.key("general").text("Algemeen"),
-		CarePlan:  s.key("care-plan").text("Zorgleefplan"),
+	labels := make(map[string]string)
+	for _, label := range [][2]string{
+		{"reports", "Rapportages"}, {"forms", "Vragenlijsten"}, {"care-plans", "Zorgplan"},
+		{"general", "Algemeen"}, {"care-plan", "Zorgleefplan"},
+	} {
+		labels[label[0]] = s.key(label[0]).text(label[1])
 	}
+	return labels
 }

@@ -6,7 +6,29 @@ import (
 	"unicode/utf8"
 )
 
-// ops reads the operators' section; private says that the database is.
+// Ops is the operators' side.
+type Ops struct {
+	Listen string // host:port
+	TLS    TLS
+	// MetricsToken opens the metrics of all tenants, and nothing else. Zero: only users
+	// who may read all tenants see them.
+	MetricsToken Credential
+	// Users may be empty only if Listen is on loopback.
+	Users []User
+}
+
+// User is one operator.
+type User struct {
+	Name  string // unique; what the user does is recorded under it
+	Token Credential
+	// Tenants are the ids of the tenants that the user sees; "*" in the file is written
+	// out here.
+	Tenants []string
+	May     []string // one or more of "read", "resync" and "approve"
+}
+
+// ops reads the operators' section; private is true without a database of the
+// operator's own.
 func (v value) ops(private bool, tenants []Tenant) Ops {
 	s := v.section()
 	defer s.end()
@@ -20,7 +42,8 @@ func (v value) ops(private bool, tenants []Tenant) Ops {
 	for _, item := range users.list() {
 		u := item.user(names, tenants)
 		if other, taken := tokens[u.Token]; taken && !u.Token.IsZero() {
-			item.faultf("has the same token as %s; give each user their own, or nobody can tell who did what", other)
+			item.faultf("has the same token as %s; "+
+				"give each user their own, so that their actions can be told apart", other)
 		} else {
 			tokens[u.Token] = item.path
 		}
@@ -30,7 +53,8 @@ func (v value) ops(private bool, tenants []Tenant) Ops {
 		users.faultf("must name at least one user, because ops.listen is open to other machines; or set ops.listen to 127.0.0.1:8081")
 	}
 	if o.TLS.CertFile == "" && !loopbackAddress(o.Listen) {
-		s.key("listen").warnf("answers other machines over plain http, tokens included; give tls, or make sure that something in front of it encrypts")
+		s.key("listen").warnf("answers other machines over plain http, tokens included; " +
+			"give tls, or make sure that something in front of it encrypts")
 	}
 	return o
 }
@@ -41,17 +65,16 @@ func (v value) metrics() Credential {
 	return s.hardToGuess("token", s.credential("token"))
 }
 
-// leastToken is how many characters a token has that nobody can guess, however
-// often they try.
+// leastToken is the number of characters from which a token is not guessed, however
+// often it is tried.
 const leastToken = 20
 
-// hardToGuess returns the credential with that name, and warns where it is not long
-// enough.
+// hardToGuess returns c, which is under the key name, and warns if it is too short.
 func (s *section) hardToGuess(name string, c Credential) Credential {
 	at, text := s.key(name), []byte(c.Value)
 	if c.File != "" {
 		at = s.key(name + "_file")
-		text, _ = s.l.readFile(c.File) // it could be read just now
+		text, _ = s.l.readFile(c.File) // it could be read a moment ago
 	}
 	if n := utf8.RuneCount(bytes.TrimSpace(text)); n < leastToken && !c.IsZero() {
 		at.warnf("holds a token of %d characters, which can be guessed; give it %d or more: openssl rand -hex 24", n, leastToken)
@@ -70,7 +93,7 @@ func (v value) user(names map[string]string, tenants []Tenant) User {
 	}
 }
 
-// tenantIDs reads a list of ids that tenants have.
+// tenantIDs reads a list of ids of the tenants.
 func (v value) tenantIDs(tenants []Tenant) []string {
 	var ids []string
 	for _, t := range tenants {
@@ -78,6 +101,7 @@ func (v value) tenantIDs(tenants []Tenant) []string {
 	}
 	var named []string
 	for _, item := range v.items(`list the tenants' ids, or ["*"] for all`) {
+		item.describeText("")
 		id, ok := item.scalar()
 		switch {
 		case !ok:

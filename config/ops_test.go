@@ -25,14 +25,13 @@ func TestFaultsOfUsers(t *testing.T) {
 		"5:ops.users[0].may: is empty; list one or more of read, resync, approve")
 	check(t, ops("users:\n- {name: a, token: ${TOKEN}, tenants: [amaris], may: [read, read]}\n- {name: a, token: ${TOKEN}, tenants: [amaris], may: [read]}"),
 		"6:ops.users[0].may[1]: is in the list twice; remove one",
-		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, or nobody can tell who did what",
+		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, so that their actions can be told apart",
 		"7:ops.users[1].name: is the same as ops.users[0].name; give each its own")
 	check(t, ops("users:\n- {name: a, token_file: t, tenants: [amaris], may: [read]}\n- {name: b, token_file: ./t, tenants: [amaris], may: [read]}"),
-		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, or nobody can tell who did what")
+		"7:ops.users[1]: has the same token as ops.users[0]; give each user their own, so that their actions can be told apart")
 }
 
-// What can be tried as often as somebody likes should be hard to guess.
-func TestTokensThatCanBeGuessedAreWarnedOf(t *testing.T) {
+func TestShortTokensAreWarnedOf(t *testing.T) {
 	t.Parallel()
 	const user = "name: a, tenants: [amaris], may: [read]"
 	for text, want := range map[string]string{

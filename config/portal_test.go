@@ -5,11 +5,11 @@ import "testing"
 func TestFaultsOfPortalAPI(t *testing.T) {
 	t.Parallel()
 	check(t, tenantLine,
-		"1:portal_api.auth: is missing; give issuer, audience, and jwks_url or jwks_file of the tokens that the portal sends. To try things out, `dossiersync token key` makes a key for them")
+		"1:portal_api.auth: is missing; give issuer, audience, and jwks_url or jwks_file of the tokens that the portal sends. To try things out, make a key for such tokens: dossiersync token key")
 	check(t, tenantLine+"portal_api:\n",
-		"2:portal_api.auth: is missing; give issuer, audience, and jwks_url or jwks_file of the tokens that the portal sends. To try things out, `dossiersync token key` makes a key for them")
+		"2:portal_api.auth: is missing; give issuer, audience, and jwks_url or jwks_file of the tokens that the portal sends. To try things out, make a key for such tokens: dossiersync token key")
 	check(t, tenantLine+"portal_api: {auth: {}}\n",
-		"2:portal_api.auth: needs jwks_url or jwks_file. To try things out, `dossiersync token key` makes a key and `dossiersync token jwks` the file",
+		"2:portal_api.auth: needs jwks_url or jwks_file. To try things out, make a key with dossiersync token key, and the file with dossiersync token jwks",
 		"2:portal_api.auth.audience: is missing; give the `aud` of the portal's tokens",
 		"2:portal_api.auth.issuer: is missing; give the `iss` of the portal's tokens")
 	check(t, tenantLine+"portal_api: {auth: {issuer: i, audience: a, jwks_file: jwks.json, jwks_url: https://x/y}}\n",

@@ -8,10 +8,10 @@ import (
 	"os"
 )
 
-// Quarantine says how items that could not be applied are kept.
+// Quarantine is how items that could not be applied are kept.
 type Quarantine struct {
-	// Key encrypts the raw bytes of quarantined items. Left out: no bytes are
-	// kept, and a retry fetches the item again by its id.
+	// Key encrypts the raw bytes of quarantined items. Zero: no bytes are kept, and a
+	// retry fetches the item again by its id.
 	Key Credential
 }
 
@@ -21,11 +21,11 @@ func (v value) quarantine() Quarantine {
 	return Quarantine{Key: s.credential("key")}
 }
 
-// keyBytes is how long a key is: AES-256.
+// keyBytes is the length of a key (AES-256).
 const keyBytes = 32
 
-// ReadKey returns the key's 32 bytes, nil where none is configured. It is written
-// in base64; a file may hold the bytes themselves.
+// ReadKey returns the key's 32 bytes, or nil if no key is configured. The key is
+// written in base64; a file may hold the bytes themselves.
 func (q Quarantine) ReadKey() ([]byte, error) {
 	if q.Key.IsZero() {
 		return nil, nil

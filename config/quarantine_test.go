@@ -11,7 +11,7 @@ import (
 	"dossiersync/config"
 )
 
-func TestQuarantineKeyIsReadHoweverItIsWritten(t *testing.T) {
+func TestQuarantineKeyIsReadInAnyEncoding(t *testing.T) {
 	t.Parallel()
 	// Ends as a line does, and holds what the two alphabets of base64 differ in.
 	want := append(bytes.Repeat([]byte{0xfb}, 31), '\n')
@@ -39,7 +39,7 @@ func TestQuarantineKeyIsReadHoweverItIsWritten(t *testing.T) {
 	}
 }
 
-func TestQuarantineKeyThatIsNoneIsRefusedUnseen(t *testing.T) {
+func TestBadQuarantineKeyIsRefusedWithoutShowingIt(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"hunter2", strings.Repeat("hunter2", 7), base64.StdEncoding.EncodeToString([]byte("hunter2"))} {
 		got, err := config.Quarantine{Key: config.Credential{Value: config.Secret(text)}}.ReadKey()

@@ -13,16 +13,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// scalar is a single value with its variables filled in.
+// scalar is a single value with its variables replaced.
 type scalar struct {
 	text     string
 	expanded bool   // part of text came from the environment
-	shown    string // quoted as it is written in the file: all that a fault may repeat
+	shown    string // quoted as written in the file; faults repeat nothing else
 	tag      string
 }
 
-// scalar returns v's text. False means that it was left out or is faulty; an
-// empty value is a fault.
+// scalar returns v's text, or false if v was left out or is faulty. An empty text is a
+// fault.
 func (v value) scalar() (scalar, bool) {
 	if v.given() && v.null() {
 		v.faultf("has no value; give it one, or remove the key")
@@ -51,13 +51,14 @@ func shorten(text string) string {
 }
 
 func (v value) text(def string) string {
+	v.describeText(def)
 	if s, ok := v.scalar(); ok {
 		return s.text
 	}
 	return def
 }
 
-// subset reads items that are each one of options, and each at most once.
+// subset reads items that are each one of options, without duplicates.
 func subset(items []value, options ...string) []string {
 	var chosen []string
 	for _, item := range items {
@@ -72,8 +73,9 @@ func subset(items []value, options ...string) []string {
 	return chosen
 }
 
-// distinct reads a text that no other value has; seen has the path of each.
+// distinct reads a text that no earlier value has; seen has the path of each text.
 func (v value) distinct(seen map[string]string) string {
+	v.describeText("")
 	s, ok := v.scalar()
 	if !ok {
 		return ""
@@ -87,6 +89,7 @@ func (v value) distinct(seen map[string]string) string {
 }
 
 func (v value) oneOf(def string, options ...string) string {
+	v.describe(schema{"anyOf": []schema{{"enum": options}, {"type": "string", "pattern": variablePattern}}, "default": def})
 	s, ok := v.scalar()
 	if ok && !slices.Contains(options, s.text) {
 		v.faultf("must be %s, not %s", oneOfList(options), s.shown)
@@ -107,6 +110,7 @@ func oneOfList(options []string) string {
 }
 
 func (v value) boolean() bool {
+	v.describe(schema{"type": []string{"boolean", "string"}, "pattern": variablePattern, "default": false})
 	s, ok := v.scalar()
 	if ok && (s.text != "true" && s.text != "false" || s.tag != "!!bool" && !s.expanded) {
 		v.faultf("must be true or false, without quotes, not %s", s.shown)
@@ -115,6 +119,7 @@ func (v value) boolean() bool {
 }
 
 func (v value) whole(def, least, most int) int {
+	v.describeNumber("integer", schema{"minimum": least, "maximum": most, "default": def})
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -127,8 +132,9 @@ func (v value) whole(def, least, most int) int {
 	return n
 }
 
-// rate reads a number above 0.
+// rate reads a number above 0, at most most.
 func (v value) rate(def, most float64) float64 {
+	v.describeNumber("number", schema{"exclusiveMinimum": 0, "maximum": most, "default": def})
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -142,7 +148,12 @@ func (v value) rate(def, most float64) float64 {
 	return n
 }
 
+// durationPattern matches what [time.ParseDuration] reads.
+const durationPattern = `^[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`
+
 func (v value) duration(def time.Duration) time.Duration {
+	v.describePattern(durationPattern, strconv.FormatFloat(def.Seconds(), 'f', -1, 64)+"s")
+	v.describe(schema{"type": []string{"string", "integer"}, "maximum": 0}) // 0 needs no unit
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -159,6 +170,7 @@ var percentage = regexp.MustCompile(`^\d{1,3}(\.\d{1,6})?%$`)
 
 // percent returns a fraction: 0.05 for 5%.
 func (v value) percent(def float64) float64 {
+	v.describePattern(percentage.String(), strconv.FormatFloat(def*100, 'f', -1, 64)+"%")
 	s, ok := v.scalar()
 	if !ok {
 		return def
@@ -171,7 +183,7 @@ func (v value) percent(def float64) float64 {
 	return n / 100
 }
 
-// filePath resolves a path against the folder of the configuration file.
+// filePath reads a path, which starts from the folder of the configuration file.
 func (v value) filePath(def string) string {
 	p := v.text(def)
 	if p == "" || filepath.IsAbs(p) {
@@ -180,8 +192,9 @@ func (v value) filePath(def string) string {
 	return filepath.Join(v.l.dir, p)
 }
 
-// url reads an absolute http or https URL; nil when left out or faulty.
+// url reads an absolute http or https URL. It returns nil if v is left out or faulty.
 func (v value) url(example string) *url.URL {
+	v.describePattern(`^https?://[^#]+$`, "")
 	s, ok := v.scalar()
 	if !ok {
 		return nil

@@ -9,20 +9,24 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule says when runs are due.
+// Schedule is when runs are due.
 type Schedule struct {
 	Text string // as in the file
-	// Schedule counts in the tenant's zone, whatever the zone of the time that
-	// Next is given. Next never returns the zero time.
+	// Schedule counts in the tenant's zone, whatever zone Next is given a time in. Next
+	// never returns the zero time.
 	cron.Schedule
 }
 
 const fields = "write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *"
 
-// descriptors are the names that stand for moments on the clock.
+// descriptors are the names of schedules that every worker reads alike.
 var descriptors = []string{"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
 
+// schedulePattern matches a descriptor, or five or six fields.
+var schedulePattern = `^\s*(` + strings.Join(descriptors, "|") + `|[0-9A-Za-z*/,?-]+(\s+[0-9A-Za-z*/,?-]+){4,5})\s*$`
+
 func (v value) schedule(def string, zone *time.Location) Schedule {
+	v.describePattern(schedulePattern, def)
 	s, ok := v.scalar()
 	if !ok {
 		s = scalar{text: def, shown: shorten(def)}
@@ -37,18 +41,19 @@ func (v value) schedule(def string, zone *time.Location) Schedule {
 	return Schedule{Text: s.text, Schedule: parsed}
 }
 
-// parseSchedule's errors go on where the text of the schedule ends.
+// parseSchedule reads a schedule. The texts of its errors follow that of the schedule.
 func parseSchedule(text string, zone *time.Location) (cron.Schedule, error) {
 	text = strings.TrimSpace(text)
 	switch {
 	case strings.HasPrefix(text, "TZ="), strings.HasPrefix(text, "CRON_TZ="):
-		return nil, fmt.Errorf("brings a time zone of its own; remove it and set timezone")
+		return nil, fmt.Errorf("contains a time zone; remove it and set timezone")
 	case strings.HasPrefix(text, "@every"):
-		return nil, fmt.Errorf("counts from the moment a worker started, so that workers would not agree on when a run is due; %s", fields)
+		return nil, fmt.Errorf("counts from the start of a worker, so workers would not agree on when a run is due; %s", fields)
 	case strings.HasPrefix(text, "@") && !slices.Contains(descriptors, text):
 		return nil, fmt.Errorf("is not a moment on the clock that all workers agree on; %s, or @hourly or @daily", fields)
 	}
-	parser := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+	parser := cron.NewParser(
+		cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 	parsed, err := parser.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("is not a schedule (%w); %s", err, fields)
@@ -64,8 +69,8 @@ func parseSchedule(text string, zone *time.Location) (cron.Schedule, error) {
 	return spec, nil
 }
 
-// fires reports whether spec ever comes. Cron looks five years ahead; from the
-// year 2000 on they have every date there is.
+// fires reports whether spec is ever due. Cron looks five years ahead, and five years
+// from 2000 have every date that exists.
 func fires(spec *cron.SpecSchedule) bool {
 	const star = 1 << 63
 	for _, bits := range []uint64{spec.Second, spec.Minute, spec.Hour, spec.Dom, spec.Month, spec.Dow} {

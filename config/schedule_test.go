@@ -11,13 +11,13 @@ import (
 func TestFaultsOfSchedules(t *testing.T) {
 	t.Parallel()
 	check(t, tenant(`schedule: "@every 4h"`),
-		`6:tenants[0].schedule: "@every 4h" counts from the moment a worker started, so that workers would not agree on when a run is due; write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *`)
+		`6:tenants[0].schedule: "@every 4h" counts from the start of a worker, so workers would not agree on when a run is due; write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *`)
 	check(t, tenant(`schedule: "@reboot"`),
 		`6:tenants[0].schedule: "@reboot" is not a moment on the clock that all workers agree on; write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *, or @hourly or @daily`)
 	check(t, tenant("schedule: TZ=UTC 0 0 * * *"),
-		`6:tenants[0].schedule: "TZ=UTC 0 0 * * *" brings a time zone of its own; remove it and set timezone`)
+		`6:tenants[0].schedule: "TZ=UTC 0 0 * * *" contains a time zone; remove it and set timezone`)
 	check(t, tenant("schedule: CRON_TZ="),
-		`6:tenants[0].schedule: "CRON_TZ=" brings a time zone of its own; remove it and set timezone`)
+		`6:tenants[0].schedule: "CRON_TZ=" contains a time zone; remove it and set timezone`)
 	check(t, tenant("schedule: 0 0 30 2 *"),
 		`6:tenants[0].schedule: "0 0 30 2 *" is a moment that never comes, like 30 February; write five fields (minute, hour, day of month, month, day of week), such as 0 7-23/4 * * *`)
 	check(t, tenant(`schedule: ", 0 0 * * *"`),
@@ -46,7 +46,7 @@ func TestSchedulesCountInTheTenantsZone(t *testing.T) {
 	}
 }
 
-func TestAcceptedSchedulesAlwaysCome(t *testing.T) {
+func TestAcceptedSchedulesAreAlwaysDue(t *testing.T) {
 	t.Parallel()
 	field := rapid.StringMatching(`(\*|[0-9]{1,2}|[0-9]-[0-9]{1,2}|,)(/[1-9])?(,[0-9]{1,2})?`)
 	rapid.Check(t, func(rt *rapid.T) {

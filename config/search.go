@@ -1,17 +1,19 @@
 package config
 
-// Searches is what the program knows of FHIR searches, which this package does not
-// know by itself.
+import "strings"
+
+// Searches describes the FHIR searches that the program can make. This package knows
+// nothing of FHIR.
 type Searches struct {
 	Streams []Stream
-	// Check returns what is wrong with a search of a stream, in words that follow
-	// the name of a key and do not repeat the search, which may come from the
-	// environment; nil: nothing.
+	// Check returns why a stream cannot use a search, or nil. The error's text follows
+	// the name of a key, and does not repeat the search, which may come from the
+	// environment.
 	Check func(stream, search string) error
 }
 
-// Stream is a key of source.fhir.search, and the resource types that its searches
-// may ask for.
+// Stream is a key of source.fhir.search, with the resource types that it may search
+// for.
 type Stream struct {
 	Name  string
 	Types []string
@@ -24,24 +26,25 @@ func (v value) searches() map[string][]string {
 	given := make(map[string][]string)
 	for _, stream := range v.l.searches.Streams {
 		if k := s.key(stream.Name); k.given() {
-			given[stream.Name] = k.searchesOf(stream.Name)
+			given[stream.Name] = k.searchesOf(stream)
 		}
 	}
 	if k := s.key("clients"); k.given() && k.empty() {
-		k.faultf("is empty, but nothing can be shown of clients that are not known; write a search such as Patient, or remove the key")
+		k.faultf("is empty, but without clients nothing can be shown; write a search such as Patient, or remove the key")
 	}
 	return given
 }
 
-func (v value) searchesOf(stream string) []string {
+func (v value) searchesOf(stream Stream) []string {
 	all := []string{}
 	seen := map[string]bool{}
 	for _, item := range v.list() {
+		item.describePattern(`^(`+strings.Join(stream.Types, "|")+`)(\?.*)?$`, "")
 		s, ok := item.scalar()
 		if !ok {
 			continue
 		}
-		if err := v.l.searches.Check(stream, s.text); err != nil {
+		if err := v.l.searches.Check(stream.Name, s.text); err != nil {
 			item.faultf("%s; it is %s", err, s.shown)
 		} else if seen[s.text] {
 			item.faultf("is in the list twice; remove one")

@@ -5,7 +5,7 @@ import "testing"
 func TestFaultsOfSearches(t *testing.T) {
 	t.Parallel()
 	check(t, source("search: {clients: []}"),
-		"8:tenants[0].source.fhir.search.clients: is empty, but nothing can be shown of clients that are not known; write a search such as Patient, or remove the key")
+		"8:tenants[0].source.fhir.search.clients: is empty, but without clients nothing can be shown; write a search such as Patient, or remove the key")
 	check(t, source("search: {report: []}"),
 		"8:tenants[0].source.fhir.search.report: is not a key here; did you mean reports?")
 	check(t, source("search: {reports: }"),

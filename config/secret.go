@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Secret is a string that does not print: in logs, errors and encodings it is
-// ***. Convert it with string(s) where it is used, and nowhere else.
+// Secret is a string that prints as ***, in logs, errors and encodings alike. Convert
+// it with string(s) where it is used, and nowhere else.
 type Secret string
 
 const masked = "***"
 
-// String implements fmt.Stringer: it tells nothing.
+// String implements fmt.Stringer; it returns ***.
 func (Secret) String() string { return masked }
 
-// GoString implements fmt.GoStringer: it tells nothing.
+// GoString implements fmt.GoStringer; it returns ***.
 func (Secret) GoString() string { return masked }
 
-// MarshalText implements encoding.TextMarshaler: it tells nothing.
+// MarshalText implements encoding.TextMarshaler; it returns ***.
 func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
 // Credential is a secret given in place or as a file; at most one of the two is
@@ -33,9 +33,9 @@ type Credential struct {
 // IsZero reports whether the secret was left out.
 func (c Credential) IsZero() bool { return c == Credential{} }
 
-// Read returns the secret as it is now, without line ends behind it. A file is
-// read anew each time, so that a replaced secret is found. An empty one is an
-// error, and so is a Credential that was left out.
+// Read returns the secret as it is now, without line ends after it. A file is read
+// again each time, so that a replaced secret is found. An empty secret is an error, and
+// so is a Credential that was left out.
 func (c Credential) Read() (Secret, error) {
 	text := []byte(c.Value)
 	if c.File != "" {
@@ -55,6 +55,8 @@ func (c Credential) Read() (Secret, error) {
 // credential reads the key name or name_file.
 func (s *section) credential(name string) Credential {
 	inPlace, inFile := s.key(name), s.key(name+"_file")
+	inPlace.describeText("")
+	inFile.describe(schema{"description": "A file that holds " + name + ", instead of " + name + "."})
 	c := Credential{File: inFile.file()}
 	if text, ok := inPlace.scalar(); ok {
 		c.Value = Secret(text.text)
@@ -68,17 +70,18 @@ func (s *section) credential(name string) Credential {
 	return c
 }
 
-// requiredCredential is credential, and a fault when neither key is there.
+// requiredCredential is credential, with a fault if neither key is given.
 func (s *section) requiredCredential(name string) Credential {
 	c := s.credential(name)
+	s.describeEither(name, name+"_file")
 	if !s.key(name).given() && !s.key(name+"_file").filled() {
 		s.faultf("needs %s or %s_file", name, name)
 	}
 	return c
 }
 
-// exposes reports whether text holds a secret. Of all credentials only a
-// database's address may have none in it.
+// exposes reports whether text holds a secret. Only the address of a database may be
+// without one.
 func exposes(name, text string) bool {
 	if name != "database" {
 		return true

@@ -66,8 +66,7 @@ func TestReadFindsTheSecretAsItIsNow(t *testing.T) {
 	}
 }
 
-// An operator may put a secret's variable under the wrong key: whatever comes
-// of it, the secret is not in the fault.
+// An operator may put a secret's variable under the wrong key. The fault must not show it.
 func TestNothingFromTheEnvironmentIsInAFault(t *testing.T) {
 	t.Parallel()
 	var scalars []string

@@ -6,11 +6,31 @@ import (
 	"time"
 )
 
-// source reads where the care record system is.
+// Source is a tenant's care record system. FHIR is the only kind so far.
+type Source struct {
+	FHIR FHIR
+}
+
+// FHIR is a source that speaks FHIR R4 over HTTP.
+type FHIR struct {
+	BaseURL *url.URL // absolute, without a slash at its end
+	Auth    Auth
+	// Search has the searches of the streams for which the default ones do not fit. A
+	// stream with an empty list is not pulled: the organisation does not share it.
+	Search            map[string][]string
+	PageSize          int // the _count asked for
+	Concurrency       int // the largest number of requests at once
+	RequestsPerSecond float64
+	RequestsPerRun    int           // about how many requests one run may make; 0: any number
+	Lag               time.Duration // how far behind the source's own clock a run stops
+	Overlap           time.Duration // how far before the cursor a run begins
+}
+
 func (v value) source() Source {
 	s := v.section()
 	defer s.end()
-	return Source{FHIR: s.key("fhir").required("it is the one kind of source there is; give at least its base_url").fhir()}
+	fhir := s.key("fhir").required("give it with at least its base_url: FHIR is the only kind of source")
+	return Source{FHIR: fhir.fhir()}
 }
 
 func (v value) fhir() FHIR {

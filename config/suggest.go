@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// nearest returns the one of names that name was most likely meant to be, or
-// nothing when none is near.
+// nearest returns the entry of names that name was most likely meant to be, or "" if
+// none is near.
 func nearest(name string, names []string) string {
 	if len(name) > 40 {
 		return ""
@@ -21,13 +21,13 @@ func nearest(name string, names []string) string {
 	return best
 }
 
-// fold takes away the differences that people make without meaning any.
+// fold removes differences that people make by accident: case, and - for _.
 func fold(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), "-", "_")
 }
 
-// distance counts the letters to insert, drop or change to make b of a, and
-// counts two neighbours that changed places as one.
+// distance returns how many letters have to be inserted, dropped or changed to turn a
+// into b; two neighbours that changed places count once.
 func distance(a, b string) int {
 	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -20,7 +20,7 @@ func TestFaultsOfTenants(t *testing.T) {
 		"2:tenants[0].source: is missing; give the care record system, under source.fhir")
 	check(t, portalLine+"tenants: [{id: Amaris, name: a, source: {}}]\n",
 		`2:tenants[0].id: must be lower-case letters, digits and hyphens, beginning with a letter or digit, at most 63, not "Amaris"`,
-		"2:tenants[0].source.fhir: is missing; it is the one kind of source there is; give at least its base_url")
+		"2:tenants[0].source.fhir: is missing; give it with at least its base_url: FHIR is the only kind of source")
 	check(t, portalLine+"tenants: [{id: a, name: a, source: {fhir: {}}}]\n",
 		"2:tenants[0].source.fhir.base_url: is missing; give the address of the FHIR server, such as https://ecd.example/fhir")
 	check(t, portalLine+"tenants:\n  - &t {id: a, name: a, source: {fhir: {base_url: https://x.example}}}\n  - *t\n",

@@ -10,16 +10,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// value is one place in the file and what stands there.
-//
-// Its methods report what is wrong and then return a default or a zero, so
-// that reading goes on and finds the next fault.
+// value is a place in the file, with or without a value. Its methods report a fault
+// and then return a default or a zero, so that reading goes on to the next fault.
 type value struct {
 	l     *loader
 	node  *yaml.Node // nil: left out
 	near  *yaml.Node // where a fault points: the value, or the section it is missing from
 	path  string
 	quiet bool // inside something already reported
+
+	// While a schema of the file is made (see [Schema]), what describes the value and
+	// the section that it is in; otherwise nil.
+	schema, parent schema
 }
 
 // given reports whether the key is in the file, with or without a value.
@@ -38,12 +40,16 @@ func (v value) warnf(format string, args ...any) {
 }
 
 func (v value) fault(format string, args []any) Fault {
-	return Fault{File: v.l.name, Line: v.near.Line, Column: v.near.Column, Key: v.path, Message: oneLine(fmt.Sprintf(format, args...))}
+	return Fault{
+		File: v.l.name, Line: v.near.Line, Column: v.near.Column, Key: v.path,
+		Message: oneLine(fmt.Sprintf(format, args...)),
+	}
 }
 
-// required makes it a fault that v is left out; how says what to write. What
-// is missing from inside it is then not reported as well.
+// required makes it a fault that v is left out; how says what to write. Keys that are
+// missing inside v are then not reported as well.
 func (v value) required(how string) value {
+	v.mustBeGiven()
 	if !v.given() {
 		v.faultf("is missing; %s", how)
 		v.quiet = true
@@ -51,7 +57,7 @@ func (v value) required(how string) value {
 	return v
 }
 
-// is reports whether v is of kind and has a value; a wrong kind is a fault.
+// is reports whether v has a value of the kind; another kind is a fault.
 func (v value) is(kind yaml.Kind, want string) bool {
 	switch {
 	case !v.given() || v.null():
@@ -79,13 +85,19 @@ func kindName(n *yaml.Node) string {
 	}
 }
 
-// list returns the items of a list; nil when it was left out.
+// list returns the items of a list, or nil if it was left out.
 func (v value) list() []value {
+	if v.schema != nil {
+		item := schema{}
+		v.describe(schema{"type": "array", "items": item})
+		return []value{v.l.described(item, v.path+"[0]")}
+	}
 	if v.given() && v.null() {
 		v.faultf("has no value; write [] for an empty list, or remove the key")
 		return nil
 	}
-	if !v.is(yaml.SequenceNode, "a list, written [a, b] or with a line `- …` for each item") || !v.l.spend(len(v.node.Content), v) {
+	isList := v.is(yaml.SequenceNode, "a list, written [a, b] or with a line `- …` for each item")
+	if !isList || !v.l.spend(len(v.node.Content), v) {
 		return nil
 	}
 	items := make([]value, len(v.node.Content))
@@ -95,10 +107,11 @@ func (v value) list() []value {
 	return items
 }
 
-// items is list for a list that must be there and hold something; how says
-// what to write.
+// items returns the items of a list that must be given and not be empty; how says what
+// to write.
 func (v value) items(how string) []value {
-	if v.given() && (v.null() || v.empty()) {
+	v.describe(schema{"minItems": 1})
+	if v.schema == nil && v.given() && (v.null() || v.empty()) {
 		v.faultf("is empty; %s", how)
 		return nil
 	}
@@ -110,8 +123,8 @@ func (v value) empty() bool {
 	return !v.given() || v.node.Kind == yaml.SequenceNode && len(v.node.Content) == 0
 }
 
-// section is a mapping of which the keys are being asked for. A key that nobody
-// asked for is a fault when it ends.
+// section is a mapping whose keys are read with key. Keys that were not read by then
+// are faults in end.
 type section struct {
 	value
 	keys    map[string]value
@@ -119,9 +132,10 @@ type section struct {
 	asked   []string
 }
 
-// section opens v as a mapping. Left out or empty, it has no keys.
+// section returns v as a mapping. A mapping that is left out or empty has no keys.
 func (v value) section() *section {
 	s := &section{value: v, keys: map[string]value{}}
+	s.describeSection()
 	if !v.is(yaml.MappingNode, "a section of keys with values") || !v.l.spend(len(v.node.Content)/2, v) {
 		s.quiet = s.quiet || v.given() && !v.null()
 		return s
@@ -142,7 +156,8 @@ func (s *section) add(key, val *yaml.Node) {
 		at.path = s.path
 		at.faultf("has a key that is not a single word; write `key: value`")
 	case key.Tag == "!!merge":
-		at.faultf("merge keys are not supported; repeat the keys, or share a whole section with an anchor (&name) and an alias (*name)")
+		at.faultf("merge keys are not supported; repeat the keys, " +
+			"or share a whole section with an anchor (&name) and an alias (*name)")
 	case twice:
 		at.faultf("is given twice, first on line %d; keep one of the two", first.near.Line)
 	default:
@@ -168,13 +183,18 @@ func (s *section) key(name string) value {
 	if !slices.Contains(s.asked, name) {
 		s.asked = append(s.asked, name)
 	}
+	if s.schema != nil {
+		v := s.l.described(s.schema.property(name), s.join(name))
+		v.parent = s.schema
+		return v
+	}
 	if v, ok := s.keys[name]; ok {
 		return v
 	}
 	return value{l: s.l, near: s.near, path: s.join(name), quiet: s.quiet}
 }
 
-// end reports the keys that nobody asked for.
+// end reports the keys that were not read.
 func (s *section) end() {
 	for _, key := range s.written {
 		name := asWritten(key)

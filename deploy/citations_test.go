@@ -19,7 +19,7 @@ func TestEveryCitationIsInTheDesign(t *testing.T) {
 	}
 	known := make(map[string]bool)
 	for kind, pattern := range map[string]string{
-		"I": `\*\*I(\d+a?) `, "case ": `(?m)^\| (\d+) \|`, "B": `(?m)^\| B(\d+) \|`,
+		"I": `\*\*I(\d+a?) `, "case": `(?m)^\| (\d+) \|`, "B": `(?m)^\| B(\d+) \|`,
 	} {
 		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(design), -1) {
 			known[kind+m[1]] = true
@@ -42,14 +42,14 @@ func TestEveryCitationIsInTheDesign(t *testing.T) {
 			return err
 		}
 		for _, m := range cited.FindAllStringSubmatch(string(text), -1) {
-			for i, kind := range []string{"I", "I", "case ", "B"} {
+			for i, kind := range []string{"I", "I", "case", "B"} {
 				number := strings.TrimLeft(m[i+1], "0")
 				if m[i+1] == "" || strings.Contains(path, "carerecordsim") {
 					continue
 				}
 				found++
 				if !known[kind+number] {
-					t.Errorf("%s cites %s%s, which docs/design.md does not have", path, kind, number)
+					t.Errorf("%s cites %s %s, which docs/design.md does not have", path, kind, number)
 				}
 			}
 		}

@@ -179,7 +179,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	defer owner.Close()
 	takesGrants(t, owner, reader)
 	var rights string
-	if err := owner.Pool().QueryRow(t.Context(), `
+	if err := owner.RiverPool().QueryRow(t.Context(), `
 		SELECT string_agg(rolname || CASE WHEN rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication THEN ' may more' ELSE '' END, ', ' ORDER BY rolname)
 		FROM pg_roles WHERE rolname LIKE 'dossiersync%'`).Scan(&rights); err != nil {
 		t.Fatal(err)

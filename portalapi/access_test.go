@@ -14,11 +14,10 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Every route, asked by every kind of user: the status, and for an empty list the
-// reason.
+// Each route, requested by each kind of user: the status, and the reason of an empty list.
 func TestRoutesByKindOfUser(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	r, f, pl := report("1", "r", noon()), form("1", "f", noon()), plan("1", "p", noon(), true)
 	p.items(r, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	ended := "contact = 'gone'"
@@ -93,11 +92,11 @@ func TestRoutesByKindOfUser(t *testing.T) {
 	}
 }
 
-// Of a client who has died everything can be opened, and nothing read but who did; of
-// one who was merged, removed or marked nothing is there, for anybody.
-func TestRoutesOfClientsWhoAreNotShown(t *testing.T) {
+// The dossier of a client who has died opens, but only the access log has content. A client who was
+// merged, removed or marked gets 404 on every route, for every user.
+func TestRoutesOfHiddenClients(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	r, f, pl := report("1", "r", noon()), form("1", "f", noon()), plan("1", "p", noon(), true)
 	p.items(r, f, pl)
 	p.exec(`UPDATE grants SET manager = true`)
@@ -134,15 +133,15 @@ func TestRoutesOfClientsWhoAreNotShown(t *testing.T) {
 	}
 }
 
-// I9: without a log there is no answer, whatever is asked and by whom.
+// I9: without the access log, no request of any kind or user is answered.
 func TestCase85LogDownNothingIsShown(t *testing.T) {
 	t.Parallel()
-	breaks := map[string]func(p *portal) (mend func()){
-		"no right to write": func(p *portal) func() {
+	breaks := map[string]func(p *harness) (mend func()){
+		"no right to write": func(p *harness) func() {
 			p.exec(`REVOKE INSERT ON access_log FROM dossiersync_reader`)
 			return func() { p.exec(`GRANT INSERT ON access_log TO dossiersync_reader`) }
 		},
-		"locked": func(p *portal) func() {
+		"locked": func(p *harness) func() {
 			tx, err := p.db.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -156,7 +155,7 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 	for name, breakLog := range breaks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newDossier(t)
+			p := newDossierHarness(t)
 			r := report("1", "r", noon())
 			p.items(r)
 			tag := p.get("daughter", "/v1/dossiers/1/reports").header.Get("ETag")
@@ -200,7 +199,7 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 
 func TestDatabaseDownIsUnavailable(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`REVOKE EXECUTE ON FUNCTION identify(text, text, text, text) FROM dossiersync_reader`)
 	a := p.get("daughter", "/v1/dossiers/1")
 	if kind, _ := a.problem(t); a.status != http.StatusInternalServerError || kind != "internal" {
@@ -213,10 +212,10 @@ func TestDatabaseDownIsUnavailable(t *testing.T) {
 	}
 }
 
-// Every read is logged, under the name of its route and with its filters.
+// Every read is logged, with the name of its route and its filters.
 func TestEveryReadIsLogged(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	r := report("1", "r", noon())
 	p.items(r)
 	p.exec(`UPDATE grants SET name = 'P. de Vries'`)
@@ -251,7 +250,7 @@ func TestContractHasEveryRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for _, path := range c.Paths() {
 		method, url, _ := strings.Cut(path, " ")
 		url = regexp.MustCompile(`\{\w+\}`).ReplaceAllString(url, "1")

@@ -1,11 +1,10 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"time"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
@@ -27,9 +26,8 @@ type accessUserJSON struct {
 	Role *string `json:"role"`
 }
 
-// accessLog tells the client, and who manages for them, who did what with the
-// dossier and when (NEN 7513, Wabvpz art. 15e). Unlike what the log is about, it
-// stays readable after death.
+// accessLog lists who did what with the dossier and when, for the client and managers (NEN 7513,
+// Wabvpz art. 15e). Unlike the dossier, it stays readable after the client's death.
 func (a *API) accessLog(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
 	from, to := q.Interval(c.tenant.Location)
@@ -45,11 +43,11 @@ func (a *API) accessLog(ctx context.Context, c *call) (*result, error) {
 		ask.Start, ask.StartDay = l.from.position(), web.NextDay(l.from.at.In(c.tenant.Location))
 	}
 	c.event.Query = q.Encode(nil, "cursor")
-	st, list, more, err := a.reader.Accesses(ctx, c.identity(), c.client, ask)
+	st, list, more, err := a.portal.Accesses(ctx, c.identity(), c.client, ask)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.know(&st); err != nil {
+	if err := c.requireDossier(&st); err != nil {
 		return nil, err
 	}
 	items := make([][]byte, 0, len(list))
@@ -70,10 +68,10 @@ func (a *API) accessLog(ctx context.Context, c *call) (*result, error) {
 	return &result{body: listBody(items, p, f), denied: !st.Dossier.Manager}, nil
 }
 
-// logFreshness is as of now: the log is kept here, and comes from no source.
+// logFreshness is as of now, because the log has no source but this program.
 func (a *API) logFreshness(c *call, st *store.Standing, empty, filtered bool) freshness {
 	f := newBasis(c.tenant, st).freshness()
-	f.AsOf, f.Incomplete = c.tenant.timeOrNil(&st.Now), false
+	f.AsOf, f.Incomplete = c.tenant.timeOrNull(&st.Now), false
 	if empty {
 		r := nothingYet
 		switch {

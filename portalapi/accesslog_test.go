@@ -11,8 +11,8 @@ import (
 	"dossiersync/store"
 )
 
-// transferred does a run of the scope that finds nothing, as a worker would.
-func (p *portal) transferred(scope store.Scope) {
+// wantTransfer completes a run of the scope, as a worker would, that finds nothing.
+func (p *harness) wantTransfer(scope store.Scope) {
 	p.t.Helper()
 	asked, _, err := p.RequestRun(p.t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: scope, By: "beheer"})
 	if err != nil {
@@ -27,11 +27,11 @@ func (p *portal) transferred(scope store.Scope) {
 	}
 }
 
-// The client is shown every kind of thing that was done with the dossier, by
-// whoever did it, and nothing else.
-func TestClientSeesEverythingThatWasDoneWithTheDossier(t *testing.T) {
+// The client's access log lists every kind of use of the dossier, by any user or operator, and
+// nothing else.
+func TestAccessLogShowsAllUsesOfTheDossier(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`UPDATE grants SET role = 'client', name = 'Mevrouw De Vries'`)
 	p.client("amaris", "2", "Iemand anders")
 	p.grant("amaris", "son", "2", everyPart)
@@ -42,13 +42,13 @@ func TestClientSeesEverythingThatWasDoneWithTheDossier(t *testing.T) {
 	p.get("son", "/v1/dossiers/1/reports") // no right
 	p.manage(http.MethodDelete, "/v1/dossiers/1/grants/son", "")
 	p.get("son", "/v1/dossiers/1/forms") // no more
-	p.transferred(store.Scope{Client: "1"})
+	p.wantTransfer(store.Scope{Client: "1"})
 	p.get("daughter", "/v1/dossiers/1/access-log")
 	// Nobody's, or another's.
 	p.get("daughter", "/v1/dossiers")
 	p.get("son", "/v1/dossiers/2/forms")
-	p.transferred(store.Scope{Client: "2"})
-	p.transferred(store.Scope{})
+	p.wantTransfer(store.Scope{Client: "2"})
+	p.wantTransfer(store.Scope{})
 
 	var got []string
 	for _, it := range p.get("daughter", "/v1/dossiers/1/access-log").list(t).Items {

@@ -1,8 +1,6 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -17,17 +15,17 @@ import (
 	"strings"
 	"sync"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
-// result is what a handler has read, before that is logged and leaves.
+// result is what a handler has read. It is sent only after the access was logged.
 type result struct {
-	body []byte // JSON; nil: nothing, 204
-	// version changes whenever body does, for the same user and request; empty:
-	// the answer has no ETag.
+	body []byte // JSON; nil: 204
+	// version changes whenever body does, for the same user and request. Empty: no ETag.
 	version   string
-	unchanged bool // what the caller has is what there is: the body was not read
-	denied    bool // the log is to say that nothing was shown, for want of a right
+	unchanged bool // the caller's version is current, so the body was not read: 304
+	denied    bool // nothing is shown because the user lacks the right; logged as denied
 }
 
 var (
@@ -35,55 +33,54 @@ var (
 	itemID   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 )
 
-// answer admits the caller, lets e read, logs, and only then answers (I9). What
-// was refused for want of a right is logged as well.
+// answer serves a request: it checks the token, waits for a place, reads and logs, and only then
+// sends (I9).
 func (a *API) answer(c *call, e *endpoint) error {
-	patience := readTime
-	if e.patience > 0 {
-		patience = e.patience
+	timeout := requestTime
+	if e.timeout > 0 {
+		timeout = e.timeout
 	}
-	ctx, cancel := context.WithTimeoutCause(c.r.Context(), patience, errors.New("the request takes too long"))
+	ctx, cancel := context.WithTimeoutCause(c.r.Context(), timeout, errors.New("the request takes too long"))
 	defer cancel()
 	if err := c.identify(a.auth, e); err != nil {
 		return err
 	}
-	read, err := a.read(ctx, c, e)
+	res, err := a.readAndLog(ctx, c, e)
 	if err != nil {
 		return err
 	}
-	c.send(read, a.build)
+	c.send(res, a.build)
 	return nil
 }
 
-// read is what takes the database's time: nobody without a token gets to it, and
-// none stays in it because they read the answer slowly.
-func (a *API) read(ctx context.Context, c *call, e *endpoint) (*result, error) {
-	leave, err := a.gate.enter(ctx, c.tenant.ID)
+// readAndLog is the part of a request that uses the database, so it needs a place of the limiter.
+// The place is given back before the answer is sent, because a slow client would keep it.
+func (a *API) readAndLog(ctx context.Context, c *call, e *endpoint) (*result, error) {
+	release, err := a.limiter.acquire(ctx, c.tenant.ID)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
-	if err := c.allow(e.scope); err != nil {
+	defer release()
+	if err := c.requireScope(e.scope); err != nil {
 		return nil, a.logRefusal(ctx, c, err)
 	}
-	read, err := e.handle(ctx, c)
+	res, err := e.handle(ctx, c)
 	if err != nil {
 		return nil, a.logRefusal(ctx, c, err)
 	}
-	if !e.logs {
-		if read.denied {
+	if !e.logsItself {
+		if res.denied {
 			c.event.Outcome = "denied"
 		}
 		if err := a.access.Append(ctx, c.event); err != nil {
 			return nil, err
 		}
 	}
-	return read, nil
+	return res, nil
 }
 
-// identify checks the token and begins the entry in the access log. An id in the
-// path that none can have goes on as the empty one, the same way as any other that
-// does not exist.
+// identify checks the token and begins the entry of the access log. An impossible client id in the
+// path becomes the empty id, which is then handled like any id that does not exist.
 func (c *call) identify(auth *authenticator, e *endpoint) error {
 	p, err := auth.authenticate(c.r)
 	if err != nil {
@@ -100,7 +97,7 @@ func (c *call) identify(auth *authenticator, e *endpoint) error {
 	return nil
 }
 
-// item returns the id of the item that the path names, or empty.
+// item returns the item's id in the path, or empty if it is not a possible id.
 func (c *call) item() string {
 	if id := c.r.PathValue("id"); itemID.MatchString(id) {
 		return id
@@ -108,7 +105,8 @@ func (c *call) item() string {
 	return ""
 }
 
-// logRefusal returns err, once what it refuses is in the access log.
+// logRefusal logs a request that is refused because of missing rights, and returns err. If logging
+// fails, it returns that error, because otherwise the failure would show which ids exist.
 func (a *API) logRefusal(ctx context.Context, c *call, err error) error {
 	switch p := asProblem(err); p.Type {
 	case web.MissingScope, web.NotFound:
@@ -116,46 +114,45 @@ func (a *API) logRefusal(ctx context.Context, c *call, err error) error {
 		return err
 	}
 	c.event.Outcome = "denied"
-	// Nothing of the refusal depends on the log, but neither may it tell by its
-	// absence which ids exist.
 	if logErr := a.access.Append(ctx, c.event); logErr != nil {
 		return logErr
 	}
 	return err
 }
 
-// send answers with what was read, or that it has not changed.
-func (c *call) send(read *result, build string) {
+// send answers with the result, or with 304 if the caller has it already.
+func (c *call) send(res *result, build string) {
 	h := c.w.Header()
 	h.Set("Vary", "Authorization, Accept-Encoding")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if read.body == nil && !read.unchanged {
+	if res.body == nil && !res.unchanged {
 		c.status = http.StatusNoContent
 		c.w.WriteHeader(c.status)
 		return
 	}
-	if read.version != "" {
-		h.Set("ETag", c.etag(read.version, build))
-		if read.unchanged || c.has(read, build) {
+	if res.version != "" {
+		h.Set("ETag", c.etag(res.version, build))
+		if res.unchanged || c.has(res, build) {
 			c.status = http.StatusNotModified
 			c.w.WriteHeader(c.status)
 			return
 		}
 	}
 	h.Set("Content-Type", "application/json")
-	c.write(read.body)
+	c.write(res.body)
 }
 
-// conditional reports whether the caller asks only for what it does not have.
+// conditional reports whether the request has If-None-Match.
 func (c *call) conditional() bool { return len(c.r.Header.Values("If-None-Match")) > 0 }
 
-// has reports whether what was read is what the caller has.
-func (c *call) has(read *result, build string) bool {
-	return matches(c.r.Header.Values("If-None-Match"), c.etag(read.version, build))
+// has reports whether the caller has the current version.
+func (c *call) has(res *result, build string) bool {
+	return matches(c.r.Header.Values("If-None-Match"), c.etag(res.version, build))
 }
 
-// write sends a body with status 200, compressed where that is welcome and pays.
+// write sends a body with status 200, compressed if the caller accepts that and the body is larger
+// than one packet.
 func (c *call) write(body []byte) {
 	if len(body) >= 1400 && acceptsGzip(c.r.Header.Values("Accept-Encoding")) {
 		c.w.Header().Set("Content-Encoding", "gzip")
@@ -169,18 +166,19 @@ func (c *call) write(body []byte) {
 	}
 }
 
-// etag returns a weak entity tag (RFC 9110 §8.8.3) that is the same only for the
-// same user, request, build, tenant's settings and version.
+// etag returns a weak entity tag (RFC 9110 §8.8.3) of the build, the tenant's settings, the user,
+// the request and the version.
 func (c *call) etag(version, build string) string {
 	h := sha256.New()
-	for _, s := range []string{build, string(c.tenant.fingerprint[:]), c.user, c.r.URL.EscapedPath(), c.r.URL.Query().Encode(), version} {
+	u := c.r.URL
+	settings := string(c.tenant.fingerprint[:])
+	for _, s := range []string{build, settings, c.user, u.EscapedPath(), u.Query().Encode(), version} {
 		fmt.Fprintf(h, "%d:%s", len(s), s)
 	}
 	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:15]) + `"`
 }
 
-// matches reports whether an If-None-Match header names tag, by weak comparison
-// (RFC 9110 §13.1.2).
+// matches reports whether If-None-Match lists tag, by weak comparison (RFC 9110 §13.1.2).
 func matches(headers []string, tag string) bool {
 	for _, header := range headers {
 		for candidate := range strings.SplitSeq(header, ",") {
@@ -193,20 +191,19 @@ func matches(headers []string, tag string) bool {
 	return false
 }
 
-// acceptsGzip reports whether an Accept-Encoding header admits gzip (RFC 9110
-// §12.5.3).
+// acceptsGzip reports whether Accept-Encoding allows gzip (RFC 9110 §12.5.3).
 func acceptsGzip(headers []string) bool {
 	others := false
 	for coding := range strings.SplitSeq(strings.Join(headers, ","), ",") {
 		name, params, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";")
 		q, given := strings.CutPrefix(params, "q=")
 		weight, err := strconv.ParseFloat(q, 64)
-		welcome := !given || err == nil && weight > 0
+		allowed := !given || err == nil && weight > 0
 		switch {
 		case strings.EqualFold(name, "gzip"):
-			return welcome
+			return allowed
 		case name == "*":
-			others = welcome
+			others = allowed
 		}
 	}
 	return others
@@ -215,7 +212,7 @@ func acceptsGzip(headers []string) bool {
 var compressors = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
-		panic(err) // a level that there is
+		panic(err) // the level is valid
 	}
 	return w
 }}
@@ -225,19 +222,19 @@ func compress(body []byte) []byte {
 	w := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(w)
 	w.Reset(&b)
-	// A buffer takes all that it is given.
+	// Writing to a buffer does not fail.
 	_, _ = w.Write(body)
 	_ = w.Close()
 	return b.Bytes()
 }
 
-// encode returns v as JSON, with text as people wrote it.
+// encode returns v as JSON, without escaping <, > and &.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // the shapes of this package can be encoded
+		panic(err) // the types of this package can be encoded
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

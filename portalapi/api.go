@@ -16,59 +16,59 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Options are what an [API] can do without, or has to be told.
+// Options configure an [API].
 type Options struct {
 	Log        *zap.Logger           // nil: none
 	Registerer prometheus.Registerer // nil: no metrics
 	Auth       Auth
 	Tenants    []Tenant
-	// Build names the program's version: answers that another build gave are
-	// not taken for current ones.
+	// Build is the program's version. It is part of every ETag, so that answers of another build
+	// are not taken for current ones.
 	Build string
-	// Now is by what tokens expire. Everything else goes by the database's
-	// clock. nil: time.Now.
+	// Now is the clock for tokens and keys; everything else uses the database's clock. nil:
+	// time.Now.
 	Now func() time.Time
 }
 
-// Tenant is one care organisation as its portal shows it.
+// Tenant is one care organisation, as its portal shows it.
 type Tenant struct {
 	ID       string
 	Name     string
 	Location *time.Location
-	Schedule store.Schedule // when its replica is due to be brought up to date
-	// Labels are the words for parts and categories: reports, forms,
-	// care-plans, general, care-plan.
+	Schedule store.Schedule // of the runs
+	// Labels are the words for parts and categories: reports, forms, care-plans, general,
+	// care-plan.
 	Labels map[string]string
-	// Timeline has the kinds that make cards, of report and form. nil: both.
+	// Timeline lists the kinds with cards on the time line: report, form. nil: both.
 	Timeline []dossier.Kind
-	// Shared has the parts that the organisation shares at all. nil: all.
+	// Shared lists the parts that the organisation shares with its clients. nil: all.
 	Shared []dossier.Part
 
-	fingerprint [sha256.Size]byte // of all that answers are made of
+	fingerprint [sha256.Size]byte // of the settings that show in answers
 }
 
-// API answers /v1 and /openapi.yaml. It is safe for concurrent use.
+// API serves /v1 and /openapi.yaml. It is safe for concurrent use.
 type API struct {
-	reader  *store.Portal
+	portal  *store.Portal
 	access  *store.AccessLog
 	auth    *authenticator
 	log     *zap.Logger
 	metrics *metrics
-	gate    *gate
-	lists   *lists
+	limiter *limiter
+	uploads *uploads
 	build   string
 	routes  *http.ServeMux
 }
 
-// New returns an API that reads through reader and logs to log, which must be
-// running while requests are served. The keys of tokens are read once here: a
-// file that cannot be read is an error, a URL that does not answer is not.
-func New(reader *store.Portal, log *store.AccessLog, o Options) (*API, error) {
+// New returns an API that reads from portal and logs to access, whose Run must be running while
+// requests are served. A key file is read at once, and an unreadable one is an error; a key URL is
+// fetched with the first request.
+func New(portal *store.Portal, access *store.AccessLog, o Options) (*API, error) {
 	tenants, err := checkTenants(o.Tenants)
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a := &API{reader: reader, access: log, log: o.Log, build: o.Build}
+	a := &API{portal: portal, access: access, log: o.Log, build: o.Build}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
@@ -81,14 +81,16 @@ func New(reader *store.Portal, log *store.AccessLog, o Options) (*API, error) {
 	if a.metrics, err = newMetrics(o.Registerer); err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	log.OnCommit = func(took time.Duration, _ error) { a.metrics.logged.Observe(took.Seconds()) }
-	a.gate = newGate(perConnection*reader.Connections(), len(tenants))
-	// Single grants and reads need a connection too.
-	a.lists = &lists{most: min(mostLists, max(1, reader.Connections()-1)), wait: leastTime, of: make(map[string]bool)}
+	access.OnCommit = func(took time.Duration, _ error) { a.metrics.logged.Observe(took.Seconds()) }
+	a.limiter = newLimiter(requestsPerConnection*portal.Connections(), len(tenants))
+	// One connection at least is left for reads and single grants.
+	most := min(maxUploads, max(1, portal.Connections()-1))
+	a.uploads = &uploads{limit: most, readWait: paceTime, tenants: make(map[string]bool)}
 	a.routes = a.newRoutes()
 	return a, nil
 }
 
+// checkTenants completes the tenants, and returns them by id.
 func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 	if len(list) == 0 {
 		return nil, errors.New("there are no tenants")
@@ -97,7 +99,7 @@ func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 	for _, t := range list {
 		switch {
 		case t.ID == "" || tenants[t.ID] != nil:
-			return nil, fmt.Errorf("tenant %q has no id of its own", t.ID)
+			return nil, fmt.Errorf("tenant %q has no id, or the id of another tenant", t.ID)
 		case t.Location == nil:
 			return nil, fmt.Errorf("tenant %s has no location", t.ID)
 		case t.Schedule == nil:
@@ -114,14 +116,14 @@ func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 		}
 		for _, k := range t.Timeline {
 			if k != dossier.KindReport && k != dossier.KindForm {
-				return nil, fmt.Errorf("tenant %s has a time line of %s; there are report and form", t.ID, k)
+				return nil, fmt.Errorf("tenant %s has %s on its time line; only report and form are possible", t.ID, k)
 			}
 		}
-		seen, err := json.Marshal([]any{t.ID, t.Name, t.Location.String(), t.Labels, t.Timeline, t.Shared})
+		settings, err := json.Marshal([]any{t.ID, t.Name, t.Location.String(), t.Labels, t.Timeline, t.Shared})
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.ID, err)
 		}
-		t.fingerprint = sha256.Sum256(seen)
+		t.fingerprint = sha256.Sum256(settings)
 		tenants[t.ID] = &t
 	}
 	return tenants, nil
@@ -131,19 +133,19 @@ func (t *Tenant) shares(p dossier.Part) bool {
 	return p == dossier.PartContacts || slices.Contains(t.Shared, p)
 }
 
-// asked returns k, or a kind of which there is nothing where the organisation does
-// not share it: what was stored before is not served.
-func (t *Tenant) asked(k dossier.Kind) dossier.Kind {
+// servedKind returns k, or a kind without items if the organisation does not share k: items that
+// were stored before are not served.
+func (t *Tenant) servedKind(k dossier.Kind) dossier.Kind {
 	if !t.shares(partOf[k]) {
 		return "not-shared"
 	}
 	return k
 }
 
-// time formats a moment with the tenant's offset, to the second.
+// time formats m with the tenant's offset, to the second.
 func (t *Tenant) time(m time.Time) string { return m.In(t.Location).Format(time.RFC3339) }
 
-func (t *Tenant) timeOrNil(m *time.Time) *string {
+func (t *Tenant) timeOrNull(m *time.Time) *string {
 	if m == nil {
 		return nil
 	}

@@ -1,10 +1,6 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,24 +11,22 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
-	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 	"go.uber.org/zap"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
-// Auth says which bearer tokens are accepted.
+// Auth configures which bearer tokens are accepted.
 type Auth struct {
 	Issuer   string // must equal iss
 	Audience string // must be in aud
-	// JWKSURL or JWKSFile, never both, has the issuer's public keys. A file is
-	// read again when it changes; a URL every quarter of an hour, and when a
-	// token names a key that is not known.
+	// JWKSURL or JWKSFile, never both, has the issuer's public keys. A file is read again every
+	// second, a URL every quarter of an hour; both also when a token names an unknown key.
 	JWKSURL  string
 	JWKSFile string
-	// TenantClaim is the claim that names the tenant. Empty: tenant.
+	// TenantClaim is the name of the claim with the tenant. Empty: tenant.
 	TenantClaim string
 }
 
@@ -40,15 +34,13 @@ const (
 	scopeRead   = "dossier:read"
 	scopeGrants = "dossier:grants"
 
-	// leeway is how far the issuer's clock may be from ours.
-	leeway = 60 * time.Second
-	// maxToken is how long a token may be, in bytes.
-	maxToken = 8 << 10
-	// maxUser is how long a user's id may be, in bytes.
-	maxUser = 255
+	// leeway is how much the issuer's clock may differ from ours.
+	leeway   = 60 * time.Second
+	maxToken = 8 << 10 // bytes of a token
+	maxUser  = 255     // bytes of a user's id
 )
 
-// principal is who a token stands for.
+// principal is the user of a token.
 type principal struct {
 	tenant *Tenant
 	user   string
@@ -59,7 +51,7 @@ func (p *principal) identity() store.Identity {
 	return store.Identity{Tenant: p.tenant.ID, User: p.user}
 }
 
-// authenticator tells whom a token stands for.
+// authenticator verifies tokens.
 type authenticator struct {
 	options Auth
 	tenants map[string]*Tenant
@@ -68,33 +60,24 @@ type authenticator struct {
 	cache   tokenCache
 }
 
-func newAuthenticator(o Auth, tenants map[string]*Tenant, now func() time.Time, log *zap.Logger) (*authenticator, error) {
+func newAuthenticator(
+	o Auth, tenants map[string]*Tenant, now func() time.Time, log *zap.Logger,
+) (*authenticator, error) {
 	if o.Issuer == "" || o.Audience == "" {
 		return nil, errors.New("tokens need an issuer and an audience")
 	}
 	if o.TenantClaim == "" {
 		o.TenantClaim = "tenant"
 	}
-	keys, err := newKeyring(o, now)
+	keys, err := newKeyring(o, now, log)
 	if err != nil {
 		return nil, err
-	}
-	keys.log = log
-	if o.JWKSFile != "" {
-		if err := keys.load(context.Background()); err != nil {
-			return nil, err
-		}
-		if len(keys.current.Load().keys) == 0 {
-			return nil, errors.New("the JWK Set has no keys")
-		}
-		keys.good = now()
 	}
 	return &authenticator{options: o, tenants: tenants, keys: keys, now: now}, nil
 }
 
-// authenticate returns whom the request's token stands for. It fails with
-// [problem.InvalidToken], or with [problem.Unavailable] before the issuer's keys
-// could be had.
+// authenticate returns the user of the request's token. It fails with [web.InvalidToken], or with
+// [web.Unavailable] while the issuer's keys were never read.
 func (a *authenticator) authenticate(r *http.Request) (*principal, error) {
 	token, err := bearer(r)
 	if err != nil {
@@ -122,13 +105,13 @@ func (a *authenticator) authenticate(r *http.Request) (*principal, error) {
 	return p, nil
 }
 
-// bearer returns the token of the request's one Authorization header (RFC 6750
-// §2.1).
+// bearer returns the token of the Authorization header, which must occur once (RFC 6750 §2.1).
 func bearer(r *http.Request) (string, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) == 0 {
-		// RFC 6750 §3.1: without a token the challenge has no error code.
-		return "", &web.Problem{Type: web.InvalidToken, Challenge: challenge, Detail: "Er is geen toegangsbewijs meegestuurd."}
+		// Without a token the challenge has no error code (RFC 6750 §3.1).
+		return "", &web.Problem{Type: web.InvalidToken, Challenge: challenge,
+			Detail: "Er is geen toegangsbewijs meegestuurd."}
 	}
 	scheme, token, found := strings.Cut(headers[0], " ")
 	if len(headers) > 1 || !found || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
@@ -139,18 +122,16 @@ func bearer(r *http.Request) (string, error) {
 
 const challenge = `Bearer realm="dossiersync"`
 
-// invalidToken does not say what is wrong: that helps none but a forger. The
-// cause is for the log.
+// invalidToken returns a problem without details, because they would help a forger. The cause is
+// only logged.
 func invalidToken(cause error) error {
 	return &web.Problem{Type: web.InvalidToken, Challenge: challenge + `, error="invalid_token"`,
 		Detail: "Het toegangsbewijs is niet (meer) geldig.", Cause: cause}
 }
 
-var errNoKey = errors.New("no key of the issuer fits")
-
-// verify checks a token against keys, and returns when it expires.
+// verify checks a token's signature and claims, and returns its user and expiry.
 func (a *authenticator) verify(token string, keys *keySet) (*principal, time.Time, error) {
-	payload, err := checkSignature(token, keys)
+	payload, err := keys.verify(token)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -163,76 +144,33 @@ func (a *authenticator) verify(token string, keys *keySet) (*principal, time.Tim
 		jwt.WithRequiredClaim(jwt.ExpirationKey), jwt.WithRequiredClaim(jwt.SubjectKey),
 		jwt.WithAcceptableSkew(leeway), jwt.WithClock(jwt.ClockFunc(a.now)))
 	if err != nil {
-		return nil, time.Time{}, errors.New("the issuer, the audience or the time is not right")
+		return nil, time.Time{}, errors.New("the issuer, the audience or the time does not fit")
 	}
 	user, _ := claims.Subject()
 	if !validUser(user) {
-		return nil, time.Time{}, errors.New("the subject cannot be a user")
+		return nil, time.Time{}, errors.New("the subject is not a possible user id")
 	}
 	var id, scope string
 	if claims.Get(a.options.TenantClaim, &id) != nil || a.tenants[id] == nil {
-		return nil, time.Time{}, errors.New("the tenant is none of those configured")
+		return nil, time.Time{}, errors.New("the tenant is not configured")
 	}
 	if claims.Has("scope") && claims.Get("scope", &scope) != nil {
-		return nil, time.Time{}, errors.New("the scope is not a text")
+		return nil, time.Time{}, errors.New("the scope is not a string")
 	}
 	expires, _ := claims.Expiration()
 	return &principal{a.tenants[id], user, strings.Fields(scope)}, expires, nil
 }
 
-// checkSignature returns the payload of a token in compact form (RFC 7515 §7.1).
-// Which algorithm may be used is for the issuer's key to say, never for the token.
-func checkSignature(token string, keys *keySet) ([]byte, error) {
-	encoded, _, _ := strings.Cut(token, ".")
-	text, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, errors.New("the header cannot be read")
-	}
-	var header struct {
-		Alg  string          `json:"alg"`
-		Kid  string          `json:"kid"`
-		Crit json.RawMessage `json:"crit"`
-	}
-	if err := json.Unmarshal(text, &header); err != nil || header.Crit != nil {
-		return nil, errors.New("the header cannot be read, or asks for what is not understood")
-	}
-	if !slices.Contains(algorithms, header.Alg) {
-		return nil, errors.New("the algorithm is not allowed")
-	}
-	alg, ok := jwa.LookupSignatureAlgorithm(header.Alg)
-	if !ok {
-		return nil, errors.New("the algorithm is not allowed")
-	}
-	candidates := keys.find(header.Kid, header.Alg)
-	for _, k := range candidates {
-		if payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKey(alg, k.public)); err == nil {
-			return payload, nil
-		}
-	}
-	if len(candidates) == 0 || header.Kid == "" {
-		return nil, errNoKey
-	}
-	return nil, errors.New("the signature is not right")
-}
-
-// algorithms has those with which an issuer may sign: never none, never one with
-// a shared secret.
-var algorithms = []string{
-	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
-}
-
-// validUser reports whether s can be a user's id: any printable text of some
-// length.
+// validUser reports whether s is a possible user id.
 func validUser(s string) bool { return s != "" && validText(s, maxUser) }
 
-// validText reports whether s is at most limit bytes of UTF-8 without control
-// characters.
+// validText reports whether s is at most limit bytes of UTF-8 without control characters.
 func validText(s string, limit int) bool {
 	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// allow fails with [problem.MissingScope] unless p has the scope.
-func (p *principal) allow(scope string) error {
+// requireScope fails with [web.MissingScope] unless the token has the scope.
+func (p *principal) requireScope(scope string) error {
 	if slices.Contains(p.scopes, scope) {
 		return nil
 	}

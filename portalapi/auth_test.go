@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -29,7 +30,7 @@ const dossiersURL = "/v1/dossiers"
 
 func TestTokenIsRefused(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	good := func() claims { return claimsOf("daughter", "dossier:read") }
 	with := func(name string, value any) claims {
 		c := good()
@@ -40,6 +41,26 @@ func TestTokenIsRefused(t *testing.T) {
 	valid := es(good())
 	parts := strings.Split(valid, ".")
 	header := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	// resign signs the good claims, with the issuer's key, under another header.
+	resign := func(text string) string {
+		var private ecdsa.PrivateKey
+		if err := jwk.Export(p.keys.private, &private); err != nil {
+			t.Fatal(err)
+		}
+		signed := header(text) + "." + parts[1]
+		sum := sha256.Sum256([]byte(signed))
+		r, s, err := ecdsa.Sign(rand.Reader, &private, sum[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var signature [64]byte
+		r.FillBytes(signature[:32])
+		s.FillBytes(signature[32:])
+		return signed + "." + header(string(signature[:]))
+	}
+	if a := p.do(http.MethodGet, dossiersURL, resign(`{"alg":"ES256","kid":"first"}`), ""); a.status != http.StatusOK {
+		t.Fatalf("a token signed by hand is answered with %d", a.status)
+	}
 
 	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -80,6 +101,15 @@ func TestTokenIsRefused(t *testing.T) {
 		"two parts":                   parts[0] + "." + parts[1],
 		"four parts":                  valid + "." + parts[2],
 		"crit":                        header(`{"alg":"ES256","crit":["exp"]}`) + "." + parts[1] + "." + parts[2],
+		"empty crit":                  resign(`{"alg":"ES256","crit":[]}`),
+		"crit that is null":           resign(`{"alg":"ES256","crit":null}`),
+		"crit of b64":                 resign(`{"alg":"ES256","crit":["b64"],"b64":true}`),
+		"b64 without crit":            resign(`{"alg":"ES256","b64":false}`),
+		"kid that is a number":        resign(`{"alg":"ES256","kid":1}`),
+		"right key, unknown kid":      resign(`{"alg":"ES256","kid":"third"}`),
+		"right key, another curve":    resign(`{"alg":"ES384","kid":"first"}`),
+		"right key, ES256K":           resign(`{"alg":"ES256K","kid":"first"}`),
+		"right key, RS256":            resign(`{"alg":"RS256","kid":"first"}`),
 		"not a token":                 "letmein",
 		"empty parts":                 "..",
 		"too long":                    es(with("padding", strings.Repeat("x", 9000))),
@@ -119,14 +149,14 @@ func TestTokenIsRefused(t *testing.T) {
 			t.Errorf("header %s: answered with %d", name, a.status)
 		}
 	}
-	if n := len(p.accesses()); n != 0 {
-		t.Errorf("%d accesses are logged of users that nobody vouched for", n)
+	if n := len(p.accesses()); n != 1 {
+		t.Errorf("%d accesses are logged, want the one of the valid token", n)
 	}
 }
 
 func TestTokenIsAccepted(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	with := func(name string, value any) claims {
 		c := claimsOf("daughter", "openid dossier:read  profile")
 		c[name] = value
@@ -150,7 +180,7 @@ func TestTokenIsAccepted(t *testing.T) {
 
 func TestEveryAllowedAlgorithm(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +236,7 @@ func TestEveryAllowedAlgorithm(t *testing.T) {
 func TestKeyFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
-	p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+	p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 	old := p.token("daughter", "dossier:read")
 	status := func(token string) int { return p.do(http.MethodGet, dossiersURL, token, "").status }
 	if got := status(old); got != http.StatusOK {
@@ -241,7 +271,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 	t.Run("an empty set withdraws all at once", func(t *testing.T) {
 		t.Parallel()
 		clock := &clock{now: time.Now()}
-		p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+		p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 		token := p.token("daughter", "dossier:read")
 		if got := p.do(http.MethodGet, dossiersURL, token, "").status; got != http.StatusOK {
 			t.Fatalf("answered with %d", got)
@@ -256,7 +286,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 		t.Parallel()
 		for _, gone := range []bool{false, true} {
 			clock := &clock{now: time.Now()}
-			p := newPortal(t, func(o *portalapi.Options) { o.Now = clock.Now })
+			p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
 			claims := claimsOf("daughter", "dossier:read")
 			claims["exp"] = clock.Now().Add(48 * time.Hour).Unix()
 			token := sign(t, jwa.ES256(), p.keys.private, claims)
@@ -273,6 +303,33 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A key file that returns unchanged after more than a day is trusted again.
+func TestKeyFileComesBackUnchanged(t *testing.T) {
+	t.Parallel()
+	clock := &clock{now: time.Now()}
+	p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
+	claims := claimsOf("daughter", "dossier:read")
+	claims["exp"] = clock.Now().Add(72 * time.Hour).Unix()
+	token := sign(t, jwa.ES256(), p.keys.private, claims)
+	expect := func(when string, want int) {
+		t.Helper()
+		if got := p.do(http.MethodGet, dossiersURL, token, "").status; got != want {
+			t.Errorf("%s: answered with %d, want %d", when, got, want)
+		}
+	}
+	expect("at first", http.StatusOK)
+	if err := os.Rename(p.keys.file, p.keys.file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(25 * time.Hour)
+	expect("without a file for a day", http.StatusUnauthorized)
+	if err := os.Rename(p.keys.file+".away", p.keys.file); err != nil {
+		t.Fatal(err)
+	}
+	clock.advance(2 * time.Second)
+	expect("with the file back", http.StatusOK)
 }
 
 type clock struct {
@@ -308,7 +365,7 @@ func TestKeysOfURL(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	clock := &clock{now: time.Now()}
-	p := newPortal(t, func(o *portalapi.Options) {
+	p := newHarness(t, func(o *portalapi.Options) {
 		o.Auth.JWKSFile, o.Auth.JWKSURL, o.Now = "", server.URL, clock.Now
 	})
 	p.keys = keys
@@ -341,7 +398,7 @@ func TestKeysOfURL(t *testing.T) {
 
 func TestMissingScope(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	a := p.do(http.MethodGet, "/v1/dossiers/1", p.token("daughter", "dossier:grants openid"), "")
 	if kind, _ := a.problem(t); a.status != http.StatusForbidden || kind != "missing-scope" {
 		t.Errorf("answered with %d, %s", a.status, kind)

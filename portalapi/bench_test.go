@@ -11,11 +11,11 @@ import (
 	"dossiersync/portalapi/portaltest"
 )
 
-// BenchmarkFirstPage is the first page of the time line of one of a hundred
-// dossiers with 2,200 items each, asked by many at once.
+// BenchmarkFirstPage reads the first page of the time line of a hundred dossiers with 2,200 items
+// each, with many concurrent requests.
 func BenchmarkFirstPage(b *testing.B) {
-	p := newPortal(b)
-	p.synced("amaris", time.Now())
+	p := newHarness(b)
+	p.markSynced("amaris", time.Now())
 	const clients = 100
 	p.exec(`INSERT INTO clients (tenant, id, state, name) SELECT 'amaris', n, 'shown', 'Client ' || n FROM generate_series(1, $1::int) n`, clients)
 	p.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)

@@ -21,13 +21,16 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// The tests TestCase… are the cases of the founding design, by their numbers.
+// The tests TestCase… are the cases of docs/design.md, by their numbers.
+//
+// A revoked right is refused for every later request: for the next page of a list, for unchanged
+// content, and for a single item.
 
 // A right that is revoked holds for no further request: not for the page that a
 // link leads to, not for what has not changed, not for one item.
 func TestCase77RevokedWhileReading(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 5 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
@@ -54,12 +57,12 @@ func TestCase77RevokedWhileReading(t *testing.T) {
 	}
 }
 
-// A right that is revoked while answers are on their way: the portal is told at once
-// that it is revoked, whoever still reads an old answer; what had been read before
-// arrives whole; and whoever asks then is told nothing.
+// A right is revoked while answers are being sent. The revocation is answered at once, although old
+// answers are still being received; those arrive complete; and a request after the revocation gets
+// 404.
 func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 20 {
 		it := report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n))
 		it.text = strings.Repeat(it.text+". ", 50_000)
@@ -100,12 +103,11 @@ func TestCase77RevokedWhileAnAnswerIsBeingSent(t *testing.T) {
 	}
 }
 
-// However a right changes while it is used: an answer is what one of the two
-// rights shows, whole, and never some of each. Once the change has been answered,
-// the old right shows nothing.
+// While a right changes, every answer is complete under either the old or the new right, never a
+// mixture. After the change was answered, no answer uses the old right.
 func TestCase77RightsAndContentAreOfOneMoment(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 5 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
@@ -144,7 +146,7 @@ func TestCase77RightsAndContentAreOfOneMoment(t *testing.T) {
 	}
 }
 
-// statements is told of everything that readers ask of the database.
+// statements records the statements that readers send to the database.
 type statements struct {
 	mu   sync.Mutex
 	list []string
@@ -156,7 +158,7 @@ func (s *statements) add(sql string) {
 	s.list = append(s.list, strings.Join(strings.Fields(sql), " "))
 }
 
-// since returns what was added since it was last asked.
+// since returns the statements since its previous call.
 func (s *statements) since() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,22 +181,20 @@ func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.Tr
 }
 func (*statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// newTraced returns a portal with daughter's dossier, and what it asks of the
-// database.
-func newTraced(t *testing.T) (*portal, *statements) {
+// newTraced returns a harness with daughter's dossier, and the recorder of its statements.
+func newTraced(t *testing.T) (*harness, *statements) {
 	t.Helper()
 	r, asked := storetest.NewReplica(t), new(statements)
 	var err error
-	if r.Reader, err = store.OpenPortalTraced(t.Context(), r.ReaderURL, asked); err != nil {
+	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL, store.WithTracer(asked)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Reader.Close)
-	return newPortalOn(t, r).withDossier(), asked
+	return newHarnessOn(t, r).withDossier(), asked
 }
 
-// I8: by its answer, by its entry in the log and by what is asked of the database
-// for it, another's dossier is one that does not exist, and so is one that cannot
-// exist.
+// I8: another user's dossier cannot be told from one that does not exist or has an impossible id:
+// not by the answer, nor the entry in the access log, nor the statements.
 func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	t.Parallel()
 	p, asked := newTraced(t)
@@ -206,7 +206,7 @@ func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	clients := []string{"1", "nobody", "no id at all!", strings.Repeat("x", 65), "of another organisation"}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		for _, route := range routes {
-			p.alike(asked, "stranger", clients, method, route)
+			p.wantAlike(asked, "stranger", clients, method, route)
 		}
 	}
 	// Nor does a dossier that one may open tell which items there are in others,
@@ -216,7 +216,7 @@ func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	p.items(other)
 	for _, route := range []string{"/reports/", "/forms/", "/care-plans/"} {
 		list := []string{other.key(), f.key(), pl.key(), "nothing", "no id at all!", strings.Repeat("x", 65)}
-		p.alike(asked, "son", []string{"1"}, http.MethodGet, items(route, list)...)
+		p.wantAlike(asked, "son", []string{"1"}, http.MethodGet, items(route, list)...)
 	}
 }
 
@@ -228,12 +228,12 @@ func items(route string, ids []string) []string {
 	return list
 }
 
-// alike asks for each route of each client, and checks that nothing tells one from
-// another.
-func (p *portal) alike(asked *statements, user string, clients []string, method string, routes ...string) {
+// wantAlike requests each route for each client, and checks that the answers, entries and
+// statements are alike.
+func (p *harness) wantAlike(asked *statements, user string, clients []string, method string, routes ...string) {
 	p.t.Helper()
 	type trace struct {
-		answer  answer
+		answer  response
 		asked   []string
 		entries []logged
 	}
@@ -254,7 +254,7 @@ func (p *portal) alike(asked *statements, user string, clients []string, method 
 			if first == nil {
 				first = got
 			}
-			diff := cmp.Diff(first, got, cmp.AllowUnexported(answer{}, trace{}), cmpopts.IgnoreFields(logged{}, "Client", "Object"))
+			diff := cmp.Diff(first, got, cmp.AllowUnexported(response{}, trace{}), cmpopts.IgnoreFields(logged{}, "Client", "Object"))
 			if diff != "" {
 				p.t.Errorf("%s %s of %s can be told from another (-first +this):\n%s", method, route, client, diff)
 			}
@@ -262,11 +262,10 @@ func (p *portal) alike(asked *statements, user string, clients []string, method 
 	}
 }
 
-// What one may not see changes nothing of what one sees: no list, count, density,
-// link or ETag.
+// Hidden items change nothing in an answer: no list, count, density, link or ETag.
 func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.grant("amaris", "son", "1", []string{"reports"})
 	seen := report("1", "seen", noon())
 	p.items(seen)
@@ -283,8 +282,8 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	urls = append(urls, "/timeline?around="+day, "/timeline?kind=form", "/timeline?category=care-plan", "/reports?category=care-plan",
 		"/care-plans?state=current", "/care-plans?state=expired", "/timeline/density?by=day", "/timeline/density?by=month&kind=form",
 		"/timeline/density?by=week&category=care-plan", "/contacts", "/access-log")
-	look := func() map[string]answer {
-		all := make(map[string]answer)
+	look := func() map[string]response {
+		all := make(map[string]response)
 		for _, url := range urls {
 			a := p.get("son", "/v1/dossiers/1"+url)
 			a.header.Del("X-Request-Id")
@@ -297,28 +296,28 @@ func TestCase83SearchLeaksNothingHidden(t *testing.T) {
 	}
 	before := look()
 	// Not the change number, which apply raises for what is shown to somebody: see
-	// TestHiddenItemMovesNoDossierOn, and below.
+	// TestHiddenItemRaisesNoChangeNumber, and below.
 	p.items(hidden, late, f, pl, item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 	p.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL WHERE id IN ('hidden', 'late')`)
-	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(answer{})); diff != "" {
+	if diff := cmp.Diff(before, look(), cmp.AllowUnexported(response{})); diff != "" {
 		t.Errorf("what is hidden shows (-before +after):\n%s", diff)
 	}
-	// What is written in parts that the user may not read is not told by these
+	// Changes in parts that the user may not read do not show in these
 	// parts' ETags either.
 	p.exec(`UPDATE clients SET change = change + 1 WHERE id = '1'`)
 	after := look()
 	for _, url := range []string{"/forms", "/care-plans", "/contacts", "/timeline?kind=form", "/timeline/density?by=month&kind=form"} {
-		if diff := cmp.Diff(before[url], after[url], cmp.AllowUnexported(answer{})); diff != "" {
+		if diff := cmp.Diff(before[url], after[url], cmp.AllowUnexported(response{})); diff != "" {
 			t.Errorf("%s tells that the dossier has moved on (-before +after):\n%s", url, diff)
 		}
 	}
 }
 
-// Whoever takes a whole dossier out, page by page and item by item, leaves a trace
-// of every answer: of each page with its filters, of each item with its id.
+// Reading a whole dossier, page by page and item by item, leaves an entry for each answer: for each
+// page with its filters, and for each item with its id.
 func TestCase84ExportIsLogged(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 25 {
 		p.items(report("1", fmt.Sprint("r", n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint("f", n), noon().AddDate(0, 0, -n)),
 			plan("1", fmt.Sprint("p", n), noon().AddDate(0, 0, -n), true))

@@ -10,15 +10,14 @@ import (
 	"dossiersync/store"
 )
 
-// cursor is a place in a list, as it stands in a link to the page beyond. It
-// carries no right, and needs no secret: what it leads to is decided afresh.
+// cursor is the place in a list where a page begins. It carries no right and needs no secret,
+// because rights are checked again for every page.
 //
-// It is encoded as a version byte, a digest of the list that it belongs to, the
-// direction, the dossier's change number at the first page, the time in
-// microseconds, and the key.
+// It is encoded as a version byte, a digest of its list, the direction, the dossier's change number
+// at the first page, the time in microseconds, and the key.
 type cursor struct {
-	newer bool
-	since int64 // the dossier's change number when the first page was read
+	newer bool  // the page is of newer items
+	since int64 // the dossier's change number at the first page
 	at    time.Time
 	key   string
 }
@@ -29,8 +28,8 @@ const (
 	maxCursorKey  = 2 * maxUser
 )
 
-// listDigest tells one list from another: a cursor is of no use in another list
-// than its own, whose order or filters are not the same.
+// listDigest identifies a list: a cursor is only valid for its own list, because another list has
+// another order or other filters.
 func listDigest(list string) []byte {
 	sum := sha256.Sum256([]byte(list))
 	return sum[:8]
@@ -51,14 +50,15 @@ func (c cursor) encode(list string) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// parseCursor is encode's inverse, and refuses all that encode would not make for
-// this list.
+// parseCursor is the inverse of encode. It rejects any text that encode would not return for this
+// list.
 func parseCursor(s, list string) (cursor, bool) {
 	if len(s) > base64.RawURLEncoding.EncodedLen(cursorHead+maxCursorKey) {
 		return cursor{}, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < cursorHead || b[0] != cursorVersion || string(b[1:9]) != string(listDigest(list)) || b[9] > 1 {
+	if err != nil || len(b) < cursorHead || b[0] != cursorVersion ||
+		string(b[1:9]) != string(listDigest(list)) || b[9] > 1 {
 		return cursor{}, false
 	}
 	c := cursor{
@@ -67,7 +67,8 @@ func parseCursor(s, list string) (cursor, bool) {
 		at:    time.UnixMicro(int64(binary.BigEndian.Uint64(b[18:26]))).UTC(),
 		key:   string(b[cursorHead:]),
 	}
-	if c.since < 0 || c.at.Year() < 1 || c.at.Year() > 9999 || !validText(c.key, maxCursorKey) || strings.ContainsAny(s, "\r\n") {
+	if c.since < 0 || c.at.Year() < 1 || c.at.Year() > 9999 ||
+		!validText(c.key, maxCursorKey) || strings.ContainsAny(s, "\r\n") {
 		return cursor{}, false
 	}
 	return c, true

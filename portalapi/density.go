@@ -16,8 +16,7 @@ type densityJSON struct {
 	Forms   int64  `json:"forms"`
 }
 
-// density tells how many cards there are per period, for the time bar. A page's
-// next is the same question about the time before it.
+// density counts the cards per period, for the time bar. The next page counts the time before.
 func (a *API) density(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "by", "from", "to", "kind", "category")
 	from, to := q.Interval(c.tenant.Location)
@@ -35,13 +34,13 @@ func (a *API) density(ctx context.Context, c *call) (*result, error) {
 	kinds := ask.Kinds
 	ask.Kinds = make([]dossier.Kind, 0, len(kinds))
 	for _, k := range kinds {
-		ask.Kinds = append(ask.Kinds, c.tenant.asked(k))
+		ask.Kinds = append(ask.Kinds, c.tenant.servedKind(k))
 	}
-	st, periods, more, err := a.reader.Density(ctx, c.identity(), c.client, ask)
+	st, periods, more, err := a.portal.Density(ctx, c.identity(), c.client, ask)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.know(&st); err != nil {
+	if err := c.requireDossier(&st); err != nil {
 		return nil, err
 	}
 	items := make([][]byte, 0, len(periods))
@@ -62,7 +61,7 @@ func (a *API) density(ctx context.Context, c *call) (*result, error) {
 	s := newBasis(c.tenant, &st, parts...)
 	f := s.freshness()
 	if len(items) == 0 {
-		f = s.ofEmpty(q.Encode(nil, "by") != "")
+		f = s.emptyFreshness(q.Encode(nil, "by") != "")
 	}
 	return &result{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
 }

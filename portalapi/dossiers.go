@@ -12,9 +12,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// know completes the entry in the access log with what the user is to the client,
-// and fails where there is no dossier that they may open.
-func (c *call) know(s *store.Standing) error {
+// requireDossier fails unless there is a dossier that the user may open. It adds the user's name
+// and role to the entry of the access log.
+func (c *call) requireDossier(s *store.Standing) error {
 	if s.Dossier == nil {
 		return web.Absent()
 	}
@@ -25,8 +25,7 @@ func (c *call) know(s *store.Standing) error {
 	return nil
 }
 
-// partsOf lists the parts that the user has a right to, in the order in which the
-// portal shows them.
+// partsOf returns the parts that the user has a right to, in the portal's order.
 func partsOf(d *store.Dossier) []dossier.Part {
 	parts := []dossier.Part{}
 	for _, p := range dossier.Parts() {
@@ -37,7 +36,7 @@ func partsOf(d *store.Dossier) []dossier.Part {
 	return parts
 }
 
-func orNil(s string) *string {
+func stringOrNull(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -52,7 +51,7 @@ type dossierJSON struct {
 	Parts   []dossier.Part `json:"parts"`
 }
 
-// dossiers lists what the user may open, by name within a page.
+// dossiers lists the dossiers that the user may open, by name within a page.
 func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
@@ -62,26 +61,28 @@ func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, list, more, err := a.reader.Dossiers(ctx, c.identity(), l.after())
+	st, list, more, err := a.portal.Dossiers(ctx, c.identity(), l.startKey())
 	if err != nil {
 		return nil, err
 	}
 	var p page
 	if more {
-		p.Next = l.following(list[len(list)-1].Client)
+		p.Next = l.nextAfter(list[len(list)-1].Client)
 	}
-	slices.SortStableFunc(list, func(a, b store.Dossier) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	slices.SortStableFunc(list, func(a, b store.Dossier) int {
+		return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
 	items := make([][]byte, 0, len(list))
 	versions := ""
 	for i := range list {
 		d := &list[i]
-		items = append(items, encode(dossierJSON{d.Client, orNil(d.Name), d.Role, d.Manager, partsOf(d)}))
+		items = append(items, encode(dossierJSON{d.Client, stringOrNull(d.Name), d.Role, d.Manager, partsOf(d)}))
 		versions += fmt.Sprintf("%s %d %d\n", d.Client, d.Change, d.GrantVersion)
 	}
 	s := newBasis(c.tenant, &st)
 	f := s.freshness()
 	if len(list) == 0 {
-		f = s.ofEmpty(l.from != nil)
+		f = s.emptyFreshness(l.from != nil)
 	}
 	return &result{body: listBody(items, p, f), version: s.version(c, f, versions)}, nil
 }
@@ -102,23 +103,25 @@ type partJSON struct {
 }
 
 var kindOf = map[dossier.Part]dossier.Kind{
-	dossier.PartReports: dossier.KindReport, dossier.PartForms: dossier.KindForm, dossier.PartCarePlans: dossier.KindCarePlan,
+	dossier.PartReports: dossier.KindReport, dossier.PartForms: dossier.KindForm,
+	dossier.PartCarePlans: dossier.KindCarePlan,
 }
 
 var partOf = map[dossier.Kind]dossier.Part{
-	dossier.KindReport: dossier.PartReports, dossier.KindForm: dossier.PartForms, dossier.KindCarePlan: dossier.PartCarePlans,
+	dossier.KindReport: dossier.PartReports, dossier.KindForm: dossier.PartForms,
+	dossier.KindCarePlan: dossier.PartCarePlans,
 }
 
-// dossier is the start panel.
+// dossier answers with the start panel of a dossier.
 func (a *API) dossier(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
-	st, counts, err := a.reader.Dossier(ctx, c.identity(), c.client)
+	st, counts, err := a.portal.Dossier(ctx, c.identity(), c.client)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.know(&st); err != nil {
+	if err := c.requireDossier(&st); err != nil {
 		return nil, err
 	}
 	byKind := make(map[dossier.Kind]store.PartCount, len(counts))
@@ -131,14 +134,52 @@ func (a *API) dossier(ctx context.Context, c *call) (*result, error) {
 	parts := partsOf(d)
 	s := newBasis(t, &st, parts...)
 	start := startJSON{
-		dossierJSON:  dossierJSON{Client: d.Client, Name: orNil(d.Name), Role: d.Role, Manager: d.Manager},
+		dossierJSON:  dossierJSON{Client: d.Client, Name: stringOrNull(d.Name), Role: d.Role, Manager: d.Manager},
 		Organisation: t.Name, Timezone: t.Location.String(), Labels: t.Labels, Timeline: t.Timeline,
 		Parts: make([]partJSON, 0, len(parts)),
 	}
 	for _, p := range parts {
 		n := byKind[kindOf[p]]
-		start.Parts = append(start.Parts, partJSON{p, n.Count, t.timeOrNil(n.Newest)})
+		start.Parts = append(start.Parts, partJSON{p, n.Count, t.timeOrNull(n.Newest)})
 	}
 	f := s.freshness()
 	return &result{body: itemBody(encode(start), f), version: s.version(c, f)}, nil
+}
+
+// contacts lists the contacts in the care record, who are candidates for a grant.
+func (a *API) contacts(ctx context.Context, c *call) (*result, error) {
+	q := web.ReadQuery(c.r, "cursor")
+	if err := q.Err(); err != nil {
+		return nil, err
+	}
+	l, err := newListing(c, q)
+	if err != nil {
+		return nil, err
+	}
+	st, list, more, err := a.portal.Contacts(ctx, c.identity(), c.client, l.startKey())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireDossier(&st); err != nil {
+		return nil, err
+	}
+	if st.Dossier.Deceased {
+		list, more = nil, false
+	}
+	items := make([][]byte, 0, len(list))
+	for i := range list {
+		items = append(items, merge(list[i].Card, encode(struct {
+			Active bool `json:"active"`
+		}{list[i].Open != nil && *list[i].Open})))
+	}
+	s := newBasis(c.tenant, &st, dossier.PartContacts)
+	f := s.freshness()
+	if len(items) == 0 {
+		f = s.emptyFreshness(l.from != nil)
+	}
+	var p page
+	if more {
+		p.Next = l.nextAfter(list[len(list)-1].Key)
+	}
+	return &result{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// noon is a moment today, on a whole second.
+// noon is a time of today, on a whole second.
 func noon() time.Time {
 	now := time.Now().In(amsterdam)
 	return time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, amsterdam)
@@ -15,8 +15,8 @@ func noon() time.Time {
 
 func TestDossiersListsWhatUserMayOpen(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t)
-	p.synced("amaris", time.Now())
+	p := newHarness(t)
+	p.markSynced("amaris", time.Now())
 	p.client("amaris", "1", "Zwart")
 	p.client("amaris", "2", "aarts")
 	p.client("amaris", "3", "Niet van u")
@@ -41,8 +41,8 @@ func TestDossiersListsWhatUserMayOpen(t *testing.T) {
 
 func TestStartPanel(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t)
-	p.synced("amaris", time.Now())
+	p := newHarness(t)
+	p.markSynced("amaris", time.Now())
 	p.client("amaris", "1", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "1", []string{"reports", "care-plans"}, "name = 'P. de Vries'")
 	p.items(report("1", "a", noon()), report("1", "b", noon().Add(-time.Hour)), form("1", "f", noon()))

@@ -2,5 +2,5 @@ package portalapi
 
 import "time"
 
-// Hurry makes the API wait no longer than that for the next bytes of a list.
-func (a *API) Hurry(wait time.Duration) { a.lists.wait = wait }
+// SetReadWait sets how long an upload may take for its next bytes.
+func (a *API) SetReadWait(wait time.Duration) { a.uploads.readWait = wait }

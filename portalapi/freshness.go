@@ -8,7 +8,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// freshness says as of when an answer is true (I10).
+// freshness is the part of every answer that states as of when it is true (I10).
 type freshness struct {
 	AsOf       *string              `json:"asOf"` // null: never
 	NextSync   *string              `json:"nextSync"`
@@ -17,37 +17,37 @@ type freshness struct {
 	Reason     *reason              `json:"reason"` // null unless a list is empty
 }
 
-// reason says why a list is empty. It never depends on what is hidden.
+// reason explains an empty list. It never depends on hidden items.
 type reason string
 
 const (
 	readingEnded      reason = "reading-ended"      // the client has died
-	notShared         reason = "not-shared"         // the organisation does not share it
+	notShared         reason = "not-shared"         // by the organisation
 	noRight           reason = "no-right"           // a grant, but not for this part
-	rechecking        reason = "rechecking"         // rules changed, and what is stored is checked against them
-	sourceUnavailable reason = "source-unavailable" // and so nothing can be said
+	rechecking        reason = "rechecking"         // stored items are checked against changed rules
+	sourceUnavailable reason = "source-unavailable" // and so new items would be missing
 	notSyncedYet      reason = "not-synced-yet"     // the history is still being read
-	noMatch           reason = "no-match"           // nothing that the filters let through
-	nothingYet        reason = "nothing-yet"        // indeed nothing
+	noMatch           reason = "no-match"           // the filters exclude all items
+	nothingYet        reason = "nothing-yet"
 )
 
-// basis is what an answer's freshness and reason are made from: the parts that
-// it is about, of which some may be visible.
+// basis is what the freshness and reason of an answer depend on: the tenant, the reader's standing,
+// and the parts that the answer is about.
 type basis struct {
 	*store.Standing
 	tenant  *Tenant
-	parts   []dossier.Part // what the question was about
-	visible []dossier.Part // what this user may see of that
+	parts   []dossier.Part // asked for
+	visible []dossier.Part // those of parts that the user may see
 }
 
 func newBasis(t *Tenant, s *store.Standing, parts ...dossier.Part) *basis {
-	st := &basis{Standing: s, tenant: t, parts: parts}
+	b := &basis{Standing: s, tenant: t, parts: parts}
 	for _, p := range parts {
 		if t.shares(p) && s.Dossier != nil && mayRead(s.Dossier, p) {
-			st.visible = append(st.visible, p)
+			b.visible = append(b.visible, p)
 		}
 	}
-	return st
+	return b
 }
 
 func mayRead(d *store.Dossier, p dossier.Part) bool {
@@ -57,19 +57,19 @@ func mayRead(d *store.Dossier, p dossier.Part) bool {
 	return d.May(p)
 }
 
-// asOf returns as of when the visible parts are true: the oldest of their
-// streams' times, or nil if one was never read to its end.
-func (s *basis) asOf() *time.Time {
-	if s.Owed {
+// asOf returns as of when the visible parts are true: the oldest time of their streams, or nil if a
+// stream was never read to its end.
+func (b *basis) asOf() *time.Time {
+	if b.Owed {
 		return nil
 	}
-	parts := s.visible
+	parts := b.visible
 	if len(parts) == 0 {
-		parts = s.parts
+		parts = b.parts
 	}
 	var oldest *time.Time
-	for _, name := range s.streams(parts) {
-		at := s.Streams[name].AsOf
+	for _, name := range b.streams(parts) {
+		at := b.Streams[name].AsOf
 		if at == nil {
 			return nil
 		}
@@ -80,16 +80,16 @@ func (s *basis) asOf() *time.Time {
 	return oldest
 }
 
-// streams lists what the parts are made of. Goals count only where the tenant
-// pulls them: they are read before the plans, and have a state by then.
-func (s *basis) streams(parts []dossier.Part) []dossier.Stream {
+// streams returns the streams of the parts. Goals count only if the tenant pulls them. They are
+// read before the plans, so a tenant that pulls them has a state of them by then.
+func (b *basis) streams(parts []dossier.Part) []dossier.Stream {
 	if len(parts) == 0 {
 		return []dossier.Stream{dossier.StreamClients}
 	}
 	var list []dossier.Stream
 	for _, p := range parts {
 		for _, name := range p.Streams() {
-			if _, known := s.Streams[name]; !known && name == dossier.StreamGoals {
+			if _, known := b.Streams[name]; !known && name == dossier.StreamGoals {
 				continue
 			}
 			list = append(list, name)
@@ -98,68 +98,91 @@ func (s *basis) streams(parts []dossier.Part) []dossier.Stream {
 	return list
 }
 
-func (s *basis) incomplete() bool {
-	return slices.ContainsFunc(s.streams(s.visible), func(n dossier.Stream) bool { return s.Streams[n].Incomplete })
+func (b *basis) incomplete() bool {
+	return slices.ContainsFunc(b.streams(b.visible), func(n dossier.Stream) bool { return b.Streams[n].Incomplete })
 }
 
-// rechecking reports whether nothing of the part may be shown, because what is
-// stored of it is being checked against changed rules. Package store shows none.
-func (s *basis) rechecking(p dossier.Part) bool {
-	return s.Streams[dossier.StreamClients].Rechecking ||
-		slices.ContainsFunc(p.Streams(), func(n dossier.Stream) bool { return s.Streams[n].Rechecking })
+// rechecking reports whether the part is withheld while its items are checked against changed
+// rules. Package store returns none of its items meanwhile.
+func (b *basis) rechecking(p dossier.Part) bool {
+	return b.Streams[dossier.StreamClients].Rechecking ||
+		slices.ContainsFunc(p.Streams(), func(n dossier.Stream) bool { return b.Streams[n].Rechecking })
 }
 
-// freshness returns what to say of an answer that is not an empty list.
-func (s *basis) freshness() freshness {
-	next := s.tenant.Schedule.Next(s.Now.In(s.tenant.Location))
+// freshness returns the freshness of an answer that is not an empty list.
+func (b *basis) freshness() freshness {
+	next := b.tenant.Schedule.Next(b.Now.In(b.tenant.Location))
 	f := freshness{
-		AsOf:       s.tenant.timeOrNil(s.asOf()),
-		State:      s.state(),
-		Incomplete: s.incomplete(),
+		AsOf:       b.tenant.timeOrNull(b.asOf()),
+		State:      b.state(),
+		Incomplete: b.incomplete(),
 	}
 	if !next.IsZero() {
-		f.NextSync = s.tenant.timeOrNil(&next)
+		f.NextSync = b.tenant.timeOrNull(&next)
 	}
 	return f
 }
 
-// state tells how the tenant's replica keeps up with its schedule. One that no
-// run has begun to fill is not late yet.
-func (s *basis) state() store.FreshnessState {
-	if s.Since.IsZero() {
+// state returns whether the tenant's replica keeps up with its schedule. Before its first run a
+// tenant is not late.
+func (b *basis) state() store.FreshnessState {
+	if b.Since.IsZero() {
 		return store.Fresh
 	}
-	return store.StateOf(s.tenant.Schedule, s.Succeeded, s.Since, s.Now)
+	return store.StateOf(b.tenant.Schedule, b.Succeeded, b.Since, b.Now)
 }
 
-// ofEmpty returns what to say of an empty list; filtered says that parameters
-// narrowed it. Of several reasons it gives the one that outlasts the others:
-// there is no use in waiting for a synchronisation of what is not shared.
-func (s *basis) ofEmpty(filtered bool) freshness {
-	f := s.freshness()
-	r := s.reason(filtered)
+// emptyFreshness returns the freshness of an empty list; filtered means that parameters narrowed
+// it.
+func (b *basis) emptyFreshness(filtered bool) freshness {
+	f := b.freshness()
+	r := b.reason(filtered)
 	f.Reason = &r
 	return f
 }
 
-func (s *basis) reason(filtered bool) reason {
+// reason returns why a list is empty. If there are several reasons, it returns the one that lasts
+// longest: no run will help against not-shared.
+func (b *basis) reason(filtered bool) reason {
 	switch {
-	case s.Dossier != nil && s.Dossier.Deceased:
+	case b.Dossier != nil && b.Dossier.Deceased:
 		return readingEnded
-	case s.Dossier != nil && !slices.ContainsFunc(s.parts, s.tenant.shares):
+	case b.Dossier != nil && !slices.ContainsFunc(b.parts, b.tenant.shares):
 		return notShared
-	case s.Dossier != nil && len(s.visible) == 0:
+	case b.Dossier != nil && len(b.visible) == 0:
 		return noRight
-	case slices.ContainsFunc(s.visible, s.rechecking):
+	case slices.ContainsFunc(b.visible, b.rechecking):
 		return rechecking
-	case s.asOf() == nil && s.Unreachable != nil:
+	case b.asOf() == nil && b.Unreachable != nil:
 		return sourceUnavailable
-	case s.asOf() == nil:
+	case b.asOf() == nil:
 		return notSyncedYet
 	case filtered:
 		return noMatch
-	case s.Unreachable != nil:
+	case b.Unreachable != nil:
 		return sourceUnavailable
 	}
 	return nothingYet
+}
+
+// Explanation is what the API answers about one part of a dossier, for operators.
+type Explanation struct {
+	Shared     bool // by the organisation
+	AsOf       *time.Time
+	State      store.FreshnessState
+	Rechecking bool // withheld until everything was read again
+	Incomplete bool
+	Reason     string // of an empty list
+}
+
+// Explain returns what the API answers about part p to the reader whose standing is s.
+func Explain(t Tenant, s *store.Standing, p dossier.Part) Explanation {
+	if t.Shared == nil {
+		t.Shared = dossier.Parts()
+	}
+	b := newBasis(&t, s, p)
+	return Explanation{
+		Shared: t.shares(p), AsOf: b.asOf(), State: b.state(), Rechecking: b.rechecking(p), Incomplete: b.incomplete(),
+		Reason: string(b.reason(false)),
+	}
 }

@@ -11,7 +11,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-func TestEmptyListSaysWhy(t *testing.T) {
+func TestEmptyListHasAReason(t *testing.T) {
 	t.Parallel()
 	const (
 		timeline = "/v1/dossiers/1/timeline"
@@ -20,67 +20,67 @@ func TestEmptyListSaysWhy(t *testing.T) {
 	)
 	tests := []struct {
 		name  string
-		setup func(p *portal)
+		setup func(p *harness)
 		url   string
 		want  string
 	}{
 		{"nothing", nil, timeline, "nothing-yet"},
 		{"nothing, filtered", nil, timeline + "?kind=report", "no-match"},
 		{"nothing, limited", nil, timeline + "?limit=5", "nothing-yet"},
-		{"a filter", func(p *portal) { p.items(report("1", "r", noon())) }, reports + "?to=2020-01-01", "no-match"},
-		{"a state", func(p *portal) { p.items(plan("1", "p", noon(), true)) }, plans + "?state=expired", "no-match"},
+		{"a filter", func(p *harness) { p.items(report("1", "r", noon())) }, reports + "?to=2020-01-01", "no-match"},
+		{"a state", func(p *harness) { p.items(plan("1", "p", noon(), true)) }, plans + "?state=expired", "no-match"},
 		{"density", nil, timeline + "/density?by=day", "nothing-yet"},
 		{"density, filtered", nil, timeline + "/density?by=day&to=2020-01-01", "no-match"},
-		{"no right to a part", func(p *portal) {
+		{"no right to a part", func(p *harness) {
 			p.exec(`UPDATE grants SET parts = '{reports}'`)
 			p.items(plan("1", "p", noon(), true))
 		}, plans, "no-right"},
 		{"no right to contacts", nil, "/v1/dossiers/1/contacts", "no-right"},
 		{"no right to the log", nil, "/v1/dossiers/1/access-log", "no-right"},
-		{"a right to half of the time line", func(p *portal) { p.exec(`UPDATE grants SET parts = '{reports}'`) }, timeline, "nothing-yet"},
-		{"no right to all of the time line", func(p *portal) { p.exec(`UPDATE grants SET parts = '{care-plans}'`) }, timeline, "no-right"},
+		{"a right to half of the time line", func(p *harness) { p.exec(`UPDATE grants SET parts = '{reports}'`) }, timeline, "nothing-yet"},
+		{"no right to all of the time line", func(p *harness) { p.exec(`UPDATE grants SET parts = '{care-plans}'`) }, timeline, "no-right"},
 		{"not shared", nil, "/v1/dossiers/1/forms", "not-shared"},
-		{"not shared, and no right", func(p *portal) { p.exec(`UPDATE grants SET parts = '{}'`) }, "/v1/dossiers/1/forms", "not-shared"},
-		{"never synced", func(p *portal) { p.exec(`DELETE FROM cursors`) }, reports, "not-synced-yet"},
-		{"begun to sync", func(p *portal) { p.exec(`UPDATE cursors SET as_of = NULL WHERE stream = 'reports'`) }, reports, "not-synced-yet"},
-		{"another type of the stream never synced", func(p *portal) {
+		{"not shared, and no right", func(p *harness) { p.exec(`UPDATE grants SET parts = '{}'`) }, "/v1/dossiers/1/forms", "not-shared"},
+		{"never synced", func(p *harness) { p.exec(`DELETE FROM cursors`) }, reports, "not-synced-yet"},
+		{"begun to sync", func(p *harness) { p.exec(`UPDATE cursors SET as_of = NULL WHERE stream = 'reports'`) }, reports, "not-synced-yet"},
+		{"another type of the stream never synced", func(p *harness) {
 			p.exec(`INSERT INTO cursors (tenant, stream, type, fingerprint) VALUES ('amaris', 'reports', 'U', 'f')`)
 		}, reports, "not-synced-yet"},
-		{"another part never synced", func(p *portal) { p.exec(`UPDATE cursors SET as_of = NULL WHERE stream = 'reports'`) }, plans, "nothing-yet"},
-		{"goals never synced", func(p *portal) { p.exec(`UPDATE cursors SET as_of = NULL WHERE stream = 'goals'`) }, plans, "not-synced-yet"},
-		{"goals not pulled", func(p *portal) { p.exec(`DELETE FROM cursors WHERE stream = 'goals'`) }, plans, "nothing-yet"},
-		{"history owed", func(p *portal) { p.exec(`INSERT INTO backfills (tenant, client) VALUES ('amaris', '1')`) }, reports, "not-synced-yet"},
-		{"history of another owed", func(p *portal) { p.exec(`INSERT INTO backfills (tenant, client) VALUES ('amaris', '2')`) }, reports, "nothing-yet"},
-		{"never synced, source down", func(p *portal) {
+		{"another part never synced", func(p *harness) { p.exec(`UPDATE cursors SET as_of = NULL WHERE stream = 'reports'`) }, plans, "nothing-yet"},
+		{"goals never synced", func(p *harness) { p.exec(`UPDATE cursors SET as_of = NULL WHERE stream = 'goals'`) }, plans, "not-synced-yet"},
+		{"goals not pulled", func(p *harness) { p.exec(`DELETE FROM cursors WHERE stream = 'goals'`) }, plans, "nothing-yet"},
+		{"history owed", func(p *harness) { p.exec(`INSERT INTO backfills (tenant, client) VALUES ('amaris', '1')`) }, reports, "not-synced-yet"},
+		{"history of another owed", func(p *harness) { p.exec(`INSERT INTO backfills (tenant, client) VALUES ('amaris', '2')`) }, reports, "nothing-yet"},
+		{"never synced, source down", func(p *harness) {
 			p.exec(`DELETE FROM cursors; UPDATE tenants SET unreachable = now()`)
 		}, reports, "source-unavailable"},
-		{"source down", func(p *portal) { p.exec(`UPDATE tenants SET unreachable = now()`) }, reports, "source-unavailable"},
-		{"source down, filtered", func(p *portal) { p.exec(`UPDATE tenants SET unreachable = now()`) }, reports + "?to=2020-01-01", "no-match"},
-		{"rechecking", func(p *portal) {
+		{"source down", func(p *harness) { p.exec(`UPDATE tenants SET unreachable = now()`) }, reports, "source-unavailable"},
+		{"source down, filtered", func(p *harness) { p.exec(`UPDATE tenants SET unreachable = now()`) }, reports + "?to=2020-01-01", "no-match"},
+		{"rechecking", func(p *harness) {
 			p.items(report("1", "r", noon()))
 			p.exec(`UPDATE cursors SET rechecking = true WHERE stream = 'reports'`)
 		}, reports, "rechecking"},
-		{"rechecking, filtered", func(p *portal) { p.exec(`UPDATE cursors SET rechecking = true WHERE stream = 'reports'`) }, timeline + "?kind=report", "rechecking"},
-		{"rechecking goals", func(p *portal) {
+		{"rechecking, filtered", func(p *harness) { p.exec(`UPDATE cursors SET rechecking = true WHERE stream = 'reports'`) }, timeline + "?kind=report", "rechecking"},
+		{"rechecking goals", func(p *harness) {
 			p.items(plan("1", "p", noon(), true))
 			p.exec(`UPDATE cursors SET rechecking = true WHERE stream = 'goals'`)
 		}, plans, "rechecking"},
-		{"rechecking clients", func(p *portal) {
+		{"rechecking clients", func(p *harness) {
 			p.items(report("1", "r", noon()))
 			p.exec(`UPDATE cursors SET rechecking = true WHERE stream = 'clients'`)
 		}, timeline + "/density?by=day", "rechecking"},
-		{"death", func(p *portal) {
+		{"death", func(p *harness) {
 			p.items(report("1", "r", noon()))
 			p.exec(`UPDATE clients SET deceased = true`)
 		}, timeline, "reading-ended"},
-		{"death, contacts", func(p *portal) {
+		{"death, contacts", func(p *harness) {
 			p.exec(`UPDATE clients SET deceased = true; UPDATE grants SET manager = true`)
 			p.items(item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 		}, "/v1/dossiers/1/contacts", "reading-ended"},
-		{"no dossiers", func(p *portal) { p.exec(`DELETE FROM grants`) }, "/v1/dossiers", "nothing-yet"},
-		{"no dossiers, never synced", func(p *portal) { p.exec(`DELETE FROM grants; DELETE FROM cursors`) }, "/v1/dossiers", "not-synced-yet"},
+		{"no dossiers", func(p *harness) { p.exec(`DELETE FROM grants`) }, "/v1/dossiers", "nothing-yet"},
+		{"no dossiers, never synced", func(p *harness) { p.exec(`DELETE FROM grants; DELETE FROM cursors`) }, "/v1/dossiers", "not-synced-yet"},
 		// What is hidden or withdrawn is as if it were not there.
-		{"hidden", func(p *portal) {
+		{"hidden", func(p *harness) {
 			p.items(report("1", "r", noon()))
 			p.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL`)
 		}, timeline, "nothing-yet"},
@@ -88,8 +88,8 @@ func TestEmptyListSaysWhy(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPortal(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []dossier.Part{"reports", "care-plans"} })
-			p.synced("amaris", time.Now())
+			p := newHarness(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []dossier.Part{"reports", "care-plans"} })
+			p.markSynced("amaris", time.Now())
 			p.client("amaris", "1", "Mevrouw De Vries")
 			p.grant("amaris", "daughter", "1", everyPart)
 			if tt.setup != nil {
@@ -108,7 +108,7 @@ func TestEmptyListSaysWhy(t *testing.T) {
 
 func TestFreshnessIsOfOldestStream(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	// Around a slot, so that nothing depends on the hour at which this runs.
 	old, older := noon().Add(-48*time.Hour), noon().Add(-72*time.Hour)
 	p.exec(`UPDATE cursors SET as_of = $1 WHERE stream = 'reports'`, old)
@@ -140,7 +140,7 @@ func TestFreshnessIsOfOldestStream(t *testing.T) {
 
 func TestStateFollowsSchedule(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	state := func() string { return p.get("daughter", "/v1/dossiers/1/reports").list(t).Freshness.State }
 	if got := state(); got != "fresh" {
 		t.Errorf("just synced it is %s", got)
@@ -164,11 +164,11 @@ func TestStateFollowsSchedule(t *testing.T) {
 	}
 }
 
-// While reports are checked against new rules, their cards are left out of the
-// time line, and links to plans out of reports.
+// While reports are checked against new rules, the time line has no cards of reports, and reports
+// have no links to plans.
 func TestRecheckingPartIsLeftOut(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	pl := plan("1", "plan", noon(), true)
 	r, f := report("1", "r", noon()), form("1", "f", noon())
 	r.plan = pl.key()
@@ -194,7 +194,7 @@ func TestRecheckingPartIsLeftOut(t *testing.T) {
 
 func TestPartThatIsNoLongerSharedIsNotServed(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []dossier.Part{dossier.PartCarePlans} })
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.Tenants[0].Shared = []dossier.Part{dossier.PartCarePlans} })
 	it := report("1", "r", noon())
 	p.items(it)
 	for _, url := range []string{"/v1/dossiers/1/reports", "/v1/dossiers/1/timeline", "/v1/dossiers/1/timeline/density?by=day"} {

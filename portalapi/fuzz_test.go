@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// Whatever comes behind the question mark: an answer that the contract allows,
-// and never a 500.
+// Any query is answered according to the contract, and never with a 500.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", "limit=5", "limit=-1", "limit=9999999999999999999", "from=2026-01-01&to=2026-12-31", "from=0001-01-01", "to=9999-12-31",
@@ -24,18 +23,18 @@ func FuzzQuery(f *testing.F) {
 			f.Add(seed, route)
 		}
 	}
-	p := fuzzPortal(f)
+	p := fuzzHarness(f)
 	f.Fuzz(func(t *testing.T, query string, route int) {
-		p := p.of(t)
+		p := p.forTest(t)
 		path := fuzzRoutes[uint(route)%uint(len(fuzzRoutes))]
 		p.send(path, query)
 	})
 }
 
-// Whatever a cursor is made of: it leads to a page or is refused.
+// Any cursor gives a page or is refused.
 func FuzzCursor(f *testing.F) {
-	p := fuzzPortal(f)
-	q := p.of(f)
+	p := fuzzHarness(f)
+	q := p.forTest(f)
 	next, err := url.Parse(*q.get("daughter", fuzzRoutes[0]+"?limit=1").list(f).Page.Next)
 	if err != nil {
 		f.Fatal(err)
@@ -56,38 +55,38 @@ func FuzzCursor(f *testing.F) {
 	f.Add(append(good[:26:26], strings.Repeat("x", 600)...))
 	f.Add(append(good[:26:26], 0xff, 0xfe))
 	f.Fuzz(func(t *testing.T, cursor []byte) {
-		p.of(t).send(fuzzRoutes[0], "cursor="+base64.RawURLEncoding.EncodeToString(cursor))
+		p.forTest(t).send(fuzzRoutes[0], "cursor="+base64.RawURLEncoding.EncodeToString(cursor))
 	})
 }
 
-// Whatever stands in the place of ids.
+// Any ids in the path are answered according to the contract.
 func FuzzPath(f *testing.F) {
 	for _, seed := range []string{"1", "", "..", "%00", "%2f", "a b", "1;drop", "\xff", strings.Repeat("x", 3000), "{client}", "%25"} {
 		f.Add(seed, "x")
 		f.Add("1", seed)
 	}
-	p := fuzzPortal(f)
+	p := fuzzHarness(f)
 	f.Fuzz(func(t *testing.T, client, id string) {
-		p := p.of(t)
+		p := p.forTest(t)
 		p.send("/v1/dossiers/"+url.PathEscape(client)+"/reports/"+url.PathEscape(id), "")
 	})
 }
 
-// Whatever is sent as a token: nobody gets in.
+// Any token but the right one is refused.
 func FuzzToken(f *testing.F) {
-	p := fuzzPortal(f)
+	p := fuzzHarness(f)
 	good := p.token("daughter", "dossier:read")
 	for _, seed := range []string{good[:len(good)-2], "", ".", "..", "a.b.c", "e30.e30.", "eyJhbGciOiJFUzI1NiJ9..", good + "=", "null", "\x00"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		if a := p.of(t).do(http.MethodGet, "/v1/dossiers", token, ""); a.status != http.StatusUnauthorized && token != good {
+		if a := p.forTest(t).do(http.MethodGet, "/v1/dossiers", token, ""); a.status != http.StatusUnauthorized && token != good {
 			t.Errorf("%q is answered with %d", token, a.status)
 		}
 	})
 }
 
-// Whatever the portal sends as a grant, for whomever: it is stored or refused.
+// Any grant, for any user, is stored or refused.
 func FuzzGrant(f *testing.F) {
 	const good = `"role":"contact","parts":["reports"],"state":"accepted"`
 	for _, body := range []string{
@@ -100,9 +99,9 @@ func FuzzGrant(f *testing.F) {
 	f.Add("%00", "..", "{}", "a\x00")
 	f.Add("9", "auth0|x/y", "{}", "")
 	f.Add("1", "\xff", "{}", "dossiersync")
-	p := fuzzPortal(f)
+	p := fuzzHarness(f)
 	f.Fuzz(func(t *testing.T, client, user, body, actor string) {
-		q := p.of(t)
+		q := p.forTest(t)
 		for _, method := range []string{http.MethodPut, http.MethodGet, http.MethodDelete} {
 			q.sendGrants(method, "/v1/dossiers/"+url.PathEscape(client)+"/grants/"+url.PathEscape(user), body, actor)
 		}
@@ -110,7 +109,7 @@ func FuzzGrant(f *testing.F) {
 	})
 }
 
-// Whatever the portal sends as a list of all grants: it is stored whole or refused.
+// Any list of all grants is stored completely or refused.
 func FuzzGrants(f *testing.F) {
 	const one = `{"client":"1","user":"son","role":"contact","parts":["reports"],"state":"accepted"}`
 	for _, body := range []string{
@@ -121,14 +120,14 @@ func FuzzGrants(f *testing.F) {
 	} {
 		f.Add(body)
 	}
-	p := fuzzPortal(f)
+	p := fuzzHarness(f)
 	f.Fuzz(func(t *testing.T, body string) {
-		p.of(t).sendGrants(http.MethodPut, allGrants, body, "beheer")
+		p.forTest(t).sendGrants(http.MethodPut, allGrants, body, "beheer")
 	})
 }
 
-// sendGrants sends it as the portal does.
-func (p *portal) sendGrants(method, path, body, actor string) {
+// sendGrants sends a request about grants as the portal does.
+func (p *harness) sendGrants(method, path, body, actor string) {
 	p.t.Helper()
 	u, err := url.Parse(path)
 	if err != nil {
@@ -150,16 +149,16 @@ var fuzzRoutes = []string{
 	"/v1/dossiers/1/reports/x", "/v1/dossiers/1/forms/x", "/v1/dossiers/1/care-plans/x", "/v1/dossiers/1/grants", "/v1/dossiers/1/grants/son",
 }
 
-func fuzzPortal(f *testing.F) *portal {
+func fuzzHarness(f *testing.F) *harness {
 	f.Helper()
-	p := newDossier(f)
+	p := newDossierHarness(f)
 	for n := range 3 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)), form("1", fmt.Sprint(n), noon().Add(-time.Duration(n)*time.Hour)))
 	}
 	return p
 }
 
-func (p *portal) send(path, query string) {
+func (p *harness) send(path, query string) {
 	p.t.Helper()
 	u, err := url.Parse(path)
 	if err != nil {

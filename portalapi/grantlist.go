@@ -1,8 +1,6 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,76 +9,71 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
 const (
 	maxGrants     = 200_000   // of one organisation
-	maxGrantsBody = 128 << 20 // bytes of all of them in JSON
-	// listTime is how long a list of all grants may take, from its first byte to the
-	// answer; sendTime is for the answer to be read.
-	listTime = 5 * time.Minute
-	sendTime = 30 * time.Second
-	// Of each leastSize bytes of it, for no longer than leastTime is waited.
-	leastSize = 64 << 10
-	leastTime = 30 * time.Second
-	// mostLists is how many lists come in at once, each of another tenant: each holds
-	// a connection to the database.
-	mostLists = 3
-	// listRetry is when who came while another list is stored is asked to come back.
-	listRetry = 30 * time.Second
+	maxGrantsBody = 128 << 20 // bytes of all grants in JSON
+	// maxUploads is how many uploads run at once, each of another tenant, because each holds a
+	// connection to the database.
+	maxUploads = 3
+	// uploadRetry is the Retry-After of an upload that came during another one.
+	uploadRetry = 30 * time.Second
 )
 
-// clientGrantJSON is a grant with whose dossier it is on.
+// clientGrantJSON is a grant with the client whose dossier it opens.
 type clientGrantJSON struct {
 	Client string `json:"client"`
 	grantJSON
 }
 
-// putGrants stores all grants of the organisation, and revokes every other: what a
-// portal does after the replica was restored from a backup, and may do at any
-// time. It reads the list as it comes in, one of each organisation at a time.
+// putGrants stores all grants of the organisation, and revokes every other. A portal must do so
+// after the replica was restored from a backup, and may do so at any time. The list is stored while
+// it is received; there is one such upload per organisation at a time.
 func (a *API) putGrants(ctx context.Context, c *call) (*result, error) {
 	c.event.Action = "change"
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
-	if err := c.actFor(); err != nil {
+	if err := c.readActor(); err != nil {
 		return nil, err
 	}
-	if err := a.lists.enter(c.tenant.ID); err != nil {
+	if err := a.uploads.acquire(c.tenant.ID); err != nil {
 		return nil, err
 	}
-	defer a.lists.leave(c.tenant.ID)
-	body, err := c.takeTime(a.lists.wait)
+	defer a.uploads.release(c.tenant.ID)
+	body, err := c.paceBody(a.uploads.readWait)
 	if err != nil {
 		return nil, err
 	}
-	defer body.stop()
+	defer body.abort()
 	in, err := web.NewListBody(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
 	if err != nil {
 		return nil, err
 	}
 	list := &grantList{in: in}
-	put, err := a.reader.PutGrants(ctx, c.identity(), store.GrantList{Next: list.next, AsOf: func() *time.Time { return list.asOf }},
-		c.event.OnBehalfOf, a.access, c.event)
-	if twice, ok := errors.AsType[*store.DuplicateGrantError](err); ok {
-		return nil, web.Invalid(fmt.Sprintf("items[%d].user", twice.Index), "Deze gebruiker staat er bij deze cliënt al.")
+	grants := store.GrantList{Next: list.next, AsOf: func() *time.Time { return list.asOf }}
+	stored, err := a.portal.PutGrants(ctx, c.identity(), grants, c.event.OnBehalfOf, a.access, c.event)
+	if duplicate, ok := errors.AsType[*store.DuplicateGrantError](err); ok {
+		return nil, web.Invalid(fmt.Sprintf("items[%d].user", duplicate.Index),
+			"Deze gebruiker staat er bij deze cliënt al.")
 	}
 	if errors.Is(err, store.ErrListAsOf) {
-		return nil, web.Invalid("asOf", "Dit moment ligt in de toekomst, of vóór het terugzetten van de back-up: stuur een nieuwe lijst.")
+		return nil, web.Invalid("asOf",
+			"Dit moment ligt in de toekomst, of vóór het terugzetten van de back-up: stuur een nieuwe lijst.")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &result{body: encode(map[string]any{"item": put})}, nil
+	return &result{body: encode(map[string]any{"item": stored})}, nil
 }
 
-// grantList is all grants of an organisation, as they come in. What is wrong is
-// named by its place.
+// grantList reads all grants of an organisation from a request. Its errors name the faulty element.
 type grantList struct {
 	in   *web.ListBody
-	n    int // how many there were
+	n    int // grants read so far
 	asOf *time.Time
 }
 
@@ -98,22 +91,23 @@ func (l *grantList) next() (*store.Grant, error) {
 		case name == "":
 			return l.grant(value)
 		}
+		// The only other field is asOf.
 		var text *string
 		if json.Unmarshal(value, &text) != nil {
-			return nil, wrongMoment
+			return nil, errAsOf
 		}
 		if text == nil {
 			continue
 		}
 		at, err := time.Parse(time.RFC3339, *text)
 		if err != nil {
-			return nil, wrongMoment
+			return nil, errAsOf
 		}
 		l.asOf = &at
 	}
 }
 
-var wrongMoment = web.Invalid("asOf", "Geef een moment als 2026-03-01T09:30:00+01:00, of null.")
+var errAsOf = web.Invalid("asOf", "Geef een moment als 2026-03-01T09:30:00+01:00, of null.")
 
 func (l *grantList) grant(value []byte) (*store.Grant, error) {
 	if l.n == maxGrants {

@@ -21,10 +21,10 @@ import (
 
 const allGrants = "/v1/grants"
 
-// A list of all grants takes the place of what is stored.
+// A list of all grants replaces the stored grants.
 func TestAllGrantsAreReplaced(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t) // daughter has a grant on 1
+	p := newDossierHarness(t) // daughter has a grant on 1
 	p.grant("szr", "elsewhere", "1", everyPart)
 	p.client("amaris", "2", "Jan")
 	body := `{"items":[
@@ -60,9 +60,9 @@ func TestAllGrantsAreReplaced(t *testing.T) {
 	}
 }
 
-func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
+func TestRestoredReplicaShowsNothingBeforeAllGrants(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`UPDATE tenants SET awaiting_grants = now() WHERE id = 'amaris'`)
 	for _, url := range []string{"/v1/dossiers", "/v1/dossiers/1", "/v1/dossiers/1/reports", "/v1/dossiers/1/access-log", "/v1/dossiers/unknown"} {
 		a := p.get("daughter", url)
@@ -97,10 +97,10 @@ func TestNothingIsShownAfterARestoreUntilAllGrantsHaveCome(t *testing.T) {
 	}
 }
 
-// Grants do not end the wait for erasures.
-func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
+// Receiving all grants does not end the wait for erasures.
+func TestRestoredReplicaShowsNothingBeforeErasures(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	if err := p.MarkRestored(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestNothingIsShownAfterARestoreUntilAllIsErasedAgain(t *testing.T) {
 
 func TestAllGrantsAreReadStrictly(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	const good = `{"client":"1","user":"a","role":"client","parts":[],"state":"accepted"}`
 	for body, parameter := range map[string]string{
 		`{}`:                                    "items",
@@ -189,11 +189,11 @@ func TestAllGrantsAreReadStrictly(t *testing.T) {
 	}
 }
 
-// What the list cannot know, it does not undo: what was revoked because the client
-// was merged, and what was changed after the list was taken.
-func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
+// A list keeps changes that it cannot know of: revocations by the merge of a client, and changes
+// after the list was made.
+func TestUploadKeepsLaterChanges(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	const one = `{"client":"1","user":%q,"role":"contact","parts":["reports"],"state":"accepted"}`
 	ago := func(d string) string { return "state = 'revoked', updated_at = now() - interval '" + d + "'" }
 	for user, set := range map[string]string{
@@ -239,7 +239,7 @@ func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
 	if diff := cmp.Diff([]string{"before", "about then", "after", "narrowed"}, open()); diff != "" {
 		t.Errorf("who may read (-want +got):\n%s", diff)
 	}
-	// By itself, the portal gives again what it was told to.
+	// The portal itself may grant the right again.
 	if a := p.putGrant("1", "merged", `{"role":"contact","parts":["reports"],"state":"accepted"}`); a.status != http.StatusOK {
 		t.Errorf("a grant by itself is answered with %d", a.status)
 	}
@@ -251,11 +251,11 @@ func TestListDoesNotUndoWhatItCannotKnow(t *testing.T) {
 	}
 }
 
-// A grant on an erased client is not stored, whichever way it comes, and is answered
-// as one on a client who is not known.
+// A grant on an erased client is not stored, by either route, and is answered like a grant on an
+// unknown client.
 func TestGrantsOnAnErasedClientAreNotStored(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	if _, err := p.Erase(t.Context(), "amaris", "1", "beheer"); err != nil {
 		t.Fatal(err)
 	}
@@ -291,8 +291,8 @@ func TestGrantsOnAnErasedClientAreNotStored(t *testing.T) {
 // An erasure waits for a grant that is being stored, and removes it.
 func TestErasureWaitsForGrants(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
-	tx := p.hold(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ('amaris', '1', 'son', 'contact', '{}', 'accepted', 'x')`)
+	p := newDossierHarness(t)
+	tx := p.lock(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ('amaris', '1', 'son', 'contact', '{}', 'accepted', 'x')`)
 	done := make(chan error, 1)
 	go func() {
 		_, err := p.Erase(t.Context(), "amaris", "1", "beheer")
@@ -315,11 +315,11 @@ func TestErasureWaitsForGrants(t *testing.T) {
 	}
 }
 
-// Two hundred thousand grants, over a connection whose ordinary limits are far too
-// short for them: stored in time and in little memory, and half of them revoked.
+// 200,000 grants, half of them revoked, are stored in time and with little memory, over a
+// connection whose ordinary limits are too short for them.
 func TestVeryManyGrants(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	server := httptest.NewUnstartedServer(p.api)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
 	server.Start()
@@ -413,8 +413,8 @@ func TestVeryManyGrants(t *testing.T) {
 	}
 }
 
-// until waits for a query to say true.
-func (p *portal) until(sql string) {
+// waitFor waits until a query returns true.
+func (p *harness) waitFor(sql string) {
 	p.t.Helper()
 	for range 1000 {
 		var yes bool
@@ -429,14 +429,14 @@ func (p *portal) until(sql string) {
 	p.t.Fatalf("not yet after 10 seconds: %s", sql)
 }
 
-// While a list comes in, another is told to come back.
-func TestOneListOfGrantsAtATime(t *testing.T) {
+// During an upload, another upload of the tenant gets a 503.
+func TestOneUploadPerTenantAtATime(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	server := httptest.NewServer(p.handler)
 	t.Cleanup(server.Close)
-	first := p.begin(server, p.token("portal", "dossier:grants"))
-	p.until(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%')`)
+	first := p.beginUpload(server, p.token("portal", "dossier:grants"))
+	p.waitFor(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%')`)
 	a := p.manage(http.MethodPut, allGrants, `{"items":[]}`)
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "30" {
 		t.Errorf("another list is answered with %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
@@ -460,17 +460,17 @@ func TestOneListOfGrantsAtATime(t *testing.T) {
 	}
 }
 
-// coming is a list of all grants of which more may come.
-type coming struct {
+// upload is a list of all grants that the test sends in pieces.
+type upload struct {
 	*io.PipeWriter
 	status chan int
 	text   string // of the answer, once there is a status
 }
 
-func (p *portal) begin(server *httptest.Server, token string) *coming {
+func (p *harness) beginUpload(server *httptest.Server, token string) *upload {
 	p.t.Helper()
 	body, w := io.Pipe()
-	c := &coming{PipeWriter: w, status: make(chan int, 1)}
+	c := &upload{PipeWriter: w, status: make(chan int, 1)}
 	p.t.Cleanup(func() { _ = w.Close() })
 	go func() {
 		r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPut, server.URL+allGrants, body)
@@ -498,10 +498,10 @@ func (p *portal) begin(server *httptest.Server, token string) *coming {
 	return c
 }
 
-// One organisation's list keeps no other's out, until there are as many as may be.
-func TestListsOfSeveralOrganisationsComeInAtOnce(t *testing.T) {
+// The upload of one tenant does not block that of another, up to the limit.
+func TestUploadsOfSeveralTenantsRunAtOnce(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t, func(o *portalapi.Options) {
+	p := newHarness(t, func(o *portalapi.Options) {
 		o.Tenants = nil
 		for _, id := range []string{"amaris", "szr", "drie", "vier"} {
 			o.Tenants = append(o.Tenants, tenantNamed(t, id, id))
@@ -514,10 +514,10 @@ func TestListsOfSeveralOrganisationsComeInAtOnce(t *testing.T) {
 		c["tenant"] = tenant
 		return sign(t, jwa.ES256(), p.keys.private, c)
 	}
-	var first []*coming
+	var first []*upload
 	for n, tenant := range []string{"amaris", "szr", "drie"} {
-		first = append(first, p.begin(server, token(tenant)))
-		p.until(fmt.Sprintf(`SELECT count(*) = %d FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%%'`, n+1))
+		first = append(first, p.beginUpload(server, token(tenant)))
+		p.waitFor(fmt.Sprintf(`SELECT count(*) = %d FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%%'`, n+1))
 	}
 	for _, tenant := range []string{"amaris", "vier"} {
 		a := p.do(http.MethodPut, allGrants, token(tenant), `{"items":[]}`, "Content-Type", "application/json", "Dossier-Actor", "beheer")
@@ -540,19 +540,18 @@ func TestListsOfSeveralOrganisationsComeInAtOnce(t *testing.T) {
 	}
 }
 
-// A list that hardly comes is cut off, and one that comes steadily is not, however
-// long the whole of it takes.
-func TestListThatHardlyComesIsCutOff(t *testing.T) {
+// An upload that is too slow is cut off; a steady one is not, however long it takes.
+func TestSlowUploadIsCutOff(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	const wait = 600 * time.Millisecond
-	p.api.Hurry(wait)
+	p.api.SetReadWait(wait)
 	server := httptest.NewServer(p.api)
 	t.Cleanup(server.Close)
 	token := p.token("portal", "dossier:grants")
 
 	began := time.Now()
-	slow := p.begin(server, token)
+	slow := p.beginUpload(server, token)
 	go func() {
 		for { // a byte now and then
 			time.Sleep(wait / 10)
@@ -568,7 +567,7 @@ func TestListThatHardlyComesIsCutOff(t *testing.T) {
 		t.Errorf("it is cut off after %s", took)
 	}
 
-	steady := p.begin(server, token)
+	steady := p.beginUpload(server, token)
 	for n := range 8 {
 		time.Sleep(wait / 4)
 		var chunk strings.Builder

@@ -10,7 +10,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// actorHeader says on whose behalf the portal manages grants.
+// actorHeader names the user on whose behalf the portal manages grants.
 const actorHeader = "Dossier-Actor"
 
 const (
@@ -45,24 +45,22 @@ func date(t *time.Time) *string {
 	return &s
 }
 
-// manage begins what is done with grants: it notes on whose behalf. The client's
-// id must be one that a client can have, but need not be known.
-func (c *call) manage() error {
-	if err := c.actFor(); err != nil {
+// beginGrant reads the actor and the path of a request about grants. The client need not be known,
+// but its id must be possible.
+func (c *call) beginGrant() error {
+	if err := c.readActor(); err != nil {
 		return err
 	}
 	c.event.Object = c.grantee()
-	if c.client == "" {
-		return web.Absent()
-	}
-	if c.r.PathValue("user") != c.grantee() {
+	if c.client == "" || c.r.PathValue("user") != c.grantee() {
 		return web.Absent()
 	}
 	return nil
 }
 
-// actFor notes on whose behalf the portal manages grants: never this program's own.
-func (c *call) actFor() error {
+// readActor reads the actor into the entry of the access log. It may not be this program's own
+// user.
+func (c *call) readActor() error {
 	actor := c.r.Header.Values(actorHeader)
 	if len(actor) != 1 || !validUser(actor[0]) || actor[0] == store.SystemUser {
 		return web.Invalid(actorHeader, "Zeg in de kopregel "+actorHeader+" namens wie dit gebeurt.")
@@ -71,7 +69,7 @@ func (c *call) actFor() error {
 	return nil
 }
 
-// grantee returns whom the path names, or empty where it names nobody that can be.
+// grantee returns the user in the path, or empty if that is not a possible user id.
 func (c *call) grantee() string {
 	if u := c.r.PathValue("user"); validUser(u) {
 		return u
@@ -88,10 +86,10 @@ func (a *API) grants(ctx context.Context, c *call) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.manage(); err != nil {
+	if err := c.beginGrant(); err != nil {
 		return nil, err
 	}
-	st, list, more, err := a.reader.Grants(ctx, c.identity(), c.client, l.after())
+	st, list, more, err := a.portal.Grants(ctx, c.identity(), c.client, l.startKey())
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +99,7 @@ func (a *API) grants(ctx context.Context, c *call) (*result, error) {
 	}
 	var p page
 	if more {
-		p.Next = l.following(list[len(list)-1].User)
+		p.Next = l.nextAfter(list[len(list)-1].User)
 	}
 	return &result{body: listBody(items, p, grantFreshness(c, &st, len(items) == 0))}, nil
 }
@@ -110,20 +108,20 @@ func (a *API) grant(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
-	if err := c.manage(); err != nil {
+	if err := c.beginGrant(); err != nil {
 		return nil, err
 	}
-	st, g, err := a.reader.Grant(ctx, c.identity(), c.client, c.grantee())
+	st, g, err := a.portal.Grant(ctx, c.identity(), c.client, c.grantee())
 	if err != nil {
 		return nil, err
 	}
 	return &result{body: itemBody(encode(newGrantJSON(&g)), grantFreshness(c, &st, false))}, nil
 }
 
-// grantFreshness is as of now: grants are kept here, and come from no source.
+// grantFreshness is as of now, because grants have no source but the portal.
 func grantFreshness(c *call, st *store.Standing, empty bool) freshness {
 	f := newBasis(c.tenant, st).freshness()
-	f.AsOf, f.Incomplete = c.tenant.timeOrNil(&st.Now), false
+	f.AsOf, f.Incomplete = c.tenant.timeOrNull(&st.Now), false
 	if empty {
 		r := nothingYet
 		f.Reason = &r
@@ -136,18 +134,18 @@ func (a *API) putGrant(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
-	if err := c.manage(); err != nil {
+	if err := c.beginGrant(); err != nil {
 		return nil, err
 	}
 	g, err := readGrant(c)
 	if err != nil {
 		return nil, err
 	}
-	stored, _, err := a.reader.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, a.access, c.event)
+	stored, _, err := a.portal.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, a.access, c.event)
 	if err != nil {
 		return nil, err
 	}
-	st, err := a.reader.Register(ctx, c.identity())
+	st, err := a.portal.Register(ctx, c.identity())
 	if err != nil {
 		return nil, err
 	}
@@ -159,15 +157,15 @@ func (a *API) deleteGrant(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
-	if err := c.manage(); err != nil {
+	if err := c.beginGrant(); err != nil {
 		return nil, err
 	}
-	err := a.reader.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, a.access, c.event)
+	err := a.portal.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, a.access, c.event)
 	return &result{}, err
 }
 
-// readGrant reads the grant in the request's body. What is left out is null,
-// except role, parts and state, which must be there.
+// readGrant reads the grant in the request's body. Missing fields are null, except role, parts and
+// state, which are required.
 func readGrant(c *call) (store.Grant, error) {
 	var in grantJSON
 	if err := web.ReadJSON(c.w, c.r, maxGrant, &in); err != nil {
@@ -180,7 +178,7 @@ func readGrant(c *call) (store.Grant, error) {
 	return in.grant(c.client)
 }
 
-// grant checks what was sent, and returns it as a grant on the client.
+// grant validates the JSON, and returns it as a grant on the client.
 func (in *grantJSON) grant(client string) (store.Grant, error) {
 	g := store.Grant{
 		Client: client, User: in.User, Role: in.Role, Manager: in.Manager, State: in.State,
@@ -203,7 +201,7 @@ func (in *grantJSON) grant(client string) (store.Grant, error) {
 			return g, web.Invalid("parts", "Kies uit reports, forms, care-plans.")
 		}
 	}
-	// Stored in one order, so that the same parts are the same grant.
+	// In a fixed order, so that the same parts make the same grant.
 	g.Parts = []dossier.Part{}
 	for _, p := range dossier.Parts() {
 		if slices.Contains(in.Parts, p) {

@@ -11,19 +11,19 @@ import (
 	"dossiersync/store/dossier"
 )
 
-func (p *portal) manage(method, url, body string) answer {
+func (p *harness) manage(method, url, body string) response {
 	p.t.Helper()
 	return p.do(method, url, p.token("portal", "dossier:grants"), body, "Dossier-Actor", "daughter", "Content-Type", "application/json")
 }
 
-func (p *portal) putGrant(client, user, body string) answer {
+func (p *harness) putGrant(client, user, body string) response {
 	p.t.Helper()
 	return p.manage(http.MethodPut, "/v1/dossiers/"+client+"/grants/"+user, body)
 }
 
 func TestGrantOpensAndClosesDossier(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	status := func() int { return p.get("auth0|son/1", "/v1/dossiers/1/timeline").status }
 	const url = "/v1/dossiers/1/grants/auth0%7Cson%2F1"
 	if got := status(); got != http.StatusNotFound {
@@ -91,7 +91,7 @@ func TestGrantOpensAndClosesDossier(t *testing.T) {
 
 func TestGrantWaitsForClient(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	if a := p.putGrant("9", "son", `{"role":"client","parts":["reports"],"state":"accepted"}`); a.status != http.StatusOK {
 		t.Fatalf("answered with %d", a.status)
 	}
@@ -111,7 +111,7 @@ func TestGrantWaitsForClient(t *testing.T) {
 
 func TestGrantBeforeTenantIsUnavailable(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t)
+	p := newHarness(t)
 	p.exec(`DELETE FROM tenants WHERE id = 'amaris'`)
 	if a := p.putGrant("1", "son", `{"role":"client","parts":["reports"],"state":"accepted"}`); a.status != http.StatusServiceUnavailable {
 		t.Errorf("answered with %d", a.status)
@@ -123,7 +123,7 @@ func TestGrantBeforeTenantIsUnavailable(t *testing.T) {
 
 func TestGrantIsReadStrictly(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	const good = `"role":"contact","parts":["reports"],"state":"accepted"`
 	tests := map[string]struct {
 		body, parameter string
@@ -182,7 +182,7 @@ func TestGrantIsReadStrictly(t *testing.T) {
 
 func TestContactsAreForManagers(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`UPDATE grants SET manager = true`)
 	yes, no, yesterday := true, false, noon().AddDate(0, 0, -1)
 	contact := func(id string, open *bool, ends *time.Time) item {
@@ -200,7 +200,7 @@ func TestContactsAreForManagers(t *testing.T) {
 
 func TestAccessLogIsFoldedByDay(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`UPDATE grants SET manager = true`)
 	add := func(at, user, event, outcome string, times int) {
 		p.exec(`INSERT INTO access_log (time, tenant, action, event, outcome, user_id, user_name, client, source)

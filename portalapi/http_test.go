@@ -24,7 +24,7 @@ import (
 
 func TestETag(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.grant("amaris", "son", "1", everyPart)
 	p.items(report("1", "r", noon()))
 	const url = "/v1/dossiers/1/timeline"
@@ -67,7 +67,7 @@ func TestETag(t *testing.T) {
 			tag = a.header.Get("ETag")
 		}
 	}
-	other := newPortal(t, func(o *portalapi.Options) { o.Build = "other" })
+	other := newHarness(t, func(o *portalapi.Options) { o.Build = "other" })
 	if a := other.get("daughter", "/v1/dossiers"); a.header.Get("ETag") == p.get("daughter", "/v1/dossiers").header.Get("ETag") {
 		t.Error("two builds have the same ETag")
 	}
@@ -75,7 +75,7 @@ func TestETag(t *testing.T) {
 
 func TestChangedSinceFirstPage(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 5 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
@@ -94,7 +94,7 @@ func TestChangedSinceFirstPage(t *testing.T) {
 
 func TestHEADAndGzip(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	for n := range 20 {
 		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
 	}
@@ -136,7 +136,7 @@ func TestHEADAndGzip(t *testing.T) {
 
 func TestUnknownRouteAndMethod(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	token := p.token("daughter", "dossier:read")
 	for _, url := range []string{
 		"/", "/v1", "/v1/", "/v1/dossiers/", "/v1//dossiers", "/v1/dossiers/1/", "/v1/dossiers/1/../2", "/v1/dossiers/1/secrets",
@@ -168,7 +168,7 @@ func TestUnknownRouteAndMethod(t *testing.T) {
 
 func TestParametersAreReadStrictly(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	tests := []struct{ url, parameter string }{
 		{"/v1/dossiers?limit=5", "limit"},
 		{"/v1/dossiers/1?x=1", "x"},
@@ -201,7 +201,7 @@ func TestParametersAreReadStrictly(t *testing.T) {
 		if a.status != http.StatusBadRequest || kind != "invalid-parameter" || parameter != tt.parameter {
 			t.Errorf("%s is answered with %d %s %q, want %q", tt.url, a.status, kind, parameter, tt.parameter)
 		}
-		// A refusal comes before, and does not depend on, whose dossier it is.
+		// The refusal comes before the dossier is looked up.
 		stranger := p.get("stranger", tt.url)
 		if stranger.body != a.body {
 			t.Errorf("%s answers a stranger otherwise: %s", tt.url, stranger.body)
@@ -218,10 +218,10 @@ func TestParametersAreReadStrictly(t *testing.T) {
 	}
 }
 
-// A cursor leads on in its own list only.
+// A cursor is only valid in its own list.
 func TestCursorBelongsToItsList(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.client("amaris", "2", "Ander")
 	p.grant("amaris", "daughter", "2", everyPart)
 	for n := range 3 {
@@ -250,13 +250,13 @@ func TestCursorBelongsToItsList(t *testing.T) {
 	}
 }
 
-// People stay out of metrics and logs: there are route patterns and nothing else.
+// Metrics and logs hold route patterns, and no personal data.
 func TestMetricsAndLogsHoldNoPersonalData(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewPedanticRegistry()
 	core, lines := observer.New(zap.DebugLevel)
-	p := newPortal(t, func(o *portalapi.Options) { o.Registerer, o.Log = registry, zap.New(core) })
-	p.synced("amaris", time.Now())
+	p := newHarness(t, func(o *portalapi.Options) { o.Registerer, o.Log = registry, zap.New(core) })
+	p.markSynced("amaris", time.Now())
 	p.client("amaris", "client-77", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "client-77", everyPart)
 	r := report("client-77", "r", noon())
@@ -309,8 +309,8 @@ func TestMetricsAndLogsHoldNoPersonalData(t *testing.T) {
 
 func TestTimelineKindsAreTenants(t *testing.T) {
 	t.Parallel()
-	p := newPortal(t, func(o *portalapi.Options) { o.Tenants[0].Timeline = []dossier.Kind{dossier.KindForm} })
-	p.synced("amaris", time.Now())
+	p := newHarness(t, func(o *portalapi.Options) { o.Tenants[0].Timeline = []dossier.Kind{dossier.KindForm} })
+	p.markSynced("amaris", time.Now())
 	p.client("amaris", "1", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "1", everyPart)
 	f := form("1", "f", noon())
@@ -327,12 +327,12 @@ func TestTimelineKindsAreTenants(t *testing.T) {
 	}
 }
 
-// The portal's own id of a request comes back, stands in the log lines and with what
-// is logged of the dossier; one that cannot be an id is replaced.
+// The portal's id of a request is returned, and is in the log lines and in the entry of the access
+// log; an impossible id is replaced.
 func TestRequestIDIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	core, lines := observer.New(zap.DebugLevel)
-	p := newDossier(t, func(o *portalapi.Options) { o.Log = zap.New(core) })
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.Log = zap.New(core) })
 	in := func(id string) (inLog, inAccesses int) {
 		for _, line := range lines.All() {
 			if line.ContextMap()["request"] == id {

@@ -12,7 +12,7 @@ import (
 
 var categories = []string{"general", "care-plan"}
 
-// timeline is cards of reports and forms, the newest first.
+// timeline lists the cards of reports and forms, newest first.
 func (a *API) timeline(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "from", "to", "kind", "category", "around", "limit", "cursor")
 	kinds := c.tenant.cardKinds(q)
@@ -27,8 +27,7 @@ func (a *API) timeline(ctx context.Context, c *call) (*result, error) {
 	return a.list(ctx, c, q, kinds, list)
 }
 
-// cardKinds returns the kinds that the parameter kind leaves of those that make
-// cards.
+// cardKinds returns the kinds with cards on the time line, narrowed by the parameter kind.
 func (t *Tenant) cardKinds(q *web.Query) []dossier.Kind {
 	kind := q.OneOf("kind", string(dossier.KindReport), string(dossier.KindForm))
 	if kind == "" {
@@ -58,11 +57,14 @@ func (a *API) carePlans(ctx context.Context, c *call) (*result, error) {
 	return a.list(ctx, c, q, []dossier.Kind{dossier.KindCarePlan}, list)
 }
 
-// list answers with a page of items of the kinds.
-func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery) (*result, error) {
+// list answers with a page of items of the kinds. It is the end of every list of items: list has
+// the parameters of its own route, and q those that all lists have.
+func (a *API) list(
+	ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery,
+) (*result, error) {
 	list.Kinds = make([]dossier.Kind, 0, len(kinds))
 	for _, k := range kinds {
-		list.Kinds = append(list.Kinds, c.tenant.asked(k))
+		list.Kinds = append(list.Kinds, c.tenant.servedKind(k))
 	}
 	list.From, list.To = q.Interval(c.tenant.Location)
 	list.Limit = q.Int("limit", defaultLimit, 1, maxLimit)
@@ -81,16 +83,16 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.K
 	for _, k := range kinds {
 		parts = append(parts, partOf[k])
 	}
-	// What the tag covers can be told without reading the page: why it is empty, if
-	// it is, follows from the rest.
+	// The ETag covers nothing that needs the page's items, not even whether there are any, so that
+	// a conditional request is answered without reading them.
 	filtered := l.from != nil || q.Encode(nil, "limit", "cursor") != ""
-	version := func(s *basis) string { return s.version(c, s.ofEmpty(filtered)) }
+	version := func(s *basis) string { return s.version(c, s.emptyFreshness(filtered)) }
 	if c.conditional() {
-		known, err := a.reader.List(ctx, c.identity(), c.client, store.ListQuery{})
+		known, err := a.portal.List(ctx, c.identity(), c.client, store.ListQuery{})
 		if err != nil {
 			return nil, err
 		}
-		if err := c.know(&known.Standing); err != nil {
+		if err := c.requireDossier(&known.Standing); err != nil {
 			return nil, err
 		}
 		s := newBasis(c.tenant, &known.Standing, parts...)
@@ -98,38 +100,38 @@ func (a *API) list(ctx context.Context, c *call, q *web.Query, kinds []dossier.K
 			return r, nil
 		}
 	}
-	found, err := a.reader.List(ctx, c.identity(), c.client, list)
+	found, err := a.portal.List(ctx, c.identity(), c.client, list)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.know(&found.Standing); err != nil {
+	if err := c.requireDossier(&found.Standing); err != nil {
 		return nil, err
 	}
 	s := newBasis(c.tenant, &found.Standing, parts...)
 	items := make([][]byte, 0, len(found.Items))
 	for i := range found.Items {
-		items = append(items, object(&found.Items[i], kinds[0], c.tenant))
+		items = append(items, itemJSON(&found.Items[i], kinds[0], c.tenant))
 	}
 	f := s.freshness()
 	if len(items) == 0 {
-		f = s.ofEmpty(filtered)
+		f = s.emptyFreshness(filtered)
 	}
 	return &result{
-		body: listBody(items, l.beside(&found), f), version: version(s), denied: len(s.visible) == 0,
+		body: listBody(items, l.pageOf(&found), f), version: version(s), denied: len(s.visible) == 0,
 	}, nil
 }
 
-// item answers with one item of the kind.
+// item returns a handler that answers with one item of the kind.
 func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, error) {
 	return func(ctx context.Context, c *call) (*result, error) {
 		if err := web.ReadQuery(c.r).Err(); err != nil {
 			return nil, err
 		}
-		st, it, err := a.reader.Item(ctx, c.identity(), c.client, c.item(), c.tenant.asked(kind))
+		st, it, err := a.portal.Item(ctx, c.identity(), c.client, c.item(), c.tenant.servedKind(kind))
 		if err != nil {
 			return nil, err
 		}
-		if err := c.know(&st); err != nil {
+		if err := c.requireDossier(&st); err != nil {
 			return nil, err
 		}
 		if it == nil {
@@ -137,13 +139,13 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, err
 		}
 		s := newBasis(c.tenant, &st, partOf[kind])
 		f := s.freshness()
-		return &result{body: itemBody(object(it, kind, c.tenant), f), version: s.version(c, f)}, nil
+		return &result{body: itemBody(itemJSON(it, kind, c.tenant), f), version: s.version(c, f)}, nil
 	}
 }
 
-// object returns an item as served: its card, its body where it was read, and
-// what is decided only now.
-func object(it *store.Listed, kind dossier.Kind, t *Tenant) []byte {
+// itemJSON returns an item as served: its card, its body if it was read, and the fields that depend
+// on the moment or on the reader's rights.
+func itemJSON(it *store.Listed, kind dossier.Kind, t *Tenant) []byte {
 	switch {
 	case kind == dossier.KindCarePlan:
 		state := "expired"
@@ -158,18 +160,18 @@ func object(it *store.Listed, kind dossier.Kind, t *Tenant) []byte {
 		return merge(it.Card, it.Body, encode(struct {
 			Plan *linkJSON `json:"plan"`
 			Goal *linkJSON `json:"goal"`
-		}{link(it.Plan), link(it.Goal)}))
+		}{newLink(it.Plan), newLink(it.Goal)}))
 	}
 	return merge(it.Card, it.Body)
 }
 
-// linkJSON names what a report belongs to.
+// linkJSON is the plan or goal of a report.
 type linkJSON struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
 }
 
-func link(card []byte) *linkJSON {
+func newLink(card []byte) *linkJSON {
 	var l linkJSON
 	if card == nil || json.Unmarshal(card, &l) != nil {
 		return nil

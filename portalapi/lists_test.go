@@ -16,15 +16,15 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// newDossier returns a portal where daughter may see every part of client 1.
-func newDossier(t testing.TB, change ...func(*portalapi.Options)) *portal {
+// newDossierHarness returns a harness where daughter may see every part of client 1.
+func newDossierHarness(t testing.TB, change ...func(*portalapi.Options)) *harness {
 	t.Helper()
-	return newPortal(t, change...).withDossier()
+	return newHarness(t, change...).withDossier()
 }
 
-func (p *portal) withDossier() *portal {
+func (p *harness) withDossier() *harness {
 	p.t.Helper()
-	p.synced("amaris", time.Now())
+	p.markSynced("amaris", time.Now())
 	p.client("amaris", "1", "Mevrouw De Vries")
 	p.grant("amaris", "daughter", "1", everyPart)
 	return p
@@ -40,7 +40,7 @@ func keysOf(items ...item) []string {
 
 func TestTimelineMixesReportsAndForms(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	day := func(n int) time.Time { return noon().AddDate(0, 0, -n) }
 	r1, f2, r3 := report("1", "r1", day(1)), form("1", "f2", day(2)), report("1", "r3", day(3))
 	r3.category = "care-plan"
@@ -71,9 +71,9 @@ func TestTimelineMixesReportsAndForms(t *testing.T) {
 	}
 }
 
-func TestAroundLeadsBothWays(t *testing.T) {
+func TestAroundLinksBothWays(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	var all []item
 	for n := range 9 {
 		all = append(all, report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
@@ -97,11 +97,28 @@ func TestAroundLeadsBothWays(t *testing.T) {
 	}
 }
 
-// Whatever the dossier, the filter and the limit: following next shows every card
-// once, newest first, and following previous from the end does so again.
+// The last page may have become empty since the page before it was read. It links back all the same.
+func TestEmptyPageLinksBack(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t)
+	r1, r2 := report("1", "r1", noon()), report("1", "r2", noon().AddDate(0, 0, -1))
+	p.items(r1, r2)
+	first := p.get("daughter", "/v1/dossiers/1/timeline?limit=1").list(t)
+	p.exec(`DELETE FROM items WHERE tenant = 'amaris' AND id = 'r2'`)
+	empty := p.get("daughter", *first.Page.Next).list(t)
+	if len(empty.Items) != 0 || empty.Page.Previous == nil {
+		t.Fatalf("the second page has %d items and links back to %v", len(empty.Items), empty.Page.Previous)
+	}
+	if diff := cmp.Diff(keysOf(r1), ids(p.get("daughter", *empty.Page.Previous).list(t))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// For any dossier, filter and limit, the next links show every card once, newest first, and so do
+// the previous links from the end.
 func TestPagingShowsEveryCardOnce(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, amsterdam)
 	rapid.Check(t, func(rt *rapid.T) {
 		p.exec(`DELETE FROM items`)
@@ -127,11 +144,11 @@ func TestPagingShowsEveryCardOnce(t *testing.T) {
 		want := keysOf(expected(all, route, query)...)
 		limit := rapid.IntRange(1, 12).Draw(rt, "limit")
 		first := fmt.Sprintf("%s?limit=%d&%s", route, limit, query)
-		forwards, last := p.follow(rt, strings.TrimSuffix(first, "&"), func(l list) (*string, []string) { return l.Page.Next, ids(l) })
+		forwards, last := p.followLinks(rt, strings.TrimSuffix(first, "&"), func(l list) (*string, []string) { return l.Page.Next, ids(l) })
 		if diff := cmp.Diff(want, forwards); diff != "" {
 			rt.Fatalf("next (-want +got):\n%s", diff)
 		}
-		backwards, _ := p.follow(rt, last, func(l list) (*string, []string) {
+		backwards, _ := p.followLinks(rt, last, func(l list) (*string, []string) {
 			page := ids(l) // the newest first, whichever way one came
 			slices.Reverse(page)
 			return l.Page.Previous, page
@@ -143,9 +160,9 @@ func TestPagingShowsEveryCardOnce(t *testing.T) {
 	})
 }
 
-// follow reads the pages from url on, returns what read takes from them, and the
-// URL of the last.
-func (p *portal) follow(rt *rapid.T, url string, read func(list) (*string, []string)) (all []string, last string) {
+// followLinks reads the pages from url on. It returns what read takes from them, and the URL of the
+// last page.
+func (p *harness) followLinks(rt *rapid.T, url string, read func(list) (*string, []string)) (all []string, last string) {
 	all = []string{}
 	for range 100 {
 		next, page := read(p.get("daughter", url).list(p.t))
@@ -185,7 +202,7 @@ func expected(all []item, route, query string) []item {
 
 func TestReportIsServedWithTextAndLinks(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.grant("amaris", "son", "1", []string{"reports"})
 	pl := plan("1", "plan", noon(), true)
 	goal := item{tenant: "amaris", client: "1", id: "goal", kind: dossier.KindGoal, title: "Zelf lopen"}
@@ -224,7 +241,7 @@ func TestReportIsServedWithTextAndLinks(t *testing.T) {
 
 func TestLongReportsMakeShortPages(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	var want []string
 	for n := range 8 {
 		r := report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n))
@@ -248,7 +265,7 @@ func TestLongReportsMakeShortPages(t *testing.T) {
 
 func TestPlanIsCurrentOrExpiredAtReadingTime(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	yesterday, today := noon().AddDate(0, 0, -1), noon()
 	running := plan("1", "running", noon().AddDate(0, 0, -4), true)
 	lastDay := plan("1", "last-day", noon().AddDate(0, 0, -5), true)
@@ -277,7 +294,7 @@ func TestPlanIsCurrentOrExpiredAtReadingTime(t *testing.T) {
 
 func TestFormIsServedWithAnswers(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	f := form("1", "f", noon())
 	p.items(f)
 	if got := ids(p.get("daughter", "/v1/dossiers/1/forms").list(t)); !slices.Equal(got, keysOf(f)) {
@@ -295,7 +312,7 @@ func TestFormIsServedWithAnswers(t *testing.T) {
 
 func TestDensityCountsPerPeriod(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	at := func(text string) time.Time {
 		v, err := time.Parse(time.RFC3339, text)
 		if err != nil {

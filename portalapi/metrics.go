@@ -12,10 +12,8 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	shed     prometheus.Counter
-	// How long the access log's commits took, and what could not be shown because
-	// it could not be logged.
-	logged   prometheus.Histogram
-	unlogged prometheus.Counter
+	logged   prometheus.Histogram // commits of the access log
+	unlogged prometheus.Counter   // requests refused because the access log could not be written
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {

@@ -1,14 +1,13 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"bytes"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
@@ -17,24 +16,23 @@ const (
 	maxLimit     = 100
 )
 
-// page says where the pages beside this one are: relative URLs that keep the
-// filters, or null.
+// page links to the pages beside this one: relative URLs that keep the filters, or null.
 type page struct {
 	Next     *string `json:"next"`     // older
 	Previous *string `json:"previous"` // newer
-	Changed  bool    `json:"changed"`  // the dossier has moved on since the first page
+	Changed  bool    `json:"changed"`  // the dossier has changed since the first page
 }
 
 // listing is a list being paged through.
 type listing struct {
 	query *web.Query
 	path  string
-	id    string  // what cursors are bound to
+	id    string  // cursors are bound to it
 	from  *cursor // nil: the first page
 }
 
-// newListing reads the parameter cursor. A cursor is bound to the path and to
-// every parameter but limit.
+// newListing reads the parameter cursor. A cursor is bound to the tenant, the path, and the
+// parameters other than limit and around.
 func newListing(c *call, q *web.Query) (*listing, error) {
 	l := &listing{query: q, path: c.r.URL.EscapedPath()}
 	l.id = c.tenant.ID + " " + l.path + "?" + q.Encode(nil, "cursor", "limit", "around")
@@ -55,21 +53,21 @@ func (l *listing) link(c cursor) *string {
 	return &s
 }
 
-// after returns the key after which a page of a list without times begins.
-func (l *listing) after() string {
+// startKey returns the key after which the page begins, in a list without times.
+func (l *listing) startKey() string {
 	if l.from == nil {
 		return ""
 	}
 	return l.from.key
 }
 
-// following returns the URL of the page after key of a list without times. Such
-// lists are read forwards only.
-func (l *listing) following(key string) *string {
+// nextAfter returns the URL of the page after key, in a list without times. Such lists have no
+// links backwards.
+func (l *listing) nextAfter(key string) *string {
 	return l.link(cursor{at: time.Unix(0, 0), key: key})
 }
 
-// since returns the dossier's change number when the first page was read.
+// since returns the dossier's change number at the first page.
 func (l *listing) since(now int64) int64 {
 	if l.from == nil {
 		return now
@@ -77,12 +75,12 @@ func (l *listing) since(now int64) int64 {
 	return l.from.since
 }
 
-// beside returns what is beside a page of items.
-func (l *listing) beside(list *store.List) page {
+// pageOf returns the links of a page of items.
+func (l *listing) pageOf(list *store.List) page {
 	change := list.Standing.Dossier.Change
 	since := l.since(change)
 	p := page{Changed: since != change}
-	// Beside an empty page are the ends of the list.
+	// An empty page links to the ends of the list.
 	oldest, newest := store.Position{}, store.OldestEnd()
 	if n := len(list.Items); n > 0 {
 		newest = store.Position{At: list.Items[0].At, Key: list.Items[0].Key}
@@ -97,7 +95,7 @@ func (l *listing) beside(list *store.List) page {
 	return p
 }
 
-// listBody joins items, each a JSON object, with what belongs to the list.
+// listBody joins items, each a JSON object, with the page and freshness of their list.
 func listBody(items [][]byte, p page, f freshness) []byte {
 	size := 256
 	for _, item := range items {
@@ -114,12 +112,12 @@ func listBody(items [][]byte, p page, f freshness) []byte {
 	return b.Bytes()
 }
 
-// itemBody joins one item, a JSON object, with what belongs to it.
+// itemBody joins an item, a JSON object, with its freshness.
 func itemBody(item []byte, f freshness) []byte {
 	return slices.Concat([]byte(`{"item":`), item, []byte(`,"freshness":`), encode(f), []byte("}"))
 }
 
-// merge joins JSON objects into one. They have no names in common.
+// merge joins JSON objects without common names into one.
 func merge(objects ...[]byte) []byte {
 	out := []byte("{")
 	for _, o := range objects {
@@ -139,17 +137,18 @@ func merge(objects ...[]byte) []byte {
 	return append(out, '}')
 }
 
-// version joins what an answer's ETag covers. One that is about parts of which the
-// user may see none does not tell by it that the dossier has moved on.
-func (s *basis) version(c *call, f freshness, more ...string) string {
-	parts := []string{string(encode(f)), s.Now.In(c.tenant.Location).Format("2006-01-02")}
-	for _, p := range s.parts {
-		// What is withheld while rules are rechecked moves no change number.
-		parts = append(parts, strconv.FormatBool(s.rechecking(p)))
+// version returns the part of an answer's ETag that changes with the data. If the user may see none
+// of the parts, it does not depend on the dossier's change number, which would show that the
+// dossier changed.
+func (b *basis) version(c *call, f freshness, more ...string) string {
+	parts := []string{string(encode(f)), b.Now.In(c.tenant.Location).Format("2006-01-02")}
+	for _, p := range b.parts {
+		// Rechecking withholds items without a new change number.
+		parts = append(parts, strconv.FormatBool(b.rechecking(p)))
 	}
-	if d := s.Dossier; d != nil {
+	if d := b.Dossier; d != nil {
 		parts = append(parts, strconv.FormatInt(d.GrantVersion, 10))
-		if len(s.parts) == 0 || len(s.visible) > 0 {
+		if len(b.parts) == 0 || len(b.visible) > 0 {
 			parts = append(parts, strconv.FormatInt(d.Change, 10))
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// A backup knows a right that was revoked since, and a dossier that was erased.
-// Restored, it shows neither, to nobody, before the portal has said who may see what
-// and after; and the log of what was read since is that of the backup.
-func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
+// A restored backup has a right that was revoked later, and a dossier that was erased later. It
+// shows neither to any user, before and after the portal has sent all grants; and its access log is
+// that of the backup.
+func TestRestoredBackupHidesRevokedAndErased(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.client("amaris", "2", "Jan")
 	p.grant("amaris", "daughter", "2", everyPart)
 	p.grant("amaris", "son", "1", everyPart)
@@ -35,7 +35,7 @@ func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
 	if m, err := store.Migrate(t.Context(), r.URL); err != nil || m.Current != m.Latest {
 		t.Fatalf("the backup is migrated to %v, %v", m, err)
 	}
-	q := newPortalOn(t, r)
+	q := newHarnessOn(t, r)
 	for _, url := range []string{"/v1/dossiers/1/reports", "/v1/dossiers/2/reports"} {
 		if a := q.get("daughter", url); a.status != http.StatusOK {
 			t.Fatalf("without more, %s is answered with %d: the test tests nothing", url, a.status)
@@ -54,7 +54,7 @@ func TestRestoredBackupShowsNothingThatWasRevokedOrErased(t *testing.T) {
 			}
 		}
 	}
-	// The portal sends all that it has: it was never told that 2 was erased.
+	// The portal sends all of its grants: it does not know that 2 was erased.
 	q.manage(http.MethodPut, allGrants, `{"asOf":"`+taken.Format(time.RFC3339)+`","items":[
 		{"client":"1","user":"son","role":"contact","parts":["reports"],"state":"accepted"},
 		{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"revoked"},

@@ -2,6 +2,7 @@ package portalapi
 
 import (
 	"context"
+	_ "embed" // openapi.yaml
 	"net/http"
 	"path"
 	"slices"
@@ -12,25 +13,25 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// endpoint is what one method of one route does.
+// endpoint serves one method of one route.
 type endpoint struct {
-	scope  string // what the token must allow
-	event  string // what it is called in the access log
+	scope  string // the token must have it
+	event  string // in the access log
 	handle func(ctx context.Context, c *call) (*result, error)
-	// logs says that handle itself logs what it has done, with what it has
-	// done; what it has refused is logged for it.
-	logs bool
-	// patience is how long it may take; 0: readTime.
-	patience time.Duration
+	// logsItself means that handle writes to the access log, in the transaction of its change.
+	// Refused requests are logged for it.
+	logsItself bool
+	timeout    time.Duration // 0: requestTime
 }
 
-// route is a path with what its methods do. GET answers HEAD as well.
+// route is a path with its methods. GET serves HEAD as well.
 type route struct {
 	pattern string
 	methods map[string]endpoint
 }
 
-func (a *API) table() []route {
+// routeTable is every route but /openapi.yaml.
+func (a *API) routeTable() []route {
 	reads := func(pattern, event string, handle func(context.Context, *call) (*result, error)) route {
 		return route{pattern, map[string]endpoint{http.MethodGet: {scope: scopeRead, event: event, handle: handle}}}
 	}
@@ -38,7 +39,7 @@ func (a *API) table() []route {
 	return []route{
 		reads("/v1/dossiers", "dossiers", a.dossiers),
 		{"/v1/grants", map[string]endpoint{
-			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logs: true, patience: listTime},
+			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logsItself: true, timeout: uploadTime},
 		}},
 		reads(base, "dossier", a.dossier),
 		reads(base+"/timeline", "timeline", a.timeline),
@@ -56,15 +57,15 @@ func (a *API) table() []route {
 		}},
 		{base + "/grants/{user}", map[string]endpoint{
 			http.MethodGet:    {scope: scopeGrants, event: "grant", handle: a.grant},
-			http.MethodPut:    {scope: scopeGrants, event: "grant", handle: a.putGrant, logs: true},
-			http.MethodDelete: {scope: scopeGrants, event: "grant", handle: a.deleteGrant, logs: true},
+			http.MethodPut:    {scope: scopeGrants, event: "grant", handle: a.putGrant, logsItself: true},
+			http.MethodDelete: {scope: scopeGrants, event: "grant", handle: a.deleteGrant, logsItself: true},
 		}},
 	}
 }
 
 func (a *API) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, r := range a.table() {
+	for _, r := range a.routeTable() {
 		mux.Handle(r.pattern, a.serve(r.pattern, func(c *call) error {
 			e, err := r.endpoint(c.r.Method)
 			if err != nil {
@@ -80,7 +81,7 @@ func (a *API) newRoutes() *http.ServeMux {
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// ServeMux would answer a path that is not clean with a redirect.
+	// ServeMux would redirect a path that is not clean.
 	if escaped := r.URL.EscapedPath(); escaped != path.Clean(escaped) {
 		a.serve("unknown", func(*call) error { return web.Absent() }).ServeHTTP(w, r)
 		return
@@ -88,7 +89,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.routes.ServeHTTP(w, r)
 }
 
-// endpoint returns what answers method, or [problem.MethodNotAllowed].
+// endpoint returns the endpoint for the method, or fails with [web.MethodNotAllowed].
 func (r *route) endpoint(method string) (*endpoint, error) {
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -104,6 +105,25 @@ func (r *route) endpoint(method string) (*endpoint, error) {
 		allow = append(allow, http.MethodHead)
 	}
 	slices.Sort(allow)
-	return nil, &web.Problem{Type: web.MethodNotAllowed, Allow: strings.Join(allow, ", "),
-		Detail: "Deze methode kent dit adres niet."}
+	return nil, web.NoSuchMethod(strings.Join(allow, ", "))
+}
+
+//go:embed openapi.yaml
+var contract []byte
+
+// OpenAPI returns the contract of the portal API, as served at /openapi.yaml.
+func OpenAPI() []byte { return contract }
+
+// openAPI serves the contract, without a token.
+func (a *API) openAPI(c *call) error {
+	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+		return web.NoSuchMethod("GET, HEAD")
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/yaml") // RFC 9512
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Cache-Control", "no-cache")
+	c.write(contract)
+	return nil
 }

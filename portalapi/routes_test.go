@@ -13,11 +13,11 @@ import (
 	"dossiersync/portalapi/portaltest"
 )
 
-// Every operation of the contract, and HEAD wherever there is GET, by every kind
-// of token: the status.
+// The status of every operation of the contract, and of HEAD for every GET, for every kind of
+// token.
 func TestRoutesByKindOfToken(t *testing.T) {
 	t.Parallel()
-	p := newDossier(t)
+	p := newDossierHarness(t)
 	p.exec(`UPDATE grants SET manager = true`)
 	r, f, pl := report("1", "r", noon()), form("1", "f", noon()), plan("1", "p", noon(), true)
 	p.items(r, f, pl)
@@ -109,7 +109,7 @@ func TestRoutesByKindOfToken(t *testing.T) {
 	}
 }
 
-// operations lists those of the contract that need a token, HEAD included.
+// operations returns the operations of the contract that need a token, including HEAD.
 func operations(t *testing.T) []string {
 	t.Helper()
 	c, err := portaltest.Contract()

@@ -13,7 +13,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// seeds fills a replica as the worker would, by SQL.
+// seeds fills a replica with SQL, as a worker would.
 type seeds struct {
 	t  testing.TB
 	db *pgxpool.Pool // as the owner
@@ -36,8 +36,8 @@ func (s *seeds) exec(sql string, args ...any) {
 	}
 }
 
-// synced notes that every stream of the tenant was read to its end at a moment.
-func (s *seeds) synced(tenant string, at time.Time) {
+// markSynced records that every stream of the tenant was read to its end at a time.
+func (s *seeds) markSynced(tenant string, at time.Time) {
 	s.t.Helper()
 	for _, stream := range dossier.Streams() {
 		s.exec(`INSERT INTO cursors (tenant, stream, type, as_of, fingerprint) VALUES ($1, $2, 'T', $3, 'f')
@@ -51,7 +51,7 @@ func (s *seeds) client(tenant, id, name string) {
 	s.exec(`INSERT INTO clients (tenant, id, state, name, change) VALUES ($1, $2, 'shown', nullif($3, ''), 1)`, tenant, id, name)
 }
 
-// grant gives user a right; set are columns with their values, as SQL.
+// grant stores an accepted grant; set has assignments of its columns in SQL.
 func (s *seeds) grant(tenant, user, client string, parts []string, set ...string) {
 	s.t.Helper()
 	if parts == nil {
@@ -66,7 +66,7 @@ func (s *seeds) grant(tenant, user, client string, parts []string, set ...string
 
 var everyPart = []string{"reports", "forms", "care-plans"}
 
-// item is a row of items; the fields that tests do not care about have defaults.
+// item is a row of items, with defaults for other columns.
 type item struct {
 	tenant, client, id string
 	kind               dossier.Kind
@@ -180,7 +180,7 @@ type logged struct {
 	Client, Object, Query        string
 }
 
-// accesses returns the access log in the order in which it was written.
+// accesses returns the access log in the order of writing.
 func (s *seeds) accesses() []logged {
 	s.t.Helper()
 	rows, err := s.db.Query(s.t.Context(), `

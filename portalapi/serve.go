@@ -1,8 +1,6 @@
 package portalapi
 
 import (
-	"dossiersync/portalapi/web"
-
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,32 +11,32 @@ import (
 
 	"go.uber.org/zap"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
 const (
 	maxURL     = 4 << 10  // bytes of path and query
 	maxHeaders = 32 << 10 // bytes of names and values
-	// readTime bounds what a request asks of the database, but for a list of all
-	// grants.
-	readTime = 10 * time.Second
+	// requestTime limits the reading and logging of a request, except an upload of all grants.
+	requestTime = 10 * time.Second
 )
 
-// call is one request being answered.
+// call is one request.
 type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
-	id     string // the request's
-	status int    // of the answer, once it has left
+	id     string // of the request
+	status int    // of the answer, once sent
 
 	*principal        // nil until the token was checked
-	client     string // whose dossier; empty where the path names none, or one that cannot be
+	client     string // the client's id in the path; empty: none, or an impossible one
 	event      store.AccessEvent
 }
 
-// serve makes a handler of f: it gives the request an id and limits, turns an
-// error into a problem, and counts and logs what came of it, by the route's
-// pattern only.
+// serve returns a handler that calls f. It gives the request an id and limits, answers an error
+// with a problem document, and counts and logs the request under the route's pattern, never its
+// path.
 func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -46,7 +44,7 @@ func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 		w.Header().Set("X-Request-Id", c.id)
 		if err := guard(c, f); err != nil {
 			switch {
-			case errors.Is(err, errCrowded):
+			case errors.Is(err, errOverloaded):
 				a.metrics.shed.Inc()
 			case errors.Is(err, store.ErrLogUnavailable):
 				a.metrics.unlogged.Inc()
@@ -64,8 +62,8 @@ func (a *API) serve(pattern string, f func(c *call) error) http.Handler {
 	})
 }
 
-// guard calls f within the limits, and returns a panic as an error. What a panic
-// says is left out: it may quote a dossier.
+// guard checks the size of the request, calls f, and returns a panic as an error. The panic's value
+// is left out unless it is a runtime error, because it may hold text of a dossier.
 func guard(c *call, f func(c *call) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -90,13 +88,13 @@ func guard(c *call, f func(c *call) error) (err error) {
 	return f(c)
 }
 
-// refuse answers with the problem that err is.
+// refuse answers with the problem document for err.
 func (c *call) refuse(log *zap.Logger, pattern string, err error) {
 	p := asProblem(err)
 	c.status = p.Status()
-	// Of one who has hung up there is nothing to report, and of many who were turned
-	// away the metrics tell.
-	if c.status >= http.StatusInternalServerError && !errors.Is(err, errCrowded) && !errors.Is(c.r.Context().Err(), context.Canceled) {
+	// Client disconnects are not logged, nor are shed requests, which the metrics count.
+	hungUp := errors.Is(c.r.Context().Err(), context.Canceled)
+	if c.status >= http.StatusInternalServerError && !errors.Is(err, errOverloaded) && !hungUp {
 		log.Error("a request could not be answered", zap.String("route", pattern), zap.String("request", c.id), zap.Error(p))
 	}
 	w := c.w
@@ -106,27 +104,29 @@ func (c *call) refuse(log *zap.Logger, pattern string, err error) {
 	web.WriteProblem(w, p)
 }
 
-// bodiless drops the body of an answer to HEAD.
+// bodiless discards the body of an answer to HEAD.
 type bodiless struct{ http.ResponseWriter }
 
 func (bodiless) Write(p []byte) (int, error) { return len(p), nil }
 
-// asProblem sorts the errors of package store.
+// asProblem returns the problem for an error of this package or of package store.
 func asProblem(err error) *web.Problem {
+	unavailable := func(retry time.Duration, detail string) *web.Problem {
+		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: retry, Detail: detail}
+	}
 	switch {
-	case errors.Is(err, errCrowded):
-		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: gateRetry, Detail: "Het is nu even te druk."}
+	case errors.Is(err, errOverloaded):
+		return unavailable(overloadRetry, "Het is nu even te druk.")
 	case errors.Is(err, store.ErrListBusy):
-		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: listRetry, Detail: "Er wordt al een lijst met rechten verwerkt."}
+		return unavailable(uploadRetry, "Er wordt al een lijst met rechten verwerkt.")
 	case errors.Is(err, store.ErrAwaitingGrants):
-		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wie wat mag zien."}
+		return unavailable(uploadRetry, "Na een herstel is nog niet bekend wie wat mag zien.")
 	case errors.Is(err, store.ErrAwaitingErasures):
-		return &web.Problem{Type: web.Unavailable, Cause: err, Retry: listRetry, Detail: "Na een herstel is nog niet bekend wat er eerder is gewist."}
+		return unavailable(uploadRetry, "Na een herstel is nog niet bekend wat er eerder is gewist.")
 	case errors.Is(err, store.ErrLogUnavailable):
-		return &web.Problem{Type: web.Unavailable, Cause: err,
-			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}
+		return web.NotLogged(err)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &web.Problem{Type: web.Unavailable, Cause: err, Detail: "De gegevens zijn nu even niet te bereiken."}
+		return unavailable(0, "De gegevens zijn nu even niet te bereiken.")
 	case errors.Is(err, store.ErrNotFound):
 		return web.Absent()
 	}
@@ -135,7 +135,7 @@ func asProblem(err error) *web.Problem {
 
 var plainID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// requestID returns the id that the portal gave the request, or a new one.
+// requestID returns the X-Request-Id of the portal if it is usable, or a new id.
 func requestID(r *http.Request) string {
 	if id := r.Header.Get("X-Request-Id"); plainID.MatchString(id) {
 		return id
@@ -143,10 +143,11 @@ func requestID(r *http.Request) string {
 	return rand.Text()
 }
 
-// methodLabel returns a method that is a word of ours, not of whoever asks.
+// methodLabel returns the method for the log: a known one, or other.
 func methodLabel(method string) string {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPost, http.MethodPatch, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete,
+		http.MethodPost, http.MethodPatch, http.MethodOptions:
 		return method
 	}
 	return "other"

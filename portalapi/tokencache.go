@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// tokenCache remembers tokens that were verified, by their digest: checking a
-// signature costs most of a request. It holds at most twice [cachedTokens]. What
-// was verified by other keys than the present does not count.
+// tokenCache holds verified tokens by their digest, because checking a signature is the most
+// expensive part of a request. It holds at most twice [cachedTokens], in two generations, and only
+// tokens that were verified with the current keys.
 type tokenCache struct {
 	mu    sync.Mutex
 	keys  *keySet

@@ -12,12 +12,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrLogUnavailable says that an event could not be logged in time. What it
-// would have told of must not happen (I9).
+// ErrLogUnavailable reports that an event could not be logged in time. The act that the event is
+// about must not happen (I9).
 var ErrLogUnavailable = errors.New("the access log cannot be written")
 
-// logWait is how long a reader waits for the log.
+// logWait is how long an act waits for its event to be logged.
 const logWait = time.Second
+
+// SystemUser is the user in the log and in grants of acts that no person has asked for.
+const SystemUser = "dossiersync"
 
 // AccessEvent is one entry of the access log, in the terms of NEN 7513.
 type AccessEvent struct {
@@ -36,15 +39,14 @@ type AccessEvent struct {
 	Query       string // the filters; never free text
 }
 
-// AccessLog appends events, many at a time: whoever appends waits for a commit
-// that it shares with others.
+// AccessLog appends events. Events that arrive together share one commit.
 type AccessLog struct {
 	config  *pgxpool.Config
 	source  string
 	pending chan pendingEvent
 
-	// OnCommit is told how long a commit took, by which some events were logged or
-	// not. It may be nil, and is set before anything is appended.
+	// OnCommit, unless nil, is called after each commit with its duration and its error. It must be
+	// set before Run.
 	OnCommit func(took time.Duration, err error)
 }
 
@@ -53,16 +55,16 @@ type pendingEvent struct {
 	done  chan error
 }
 
-// NewAccessLog returns the log, written to as r reads; source names the part of
+// NewAccessLog returns the log, to be written as the role that p reads as; source names the part of
 // the system that logs. Nothing is written before Run.
-func NewAccessLog(r *Portal, source string) *AccessLog {
-	config := r.pool.Config()
+func NewAccessLog(p *Portal, source string) *AccessLog {
+	config := p.pool.Config()
 	config.MaxConns, config.MinConns = 1, 0
 	return &AccessLog{config: config, source: source, pending: make(chan pendingEvent)}
 }
 
-// Append returns once the event is committed. It fails with [ErrLogUnavailable]
-// after a second; the event may then be in the log all the same.
+// Append returns once the event is committed. After a second it fails with [ErrLogUnavailable], and
+// the event may be in the log nevertheless.
 func (l *AccessLog) Append(ctx context.Context, e AccessEvent) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
@@ -80,8 +82,8 @@ func (l *AccessLog) Append(ctx context.Context, e AccessEvent) error {
 	}
 }
 
-// Run writes what is appended until ctx ends, over a connection of its own: reads
-// that take long must not keep others from being logged.
+// Run writes appended events until ctx ends. It has a connection of its own, so that slow reads do not
+// hold up the log.
 func (l *AccessLog) Run(ctx context.Context) error {
 	pool, err := pgxpool.NewWithConfig(ctx, l.config)
 	if err != nil {
@@ -98,7 +100,7 @@ func (l *AccessLog) Run(ctx context.Context) error {
 	}
 }
 
-// gather takes whoever else is waiting already; nobody waits for company.
+// gather returns the events that are waiting already, without waiting for more.
 func (l *AccessLog) gather(first pendingEvent) []pendingEvent {
 	batch := []pendingEvent{first}
 	for len(batch) < 1000 {
@@ -132,21 +134,24 @@ func (l *AccessLog) commit(ctx context.Context, db execer, batch []pendingEvent)
 	}
 }
 
-// insert does not use COPY, which PostgreSQL refuses under row-level security.
-// What PostgreSQL would refuse in one event must not cost the others: text is
-// made valid.
+// insert writes events in one statement; PostgreSQL refuses COPY under row-level security. Text that
+// PostgreSQL would refuse is made valid, so that one event cannot keep the others from being logged.
 func (l *AccessLog) insert(ctx context.Context, db execer, events ...AccessEvent) error {
 	const q = `
-		INSERT INTO access_log (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
-			purpose, access_point, client, object, query, source)
-		SELECT tenant, action, event, outcome, user_id, nullif(user_name, ''), nullif(user_role, ''),
-			nullif(on_behalf_of, ''), nullif(purpose, ''), nullif(access_point, ''), nullif(client, ''),
-			nullif(object, ''), nullif(query, ''), @source
-		FROM unnest(@tenant::text[], @action::text[], @event::text[], @outcome::text[], @user_id::text[],
-			@user_name::text[], @user_role::text[], @on_behalf_of::text[], @purpose::text[], @access_point::text[],
-			@client::text[], @object::text[], @query::text[])
-			e (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose, access_point,
-				client, object, query)`
+		INSERT INTO access_log (
+			tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+			access_point, client, object, query, source)
+		SELECT tenant, action, event, outcome, user_id, nullif(user_name, ''),
+		       nullif(user_role, ''), nullif(on_behalf_of, ''), nullif(purpose, ''),
+		       nullif(access_point, ''), nullif(client, ''), nullif(object, ''),
+		       nullif(query, ''), @source
+		FROM unnest(
+			@tenant::text[], @action::text[], @event::text[], @outcome::text[],
+			@user_id::text[], @user_name::text[], @user_role::text[], @on_behalf_of::text[],
+			@purpose::text[], @access_point::text[], @client::text[], @object::text[],
+			@query::text[]) e (
+			tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+			access_point, client, object, query)`
 	column := func(field func(e *AccessEvent) string) []string {
 		list := make([]string, len(events))
 		for i := range events {
@@ -177,8 +182,7 @@ type execer interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// within logs events in the transaction of what it tells of: either both happen or
-// neither does.
+// within logs events in the transaction of the acts that they are about: both happen or neither does.
 func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
@@ -188,29 +192,37 @@ func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent
 	return nil
 }
 
-// logOperator logs what an operator is about to be shown: where it fails they are not.
+// logOperator logs an event before the operator is shown what it is about. Where it fails, nothing may
+// be shown.
 func (s *Store) logOperator(ctx context.Context, e AccessEvent) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return (&AccessLog{source: "operator"}).within(ctx, tx, e) })
+	log := AccessLog{source: "operator"}
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return log.within(ctx, tx, e) })
 	if err != nil && !errors.Is(err, ErrLogUnavailable) {
 		err = fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
 	}
 	return err
 }
 
-// withinEach logs e in the transaction of what it tells of, once for each row of
-// the temporary table told: with its action, client and user. Nobody may keep it from
-// the log for longer than others.
+// withinEach logs e in the transaction of the acts that it is about: once for each row of the
+// temporary table changed, with the row's action, client and user. It waits for a lock on the log for
+// logWait.
 func (l *AccessLog) withinEach(ctx context.Context, tx pgx.Tx, e AccessEvent) error {
 	const q = `
-		INSERT INTO access_log (tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object, source)
-		SELECT @tenant, action, @event, @outcome, @user, nullif(@behalf, ''), nullif(@point, ''), client, user_id, @source FROM told`
-	_, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', @wait, true)`, pgx.StrictNamedArgs{"wait": logWait.String()})
+		INSERT INTO access_log (
+			tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object,
+			source)
+		SELECT @tenant, action, @event, @outcome, @user, nullif(@behalf, ''), nullif(@point, ''),
+		       client, user_id, @source
+		FROM changed`
+	const wait = `SELECT set_config('lock_timeout', @wait, true)`
+	_, err := tx.Exec(ctx, wait, pgx.StrictNamedArgs{"wait": logWait.String()})
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": e.Tenant, "event": e.Event, "outcome": e.Outcome, "user": e.User,
+	_, err = tx.Exec(ctx, q, pgx.StrictNamedArgs{
+		"tenant": e.Tenant, "event": e.Event, "outcome": e.Outcome, "user": e.User,
 		"behalf": e.OnBehalfOf, "point": e.AccessPoint, "source": l.source})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))

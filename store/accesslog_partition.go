@@ -12,46 +12,47 @@ import (
 )
 
 const (
-	// LogKeepYears is how long the law has the access log kept, at least (NEN
-	// 7513).
-	LogKeepYears = 5
-	// logAhead is for how many months after this one there are partitions.
+	// logKeepYears is the shortest time for which the access log must be kept by law (NEN 7513).
+	logKeepYears = 5
+	// logAhead is the number of months after this one that have a partition already.
 	logAhead = 3
 )
 
-// LogMaintained says what maintenance of the access log has done.
+// LogMaintained is the result of maintaining the access log.
 type LogMaintained struct {
 	Created []string // partitions
-	Dropped []string
-	// Stuck says that entries lie in the default partition, where retention does
-	// not find them: the clock has gone back by months.
+	Dropped []string // partitions
+	// Stuck reports that the default partition holds entries that retention cannot reach, because
+	// the clock has gone back by months.
 	Stuck bool
 }
 
-// MaintainLog sees to it that this month and the next three have a partition of
-// the access log of their own, and drops those that hold nothing younger than so
-// many years: what it drops, it logs. Months are of UTC. Two at once are harmless:
-// the second does nothing.
+// MaintainLog makes a partition of the access log for this month and for each of the next three, and
+// drops the partitions whose entries are all older than keepYears years. It logs each drop. Months
+// are of UTC. Of two calls at once the second does nothing.
 //
-// What was written for a month that had no partition lies in the default one. That
-// becomes the partition of all the months it covers, and another takes its place:
-// no entry is ever moved.
+// Entries of a month without a partition lie in the default partition. That becomes the partition of
+// all months that it holds entries of, and a new default partition takes its place: entries are never
+// moved.
 //
-// Who reads the log may wait half a second for it. So may who writes it where this
-// month has no partition yet, and for as long as reading the default one takes.
+// Readers of the log may have to wait for half a second. So may writers if this month has no
+// partition yet, and for as long as it takes to scan the default partition.
 func (s *Store) MaintainLog(ctx context.Context, keepYears int) (LogMaintained, error) {
-	if keepYears < LogKeepYears {
-		return LogMaintained{}, fmt.Errorf("maintain the access log: it must be kept for %d years at least, not %d", LogKeepYears, keepYears)
+	if keepYears < logKeepYears {
+		return LogMaintained{}, fmt.Errorf(
+			"maintain the access log: it must be kept for %d years at least, not %d", logKeepYears, keepYears)
 	}
 	var out LogMaintained
-	err := s.maintainLog(ctx, &out, func(tx pgx.Tx, out *LogMaintained) (bool, error) { return false, provide(ctx, tx, out) })
+	err := s.maintainLog(ctx, &out, func(tx pgx.Tx, out *LogMaintained) (bool, error) {
+		return false, provide(ctx, tx, out)
+	})
 	if err == nil {
 		err = s.maintainLog(ctx, &out, func(tx pgx.Tx, out *LogMaintained) (bool, error) {
 			return dropOldest(ctx, tx, keepYears, out)
 		})
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
-		err = errors.New("somebody reads or backs up the log for longer than may be waited for")
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" { // lock_not_available
+		err = errors.New("a session has been reading or backing up the log for longer than half a second")
 	}
 	if err != nil {
 		return out, fmt.Errorf("maintain the access log: %w", err)
@@ -59,11 +60,15 @@ func (s *Store) MaintainLog(ctx context.Context, keepYears int) (LogMaintained, 
 	return out, nil
 }
 
-// maintainLog repeats a step, each time in a transaction of its own, until there is
-// nothing more to do: none holds the log for longer than one step takes, and what
-// was done stays done. Somebody else's maintenance counts as nothing to do.
-func (s *Store) maintainLog(ctx context.Context, out *LogMaintained, step func(pgx.Tx, *LogMaintained) (more bool, err error)) error {
-	const begin = `SELECT set_config('lock_timeout', '500ms', true), pg_try_advisory_xact_lock(hashtext('dossiersync access log'))`
+// maintainLog repeats step until it reports that there is nothing more to do. Each step has a
+// transaction of its own, so that it holds the log no longer than it needs, and its work is kept when
+// a later step fails. While another process maintains the log, there is nothing to do.
+func (s *Store) maintainLog(
+	ctx context.Context, out *LogMaintained, step func(pgx.Tx, *LogMaintained) (more bool, err error),
+) error {
+	const begin = `
+		SELECT set_config('lock_timeout', '500ms', true),
+		       pg_try_advisory_xact_lock(hashtext('dossiersync access log'))`
 	for more := true; more; {
 		done := *out
 		err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
@@ -84,7 +89,7 @@ func (s *Store) maintainLog(ctx context.Context, out *LogMaintained, step func(p
 	return nil
 }
 
-// partition is one of the log's but the default.
+// partition is a partition of the log other than the default one.
 type partition struct {
 	name     string
 	from, to time.Time // a half-open interval
@@ -92,15 +97,22 @@ type partition struct {
 
 const logRest = "access_log_rest"
 
-// logPartitions returns the partitions, the oldest first, and the database's time.
+// logPartitions returns the partitions, the oldest first, and the time by the database's clock.
 func logPartitions(ctx context.Context, tx pgx.Tx) ([]partition, time.Time, error) {
 	const q = `
-		SELECT name, bounds[1]::timestamptz, bounds[2]::timestamptz FROM (
+		WITH partitions AS (
 			SELECT c.relname::text AS name,
-				regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \('([^']+)'\) TO \('([^']+)'\)$$) AS bounds
-			FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-			WHERE i.inhparent = 'access_log'::regclass) p
-		WHERE bounds IS NOT NULL ORDER BY 2`
+			       -- The catalog has bounds only as text.
+			       regexp_match(
+			           pg_get_expr(c.relpartbound, c.oid),
+			           $$FROM \('([^']+)'\) TO \('([^']+)'\)$$) AS bounds
+			FROM pg_inherits i
+			JOIN pg_class c ON c.oid = i.inhrelid
+			WHERE i.inhparent = 'access_log'::regclass)
+		SELECT name, bounds[1]::timestamptz, bounds[2]::timestamptz
+		FROM partitions
+		WHERE bounds IS NOT NULL
+		ORDER BY 2`
 	rows, err := tx.Query(ctx, q)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -122,20 +134,21 @@ func monthOf(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// overlap reports whether any of the list has a moment in common with p.
+// overlap reports whether p shares any moment with a partition in the list.
 func (p partition) overlap(list []partition) bool {
 	return slices.ContainsFunc(list, func(o partition) bool { return p.from.Before(o.to) && o.from.Before(p.to) })
 }
 
-// attach makes the table, which exists, the partition p.
+// attach makes the table of p's name, which exists, a partition.
 func (p partition) attach(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, fmt.Sprintf(`ALTER TABLE access_log ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`,
-		pgx.Identifier{p.name}.Sanitize(), p.from.Format(time.RFC3339), p.to.Format(time.RFC3339)))
+	const q = `ALTER TABLE access_log ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')`
+	_, err := tx.Exec(ctx, fmt.Sprintf(q, pgx.Identifier{p.name}.Sanitize(),
+		p.from.Format(time.RFC3339), p.to.Format(time.RFC3339)))
 	return err
 }
 
-// create makes a table that can become a partition, protected as such. One that
-// is made as a partition at once would lock the whole log.
+// create makes a table that can be attached as a partition, with the log's protection. CREATE TABLE …
+// PARTITION OF would lock the whole log.
 func create(ctx context.Context, tx pgx.Tx, name string) error {
 	name = pgx.Identifier{name}.Sanitize()
 	if _, err := tx.Exec(ctx, `CREATE TABLE `+name+` (LIKE access_log INCLUDING DEFAULTS)`); err != nil {
@@ -145,8 +158,8 @@ func create(ctx context.Context, tx pgx.Tx, name string) error {
 	return err
 }
 
-// provide makes the partitions of this month and the next ones, but those of which
-// something lies elsewhere already.
+// provide makes the partitions of this month and of the next ones, except for months that have entries
+// in another partition.
 func provide(ctx context.Context, tx pgx.Tx, out *LogMaintained) error {
 	const anything = `SELECT EXISTS (SELECT FROM ` + logRest + `)`
 	list, now, err := logPartitions(ctx, tx)
@@ -158,7 +171,7 @@ func provide(ctx context.Context, tx pgx.Tx, out *LogMaintained) error {
 		return err
 	}
 	if used || !monthPartition(now, 0).overlap(list) {
-		// Nobody must be adding to the default partition what belongs in a new one.
+		// No entry may be added to the default partition while a partition is made for its month.
 		if _, err := tx.Exec(ctx, `LOCK TABLE access_log IN ACCESS EXCLUSIVE MODE`); err != nil {
 			return err
 		}
@@ -177,8 +190,7 @@ func provide(ctx context.Context, tx pgx.Tx, out *LogMaintained) error {
 	return nil
 }
 
-// monthPartition returns the partition of the month that is so many after that of
-// now.
+// monthPartition returns the partition of the month that comes ahead months after that of now.
 func monthPartition(now time.Time, ahead int) partition {
 	p := partition{from: monthOf(now).AddDate(0, ahead, 0), to: monthOf(now).AddDate(0, ahead+1, 0)}
 	p.name = "access_log_" + p.from.Format("2006_01")
@@ -186,9 +198,15 @@ func monthPartition(now time.Time, ahead int) partition {
 }
 
 func createMonth(ctx context.Context, tx pgx.Tx, p partition, list []partition, out *LogMaintained) error {
-	const inRest = `SELECT EXISTS (SELECT FROM ` + logRest + ` WHERE time >= @from AND time < @to)`
+	const inRest = `
+		SELECT EXISTS (
+			SELECT
+			FROM ` + logRest + `
+			WHERE time >= @from
+			  AND time < @to)`
 	var elsewhere bool
-	if err := tx.QueryRow(ctx, inRest, pgx.StrictNamedArgs{"from": p.from, "to": p.to}).Scan(&elsewhere); err != nil {
+	args := pgx.StrictNamedArgs{"from": p.from, "to": p.to}
+	if err := tx.QueryRow(ctx, inRest, args).Scan(&elsewhere); err != nil {
 		return err
 	}
 	if elsewhere || p.overlap(list) {
@@ -201,8 +219,8 @@ func createMonth(ctx context.Context, tx pgx.Tx, p partition, list []partition, 
 	return p.attach(ctx, tx)
 }
 
-// setRestAside makes a partition of the default one, if that holds anything, and
-// puts an empty one in its place. Where others lie between its months, it stays.
+// setRestAside turns the default partition, if it has entries, into a partition of their months, and
+// makes a new default partition. If another partition lies between these months, it reports Stuck.
 func setRestAside(ctx context.Context, tx pgx.Tx, list []partition, out *LogMaintained) error {
 	const span = `SELECT min(time), max(time) FROM ` + logRest
 	var first, last *time.Time
@@ -236,22 +254,31 @@ func setRestAside(ctx context.Context, tx pgx.Tx, list []partition, out *LogMain
 	return err
 }
 
-// dropOldest drops the oldest partition if all of its entries are older than may be
-// kept, logs for each tenant how many of its entries went with it, and reports
-// whether there may be another. The log is locked only in the end.
-func dropOldest(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained) (more bool, err error) {
+// dropOldest drops the oldest partition if all its entries are older than keepYears years, logs the
+// number of dropped entries for each tenant, and reports whether it has dropped one. It locks the log
+// only for the drop itself.
+func dropOldest(
+	ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintained,
+) (more bool, err error) {
 	list, now, err := logPartitions(ctx, tx)
 	if err != nil || len(list) == 0 || list[0].to.After(now.AddDate(-keepYears, 0, 0)) {
 		return false, err
 	}
 	p := list[0]
 	name := pgx.Identifier{p.name}.Sanitize()
-	rows, err := tx.Query(ctx, `SELECT tenant, count(*) FROM `+name+` GROUP BY tenant ORDER BY tenant`)
+	rows, err := tx.Query(ctx, `
+		SELECT tenant, count(*)
+		FROM `+name+`
+		GROUP BY tenant
+		ORDER BY tenant`)
 	if err != nil {
 		return false, err
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (AccessEvent, error) {
-		e := AccessEvent{Action: "delete", Event: "access-log-retention", Outcome: "success", User: SystemUser, Object: p.name}
+		e := AccessEvent{
+			Action: "delete", Event: "access-log-retention", Outcome: "success",
+			User: SystemUser, Object: p.name,
+		}
 		var n int64
 		err := row.Scan(&e.Tenant, &n)
 		e.Query = fmt.Sprintf("entries=%d&keep_years=%d", n, keepYears)
@@ -271,7 +298,3 @@ func dropOldest(ctx context.Context, tx pgx.Tx, keepYears int, out *LogMaintaine
 	out.Dropped = append(out.Dropped, p.name)
 	return true, nil
 }
-
-// SystemUser is who the log and grants name where no person has asked for what is
-// done.
-const SystemUser = "dossiersync"

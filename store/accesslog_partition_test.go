@@ -25,8 +25,8 @@ func maintain(t *testing.T, r *storetest.Replica) store.LogMaintained {
 	return out
 }
 
-// month returns the name of the partition of the month so many after this one, by
-// the database's clock.
+// month returns the name of the partition of the month that comes ahead months after this one, by the
+// database's clock.
 func month(t *testing.T, r *storetest.Replica, ahead int) string {
 	t.Helper()
 	now, err := r.Now(t.Context())
@@ -47,17 +47,20 @@ func (l entries) insert(at string) {
 	}
 }
 
-// entries are those of the log of a replica.
+// entries are the entries of a replica's access log.
 type entries struct {
 	t *testing.T
 	*storetest.Replica
 }
 
-// list returns where which entries are, the oldest first.
+// list returns the entries, each after the name of its partition, the oldest first.
 func (l entries) list() []string {
 	l.t.Helper()
 	rows, err := l.Pool().Query(l.t.Context(), `
-		SELECT concat_ws(' ', tableoid::regclass, to_char(time, 'YYYY-MM'), action, event, user_id, object, query) FROM access_log ORDER BY time`)
+		SELECT concat_ws(' ', tableoid::regclass, to_char(time, 'YYYY-MM'),
+		           action, event, user_id, object, query)
+		FROM access_log
+		ORDER BY time`)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -87,7 +90,7 @@ func TestLogHasPartitionsAhead(t *testing.T) {
 	}
 }
 
-// What lies in the default partition is kept, and becomes a partition with it.
+// The default partition becomes the partition of the months that it has entries of.
 func TestDefaultPartitionIsSetAside(t *testing.T) {
 	t.Parallel()
 	l := entries{t, storetest.NewReplica(t)}
@@ -109,19 +112,19 @@ func TestDefaultPartitionIsSetAside(t *testing.T) {
 	if diff := cmp.Diff(want, l.list()); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
-	// Its months lie on both sides of others.
+	// Entries before and after the months of another partition.
 	l.insert("2023-01-01")
 	l.insert("2024-03-01")
 	if got := maintain(t, l.Replica); !got.Stuck || got.Created != nil {
-		t.Errorf("of what cannot be set aside maintenance says %v", got)
+		t.Errorf("maintenance has done %v, want it stuck", got)
 	}
 	if n := len(l.list()); n != 6 {
 		t.Errorf("%d entries are left, want 6", n)
 	}
 }
 
-// What has been kept long enough is dropped, and that is in the log.
-func TestLogIsKeptAsLongAsAsked(t *testing.T) {
+// A partition that was kept for long enough is dropped, and the drop is logged.
+func TestLogIsKeptForConfiguredYears(t *testing.T) {
 	t.Parallel()
 	l := entries{t, storetest.NewReplica(t)}
 	maintain(t, l.Replica)
@@ -139,26 +142,27 @@ func TestLogIsKeptAsLongAsAsked(t *testing.T) {
 	old := func(m time.Time) string { return "access_log_" + m.Format("2006_01") }
 	got := maintainFor(t, l.Replica, 6)
 	if want := []string{old(month(7, 0))}; !slices.Equal(got.Dropped, want) {
-		t.Errorf("kept for six years, %v are dropped, want %v", got.Dropped, want)
+		t.Errorf("dropped after six years: %v, want %v", got.Dropped, want)
 	}
 	if got, want := maintain(t, l.Replica), []string{old(month(5, 1))}; !slices.Equal(got.Dropped, want) {
-		t.Errorf("kept for five years, %v are dropped, want %v", got.Dropped, want)
+		t.Errorf("dropped after five years: %v, want %v", got.Dropped, want)
 	}
+	drop := old(month(0, 0)) + month(0, 0).Format(" 2006-01") + " delete access-log-retention dossiersync "
 	want := []string{
 		old(month(5, 0)) + month(5, 0).Format(" 2006-01") + " read report x",
-		fmt.Sprintf("%s %s delete access-log-retention dossiersync %s entries=1&keep_years=6", old(month(0, 0)), month(0, 0).Format("2006-01"), old(month(7, 0))),
-		fmt.Sprintf("%s %s delete access-log-retention dossiersync %s entries=1&keep_years=5", old(month(0, 0)), month(0, 0).Format("2006-01"), old(month(5, 1))),
+		drop + old(month(7, 0)) + " entries=1&keep_years=6",
+		drop + old(month(5, 1)) + " entries=1&keep_years=5",
 	}
 	if diff := cmp.Diff(want, l.list()); diff != "" {
 		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 	if _, err := l.MaintainLog(t.Context(), 4); err == nil {
-		t.Error("the log may be kept for four years only")
+		t.Error("no error for keeping the log for four years")
 	}
 }
 
-// Of many months that are old enough, each goes by itself: what somebody reads stops
-// it there, after half a second, and what has gone before stays gone.
+// Each old month is dropped in a transaction of its own: a month that is being read stops maintenance
+// after half a second, and the months before it stay dropped.
 func TestOldMonthsAreDroppedOneByOne(t *testing.T) {
 	t.Parallel()
 	l := entries{t, storetest.NewReplica(t)}
@@ -179,14 +183,14 @@ func TestOldMonthsAreDroppedOneByOne(t *testing.T) {
 	began := time.Now()
 	out, err := l.MaintainLog(t.Context(), 5)
 	if err == nil || !slices.Equal(out.Dropped, names[:1]) || time.Since(began) > 10*time.Second {
-		t.Errorf("while somebody reads %s, %v are dropped, %v", names[1], out.Dropped, err)
+		t.Errorf("dropped while %s is read: %v, %v", names[1], out.Dropped, err)
 	}
-	l.insert("2026-01-15") // nobody is kept from writing
+	l.insert("2026-01-15") // the log can still be written
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if out := maintain(t, l.Replica); !slices.Equal(out.Dropped, names[1:]) {
-		t.Errorf("later %v are dropped", out.Dropped)
+		t.Errorf("dropped later: %v", out.Dropped)
 	}
 }
 
@@ -199,8 +203,8 @@ func maintainFor(t *testing.T, r *storetest.Replica, years int) store.LogMaintai
 	return out
 }
 
-// Every partition is append-only by itself, for its owner too, and nobody else
-// comes near one.
+// Every partition is append-only also when it is named directly, even for its owner, and the portal's
+// role has no right to it.
 func TestPartitionsAreAppendOnly(t *testing.T) {
 	t.Parallel()
 	l := entries{t, storetest.NewReplica(t)}
@@ -215,17 +219,21 @@ func TestPartitionsAreAppendOnly(t *testing.T) {
 	partitions := []string{"access_log", "access_log_2024_05", "access_log_rest", month(t, l.Replica, 0)}
 	for _, p := range partitions {
 		for _, sql := range []string{`UPDATE %s SET user_id = 'y'`, `DELETE FROM %s`, `TRUNCATE %s`} {
-			if _, err := l.Pool().Exec(t.Context(), fmt.Sprintf(sql, p)); err == nil || !strings.Contains(err.Error(), "append-only") {
+			_, err := l.Pool().Exec(t.Context(), fmt.Sprintf(sql, p))
+			if err == nil || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("the owner may "+sql+": %v", p, err)
 			}
 		}
 		if p == "access_log" {
 			continue
 		}
-		for _, sql := range []string{`SELECT FROM %s`, `INSERT INTO %s (tenant, action, event, outcome, user_id, source) VALUES ('', '', '', '', '', '')`} {
-			asReader(t, l.Replica, store.Identity{Tenant: "amaris", User: "x"}, func(tx pgx.Tx) {
+		for _, sql := range []string{
+			`SELECT FROM %s`,
+			`INSERT INTO %s (tenant, action, event, outcome, user_id, source) VALUES ('', '', '', '', '', '')`,
+		} {
+			asPortalRole(t, l.Replica, store.Identity{Tenant: "amaris", User: "x"}, func(tx pgx.Tx) {
 				if _, err := tx.Exec(t.Context(), fmt.Sprintf(sql, p)); err == nil {
-					t.Errorf("the reader's role may "+sql, p)
+					t.Errorf("the portal's role may "+sql, p)
 				}
 			})
 		}
@@ -233,23 +241,23 @@ func TestPartitionsAreAppendOnly(t *testing.T) {
 	if diff := cmp.Diff(before, l.list()); diff != "" {
 		t.Errorf("entries (-before +after):\n%s", diff)
 	}
-	// A detached one keeps what it holds.
+	// A detached partition stays append-only.
 	if _, err := l.Pool().Exec(t.Context(), `ALTER TABLE access_log DETACH PARTITION access_log_2024_05`); err != nil {
 		t.Fatal(err)
 	}
 	for _, sql := range []string{`UPDATE %s SET user_id = 'y'`, `DELETE FROM %s`, `TRUNCATE %s`} {
 		if _, err := l.Pool().Exec(t.Context(), fmt.Sprintf(sql, "access_log_2024_05")); err == nil {
-			t.Errorf("of a detached partition the owner may "+sql, "access_log_2024_05")
+			t.Errorf("after detaching, the owner may "+sql, "access_log_2024_05")
 		}
 	}
 }
 
-// When something happened is the database's to say.
-func TestReaderCannotDateItsEntries(t *testing.T) {
+// The database sets the time and the id of an entry.
+func TestPortalRoleCannotDateLogEntries(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	for _, column := range []string{"time", "id"} {
-		asReader(t, r, store.Identity{Tenant: "amaris", User: "x"}, func(tx pgx.Tx) {
+		asPortalRole(t, r, store.Identity{Tenant: "amaris", User: "x"}, func(tx pgx.Tx) {
 			value := map[string]string{"time": "now()", "id": "gen_random_uuid()"}[column]
 			_, err := tx.Exec(t.Context(), `INSERT INTO access_log (`+column+`, tenant, action, event, outcome, user_id, source)
 				VALUES (`+value+`, 'amaris', 'read', 'report', 'success', 'x', 'test')`)
@@ -260,8 +268,7 @@ func TestReaderCannotDateItsEntries(t *testing.T) {
 	}
 }
 
-// Maintenance beside itself and beside readers loses no entry and keeps nobody
-// from logging.
+// Several maintenances at once, while entries are added, lose no entry and fail none.
 func TestLogIsMaintainedWhileItIsWritten(t *testing.T) {
 	t.Parallel()
 	l := entries{t, storetest.NewReplica(t)}

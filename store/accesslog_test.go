@@ -29,7 +29,9 @@ func runLog(t *testing.T, r *storetest.Replica) *store.AccessLog {
 }
 
 func event(user string) store.AccessEvent {
-	return store.AccessEvent{Tenant: "amaris", Action: "read", Event: "report", Outcome: "success", User: user, Client: "1"}
+	return store.AccessEvent{
+		Tenant: "amaris", Action: "read", Event: "report", Outcome: "success", User: user, Client: "1",
+	}
 }
 
 func TestAppendReturnsOnceCommitted(t *testing.T) {
@@ -46,7 +48,11 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 				return err
 			}
 			var found int
-			err := r.Pool().QueryRow(t.Context(), `SELECT count(*) FROM access_log WHERE user_id = $1 AND source = 'test'`, user).Scan(&found)
+			err := r.Pool().QueryRow(t.Context(), `
+				SELECT count(*)
+				FROM access_log
+				WHERE user_id = $1
+				  AND source = 'test'`, user).Scan(&found)
 			if err == nil && found != 1 {
 				err = fmt.Errorf("%s is logged %d times", user, found)
 			}
@@ -56,9 +62,10 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	// Many share a commit.
+	// Events share commits.
 	var commits int
-	if err := r.Pool().QueryRow(t.Context(), `SELECT count(DISTINCT xmin::text) FROM access_log`).Scan(&commits); err != nil {
+	const q = `SELECT count(DISTINCT xmin::text) FROM access_log`
+	if err := r.Pool().QueryRow(t.Context(), q).Scan(&commits); err != nil {
 		t.Fatal(err)
 	}
 	if commits >= n {
@@ -66,7 +73,7 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 	}
 }
 
-// What one event is made of cannot keep the others from being logged.
+// No text in one event keeps the others from being logged.
 func TestOddTextIsLogged(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
@@ -77,7 +84,8 @@ func TestOddTextIsLogged(t *testing.T) {
 		}
 	}
 	var users []string
-	if err := r.Pool().QueryRow(t.Context(), `SELECT array_agg(user_id ORDER BY time) FROM access_log`).Scan(&users); err != nil {
+	const q = `SELECT array_agg(user_id ORDER BY time) FROM access_log`
+	if err := r.Pool().QueryRow(t.Context(), q).Scan(&users); err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprint([]string{"a\ufffdb", "a\ufffdb", "{a,\"b\"}", `\`, "NULL", "\u202e"})
@@ -89,7 +97,7 @@ func TestOddTextIsLogged(t *testing.T) {
 func TestAppendFailsWithinASecond(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
-	idle := store.NewAccessLog(r.Reader, "test") // nobody runs it
+	idle := store.NewAccessLog(r.Reader, "test") // without Run
 	began := time.Now()
 	if err := idle.Append(t.Context(), event("x")); !errors.Is(err, store.ErrLogUnavailable) {
 		t.Errorf("a log that does not run: %v", err)
@@ -102,6 +110,6 @@ func TestAppendFailsWithinASecond(t *testing.T) {
 		t.Errorf("a log that cannot be written: %v", err)
 	}
 	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("that took %v", took)
+		t.Errorf("both took %v", took)
 	}
 }

@@ -95,7 +95,7 @@ type application struct {
 	older       []dossier.Ref
 	// quarantinedAt holds, for a BatchRead, the lastUpdated of versions in quarantine, by key.
 	quarantinedAt map[string]time.Time
-	// fresh are items of which nothing is stored. They are decided on during COPY, so that
+	// fresh are indexes of items without a stored version. They are decided on during COPY, so that
 	// PostgreSQL stores some while the next are rendered.
 	fresh   []int
 	changed map[string]struct{} // clients whose dossiers look different now

@@ -27,7 +27,7 @@ const (
 // onlyStored reports whether the kind changes stored items only.
 func (k BatchKind) onlyStored() bool { return k == BatchDeletions || k == BatchAbsences }
 
-// ignores reports whether the kind leaves an item alone of which old is stored (nil: nothing).
+// ignores reports whether the kind ignores an item with the stored version old (nil: none).
 func (k BatchKind) ignores(old *stored) bool {
 	switch k {
 	case BatchDeletions:

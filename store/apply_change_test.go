@@ -7,11 +7,11 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// A record that nobody may see does not move its client's dossier on, by which
-// readers would know that there is something.
-func TestHiddenItemMovesNoDossierOn(t *testing.T) {
+// A hidden record does not raise its client's change number, which would tell readers that it
+// exists.
+func TestHiddenItemRaisesNoChangeNumber(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("shown", "a", "Goed geslapen", 1))
 	change := func() string { return r.one(`SELECT change::text FROM clients WHERE id = 'a'`) }

@@ -8,7 +8,7 @@ import (
 )
 
 // grant gives a user an accepted grant on the client's reports.
-func (r *run) grant(client, user string) {
+func (r *harness) grant(client, user string) {
 	r.t.Helper()
 	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
 		VALUES ($1, $2, $3, 'client', '{reports}', 'accepted', 'portal')`, tenant, client, user)
@@ -36,7 +36,7 @@ func TestOnlyAMergeRevokesGrants(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0))
 			r.grant("a", "daughter")
 			for i, step := range tc.steps {
@@ -49,11 +49,10 @@ func TestOnlyAMergeRevokesGrants(t *testing.T) {
 	}
 }
 
-// What cannot be read may have been marked: nothing of the dossier is shown
-// until it can be.
+// An unreadable client may carry a mark: the dossier is not shown until the client can be read.
 func TestDossierIsClosedWhileTheClientCannotBeRead(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.grant("a", "daughter")
 	r.apply(reports, report("1", "a", "een", 1))
@@ -67,9 +66,9 @@ func TestDossierIsClosedWhileTheClientCannotBeRead(t *testing.T) {
 }
 
 // Ids are unique within a type only.
-func TestStrayEntryDoesNotPurgeItsNamesake(t *testing.T) {
+func TestStrayEntryLeavesItemOfSameIDShown(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("1", 0))
 	r.grant("1", "daughter")
 	r.apply(reports, report("9", "1", "een", 1))

@@ -44,9 +44,9 @@ func version(n, minute int) dossier.Item {
 		State: dossier.StateShown, Version: fmt.Sprint(minute), Updated: at(minute), Hash: hash(q.Title), Content: q}
 }
 
-// A form may name a questionnaire without its version: then the words are those of
-// the one that the source updated last, of those that are shown.
-func TestFormWithoutVersionHasTheWordsOfTheLastQuestionnaire(t *testing.T) {
+// A form that names a questionnaire without a version gets the labels of the shown version that
+// the source updated last.
+func TestFormWithoutVersionHasLatestLabels(t *testing.T) {
 	t.Parallel()
 	forms := store.TypeID{Stream: dossier.StreamForms, Type: "QuestionnaireResponse"}
 	for _, tc := range []struct {
@@ -63,7 +63,7 @@ func TestFormWithoutVersionHasTheWordsOfTheLastQuestionnaire(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t), questionnaires, forms)
+			r := newHarness(t, storetest.NewReplica(t), questionnaires, forms)
 			apply := func(id store.TypeID, items ...dossier.Item) {
 				t.Helper()
 				if _, err := r.Apply(t.Context(), store.Batch{Claim: r.claim, Type: id, Items: items}, titled{}); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // again lists what is to be read again, by id.
-func (r *run) again() []string {
+func (r *harness) again() []string {
 	r.t.Helper()
 	list, err := r.Rereads(r.t.Context(), r.claim, 10)
 	if err != nil {
@@ -32,7 +32,7 @@ func TestOnlyTheLastOfAChainOfReportsIsShown(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0))
 			for _, i := range order {
 				r.apply(reports, chain[i])
@@ -69,7 +69,7 @@ func TestOnlyTheLastOfAChainOfReportsIsShown(t *testing.T) {
 
 func TestReplacementOfAnotherClientReplacesNothing(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1"))
 	if got := r.texts(); len(got) != 1 {
@@ -90,7 +90,7 @@ func TestReplacementOfAnotherClientReplacesNothing(t *testing.T) {
 
 func TestOldVersionReplacesNothing(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("2", "a", "staat op zichzelf", 5))
 	// An old page: then it still replaced the other.

@@ -24,7 +24,7 @@ func TestCase11ReportReplacedByANewIDInEitherOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0))
 			for _, items := range batches {
 				r.apply(reports, items...)
@@ -54,7 +54,7 @@ func newer2(it dossier.Item) dossier.Item {
 
 func TestAnotherClientsReportReplacesNothing(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, report("1", "a", "een", 1), replacing(report("2", "b", "twee", 2), "1"))
 	want := map[string]string{"1": "a: een ()", "2": "b: twee ()"}
@@ -63,8 +63,8 @@ func TestAnotherClientsReportReplacesNothing(t *testing.T) {
 	}
 }
 
-// Of three that replace each other in turn only the last is shown, and what comes
-// before the second does not come back when that is hidden.
+// Of three reports that replace each other in turn only the last is shown. The first stays
+// hidden when the second is hidden for another reason.
 func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	t.Parallel()
 	one, two, three := report("1", "a", "een", 1), replacing(report("2", "a", "twee", 2), "1"), replacing(report("3", "a", "drie", 3), "2")
@@ -74,7 +74,7 @@ func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0))
 			for range 2 {
 				for _, it := range order {
@@ -88,12 +88,12 @@ func TestCase11ReportsReplacedInTurnInEveryOrder(t *testing.T) {
 	}
 }
 
-// One that another client's report names too is still replaced by its own
-// client's, and comes back when that is hidden.
+// A report that another client's report names as well is replaced by the report of its own
+// client only, and is shown again when that is hidden.
 func TestReportIsReplacedByItsOwnClientsOnly(t *testing.T) {
 	t.Parallel()
 	for _, others := range []string{"0", "9"} { // keys on either side
-		r := newRun(t, storetest.NewReplica(t))
+		r := newHarness(t, storetest.NewReplica(t))
 		r.apply(patients, patient("a", 0), patient("b", 0))
 		old, newer := report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1")
 		r.apply(reports, replacing(report(others, "b", "van b", 2), "1"))

@@ -8,11 +8,10 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// A source that says by mistake that it does not have a record must not keep it
-// hidden for ever.
-func TestWhatTheSourceDoesNotHaveIsReadAgainAsLongAsItIsKept(t *testing.T) {
+// A source that once reports a record as missing by mistake must not keep it hidden for ever.
+func TestAbsentItemIsReadAgainWhileStored(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "oud", 1), replacing(report("2", "a", "nieuw", 2), "1"))
 	r.apply(reports, hidden(report("2", "a", "nieuw", 3), dossier.HiddenMarked))
@@ -38,6 +37,6 @@ func TestWhatTheSourceDoesNotHaveIsReadAgainAsLongAsItIsKept(t *testing.T) {
 	absent()
 	r = r.pulling(patients, staff, reports)
 	if got := r.again(); len(got) > 0 {
-		t.Errorf("what is gone is still to be read again: %v", got)
+		t.Errorf("the removed item is still to be read again: %v", got)
 	}
 }

@@ -1,11 +1,8 @@
 package store_test
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,169 +11,9 @@ import (
 	"dossiersync/store/storetest"
 )
 
-const tenant = "amaris"
-
-// plain renders every content as its own JSON, so that these tests need no
-// tenant's rules.
-type plain struct{}
-
-func (plain) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (store.Rendered, error) {
-	var r store.Rendered
-	model, err := json.Marshal(c)
-	if err != nil {
-		return r, err
-	}
-	r.Model, r.Card = model, []byte(`{}`)
-	switch c := c.(type) {
-	case *dossier.Report:
-		r.Part, r.At, r.Category = dossier.PartReports, c.At.Time, c.Category
-		author := ""
-		for _, a := range c.Authors {
-			if s := look.Shown(a.Ref); s != nil {
-				var st dossier.Staff
-				if err := json.Unmarshal(s.Model, &st); err != nil {
-					return r, err
-				}
-				author = st.Name
-			}
-		}
-		r.Card, err = json.Marshal(map[string]string{"text": c.Text, "author": author})
-	case *dossier.Goal:
-		r.Part = dossier.PartCarePlans
-	}
-	return r, err
-}
-
-func (plain) Restore(s store.Shown) (dossier.Content, error) {
-	c := new(dossier.Report)
-	return c, json.Unmarshal(s.Model, c)
-}
-
-// run is a claimed run of one tenant, with its types begun.
-type run struct {
-	*storetest.Replica
-	t     *testing.T
-	claim store.Claim
-}
-
-var (
-	patients = store.TypeID{Stream: dossier.StreamClients, Type: "Patient"}
-	staff    = store.TypeID{Stream: dossier.StreamStaff, Type: "Practitioner"}
-	reports  = store.TypeID{Stream: dossier.StreamReports, Type: "Observation"}
-)
-
-// newRun begins a run of the three types above, and of more.
-func newRun(t *testing.T, r *storetest.Replica, more ...store.TypeID) *run {
-	t.Helper()
-	ctx := t.Context()
-	if err := r.PutTenant(ctx, tenant, "Amaris", "Europe/Amsterdam"); err != nil {
-		t.Fatal(err)
-	}
-	asked, _, err := r.RequestRun(ctx, store.RunRequest{Tenant: tenant, Trigger: store.TriggerCommand})
-	if err != nil {
-		t.Fatal(err)
-	}
-	claim, err := r.ClaimRun(ctx, asked.ID, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var types []store.RunType
-	for _, id := range append([]store.TypeID{patients, staff, reports}, more...) {
-		types = append(types, store.RunType{TypeID: id, To: time.Now(), AsOf: time.Now(), Fingerprint: "f"})
-	}
-	if err := r.StartRunTypes(ctx, claim, types); err != nil {
-		t.Fatal(err)
-	}
-	return &run{Replica: r, t: t, claim: claim}
-}
-
-func (r *run) apply(id store.TypeID, items ...dossier.Item) store.Effects {
-	r.t.Helper()
-	applied, err := r.Apply(r.t.Context(), store.Batch{Claim: r.claim, Type: id, Items: items}, plain{})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return applied.Effects
-}
-
-func (r *run) finish() {
-	r.t.Helper()
-	if err := r.FinishRun(r.t.Context(), r.claim, store.OutcomeComplete, "", true); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-func at(minute int) time.Time { return time.Date(2026, 3, 1, 12, minute, 0, 0, time.UTC) }
-
-func hash(s string) dossier.Hash { return dossier.IdentityHash(s, "") }
-
-func patient(id string, minute int) dossier.Item {
-	return dossier.Item{Ref: dossier.Ref{Type: "Patient", ID: id}, Stream: dossier.StreamClients, State: dossier.StateShown,
-		Updated: at(minute), Hash: hash(id), Content: &dossier.Client{Name: "Mevrouw " + id}}
-}
-
-func report(id, client, text string, minute int) dossier.Item {
-	return dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: id}, Stream: dossier.StreamReports, Client: client,
-		State: dossier.StateShown, Updated: at(minute), Version: fmt.Sprint(minute), Hash: hash(text),
-		Content: &dossier.Report{At: dossier.Moment{Time: at(0), Precision: dossier.PrecisionSecond}, Text: text,
-			Category: dossier.CategoryGeneral, Authors: []dossier.Party{{Ref: dossier.Ref{Type: "Practitioner", ID: "p1"}}}}}
-}
-
-func hidden(it dossier.Item, reason dossier.Reason) dossier.Item {
-	it.State, it.Reason, it.Content = dossier.StateHidden, reason, nil
-	return it
-}
-
-// unreadable is it in a version that could not be read; envelope says whether at
-// least its envelope could.
-func unreadable(it dossier.Item, envelope bool) dossier.Item {
-	it.State, it.Reason, it.Detail, it.EnvelopeRead = dossier.StateQuarantined, dossier.BadBody, "valueString: no text", envelope
-	it.Content, it.Raw = nil, []byte("{}")
-	return it
-}
-
-// exec changes the database as nothing but a test does.
-func (r *run) exec(sql string, args ...any) {
-	r.t.Helper()
-	if _, err := r.Pool().Exec(r.t.Context(), sql, args...); err != nil {
-		r.t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-// one returns the text that a query finds.
-func (r *run) one(sql string, args ...any) string {
-	r.t.Helper()
-	var s string
-	if err := r.Pool().QueryRow(r.t.Context(), sql, args...).Scan(&s); err != nil {
-		r.t.Fatalf("%s: %v", sql, err)
-	}
-	return s
-}
-
-// texts returns what the owner finds stored: every shown report's card by key.
-func (r *run) texts() map[string]string {
-	r.t.Helper()
-	rows, err := r.Pool().Query(r.t.Context(), `SELECT id, client, card->>'text', card->>'author' FROM items WHERE kind = 'report' AND state = 'shown'`)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	got := make(map[string]string)
-	for rows.Next() {
-		var id, client, text, author string
-		if err := rows.Scan(&id, &client, &text, &author); err != nil {
-			r.t.Fatal(err)
-		}
-		got[id] = client + ": " + text + " (" + author + ")"
-	}
-	if err := rows.Err(); err != nil {
-		r.t.Fatal(err)
-	}
-	return got
-}
-
-func TestApplyCountsEachItemOnceByWhatBecameOfIt(t *testing.T) {
+func TestApplyCountsEachItemOnceByLastEffect(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	got := r.apply(reports,
 		report("1", "a", "een", 1), report("2", "a", "twee", 1), report("1", "a", "een", 1), // twice in a page
@@ -204,7 +41,7 @@ func TestApplyCountsEachItemOnceByWhatBecameOfIt(t *testing.T) {
 
 func TestOlderVersionNeverReplacesNewer(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "nieuw", 5))
 	if got := r.apply(reports, report("1", "a", "oud", 4)); got.Of(store.EffectUpdated) != 0 {
@@ -228,7 +65,7 @@ func TestOlderVersionNeverReplacesNewer(t *testing.T) {
 
 func TestHiddenItemKeepsNoContent(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "geheim", 1))
 	r.apply(reports, hidden(report("1", "a", "geheim", 2), dossier.HiddenMarked))
@@ -241,7 +78,7 @@ func TestHiddenItemKeepsNoContent(t *testing.T) {
 
 func TestCase05ItemOnTheWrongClientLeavesAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(reports, report("1", "b", "een", 2))
@@ -250,7 +87,7 @@ func TestCase05ItemOnTheWrongClientLeavesAtOnce(t *testing.T) {
 	}
 }
 
-func TestQuarantinedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
+func TestQuarantinedItemKeepsLastGoodVersionIfAllowed(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
@@ -263,7 +100,7 @@ func TestQuarantinedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0), patient("b", 0))
 			r.apply(reports, report("1", "a", "een", 1))
 			if got := r.apply(reports, tc.item); got["quarantined:bad-body"] != 1 {
@@ -285,9 +122,9 @@ func TestQuarantinedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	}
 }
 
-func TestValueThatPostgresRefusesCostsOneItemOnly(t *testing.T) {
+func TestRefusedValueQuarantinesOneItem(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	bad := report("2", "a", "twee", 1)
 	bad.Version = "nul\x00nul"
@@ -299,7 +136,7 @@ func TestValueThatPostgresRefusesCostsOneItemOnly(t *testing.T) {
 
 func TestFencedWorkerCannotWrite(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	asleep := r.claim
 	if err := r.ReleaseClaim(t.Context(), r.claim, store.Pause{}); err != nil {
@@ -319,7 +156,7 @@ func TestFencedWorkerCannotWrite(t *testing.T) {
 
 func TestRenamedAuthorIsRenderedAgain(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	nurse := func(name string, minute int) dossier.Item {
 		return dossier.Item{Ref: dossier.Ref{Type: "Practitioner", ID: "p1"}, Stream: dossier.StreamStaff, State: dossier.StateShown,
 			Updated: at(minute), Hash: hash(name), Content: &dossier.Staff{What: dossier.StaffPerson, Name: name}}
@@ -355,9 +192,9 @@ func TestRenamedAuthorIsRenderedAgain(t *testing.T) {
 	}
 }
 
-func TestClientWhoIsNoLongerSharedLosesTheDossier(t *testing.T) {
+func TestHiddenClientLosesDossier(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
 		t.Fatal(err)

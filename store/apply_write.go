@@ -98,14 +98,14 @@ func (a *application) queueTouched(b *pgx.Batch) {
 // queueQuarantine stores the items that could not be applied, and deletes from quarantine
 // those that could.
 func (a *application) queueQuarantine(b *pgx.Batch) {
-	const clear = `
+	const remove = `
 		DELETE FROM quarantine q
 		USING unnest(@keys::text[], @updated::timestamptz[]) c (key, updated)
 		WHERE q.tenant = @tenant AND q.key = c.key
 		  -- an older version that turns up again leaves the bad one there
 		  AND (q.updated IS NULL OR c.updated IS NULL OR q.updated <= c.updated)`
 	if c := &a.out.cleared; len(c.keys) > 0 {
-		b.Queue(clear, pgx.StrictNamedArgs{"tenant": a.tenant, "keys": c.keys, "updated": c.updated})
+		b.Queue(remove, pgx.StrictNamedArgs{"tenant": a.tenant, "keys": c.keys, "updated": c.updated})
 	}
 	for _, r := range a.out.quarantined {
 		var raw []byte

@@ -8,9 +8,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Backfills returns the clients whose whole history is owed and whom the run has not tried,
-// new clients before rechecked ones, the longest owed first. failed is how many others the run
-// has tried and could not read.
+// Backfills returns the clients that are owed a backfill and that the run has not tried: new
+// clients before rechecked ones, the longest owed first. failed is the number of those that
+// the run has tried and could not read.
 func (s *Store) Backfills(ctx context.Context, c Claim) (clients []string, failed int64, err error) {
 	const q = `
 		SELECT client, tried IS NOT DISTINCT FROM @run

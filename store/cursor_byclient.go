@@ -30,7 +30,9 @@ type ClientCursor struct {
 
 // ClientsToRead returns up to limit shown clients whose records of the type the run has not
 // read yet, by id, beginning after the id after.
-func (s *Store) ClientsToRead(ctx context.Context, c Claim, id TypeID, after string, limit int) ([]ClientCursor, error) {
+func (s *Store) ClientsToRead(
+	ctx context.Context, c Claim, id TypeID, after string, limit int,
+) ([]ClientCursor, error) {
 	const q = `
 		SELECT c.id, CASE WHEN k.fingerprint = t.fingerprint AND k.hiding = t.hiding THEN k.upto END
 		FROM run_types t

@@ -14,9 +14,9 @@ import (
 	"dossiersync/store/storetest"
 )
 
-func TestDiscardForgetsTheItemAndRecordsWhoDecided(t *testing.T) {
+func TestDiscardDeletesItemAndRecordsDecision(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	bad := []dossier.Item{unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "a", "x", 2), true)}
@@ -47,7 +47,7 @@ func TestDiscardForgetsTheItemAndRecordsWhoDecided(t *testing.T) {
 
 func TestDiscardIsAllOrNothing(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, unreadable(report("1", "a", "x", 2), true))
 	if err := r.PutTenant(t.Context(), "szr", "SZR", "Europe/Amsterdam"); err != nil {
@@ -75,14 +75,14 @@ func TestDiscardIsAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestDecisionsAreTheOwnersAlone(t *testing.T) {
+func TestDecisionsAreClosedToTheReaderRole(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	for _, sql := range []string{
 		`SELECT * FROM decisions`, `UPDATE decisions SET reason = 'x'`, `DELETE FROM decisions`, `TRUNCATE decisions`,
 		`INSERT INTO decisions (tenant, by, what, object, reason) VALUES ('amaris', 'x', 'discard', 'x', 'x')`,
 	} {
-		asReader(t, r.Replica, store.Identity{Tenant: tenant, User: "x"}, func(tx pgx.Tx) {
+		asPortalRole(t, r.Replica, store.Identity{Tenant: tenant, User: "x"}, func(tx pgx.Tx) {
 			if _, err := tx.Exec(t.Context(), sql); err == nil {
 				t.Errorf("the reader's role may %s", sql)
 			}

@@ -13,23 +13,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErasureKey is the key of the digests by which erased clients are known. Ids of
-// clients are short: without a key whoever reads a digest could try them all. The
-// database has it, to know an erased client who comes again; so has a file beside
-// the erasures file, for a database that is older than the key.
+// ErasureKey is the key of the digests that stand for erased clients. Clients' ids are short: without a
+// key, a reader of a digest could try all ids. The database keeps the key to recognise an erased client
+// who comes again; a file beside the erasures file keeps it for a database that is older than the key.
 //
-// It hides who was erased from those who have the erasures file only. From who has
-// the key as well, or a whole copy of the database, it hides nothing.
+// The key hides who was erased from a reader of the erasures file. It hides nothing from a reader who
+// also has the key, or a whole copy of the database.
 type ErasureKey [32]byte
 
-// NewErasureKey returns a key that is nobody else's.
+// NewErasureKey returns a random key.
 func NewErasureKey() ErasureKey {
 	var k ErasureKey
 	_, _ = rand.Read(k[:]) // never fails
 	return k
 }
 
-// ParseErasureKey is String's inverse.
+// ParseErasureKey is the inverse of String.
 func ParseErasureKey(s string) (ErasureKey, error) {
 	var k ErasureKey
 	b, err := base64.StdEncoding.DecodeString(s)
@@ -42,14 +41,14 @@ func ParseErasureKey(s string) (ErasureKey, error) {
 // String returns the key in base64.
 func (k ErasureKey) String() string { return base64.StdEncoding.EncodeToString(k[:]) }
 
-// ID names the key, and does not tell it.
+// ID returns a name of the key that does not reveal the key.
 func (k ErasureKey) ID() string {
 	sum := sha256.Sum256(k[:])
 	return hex.EncodeToString(sum[:6])
 }
 
-// Digest returns by what an erased client is known: enough to keep the dossier from
-// coming back, and to erase it again after a backup was restored.
+// Digest returns the digest that stands for an erased client. It is enough to keep the dossier from
+// being stored again, and to erase it again after a backup was restored.
 func (k ErasureKey) Digest(tenant, client string) []byte {
 	h := sha256.New()
 	for _, s := range [...]string{"erasure", tenant, client} {
@@ -59,17 +58,20 @@ func (k ErasureKey) Digest(tenant, client string) []byte {
 	return k.over(h.Sum(nil))
 }
 
-// over keys the digest of a version that had no keys; see also erased_among.
+// over turns the digest of a version without keys into a digest under the key, as function
+// erased_among does.
 func (k ErasureKey) over(plain []byte) []byte {
 	h := hmac.New(sha256.New, k[:])
 	h.Write(plain)
 	return h.Sum(nil)
 }
 
-// ErasureKeys returns the keys that the database knows. The first is for new
-// erasures.
+// ErasureKeys returns the keys that the database knows. The first is for new erasures.
 func (s *Store) ErasureKeys(ctx context.Context) ([]ErasureKey, error) {
-	const q = `SELECT key FROM erasure_keys ORDER BY since DESC, key`
+	const q = `
+		SELECT key
+		FROM erasure_keys
+		ORDER BY since DESC, key`
 	rows, err := s.pool.Query(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of erasures: %w", err)
@@ -90,9 +92,12 @@ func (s *Store) ErasureKeys(ctx context.Context) ([]ErasureKey, error) {
 	return keys, nil
 }
 
-// learnErasureKeys makes digests count that were made under the keys.
+// learnErasureKeys stores keys, so that digests under them count too.
 func (s *Store) learnErasureKeys(ctx context.Context, keys []ErasureKey) error {
-	const q = `INSERT INTO erasure_keys (key) VALUES (@key) ON CONFLICT DO NOTHING`
+	const q = `
+		INSERT INTO erasure_keys (key)
+		VALUES (@key)
+		ON CONFLICT DO NOTHING`
 	for _, k := range keys {
 		if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"key": k[:]}); err != nil {
 			return fmt.Errorf("store a key of erasures: %w", err)

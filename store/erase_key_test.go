@@ -14,9 +14,9 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// A database in which clients were erased before there were keys: they stay erased,
-// under a key, and what was granted on them since goes.
-func TestErasuresWithoutAKeyAreGivenOne(t *testing.T) {
+// Clients that were erased by a version without keys stay erased, under a key, and grants stored on them
+// since then are removed.
+func TestMigrationKeysOldErasures(t *testing.T) {
 	t.Parallel()
 	plain := sha256.Sum256([]byte("erasure\x00amaris\x00gewist-é\x00"))
 	url := storetest.URL(t, store.SchemaFingerprint()+" without keys", func(ctx context.Context, url string) error {
@@ -37,7 +37,8 @@ func TestErasuresWithoutAKeyAreGivenOne(t *testing.T) {
 		}
 		for _, sql := range []string{
 			`INSERT INTO tenants (id, name, timezone) VALUES ('amaris', 'Amaris', 'Europe/Amsterdam')`,
-			`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) SELECT 'amaris', c, 'u', 'client', '{}', 'accepted', 'x'
+			`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+				SELECT 'amaris', c, 'u', 'client', '{}', 'accepted', 'x'
 				FROM unnest('{gewist-é,blijft}'::text[]) c`,
 		} {
 			if _, err := conn.Exec(ctx, sql); err != nil {
@@ -61,26 +62,26 @@ func TestErasuresWithoutAKeyAreGivenOne(t *testing.T) {
 	}
 	var erased, granted string
 	var digest []byte
-	err = st.Pool().QueryRow(t.Context(), `SELECT
+	err = st.RiverPool().QueryRow(t.Context(), `SELECT
 		(SELECT string_agg(c, ' ') FROM erased_among('amaris', '{blijft,gewist-é,iemand}') c),
 		(SELECT string_agg(client, ' ') FROM grants), (SELECT client FROM erasures)`).Scan(&erased, &granted, &digest)
 	if err != nil || erased != "gewist-é" || granted != "blijft" {
-		t.Errorf("erased are %q, granted is on %q, %v", erased, granted, err)
+		t.Errorf("erased clients are %q, clients with a grant %q, %v", erased, granted, err)
 	}
 	if want := keys[0].Digest("amaris", "gewist-é"); !bytes.Equal(digest, want) {
 		t.Errorf("the digest is %x, want %x", digest, want)
 	}
 }
 
-func TestErasureKeyIsReadAsItIsWritten(t *testing.T) {
+func TestErasureKeySurvivesTextForm(t *testing.T) {
 	t.Parallel()
 	k := store.NewErasureKey()
 	if got, err := store.ParseErasureKey(k.String()); err != nil || got != k || got.ID() != k.ID() {
-		t.Errorf("%v is read as %v, %v", k.ID(), got.ID(), err)
+		t.Errorf("key %v is parsed as %v, %v", k.ID(), got.ID(), err)
 	}
 	for _, s := range []string{"", "x", k.String()[:40], k.String() + "AAAA", k.ID()} {
 		if _, err := store.ParseErasureKey(s); err == nil {
-			t.Errorf("%q is taken for a key", s)
+			t.Errorf("no error for %q", s)
 		}
 	}
 }

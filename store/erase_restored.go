@@ -8,28 +8,31 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// MarkRestored shows nothing of any tenant until its portal has sent all grants again: a
-// database that was restored from a backup knows some that were revoked since. With
-// erasures, nor before [Store.EraseAgain] has carried out all of them. Where these
-// are awaited already, grants that have come meanwhile stay good: it goes on.
+// MarkRestored keeps every dossier of a tenant from being shown until its portal has sent all grants
+// again, because a database that was restored from a backup has grants that were revoked since. With
+// erasures, dossiers are not shown before [Store.EraseAgain] has carried out all erasures either. A
+// second call while erasures are awaited continues the first: grants that have come meanwhile count.
 func (s *Store) MarkRestored(ctx context.Context, erasures bool) error {
 	const q = `
-		UPDATE tenants SET
-			awaiting_grants = CASE WHEN awaiting_erasures IS NULL THEN now() ELSE awaiting_grants END,
-			awaiting_erasures = CASE WHEN @erasures THEN coalesce(awaiting_erasures, now()) END`
+		UPDATE tenants
+		SET awaiting_grants =
+		        CASE WHEN awaiting_erasures IS NULL THEN now() ELSE awaiting_grants END,
+		    awaiting_erasures =
+		        CASE WHEN @erasures THEN coalesce(awaiting_erasures, now()) END`
 	if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"erasures": erasures}); err != nil {
-		return fmt.Errorf("wait for all grants and erasures: %w", err)
+		return fmt.Errorf("mark the database as restored: %w", err)
 	}
 	return nil
 }
 
-// EraseAgain carries out erasures once more, after the database was restored from a
-// backup that may be older than they are, than their keys, and than their tenants.
-// It returns how many dossiers there were. Digests under a key that neither keys
-// nor the database have are noted, and fail it in the end: whom they are of cannot
-// be told. Where whole says that since and keys are all there are, and it does not
-// fail, erasures are awaited no longer.
-func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureKey, whole bool) (erased int, err error) {
+// EraseAgain carries out the erasures in since once more, after the database was restored from a backup
+// that may be older than the erasures, their keys and their tenants. It returns the number of dossiers
+// that it erased. It stores digests under a key that is neither in keys nor in the database, and fails
+// because of them after all others are done: it cannot find their clients. If whole, since and keys
+// are complete, and without an error the tenants stop waiting for erasures.
+func (s *Store) EraseAgain(
+	ctx context.Context, since []Erasure, keys []ErasureKey, whole bool,
+) (erased int, err error) {
 	if err := s.learnErasureKeys(ctx, keys); err != nil {
 		return 0, err
 	}
@@ -42,7 +45,7 @@ func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureK
 	var tenants []string
 	for _, e := range since {
 		if err := a.note(ctx, e); err != nil {
-			return 0, fmt.Errorf("note an erasure of %s again: %w", e.Tenant, err)
+			return 0, fmt.Errorf("store an erasure of %s again: %w", e.Tenant, err)
 		}
 		if e.Key != "" && !slices.ContainsFunc(known, func(k ErasureKey) bool { return k.ID() == e.Key }) {
 			missing[e.Key] = true
@@ -58,14 +61,18 @@ func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureK
 		}
 	}
 	if len(missing) > 0 {
-		return erased, fmt.Errorf("some of what was erased may be back: the erasures file has digests under %d keys that are not here", len(missing))
+		return erased, fmt.Errorf("some of what was erased may be back: "+
+			"the erasures file has digests under %d keys that are not here", len(missing))
 	}
 	if !whole {
 		return erased, nil
 	}
-	const done = `UPDATE tenants SET awaiting_erasures = NULL WHERE awaiting_erasures IS NOT NULL`
+	const done = `
+		UPDATE tenants
+		SET awaiting_erasures = NULL
+		WHERE awaiting_erasures IS NOT NULL`
 	if _, err := s.pool.Exec(ctx, done); err != nil {
-		return erased, fmt.Errorf("note that all was erased again: %w", err)
+		return erased, fmt.Errorf("mark all erasures as carried out again: %w", err)
 	}
 	return erased, nil
 }
@@ -74,32 +81,46 @@ func (s *Store) EraseAgain(ctx context.Context, since []Erasure, keys []ErasureK
 type again struct {
 	*Store
 	keys []ErasureKey
-	by   map[string]string // by digest
+	by   map[string]string // the operator who erased, by digest
 }
 
-// note notes the erasure, whether or not its tenant is known yet.
+// note stores the erasure, whether or not its tenant is known yet.
 func (a *again) note(ctx context.Context, e Erasure) error {
-	const q = `INSERT INTO erasures (tenant, client, at, by) VALUES (@tenant, @client, @at, @by) ON CONFLICT DO NOTHING`
+	const q = `
+		INSERT INTO erasures (tenant, client, at, by)
+		VALUES (@tenant, @client, @at, @by)
+		ON CONFLICT DO NOTHING`
 	if e.Key == "" {
 		e.Client = a.keys[0].over(e.Client)
 	}
 	a.by[string(e.Client)] = e.By
-	_, err := a.pool.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": e.Tenant, "client": e.Client, "at": e.At, "by": e.By})
+	_, err := a.pool.Exec(ctx, q, pgx.StrictNamedArgs{
+		"tenant": e.Tenant, "client": e.Client, "at": e.At, "by": e.By})
 	return err
 }
 
-// erase erases whoever of the tenant is there and was erased.
+// clientsAfter reads the next clients of a tenant that any table has rows of, known or not.
+const clientsAfter = `
+	SELECT id FROM clients WHERE tenant = @tenant AND id > @after
+	UNION
+	SELECT client FROM grants WHERE tenant = @tenant AND client > @after
+	UNION
+	SELECT client FROM contacts WHERE tenant = @tenant AND client > @after
+	UNION
+	SELECT client FROM items WHERE tenant = @tenant AND client > @after
+	UNION
+	SELECT client FROM quarantine WHERE tenant = @tenant AND client > @after
+	UNION
+	SELECT client FROM backfills WHERE tenant = @tenant AND client > @after
+	UNION
+	SELECT client FROM cursors WHERE tenant = @tenant AND client > @after
+	ORDER BY 1
+	LIMIT 1000`
+
+// erase erases the clients of the tenant that have rows again although they were erased.
 func (a *again) erase(ctx context.Context, tenant string) (erased int, err error) {
-	const q = `
-		SELECT id FROM clients WHERE tenant = @tenant AND id > @after
-		UNION SELECT client FROM grants WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM contacts WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM items WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM quarantine WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM backfills WHERE tenant = @tenant AND client > @after
-		UNION SELECT client FROM cursors WHERE tenant = @tenant AND client > @after ORDER BY 1 LIMIT 1000`
 	for after := ""; ; {
-		ids, err := a.texts(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "after": after})
+		ids, err := a.texts(ctx, clientsAfter, pgx.StrictNamedArgs{"tenant": tenant, "after": after})
 		if err != nil {
 			return erased, fmt.Errorf("read the clients of %s: %w", tenant, err)
 		}
@@ -112,7 +133,7 @@ func (a *again) erase(ctx context.Context, tenant string) (erased int, err error
 			return erased, fmt.Errorf("look for erased clients of %s: %w", tenant, err)
 		}
 		for _, id := range back {
-			if _, err := a.Erase(ctx, tenant, id, a.who(tenant, id)); err != nil {
+			if _, err := a.Erase(ctx, tenant, id, a.erasedBy(tenant, id)); err != nil {
 				return erased, err
 			}
 			erased++
@@ -120,8 +141,8 @@ func (a *again) erase(ctx context.Context, tenant string) (erased int, err error
 	}
 }
 
-// who returns who erased the client.
-func (a *again) who(tenant, client string) string {
+// erasedBy returns the operator who erased the client.
+func (a *again) erasedBy(tenant, client string) string {
 	for _, k := range a.keys {
 		if by, ok := a.by[string(k.Digest(tenant, client))]; ok {
 			return by

@@ -8,10 +8,10 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// An underscore in a key is no wildcard: of others all decisions stay.
-func TestErasureKeepsDecisionsOnOthers(t *testing.T) {
+// An underscore in a key is not a wildcard: decisions on other items stay.
+func TestErasureKeepsDecisionsOnOtherItems(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	id := ""
 	for n := 0; !strings.Contains(keyOf(id), "_"); n++ {
 		id = strconv.Itoa(n)
@@ -19,7 +19,10 @@ func TestErasureKeepsDecisionsOnOthers(t *testing.T) {
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report(id, "a", "x", 1))
 	others := "Observation/" + strings.ReplaceAll(keyOf(id), "_", "x")
-	r.exec(`INSERT INTO decisions (tenant, by, what, object, reason) SELECT 'amaris', 'x', 'discard', o, 'x' FROM unnest($1::text[]) o`,
+	r.exec(`
+		INSERT INTO decisions (tenant, by, what, object, reason)
+		SELECT 'amaris', 'x', 'discard', o, 'x'
+		FROM unnest($1::text[]) o`,
 		[]string{"Observation/" + keyOf(id), others})
 	erased, err := r.Erase(t.Context(), tenant, "a", "beheer")
 	if err != nil || len(erased.Left) > 0 {

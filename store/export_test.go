@@ -9,13 +9,16 @@ import (
 // SetAsleep changes after how long a worker counts as asleep.
 func (s *Store) SetAsleep(d time.Duration) { s.asleep = d }
 
-// Identify is how every read begins.
+// Identify is the statement that begins every read.
 const Identify = identify
 
-// Statement returns the SQL that reads a page, and its arguments.
+// Statement returns the statement that reads a page, and its arguments.
 func (q ListQuery) Statement(id Identity, client string) (string, pgx.StrictNamedArgs) {
 	return q.sql(), q.args(id, client)
 }
 
 // IdentityArgs returns the arguments of [Identify].
 func IdentityArgs(id Identity) pgx.StrictNamedArgs { return id.args("", "") }
+
+// LogKeepYears is the shortest time for which the access log must be kept.
+const LogKeepYears = logKeepYears

@@ -23,21 +23,19 @@ var migrations embed.FS
 
 const versionTable = "public.dossiersync_schema_version"
 
-// Migration is where a database's schema stands.
+// Migration is the state of a database's schema.
 type Migration struct {
 	Current int32 // the version of the database; 0: empty
 	Latest  int32 // the version of this program
-	// Jobs says that River's own tables are as its library wants them.
-	Jobs bool
+	Jobs    bool  // River's own tables have the version of its library
 }
 
-// Pending reports whether the schema is to be migrated before this program can
-// work. One of a newer program is not: it has all that this one needs.
+// Pending reports whether the schema must be migrated before this program can work. The schema of a
+// newer program need not be, because it has everything that this program uses.
 func (m Migration) Pending() bool { return m.Current < m.Latest || !m.Jobs }
 
-// Migrate brings the schema of the database at url, with River's, to this
-// program's version. It is harmless to repeat, and two at once wait for each
-// other.
+// Migrate brings the schema of the database at url, including River's tables, to this program's
+// version. It may be repeated, and of two calls at once one waits for the other.
 func Migrate(ctx context.Context, url string) (Migration, error) {
 	var m Migration
 	err := withMigrator(ctx, url, func(conn *pgx.Conn, t *migrate.Migrator) error {
@@ -46,7 +44,7 @@ func Migrate(ctx context.Context, url string) (Migration, error) {
 		}
 		var err error
 		if m, err = status(ctx, url, t); err != nil || m.Current >= m.Latest {
-			return err // of a newer program: there is nothing to do
+			return err
 		}
 		if err := t.Migrate(ctx); err != nil {
 			return fmt.Errorf("migrate the database: %w", err)
@@ -57,8 +55,8 @@ func Migrate(ctx context.Context, url string) (Migration, error) {
 	return m, err
 }
 
-// MigrationStatus tells where the schema of the database at url stands, and
-// changes nothing but, in an empty database, the table that holds the version.
+// MigrationStatus returns the state of the schema of the database at url. In an empty database it makes
+// the table that holds the version; it changes nothing else.
 func MigrationStatus(ctx context.Context, url string) (Migration, error) {
 	var m Migration
 	err := withMigrator(ctx, url, func(_ *pgx.Conn, t *migrate.Migrator) (err error) {
@@ -68,6 +66,7 @@ func MigrationStatus(ctx context.Context, url string) (Migration, error) {
 	return m, err
 }
 
+// status reads the state of the schema that t migrates.
 func status(ctx context.Context, url string, t *migrate.Migrator) (m Migration, err error) {
 	m.Latest = int32(len(t.Migrations))
 	if m.Current, err = t.GetCurrentVersion(ctx); err != nil {
@@ -84,6 +83,7 @@ func status(ctx context.Context, url string, t *migrate.Migrator) (m Migration, 
 	return m, err
 }
 
+// withMigrator calls f with a connection to the database and the migrations loaded.
 func withMigrator(ctx context.Context, url string, f func(*pgx.Conn, *migrate.Migrator) error) error {
 	conn, err := connect(ctx, url)
 	if err != nil {
@@ -104,16 +104,15 @@ func withMigrator(ctx context.Context, url string, f func(*pgx.Conn, *migrate.Mi
 	return f(conn, t)
 }
 
-// migrateRiver brings River's own tables to the version of its library. River
-// takes no lock of its own, and some of its steps cannot share a transaction, so
-// conn holds a lock meanwhile.
+// migrateRiver brings River's own tables to the version of its library. conn holds a lock meanwhile,
+// because River takes none and some of its steps cannot share a transaction.
 func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
 	const lock = `SELECT pg_advisory_lock(hashtext('dossiersync river migrations'))`
 	const unlock = `SELECT pg_advisory_unlock(hashtext('dossiersync river migrations'))`
 	if _, err := conn.Exec(ctx, lock); err != nil {
 		return fmt.Errorf("lock the job queue's migrations: %w", err)
 	}
-	defer conn.Exec(context.WithoutCancel(ctx), unlock) //nolint:errcheck // the connection ends soon, and the lock with it
+	defer conn.Exec(context.WithoutCancel(ctx), unlock) //nolint:errcheck // the lock ends with the connection
 	return withRiver(ctx, url, func(m *rivermigrate.Migrator[pgx.Tx]) error {
 		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 			return fmt.Errorf("migrate the job queue: %w", err)
@@ -122,8 +121,9 @@ func migrateRiver(ctx context.Context, conn *pgx.Conn, url string) error {
 	})
 }
 
+// withRiver calls f with the migrator of River's own tables.
 func withRiver(ctx context.Context, url string, f func(*rivermigrate.Migrator[pgx.Tx]) error) error {
-	pool, err := openPool(ctx, url, "dossiersync migrate", nil, nil)
+	pool, err := openPool(ctx, url, "dossiersync migrate", nil)
 	if err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func withRiver(ctx context.Context, url string, f func(*rivermigrate.Migrator[pg
 	return f(m)
 }
 
-// EnsureDatabase makes sure that the server at url, which names any of its
-// databases, has one called name.
+// EnsureDatabase creates the database called name, unless it exists, on the server at url, which is the
+// address of any other database there.
 func EnsureDatabase(ctx context.Context, url, name string) error {
 	conn, err := connect(ctx, url)
 	if err != nil {
@@ -152,7 +152,7 @@ func EnsureDatabase(ctx context.Context, url, name string) error {
 		return nil
 	}
 	_, err = conn.Exec(ctx, `CREATE DATABASE `+pgx.Identifier{name}.Sanitize())
-	// Another process may have made it at this moment.
+	// Another process may have created it at the same moment.
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "42P04" || pg.Code == "23505") {
 		err = nil
 	}
@@ -162,14 +162,13 @@ func EnsureDatabase(ctx context.Context, url, name string) error {
 	return nil
 }
 
-// portalRole is the role that the policies of row-level security are for. It
-// cannot log in; roles that can are made members of it.
+// portalRole is the role that the policies of row-level security are for. It cannot log in; the roles
+// that the portal API logs in as are members of it.
 const portalRole = "dossiersync_reader"
 
-// EnsureReader makes sure that a role that can log in, and is a member of
-// [portalRole], exists with the user name and password of readerURL. ownerURL must
-// be of a role that may create roles; where it may not, the error says what an
-// administrator has to run.
+// EnsureReader creates the role named in readerURL, unless it exists, sets its password to that of
+// readerURL, and makes it a member of [portalRole]. The role in ownerURL must be allowed to create
+// roles; where it is not, the error says what an administrator has to run.
 func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 	u, err := url.Parse(readerURL)
 	if err != nil {
@@ -181,45 +180,50 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	// Roles cannot be parameters: format() quotes them, on the server.
+	// DO takes no parameters: the values travel in settings, and format() quotes them.
 	const q = `
 		SELECT set_config('dossiersync.reader', @role, true),
 		       set_config('dossiersync.password', @password, true)`
-	const do = `
-		DO $$
-		DECLARE
-			reader text := current_setting('dossiersync.reader');
-			secret text := current_setting('dossiersync.password');
-		BEGIN
-			PERFORM pg_advisory_xact_lock(hashtext('dossiersync reader'));
-			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader) THEN
-				EXECUTE format('CREATE ROLE %I LOGIN PASSWORD %L IN ROLE dossiersync_reader', reader, secret);
-			ELSE
-				EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', reader, secret);
-				EXECUTE format('GRANT dossiersync_reader TO %I', reader);
-			END IF;
-			-- Readers of other databases of this cluster are members of the same role.
-			EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
-			-- A list of all grants is staged in a temporary table.
-			EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', current_database(), reader);
-		END
-		$$`
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		args := pgx.StrictNamedArgs{"role": u.User.Username(), "password": password}
 		if _, err := tx.Exec(ctx, q, args); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, do)
+		_, err := tx.Exec(ctx, ensureReader)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("make the reader's role (or let an administrator run CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT, TEMPORARY ON DATABASE … TO it, and set portal_api.database): %w", portalRole, err)
+		return fmt.Errorf("make the reader's role (or let an administrator run "+
+			"CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT, TEMPORARY ON DATABASE … TO it, "+
+			"and set portal_api.database): %w", portalRole, err)
 	}
 	return nil
 }
 
-// SchemaFingerprint changes with every change to the migrations: databases that
-// were migrated under the same fingerprint look the same.
+const ensureReader = `
+	DO $$
+	DECLARE
+		reader text := current_setting('dossiersync.reader');
+		secret text := current_setting('dossiersync.password');
+		db     text := current_database();
+	BEGIN
+		PERFORM pg_advisory_xact_lock(hashtext('dossiersync reader'));
+		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader) THEN
+			EXECUTE format(
+				'CREATE ROLE %I LOGIN PASSWORD %L IN ROLE dossiersync_reader', reader, secret);
+		ELSE
+			EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', reader, secret);
+			EXECUTE format('GRANT dossiersync_reader TO %I', reader);
+		END IF;
+		-- The portal roles of other databases on this server are members of the same role.
+		EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', db);
+		-- A list of all grants is read into temporary tables.
+		EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', db, reader);
+	END
+	$$`
+
+// SchemaFingerprint returns a digest of the migrations. Databases migrated under the same fingerprint
+// have the same schema.
 func SchemaFingerprint() string {
 	h := sha256.New()
 	files, err := fs.Glob(migrations, "migrations/*.sql")

@@ -11,67 +11,68 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrUnavailable says that the database cannot be asked now. Nothing is wrong
-// with the question.
+// ErrUnavailable reports that the database cannot answer now. The same request may succeed later.
 var ErrUnavailable = errors.New("the database is not available")
 
-// Portal is the portal API's handle on the replica. It logs in as a role that
-// owns nothing: what a request may see is decided by row-level security, from
-// the identity with which the request's transaction begins. It is safe for
-// concurrent use.
+// Portal is the portal API's handle on the replica. It logs in as a role that owns nothing;
+// row-level security decides what a request may read, from the [Identity] with which the request's
+// transaction begins (portal_rights.go describes how). It is safe for concurrent use.
 type Portal struct {
 	pool *pgxpool.Pool
 }
 
-// OpenPortal connects to the database at url as a member of [portalRole]. A role
-// that row-level security does not hold for is refused, and so is one that cannot
-// make the temporary tables of [Reader.PutGrants]. A pooler may stand in
-// between that gives a connection to another client after each transaction, such
-// as pgbouncer: nothing that a reader sets outlasts its transaction.
-func OpenPortal(ctx context.Context, url string) (*Portal, error) {
-	return OpenPortalTraced(ctx, url, nil)
-}
-
-// OpenPortalTraced is [OpenPortal] with a tracer that is told of every statement,
-// and of every one in a batch where it wants to be (see pgx); nil: none.
-func OpenPortalTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Portal, error) {
-	pool, err := openPool(ctx, url, "dossiersync portal", nil, tracer)
+// OpenPortal connects to the database at url as a member of [portalRole]. It refuses a role that
+// row-level security does not hold for, and one that may not make the temporary tables of
+// [Portal.PutGrants]. A pooler that gives a connection to another client after each transaction,
+// such as pgbouncer, may stand in between: every setting ends with its transaction.
+func OpenPortal(ctx context.Context, url string, opts ...Option) (*Portal, error) {
+	pool, err := openPool(ctx, url, "dossiersync portal", nil, opts...)
 	if err != nil {
 		return nil, err
 	}
 	if pool, err = withoutPreparing(ctx, pool); err != nil {
 		return nil, err
 	}
-	const q = `
-		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE'), has_database_privilege(current_database(), 'TEMPORARY')
-		FROM pg_roles r, pg_class c WHERE r.rolname = current_user AND c.oid = 'items'::regclass`
-	var above, temporary bool
-	if err := pool.QueryRow(ctx, q).Scan(&above, &temporary); err != nil {
+	if err := checkRole(ctx, pool); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("look at the reader's role: %w", err)
-	}
-	if above {
-		pool.Close()
-		return nil, errors.New("the portal API must not log in as the database's owner or as a superuser, for whom row-level security does not hold: " +
-			"give portal_api.database a role of its own, or leave it out")
-	}
-	if !temporary {
-		pool.Close()
-		return nil, errors.New("the portal API's role must be able to make temporary tables, or no list of all grants could be taken: " +
-			"let an administrator run GRANT TEMPORARY ON DATABASE … TO that role")
+		return nil, err
 	}
 	return &Portal{pool: pool}, nil
 }
 
-// withoutPreparing returns the pool, or where something like pgbouncer stands
-// between us and the database, one in its place that keeps no prepared statements:
-// the next transaction may be on another of the database's connections, which does
-// not know them. A pooler gives each client a process id of its own, by which it is
-// known.
+// checkRole returns an error if the portal API must not or cannot work as the role that it has
+// logged in as.
+func checkRole(ctx context.Context, pool *pgxpool.Pool) error {
+	const q = `
+		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE'),
+		       has_database_privilege(current_database(), 'TEMPORARY')
+		FROM pg_roles r
+		CROSS JOIN pg_class c
+		WHERE r.rolname = current_user
+		  AND c.oid = 'items'::regclass`
+	var unbound, temporary bool
+	if err := pool.QueryRow(ctx, q).Scan(&unbound, &temporary); err != nil {
+		return fmt.Errorf("look at the reader's role: %w", err)
+	}
+	if unbound {
+		return errors.New("the portal API must not log in as the database's owner or as a superuser, because " +
+			"row-level security does not hold for them: give portal_api.database a role of its own, or leave it out")
+	}
+	if !temporary {
+		return errors.New("the portal API's role must be able to make temporary tables, into which a list of all grants " +
+			"is read: let an administrator run GRANT TEMPORARY ON DATABASE … TO that role")
+	}
+	return nil
+}
+
+// withoutPreparing returns the pool or, where a pooler such as pgbouncer stands between us and the
+// database, closes it and returns a pool that keeps no prepared statements: the next transaction may
+// run on another of the database's connections, which does not know them. A pooler is recognised by
+// the process id that it gives to a client, which differs from that of the server process.
 func withoutPreparing(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
 	conf := pool.Config()
 	if conf.ConnConfig.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
-		return pool, nil // the URL says how: default_query_exec_mode
+		return pool, nil // set by the URL: default_query_exec_mode
 	}
 	pooled := false
 	err := pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
@@ -86,7 +87,7 @@ func withoutPreparing(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, e
 	}
 	pool.Close()
 	if err != nil {
-		return nil, fmt.Errorf("look at what is between us and the database: %w", plainly(err))
+		return nil, fmt.Errorf("find out whether a pooler is between us and the database: %w", plainly(err))
 	}
 	conf.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	if pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
@@ -96,55 +97,31 @@ func withoutPreparing(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, e
 }
 
 // Close ends the connections; it waits for those in use.
-func (r *Portal) Close() { r.pool.Close() }
+func (p *Portal) Close() { p.pool.Close() }
 
-// Connections returns how many there are at most, and so how much can be read at
-// once.
-func (r *Portal) Connections() int { return int(r.pool.Config().MaxConns) }
+// Connections returns the largest number of connections, and so of reads at the same time.
+func (p *Portal) Connections() int { return int(p.pool.Config().MaxConns) }
 
-// Ping reports whether the database answers.
-func (r *Portal) Ping(ctx context.Context) error {
-	if err := r.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	return nil
-}
-
-// Identity is who asks: a user of a tenant's portal.
+// Identity is the user of a tenant's portal that a request is made for.
 type Identity struct {
 	Tenant string
 	User   string
 }
 
-// scopeGrants is the token scope with which a portal manages grants; it is also
-// what the policies of table grants ask for.
-const scopeGrants = "dossier:grants"
-
-const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
-
-// identify says who asks, about which client (empty: about all), and with which
-// scope. It returns the dossiers that they may open, and makes what they may read
-// known to the statements and policies that follow in the transaction. Plans are
-// kept from then on: making them anew for each request would cost more than carrying
-// them out.
-const identify = `SELECT ` + dossierColumns + ` FROM identify(@tenant, @user, @client, @scope) d`
-
-func (id Identity) args(scope, client string) pgx.StrictNamedArgs {
-	return pgx.StrictNamedArgs{"tenant": id.Tenant, "user": id.User, "scope": scope, "client": client}
+// read runs the statements that queue adds in one round trip and one snapshot, with the rights of id
+// on one client (empty: on none). If the user may open the client's dossier, it is stored in s. Every
+// method fails with [ErrUnavailable] where the database cannot answer.
+func (p *Portal) read(
+	ctx context.Context, id Identity, client string, s *Standing, queue func(b *pgx.Batch),
+) error {
+	return p.readAs(ctx, id, "", client, s, queue)
 }
 
-// noClient is an id that none has.
-const noClient = " "
-
-// read runs what queue adds in one round trip and one snapshot, as id and about one
-// client (empty: about none), whose dossier it notes in s if the user may open it. It fails with
-// [ErrUnavailable] where the database is not to be had.
-func (r *Portal) read(ctx context.Context, id Identity, client string, s *Standing, queue func(b *pgx.Batch)) error {
-	return r.readAs(ctx, id, "", client, s, queue)
-}
-
-func (r *Portal) readAs(ctx context.Context, id Identity, scope, client string, s *Standing, queue func(b *pgx.Batch)) error {
-	return r.inBatch(ctx, func(b *pgx.Batch) {
+// readAs is read under a scope of the portal's server.
+func (p *Portal) readAs(
+	ctx context.Context, id Identity, scope, client string, s *Standing, queue func(b *pgx.Batch),
+) error {
+	return p.inBatch(ctx, func(b *pgx.Batch) {
 		b.Queue(identify, id.args(scope, cmp.Or(client, noClient))).Query(func(rows pgx.Rows) error {
 			list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Dossier])
 			if len(list) > 0 {
@@ -156,18 +133,18 @@ func (r *Portal) readAs(ctx context.Context, id Identity, scope, client string, 
 	})
 }
 
-func (r *Portal) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
+// inBatch runs the statements that queue adds in one round trip and one snapshot.
+func (p *Portal) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
 	var b pgx.Batch
-	b.Queue(beginRead)
+	b.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`)
 	queue(&b)
 	b.Queue(`COMMIT`)
-	return classify(r.pool.SendBatch(ctx, &b).Close())
+	return classify(p.pool.SendBatch(ctx, &b).Close())
 }
 
-// asPortal runs f in a transaction that may manage the tenant's grants. It fails
-// with [ErrUnavailable] where the database is not to be had.
-func (r *Portal) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
-	return classify(inTx(ctx, r.pool, func(tx pgx.Tx) error {
+// asPortal runs f in a transaction that may manage the tenant's grants.
+func (p *Portal) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
+	return classify(inTx(ctx, p.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, identify, id.args(scopeGrants, "")); err != nil {
 			return err
 		}
@@ -175,13 +152,29 @@ func (r *Portal) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) er
 	}))
 }
 
-// classify adds [ErrUnavailable] to an error that the next attempt may not meet:
-// the connection failed, the server is going down, or it has too much to do.
+// collect returns a function that reads a query's rows into list.
+func collect[T any](list *[]T, scan pgx.RowToFunc[T]) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*list, err = pgx.CollectRows(rows, scan)
+		return err
+	}
+}
+
+// cut shortens list to limit, and reports whether it was longer.
+func cut[T any](list []T, limit int) ([]T, bool) {
+	if len(list) > limit {
+		return list[:limit], true
+	}
+	return list, false
+}
+
+// classify adds [ErrUnavailable] to an error that the next attempt may not meet: the connection
+// failed, the server is shutting down, or the server is overloaded.
 func classify(err error) error {
 	var scan pgx.ScanArgError
 	switch pg, ok := errors.AsType[*pgconn.PgError](err); {
-	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable), errors.Is(err, ErrUnavailable),
-		errors.Is(err, ErrListAsOf), errors.As(err, &scan):
+	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable),
+		errors.Is(err, ErrUnavailable), errors.Is(err, ErrListAsOf), errors.As(err, &scan):
 		return err
 	case ok && transient[pg.Code[:min(2, len(pg.Code))]]:
 		return fmt.Errorf("%w: %w", ErrUnavailable, refusal{pg})
@@ -191,7 +184,7 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// transient has the classes of SQLSTATE that are of the moment.
+// transient holds the classes of SQLSTATE that pass by themselves.
 var transient = map[string]bool{
 	"08": true, // connection exception
 	"40": true, // transaction rollback

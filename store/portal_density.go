@@ -13,15 +13,14 @@ import (
 // Period is a unit of the calendar. Weeks begin on Monday.
 type Period string
 
-// The periods that density can be told by.
+// The periods that density can be counted by.
 const (
 	Day   Period = "day"
 	Week  Period = "week"
 	Month Period = "month"
 )
 
-// DensityQuery selects what is counted. Kinds, Category, From and To are as in
-// [ListQuery].
+// DensityQuery selects the items that are counted. Kinds, Category, From and To are as in [ListQuery].
 type DensityQuery struct {
 	By       Period
 	Kinds    []dossier.Kind
@@ -29,34 +28,42 @@ type DensityQuery struct {
 	From, To time.Time
 }
 
-// Density is how many items of a dossier fall in one period.
+// Density is the number of a dossier's items in one period.
 type Density struct {
 	Start   time.Time // the period's first date, in the tenant's zone
 	Reports int64
 	Forms   int64
 }
 
-// Density counts the dossier's items per period, the newest first, as far as the
-// user may see them; without those that have none. It returns at most [listMax]
-// periods, and whether there are more.
-func (r *Portal) Density(ctx context.Context, id Identity, client string, q DensityQuery) (Standing, []Density, bool, error) {
+// Density counts the dossier's items that the user may read by period, the newest first. Empty
+// periods are left out. It returns at most [listMax] periods, and whether there are more.
+func (p *Portal) Density(
+	ctx context.Context, id Identity, client string, q DensityQuery,
+) (Standing, []Density, bool, error) {
 	count := `
-		SELECT date_trunc(@by, i.at AT TIME ZONE (SELECT t.timezone FROM tenants t WHERE t.id = @tenant))::date AS start,
-			count(*) FILTER (WHERE i.kind = 'report'), count(*) FILTER (WHERE i.kind = 'form')
+		SELECT date_trunc(@by, i.at AT TIME ZONE (
+		           SELECT t.timezone FROM tenants t WHERE t.id = @tenant))::date AS start,
+		       count(*) FILTER (WHERE i.kind = 'report'),
+		       count(*) FILTER (WHERE i.kind = 'form')
 		FROM items i
-		WHERE i.tenant = @tenant AND i.client = @client AND i.kind = ANY(@kinds)` + readable + `
-		  AND i.at >= @from AND i.at < @to
+		WHERE i.tenant = @tenant
+		  AND i.client = @client
+		  AND i.kind = ANY(@kinds)
+		  AND ` + readable + `
+		  AND i.at >= @from
+		  AND i.at < @to
 		  AND (@category = '' OR i.kind <> 'report' OR i.category = @category)
-		GROUP BY start ORDER BY start DESC LIMIT @limit`
-	list := ListQuery{Kinds: []dossier.Kind{""}, Category: q.Category, From: q.From, To: q.To}
-	args := list.args(id, client)
-	for _, name := range []string{"kind1", "open", "at", "key"} {
-		delete(args, name)
+		GROUP BY start
+		ORDER BY start DESC
+		LIMIT @limit`
+	from, to := interval(q.From, q.To)
+	args := pgx.StrictNamedArgs{
+		"tenant": id.Tenant, "client": client, "by": q.By, "kinds": q.Kinds, "category": q.Category,
+		"from": from, "to": to, "limit": listMax + 1,
 	}
-	args["by"], args["kinds"], args["limit"] = q.By, q.Kinds, listMax+1
 	var s Standing
 	var periods []Density
-	err := r.read(ctx, id, client, &s, func(b *pgx.Batch) {
+	err := p.read(ctx, id, client, &s, func(b *pgx.Batch) {
 		queueStanding(b, id, client, &s)
 		b.Queue(count, args).Query(collect(&periods, pgx.RowToStructByPos[Density]))
 	})

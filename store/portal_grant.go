@@ -12,7 +12,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// GrantState says whether a grant counts.
+// GrantState is what the portal has done with a grant.
 type GrantState string
 
 // The states of a grant. Only an accepted one counts.
@@ -37,30 +37,43 @@ type Grant struct {
 	Version int64      // rises with every change
 }
 
-const grantColumns = `client, user_id, role, manager, parts, state, valid_from, valid_until, contact, name, version`
+// grantFields are the columns that the portal sets. grantColumns are those of a [Grant].
+const (
+	grantFields  = `role, manager, parts, state, valid_from, valid_until, contact, name`
+	grantColumns = `client, user_id, ` + grantFields + `, version`
+)
 
-// PutGrant stores g for the portal's tenant, replacing what the user had on the
-// client, and reports whether anything changed. by is on whose behalf the portal
-// acts. The client need not be known yet: the grant waits. One on a client who was
-// erased is not stored, and looks as if it waited. A revoked grant takes effect for
-// the next request. e is logged with it or, where the log fails, nothing is stored.
-// It fails with [ErrAwaitingGrants] while all grants have to be sent.
-func (r *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent) (Grant, bool, error) {
-	const put = `
-		INSERT INTO grants (tenant, client, user_id, role, manager, parts, state,
-			valid_from, valid_until, contact, name, updated_by)
-		VALUES (@tenant, @client, @user, @role, @manager, @parts, @state, @from, @until, @contact, @name, @by)
+// getGrant reads the user's grant on the client.
+const getGrant = `
+	SELECT ` + grantColumns + `
+	FROM grants
+	WHERE tenant = @tenant
+	  AND client = @client
+	  AND user_id = @user`
+
+// PutGrant stores g for the portal's tenant in place of the user's grant on the client, returns it as
+// stored, and reports whether anything changed. by is the person on whose behalf the portal acts. An
+// unknown client is allowed: the grant waits for the client. A grant on an erased client is not
+// stored, and the answer is the same as for an unknown client. A revocation takes effect for the next
+// request. e is logged in the same transaction: where the log cannot be written, nothing is stored.
+// PutGrant fails with [ErrAwaitingGrants] while the portal has to send all grants.
+func (p *Portal) PutGrant(
+	ctx context.Context, id Identity, g Grant, by string, log *AccessLog, e AccessEvent,
+) (Grant, bool, error) {
+	put := `
+		INSERT INTO grants (tenant, client, user_id, updated_by, ` + grantFields + `)
+		VALUES (@tenant, @client, @user, @by,
+		        @role, @manager, @parts, @state, @from, @until, @contact, @name)
 		ON CONFLICT (tenant, user_id, client) DO UPDATE
-		SET role = excluded.role, manager = excluded.manager, parts = excluded.parts, state = excluded.state,
-			valid_from = excluded.valid_from, valid_until = excluded.valid_until, contact = excluded.contact,
-			name = excluded.name, version = grants.version + 1, updated_at = now(), updated_by = excluded.updated_by
-		WHERE (grants.role, grants.manager, grants.parts, grants.state, grants.valid_from, grants.valid_until,
-				grants.contact, grants.name)
-			IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state, excluded.valid_from,
-				excluded.valid_until, excluded.contact, excluded.name)`
-	const get = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
+		SET (` + grantFields + `) = (` + prefixed("excluded", grantFields) + `),
+		    version = grants.version + 1,
+		    updated_at = now(),
+		    updated_by = excluded.updated_by
+		-- Leaves an equal grant, and its version, alone.
+		WHERE (` + prefixed("grants", grantFields) + `)
+		   IS DISTINCT FROM (` + prefixed("excluded", grantFields) + `)`
 	var changed bool
-	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
 		if err := notAwaiting(ctx, tx, id.Tenant); err != nil {
 			return err
 		}
@@ -72,11 +85,11 @@ func (r *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 			return err
 		}
 		changed = tag.RowsAffected() == 1
-		stored, err := queryOne(ctx, tx, pgx.RowToStructByPos[Grant], get, pgx.StrictNamedArgs{
+		stored, err := queryOne(ctx, tx, pgx.RowToStructByPos[Grant], getGrant, pgx.StrictNamedArgs{
 			"tenant": id.Tenant, "client": g.Client, "user": g.User})
 		e.Action = "change"
 		switch {
-		case errors.Is(err, pgx.ErrNoRows): // see keep_out_erased
+		case errors.Is(err, pgx.ErrNoRows): // trigger keep_out_erased left the row out
 			e.Action, e.Outcome, g.Version = "add", "denied", 1
 		case err != nil:
 			return err
@@ -94,10 +107,14 @@ func (r *Portal) PutGrant(ctx context.Context, id Identity, g Grant, by string, 
 	return g, changed, nil
 }
 
-// notAwaiting fails with [ErrAwaitingGrants] while all grants of the tenant have to
-// be sent.
+// notAwaiting fails with [ErrAwaitingGrants] while the portal has to send all grants of the tenant.
 func notAwaiting(ctx context.Context, tx pgx.Tx, tenant string) error {
-	const q = `SELECT EXISTS (SELECT FROM tenants WHERE id = @tenant AND awaiting_grants IS NOT NULL)`
+	const q = `
+		SELECT EXISTS (
+			SELECT
+			FROM tenants
+			WHERE id = @tenant
+			  AND awaiting_grants IS NOT NULL)`
 	var awaiting bool
 	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&awaiting)
 	if err == nil && awaiting {
@@ -106,7 +123,8 @@ func notAwaiting(ctx context.Context, tx pgx.Tx, tenant string) error {
 	return err
 }
 
-// awaitedTenant tells a grant of a tenant that is not known yet from other errors.
+// awaitedTenant turns the error of a grant whose tenant is not known yet into [ErrUnavailable], and
+// returns any other error as it is.
 func awaitedTenant(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == "grants_tenant_fkey" {
 		return fmt.Errorf("%w: no worker has begun with this tenant yet", ErrUnavailable)
@@ -114,18 +132,25 @@ func awaitedTenant(err error) error {
 	return err
 }
 
-// RevokeGrant ends what user has on client; one that has ended already stays as
-// it is. It fails with [ErrNotFound] where there was never any. The row stays, for
-// the record, and e is logged as by [Reader.PutGrant].
-func (r *Portal) RevokeGrant(ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent) error {
+// RevokeGrant revokes the user's grant on the client; a revoked one stays as it is. The row is kept.
+// RevokeGrant fails with [ErrNotFound] where there is no such grant. e is logged as by
+// [Portal.PutGrant].
+func (p *Portal) RevokeGrant(
+	ctx context.Context, id Identity, client, user, by string, log *AccessLog, e AccessEvent,
+) error {
+	// A revoked grant is updated too, to itself: the number of rows tells whether there is a grant.
 	const q = `
-		UPDATE grants SET
-			version = version + (state <> 'revoked')::int, state = 'revoked',
-			updated_at = CASE WHEN state = 'revoked' THEN updated_at ELSE now() END,
-			updated_by = CASE WHEN state = 'revoked' THEN updated_by ELSE @by END
-		WHERE tenant = @tenant AND client = @client AND user_id = @user`
-	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user, "by": by})
+		UPDATE grants
+		SET version = version + (state <> 'revoked')::int,
+		    state = 'revoked',
+		    updated_at = CASE WHEN state = 'revoked' THEN updated_at ELSE now() END,
+		    updated_by = CASE WHEN state = 'revoked' THEN updated_by ELSE @by END
+		WHERE tenant = @tenant
+		  AND client = @client
+		  AND user_id = @user`
+	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{
+			"tenant": id.Tenant, "client": client, "user": user, "by": by})
 		if err != nil {
 			return err
 		}
@@ -140,31 +165,42 @@ func (r *Portal) RevokeGrant(ctx context.Context, id Identity, client, user, by 
 	return nil
 }
 
-// Grants returns the grants on the client, revoked ones included, by user and
-// beginning after that of a user; at most [listMax], and whether there are more.
-// The standing is that of the register of clients.
-func (r *Portal) Grants(ctx context.Context, id Identity, client, after string) (Standing, []Grant, bool, error) {
+// Grants returns the grants on the client, revoked ones included, ordered by user and beginning after
+// the given user; at most [listMax], and whether there are more. The standing is that of the tenant's
+// clients.
+func (p *Portal) Grants(
+	ctx context.Context, id Identity, client, after string,
+) (Standing, []Grant, bool, error) {
 	const q = `
-		SELECT ` + grantColumns + ` FROM grants
-		WHERE tenant = @tenant AND client = @client AND user_id > @after ORDER BY user_id LIMIT @limit`
-	return r.grants(ctx, id, q, pgx.StrictNamedArgs{
+		SELECT ` + grantColumns + `
+		FROM grants
+		WHERE tenant = @tenant
+		  AND client = @client
+		  AND user_id > @after
+		ORDER BY user_id
+		LIMIT @limit`
+	return p.grants(ctx, id, q, pgx.StrictNamedArgs{
 		"tenant": id.Tenant, "client": client, "after": after, "limit": listMax + 1})
 }
 
-// Register returns the standing of the register of clients.
-func (r *Portal) Register(ctx context.Context, id Identity) (Standing, error) {
+// Register returns the standing of the tenant's clients.
+func (p *Portal) Register(ctx context.Context, id Identity) (Standing, error) {
 	var s Standing
-	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) { queueStanding(b, id, "", &s) })
+	err := p.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
+		queueStanding(b, id, "", &s)
+	})
 	if err != nil {
 		return Standing{}, fmt.Errorf("read the standing of %s: %w", id.Tenant, err)
 	}
 	return s, nil
 }
 
-// Grant returns what user has on client, or [ErrNotFound].
-func (r *Portal) Grant(ctx context.Context, id Identity, client, user string) (Standing, Grant, error) {
-	const q = `SELECT ` + grantColumns + ` FROM grants WHERE tenant = @tenant AND client = @client AND user_id = @user`
-	s, list, _, err := r.grants(ctx, id, q, pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "user": user})
+// Grant returns the user's grant on the client, or fails with [ErrNotFound].
+func (p *Portal) Grant(
+	ctx context.Context, id Identity, client, user string,
+) (Standing, Grant, error) {
+	s, list, _, err := p.grants(ctx, id, getGrant, pgx.StrictNamedArgs{
+		"tenant": id.Tenant, "client": client, "user": user})
 	if err != nil {
 		return Standing{}, Grant{}, err
 	}
@@ -174,10 +210,12 @@ func (r *Portal) Grant(ctx context.Context, id Identity, client, user string) (S
 	return s, list[0], nil
 }
 
-func (r *Portal) grants(ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs) (Standing, []Grant, bool, error) {
+func (p *Portal) grants(
+	ctx context.Context, id Identity, q string, args pgx.StrictNamedArgs,
+) (Standing, []Grant, bool, error) {
 	var s Standing
 	var list []Grant
-	err := r.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
+	err := p.readAs(ctx, id, scopeGrants, "", &s, func(b *pgx.Batch) {
 		queueStanding(b, id, "", &s)
 		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Grant]))
 	})

@@ -10,29 +10,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// GrantList is all grants of a tenant, as they come in: there may be very many.
+// GrantList is a stream of all grants of a tenant.
 type GrantList struct {
-	Next func() (*Grant, error) // the next one; nil: that was the last
-	// AsOf returns when the list was taken, by the portal's clock; nil: just now. It
-	// is asked after the last grant.
+	Next func() (*Grant, error) // the next grant; nil after the last
+	// AsOf returns when the portal took the list, by the portal's clock; nil: just now. It is called
+	// after the last grant.
 	AsOf func() *time.Time
 }
 
-// GrantsPut says what storing all grants has changed.
+// GrantsPut counts the grants that a list has changed.
 type GrantsPut struct {
-	Changed int64 `json:"changed"` // new, or other than before
-	Revoked int64 `json:"revoked"` // there before, and not in the list
-	Kept    int64 `json:"kept"`    // left as they are, although the list has them otherwise
+	Changed int64 `json:"changed"` // stored: new, or other than before
+	Revoked int64 `json:"revoked"` // not in the list
+	Kept    int64 `json:"kept"`    // in the list, and left as they were although the list differs
 }
 
-// ErrListBusy says that another list of the tenant's grants is being stored.
+// ErrListBusy reports that another list of the tenant's grants is being stored.
 var ErrListBusy = fmt.Errorf("%w: another list of grants is being stored", ErrUnavailable)
 
-// ErrListAsOf says that a list cannot be as of then: it is of the future, or from
-// before the backup was restored after which it was asked for.
+// ErrListAsOf reports that the time at which a list was taken is in the future, or before the restore
+// of the backup that made the list necessary.
 var ErrListAsOf = errors.New("the list is of the future, or from before the restore")
 
-// DuplicateGrantError says that a list has a user twice on one client.
+// DuplicateGrantError reports that a list has two grants of one user on one client.
 type DuplicateGrantError struct {
 	Index int64 // of the second, from 0
 }
@@ -41,27 +41,29 @@ func (e *DuplicateGrantError) Error() string {
 	return fmt.Sprintf("grant %d of the list is of a user and a client that it has already", e.Index)
 }
 
-// PutGrants stores all grants of the portal's tenant: those in the list are as
-// they say, and every other is revoked. With it a database that was restored from
-// a backup may be read again. Each change is logged as e with its client and user,
-// and, where the log fails, nothing is stored. by is as with [Reader.PutGrant].
+// PutGrants stores all grants of the portal's tenant: it stores the grants in the list and revokes
+// every other grant. If the tenant was waiting for them after a restore, its dossiers can be read
+// again. Each change is logged as e with the grant's client and user; where the log cannot be
+// written, nothing is stored. by is as with [Portal.PutGrant].
 //
-// What ended stays so where the list cannot know: a grant that this program
-// revoked, since the client was merged or removed, or one that the portal revoked
-// after the list was taken. A single [Reader.PutGrant] gives it again. What else
-// was changed after the list was taken stays as well. Between the portal's clock
-// and the database's there may be a minute, to the side of showing less.
+// A grant stays revoked, whatever the list says, if this program revoked it because the client was
+// merged or removed, or if the portal revoked it after the list was taken; [Portal.PutGrant] gives it
+// again. Every other change after the list was taken is kept too. The portal's clock and the
+// database's may differ by a minute; within it, the choice is to show less.
 //
-// It holds a connection while the list comes in, and memory for a few grants.
-func (r *Portal) PutGrants(ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent) (GrantsPut, error) {
+// PutGrants holds a connection while it reads the list, and keeps no more than a few grants in
+// memory.
+func (p *Portal) PutGrants(
+	ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent,
+) (GrantsPut, error) {
 	var out GrantsPut
-	var coming error // what is wrong with the list, and not with the database
-	err := r.asPortal(ctx, id, func(tx pgx.Tx) error {
+	var listErr error // a fault of the list, not of the database
+	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
 		if err := beginList(ctx, tx, id.Tenant); err != nil {
 			return err
 		}
-		if coming = readList(ctx, tx, all); coming != nil {
-			return coming
+		if listErr = readList(ctx, tx, all); listErr != nil {
+			return listErr
 		}
 		var err error
 		if out, err = mergeList(ctx, tx, id.Tenant, all.AsOf(), by); err != nil {
@@ -76,8 +78,8 @@ func (r *Portal) PutGrants(ctx context.Context, id Identity, all GrantList, by s
 		e.Query = fmt.Sprintf("changed=%d&revoked=%d&kept=%d", out.Changed, out.Revoked, out.Kept)
 		return log.within(ctx, tx, e)
 	})
-	if coming != nil {
-		err = coming
+	if listErr != nil {
+		err = listErr // without classify's ErrUnavailable
 	}
 	if err != nil {
 		return GrantsPut{}, fmt.Errorf("put the grants of %s: %w", id.Tenant, err)
@@ -85,12 +87,14 @@ func (r *Portal) PutGrants(ctx context.Context, id Identity, all GrantList, by s
 	return out, nil
 }
 
-// beginList makes sure that no other list of the tenant is being stored, and makes
-// room for this one.
+// beginList makes the temporary tables listed (the list) and changed (the grants whose change is to be logged). It
+// fails with [ErrListBusy] while another list of the tenant is being stored.
 func beginList(ctx context.Context, tx pgx.Tx, tenant string) error {
 	const alone = `
-		SELECT pg_try_advisory_xact_lock(hashtextextended('dossiersync all grants of ' || @tenant, 0)),
-			set_config('plan_cache_mode', 'force_custom_plan', true)`
+		SELECT pg_try_advisory_xact_lock(
+		           hashtextextended('dossiersync all grants of ' || @tenant, 0)),
+		       -- identify asks for generic plans, which know nothing of the list's size.
+		       set_config('plan_cache_mode', 'force_custom_plan', true)`
 	var mine bool
 	if err := tx.QueryRow(ctx, alone, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&mine, nil); err != nil {
 		return err
@@ -99,9 +103,13 @@ func beginList(ctx context.Context, tx pgx.Tx, tenant string) error {
 		return ErrListBusy
 	}
 	for _, sql := range []string{
-		`CREATE TEMPORARY TABLE listed (n bigint, client text, user_id text, role text, manager boolean, parts text[],
-			state text, valid_from date, valid_until date, contact text, name text) ON COMMIT DROP`,
-		`CREATE TEMPORARY TABLE told (action text, client text, user_id text) ON COMMIT DROP`,
+		`CREATE TEMPORARY TABLE listed (
+			n bigint, client text, user_id text, role text, manager boolean, parts text[],
+			state text, valid_from date, valid_until date, contact text, name text
+		) ON COMMIT DROP`,
+		`CREATE TEMPORARY TABLE changed (
+			action text, client text, user_id text
+		) ON COMMIT DROP`,
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
@@ -110,32 +118,37 @@ func beginList(ctx context.Context, tx pgx.Tx, tenant string) error {
 	return nil
 }
 
-var listedColumns = []string{"n", "client", "user_id", "role", "manager", "parts", "state", "valid_from", "valid_until", "contact", "name"}
+var listedColumns = append([]string{"n", "client", "user_id"}, strings.Split(grantFields, ", ")...)
 
 // readList reads the list into the table listed.
 func readList(ctx context.Context, tx pgx.Tx, all GrantList) error {
 	const twice = `
-		SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY client, user_id ORDER BY n) AS nth FROM listed) l
-		WHERE nth > 1 ORDER BY n LIMIT 1`
-	var wrong error
+		SELECT n
+		FROM (
+			SELECT n, row_number() OVER (PARTITION BY client, user_id ORDER BY n) AS nth
+			FROM listed) l
+		WHERE nth > 1
+		ORDER BY n
+		LIMIT 1`
+	var nextErr error
 	n := int64(-1)
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"listed"}, listedColumns, pgx.CopyFromFunc(func() ([]any, error) {
 		g, err := all.Next()
 		if err != nil || g == nil {
-			wrong = err
+			nextErr = err
 			return nil, err
 		}
 		n++
-		return []any{n, g.Client, g.User, g.Role, g.Manager, g.Parts, g.State, g.From, g.Until, g.Contact, g.Name}, nil
+		return []any{n, g.Client, g.User,
+			g.Role, g.Manager, g.Parts, g.State, g.From, g.Until, g.Contact, g.Name}, nil
 	}))
-	if wrong != nil {
-		return wrong
+	if nextErr != nil {
+		return nextErr
 	}
 	if err != nil {
 		return err
 	}
-	// Of how many there are, and of what each of the policies leaves of the grants,
-	// the planner knows nothing by itself.
+	// Without statistics the planner would not know how long the list is.
 	for _, sql := range []string{`CREATE INDEX ON listed (user_id, client)`, `ANALYZE listed`} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
@@ -151,56 +164,97 @@ func readList(ctx context.Context, tx pgx.Tx, all GrantList) error {
 	return &DuplicateGrantError{second}
 }
 
-// grantFields is what a grant says.
-const grantFields = `role, manager, parts, state, valid_from, valid_until, contact, name`
-
-// changedLater is true of grants that were changed after @as_of, or now, and
-// endedLater also of those of which the list cannot know that they have ended.
+// changedLater is true for grants g that were changed after the list was taken. endedLater is also
+// true for grants that were revoked for a reason that the list does not know.
 const (
 	changedLater = `g.updated_at > coalesce(@as_of::timestamptz + interval '1 minute', now())`
 	endedLater   = `(` + changedLater + ` OR g.state = 'revoked' AND (
-		g.updated_by = '` + SystemUser + `' OR g.updated_at > coalesce(@as_of::timestamptz - interval '1 minute', now())))`
+				g.updated_by = '` + SystemUser + `'
+				OR g.updated_at > coalesce(@as_of::timestamptz - interval '1 minute', now())))`
 )
 
-// mergeList makes the tenant's grants what the table listed says, and tells in the
-// table told which have changed.
-func mergeList(ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time, by string) (GrantsPut, error) {
-	const possible = `
-		SELECT coalesce(@as_of::timestamptz BETWEEN coalesce(awaiting_grants - interval '1 minute', '-infinity') AND now() + interval '1 minute', true)
-		FROM tenants WHERE id = @tenant`
+// checkAsOf fails with [ErrListAsOf] if a list cannot be as of that time. An unknown tenant passes,
+// because storing its grants fails.
+func checkAsOf(ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time) error {
+	const q = `
+		SELECT coalesce(
+		           @as_of::timestamptz
+		           BETWEEN coalesce(awaiting_grants - interval '1 minute', '-infinity')
+		               AND now() + interval '1 minute',
+		           true)
+		FROM tenants
+		WHERE id = @tenant`
+	var possible bool
+	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "as_of": asOf}).Scan(&possible)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err == nil && !possible:
+		return ErrListAsOf
+	}
+	return err
+}
+
+// mergeList makes the tenant's grants equal to the table listed, and adds the changed ones to the
+// table changed.
+func mergeList(
+	ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time, by string,
+) (GrantsPut, error) {
 	put := `
 		WITH put AS (
 			INSERT INTO grants AS g (tenant, client, user_id, updated_by, ` + grantFields + `)
-			SELECT @tenant, client, user_id, @by, ` + grantFields + ` FROM listed l
-			WHERE NOT EXISTS ( -- most are as they were
-				SELECT FROM grants o WHERE o.tenant = @tenant AND o.client = l.client AND o.user_id = l.user_id
-				  AND (` + prefixed("o", grantFields) + `) IS NOT DISTINCT FROM (` + prefixed("l", grantFields) + `))
+			SELECT @tenant, client, user_id, @by, ` + grantFields + `
+			FROM listed l
+			-- Most grants are as they were: an upsert would lock each of them.
+			WHERE NOT EXISTS (
+				SELECT
+				FROM grants o
+				WHERE o.tenant = @tenant
+				  AND o.client = l.client
+				  AND o.user_id = l.user_id
+				  AND (` + prefixed("o", grantFields) + `)
+				      IS NOT DISTINCT FROM (` + prefixed("l", grantFields) + `))
 			ORDER BY user_id, client
 			ON CONFLICT (tenant, user_id, client) DO UPDATE
 			SET (` + grantFields + `) = (` + prefixed("excluded", grantFields) + `),
-				version = g.version + 1, updated_at = now(), updated_by = excluded.updated_by
-			WHERE (` + prefixed("g", grantFields) + `) IS DISTINCT FROM (` + prefixed("excluded", grantFields) + `)
+			    version = g.version + 1,
+			    updated_at = now(),
+			    updated_by = excluded.updated_by
+			WHERE (` + prefixed("g", grantFields) + `)
+			      IS DISTINCT FROM (` + prefixed("excluded", grantFields) + `)
 			  AND NOT ` + endedLater + `
 			RETURNING client, user_id)
-		INSERT INTO told SELECT 'change', client, user_id FROM put`
+		INSERT INTO changed
+		SELECT 'change', client, user_id
+		FROM put`
 	const revoke = `
 		WITH revoked AS (
-			UPDATE grants g SET state = 'revoked', version = version + 1, updated_at = now(), updated_by = @by
-			WHERE g.tenant = @tenant AND g.state <> 'revoked' AND NOT ` + changedLater + `
-			  AND NOT EXISTS (SELECT FROM listed l WHERE l.client = g.client AND l.user_id = g.user_id)
+			UPDATE grants g
+			SET state = 'revoked',
+			    version = version + 1,
+			    updated_at = now(),
+			    updated_by = @by
+			WHERE g.tenant = @tenant
+			  AND g.state <> 'revoked'
+			  AND NOT ` + changedLater + `
+			  AND NOT EXISTS (
+				SELECT
+				FROM listed l
+				WHERE l.client = g.client
+				  AND l.user_id = g.user_id)
 			RETURNING client, user_id)
-		INSERT INTO told SELECT 'delete', client, user_id FROM revoked`
+		INSERT INTO changed
+		SELECT 'delete', client, user_id
+		FROM revoked`
 	kept := `
-		SELECT count(*) FROM listed l JOIN grants g ON g.tenant = @tenant AND g.client = l.client AND g.user_id = l.user_id
-		WHERE (` + prefixed("g", grantFields) + `) IS DISTINCT FROM (` + prefixed("l", grantFields) + `)`
+		SELECT count(*)
+		FROM listed l
+		JOIN grants g ON g.tenant = @tenant AND g.client = l.client AND g.user_id = l.user_id
+		WHERE (` + prefixed("g", grantFields) + `)
+		      IS DISTINCT FROM (` + prefixed("l", grantFields) + `)`
 	var out GrantsPut
-	var fits bool
-	err := tx.QueryRow(ctx, possible, pgx.StrictNamedArgs{"tenant": tenant, "as_of": asOf}).Scan(&fits)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) { // of an unknown tenant: see below
+	if err := checkAsOf(ctx, tx, tenant, asOf); err != nil {
 		return out, err
-	}
-	if err == nil && !fits {
-		return out, ErrListAsOf
 	}
 	args := pgx.StrictNamedArgs{"tenant": tenant, "as_of": asOf, "by": by}
 	tag, err := tx.Exec(ctx, put, args)
@@ -215,7 +269,7 @@ func mergeList(ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time, b
 	return out, tx.QueryRow(ctx, kept, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&out.Kept)
 }
 
-// prefixed returns the columns of a list as those of a table.
+// prefixed returns a list of columns with the table's name before each.
 func prefixed(table, columns string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }

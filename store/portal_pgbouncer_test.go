@@ -18,24 +18,27 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// unprepared is the part of a URL by which pgx keeps no prepared statements.
+// unprepared is the parameter of a URL that keeps pgx from preparing statements.
 const unprepared = "&default_query_exec_mode=exec"
 
-// I8 holds through pgbouncer as well: what each role sees of every table.
-func TestReaderRoleSeesOnlyWhatIsItsUsersThroughPgbouncer(t *testing.T) {
+// I8 holds through pgbouncer too.
+func TestPgbouncerKeepsRowSecurity(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
 	pooled := *r
 	pooled.ReaderURL = storetest.Pgbouncer(t, r.ReaderURL, 1) + unprepared
-	wantOnlyTheirs(t, &pooled)
-	// All were on the same connection, one after the other.
-	asReader(t, &pooled, store.Identity{}, func(tx pgx.Tx) {
+	wantRowsOfUsers(t, &pooled)
+	// All transactions have run on the same connection.
+	asPortalRole(t, &pooled, store.Identity{}, func(tx pgx.Tx) {
 		var left string
-		const q = `SELECT concat(current_setting('dossiersync.tenant', true), current_setting('dossiersync.user', true),
-			current_setting('dossiersync.scope', true))`
+		const q = `
+			SELECT concat(
+			           current_setting('dossiersync.tenant', true),
+			           current_setting('dossiersync.user', true),
+			           current_setting('dossiersync.scope', true))`
 		if err := tx.QueryRow(t.Context(), q).Scan(&left); err != nil || left != "" {
-			t.Errorf("of the transactions before, %q is left, %v", left, err)
+			t.Errorf("settings of earlier transactions: %q, %v", left, err)
 		}
 	})
 }
@@ -52,10 +55,9 @@ func listOf(grants ...store.Grant) store.GrantList {
 	}}
 }
 
-// Many users at once, on few connections: everybody sees what they see when they
-// are alone, whoever was on the connection before, and whether or not that one had
-// the patience to wait.
-func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
+// Many users at once on few connections: each sees the same as alone, whichever user had the connection
+// before, also if that user's request was cancelled.
+func TestPgbouncerKeepsUsersApart(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
@@ -64,14 +66,17 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(reader.Close)
-	users := []store.Identity{{Tenant: "amaris", User: "daughter"}, {Tenant: "amaris", User: "manager"}, {Tenant: "szr", User: "son"},
-		{Tenant: "amaris", User: "son"}, {Tenant: "szr", User: "nobody"}}
+	users := []store.Identity{
+		{Tenant: "amaris", User: "daughter"}, {Tenant: "amaris", User: "manager"},
+		{Tenant: "amaris", User: "son"}, {Tenant: "szr", User: "son"}, {Tenant: "szr", User: "unknown"},
+	}
+	kinds := []dossier.Kind{dossier.KindReport, dossier.KindForm}
 	look := func(ctx context.Context, from *store.Portal, id store.Identity, client string) (any, error) {
 		_, dossiers, _, err := from.Dossiers(ctx, id, "")
 		if err != nil {
 			return nil, err
 		}
-		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: []dossier.Kind{"report", "form"}, Limit: 20, Bodies: true})
+		list, err := from.List(ctx, id, client, store.ListQuery{Kinds: kinds, Limit: 20, Bodies: true})
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +84,7 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: []dossier.Kind{"report", "form"}})
+		_, periods, _, err := from.Density(ctx, id, client, store.DensityQuery{By: store.Day, Kinds: kinds})
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +117,7 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 		g.Go(func() error {
 			for range each {
 				p := place{users[rand.IntN(len(users))], fmt.Sprint(1 + rand.IntN(3))}
-				if rand.IntN(4) == 0 { // goes away in the middle
+				if rand.IntN(4) == 0 { // a request that is cancelled on its way
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(3000))*time.Microsecond)
 					_, _ = look(ctx, reader, p.id, p.client)
 					cancel()
@@ -127,8 +132,7 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 				}
 				e := event(p.id.User)
 				e.Client = ""
-				// On a machine that has much else to do a second may not be enough;
-				// nobody is shown anything then.
+				// On a busy machine a second may not be enough; nothing is shown then.
 				if err := log.Append(t.Context(), e); err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 					return err
 				}
@@ -136,17 +140,26 @@ func TestUsersAreKeptApartThroughPgbouncer(t *testing.T) {
 			return nil
 		})
 	}
-	// The portal stores grants beside them, and waits in the middle of it.
+	// The portal stores grants at the same time, in transactions of several round trips.
 	g.Go(func() error {
 		for n := range each {
-			grant := store.Grant{Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact, Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted}
-			if _, _, err := reader.PutGrant(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, grant, "x", log, event("portal")); err != nil && !errors.Is(err, store.ErrLogUnavailable) {
+			grant := store.Grant{
+				Client: "9", User: fmt.Sprint("user", n), Role: store.RoleContact,
+				Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted,
+			}
+			amaris := store.Identity{Tenant: "amaris", User: "portal"}
+			_, _, err := reader.PutGrant(t.Context(), amaris, grant, "x", log, event("portal"))
+			if err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 				return err
 			}
-			all := listOf(store.Grant{Client: "1", User: "son", Role: store.RoleContact, Manager: true, Parts: dossier.Parts(), State: store.GrantAccepted})
-			put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "szr", User: "portal"}, all, "x", log, event("portal"))
+			all := listOf(store.Grant{
+				Client: "1", User: "son", Role: store.RoleContact, Manager: true,
+				Parts: dossier.Parts(), State: store.GrantAccepted,
+			})
+			szr := store.Identity{Tenant: "szr", User: "portal"}
+			put, err := reader.PutGrants(t.Context(), szr, all, "x", log, event("portal"))
 			if (err != nil || put != store.GrantsPut{}) && !errors.Is(err, store.ErrLogUnavailable) {
-				return fmt.Errorf("a list of the grants that there are has changed %v, %w", put, err)
+				return fmt.Errorf("a list equal to the grants has changed %v, %w", put, err)
 			}
 		}
 		return nil

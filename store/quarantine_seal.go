@@ -56,7 +56,7 @@ func (s *Sealer) seal(tenant, key string, raw []byte) []byte {
 		return nil
 	}
 	head := s.head()
-	sealed := s.aead.Seal(nil, nil, raw, boundTo(head, tenant, key)) //nolint:gosec // G407: this AEAD takes no nonce, and makes a random one each time
+	sealed := s.aead.Seal(nil, nil, raw, boundTo(head, tenant, key)) //nolint:gosec // G407: this AEAD makes a random nonce
 	return append(head, sealed...)
 }
 

@@ -25,7 +25,7 @@ func sealerOf(t *testing.T, b byte) *store.Sealer {
 }
 
 // keep has the run keep raw bytes under a key of that byte.
-func (r *run) keep(b byte) {
+func (r *harness) keep(b byte) {
 	r.t.Helper()
 	replica := *r.Replica
 	replica.Store = r.WithSealer(sealerOf(r.t, b))
@@ -41,14 +41,14 @@ func sealed(id, client, raw string) dossier.Item {
 func keyOf(id string) string { return dossier.Key(tenant, dossier.Ref{Type: "Observation", ID: id}) }
 
 // raw returns what an operator is shown of the report.
-func (r *run) raw(id string) (string, error) {
+func (r *harness) raw(id string) (string, error) {
 	got, err := r.QuarantineRaw(r.t.Context(), keyOf(id), "beheerder")
 	return string(got), err
 }
 
-func TestRawBytesAreKeptEncryptedAndShownAsTheyCame(t *testing.T) {
+func TestRawBytesAreStoredEncrypted(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.keep(1)
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, sealed("1", "a", plaintext))
@@ -76,9 +76,9 @@ func TestRawBytesAreKeptEncryptedAndShownAsTheyCame(t *testing.T) {
 	}
 }
 
-func TestRawBytesAreNotKeptWithoutAKeyOrWhereTheyAreTooMany(t *testing.T) {
+func TestRawBytesAreNotKeptWithoutKeyOrTooLarge(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, sealed("none", "a", plaintext))
 	without := r.Replica
@@ -108,9 +108,9 @@ func TestRawBytesAreNotKeptWithoutAKeyOrWhereTheyAreTooMany(t *testing.T) {
 }
 
 // A row's bytes open under its own key only, and only as they are.
-func TestRawBytesOpenNowhereElse(t *testing.T) {
+func TestRawBytesOpenOnlyInTheirRow(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.keep(1)
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, sealed("1", "a", plaintext), sealed("2", "a", "another"))
@@ -145,9 +145,9 @@ func TestRawBytesOpenNowhereElse(t *testing.T) {
 }
 
 // I9: no log, no bytes.
-func TestRawBytesAreNotShownWhereTheViewCannotBeLogged(t *testing.T) {
+func TestRawBytesAreNotShownUnlogged(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.keep(1)
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, sealed("1", "a", plaintext))
@@ -157,11 +157,11 @@ func TestRawBytesAreNotShownWhereTheViewCannotBeLogged(t *testing.T) {
 	}
 }
 
-// I6: of a client who is no longer shared nothing stays, encrypted or not; what
-// cannot be read of the client is no part of the dossier.
-func TestRawBytesGoWithTheirClient(t *testing.T) {
+// I6: nothing stays of the dossier of a client that is no longer shared, encrypted or not. The
+// client's own record is not part of the dossier.
+func TestRawBytesAreDeletedWithTheirClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.keep(1)
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, sealed("1", "a", plaintext), sealed("2", "b", plaintext))
@@ -174,7 +174,7 @@ func TestRawBytesGoWithTheirClient(t *testing.T) {
 	}
 }
 
-func TestSealerWantsAKeyOfItsSize(t *testing.T) {
+func TestSealerRefusesKeyOfOtherSize(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 16, 31, 33} {
 		if _, err := store.NewSealer(make([]byte, n)); err == nil {
@@ -183,10 +183,10 @@ func TestSealerWantsAKeyOfItsSize(t *testing.T) {
 	}
 }
 
-// What names the client of an item, or tells how their dossier is, is a read of it.
-func TestWhatOperatorsLookAtIsLoggedOrNotShown(t *testing.T) {
+// Showing an operator the client of an item, or the state of a dossier, counts as a read.
+func TestOperatorsViewIsLoggedOrRefused(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, sealed("1", "a", plaintext))
 	it, err := r.ViewQuarantined(t.Context(), keyOf("1"), "beheerder")

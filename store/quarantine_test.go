@@ -14,8 +14,8 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// quarantine lists what is in it, by type, id and reason, the oldest first.
-func (r *run) quarantine() []string {
+// quarantine lists the items in quarantine as type, id and reason, the oldest first.
+func (r *harness) quarantine() []string {
 	r.t.Helper()
 	list, err := r.Quarantine(r.t.Context(), store.QuarantineFilter{Tenant: tenant})
 	if err != nil {
@@ -28,9 +28,9 @@ func (r *run) quarantine() []string {
 	return got
 }
 
-// I6, I7: whatever the newest version holds that PostgreSQL refuses, the last
-// good one goes where it may no longer be shown, and stays where it may.
-func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
+// I6, I7: if PostgreSQL refuses the newest version, the last good one stays only if the newest
+// still allows it for the same client.
+func TestRefusedItemKeepsLastGoodVersionIfAllowed(t *testing.T) {
 	t.Parallel()
 	withdrawn := hidden(report("1", "a", "x", 2), dossier.WithdrawnInError)
 	withdrawn.State = dossier.StateWithdrawn
@@ -49,7 +49,7 @@ func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, storetest.NewReplica(t))
+			r := newHarness(t, storetest.NewReplica(t))
 			r.apply(patients, patient("a", 0), patient("b", 0))
 			r.apply(reports, report("1", "a", "geheim", 1))
 			tc.item.Version = "nul\x00"
@@ -69,9 +69,9 @@ func TestRefusedVersionLeavesTheLastGoodOneOnlyWhereItMay(t *testing.T) {
 	}
 }
 
-func TestQuarantineSurvivesTheSplittingOfItsBatch(t *testing.T) {
+func TestQuarantineSurvivesSplitBatch(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	refused := report("2", "a", "twee", 1)
@@ -84,7 +84,7 @@ func TestQuarantineSurvivesTheSplittingOfItsBatch(t *testing.T) {
 
 func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(reports, unreadable(report("1", "a", "x", 5), true))
@@ -100,11 +100,11 @@ func TestOlderVersionLeavesTheNewerOneInQuarantine(t *testing.T) {
 	}
 }
 
-// I4 holds for what was withheld: its lastUpdated is not forgotten with it, even
-// if the version that could not be read had none.
-func TestOlderVersionDoesNotBringBackWhatWasWithheld(t *testing.T) {
+// I4 holds for a withheld item: it keeps its lastUpdated, even if the unreadable version had
+// none.
+func TestOlderVersionRestoresNoWithheldItem(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 5))
 	undated := unreadable(report("1", "", "x", 0), false)
@@ -119,10 +119,10 @@ func TestOlderVersionDoesNotBringBackWhatWasWithheld(t *testing.T) {
 	}
 }
 
-// I2: each bad record is accounted for, once, even if it has no identity.
+// I2: each bad record is counted once, even if it has no id.
 func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	nameless := func(raw string) dossier.Item {
 		return dossier.Item{Ref: dossier.Ref{Type: "Observation"}, Stream: dossier.StreamReports,
 			State: dossier.StateQuarantined, Reason: dossier.BadID, Raw: []byte(raw)}
@@ -139,10 +139,10 @@ func TestRecordsWithoutIDAreEachQuarantinedOnce(t *testing.T) {
 	}
 }
 
-// A search of clients that brings an Observation says nothing of that report.
+// An Observation in the answer to a search for clients does not change the stored report.
 func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(patients, dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: "1"}, Stream: dossier.StreamClients,
@@ -156,16 +156,16 @@ func TestStrayEntryLeavesTheRecordAsItIs(t *testing.T) {
 	if got := r.quarantine(); len(got) != 1 {
 		t.Errorf("quarantine holds %v", got)
 	}
-	// Seen where it belongs, it is fine.
+	// Found by its own search, it leaves quarantine.
 	r.apply(reports, report("1", "a", "een", 1))
 	if got := r.quarantine(); len(got) != 0 {
 		t.Errorf("quarantine still holds %v", got)
 	}
 }
 
-func TestQuarantinedItemTellsWhatReadersSeeMeanwhile(t *testing.T) {
+func TestQuarantinedItemHasStateOfStoredVersion(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("kept", "a", "een", 1), report("withheld", "a", "twee", 1))
 	r.apply(reports, unreadable(report("kept", "a", "x", 2), true), unreadable(report("withheld", "", "x", 2), false),
@@ -205,7 +205,7 @@ func TestQuarantinedItemTellsWhatReadersSeeMeanwhile(t *testing.T) {
 
 func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "b", "x", 2), true))
 	for _, tc := range []struct {
@@ -226,9 +226,9 @@ func TestQuarantineIsListedByTenantAndClient(t *testing.T) {
 	}
 }
 
-func TestQuarantineIsReadOnFromAPlace(t *testing.T) {
+func TestQuarantineIsPagedByPlace(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	// One batch: they were all first seen at one moment.
 	r.apply(reports, unreadable(report("1", "a", "x", 2), true), unreadable(report("2", "a", "x", 2), true), unreadable(report("3", "a", "x", 2), true))
@@ -254,11 +254,10 @@ func TestQuarantineIsReadOnFromAPlace(t *testing.T) {
 	}
 }
 
-// What the source says of a deletion is little; what was known of the record is
-// kept in its tombstone.
-func TestTombstoneKeepsWhoseRecordItWasAndItsLastVersion(t *testing.T) {
+// The source's deletion has no client or version; the tombstone keeps those of the stored item.
+func TestTombstoneKeepsClientAndVersion(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 5))
 	gone := dossier.Item{Ref: dossier.Ref{Type: "Observation", ID: "1"}, Stream: dossier.StreamReports,

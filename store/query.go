@@ -15,8 +15,9 @@ import (
 //
 // By place: ctid = ANY(ARRAY(SELECT ctid …)), or a join with such a ctid, changes or deletes
 // the rows that a look-up by key has found, because a statement cannot join LATERAL to its
-// own target. The conditions on tenant and key are repeated outside the subquery, so that
-// they are checked on the version of the row that is written.
+// own target. The conditions on tenant and key are repeated outside the subquery, because a
+// ctid is a place within one partition: if a table is partitioned by tenant, other tenants have
+// rows in the same place.
 
 // querier is a pool, a connection or a transaction.
 type querier interface {

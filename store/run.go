@@ -40,7 +40,7 @@ type Outcome string
 // The outcomes.
 const (
 	OutcomeComplete  Outcome = "complete"  // everything was read and applied
-	OutcomePartial   Outcome = "partial"   // something is left over: quarantined, short of the source's count, or a type that failed
+	OutcomePartial   Outcome = "partial"   // items are quarantined, missing from the count, or of a failed type
 	OutcomeFailed    Outcome = "failed"    // the source could not be read
 	OutcomeCancelled Outcome = "cancelled" // an operator stopped it
 )

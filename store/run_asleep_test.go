@@ -9,8 +9,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// dozing is a worker that falls asleep while PostgreSQL waits for the rest of a
-// COPY.
+// dozing is a worker that falls asleep while PostgreSQL waits for the rest of a COPY.
 type dozing struct {
 	plain
 	asleep chan<- struct{}
@@ -23,9 +22,9 @@ func (d dozing) Render(ref dossier.Ref, c dossier.Content, look store.Lookup) (s
 	return d.plain.Render(ref, c, look)
 }
 
-func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
+func TestWorkerAsleepInCopyLosesItsRun(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	asleep, wakes, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	r.SetAsleep(time.Second)
 	t.Cleanup(waking(wakes))
@@ -78,7 +77,7 @@ func TestWorkerAsleepInTheMiddleOfACopyLosesItsRun(t *testing.T) {
 		t.Error("the sleeper has written after its run was taken over")
 	}
 	if _, err := r.RenewClaim(t.Context(), taken); err != nil {
-		t.Errorf("who took it over has lost it: %v", err)
+		t.Errorf("the worker that took the run over has lost it: %v", err)
 	}
 }
 
@@ -99,5 +98,5 @@ func closeOnce(c chan struct{}) {
 	}
 }
 
-// waking returns what lets a test that failed end.
+// waking returns a function that ends the dozing worker, also after a failed test.
 func waking(c chan struct{}) func() { return func() { closeOnce(c) } }

@@ -11,7 +11,7 @@ import (
 )
 
 // cancel asks the run to stop, in ann's name.
-func (r *run) cancel(id int64) store.Run {
+func (r *harness) cancel(id int64) store.Run {
 	r.t.Helper()
 	run, err := r.CancelRun(r.t.Context(), id, "ann")
 	if err != nil {
@@ -21,7 +21,7 @@ func (r *run) cancel(id int64) store.Run {
 }
 
 // wantCancelled checks that the run ended as one that ann has cancelled.
-func (r *run) wantCancelled(id int64) {
+func (r *harness) wantCancelled(id int64) {
 	r.t.Helper()
 	run, err := r.Run(r.t.Context(), id)
 	if err != nil {
@@ -36,9 +36,9 @@ func (r *run) wantCancelled(id int64) {
 	}
 }
 
-func TestRunThatWaitsIsCancelledAtOnce(t *testing.T) {
+func TestWaitingRunIsCancelledAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	waiting := r.request(store.TriggerManual)
 	if got := r.cancel(waiting.ID); got.ID != waiting.ID || got.State != store.RunDone {
 		t.Errorf("cancelled, the run is %+v", got)
@@ -46,9 +46,9 @@ func TestRunThatWaitsIsCancelledAtOnce(t *testing.T) {
 	r.wantCancelled(waiting.ID)
 }
 
-func TestRunThatIsWorkedOnIsCancelledAtItsNextBatch(t *testing.T) {
+func TestRunningRunIsCancelledAtNextBatch(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	if got := r.cancel(r.claim.Run.ID); got.State != store.RunRunning {
 		t.Errorf("cancelled, the run is %+v", got)
 	}
@@ -65,10 +65,10 @@ func TestRunThatIsWorkedOnIsCancelledAtItsNextBatch(t *testing.T) {
 	r.wantCancelled(r.claim.Run.ID)
 }
 
-// A run that waits for its source is worked on by nobody, for minutes.
+// A run that waits for its source has no worker for minutes.
 func TestRunBetweenSlicesIsCancelledAtOnce(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	if err := r.ReleaseClaim(t.Context(), r.claim, store.Pause{For: 5 * time.Minute, Failed: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +77,9 @@ func TestRunBetweenSlicesIsCancelledAtOnce(t *testing.T) {
 }
 
 // The worker found its source away before it found that it was to stop.
-func TestRunThatIsGivenBackToBeCancelledHasEnded(t *testing.T) {
+func TestReleasedRunThatIsCancelledHasEnded(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.cancel(r.claim.Run.ID)
 	if err := r.ReleaseClaim(t.Context(), r.claim, store.Pause{For: 5 * time.Minute, Failed: true}); err != nil {
 		t.Fatal(err)
@@ -87,9 +87,9 @@ func TestRunThatIsGivenBackToBeCancelledHasEnded(t *testing.T) {
 	r.wantCancelled(r.claim.Run.ID)
 }
 
-func TestRunOfADeadWorkerIsCancelledAtOnceAndShutsItOut(t *testing.T) {
+func TestCancellingRunOfDeadWorkerFencesWorker(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.exec(`UPDATE runs SET lease_until = now() - interval '1 second'`)
 	r.cancel(r.claim.Run.ID)
 	r.wantCancelled(r.claim.Run.ID)
@@ -99,9 +99,9 @@ func TestRunOfADeadWorkerIsCancelledAtOnceAndShutsItOut(t *testing.T) {
 	}
 }
 
-func TestRunThatHasEndedIsNotCancelled(t *testing.T) {
+func TestDoneRunIsNotCancelled(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.cancel(r.claim.Run.ID)
 	r.finish() // its last page was under way
 	run, err := r.CancelRun(t.Context(), r.claim.Run.ID, "bob")

@@ -7,8 +7,8 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// queueLost lets two minutes pass, and queues what is lost then.
-func (r *run) queueLost() int {
+// queueLost lets two minutes pass, and queues the lost runs.
+func (r *harness) queueLost() int {
 	r.t.Helper()
 	r.exec(`UPDATE runs SET queued_at = queued_at - interval '2 minutes', lease_until = lease_until - interval '2 minutes'`)
 	n, err := r.QueueLostRuns(r.t.Context())
@@ -18,8 +18,8 @@ func (r *run) queueLost() int {
 	return n
 }
 
-// request asks for another run, of a scope of its own.
-func (r *run) request(trigger store.Trigger) store.Run {
+// request asks for another run, with another scope.
+func (r *harness) request(trigger store.Trigger) store.Run {
 	r.t.Helper()
 	run, _, err := r.RequestRun(r.t.Context(), store.RunRequest{Tenant: tenant, Trigger: trigger, Scope: store.Scope{Full: true}})
 	if err != nil {
@@ -28,11 +28,19 @@ func (r *run) request(trigger store.Trigger) store.Run {
 	return run
 }
 
+// markJobsRunning gives all jobs the state they have while a worker works on them. It writes River's
+// own table, because River sets that state only when one of its clients fetches a job, and store has
+// no client.
+func (r *harness) markJobsRunning() {
+	r.t.Helper()
+	r.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now()`)
+}
+
 const jobs = `SELECT count(*)::text FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint)`
 
-func TestRunThatWaitsLongIsGivenNoSecondJob(t *testing.T) {
+func TestWaitingRunGetsNoSecondJob(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t)) // and holds the tenant
+	r := newHarness(t, storetest.NewReplica(t)) // and holds the tenant
 	waiting := r.request(store.TriggerManual)
 	for range 5 {
 		// Nobody came to its job: all workers are at work on others.
@@ -43,9 +51,9 @@ func TestRunThatWaitsLongIsGivenNoSecondJob(t *testing.T) {
 	}
 }
 
-func TestRunWhoseProcessDiedBeforeItBeganIsGivenAJob(t *testing.T) {
+func TestRunOfDeadRequesterGetsJob(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.finish()
 	waiting := r.request(store.TriggerCommand)
 	for range 5 {
@@ -56,15 +64,15 @@ func TestRunWhoseProcessDiedBeforeItBeganIsGivenAJob(t *testing.T) {
 	}
 }
 
-func TestRunOfDeadWorkerIsGivenAnotherJobOnce(t *testing.T) {
+func TestRunOfDeadWorkerGetsOneNewJob(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.finish()
 	lost := r.request(store.TriggerManual)
 	if _, err := r.ClaimRun(t.Context(), lost.ID, "dead"); err != nil {
 		t.Fatal(err)
 	}
-	r.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now()`) // as the dead worker left it
+	r.markJobsRunning() // as the dead worker left them
 	if got := r.queueLost(); got != 1 {
 		t.Errorf("%d runs are lost, want 1", got)
 	}

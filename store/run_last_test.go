@@ -9,7 +9,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-func TestLastRunsAreThoseOfEachTenant(t *testing.T) {
+func TestLastRunsAreFoundByTenant(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	ctx := t.Context()

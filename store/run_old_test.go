@@ -6,8 +6,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// Runs are forgotten with their accounting after 400 days, in bites; what has not
-// ended is not.
+// Ended runs are deleted with their accounting after 400 days, some at a time.
 func TestOldRunsAreForgotten(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)

@@ -8,9 +8,9 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// What could be worked on and is not counts from when it could, and a run of one
-// client says nothing of how the whole tenant fares.
-func TestQueueTellsWhatIsLeftLying(t *testing.T) {
+// A run is idle from the moment at which it could be worked on. A run of one client does not
+// count among the tenant's failed runs.
+func TestQueueReportsIdleRuns(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	for _, sql := range []string{

@@ -9,7 +9,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-func (r *run) ensureSeen() (lost bool) {
+func (r *harness) ensureSeen() (lost bool) {
 	r.t.Helper()
 	lost, err := r.EnsureSeen(r.t.Context(), r.claim)
 	if err != nil {
@@ -18,9 +18,9 @@ func (r *run) ensureSeen() (lost bool) {
 	return lost
 }
 
-func TestRunCountsAnewWhatACrashOfTheServerMadeItForget(t *testing.T) {
+func TestRunCountsAnewAfterServerCrash(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	if r.ensureSeen() {
 		t.Error("a new run has lost what it had seen")
 	}
@@ -44,19 +44,19 @@ func TestRunCountsAnewWhatACrashOfTheServerMadeItForget(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatDoneRunsHaveSeenIsForgotten(t *testing.T) {
+func TestForgetSeenLeavesRunningRuns(t *testing.T) {
 	t.Parallel()
 	replica := storetest.NewReplica(t)
-	first := newRun(t, replica)
+	first := newHarness(t, replica)
 	first.apply(patients, patient("a", 0))
 	first.finish()
-	second := newRun(t, replica)
+	second := newHarness(t, replica)
 	second.apply(patients, patient("a", 0))
 	if err := replica.ForgetSeen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := second.one(`SELECT max(id)::text FROM runs`)
 	if got := second.one(`SELECT string_agg(DISTINCT run::text, ' ') FROM seen`); got != want {
-		t.Errorf("what runs %s have seen is there, want that of %s", got, want)
+		t.Errorf("table seen has rows of runs %s, want those of %s", got, want)
 	}
 }

@@ -27,18 +27,17 @@ func transfers(t *testing.T, r *storetest.Replica) []string {
 	return list
 }
 
-// What runs transfer from the source is in the access log: one event for each, with
-// how many records of which streams.
-func TestEveryRunThatEndsIsLoggedAsATransfer(t *testing.T) {
+// The access log has one event per run, with the number of records transferred by stream.
+func TestEndedRunIsLoggedAsTransfer(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	r.apply(reports, report("r", "a", "Goed geslapen", 1))
 	if got := transfers(t, r.Replica); len(got) > 0 {
 		t.Errorf("before its end the run is logged as %v", got)
 	}
 	r.finish()
-	begin := func(scope store.Scope, by string) *run {
+	begin := func(scope store.Scope, by string) *harness {
 		asked, _, err := r.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual, Scope: scope, By: by})
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +49,7 @@ func TestEveryRunThatEndsIsLoggedAsATransfer(t *testing.T) {
 		if err := r.StartRunTypes(t.Context(), claim, []store.RunType{{TypeID: reports, Fingerprint: "f"}}); err != nil {
 			t.Fatal(err)
 		}
-		return &run{Replica: r.Replica, t: t, claim: claim}
+		return &harness{Replica: r.Replica, t: t, claim: claim}
 	}
 	one := begin(store.Scope{Client: "a"}, "beheer")
 	one.apply(reports, report("r", "a", "Goed geslapen", 1), report("s", "a", "Slecht geslapen", 2))
@@ -76,8 +75,8 @@ func TestEveryRunThatEndsIsLoggedAsATransfer(t *testing.T) {
 	}
 }
 
-// A run of one client who was erased meanwhile does not bring back who that was.
-func TestTransferOfAnErasedClientNamesNobody(t *testing.T) {
+// The event of a run of one client does not name the client if it was erased meanwhile.
+func TestTransferOfErasedClientNamesNoClient(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	if err := r.PutTenant(t.Context(), tenant, "Amaris", "Europe/Amsterdam"); err != nil {

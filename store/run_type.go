@@ -151,7 +151,7 @@ func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, message string
 	return nil
 }
 
-// NoteNotPulled stores how many records of which source types the run did not ask for, in
+// NoteNotPulled stores the number of records by source type that the run did not ask for, in
 // place of an earlier note. The requests for counting them belong to no type of the run; they
 // are counted with its first. It fails with [ErrFenced].
 func (s *Store) NoteNotPulled(ctx context.Context, c Claim, notPulled map[string]int64, requests int64) error {

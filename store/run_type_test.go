@@ -35,7 +35,7 @@ func TestRunTypeSurvivesJSON(t *testing.T) {
 func TestItemOfTwoSearchesIsCountedByOne(t *testing.T) {
 	t.Parallel()
 	other := store.TypeID{Stream: dossier.StreamReports, Type: "Observation", Query: "code=x"}
-	r := newRun(t, storetest.NewReplica(t), other)
+	r := newHarness(t, storetest.NewReplica(t), other)
 	r.apply(patients, patient("a", 0))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.apply(other, hidden(report("1", "a", "een", 2), dossier.HiddenMarked), report("2", "a", "twee", 2))

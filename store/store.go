@@ -1,10 +1,3 @@
-// Package store is the replica in PostgreSQL: the dossiers as readers may see
-// them, the runs that keep them in step with their sources, the grants that open
-// them, and the log of who read what. It is the only package that writes SQL.
-//
-// Two handles lead to it. A [Store] logs in as the owner and is the worker's; a
-// [Portal] logs in as a role that owns nothing, sees rows through row-level
-// security only, and is the portal API's.
 package store
 
 import (
@@ -21,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrNotFound says that there is no such row, or none that may be seen.
+// ErrNotFound reports that there is no such row, or none that may be seen.
 var ErrNotFound = errors.New("not found")
 
 // Store is the worker's handle on the replica. It is safe for concurrent use.
@@ -29,27 +22,32 @@ type Store struct {
 	pool   *pgxpool.Pool
 	jobs   *jobQueue
 	sealer *Sealer // nil: raw bytes are not kept
-	// asleep is for how long PostgreSQL waits for a worker's rows until the worker
+	// asleep is how long a worker's transaction may wait for its next statement until the worker
 	// counts as asleep.
 	asleep time.Duration
 }
 
-// Open connects to the database at url as its owner. The schema must have been
-// migrated; see [Migrate].
-func Open(ctx context.Context, url string) (*Store, error) { return OpenTraced(ctx, url, nil) }
+// An Option changes how [Open] and [OpenPortal] connect.
+type Option func(*pgxpool.Config)
 
-// OpenTraced is [Open] with a tracer that is told of every statement, for
-// measuring; nil: none. It may be told of batches and copies too (see pgx).
-func OpenTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Store, error) {
+// WithTracer has pgx report every statement to t, for measuring. A t that implements more of pgx's
+// tracer interfaces is told of batches and copies too.
+func WithTracer(t pgx.QueryTracer) Option {
+	return func(c *pgxpool.Config) { c.ConnConfig.Tracer = t }
+}
+
+// Open connects to the database at url as its owner. The schema must have been migrated; see
+// [Migrate].
+func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	settings := map[string]string{
-		// A first load finds the tables empty and leaves them large: a plan made at
-		// its beginning is not one to keep.
+		// Tables are empty at the beginning of a first load and large at its end: no plan made at the
+		// beginning may be kept.
 		"plan_cache_mode": "force_custom_plan",
-		// A worker that falls asleep within a transaction would hold its run, and with
-		// it the tenant, whatever its lease says: then the database ends its session.
+		// A worker that falls asleep within a transaction would hold its run, and with it the tenant,
+		// beyond its lease: PostgreSQL then ends the session.
 		"idle_in_transaction_session_timeout": strconv.FormatInt((LeaseTime / 2).Milliseconds(), 10),
 	}
-	pool, err := openPool(ctx, url, "dossiersync worker", settings, tracer)
+	pool, err := openPool(ctx, url, "dossiersync worker", settings, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +62,11 @@ func OpenTraced(ctx context.Context, url string, tracer pgx.QueryTracer) (*Store
 // Close ends the connections; it waits for those in use.
 func (s *Store) Close() { s.pool.Close() }
 
-// Pool returns the connections, for River's client, which needs its own
-// transactions.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+// RiverPool returns the connections for River's client, which begins transactions of its own. Nothing
+// else outside this package may send statements over them.
+func (s *Store) RiverPool() *pgxpool.Pool { return s.pool }
 
-// Now returns the database's clock, by which slots, leases and claims go.
+// Now returns the time by the database's clock, which decides about slots, leases and claims.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	var now time.Time
 	if err := s.pool.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
@@ -77,14 +75,16 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return now, nil
 }
 
-// openPool connects under the application's name, with settings of PostgreSQL's
-// for each session where the URL makes none, and a tracer unless it is nil.
-func openPool(ctx context.Context, url, application string, settings map[string]string, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
+// openPool connects under the application's name. It sets the given settings of PostgreSQL for each
+// session, except those that the URL sets.
+func openPool(
+	ctx context.Context, url, application string, settings map[string]string, opts ...Option,
+) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		// pgx's own message holds the URL, with its password blanked out, but
-		// not always: say less.
-		return nil, errors.New("connect to the database: its URL cannot be read (postgres://user:password@host:port/database)")
+		// pgx's error quotes the URL, and does not hide the password in every case.
+		return nil, errors.New("connect to the database: " +
+			"its URL cannot be read (postgres://user:password@host:port/database)")
 	}
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = application
@@ -93,11 +93,13 @@ func openPool(ctx context.Context, url, application string, settings map[string]
 		cfg.MaxConns = max(cfg.MaxConns, 16)
 	}
 	for name, value := range settings {
-		if _, said := cfg.ConnConfig.RuntimeParams[name]; !said {
+		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
 			cfg.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	cfg.ConnConfig.Tracer = tracer
+	for _, o := range opts {
+		o(cfg)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
@@ -123,8 +125,7 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// plainly says in one line why there is no connection, without names and
-// addresses.
+// plainly returns the reason why a connection failed in one line, without names and addresses.
 func plainly(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return errors.New(pg.Message)
@@ -149,34 +150,32 @@ func (s *Store) asClaimant(ctx context.Context, c Claim, sql string, args pgx.St
 	})
 }
 
-// isUniqueViolation reports whether err says that a row of the named unique
-// index exists already.
+// isUniqueViolation reports whether err is about a row that the named unique index holds already.
 func isUniqueViolation(err error, index string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "23505" && pg.ConstraintName == index
 }
 
-// isDataError reports whether PostgreSQL refused a value itself (class 22, data
-// exception, or 54, program limit exceeded): the same value will be refused again.
+// isDataError reports whether PostgreSQL refused a value (class 22, data exception, or 54, program
+// limit exceeded), which it will refuse again.
 func isDataError(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && len(pg.Code) == 5 && (pg.Code[:2] == "22" || pg.Code[:2] == "54")
 }
 
-// PoolStats is how busy the connections of a handle are.
+// PoolStats counts the connections of a handle.
 type PoolStats struct {
 	Max, Used, Idle, Opening int32
-	// Waits is how often somebody found none free, and Waited for how long in all
-	// they waited.
+	// Waits counts the callers that found no free connection; Waited is their waiting time in all.
 	Waits  int64
 	Waited time.Duration
 }
 
-// PoolStats returns how busy the connections are.
+// PoolStats counts the worker's connections.
 func (s *Store) PoolStats() PoolStats { return poolStats(s.pool) }
 
-// PoolStats returns how busy the connections are.
-func (r *Portal) PoolStats() PoolStats { return poolStats(r.pool) }
+// PoolStats counts the portal API's connections.
+func (p *Portal) PoolStats() PoolStats { return poolStats(p.pool) }
 
 func poolStats(pool *pgxpool.Pool) PoolStats {
 	p := pool.Stat()

@@ -10,36 +10,38 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Tenant is one care organisation as the replica knows it.
+// Tenant is one care organisation as the replica knows it. Times are the database's.
 type Tenant struct {
 	ID          string
 	Name        string
 	Timezone    string
 	Change      int64
 	Epoch       int32
-	Succeeded   *time.Time // when the last run began that counts as success; database's clock
-	Since       time.Time  // when it became known
-	Unreachable *time.Time // since when the source cannot be reached; database's clock
+	Succeeded   *time.Time // when the last successful run began
+	Since       time.Time  // when the tenant became known
+	Unreachable *time.Time // since when the source cannot be reached
 	EpochSince  *time.Time // when the present epoch began; nil: it is the first
 	Reconciled  *time.Time // when the last complete reconcile of everything began
-	Rechecked   *time.Time // when the last seventh of the clients was to be read again
-	// Trouble says to operators what keeps the source from being read, and
-	// TroubleUntil until when it is left alone; nil: nothing does.
+	Rechecked   *time.Time // when a seventh of the clients was last queued to be read again
+	// Trouble explains to operators why the source cannot be read, and TroubleUntil is until
+	// when it is left alone; nil: it can be read.
 	Trouble      *string
 	TroubleUntil *time.Time
-	// AwaitingGrants is since when the portal has to send all grants again, because
-	// the database was restored from a backup; until then it shows nothing. nil: it
-	// has not.
+	// AwaitingGrants is since when the portal has to send all grants again, because the
+	// database was restored from a backup; until then the portal is shown nothing. nil: it
+	// does not have to.
 	AwaitingGrants *time.Time
-	// AwaitingErasures is since when erasures have to be carried out again, for the
-	// same reason; until then it shows nothing either. nil: they have not.
+	// AwaitingErasures is since when erasures have to be repeated, for the same reason and
+	// with the same effect; nil: they do not have to be.
 	AwaitingErasures *time.Time
 }
 
-const tenantColumns = `id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since, reconciled, rechecked, trouble, trouble_until, awaiting_grants, awaiting_erasures`
+const tenantColumns = `
+			id, name, timezone, change, epoch, succeeded, since, unreachable, epoch_since,
+			reconciled, rechecked, trouble, trouble_until, awaiting_grants, awaiting_erasures`
 
-// PutTenant makes sure that the tenant exists under this name and timezone. One that
-// a restored backup did not know waits for erasures like the others.
+// PutTenant stores the tenant's name and timezone. If other tenants await erasures after a
+// restore, a new tenant does too, because the backup may not have known it.
 func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error {
 	const q = `
 		INSERT INTO tenants (id, name, timezone, identity_key, awaiting_erasures)
@@ -61,46 +63,23 @@ func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error 
 
 // Tenants returns every tenant, by id.
 func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
-	const q = `SELECT ` + tenantColumns + ` FROM tenants ORDER BY id`
-	rows, err := s.pool.Query(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("read tenants: %w", err)
-	}
-	tenants, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Tenant])
+	const q = `
+		SELECT` + tenantColumns + `
+		FROM tenants
+		ORDER BY id`
+	tenants, err := queryList(ctx, s.pool, pgx.RowToStructByPos[Tenant], q)
 	if err != nil {
 		return nil, fmt.Errorf("read tenants: %w", err)
 	}
 	return tenants, nil
 }
 
-// SetReachable notes that the tenant's source can be reached.
-func (s *Store) SetReachable(ctx context.Context, tenant string) error {
-	const q = `
-		UPDATE tenants SET unreachable = NULL, trouble = NULL, trouble_until = NULL
-		WHERE id = @tenant AND (unreachable IS NOT NULL OR trouble IS NOT NULL)`
-	if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}); err != nil {
-		return fmt.Errorf("note that the source of %s can be reached: %w", tenant, err)
-	}
-	return nil
-}
-
-// SetUnreachable notes that the tenant's source cannot be reached, what is the
-// matter, and for how long it is left alone. It keeps the moment at which the
-// source first could not be reached.
-func (s *Store) SetUnreachable(ctx context.Context, tenant, trouble string, pause time.Duration) error {
-	const q = `
-		UPDATE tenants SET unreachable = coalesce(unreachable, now()), trouble = @trouble, trouble_until = now() + @pause
-		WHERE id = @tenant`
-	args := pgx.StrictNamedArgs{"tenant": tenant, "trouble": trouble, "pause": pause}
-	if _, err := s.pool.Exec(ctx, q, args); err != nil {
-		return fmt.Errorf("note that the source of %s cannot be reached: %w", tenant, err)
-	}
-	return nil
-}
-
-// Tenant returns one tenant, or [ErrNotFound] before its first run.
+// Tenant returns one tenant. It fails with [ErrNotFound] before the tenant's first run.
 func (s *Store) Tenant(ctx context.Context, id string) (Tenant, error) {
-	const q = `SELECT ` + tenantColumns + ` FROM tenants WHERE id = @id`
+	const q = `
+		SELECT` + tenantColumns + `
+		FROM tenants
+		WHERE id = @id`
 	t, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[Tenant], q, pgx.StrictNamedArgs{"id": id})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Tenant{}, fmt.Errorf("tenant %s: %w", id, ErrNotFound)
@@ -109,4 +88,31 @@ func (s *Store) Tenant(ctx context.Context, id string) (Tenant, error) {
 		return Tenant{}, fmt.Errorf("read tenant %s: %w", id, err)
 	}
 	return t, nil
+}
+
+// SetReachable stores that the tenant's source can be reached.
+func (s *Store) SetReachable(ctx context.Context, tenant string) error {
+	const q = `
+		UPDATE tenants SET unreachable = NULL, trouble = NULL, trouble_until = NULL
+		WHERE id = @tenant AND (unreachable IS NOT NULL OR trouble IS NOT NULL)`
+	if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}); err != nil {
+		return fmt.Errorf("store that the source of %s can be reached: %w", tenant, err)
+	}
+	return nil
+}
+
+// SetUnreachable stores that the tenant's source cannot be reached, why, and for how long it
+// is left alone. Unreachable stays the first such moment since the source could be reached.
+func (s *Store) SetUnreachable(ctx context.Context, tenant, trouble string, pause time.Duration) error {
+	const q = `
+		UPDATE tenants SET
+			unreachable = coalesce(unreachable, now()),
+			trouble = @trouble,
+			trouble_until = now() + @pause
+		WHERE id = @tenant`
+	args := pgx.StrictNamedArgs{"tenant": tenant, "trouble": trouble, "pause": pause}
+	if _, err := s.pool.Exec(ctx, q, args); err != nil {
+		return fmt.Errorf("store that the source of %s cannot be reached: %w", tenant, err)
+	}
+	return nil
 }

@@ -2,10 +2,10 @@ package store
 
 import "time"
 
-// LateAfter is how long after a due slot without success a replica is late.
+// LateAfter is how long after a due slot without a successful run a replica is late.
 const LateAfter = 30 * time.Minute
 
-// FreshnessState says how the replica keeps up with its schedule.
+// FreshnessState is how well a replica keeps up with its schedule.
 type FreshnessState string
 
 // The states of freshness.
@@ -15,16 +15,16 @@ const (
 	Stale FreshnessState = "stale" // two due slots missed
 )
 
-// Schedule tells the nominal moments at which runs are due. The schedules of
-// robfig/cron are such.
+// Schedule is the sequence of slots, the nominal moments at which runs are due. The schedules
+// of robfig/cron implement it.
 type Schedule interface {
-	// Next returns the first moment after t.
+	// Next returns the first slot after t; zero: there is none.
 	Next(t time.Time) time.Time
 }
 
-// StateOf tells how a replica fares at now whose last successful run began at
-// succeeded; nil: there was none, and the replica is known since known. All times
-// are of one clock. A night without slots makes nothing late.
+// StateOf returns the state at now of a replica whose last successful run began at succeeded;
+// nil: there was none, and the replica is known since known. All times must be of one clock.
+// Only due slots count, so a night without slots makes no replica late.
 func StateOf(s Schedule, succeeded *time.Time, known, now time.Time) FreshnessState {
 	first := due(s, succeeded, known)
 	switch second := s.Next(first); {
@@ -36,9 +36,8 @@ func StateOf(s Schedule, succeeded *time.Time, known, now time.Time) FreshnessSt
 	return Fresh
 }
 
-// LagOf tells for how long the first slot is due that no success has satisfied; 0:
-// none is. It grows until a run succeeds, and a night without slots adds nothing
-// to one that is on time.
+// LagOf returns for how long the first slot without a successful run has been due; 0: there is
+// none. It grows until a run succeeds. The arguments are those of [StateOf].
 func LagOf(s Schedule, succeeded *time.Time, known, now time.Time) time.Duration {
 	if first := due(s, succeeded, known); !first.IsZero() {
 		return max(now.Sub(first), 0)
@@ -46,7 +45,7 @@ func LagOf(s Schedule, succeeded *time.Time, known, now time.Time) time.Duration
 	return 0
 }
 
-// due returns the first slot after the last success.
+// due returns the first slot after the last successful run.
 func due(s Schedule, succeeded *time.Time, known time.Time) time.Time {
 	if succeeded != nil {
 		return s.Next(*succeeded)

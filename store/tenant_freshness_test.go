@@ -50,7 +50,7 @@ func TestStateOf(t *testing.T) {
 	}
 }
 
-func TestLagIsWhatTheSchedulePromised(t *testing.T) {
+func TestLagCountsFromFirstMissedSlot(t *testing.T) {
 	t.Parallel()
 	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
 	if err != nil {

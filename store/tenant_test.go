@@ -6,11 +6,11 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// Rows are found again by place (ctid), which is a place within one partition:
-// with a table of items for each tenant, others have rows in the same place.
+// A ctid is a place within one partition: if table items is partitioned by tenant, other tenants
+// have rows in the same place.
 func TestItemIsReplacedInItsOwnTenantOnly(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.exec(`ALTER TABLE items RENAME TO whole`)
 	r.exec(`CREATE TABLE items (LIKE whole INCLUDING DEFAULTS, PRIMARY KEY (tenant, key)) PARTITION BY LIST (tenant)`)
 	r.exec(`CREATE TABLE items_amaris PARTITION OF items FOR VALUES IN ('amaris')`)

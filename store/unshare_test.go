@@ -18,7 +18,7 @@ var (
 )
 
 // pulling ends r's run and begins one of the whole tenant that pulls the types.
-func (r *run) pulling(types ...store.TypeID) *run {
+func (r *harness) pulling(types ...store.TypeID) *harness {
 	r.t.Helper()
 	ctx := r.t.Context()
 	r.finish()
@@ -26,7 +26,7 @@ func (r *run) pulling(types ...store.TypeID) *run {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	next := &run{Replica: r.Replica, t: r.t}
+	next := &harness{Replica: r.Replica, t: r.t}
 	if next.claim, err = r.ClaimRun(ctx, asked.ID, "test"); err != nil {
 		r.t.Fatal(err)
 	}
@@ -40,8 +40,8 @@ func (r *run) pulling(types ...store.TypeID) *run {
 	return next
 }
 
-// drain notes that all of the types has been read.
-func (r *run) drain(types ...store.TypeID) {
+// drain stores that the types have been read to the end.
+func (r *harness) drain(types ...store.TypeID) {
 	r.t.Helper()
 	for _, id := range types {
 		if err := r.BeginCursor(r.t.Context(), r.claim, id); err != nil {
@@ -54,12 +54,12 @@ func (r *run) drain(types ...store.TypeID) {
 	}
 }
 
-// unshare removes what is no longer shared in bites, and returns how much.
-func (r *run) unshare(bite int) map[dossier.Stream]int64 {
+// unshare removes the types that are no longer shared, limit items at a time, and counts them.
+func (r *harness) unshare(limit int) map[dossier.Stream]int64 {
 	r.t.Helper()
 	removed := make(map[dossier.Stream]int64)
 	for range 100 {
-		u, err := r.Unshare(r.t.Context(), r.claim, bite)
+		u, err := r.Unshare(r.t.Context(), r.claim, limit)
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -74,8 +74,8 @@ func (r *run) unshare(bite int) map[dossier.Stream]int64 {
 	return nil
 }
 
-// states returns every item's state and reason, but for clients.
-func (r *run) states() map[string]string {
+// states returns the state and reason of every item except clients.
+func (r *harness) states() map[string]string {
 	r.t.Helper()
 	rows, err := r.Pool().Query(r.t.Context(), `SELECT id, state, coalesce(reason, '') FROM items WHERE stream <> 'clients'`)
 	if err != nil {
@@ -104,10 +104,10 @@ func nurse(name string, minute int) dossier.Item {
 		Updated: at(minute), Hash: hash(name), Content: &dossier.Staff{What: dossier.StaffPerson, Name: name}}
 }
 
-// shared is a replica in which everything has been read once.
-func shared(t *testing.T) *run {
+// shared returns a replica in which everything was read once.
+func shared(t *testing.T) *harness {
 	t.Helper()
-	r := newRun(t, storetest.NewReplica(t), relatives, questionnaires, notes)
+	r := newHarness(t, storetest.NewReplica(t), relatives, questionnaires, notes)
 	r.drain(patients, staff, reports, relatives, questionnaires, notes)
 	r.apply(patients, patient("a", 0))
 	r.apply(staff, nurse("Fatima", 1))
@@ -123,7 +123,7 @@ func shared(t *testing.T) *run {
 	return r
 }
 
-func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
+func TestUnsharedTypeIsRemoved(t *testing.T) {
 	t.Parallel()
 	r := shared(t)
 	change := r.one(`SELECT change::text FROM clients`)
@@ -149,7 +149,7 @@ func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
 	if r.one(`SELECT change::text FROM clients`) == change {
 		t.Error("the dossier's change number is as it was")
 	}
-	// What named something removed is rendered without it.
+	// Items that named a removed item are rendered without it.
 	if _, err := r.Rerender(t.Context(), r.claim, plain{}, 10); err != nil {
 		t.Fatal(err)
 	}
@@ -161,14 +161,14 @@ func TestWhatIsNoLongerSharedIsRemoved(t *testing.T) {
 	}
 }
 
-func TestRemovalIsFinishedByTheNextRun(t *testing.T) {
+func TestNextRunFinishesRemoval(t *testing.T) {
 	t.Parallel()
 	r := shared(t)
 	r = r.pulling(patients, staff, reports, relatives, questionnaires)
 	if u, err := r.Unshare(t.Context(), r.claim, 1); err != nil || !u.More {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	// Killed here. What was looked at already may have come back meanwhile.
+	// Killed here. Items that were examined already may have come back meanwhile.
 	r = r.pulling(patients, staff, reports, relatives, questionnaires)
 	r.unshare(100)
 	if got := r.texts(); len(got) != 1 {
@@ -179,32 +179,32 @@ func TestRemovalIsFinishedByTheNextRun(t *testing.T) {
 	}
 }
 
-func TestWhatIsSharedAgainIsReadFromTheBeginning(t *testing.T) {
+func TestResharedTypeIsReadFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	for _, bites := range []int{0, 1, 100} {
+	for _, steps := range []int{0, 1, 100} {
 		r := shared(t)
 		r = r.pulling(patients, staff, reports, relatives, questionnaires)
-		for range bites {
+		for range steps {
 			if _, err := r.Unshare(t.Context(), r.claim, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
 		r = r.pulling(patients, staff, reports, relatives, questionnaires, notes)
 		if removed := r.unshare(100); len(removed) != 0 {
-			t.Errorf("after %d bites: removed %v of what is shared", bites, removed)
+			t.Errorf("after %d steps: removed %v of what is shared", steps, removed)
 		}
 		cursors, err := r.Cursors(t.Context(), tenant)
 		if c := cursors[notes]; err != nil || c.Upto != nil || c.AsOf != nil {
-			t.Errorf("after %d bites: the cursor stands at %v, %v (%v)", bites, c.Upto, c.AsOf, err)
+			t.Errorf("after %d steps: the cursor stands at %v, %v (%v)", steps, c.Upto, c.AsOf, err)
 		}
 		r.apply(notes, note("2", "twee", 1))
 		if got := r.texts()["2"]; got != "a: twee (Fatima)" {
-			t.Errorf("after %d bites: got %q", bites, got)
+			t.Errorf("after %d steps: got %q", steps, got)
 		}
 	}
 }
 
-func TestOnlyTheConfigurationDecidesWhatIsShared(t *testing.T) {
+func TestOnlyConfigurationUnsharesTypes(t *testing.T) {
 	t.Parallel()
 	r := shared(t)
 	before := r.states()

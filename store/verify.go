@@ -22,7 +22,7 @@ const (
 	DifferenceClient  DifferenceKind = "client"  // it belongs to another client
 	DifferenceContent DifferenceKind = "content" // its content differs
 	DifferenceBehind  DifferenceKind = "behind"  // the source has a newer version, which the next run reads
-	DifferenceAbsent  DifferenceKind = "absent"  // the replica shows it, and the source does not have it, or no search finds it
+	DifferenceAbsent  DifferenceKind = "absent"  // the replica shows it, and no search of the source finds it
 )
 
 // meaningOfDifference explains each kind to an operator.

@@ -11,32 +11,32 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Why is what decides what one dossier shows, and to whom, as of one snapshot. It
-// holds no names and no content.
+// Why explains to an operator what one dossier shows and to whom, in one snapshot. It holds no names
+// and no content.
 type Why struct {
-	Client *ClientStanding // nil: the replica has never heard of the client
-	Owed   *time.Time      // since when the client's history is still to be read; nil: it is not
+	Client *ClientStanding // nil: the replica does not know the client
+	Owed   *time.Time      // since when the client's history is still to be read; nil: it was read
 	Grants []GrantOn       // by user
 	Items  []ItemCount
-	// Nameless is how many of the tenant's items in quarantine are of a client who
-	// could not be read: they may be of this one.
+	// Nameless counts the tenant's items in quarantine whose client could not be read. They may be of
+	// this client.
 	Nameless int64
-	// Standing and Counts are what the portal API answers the user from.
+	// Standing and Counts are those from which the portal API answers the user.
 	Standing Standing
 	Counts   []PartCount
 }
 
-// ClientStanding is how the replica has a client.
+// ClientStanding is the state of a client in the replica.
 type ClientStanding struct {
 	State      dossier.State  `json:"state"`
 	Reason     dossier.Reason `json:"reason"` // why the client is not shown; else empty
-	Since      time.Time      `json:"since"`  // when the state became what it is
+	Since      time.Time      `json:"since"`  // of the state
 	Deceased   bool           `json:"deceased"`
 	ReplacedBy *string        `json:"replacedBy"` // the client into whom this one was merged
 }
 
-// GrantOn is a grant on a dossier, with all that keeps it from counting today. A
-// date is a day in the tenant's zone.
+// GrantOn is a grant on a dossier, with every reason why it does not count today. Dates are days in the
+// tenant's zone.
 type GrantOn struct {
 	User      string         `json:"user"`
 	Role      Role           `json:"role"`
@@ -51,73 +51,73 @@ type GrantOn struct {
 	Faults    []GrantFault   `json:"faults"` // none: it counts
 }
 
-// GrantFault is something that keeps a grant from counting.
+// GrantFault is a reason why a grant does not count.
 type GrantFault string
 
-// What keeps a grant from counting; see also function identify.
-const (
-	FaultInvited          GrantFault = "invited"
-	FaultRevoked          GrantFault = "revoked"
-	FaultNotBegun         GrantFault = "not-begun"
-	FaultEnded            GrantFault = "ended"
-	FaultContactUnknown   GrantFault = "contact-unknown"
-	FaultContactElsewhere GrantFault = "contact-elsewhere"
-	FaultContactInactive  GrantFault = "contact-inactive"
-	FaultContactEnded     GrantFault = "contact-ended"
-)
-
-// faults says each to an operator.
+// faults has the meaning of each fault for operators. Each is a condition of function identify that the
+// grant does not meet; see [grantsOn].
 var faults = map[GrantFault]string{
-	FaultInvited:          "the invitation was not accepted yet",
-	FaultRevoked:          "it was revoked",
-	FaultNotBegun:         "it begins on a later day",
-	FaultEnded:            "its last day is past",
-	FaultContactUnknown:   "its contact is not known, or not shown any more",
-	FaultContactElsewhere: "its contact is of another client",
-	FaultContactInactive:  "its contact is no longer active in the source",
-	FaultContactEnded:     "its contact has ended in the source",
+	"invited":           "the invitation was not accepted yet",
+	"revoked":           "it was revoked",
+	"not-begun":         "it begins on a later day",
+	"ended":             "its last day is past",
+	"contact-unknown":   "its contact is not known, or not shown any more",
+	"contact-elsewhere": "its contact is a contact of another client",
+	"contact-inactive":  "its contact is no longer active in the source",
+	"contact-ended":     "its contact has ended in the source",
 }
 
-// Meaning says the fault to an operator, in a few words.
+// Meaning returns the fault in a few words for an operator.
 func (f GrantFault) Meaning() string { return faults[f] }
 
-// OfContact reports whether the fault is that of the contact that a grant names.
+// OfContact reports whether the fault is in the contact that the grant names.
 func (f GrantFault) OfContact() bool { return strings.HasPrefix(string(f), "contact-") }
 
-// ItemCount is how much of a stream the replica has of one client in one state,
-// [StateQuarantined] among them.
+// ItemCount is the number of a client's items of one stream in one state, which may be
+// [dossier.StateQuarantined].
 type ItemCount struct {
 	Stream dossier.Stream `json:"stream"`
-	Kind   dossier.Kind   `json:"kind"` // of what is shown; else empty
+	Kind   dossier.Kind   `json:"kind"` // of shown items; else empty
 	State  dossier.State  `json:"state"`
 	Reason dossier.Reason `json:"reason"`
 	Count  int64          `json:"count"`
-	Newest *time.Time     `json:"newest"` // of what is shown
+	Newest *time.Time     `json:"newest"` // of shown items; else nil
 }
 
-// Why returns what decides what the client's dossier shows. Standing and Counts
-// are for the user; empty: for nobody. It is to be told to the operator by: the access
-// log has it before, whether or not the client is known, and where that cannot be
-// written it fails with [ErrLogUnavailable].
+// Why explains what the client's dossier shows. Standing and Counts are those of the user; an empty
+// user may open nothing. The access is logged as one of the operator by, whether or not the client is
+// known; where the log cannot be written, Why fails with [ErrLogUnavailable].
 func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, error) {
 	const known = `
 		SELECT state, coalesce(reason, ''), since, deceased, replaced_by
-		FROM clients WHERE tenant = @tenant AND id = @client`
-	const owed = `SELECT min(since) FROM backfills WHERE tenant = @tenant AND client = @client AND NOT recheck`
+		FROM clients
+		WHERE tenant = @tenant
+		  AND id = @client`
+	const owed = `
+		SELECT min(since)
+		FROM backfills
+		WHERE tenant = @tenant
+		  AND client = @client
+		  AND NOT recheck`
 	const items = `
-		SELECT stream, coalesce(kind, ''), state, coalesce(reason, ''), count(*), CASE WHEN state = 'shown' THEN max(at) END
-		FROM items WHERE tenant = @tenant AND client = @client AND stream <> 'clients' GROUP BY 1, 2, 3, 4
+		SELECT stream, coalesce(kind, ''), state, coalesce(reason, ''), count(*),
+		       CASE WHEN state = 'shown' THEN max(at) END
+		FROM items
+		WHERE tenant = @tenant
+		  AND client = @client
+		  AND stream <> 'clients'
+		GROUP BY 1, 2, 3, 4
 		UNION ALL
 		SELECT stream, '', 'quarantined', reason, count(*), NULL
-		FROM quarantine WHERE tenant = @tenant AND client = @client GROUP BY 1, 4
+		FROM quarantine
+		WHERE tenant = @tenant
+		  AND client = @client
+		GROUP BY 1, 4
 		ORDER BY 1, 2, 3, 4`
-	const nameless = `
-		SELECT count(*) FROM quarantine
-		WHERE tenant = @tenant AND client IS NULL AND stream NOT IN ('staff', 'questionnaires')`
 	var w Why
 	id := Identity{Tenant: tenant, User: user}
 	args := pgx.StrictNamedArgs{"tenant": tenant, "client": client}
-	// The owner sees every row; the statements of readers hold rights all the same.
+	// Row-level security does not hold for the owner; the conditions in the statements do.
 	err := (&Portal{pool: s.pool}).read(ctx, id, client, &w.Standing, func(b *pgx.Batch) {
 		queueAnyStanding(b, id, client, &w.Standing, false)
 		queueCounts(b, id, client, &w.Counts)
@@ -131,32 +131,54 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 		b.Queue(owed, args).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Owed) })
 		b.Queue(grantsOn, args).Query(collect(&w.Grants, pgx.RowToStructByPos[GrantOn]))
 		b.Queue(items, args).Query(collect(&w.Items, pgx.RowToStructByPos[ItemCount]))
-		b.Queue(nameless, pgx.StrictNamedArgs{"tenant": tenant}).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Nameless) })
+		b.Queue(countNameless, pgx.StrictNamedArgs{"tenant": tenant}).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&w.Nameless)
+		})
 	})
 	if err != nil {
-		return Why{}, fmt.Errorf("read why a dossier of %s is as it is: %w", tenant, err)
+		return Why{}, fmt.Errorf("explain a dossier of %s: %w", tenant, err)
 	}
-	e := AccessEvent{Tenant: tenant, Action: "read", Event: "why", Outcome: "success", User: by, Client: client, Object: user}
+	e := AccessEvent{
+		Tenant: tenant, Action: "read", Event: "why", Outcome: "success",
+		User: by, Client: client, Object: user,
+	}
 	if err := s.logOperator(ctx, e); err != nil {
-		return Why{}, fmt.Errorf("tell why a dossier of %s is as it is: %w", tenant, err)
+		return Why{}, fmt.Errorf("log that a dossier of %s is explained: %w", tenant, err)
 	}
 	return w, nil
 }
 
-// grantsOn says of each grant by which of the conditions of function identify
-// it does not count today.
+// grantsOn reads each grant with the conditions of function identify that it does not meet.
 const grantsOn = `
-	SELECT g.user_id, g.role, g.manager OR g.role = 'client', g.parts, g.state, g.valid_from::text, g.valid_until::text,
-		g.contact, g.updated_at, g.updated_by, array_remove(ARRAY[
-			CASE WHEN g.state <> 'accepted' THEN g.state END,
-			CASE WHEN g.valid_from > d.today THEN 'not-begun' END,
-			CASE WHEN g.valid_until < d.today THEN 'ended' END,
-			CASE WHEN g.contact IS NULL THEN NULL
-				WHEN k.id IS NULL THEN 'contact-unknown'
-				WHEN k.client IS DISTINCT FROM g.client THEN 'contact-elsewhere'
-				WHEN NOT k.active THEN 'contact-inactive'
-				WHEN k.ends < d.today THEN 'contact-ended' END], NULL)
+	WITH local AS (
+		SELECT (now() AT TIME ZONE timezone)::date AS today
+		FROM tenants
+		WHERE id = @tenant)
+	SELECT g.user_id, g.role, g.manager OR g.role = 'client', g.parts, g.state,
+	       g.valid_from::text, g.valid_until::text, g.contact, g.updated_at, g.updated_by,
+	       array_remove(ARRAY[
+	           CASE WHEN g.state <> 'accepted' THEN g.state END,
+	           CASE WHEN g.valid_from > l.today THEN 'not-begun' END,
+	           CASE WHEN g.valid_until < l.today THEN 'ended' END,
+	           CASE
+	               WHEN g.contact IS NULL THEN NULL
+	               WHEN k.id IS NULL THEN 'contact-unknown'
+	               WHEN k.client IS DISTINCT FROM g.client THEN 'contact-elsewhere'
+	               WHEN NOT k.active THEN 'contact-inactive'
+	               WHEN k.ends < l.today THEN 'contact-ended'
+	           END], NULL)
 	FROM grants g
-	CROSS JOIN (SELECT (now() AT TIME ZONE timezone)::date AS today FROM tenants WHERE id = @tenant) d
+	CROSS JOIN local l
 	LEFT JOIN contacts k ON k.tenant = g.tenant AND k.id = g.contact
-	WHERE g.tenant = @tenant AND g.client = @client ORDER BY g.user_id`
+	WHERE g.tenant = @tenant
+	  AND g.client = @client
+	ORDER BY g.user_id`
+
+// countNameless counts the tenant's items in quarantine whose client could not be read. Staff and
+// questionnaires have no client.
+const countNameless = `
+	SELECT count(*)
+	FROM quarantine
+	WHERE tenant = @tenant
+	  AND client IS NULL
+	  AND stream NOT IN ('staff', 'questionnaires')`

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
 	"dossiersync/store/storetest"
 )
 
-func (r *run) why(client, user string) store.Why {
+func (r *harness) why(client, user string) store.Why {
 	r.t.Helper()
 	w, err := r.Why(r.t.Context(), tenant, client, user, "beheerder")
 	if err != nil {
@@ -21,19 +22,21 @@ func (r *run) why(client, user string) store.Why {
 	return w
 }
 
-// putGrant stores a grant as the portal does not: whatever the columns say.
-func (r *run) putGrant(user, state, from, until, contact string) {
+// putGrant stores a grant with any columns, also ones that the portal would not send.
+func (r *harness) putGrant(user, state, from, until, contact string) {
 	r.t.Helper()
-	r.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until, contact, name, updated_by)
-		VALUES ($1, 'a', $2, 'contact', '{reports}', $3, nullif($4, '')::date, nullif($5, '')::date, nullif($6, ''), 'Geheime Naam', 'portal')`,
+	r.exec(`
+		INSERT INTO grants (tenant, client, user_id, role, parts, state, valid_from, valid_until,
+			contact, name, updated_by)
+		VALUES ($1, 'a', $2, 'contact', '{reports}', $3, nullif($4, '')::date,
+			nullif($5, '')::date, nullif($6, ''), 'Geheime Naam', 'portal')`,
 		tenant, user, state, from, until, contact)
 }
 
-// A grant that has no fault opens the dossier, and one that has does not: whatever
-// its dates and its contact.
-func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
+// A grant opens the dossier if and only if it has no fault, whatever its dates and its contact.
+func TestWhyListsFaultsOfGrantsThatDoNotCount(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0), patient("b", 0))
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
@@ -44,15 +47,20 @@ func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := func(n int) string { return now.In(zone).AddDate(0, 0, n).Format(time.DateOnly) }
-	r.exec(`INSERT INTO contacts (tenant, id, client, active, ends) VALUES ('amaris', 'good', 'a', true, NULL),
-		('amaris', 'other', 'b', true, NULL), ('amaris', 'nobodys', NULL, true, NULL), ('amaris', 'inactive', 'a', false, NULL)`)
-	r.exec(`INSERT INTO contacts (tenant, id, client, active, ends) VALUES
-		('amaris', 'ended', 'a', true, $1::text::date), ('amaris', 'ends', 'a', true, $2::text::date)`, day(-1), day(0))
+	r.exec(`
+		INSERT INTO contacts (tenant, id, client, active, ends)
+		VALUES
+			('amaris', 'good', 'a', true, NULL),
+			('amaris', 'other', 'b', true, NULL),
+			('amaris', 'clientless', NULL, true, NULL),
+			('amaris', 'inactive', 'a', false, NULL),
+			('amaris', 'ended', 'a', true, $1::text::date),
+			('amaris', 'ends', 'a', true, $2::text::date)`, day(-1), day(0))
 	days := []string{"", day(-1), day(0), day(1)}
 	for _, state := range []string{"invited", "accepted", "revoked"} {
 		for f, from := range days {
 			for u, until := range days {
-				for _, contact := range []string{"", "good", "other", "nobodys", "inactive", "ended", "ends", "unknown"} {
+				for _, contact := range []string{"", "good", "other", "clientless", "inactive", "ended", "ends", "unknown"} {
 					r.putGrant(fmt.Sprintf("%s %d %d %s", state, f, u, contact), state, from, until, contact)
 				}
 			}
@@ -87,9 +95,9 @@ func TestWhyFindsAFaultWithEveryGrantThatDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
+func TestWhyCountsItemsByStateAndReason(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	if err := r.BeginCursor(t.Context(), r.claim, reports); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +122,7 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 	if w.Client == nil || w.Client.State != dossier.StateShown || w.Owed == nil || w.Nameless != 1 {
 		t.Errorf("client %+v, owed %v, nameless %d", w.Client, w.Owed, w.Nameless)
 	}
-	// What it says of the user is what the portal API answers from.
+	// The portal API answers the user from the same standing and counts.
 	standing, counts, err := r.Reader.Dossier(t.Context(), store.Identity{Tenant: tenant, User: "dochter"}, "a")
 	if err != nil {
 		t.Fatal(err)
@@ -127,13 +135,13 @@ func TestWhyCountsWhatIsShownAndWhatIsNotAndWhy(t *testing.T) {
 		t.Errorf("counts (-portal +why):\n%s", diff)
 	}
 	if w := r.why("a", "buurman"); w.Standing.Dossier != nil || len(w.Counts) != 0 {
-		t.Errorf("to a stranger: %+v, %v", w.Standing.Dossier, w.Counts)
+		t.Errorf("for a user without a grant: %+v, %v", w.Standing.Dossier, w.Counts)
 	}
 }
 
-func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
+func TestWhyOfUnknownClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(reports, report("1", "a", "een", 1))
 	r.putGrant("dochter", "accepted", "", "", "")
 	w := r.why("a", "dochter")
@@ -144,19 +152,26 @@ func TestWhyOfAClientNobodyHasHeardOf(t *testing.T) {
 		t.Errorf("items %+v", w.Items)
 	}
 	if w, err := r.Why(t.Context(), "nowhere", "a", "", "beheerder"); err != nil || w.Client != nil || len(w.Grants) != 0 {
-		t.Errorf("at a tenant that no run has begun: %+v, %v", w, err)
+		t.Errorf("for an unknown tenant: %+v, %v", w, err)
 	}
 }
 
-func TestWhySaysIntoWhomAClientWasMerged(t *testing.T) {
+func TestWhyNamesSuccessorOfMergedClient(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, storetest.NewReplica(t))
+	r := newHarness(t, storetest.NewReplica(t))
 	r.apply(patients, patient("a", 0))
 	merged := hidden(patient("a", 2), dossier.HiddenMerged)
 	merged.Content = &dossier.Client{ReplacedBy: "b"}
 	r.apply(patients, merged)
 	w := r.why("a", "")
-	if w.Client == nil || w.Client.Reason != dossier.HiddenMerged || w.Client.ReplacedBy == nil || *w.Client.ReplacedBy != "b" {
-		t.Errorf("client %+v", w.Client)
+	b := "b"
+	want := store.ClientStanding{
+		State: dossier.StateHidden, Reason: dossier.HiddenMerged, ReplacedBy: &b,
+	}
+	if w.Client == nil {
+		t.Fatal("no client")
+	}
+	if diff := cmp.Diff(want, *w.Client, cmpopts.IgnoreFields(want, "Since")); diff != "" {
+		t.Errorf("client (-want +got):\n%s", diff)
 	}
 }

@@ -17,7 +17,8 @@ const dayReport = `"code":{"coding":[{"system":"http://snomed.info/sct","code":"
 
 // observation returns a report as FHIR JSON.
 func observation(id, status, effective, text string) string {
-	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,"meta":{"versionId":"1","lastUpdated":"2026-01-02T10:00:00Z"},
+	return fmt.Sprintf(`{"resourceType":"Observation","id":%q,
+		"meta":{"versionId":"1","lastUpdated":"2026-01-02T10:00:00Z"},
 		"status":%q,%s,"subject":{"reference":"Patient/p1"},"effectiveDateTime":%q,"valueString":%s}`,
 		id, status, dayReport, effective, text)
 }

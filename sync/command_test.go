@@ -62,10 +62,14 @@ func TestNoWaitCancelsItsOwnRequest(t *testing.T) {
 // replicaSQL selects all that a run may change, except the run's own record.
 const replicaSQL = `
 	SELECT jsonb_build_object(
-		'items', (SELECT jsonb_agg(i ORDER BY key) FROM items i), 'clients', (SELECT jsonb_agg(c ORDER BY id) FROM clients c),
-		'refs', (SELECT jsonb_agg(r ORDER BY target, key) FROM refs r), 'stale', (SELECT jsonb_agg(s ORDER BY key) FROM stale s),
-		'cursors', (SELECT jsonb_agg(c ORDER BY type) FROM cursors c), 'backfills', (SELECT jsonb_agg(b ORDER BY client) FROM backfills b),
-		'quarantine', (SELECT jsonb_agg(q ORDER BY key) FROM quarantine q), 'tenants', (SELECT jsonb_agg(t ORDER BY id) FROM tenants t))::text`
+		'items', (SELECT jsonb_agg(i ORDER BY key) FROM items i),
+		'clients', (SELECT jsonb_agg(c ORDER BY id) FROM clients c),
+		'refs', (SELECT jsonb_agg(r ORDER BY target, key) FROM refs r),
+		'stale', (SELECT jsonb_agg(s ORDER BY key) FROM stale s),
+		'cursors', (SELECT jsonb_agg(c ORDER BY type) FROM cursors c),
+		'backfills', (SELECT jsonb_agg(b ORDER BY client) FROM backfills b),
+		'quarantine', (SELECT jsonb_agg(q ORDER BY key) FROM quarantine q),
+		'tenants', (SELECT jsonb_agg(t ORDER BY id) FROM tenants t))::text`
 
 func TestDryRunCountsAndChangesNothing(t *testing.T) {
 	t.Parallel()
@@ -76,7 +80,10 @@ func TestDryRunCountsAndChangesNothing(t *testing.T) {
 	if got := totals(run); got.Created != 2 || got.Seen != 2 {
 		t.Errorf("for an empty replica it counts %+v", got)
 	}
-	if got := h.queryText(`SELECT count(*)::text FROM (SELECT key FROM items UNION ALL SELECT id FROM clients UNION ALL SELECT type FROM cursors) x`); got != "0" {
+	const rows = `
+		SELECT count(*)::text FROM (
+			SELECT key FROM items UNION ALL SELECT id FROM clients UNION ALL SELECT type FROM cursors) x`
+	if got := h.queryText(rows); got != "0" {
 		t.Errorf("%s rows were written", got)
 	}
 	h.wantSync(store.OutcomeComplete, store.Scope{})

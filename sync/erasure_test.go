@@ -18,7 +18,8 @@ func (h *harness) tablesHolding(text string) map[string]int {
 	h.t.Helper()
 	rows, err := h.Pool().Query(h.t.Context(), `
 		SELECT c.relname, (xpath('/row/n/text()', query_to_xml(format(
-			'SELECT count(*) AS n FROM %I t WHERE t::text LIKE %L', c.relname, '%' || $1 || '%'), false, true, '')))[1]::text::int
+			'SELECT count(*) AS n FROM %I t WHERE t::text LIKE %L', c.relname, '%' || $1 || '%'),
+			false, true, '')))[1]::text::int
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT LIKE 'access\_log%'`, text)
 	if err != nil {
@@ -41,6 +42,14 @@ func (h *harness) tablesHolding(text string) map[string]int {
 	return found
 }
 
+// putGrant gives user u the right to read the client's reports.
+func (h *harness) putGrant(client string) {
+	h.t.Helper()
+	h.exec(`
+		INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+		VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, client)
+}
+
 // Case 8: an erased client leaves nothing behind, and does not come back.
 func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
@@ -52,9 +61,11 @@ func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 		unreadable(mine("-c", "", 12), 12, true))
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomePartial, store.Scope{})
-	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
+	h.putGrant(erased)
 	h.exec(`UPDATE clients SET replaced_by = $2 WHERE tenant = $1 AND id = 'c2'`, tenant, erased)
-	h.exec(`INSERT INTO quarantine (tenant, key, stream, type, reason, detail) VALUES ($1, 'wiens', 'reports', 'T', 'unreadable', '')`, tenant)
+	h.exec(`
+		INSERT INTO quarantine (tenant, key, stream, type, reason, detail)
+		VALUES ($1, 'wiens', 'reports', 'T', 'unreadable', '')`, tenant)
 	h.wantSync(store.OutcomePartial, store.Scope{Client: erased})
 	if len(h.tablesHolding(erased)) < 3 {
 		t.Fatalf("it is found only in %v, so the test proves nothing", h.tablesHolding(erased))
@@ -72,7 +83,7 @@ func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 		t.Errorf("%d items have no client; references from others (-want +got):\n%s", out.Nameless, diff)
 	}
 	h.exec(`DELETE FROM quarantine WHERE key = 'wiens'`)
-	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, $2, 'u', 'client', '{reports}', 'accepted', 'x')`, tenant, erased)
+	h.putGrant(erased)
 	wantNothing := func(when string) {
 		t.Helper()
 		if got := h.tablesHolding(erased); len(got) > 0 {
@@ -80,7 +91,8 @@ func TestCase08ErasedClientLeavesNothingBehind(t *testing.T) {
 		}
 	}
 	wantNothing("after the erasure")
-	if got := h.queryText(`SELECT string_agg(action || ' ' || event || ' ' || user_id, ',') FROM access_log WHERE client = $1`, erased); !strings.Contains(got, "delete erasure beheer") {
+	const logged = `SELECT string_agg(action || ' ' || event || ' ' || user_id, ',') FROM access_log WHERE client = $1`
+	if got := h.queryText(logged, erased); !strings.Contains(got, "delete erasure beheer") {
 		t.Errorf("the access log has %q", got)
 	}
 
@@ -112,7 +124,7 @@ func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 		report("r2", "c2", "twee", 10))
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
-	h.exec(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES ($1, 'c1', 'u', 'client', '{reports}', 'accepted', 'x')`, tenant)
+	h.putGrant("c1")
 	reader, err := store.OpenPortal(t.Context(), h.ReaderURL)
 	if err != nil {
 		t.Fatal(err)

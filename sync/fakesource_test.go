@@ -226,7 +226,8 @@ func (f *fakeSource) matches(q source.Query) []dossier.Item {
 	var found []dossier.Item
 	for _, it := range f.records {
 		switch {
-		case it.Stream != q.Type.Stream || it.Type != q.Type.Name && it.Reason != dossier.BadType: // a record of another type comes with every search
+		case it.Stream != q.Type.Stream:
+		case it.Type != q.Type.Name && it.Reason != dossier.BadType: // a stray record is found by every search
 		case q.ID != "" && it.ID != q.ID:
 		case q.Client != "" && it.Client != q.Client && (it.Stream != dossier.StreamClients || it.ID != q.Client):
 		case !f.behaviour.ignoresInterval && it.Updated.Before(q.From):

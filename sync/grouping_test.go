@@ -53,7 +53,8 @@ func (s *scenario) client(id, other string) {
 			At:    beginsOn(s.IntN(3)),
 			Notes: []dossier.Note{{Text: name(i)}, {Text: fmt.Sprint(s.IntN(100))}}}
 		for range s.IntN(3) {
-			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: name(s.IntN(plans + 1))}) // the last of these does not exist
+			part := name(s.IntN(plans + 1)) // the last of these does not exist
+			p.PartOf = append(p.PartOf, dossier.Ref{Type: carePlans.Name, ID: part})
 		}
 		if s.chance(20) {
 			p.Open, p.Status = false, "completed"

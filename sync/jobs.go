@@ -41,7 +41,7 @@ func (s *Syncer) work(ctx context.Context) error {
 	if err := river.AddWorkerSafely(workers, &sliceWorker{syncer: s}); err != nil {
 		return fmt.Errorf("set up the jobs: %w", err)
 	}
-	client, err := river.NewClient(riverpgxv5.New(s.store.Pool()), &river.Config{
+	client, err := river.NewClient(riverpgxv5.New(s.store.RiverPool()), &river.Config{
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: s.opts.Slots}},
 		Workers: workers,
 		// A slice ends by itself, and a dead worker is known by its lease, not by its job's age.

@@ -77,7 +77,8 @@ func TestFullRunCountsRecordsThatNoSearchAsksFor(t *testing.T) {
 	for _, rt := range run.Types {
 		requests += rt.Requests
 	}
-	if want := src.count(nil) - 1 + len(src.counted); requests != int64(want) { // without the one that described the source
+	describing := 1
+	if want := src.count(nil) - describing + len(src.counted); requests != int64(want) {
 		t.Errorf("the run counts %d requests, want %d", requests, want)
 	}
 

@@ -153,7 +153,8 @@ func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 // wipe returns the statement that removes all data of the script before. DELETE is quicker than
 // TRUNCATE, but leaves dead rows, so that every fifth time the tables are truncated.
 func (h *scriptHarness) wipe() string {
-	const tables = "decisions, absences, holds, inferred, rereads, stale, refs, replacements, definitions, backfills, quarantine, cursors, unread, contacts, clients, " +
+	const tables = "decisions, absences, holds, inferred, rereads, stale, refs, replacements, definitions, backfills, " +
+		"quarantine, cursors, unread, contacts, clients, " +
 		"items, census, censuses, seen, run_types, runs, river_job, tx_faults, tenants"
 	if h.executed++; h.executed%5 == 0 {
 		return "TRUNCATE " + tables + " CASCADE"
@@ -184,7 +185,9 @@ func (x *execution) execute(l line) {
 	case "run", "reconcile", "retry", "worker":
 		x.executeRun(l)
 	case "tomorrow":
-		x.exec(`UPDATE tenants SET rechecked = rechecked - interval '21 hours', reconciled = reconciled - interval '31 hours'`)
+		x.exec(`
+			UPDATE tenants SET rechecked = rechecked - interval '21 hours',
+				reconciled = reconciled - interval '31 hours'`)
 		x.exec(`UPDATE items SET observed = observed - interval '25 hours'`)
 		x.approved = false
 	case "truncate":

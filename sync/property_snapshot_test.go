@@ -61,7 +61,8 @@ func takeSnapshot(x *execution) snapshot {
 	}
 	ask(`SELECT epoch, change FROM tenants WHERE id = $1`,
 		func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
-	ask(`SELECT id, type, stream, coalesce(kind, ''), coalesce(client, ''), state, coalesce(reason, ''), epoch, version, updated,
+	ask(`SELECT id, type, stream, coalesce(kind, ''), coalesce(client, ''), state, coalesce(reason, ''),
+		epoch, version, updated,
 		coalesce(category, ''), coalesce(plan, ''), coalesce(goal, ''), key, open, ends,
 		coalesce(card::text, ''), coalesce(body::text, ''), coalesce(model::text, '') FROM items WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error {
@@ -69,7 +70,8 @@ func takeSnapshot(x *execution) snapshot {
 			snap.rows[it.ID], ids[it.Key] = it, it.ID
 			return err
 		})
-	ask(`SELECT id, state, coalesce(name, ''), coalesce(replaced_by, ''), deceased, change FROM clients WHERE tenant = $1`,
+	ask(`SELECT id, state, coalesce(name, ''), coalesce(replaced_by, ''), deceased, change
+		FROM clients WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error {
 			c, err := pgx.RowToStructByPos[clientRow](r)
 			snap.clients[c.ID] = c
@@ -113,9 +115,11 @@ func takeSnapshot(x *execution) snapshot {
 	})
 	ask(`SELECT coalesce(string_agg(what || ' ' || coalesce(id, '?'), ', ' ORDER BY what, id), '') FROM (
 		SELECT 'stale' what, tenant, key FROM stale UNION ALL SELECT 'reread', tenant, key FROM rereads
-		UNION ALL SELECT 'absent', tenant, key FROM absences) x LEFT JOIN items i USING (tenant, key) WHERE tenant = $1`,
+		UNION ALL SELECT 'absent', tenant, key FROM absences) x
+		LEFT JOIN items i USING (tenant, key) WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error { return r.Scan(&snap.outstanding) })
-	ask(`SELECT stream, count(*) FROM items WHERE tenant = $1 AND reason = 'absent' AND observed > now() - interval '24 hours' GROUP BY 1`,
+	ask(`SELECT stream, count(*) FROM items
+		WHERE tenant = $1 AND reason = 'absent' AND observed > now() - interval '24 hours' GROUP BY 1`,
 		func(r pgx.CollectableRow) error {
 			var stream string
 			var n int64

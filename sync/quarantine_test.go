@@ -65,7 +65,9 @@ func TestQuarantinedItemStaysOn404WhileShown(t *testing.T) {
 		t.Errorf("quarantine holds %s", got)
 	}
 	// As a reconcile does:
-	h.exec(`UPDATE items SET state = 'withdrawn', reason = 'absent', card = NULL, body = NULL, model = NULL WHERE id = 'r'`)
+	h.exec(`
+		UPDATE items SET state = 'withdrawn', reason = 'absent', card = NULL, body = NULL, model = NULL
+		WHERE id = 'r'`)
 	h.wantSync(store.OutcomeComplete, onlyRetry)
 }
 

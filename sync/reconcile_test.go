@@ -60,7 +60,10 @@ func TestReconcileRemovesItemsDeletedSilently(t *testing.T) {
 	if removed != 2 || totals(run).Seen != 0 {
 		t.Errorf("the run counts %d removals and %+v", removed, totals(run))
 	}
-	if got := h.queryText(`SELECT string_agg(state || ' ' || reason || ' ' || version, ',' ORDER BY id DESC) FROM items WHERE id IN ('c1-3', 'c1-17')`); got != "withdrawn absent 11,withdrawn absent 15" {
+	const tombstones = `
+		SELECT string_agg(state || ' ' || reason || ' ' || version, ',' ORDER BY id DESC) FROM items
+		WHERE id IN ('c1-3', 'c1-17')`
+	if got := h.queryText(tombstones); got != "withdrawn absent 11,withdrawn absent 15" {
 		t.Errorf("the tombstones are %s", got)
 	}
 	f.put(report("c1-3", "c1", "terug", 730))
@@ -118,8 +121,7 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 		if got := len(h.reportTexts()); got != 60 {
 			t.Fatalf("%d reports are shown, want all 60", got)
 		}
-		if got := message(run); got != "23 removals are held, more than may be removed without an operator; see dossiersync reconcile" &&
-			!strings.Contains(got, "removals held") {
+		if got := message(run); !strings.Contains(got, "removals held") {
 			t.Errorf("the run's message is %q", got)
 		}
 	}
@@ -281,7 +283,10 @@ func TestAbsentClientsDossierIsRemoved(t *testing.T) {
 	if got := h.reportTexts(); len(got) != 0 {
 		t.Errorf("shown are %v", h.shownReports())
 	}
-	if got := h.queryText(`SELECT string_agg(DISTINCT coalesce(card::text, '') || coalesce(body::text, ''), '') FROM items WHERE client = 'c1'`); got != "" {
+	const content = `
+		SELECT string_agg(DISTINCT coalesce(card::text, '') || coalesce(body::text, ''), '') FROM items
+		WHERE client = 'c1'`
+	if got := h.queryText(content); got != "" {
 		t.Errorf("still stored is %s", got)
 	}
 }

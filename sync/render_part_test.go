@@ -68,7 +68,8 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 		goalJSON("g2", "Goed eten") + `],` +
 		`"actions":[{"description":"Dagelijks wandelen","status":"in-progress","goals":["` + key("g1") + `"]}]},` +
 		`{"code":"wonen","name":"Wonen","goals":[` + goalJSON("g3", "Eigen kamer") + `],"actions":[]},` +
-		`{"code":null,"name":null,"goals":[],"actions":[{"description":"Bijvoeding","status":"in-progress","goals":[]}]}],` +
+		`{"code":null,"name":null,"goals":[],` +
+		`"actions":[{"description":"Bijvoeding","status":"in-progress","goals":[]}]}],` +
 		`"evaluations":[{` + day("01:20") + `"text":"eerste"},{` + day("01:10") + `"text":"tweede"},{` +
 		day("01:05") + `"text":"derde"}],` +
 		`"notes":[{` + day("01:50") + `"text":"van het eten"},{` + day("01:40") + `"text":"van het geheel"},` +
@@ -287,7 +288,8 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 		return string(it.Plan)
 	}
 	whole := func(id string) string {
-		return fmt.Sprintf(`{"id":%q,"kind":"care-plan","title":"Plan %s","period":{"start":null,"end":null},"author":null}`,
+		return fmt.Sprintf(`{"id":%q,"kind":"care-plan","title":"Plan %s",`+
+			`"period":{"start":null,"end":null},"author":null}`,
 			dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), id)
 	}
 	if got := link(daughter); got != whole("p") {

@@ -45,7 +45,9 @@ func TestVerifyFindsEveryKindOfDifference(t *testing.T) {
 		report("c1-51", "c1", "nieuw", 13*60))
 	f.remove(isReport(5))
 	h.exec(`UPDATE items SET body = '{"text": "vervalst", "attachments": []}' WHERE id = 'c1-6'`)
-	h.exec(`UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL, model = NULL WHERE id = 'c1-7'`)
+	h.exec(`
+		UPDATE items SET state = 'hidden', reason = 'marked', card = NULL, body = NULL, model = NULL
+		WHERE id = 'c1-7'`)
 	want := map[store.DifferenceKind]int64{store.DifferenceShown: 1, store.DifferenceClient: 1,
 		store.DifferenceContent: 2,
 		store.DifferenceBehind:  2, store.DifferenceMissing: 1, store.DifferenceAbsent: 1, store.DifferenceHidden: 1}

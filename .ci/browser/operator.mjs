@@ -50,7 +50,7 @@ async function watch(page, scripts) {
 async function retry(page, scripts, item) {
   await page.click('nav a:text("Quarantine")');
   await page.click(`a:text("Observation ${item}")`);
-  await page.wants('has a date that is none');
+  await page.wants('has an invalid date');
   await told('mend/' + item);
   await page.click('button:text("Try it again now")');
   await page.waitForURL(/\/runs\/\d+/);

@@ -8,13 +8,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// firstLoad compares a first load with the least that it could be: COPY of the
-// very same rows, finished, into the very same empty tables with their indexes
-// and constraints, one COPY for each table, in one transaction.
+// firstLoad compares a first load with its lower bound: COPY of the same finished rows
+// into the same empty tables with their indexes and constraints, one COPY for each table,
+// in one transaction.
 func firstLoad() row {
 	return row{name: "B1", what: "first load against COPY of its finished rows", goal: 0.5,
-		tried: "items by COPY, rendered while PostgreSQL copies; statements of a batch pipelined; COPY for references too would save little: their indexes are what takes the time",
-		measure: func(ctx context.Context, s *stage) (result, error) {
+		tried: "items by COPY, rendered while PostgreSQL copies; statements of a batch pipelined. " +
+			"COPY for references too would save little, because their indexes take the time",
+		measure: func(ctx context.Context, s *setup) (result, error) {
 			var loads, copies []measure
 			var rows []table
 			for range s.times {
@@ -24,48 +25,49 @@ func firstLoad() row {
 				}
 				loads = append(loads, m)
 				if rows == nil {
-					if rows, err = finished(ctx, s.loaded[s.many]); err != nil {
+					if rows, err = readTables(ctx, s.loaded[s.many]); err != nil {
 						return result{}, err
 					}
 				}
-				copied, err := s.copyBack(ctx, rows)
+				copied, err := s.copyTables(ctx, rows)
 				if err != nil {
 					return result{}, err
 				}
 				copies = append(copies, copied)
 			}
-			load, spread := best(loads)
-			copied, spreadCopies := best(copies)
+			load, spread := fastest(loads)
+			copied, spreadCopies := fastest(copies)
 			return result{
-				ratio: copied.Took.Seconds() / load.Took.Seconds(), noise: max(spread, spreadCopies), phases: load.phases(),
+				ratio: copied.Took.Seconds() / load.Took.Seconds(), noise: max(spread, spreadCopies),
+				phases: load.Phases,
 				notes: []string{
-					fmt.Sprintf("load %s, %s; %d items, %d MB, %d requests, %d statements", seconds(load.Took), load.processor(),
-						load.Items, load.Bytes>>20, load.Requests, load.Statements),
+					fmt.Sprintf("load %s, %s; %d items, %d MB, %d requests, %d statements", seconds(load.Took),
+						load.processor(), load.Items, load.Bytes>>20, load.Requests, load.Statements),
 					fmt.Sprintf("COPY %s, %s", seconds(copied.Took), copied.processor()),
 				},
 			}, nil
 		}}
 }
 
-// A table is what a load has left in one.
+// A table is a table of the replica after a load.
 type table struct {
 	name    string
 	columns []string
 	rows    [][]any
 }
 
-// ofDossiers are the tables that a load fills, beside its own records.
-var ofDossiers = []string{"clients", "contacts", "items", "refs", "definitions", "replacements"}
+// loadedTables are the tables that a load fills, apart from the records of the run.
+var loadedTables = []string{"clients", "contacts", "items", "refs", "definitions", "replacements"}
 
-// finished reads the rows that a load has left, in the order in which they lie.
-func finished(ctx context.Context, url string) ([]table, error) {
+// readTables returns the rows after a load, in their physical order.
+func readTables(ctx context.Context, url string) ([]table, error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var all []table
-	for _, name := range ofDossiers {
+	for _, name := range loadedTables {
 		rows, err := conn.Query(ctx, "SELECT * FROM "+name+" ORDER BY ctid")
 		if err != nil {
 			return nil, err
@@ -75,7 +77,7 @@ func finished(ctx context.Context, url string) ([]table, error) {
 			t.columns = append(t.columns, f.Name)
 		}
 		for rows.Next() {
-			values, err := values(rows)
+			values, err := copyValues(rows)
 			if err != nil {
 				return nil, err
 			}
@@ -89,8 +91,8 @@ func finished(ctx context.Context, url string) ([]table, error) {
 	return all, nil
 }
 
-// values returns a row as the program itself would hand it to COPY: JSON as bytes.
-func values(rows pgx.Rows) ([]any, error) {
+// copyValues returns a row as the program itself passes it to COPY, with JSON as bytes.
+func copyValues(rows pgx.Rows) ([]any, error) {
 	list, err := rows.Values()
 	if err != nil {
 		return nil, err
@@ -105,8 +107,8 @@ func values(rows pgx.Rows) ([]any, error) {
 
 const jsonOID = 114
 
-// copyBack copies the rows into empty tables.
-func (s *stage) copyBack(ctx context.Context, all []table) (m measure, err error) {
+// copyTables copies the rows into the empty tables of a new database.
+func (s *setup) copyTables(ctx context.Context, all []table) (m measure, err error) {
 	url, err := s.database(ctx, "bench_copy")
 	if err != nil {
 		return m, err

@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	dossierCount = 2000 // whose first page is asked for, each by its own user
+	dossierCount = 2000 // dossiers, each read by a user of its own
 	connections  = 64
 )
 
-// firstPage compares the first page of the time line with a handler that reads
-// the same cards by one statement, and does nothing else: no token, no rights, no
-// row-level security, no log.
+// firstPage compares the first page of the time line with a handler that only reads the
+// same cards by one statement, without token, rights, row-level security and log.
 func firstPage() row {
 	return row{name: "B6", what: "first page of the time line against a bare SELECT", goal: 0.6,
-		tried: "rights found once by one function, where policies over views took a plan of hundreds of nodes; plans kept; one round trip; the log's commit shared. What is left is four statements in place of one, and their being set up",
-		measure: func(ctx context.Context, s *stage) (result, error) {
+		tried: "rights found once by one function, where policies over views took a plan of hundreds of nodes; plans kept; " +
+			"one round trip; the log's commit shared. The rest is four statements instead of one, and their set-up",
+		measure: func(ctx context.Context, s *setup) (result, error) {
 			p, err := s.portal(ctx)
 			if err != nil {
 				return result{}, err
@@ -36,8 +36,8 @@ func firstPage() row {
 				}
 				whole, bare = append(whole, w), append(bare, b)
 			}
-			w, spread := most(whole)
-			b, spreadBare := most(bare)
+			w, spread := fastestLoad(whole)
+			b, spreadBare := fastestLoad(bare)
 			return result{ratio: w.rate() / b.rate(), noise: max(spread, spreadBare),
 				notes: []string{
 					fmt.Sprintf("%.0f pages a second, %s", w.rate(), w.latencies()),
@@ -46,10 +46,10 @@ func firstPage() row {
 		}}
 }
 
-// unchanged compares the same with asking whether it has changed, when it has not.
+// unchanged compares the first page with asking whether it changed, when it did not.
 func unchanged() row {
 	return row{name: "B7", what: "the same, unchanged since If-None-Match, against B6", goal: 1.5,
-		measure: func(ctx context.Context, s *stage) (result, error) {
+		measure: func(ctx context.Context, s *setup) (result, error) {
 			p, err := s.portal(ctx)
 			if err != nil {
 				return result{}, err
@@ -73,18 +73,19 @@ func unchanged() row {
 				}
 				pages, same = append(pages, w), append(same, n)
 			}
-			w, spread := most(pages)
-			n, spreadSame := most(same)
+			w, spread := fastestLoad(pages)
+			n, spreadSame := fastestLoad(same)
 			return result{ratio: n.rate() / w.rate(), noise: max(spread, spreadSame),
 				notes: []string{fmt.Sprintf("%.0f a second, %s; pages %.0f a second", n.rate(), n.latencies(), w.rate())}}, nil
 		}}
 }
 
-// requests returns what the portal sends for each dossier.
+// requests returns the portal's request for each dossier.
 func (p *portal) requests() []string {
 	list := make([]string, dossierCount)
 	for i := range list {
-		list[i] = fmt.Sprintf("GET /v1/dossiers/b%d/timeline HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", i, p.api, p.tokens[i])
+		list[i] = fmt.Sprintf("GET /v1/dossiers/b%d/timeline HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
+			i, p.api, p.tokens[i])
 	}
 	return list
 }
@@ -119,7 +120,7 @@ func (p *portal) tags(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		if a.status != 200 || a.etag == "" {
-			return nil, fmt.Errorf("dossier %d is answered with %d, ETag %q", i, a.status, a.etag)
+			return nil, fmt.Errorf("dossier %d: status %d, ETag %q", i, a.status, a.etag)
 		}
 		tags[i] = a.etag
 	}
@@ -128,7 +129,9 @@ func (p *portal) tags(ctx context.Context) ([]string, error) {
 
 // ask sends requests in random order over all connections for some seconds.
 func (p *portal) ask(ctx context.Context, address string, requests []string) (load, error) {
-	l, err := ask(ctx, address, p.seconds, func() string { return requests[rand.IntN(len(requests))] }) //nolint:gosec // which dossier is asked for is no secret
+	l, err := ask(ctx, address, p.seconds, func() string {
+		return requests[rand.IntN(len(requests))] //nolint:gosec // the choice of a dossier is no secret
+	})
 	if err == nil && l.answers == 0 {
 		err = errors.New("nothing was answered")
 	}

@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A load is what came of asking for some seconds.
+// A load is the result of sending requests for some seconds.
 type load struct {
 	took      time.Duration
 	answers   int
-	unchanged int // of them 304
+	unchanged int // answers with 304
 	each      []time.Duration
 }
 
@@ -32,16 +32,16 @@ func (l load) latencies() string {
 	return fmt.Sprintf("median %s, 99%% within %s", at(0.5), at(0.99))
 }
 
-// most returns the load that got most answers, and how far the others are from it.
-func most(all []load) (load, float64) {
+// fastestLoad returns the load with the highest rate, and how far the lowest is from it.
+func fastestLoad(all []load) (load, float64) {
 	byRate := func(a, b load) int { return cmp.Compare(a.rate(), b.rate()) }
 	first, last := slices.MaxFunc(all, byRate), slices.MinFunc(all, byRate)
 	return first, (first.rate() - last.rate()) / first.rate()
 }
 
-// ask keeps every connection busy, one request after the other, for so long. An
-// answer other than 200 and 304 is an error.
-func ask(ctx context.Context, address string, long time.Duration, next func() string) (load, error) {
+// ask keeps every connection busy with one request after another for the duration. A
+// status other than 200 and 304 is an error.
+func ask(ctx context.Context, address string, duration time.Duration, next func() string) (load, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	parts := make([]load, connections)
@@ -52,7 +52,7 @@ func ask(ctx context.Context, address string, long time.Duration, next func() st
 				return err
 			}
 			defer c.close()
-			for time.Since(began) < long && ctx.Err() == nil {
+			for time.Since(began) < duration && ctx.Err() == nil {
 				sent := time.Now()
 				a, err := c.ask(next())
 				if err != nil {
@@ -81,14 +81,14 @@ func ask(ctx context.Context, address string, long time.Duration, next func() st
 	return all, err
 }
 
-// A conn is a client that costs as little as can be: its requests are prebuilt,
-// and of an answer it reads no more than where it ends.
+// A conn is a client that costs as little as possible: its requests are prebuilt, and it
+// reads only the status, ETag and length of a response.
 type conn struct {
 	net.Conn
 	in *bufio.Reader
 }
 
-// An answer is what a client looks at.
+// An answer is what a conn reads of a response.
 type answer struct {
 	status int
 	etag   string
@@ -104,8 +104,7 @@ func dial(ctx context.Context, address string) (*conn, error) {
 
 func (c *conn) close() { _ = c.Close() }
 
-// ask sends a request and reads the answer (RFC 9112 §6: by its length, or in
-// chunks).
+// ask sends a request and reads the response, by its length or in chunks (RFC 9112 §6).
 func (c *conn) ask(request string) (a answer, err error) {
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return a, err

@@ -23,12 +23,12 @@ type streams struct {
 
 type cli struct {
 	Run   runCmd   `cmd:"" default:"withargs" help:"Measure, and print the table."`
-	Pages pagesCmd `cmd:"" hidden:"" help:"Serve prebuilt pages, until standard input ends."`
-	Bare  bareCmd  `cmd:"" hidden:"" help:"Serve cards and nothing else, until standard input ends."`
-	Work  workCmd  `cmd:"" hidden:"" help:"Do the job on standard input, and print what it took."`
+	Pages pagesCmd `cmd:"" hidden:"" help:"Serve prebuilt pages until standard input ends."`
+	Bare  bareCmd  `cmd:"" hidden:"" help:"Serve cards by one SELECT until standard input ends."`
+	Work  workCmd  `cmd:"" hidden:"" help:"Do the job on standard input, and print the time it took."`
 }
 
-// exited is how kong's wish to exit, after --help, leaves the parser.
+// exited is panicked with when kong wants to exit, after --help.
 type exited int
 
 func run(ctx context.Context, args []string, s streams) (code int) {

@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// memory is the most that `dossiersync sync` ever holds in a first load.
+// memory measures the peak of `dossiersync sync` in a first load.
 func memory() row {
-	return row{name: "B5", what: "peak resident memory of a first load, in MiB", goal: 128, most: true,
-		measure: func(ctx context.Context, s *stage) (result, error) {
+	return row{name: "B5", what: "peak resident memory of a first load, in MiB", goal: 128, atMost: true,
+		measure: func(ctx context.Context, s *setup) (result, error) {
 			peak, spread, err := s.leastPeak(ctx, s.many)
 			return result{ratio: float64(peak) / (1 << 20), unit: " MiB", noise: spread}, err
 		}}
 }
 
-// memoryRatio compares it with that of a smaller load.
+// memoryRatio compares the peak with that of a smaller load.
 func memoryRatio() row {
-	return row{name: "B5", what: "and against that of a quarter of it", goal: 1.1, most: true,
-		measure: func(ctx context.Context, s *stage) (result, error) {
+	return row{name: "B5", what: "and against that of a quarter of it", goal: 1.1, atMost: true,
+		measure: func(ctx context.Context, s *setup) (result, error) {
 			some, spreadSome, err := s.leastPeak(ctx, s.some)
 			if err != nil {
 				return result{}, err
@@ -35,10 +35,10 @@ func memoryRatio() row {
 		}}
 }
 
-// leastPeak returns the least of the peaks of some first loads, in bytes, measured
-// once, and how far the others are from it: when the collector gets to work depends
-// on what else the machine does.
-func (s *stage) leastPeak(ctx context.Context, items int) (int64, float64, error) {
+// leastPeak returns the smallest peak of several first loads, in bytes, and how far the
+// others are from it: when the garbage collector runs depends on the rest of the machine.
+// The loads are done once for each number of items.
+func (s *setup) leastPeak(ctx context.Context, items int) (int64, float64, error) {
 	for len(s.peaks[items]) < s.times {
 		peak, err := s.peak(ctx, items)
 		if err != nil {
@@ -50,9 +50,9 @@ func (s *stage) leastPeak(ctx context.Context, items int) (int64, float64, error
 	return least, float64(most-least) / float64(least), nil
 }
 
-// peak has the program itself do a first load, and returns the largest size of its
-// resident memory, in bytes.
-func (s *stage) peak(ctx context.Context, items int) (int64, error) {
+// peak runs a first load with the program itself, and returns its peak resident memory in
+// bytes.
+func (s *setup) peak(ctx context.Context, items int) (int64, error) {
 	url, err := s.database(ctx, "bench_memory")
 	if err != nil {
 		return 0, err
@@ -71,7 +71,7 @@ func (s *stage) peak(ctx context.Context, items int) (int64, error) {
 	go func() { ended <- cmd.Wait() }()
 	var peak int64
 	for {
-		// The mark only rises: what is missed lies in the last moment.
+		// The mark only rises, so only a rise in the last moment is missed.
 		if now := highWater(cmd.Process.Pid); now > 0 {
 			peak = now
 		}
@@ -86,7 +86,7 @@ func (s *stage) peak(ctx context.Context, items int) (int64, error) {
 	}
 }
 
-// highWater returns the most that a process has held so far; 0: not known.
+// highWater returns the peak resident memory of a process so far, or 0 if it is unknown.
 func highWater(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

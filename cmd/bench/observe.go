@@ -15,9 +15,9 @@ import (
 	"dossiersync/sync/source"
 )
 
-// An observer adds up where the time of a worker goes: what it waits for of the
-// source, what decoding takes, and what each kind of statement does. The rest of
-// the time that a transaction is open goes into deciding and rendering.
+// An observer adds up where the time of a worker goes: waiting for the source, decoding,
+// and each kind of statement. The time between statements of a transaction counts as
+// rendering.
 type observer struct {
 	requests, bytes, statements     atomic.Int64
 	source, decode                  atomic.Int64 // nanoseconds
@@ -27,12 +27,12 @@ type observer struct {
 	open map[*pgx.Conn]*transaction
 }
 
-// A transaction is one that is under way, and when its last statement ended.
+// A transaction is an open one, with the time at which its last statement ended.
 type transaction struct{ idle time.Time }
 
 func newObserver() *observer { return &observer{open: make(map[*pgx.Conn]*transaction)} }
 
-// phases lists what was added up. Those before apply run beside it.
+// phases returns the sums. source and decode run beside the others.
 func (o *observer) phases() []phase {
 	list := []phase{}
 	for _, p := range []struct {
@@ -45,7 +45,7 @@ func (o *observer) phases() []phase {
 	return list
 }
 
-// observed is a source of which every search is timed.
+// observed is a source whose searches are timed.
 type observed struct {
 	*fhir.Source
 	o *observer
@@ -59,7 +59,7 @@ func (s *observed) Search(ctx context.Context, q source.Query) (source.Page, err
 	return page, err
 }
 
-// transport counts requests, and times them until the last byte has come.
+// transport counts requests, and times them until the last byte of the response.
 type transport struct {
 	http.RoundTripper
 	o *observer
@@ -93,7 +93,7 @@ func (b *timedBody) Read(p []byte) (int, error) {
 
 type stampKey struct{}
 
-// stamp is what the trace of a statement's beginning leaves for its end.
+// stamp passes from the start of a statement's trace to its end.
 type stamp struct {
 	began time.Time
 	kind  *atomic.Int64

@@ -16,36 +16,36 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// A shelf holds all that one care record system has, written out beforehand.
-type shelf struct {
+// prebuilt holds everything in one care record system, written to files beforehand.
+type prebuilt struct {
 	dir   string
 	lists map[string]*list // by resource type
 	files map[string][]byte
 }
 
-// A list holds the records of one type as entries of a Bundle, in the order of
-// their lastUpdated, with commas between them: any page is a part of the file.
+// A list holds the records of one type as entries of a Bundle, in the order of their
+// lastUpdated, with commas between them, so that any page is a part of the file.
 type list struct {
 	path    string
 	updated []time.Time
-	ends    []int64 // where each entry ends, without the comma
+	ends    []int64 // the offset of each entry's end, without the comma
 }
 
-// past is where the dossiers end: long enough ago that nothing of them is new.
+// past is the end of the dossiers, long enough ago that nothing in them is new.
 var past = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// build makes up dossiers of exactly so many records that are pulled, and
-// writes them below dir.
-func build(items int, dir, base string) (*shelf, error) {
+// build generates dossiers with exactly that many records that are pulled, and writes
+// them below dir.
+func build(items int, dir, base string) (*prebuilt, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	system, err := makeUp(items)
+	system, err := generate(items)
 	if err != nil {
 		return nil, err
 	}
-	s := &shelf{dir: dir, lists: make(map[string]*list), files: make(map[string][]byte)}
-	surplus := pulled(system.Counts()) - items
+	s := &prebuilt{dir: dir, lists: make(map[string]*list), files: make(map[string][]byte)}
+	surplus := countPulled(system.Counts()) - items
 	for name := range system.Counts() {
 		records := system.List(name)
 		if name == "Binary" {
@@ -67,9 +67,9 @@ func build(items int, dir, base string) (*shelf, error) {
 	return s, nil
 }
 
-// makeUp returns a system with at least so many records that are pulled, most of
-// which are Observations.
-func makeUp(items int) (*simulator.Server, error) {
+// generate returns a system with at least that many records that are pulled, most of them
+// Observations.
+func generate(items int) (*simulator.Server, error) {
 	const perClient = 1000 // about, in two years
 	for clients := items/perClient + 1; ; clients += clients/10 + 1 {
 		d, err := dossiers.Generate(dossiers.Options{Clients: clients, Years: 2, Seed: 1, Now: past})
@@ -80,13 +80,13 @@ func makeUp(items int) (*simulator.Server, error) {
 		if err := d.Fill(s); err != nil {
 			return nil, err
 		}
-		if counts := s.Counts(); pulled(counts) >= items && counts["Observation"] > pulled(counts)-items {
+		if counts := s.Counts(); countPulled(counts) >= items && counts["Observation"] > countPulled(counts)-items {
 			return s, nil
 		}
 	}
 }
 
-func pulled(counts map[string]int) int {
+func countPulled(counts map[string]int) int {
 	n := 0
 	for name, of := range counts {
 		if name != "Binary" {
@@ -101,7 +101,8 @@ func writeList(path, base string, records []*archive.Version) (*list, error) {
 	return l, l.write(len(records), func(w *bufio.Writer, i int) error {
 		v := records[i]
 		l.updated = append(l.updated, v.LastUpdated)
-		_, err := fmt.Fprintf(w, `{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"match"}}`, base, v.Type, v.ID, v.Body)
+		_, err := fmt.Fprintf(w, `{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"match"}}`,
+			base, v.Type, v.ID, v.Body)
 		return err
 	})
 }
@@ -117,7 +118,7 @@ func (l *list) write(n int, entry func(w *bufio.Writer, i int) error) error {
 	w := bufio.NewWriterSize(at.over(f), 1<<16)
 	for i := range n {
 		if i > 0 {
-			w.WriteByte(',') //nolint:errcheck // Flush tells
+			w.WriteByte(',') //nolint:errcheck // Flush returns the error
 		}
 		if err := entry(w, i); err != nil {
 			return err
@@ -130,8 +131,7 @@ func (l *list) write(n int, entry func(w *bufio.Writer, i int) error) error {
 	return f.Close()
 }
 
-// brief returns the list with only some elements of each record, as _elements
-// has it.
+// brief returns the list with only some elements of each record, as for _elements.
 func (l *list) brief(elements string) (*list, error) {
 	keep := append(strings.Split(elements, ","), "resourceType")
 	all, err := os.ReadFile(l.path)
@@ -162,7 +162,7 @@ func (l *list) brief(elements string) (*list, error) {
 	})
 }
 
-// start returns where the i-th entry begins.
+// start returns the offset of the i-th entry.
 func (l *list) start(i int) int64 {
 	if i == 0 {
 		return 0
@@ -170,7 +170,7 @@ func (l *list) start(i int) int64 {
 	return l.ends[i-1] + 1
 }
 
-// between returns which records lie in the closed interval; a zero bound is none.
+// between returns the records in the closed interval. A zero bound is unbounded.
 func (l *list) between(from, to time.Time) (first, end int) {
 	end = len(l.updated)
 	if !from.IsZero() {

@@ -18,16 +18,14 @@ import (
 	"time"
 )
 
-// pagesCmd is the process that stands for the care record system. It costs the
-// machine next to nothing: what it sends lies ready in files, and the kernel
-// copies it.
+// pagesCmd is the process that stands for the care record system. It costs the machine
+// next to nothing, because the kernel copies its responses from files.
 type pagesCmd struct {
-	Dir   string `arg:"" help:"Where the pages are kept."`
-	Items []int  `arg:"" help:"Of how many records the systems are."`
+	Dir   string `arg:"" help:"The folder for the pages."`
+	Items []int  `arg:"" help:"The number of records of each system."`
 }
 
-// Run implements the command. Once requests can come it prints where; the system
-// of n records is at /n/fhir.
+// Run implements the command. The system of n records is at /n/fhir.
 func (c *pagesCmd) Run(ctx context.Context, s streams) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,29 +40,18 @@ func (c *pagesCmd) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return fmt.Errorf("build the pages of %d records: %w", items, err)
 		}
-		system := &system{base: address + base, shelf: sh, briefs: make(map[string]*list)}
+		system := &system{base: address + base, records: sh, briefs: make(map[string]*list)}
 		mux.Handle(base+"/", http.StripPrefix(base, system.handler()))
 	}
-	fmt.Fprintln(s.out, address)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		_, _ = io.Copy(io.Discard, s.in) // ends when the parent does
-		_ = server.Close()
-	}()
-	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
-	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return serve(ctx, s, ln, "http://", mux)
 }
 
-// A system answers searches as FHIR R4 has it, as far as dossiersync asks: for an
-// interval of lastUpdated, in that order, whole or by elements, or for the number
-// only. It filters by nothing else: all that it has is pulled. What it does not
-// know it refuses.
+// A system answers the FHIR R4 searches that dossiersync makes: an interval of
+// lastUpdated, in that order, with all or some elements, or the count only. All its
+// records match any other filter. It refuses parameters that it does not know.
 type system struct {
-	base  string
-	shelf *shelf
+	base    string
+	records *prebuilt
 
 	mu     sync.Mutex
 	briefs map[string]*list // by type and elements
@@ -82,7 +69,7 @@ func (s *system) handler() http.Handler {
 func (s *system) metadata(w http.ResponseWriter, _ *http.Request) {
 	type object = map[string]any
 	var types []object
-	for name := range s.shelf.lists {
+	for name := range s.records.lists {
 		types = append(types, object{"type": name, "interaction": []object{{"code": "search-type"}, {"code": "history-type"}}})
 	}
 	w.Header().Set("Content-Type", "application/fhir+json")
@@ -90,16 +77,17 @@ func (s *system) metadata(w http.ResponseWriter, _ *http.Request) {
 		"software": object{"name": "bench"}, "rest": []object{{"mode": "server", "resource": types}}})
 }
 
-// history tells that nothing was deleted lately.
+// history answers that nothing was deleted.
 func (s *system) history(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/fhir+json")
 	//nolint:gosec // a measuring program reads it, no browser
-	fmt.Fprintf(w, `{"resourceType":"Bundle","type":"history","total":0,"link":[{"relation":"self","url":%q}]}`, s.base+r.URL.String())
+	fmt.Fprintf(w, `{"resourceType":"Bundle","type":"history","total":0,"link":[{"relation":"self","url":%q}]}`,
+		s.base+r.URL.String())
 }
 
-// read answers for files only.
+// read answers for Binary resources only.
 func (s *system) read(w http.ResponseWriter, r *http.Request) {
-	body, ok := s.shelf.files[r.PathValue("id")]
+	body, ok := s.records.files[r.PathValue("id")]
 	if !ok || r.PathValue("type") != "Binary" {
 		http.NotFound(w, r)
 		return
@@ -116,12 +104,11 @@ func (s *system) read(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(file.Data)
 }
 
-// understood are the parameters of a search; code and type name what all of the
-// type are.
+// understood are the parameters of a search. All records of a type match code and type.
 var understood = []string{"_lastUpdated", "_sort", "_count", "_total", "_elements", "_summary", "_cursor", "code", "type"}
 
 func (s *system) search(w http.ResponseWriter, r *http.Request) {
-	l, ok := s.shelf.lists[r.PathValue("type")]
+	l, ok := s.records.lists[r.PathValue("type")]
 	if !ok {
 		http.NotFound(w, r)
 		return
@@ -149,14 +136,13 @@ func (s *system) search(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A part is the page that is asked for: records from first on, size of them, of
-// those before end.
+// A part is the requested page: up to size records, from first and before end.
 type part struct {
 	total, first, end, size int
 	elements                string
 }
 
-// cursor is how the link to the page after it names it.
+// cursor returns the query of the link to the next page.
 func (p part) cursor() string {
 	next := url.Values{"_cursor": {fmt.Sprintf("%d.%d.%d.%d", p.total, p.first+p.size, p.end, p.size)}}
 	if p.elements != "" {
@@ -205,7 +191,7 @@ func (s *system) brief(name string, l *list, elements string) (*list, error) {
 	return b, err
 }
 
-// send writes the page: what is between the brackets comes from the file.
+// send writes the page, with its entries from the file.
 func (s *system) send(w http.ResponseWriter, r *http.Request, l *list, p part) error {
 	last := min(p.first+p.size, p.end)
 	here := s.base + "/" + r.PathValue("type")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -29,8 +28,8 @@ import (
 	"dossiersync/store"
 )
 
-// A portal is the program itself, serving some thousands of dossiers, and the bare
-// handler on the same database.
+// A portal is the program's portal API with a few thousand dossiers, and the bare handler
+// on the same database.
 type portal struct {
 	api, bare string   // host:port
 	tokens    []string // of each dossier's user
@@ -42,8 +41,8 @@ const (
 	benchAudience = "bench"
 )
 
-// portal starts it once.
-func (s *stage) portal(ctx context.Context) (*portal, error) {
+// portal returns the portal, which is started at the first call.
+func (s *setup) portal(ctx context.Context) (*portal, error) {
 	if s.served != nil {
 		return s.served, nil
 	}
@@ -51,7 +50,7 @@ func (s *stage) portal(ctx context.Context) (*portal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := execute(ctx, url, manyDossiers...); err != nil {
+	if err := execute(ctx, url, dossierSQL...); err != nil {
 		return nil, err
 	}
 	p := &portal{seconds: 5 * time.Second}
@@ -65,30 +64,31 @@ func (s *stage) portal(ctx context.Context) (*portal, error) {
 	if p.api, err = s.startAPI(ctx, url, jwks); err != nil {
 		return nil, err
 	}
-	if p.bare, err = s.startBare(ctx, url); err != nil {
+	if p.bare, err = s.startSelf(ctx, "bare", url); err != nil {
 		return nil, err
 	}
 	s.served = p
 	return p, nil
 }
 
-// manyDossiers makes dossiers of the cards that a load has left: forty of each, of
-// which one page shows half, and one user for each.
-var manyDossiers = []string{
+// dossierSQL makes dossiers from the items of a load: forty items in each, half of which
+// fit on a page, and a user for each.
+var dossierSQL = []string{
 	fmt.Sprintf(`INSERT INTO clients (tenant, id, state, name)
 		SELECT '%s', 'b' || n, 'shown', 'Client ' || n FROM generate_series(0, %d) n`, tenantID, dossierCount-1),
 	fmt.Sprintf(`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
 		SELECT '%s', 'b' || n, 'user' || n, 'contact', '{reports,forms,care-plans}', 'accepted', 'bench'
 		FROM generate_series(0, %d) n`, tenantID, dossierCount-1),
-	fmt.Sprintf(`INSERT INTO items (tenant, key, type, id, stream, kind, client, state, part, epoch, version, hash, at, category, card, body)
-		SELECT tenant, left(md5(key || n), 22), type, id || '-' || n, stream, kind, 'b' || n, state, part, epoch, version, hash, at, category, card, body
+	fmt.Sprintf(`INSERT INTO items (tenant, key, type, id, stream, kind, client, state, part, epoch, version,
+			hash, at, category, card, body)
+		SELECT tenant, left(md5(key || n), 22), type, id || '-' || n, stream, kind, 'b' || n, state, part, epoch, version,
+			hash, at, category, card, body
 		FROM (SELECT * FROM items WHERE kind IN ('report', 'form') AND state = 'shown' ORDER BY key LIMIT 40) i,
 			generate_series(0, %d) n`, dossierCount-1),
 	`VACUUM (ANALYZE)`, `CHECKPOINT`,
 }
 
-// tokens returns a token for each user, and writes the key by which they are
-// checked.
+// tokens returns a token for each user, and writes the JWKS with their key to a file.
 func tokens(jwks string) ([]string, error) {
 	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -119,7 +119,8 @@ func tokens(jwks string) ([]string, error) {
 	list := make([]string, dossierCount)
 	for i := range list {
 		t, err := jwt.NewBuilder().Issuer(benchIssuer).Audience([]string{benchAudience}).Subject(fmt.Sprint("user", i)).
-			IssuedAt(time.Now()).Expiration(time.Now().Add(6*time.Hour)).Claim("tenant", tenantID).Claim("scope", "dossier:read").Build()
+			IssuedAt(time.Now()).Expiration(time.Now().Add(6*time.Hour)).
+			Claim("tenant", tenantID).Claim("scope", "dossier:read").Build()
 		if err != nil {
 			return nil, err
 		}
@@ -132,8 +133,8 @@ func tokens(jwks string) ([]string, error) {
 	return list, nil
 }
 
-// startAPI has the program serve the portal API, and returns where.
-func (s *stage) startAPI(ctx context.Context, url, jwks string) (string, error) {
+// startAPI starts the program's portal API, and returns its address.
+func (s *setup) startAPI(ctx context.Context, url, jwks string) (string, error) {
 	free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -185,40 +186,16 @@ tenants:
 		time.Sleep(100 * time.Millisecond)
 	}
 	said, _ := os.ReadFile(log.Name())
-	return "", fmt.Errorf("the portal API does not begin to listen: %s", said)
+	return "", fmt.Errorf("the portal API does not listen after 30 s: %s", said)
 }
 
-// startBare starts the handler that the API is compared with.
-func (s *stage) startBare(ctx context.Context, url string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.CommandContext(ctx, self, "bare", url)
-	cmd.Stderr = s.stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return "", err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", err
-	}
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	s.stops = append(s.stops, func() error { return errors.Join(in.Close(), cmd.Wait()) })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	return strings.TrimSpace(line), err
-}
-
-// bareCmd serves the cards of a dossier's first page to whoever asks.
+// bareCmd serves the cards of a dossier's first page without any checks.
 type bareCmd struct {
 	Database string `arg:""`
 }
 
-// theCards is the statement of a first page, without rights.
-const theCards = `
+// firstPageSQL reads the cards of a first page, without rights.
+const firstPageSQL = `
 	WITH page AS MATERIALIZED (
 		(SELECT key, at, card FROM items WHERE tenant = $1 AND client = $2 AND kind = 'report' AND state = 'shown'
 			ORDER BY at DESC, key DESC LIMIT 21)
@@ -244,8 +221,8 @@ func (c *bareCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rows, err := pool.Query(r.Context(), theCards, tenantID, strings.TrimPrefix(r.URL.Path, "/"))
+	return serve(ctx, s, listener, "", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rows, err := pool.Query(r.Context(), firstPageSQL, tenantID, strings.TrimPrefix(r.URL.Path, "/"))
 		if err != nil {
 			http.Error(w, "", http.StatusInternalServerError)
 			return
@@ -259,14 +236,5 @@ func (c *bareCmd) Run(ctx context.Context, s streams) error {
 			sep = ","
 		}
 		_, _ = io.WriteString(w, "]}")
-	})}
-	go func() {
-		_, _ = io.Copy(io.Discard, s.in)
-		_ = server.Close()
-	}()
-	fmt.Fprintln(s.out, listener.Addr())
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	}))
 }

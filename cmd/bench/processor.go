@@ -20,9 +20,9 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// databaseCPU returns the processor time that PostgreSQL has used, in all its
-// processes; 0 where the system does not tell (it needs /proc).
-func (s *stage) databaseCPU() time.Duration {
+// databaseCPU returns the processor time that all processes of PostgreSQL have used, or 0
+// without /proc.
+func (s *setup) databaseCPU() time.Duration {
 	pidFiles, _ := filepath.Glob(filepath.Join(s.dir, "postgres", "pgdata", "postmaster.pid"))
 	if len(pidFiles) == 0 {
 		return 0
@@ -43,7 +43,7 @@ func (s *stage) databaseCPU() time.Duration {
 		switch {
 		case !ok:
 		case st.pid == postmaster:
-			ticks += st.own + st.children // those that have ended
+			ticks += st.own + st.children // children are the processes that have ended
 		case st.parent == postmaster:
 			ticks += st.own
 		}
@@ -51,8 +51,7 @@ func (s *stage) databaseCPU() time.Duration {
 	return time.Duration(ticks) * time.Second / 100
 }
 
-// procStat is what /proc tells of a process: who, and how long it has run, in
-// hundredths of a second.
+// procStat is a process in /proc, with its processor time in hundredths of a second.
 type procStat struct {
 	pid, parent   int
 	own, children int64
@@ -63,11 +62,11 @@ func readStat(path string) (st procStat, ok bool) {
 	if err != nil {
 		return st, false
 	}
-	end := bytes.LastIndexByte(text, ')') // of its name, which may hold anything
+	end := bytes.LastIndexByte(text, ')') // the end of the name, which may hold anything
 	if _, err := fmt.Sscanf(string(text), "%d", &st.pid); err != nil || end < 0 {
 		return st, false
 	}
-	fields := strings.Fields(string(text[end+1:])) // from the third on
+	fields := strings.Fields(string(text[end+1:])) // from the third field on
 	if len(fields) < 15 {
 		return st, false
 	}

@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-// A row of the table: one promise, and how it is measured. To add one, write a
-// file with a function that returns it, and name that in rows.
+// A row of the table is one promise, and how it is measured.
 type row struct {
-	name string // B1
-	what string
-	goal float64
-	most bool // the goal is the most that the ratio may be; else the least
-	// tried says what was tried where the row stays short of its goal.
+	name   string // B1
+	what   string
+	goal   float64
+	atMost bool // the ratio must be at most goal; else at least
+	// tried is printed if the row misses its goal: what was done to reach it.
 	tried   string
-	measure func(context.Context, *stage) (result, error)
+	measure func(context.Context, *setup) (result, error)
 }
 
 // rows lists the table's rows, in its order.
@@ -31,29 +30,29 @@ func rows() []row {
 type result struct {
 	ratio  float64
 	unit   string  // of ratio; empty: none
-	noise  float64 // how far the repetitions are apart, as a fraction
+	noise  float64 // the difference between repetitions, as a fraction
 	phases []phase
 	notes  []string // lines that explain
 }
 
-// A phase is where time went. Phases overlap: what one goroutine does while
-// another waits counts twice.
+// A phase is a part of the work with the time it took. Phases overlap, because one
+// goroutine may work while another waits.
 type phase struct {
-	name string
-	took time.Duration
+	Name string
+	Took time.Duration
 }
 
 func (r row) isMet(ratio float64) bool {
-	if r.most {
+	if r.atMost {
 		return ratio <= r.goal
 	}
 	return ratio >= r.goal
 }
 
-// print writes the row, its phases beside it, and ends it with ok or short.
+// print writes the row with its phases, ending with ok or short.
 func (r row) print(w io.Writer, res result) {
 	sign, verdict := "≥", "ok"
-	if r.most {
+	if r.atMost {
 		sign = "≤"
 	}
 	if !r.isMet(res.ratio) {
@@ -65,7 +64,7 @@ func (r row) print(w io.Writer, res result) {
 	}
 	var b strings.Builder
 	for _, p := range res.phases {
-		fmt.Fprintf(&b, "%s %s  ", p.name, seconds(p.took))
+		fmt.Fprintf(&b, "%s %s  ", p.Name, seconds(p.Took))
 	}
 	fmt.Fprintf(w, "%-3s %-58s %s| %.*f%s (goal %s %g%s, noise %.0f%%) %s\n", r.name, r.what, b.String(),
 		places, res.ratio, res.unit, sign, r.goal, res.unit, 100*res.noise, verdict)
@@ -84,15 +83,15 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// best returns the measure that took least, and how far the others are from it.
-func best(all []measure) (measure, float64) {
+// fastest returns the measure that took the least time, and how far the slowest is from it.
+func fastest(all []measure) (measure, float64) {
 	byTime := func(a, b measure) int { return cmp.Compare(a.Took, b.Took) }
 	first, last := slices.MinFunc(all, byTime), slices.MaxFunc(all, byTime)
 	return first, float64(last.Took-first.Took) / float64(first.Took)
 }
 
-// processor says how much processor time it took, which other work on the machine
-// does not change as much as how long it took.
+// processor returns the processor time as text. Other work on the machine changes it less
+// than the time on the clock.
 func (m measure) processor() string {
-	return fmt.Sprintf("of processor %s here and %s in PostgreSQL", seconds(m.CPU), seconds(m.Database))
+	return fmt.Sprintf("processor time %s here and %s in PostgreSQL", seconds(m.CPU), seconds(m.Database))
 }

@@ -19,7 +19,7 @@ import (
 	"dossiersync/sync/source"
 )
 
-// A job is what a worker process is to do, so many times.
+// A job is what a worker process does, Times times.
 type job struct {
 	Do       string // sync, reconcile, list
 	Database string
@@ -28,12 +28,12 @@ type job struct {
 	Profile  string // a file for a profile of the processor; empty: none
 }
 
-// A measure is what one time took.
+// A measure is what doing a job once took.
 type measure struct {
 	Took       time.Duration
 	CPU        time.Duration // of the worker's process
-	Database   time.Duration // and of PostgreSQL; not of each, where a job is done many times
-	Phases     []phaseTook
+	Database   time.Duration // of PostgreSQL; 0 if the job was done more than once
+	Phases     []phase
 	Requests   int64
 	Bytes      int64
 	Statements int64
@@ -41,22 +41,8 @@ type measure struct {
 	Outcome    string
 }
 
-// phaseTook is a phase, as JSON.
-type phaseTook struct {
-	Name string
-	Took time.Duration
-}
-
-func (m measure) phases() []phase {
-	list := make([]phase, 0, len(m.Phases))
-	for _, p := range m.Phases {
-		list = append(list, phase{p.Name, p.Took})
-	}
-	return list
-}
-
-// workCmd is the process that stands for the worker: the program's own packages,
-// joined by cmd/dossiersync/app, and watched.
+// workCmd is the worker's process: the program as cmd/dossiersync/app joins it, with an
+// observer.
 type workCmd struct{}
 
 // Run implements the command.
@@ -111,16 +97,13 @@ func (j job) once(ctx context.Context) (measure, error) {
 	}
 	m.CPU = cpu() - before
 	m.Requests, m.Bytes, m.Statements = o.requests.Load(), o.bytes.Load(), o.statements.Load()
-	for _, p := range o.phases() {
-		m.Phases = append(m.Phases, phaseTook{p.name, p.took})
-	}
+	m.Phases = o.phases()
 	return m, nil
 }
 
 const tenantID = "bench"
 
-// configText is the configuration of one tenant whose source has limits that
-// nothing here reaches.
+// configText returns the configuration of one tenant, with limits that are never reached.
 func configText(database, source string) string {
 	return fmt.Sprintf(`database: %s
 portal_api: {auth: {issuer: "https://login.example", audience: bench, jwks_url: "https://login.example/jwks"}}
@@ -137,13 +120,13 @@ tenants:
 `, strconv.Quote(database), tenantID, source)
 }
 
-// config returns the configuration that the program itself would have.
+// config returns the configuration as the program itself would read it.
 func (j job) config() (*config.Config, error) {
 	database := cmp.Or(j.Database, "postgres://not-used@localhost/bench")
 	return app.ParseConfig("bench", []byte(configText(database, j.Source)), os.LookupEnv)
 }
 
-// options lets o watch the source.
+// options returns options with which o observes the source.
 func (o *observer) options() app.SyncerOptions {
 	return app.SyncerOptions{
 		WrapTransport: func(t http.RoundTripper) http.RoundTripper { return &transport{t, o} },
@@ -151,9 +134,9 @@ func (o *observer) options() app.SyncerOptions {
 	}
 }
 
-// run does a run like `dossiersync sync`, or like `dossiersync reconcile`.
+// run does what `dossiersync sync` or `dossiersync reconcile` does.
 func (j job) run(ctx context.Context, o *observer, cfg *config.Config, m *measure) (err error) {
-	st, err := store.OpenTraced(ctx, j.Database, o)
+	st, err := store.Open(ctx, j.Database, store.WithTracer(o))
 	if err != nil {
 		return err
 	}
@@ -176,13 +159,12 @@ func (j job) run(ctx context.Context, o *observer, cfg *config.Config, m *measur
 		m.Items += t.Effects.Seen()
 	}
 	if *run.Outcome != store.OutcomeComplete && *run.Outcome != store.OutcomePartial {
-		return fmt.Errorf("the run has ended as %s", *run.Outcome)
+		return fmt.Errorf("the run ended as %s", *run.Outcome)
 	}
 	return nil
 }
 
-// readAll reads and decodes the envelopes of all that the source has, and does
-// nothing with them.
+// readAll reads and decodes the envelopes of everything in the source.
 func readAll(ctx context.Context, src source.Source, m *measure) error {
 	d, err := src.Describe(ctx)
 	if err != nil {

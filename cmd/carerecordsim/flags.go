@@ -15,28 +15,28 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-const usualClients = 20
+const defaultClients = 20
 
 type flags struct {
-	Listen   string `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where to listen; port 0 takes a free one (default ${default})."`
-	PortFile string `type:"path" placeholder:"FILE" help:"Write the port to this file once requests can come."`
+	Listen   string `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free port (default ${default})."`
+	PortFile string `type:"path" placeholder:"FILE" help:"Write the port to this file once the server listens."`
 
-	Clients    *int    `placeholder:"N" help:"How many clients to make up (default 20, and none with --load or --cases)."`
-	Years      float64 `default:"1" help:"How many years of dossier (default ${default})."`
-	Seed       uint64  `default:"1" help:"Another seed, other people (default ${default})."`
+	Clients    *int    `placeholder:"N" help:"Number of fictional clients (default 20; none with --load or --cases)."`
+	Years      float64 `default:"1" help:"Years of history (default ${default})."`
+	Seed       uint64  `default:"1" help:"Seed; another seed makes other people (default ${default})."`
 	TenantName string  `default:"Amaris" placeholder:"NAME" help:"Name of the care organisation (default ${default})."`
 
-	Load  string        `type:"existingdir" placeholder:"DIR" help:"Serve the FHIR resources in the JSON and NDJSON files of this folder as they are."`
+	Load  string        `type:"existingdir" placeholder:"DIR" help:"Serve the FHIR resources in the JSON and NDJSON files of this folder, unchanged."`
 	Cases string        `placeholder:"all|12,27-31" help:"Add a client for each of these hard cases: casus-12 and so on."`
-	Live  time.Duration `placeholder:"10s" help:"Go on writing: a change so often; of cases a step so often."`
+	Live  time.Duration `placeholder:"10s" help:"Make a change, and play a step of the cases, at this interval."`
 
-	Behaves     string        `placeholder:"NAME" help:"Behave as another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain."`
+	Behaves     string        `placeholder:"NAME" help:"Behave like another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain."`
 	Mishap      string        `placeholder:"NAME" help:"Lose rights without telling: empty, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N, with commas between them. It begins at once; SIGUSR1 ends it, and begins it again."`
-	SearchCache time.Duration `placeholder:"5s" help:"Give the same search the same answer for so long."`
-	PageLife    time.Duration `placeholder:"1m" help:"Let next links expire after so long."`
-	Faults      string        `type:"existingfile" placeholder:"FILE" help:"Fail as this YAML file says."`
+	SearchCache time.Duration `placeholder:"5s" help:"Repeat the answer to the same search for this long."`
+	PageLife    time.Duration `placeholder:"1m" help:"Expire next links after this long."`
+	Faults      string        `type:"existingfile" placeholder:"FILE" help:"Inject the faults of this YAML file."`
 
-	TokenFile string `type:"existingfile" placeholder:"FILE" help:"Ask for the bearer token in this file."`
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"Require the bearer token in this file."`
 }
 
 // Validate is called by kong.
@@ -51,7 +51,7 @@ func (f *flags) Validate() error {
 	case f.SearchCache < 0 || f.PageLife < 0:
 		return errors.New("--search-cache and --page-life must not be negative")
 	case f.Live > 0 && f.clients() == 0 && f.Cases == "":
-		return errors.New("--live needs somebody to write about: --clients or --cases")
+		return errors.New("--live needs --clients or --cases")
 	}
 	return nil
 }
@@ -63,11 +63,11 @@ func (f *flags) clients() int {
 	case f.Load != "" || f.Cases != "":
 		return 0
 	default:
-		return usualClients
+		return defaultClients
 	}
 }
 
-// options reads what the flags name.
+// options reads the files that the flags name.
 func (f *flags) options(now time.Time) (carerecord.Options, error) {
 	o := carerecord.Options{
 		Listen:   f.Listen,
@@ -134,7 +134,7 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// firstClient is the id of one to try, or "".
+// firstClient returns the id of a client for the examples, or "".
 func firstClient(s *simulator.Server) string {
 	if list := s.List("Patient"); len(list) > 0 {
 		return list[0].ID

@@ -1,6 +1,6 @@
-// Command carerecordsim is a care record system with fictional Dutch dossiers,
-// to try a FHIR client against: it can also serve files, tell hard cases, behave
-// as other servers do, and fail on request.
+// Command carerecordsim is a care record system with fictional Dutch dossiers, to test FHIR
+// clients against. It can also serve files, play hard cases, behave like other servers, and
+// fail on request.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stder
 const (
 	done = iota
 	failed
-	misused
+	usageError
 )
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "carerecordsim: %v\nSee carerecordsim --help.\n", err)
-		return misused
+		return usageError
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -70,14 +70,15 @@ func serve(ctx context.Context, f flags, o carerecord.Options, stdout, stderr io
 		_, _ = fmt.Fprintf(stdout, "%s %s: %s/%s\n", now(), c.What, c.Type, c.ID)
 	}
 	o.OnFault = func(e faults.Event) {
-		_, _ = fmt.Fprintf(stdout, "%s fault of rule %d, %s: %s %s, page %d\n", now(), e.Rule, e.Fault, e.Method, e.Type, e.Page)
+		_, _ = fmt.Fprintf(stdout, "%s fault of rule %d, %s: %s %s, page %d\n", now(), e.Rule, e.Fault, e.Method,
+			e.Type, e.Page)
 	}
 	system, err := carerecord.Open(o)
 	if err != nil {
 		return err
 	}
-	complain(stderr, f, system)
-	introduce(stdout, f, o, system)
+	printWarnings(stderr, f, system)
+	printIntroduction(stdout, f, o, system)
 	if f.PortFile != "" {
 		if err := writeFile(f.PortFile, strconv.Itoa(system.Port())+"\n"); err != nil {
 			return fmt.Errorf("write --port-file: %w", err)
@@ -109,8 +110,8 @@ func switchMishap(ctx context.Context, s *simulator.Server, m *simulator.Mishap,
 	}
 }
 
-// complain says what may not be as it was meant.
-func complain(w io.Writer, f flags, system *carerecord.System) {
+// printWarnings prints what was not loaded, and whether the server is open to other machines.
+func printWarnings(w io.Writer, f flags, system *carerecord.System) {
 	var b strings.Builder
 	for _, p := range system.Loaded.Unread {
 		fmt.Fprintf(&b, "carerecordsim: not loaded: %s\n", p)
@@ -122,12 +123,12 @@ func complain(w io.Writer, f flags, system *carerecord.System) {
 		fmt.Fprintf(&b, "carerecordsim: warning: %d not loaded from %s\n", n, f.Load)
 	}
 	if !system.Loopback() && f.TokenFile == "" {
-		b.WriteString("carerecordsim: warning: other machines can reach this, and no token is asked for\n")
+		b.WriteString("carerecordsim: warning: other machines can reach this server, and it requires no token\n")
 	}
 	_, _ = io.WriteString(w, b.String())
 }
 
-// writeFile lets a script that waits for the file never read half of it.
+// writeFile writes a file by renaming, so that a script that waits for it never reads half of it.
 func writeFile(name, content string) error {
 	draft, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

@@ -33,7 +33,7 @@ func TestCarerecordsim(t *testing.T) {
 	})
 }
 
-// await FILE waits until the file is there.
+// await FILE waits until the file exists.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	for range 1000 {
 		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
@@ -53,15 +53,14 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// terminate sends SIGTERM, which testscript's kill does not know, to what runs
-// in the background.
+// terminate sends SIGTERM to background commands; testscript's kill does not know that signal.
 func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, c := range ts.BackgroundCmds() {
 		ts.Check(c.Process.Signal(syscall.SIGTERM))
 	}
 }
 
-// awaitStatus PORTFILE PATH STATUS asks until the answer has that status.
+// awaitStatus PORTFILE PATH STATUS repeats a request until the answer has that status.
 func awaitStatus(ts *testscript.TestScript, _ bool, args []string) {
 	for range 1000 {
 		if status, _ := ask(ts, args[0], args[1], ""); strings.HasPrefix(status, args[2]) {
@@ -72,7 +71,7 @@ func awaitStatus(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s did not become %s", args[1], args[2])
 }
 
-// get PORTFILE PATH STATUS [TOKEN] asks the server and prints the answer.
+// get PORTFILE PATH STATUS [TOKEN] sends a request and prints the answer.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	token := ""
 	if len(args) > 3 {
@@ -87,7 +86,8 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func ask(ts *testscript.TestScript, portFile, path, token string) (status string, body []byte) {
-	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+strings.TrimSpace(ts.ReadFile(portFile))+path, nil)
+	request, err := http.NewRequest(http.MethodGet,
+		"http://127.0.0.1:"+strings.TrimSpace(ts.ReadFile(portFile))+path, nil)
 	ts.Check(err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)

@@ -10,32 +10,32 @@ import (
 	"strings"
 )
 
-// everything is what is pulled and shown of resources that somebody else wrote:
-// all that can be.
-const everything = `        search:
+// showEverything makes a tenant pull and show all that can be shown, for resources that
+// were not made for the demo.
+const showEverything = `        search:
           reports: [Observation, DocumentReference, Composition]
           care-plans: [CarePlan, Provenance, Consent]
     mapping:
       show: {preliminary: true, in-progress: true, stopped: true, superseded: true}
 `
 
-// mostClients is of how many clients at most it is found out what there is to
-// read.
-const mostClients = 200
+// maxClients is the largest number of clients among which the fullest dossier is
+// looked for.
+const maxClients = 200
 
-// tellLoaded prints what the simulator says became of the files.
-func (s *stage) tellLoaded(log string) {
-	b, _ := os.ReadFile(s.path(log)) // what is missing the summary will miss
+// printLoaded prints what the simulator logged about loading the files.
+func (d *demo) printLoaded(log string) {
+	b, _ := os.ReadFile(d.path(log)) // without it, nothing is printed
 	for line := range strings.Lines(string(b)) {
 		if strings.HasPrefix(line, "carerecordsim: ") || strings.Contains(line, " resources from ") {
-			fmt.Fprint(s.stdout, line)
+			fmt.Fprint(d.stdout, line)
 		}
 	}
 }
 
-// openFullest lets the reader into every dossier, and introduces the one with the
-// most to read.
-func (s *stage) openFullest(ctx context.Context, api, ops string, src source, portal string) error {
+// openFullestDossier grants the reader every dossier, and prints a guide to the one with
+// the most to read.
+func (d *demo) openFullestDossier(ctx context.Context, api, ops string, src source, portal string) error {
 	var found struct {
 		Entry []struct {
 			Resource struct {
@@ -43,10 +43,10 @@ func (s *stage) openFullest(ctx context.Context, api, ops string, src source, po
 			} `json:"resource"`
 		} `json:"entry"`
 	}
-	if err := get(ctx, fmt.Sprintf("%s/Patient?_count=%d", src.url, mostClients), "", &found); err != nil {
+	if err := get(ctx, fmt.Sprintf("%s/Patient?_count=%d", src.url, maxClients), "", &found); err != nil {
 		return fmt.Errorf("ask the source for clients: %w", err)
 	}
-	token, err := s.token(src.id, reader, "dossier:read")
+	token, err := d.token(src.id, reader, "dossier:read")
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *stage) openFullest(ctx context.Context, api, ops string, src source, po
 		if err := grant(ctx, api, portal, client); err != nil {
 			return err
 		}
-		some, n, err := readable(ctx, api, token, client)
+		some, n, err := nonEmptyLists(ctx, api, token, client)
 		if err != nil {
 			return err
 		}
@@ -64,12 +64,12 @@ func (s *stage) openFullest(ctx context.Context, api, ops string, src source, po
 			paths, most = append([]string{"/v1/dossiers"}, some...), n
 		}
 	}
-	return s.introduce(api, ops, "A sync follows every 20 seconds.", paths...)
+	return d.printGuide(api, ops, "A sync follows every 20 seconds.", paths...)
 }
 
-// readable returns the lists of the client's dossier in which there is something,
-// and how much that is; a part counts for more than many of one kind.
-func readable(ctx context.Context, api, token, client string) (paths []string, n int, err error) {
+// nonEmptyLists returns the paths of the lists of the client's dossier that are not
+// empty, and how full the dossier is: first by its parts, then by its items.
+func nonEmptyLists(ctx context.Context, api, token, client string) (paths []string, n int, err error) {
 	var start struct {
 		Item struct {
 			Parts []struct {
@@ -78,21 +78,22 @@ func readable(ctx context.Context, api, token, client string) (paths []string, n
 			} `json:"parts"`
 		} `json:"item"`
 	}
+	const perPart = 1_000_000 // more than a part's items
 	dossier := "/v1/dossiers/" + client
 	err = get(ctx, "http://"+api+dossier, token, &start)
-	if errors.Is(err, errNotThere) {
+	if errors.Is(err, errNotFound) {
 		return nil, 0, nil // out of care, or merged into another
 	}
 	for _, p := range start.Item.Parts {
 		if p.Count > 0 {
 			paths = append(paths, dossier+"/"+p.Part+"?limit=3")
-			n += p.Count + 1_000_000
+			n += p.Count + perPart
 		}
 	}
 	return paths, n, err
 }
 
-var errNotThere = errors.New("not found")
+var errNotFound = errors.New("not found")
 
 // get reads the JSON at url into v.
 func get(ctx context.Context, url, token string, v any) error {
@@ -113,7 +114,7 @@ func get(ctx context.Context, url, token string, v any) error {
 	case http.StatusOK:
 		return json.NewDecoder(resp.Body).Decode(v)
 	case http.StatusNotFound:
-		return errNotThere
+		return errNotFound
 	}
 	return fmt.Errorf("GET: %s", resp.Status)
 }

@@ -1,7 +1,6 @@
-// Command demo runs all of dossiersync together on one machine, to try it: the
-// care record simulator for two tenants, a private PostgreSQL, the worker, the
-// portal API and the operators' listener, each as the real program in a process
-// of its own.
+// Command demo runs all of dossiersync on one machine, to try it out: the care record
+// simulator for two tenants, a private PostgreSQL, the worker, the portal API and the
+// operators' listener. Each is the real program, in a process of its own.
 package main
 
 import (
@@ -22,15 +21,15 @@ func main() {
 }
 
 type options struct {
-	Once    bool     `help:"Sync, print the summary, and end."`
+	Once    bool     `help:"Sync once, print the summary and end."`
 	Source  *url.URL `help:"Use this FHIR R4 server instead of the simulators." placeholder:"URL" xor:"source"`
-	Load    string   `help:"Let a simulator serve the FHIR R4 resources in the JSON and NDJSON files of this folder." type:"existingdir" placeholder:"DIR" xor:"source"`
-	Data    string   `help:"The folder for the demo's data; it is emptied first." default:"data/demo" placeholder:"DIR"`
-	Clients int      `help:"How many clients each simulator makes up." default:"25" placeholder:"N"`
-	Years   int      `help:"How many years of dossiers." default:"2" placeholder:"N"`
+	Load    string   `help:"Serve the FHIR R4 resources in the JSON and NDJSON files of this folder with a simulator." type:"existingdir" placeholder:"DIR" xor:"source"`
+	Data    string   `help:"The folder for the demo's data, which is emptied first; default: ${default}." default:"data/demo" placeholder:"DIR"`
+	Clients int      `help:"The number of clients of each simulator; default: ${default}." default:"25" placeholder:"N"`
+	Years   int      `help:"The years of dossiers of each client; default: ${default}." default:"2" placeholder:"N"`
 }
 
-// exited is how kong's wish to exit, after --help, leaves the parser.
+// exited is panicked with when kong wants to exit, after --help.
 type exited int
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
@@ -40,7 +39,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	var o options
-	parser, err := kong.New(&o, kong.Name("demo"), kong.Description("Runs all of dossiersync together on one machine."),
+	parser, err := kong.New(&o, kong.Name("demo"),
+		kong.Description("Runs all of dossiersync on one machine, to try it out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exited(code)) }))
 	if err == nil {
 		_, err = parser.Parse(args)
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	defer stop()
 	switch err := show(ctx, o, stdout, stderr); {
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)):
-		fmt.Fprintln(stdout, "\nStopped; nothing is left running.")
+		fmt.Fprintln(stdout, "\nStopped. Nothing is left running.")
 		return 0
 	case err != nil:
 		fmt.Fprintln(stderr, "demo:", err)

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
+	"dossiersync/store/dossier"
 )
 
 // Exit codes.
@@ -26,37 +28,36 @@ type streams struct {
 	out, err io.Writer
 }
 
-// errLeftOver is what a command returns when it is done with something left
-// over, which it has told already.
+// errLeftOver is the error of a command that has printed what it left over.
 var errLeftOver = errors.New("something is left over")
 
-// errTold is what a command returns that has told why it failed.
-var errTold = errors.New("failed")
+// errPrinted is the error of a command that has printed why it failed.
+var errPrinted = errors.New("failed")
 
 type cli struct {
 	Config string `help:"The configuration file." default:"dossiersync.yaml" placeholder:"FILE" short:"c"`
-	JSON   bool   `help:"Answer with JSON, for scripts." name:"json"`
-	By     string `help:"Your name, for the record of what you do; default: the account you had before sudo, or have." placeholder:"NAME"`
+	JSON   bool   `help:"Print JSON, for scripts." name:"json"`
+	By     string `help:"Your name, recorded with what you do; default: your account, or the one you used sudo from." placeholder:"NAME"`
 
 	Serve      serveCmd      `cmd:"" help:"Run the worker, the portal API and the operators' listener."`
 	Sync       syncCmd       `cmd:"" help:"Bring tenants up to date now, in this process."`
-	Resync     resyncCmd     `cmd:"" help:"Ask the running service for a run."`
+	Resync     resyncCmd     `cmd:"" help:"Ask the running service to bring a tenant up to date."`
 	Status     statusCmd     `cmd:"" help:"Show how up to date each tenant is."`
-	Runs       runsCmd       `cmd:"" help:"List runs, the newest first."`
-	Run        runCmd        `cmd:"" help:"Show all of one run, or cancel it."`
-	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard what could not be applied."`
-	Why        whyCmd        `cmd:"" help:"Say what a client's dossier shows, to whom, and why nothing else."`
-	Reconcile  reconcileCmd  `cmd:"" help:"Compare everything with the source, and repair what differs."`
-	Verify     verifyCmd     `cmd:"" help:"Compare source and replica item by item, and tell what differs."`
-	Erase      eraseCmd      `cmd:"" help:"Remove everything of a client for good, and prove it."`
-	Health     healthCmd     `cmd:"" help:"Ask the service on this machine whether it is well."`
+	Runs       runsCmd       `cmd:"" help:"List runs, newest first."`
+	Run        runCmd        `cmd:"" help:"Show one run in full, or cancel it."`
+	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard items that could not be applied."`
+	Why        whyCmd        `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
+	Reconcile  reconcileCmd  `cmd:"" help:"Compare the replica with the source, and repair the differences."`
+	Verify     verifyCmd     `cmd:"" help:"Compare every item with the source, and report the differences."`
+	Erase      eraseCmd      `cmd:"" help:"Remove everything stored of a client for good, and prove it."`
+	Health     healthCmd     `cmd:"" help:"Check the health of the service on this machine."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
-	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file, or print an example."`
+	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file; print an example or a schema."`
 	Token      tokenCmd      `cmd:"" help:"Make keys and tokens to try the portal API with."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
-// session is what every command gets.
+// session is what every command is run with.
 type session struct {
 	streams
 	cli *cli
@@ -70,8 +71,22 @@ dossiersync.yaml); 'dossiersync config example' prints one to start from.
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done with something
 left over.`
 
-// exited is how kong's wish to exit, after --help, leaves the parser.
+// exited is panicked with when kong wants to exit, after --help.
 type exited int
+
+func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
+	var streams []string
+	for _, s := range dossier.Streams() {
+		streams = append(streams, string(s))
+	}
+	last := len(streams) - 1
+	return kong.New(c, append(options, kong.Name("dossiersync"), kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Vars{
+			"streams":    strings.Join(streams, ","),
+			"streamList": strings.Join(streams[:last], ", ") + " or " + streams[last],
+		})...)
+}
 
 func execute(ctx context.Context, args []string, s streams) (code int) {
 	defer func() {
@@ -80,9 +95,7 @@ func execute(ctx context.Context, args []string, s streams) (code int) {
 		}
 	}()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("dossiersync"), kong.Description(description),
-		kong.Writers(s.out, s.err), kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	parser, err := newParser(&c, kong.Writers(s.out, s.err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		fmt.Fprintln(s.err, "dossiersync:", err)
@@ -93,20 +106,31 @@ func execute(ctx context.Context, args []string, s streams) (code int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(s.err, "dossiersync: %v\nTry 'dossiersync --help'.\n", err)
+		printParseError(s.err, err)
 		return exitUsage
 	}
 	return exitCode(parsed.Run(&session{streams: s, cli: &c}), s.err)
 }
 
-// exitCode tells a person why a command failed, and a script what to make of it.
+// printParseError prints what is wrong with a command line, and which help to read.
+func printParseError(w io.Writer, err error) {
+	command := "dossiersync"
+	if p, ok := errors.AsType[*kong.ParseError](err); ok && p.Context.Selected() != nil {
+		command = p.Context.Selected().FullPath()
+	}
+	// A flag that may be left out has an empty default among its values.
+	text := strings.Replace(err.Error(), `must be one of "",`, "must be one of ", 1)
+	fmt.Fprintf(w, "dossiersync: %s\nTry '%s --help'.\n", text, command)
+}
+
+// exitCode prints why a command failed, and returns its exit code.
 func exitCode(err error, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errLeftOver):
 		return exitLeftOver
-	case errors.Is(err, errTold):
+	case errors.Is(err, errPrinted):
 		return exitFailed
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "dossiersync: stopped")
@@ -123,7 +147,7 @@ func exitCode(err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// load reads the configuration, and passes on what it warns of.
+// load reads the configuration and prints its warnings.
 func (a *session) load() (*config.Config, error) {
 	cfg, err := a.loadQuietly()
 	if err != nil {
@@ -138,7 +162,8 @@ func (a *session) load() (*config.Config, error) {
 func (a *session) loadQuietly() (*config.Config, error) {
 	cfg, err := app.LoadConfig(a.cli.Config, os.LookupEnv)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, app.Usagef("there is no configuration file %s; name one with --config, or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
+		return nil, app.Usagef("there is no configuration file %s; name one with --config, "+
+			"or make one: dossiersync config example > dossiersync.yaml", a.cli.Config)
 	}
 	return cfg, err
 }

@@ -13,19 +13,19 @@ import (
 )
 
 type quarantineDiscardCmd struct {
-	Keys   []string `arg:"" name:"key" help:"The items."`
+	Keys   []string `arg:"" name:"key" help:"The keys of the items, as quarantine list shows them."`
 	Tenant string   `help:"The tenant." required:"" placeholder:"TENANT"`
-	Reason string   `help:"Why, for who looks later. No names of people." required:"" placeholder:"TEXT"`
+	Reason string   `help:"Why the items are discarded, for the record. Do not name people." required:"" placeholder:"TEXT"`
 }
 
 // Help implements kong's HelpProvider.
 func (*quarantineDiscardCmd) Help() string {
-	return `Takes items out of quarantine for good, with what is kept of their bytes. Who did
-so, when and why is recorded: quarantine list --discarded.
+	return `Removes items from quarantine for good, with any raw bytes that are kept of them. Who
+did so, when and why is recorded: see quarantine list --discarded.
 
-What readers see stays as it is. An item that comes again from the source, and is
-still bad, is back in quarantine: a full run, a reconcile or a change at the source
-brings it.
+What readers see does not change. If the source sends an item again (in a full run, in
+a reconcile, or because it changed) and it still cannot be applied, it returns to
+quarantine.
 
 Examples:
   dossiersync quarantine discard 3xE4w6UEAgpxV2HZxJrlAA --tenant amaris \
@@ -37,9 +37,9 @@ func (c *quarantineDiscardCmd) Run(ctx context.Context, a *session) error {
 	reason := strings.TrimSpace(c.Reason)
 	switch {
 	case reason == "":
-		return app.Usagef("--reason is empty: say why, for who looks later")
-	case utf8.RuneCountInString(reason) > 500 || !utf8.ValidString(reason) || strings.ContainsFunc(reason, unicode.IsControl):
-		return app.Usagef("--reason must be one line of 500 characters at most")
+		return app.Usagef("--reason is empty: say why the items are discarded")
+	case utf8.RuneCountInString(reason) > 500, !utf8.ValidString(reason), strings.ContainsFunc(reason, unicode.IsControl):
+		return app.Usagef("--reason must be one line of at most 500 characters")
 	}
 	by, err := a.person()
 	if err != nil {
@@ -56,11 +56,8 @@ func (c *quarantineDiscardCmd) Run(ctx context.Context, a *session) error {
 		if a.cli.JSON {
 			return printJSON(a.out, map[string]any{"discarded": keys})
 		}
-		noun := "items are"
-		if len(keys) == 1 {
-			noun = "item is"
-		}
-		fmt.Fprintf(a.out, "%d %s discarded; if it comes again and is still bad, it is back in quarantine.\n", len(keys), noun)
+		fmt.Fprintf(a.out, "%d discarded. An item that the source sends again, and that still cannot be applied, "+
+			"returns to quarantine.\n", len(keys))
 		return nil
 	})
 }

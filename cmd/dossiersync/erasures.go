@@ -15,13 +15,13 @@ import (
 	"dossiersync/store"
 )
 
-// keyFile returns where the keys of the erasures in file are, one a line: beside
-// it, so that they can be kept from who reads the erasures, and yet are at hand
-// where a database is restored that is older than they are.
+// keyFile returns the file with the keys of the erasures in file, one per line. It is a
+// file of its own so that it can be kept from readers of the erasures, and beside the
+// other because a database that is restored may be older than the keys.
 func keyFile(file string) string { return file + ".key" }
 
-// recordErasure appends to the file outside the database, and makes sure that it
-// is on disk, after the key that it is under.
+// recordErasure appends e to the file outside the database, after its key, and returns
+// once both are on disk.
 func recordErasure(file string, e store.Erasure, key store.ErasureKey) error {
 	line, err := json.Marshal(e)
 	if err != nil {
@@ -45,7 +45,7 @@ func recordErasure(file string, e store.Erasure, key store.ErasureKey) error {
 	return nil
 }
 
-// appendLine adds a line to the file, behind one that was torn while it was written.
+// appendLine adds a line to the file and syncs it. An incomplete last line is ended first.
 func appendLine(file, line string) (err error) {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -71,8 +71,8 @@ func appendLine(file, line string) (err error) {
 	return f.Sync()
 }
 
-// readErasures reads what was recorded, and which lines cannot be read, from 1. Of
-// one that begins with a torn one, what follows is read all the same.
+// readErasures returns the erasures in file, and the numbers, from 1, of the lines that
+// cannot be read. An erasure that follows an incomplete one on its line is returned too.
 func readErasures(file string) (list []store.Erasure, unread []int, err error) {
 	unread, err = eachLine(file, func(line []byte) error {
 		e, err := parseErasure(line)
@@ -92,14 +92,13 @@ func parseErasure(line []byte) (store.Erasure, error) {
 	var e store.Erasure
 	err := json.Unmarshal(line, &e)
 	if err == nil && (e.Tenant == "" || len(e.Client) != sha256.Size) {
-		err = errors.New("it does not say who was erased")
+		err = errors.New("it names no client")
 	}
 	return e, err
 }
 
-// readErasureKeys reads the keys beside the file: none where there is no such file.
-// A line that cannot be read is passed over: which keys are missing is told by the
-// erasures.
+// readErasureKeys reads the keys beside file, or none if there is no such file. Lines
+// that cannot be read are skipped, because the erasures show which keys are missing.
 func readErasureKeys(file string) ([]store.ErasureKey, error) {
 	var list []store.ErasureKey
 	_, err := eachLine(keyFile(file), func(line []byte) error {
@@ -115,8 +114,8 @@ func readErasureKeys(file string) ([]store.ErasureKey, error) {
 	return list, err
 }
 
-// eachLine calls f with each line that is not blank, and returns the numbers of those
-// that it fails for.
+// eachLine calls f with each line that is not blank, and returns the numbers of the lines
+// for which it fails.
 func eachLine(file string, f func(line []byte) error) (unread []int, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// follower shows how a run comes along: a bar on a terminal, now and then a line
+// follower shows the progress of a run: a bar on a terminal, a line every few seconds
 // elsewhere, nothing with --json.
 type follower struct {
 	out    io.Writer
@@ -27,7 +27,9 @@ type follower struct {
 }
 
 func newFollower(a *session, st *store.Store, tenant string) *follower {
-	return &follower{out: a.err, st: st, tenant: tenant, quiet: a.cli.JSON, tty: isTerminal(a.err), done: make(chan struct{})}
+	return &follower{
+		out: a.err, st: st, tenant: tenant, quiet: a.cli.JSON, tty: isTerminal(a.err), done: make(chan struct{}),
+	}
 }
 
 // start follows the run until stop or its end.
@@ -67,7 +69,7 @@ func (f *follower) follow(ctx context.Context, run int64) {
 		}
 		types, err := f.st.RunTypes(ctx, run)
 		if err != nil {
-			continue // the run itself will say so
+			continue // the run itself reports it
 		}
 		show(sumProgress(types))
 	}

@@ -12,8 +12,8 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// foreground works on runs in this process, one tenant after another, while a
-// person waits.
+// foreground works on runs in this process, one tenant after another, while the operator
+// waits.
 type foreground struct {
 	session *session
 	store   *store.Store
@@ -21,7 +21,7 @@ type foreground struct {
 	scope   store.Scope
 	by      string
 	noWait  bool
-	print   func(io.Writer, store.Run) // how a run is told to people
+	print   func(io.Writer, store.Run) // prints how a run ended
 }
 
 func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
@@ -36,8 +36,7 @@ func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.
 	return &foreground{session: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
 }
 
-// each runs the tenants in turn; one that fails does not keep the next from its
-// turn.
+// each runs the tenants one after another. A tenant that fails does not stop the next.
 func (f *foreground) each(ctx context.Context, tenants []string) error {
 	var runs []store.Run
 	var worst error
@@ -46,7 +45,7 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 		switch {
 		case errors.Is(err, store.ErrBusy):
 			fmt.Fprintf(f.session.err, "%s: %v\n", tenant, err)
-			worst = errTold
+			worst = errPrinted
 			continue
 		case err != nil:
 			return err
@@ -59,7 +58,7 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 		case outcome == store.OutcomePartial && worst == nil:
 			worst = errLeftOver
 		case outcome == store.OutcomeFailed || outcome == store.OutcomeCancelled:
-			worst = errTold
+			worst = errPrinted
 		}
 	}
 	if f.session.cli.JSON {

@@ -11,18 +11,18 @@ import (
 )
 
 type healthCmd struct {
-	Address string        `help:"Where it listens; default: ops.listen. Of a worker or portal that runs alone: its --metrics-listen." placeholder:"HOST:PORT"`
-	Ready   bool          `help:"Ask whether it can work too: whether the database answers. Only the operators' listener knows."`
-	Timeout time.Duration `help:"How long it may take to answer." default:"5s" placeholder:"TIME"`
+	Address string        `help:"The address of the service; default: ops.listen. For a worker or portal that runs alone: its --metrics-listen." placeholder:"HOST:PORT"`
+	Ready   bool          `help:"Also check that the database answers. Only the operators' listener knows."`
+	Timeout time.Duration `help:"How long to wait for the answer; default: ${default}." default:"5s" placeholder:"TIME"`
 }
 
 // Help implements kong's HelpProvider.
 func (*healthCmd) Help() string {
-	return `For health checks of containers, which have no curl. The service is asked on this
-machine, without a token. Restarting it does not help a database that is down:
-let only what routes requests to it ask with --ready.
+	return `For health checks in containers, which have no curl. No token is needed. Use --ready
+only to decide whether to send requests to the service, not whether to restart it: a
+restart does not help if the database is down.
 
-Exit codes: 0 it answers; 1 it does not.
+Exit codes: 0 the service is healthy; 1 it is not.
 
 Examples:
   dossiersync health
@@ -55,12 +55,12 @@ func (c *healthCmd) Run(ctx context.Context, a *session) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask how it is: %w", err)
+		return fmt.Errorf("ask the service at %s: %w", address, err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask how it is: it answers %s with HTTP %d", path, resp.StatusCode)
+		return fmt.Errorf("ask the service at %s: %s answers with HTTP %d", address, path, resp.StatusCode)
 	}
 	if a.cli.JSON {
 		return printJSON(a.out, map[string]string{"status": "ok"})

@@ -4,16 +4,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
-// Every command shows how it is used, by commands that the program takes, and
-// answers scripts.
+// Each example in a help text must be a command that the program accepts.
 func TestEveryCommandHasExamples(t *testing.T) {
 	t.Parallel()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("dossiersync"))
+	parser, err := newParser(&c)
 	if err != nil {
 		t.Fatal(err)
 	}

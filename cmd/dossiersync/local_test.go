@@ -30,7 +30,7 @@ func TestLocalBase(t *testing.T) {
 	}
 }
 
-// Whoever listens on this machine in the service's place is not given a token.
+// Another program that listens on this machine must not receive a token.
 func TestLocalClientWantsTheConfiguredCertificate(t *testing.T) {
 	t.Parallel()
 	a := portaltest.NewAuthority(t, "servers")

@@ -11,16 +11,15 @@ import (
 
 type migrateCmd struct {
 	Up     migrateUpCmd     `cmd:"" default:"withargs" help:"Bring the schema up to date."`
-	Status migrateStatusCmd `cmd:"" help:"Say where the schema stands."`
-	Check  migrateCheckCmd  `cmd:"" help:"Fail while the schema is to be migrated."`
+	Status migrateStatusCmd `cmd:"" help:"Show the version of the schema."`
+	Check  migrateCheckCmd  `cmd:"" help:"Exit with 3 if the schema has to be migrated."`
 }
 
 // Help implements kong's HelpProvider.
 func (*migrateCmd) Help() string {
-	return `A new version is brought in while the old one runs: migrate up with the new
-program first, for which nothing need stop, then replace the processes one by one.
-The version before works with the new schema too, so that going back needs no
-migration.
+	return `To install a new version while the old one runs, run migrate up with the new program
+first, then replace the processes one by one. The previous version works with the new
+schema too, so going back needs no migration.
 
 Examples:
   dossiersync migrate
@@ -30,23 +29,23 @@ Examples:
 }
 
 type migrateUpCmd struct {
-	Restored bool `help:"The database was restored from a backup: nothing is shown until the portal has sent all grants again, and what was erased since is erased again."`
+	Restored bool `help:"The database was restored from a backup: show nothing until the portal has sent all grants again, and repeat the erasures since the backup."`
 }
 
 // Help implements kong's HelpProvider.
 func (*migrateUpCmd) Help() string {
-	return `Brings the schema up to date, and makes the portal API's own role where its
-log-in is derived from the owner's. Harmless to repeat. A private PostgreSQL (no
+	return `Brings the schema up to date, and creates the portal API's role if its log-in is
+derived from the owner's. It can be repeated without harm. The private PostgreSQL (no
 database in the configuration) is migrated at every start.
 
-A backup knows rights that were revoked since, and dossiers that were erased.
-After restoring one, run this with --restored before anything else is started:
-the portal API then answers 503 until the portal has sent all grants of its
-organisation again (PUT /v1/grants), and until the erasures in erasures_file have
-been carried out once more. Where that fails, repair what it names and run it
-again: it goes on, and grants that have come meanwhile stay good. Without an
-erasures_file in the configuration, nor one where it is by default, what was erased
-since the backup is unknown; that is said, and not waited for.
+A backup holds rights that were revoked since, and dossiers that were erased since.
+After restoring one, run this with --restored before you start anything else. The
+portal API then answers 503 until the portal has sent all grants of its organisation
+again (PUT /v1/grants) and the erasures in erasures_file have been repeated. If an
+erasure fails, mend what the error names and run this again: it continues, and grants
+that were sent meanwhile stay valid. If erasures_file is not configured and does not
+exist at its default place, the erasures since the backup are unknown; this prints a
+warning and does not wait for them.
 
 Examples:
   dossiersync migrate up
@@ -75,10 +74,10 @@ type migrateCheckCmd struct{}
 
 // Help implements kong's HelpProvider.
 func (*migrateCheckCmd) Help() string {
-	return `For scripts that bring in a new version, and for init containers.
+	return `For scripts that install a new version, and for init containers.
 
-Exit codes: 0 this program can work with the schema; 3 it is to be migrated first;
-1 the database does not answer.
+Exit codes: 0 this program works with the schema; 1 the database does not answer; 3 the
+schema has to be migrated first.
 
 Examples:
   dossiersync migrate check && systemctl restart dossiersync`
@@ -99,7 +98,7 @@ func (*migrateCheckCmd) Run(ctx context.Context, a *session) error {
 	return nil
 }
 
-// migration is where the schema stands, for people and scripts.
+// migration is the version of the schema.
 type migration struct{ store.Migration }
 
 func (a *session) migration(ctx context.Context) (m migration, err error) {
@@ -120,17 +119,17 @@ func (m migration) print(a *session) error {
 	if a.cli.JSON {
 		return printJSON(a.out, map[string]any{"current": m.Current, "latest": m.Latest, "pending": m.Pending()})
 	}
+	text := "which is up to date"
 	switch {
 	case m.Current < m.Latest:
-		fmt.Fprintf(a.out, "The schema is at version %d, and this program needs %d: run dossiersync migrate.\n", m.Current, m.Latest)
+		text = fmt.Sprintf("and this program needs %d: run dossiersync migrate", m.Latest)
 	case !m.Jobs:
-		fmt.Fprintf(a.out, "The schema is at version %d, but the job queue's tables are older than this program: run dossiersync migrate.\n", m.Current)
+		text = "but the job queue's tables are older than this program: run dossiersync migrate"
 	case m.Current > m.Latest:
-		fmt.Fprintf(a.out, "The schema is at version %d, of a newer program; this one knows %d and can work with it.\n", m.Current, m.Latest)
-	default:
-		fmt.Fprintf(a.out, "The schema is at version %d, as this program needs it.\n", m.Current)
+		text = fmt.Sprintf("of a newer program; this program needs %d and works with it", m.Latest)
 	}
-	return nil
+	_, err := fmt.Fprintf(a.out, "The schema is at version %d, %s.\n", m.Current, text)
+	return err
 }
 
 // Run implements the command.
@@ -153,7 +152,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 		return err
 	}
 	var r restoration
-	if c.Restored { // first: from here on nothing is shown
+	if c.Restored { // from here on nothing is shown
 		if r, err = restored(ctx, cfg, db); err != nil {
 			return err
 		}
@@ -174,7 +173,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 		r.print(a, cfg)
 	}
 	if before == after {
-		fmt.Fprintf(a.out, "The schema is at version %d already.\n", after.Current)
+		fmt.Fprintf(a.out, "The schema is already at version %d.\n", after.Current)
 		return nil
 	}
 	fmt.Fprintf(a.out, "The schema was migrated from version %d to %d.\n", before.Current, after.Current)

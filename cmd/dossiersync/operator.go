@@ -14,37 +14,38 @@ import (
 	"dossiersync/cmd/dossiersync/app"
 )
 
-// nobody is who runs a command where nothing tells.
-const nobody = "unknown"
+// unknownOperator is recorded if the operator has neither a name nor an account.
+const unknownOperator = "unknown"
 
-// operator names who runs this command, for the record of the run: as they say
-// (--by), who they were before sudo, or whose account this is.
+// operator returns the name under which what this command does is recorded: --by, else
+// the account before sudo, else the account.
 func (a *session) operator() (string, error) {
 	by := strings.TrimSpace(a.cli.By)
 	if utf8.RuneCountInString(by) > 100 || strings.ContainsFunc(by, unicode.IsControl) {
-		return "", app.Usagef("--by must be a name on one line, of 100 characters at most")
+		return "", app.Usagef("--by must be a name of at most 100 characters on one line")
 	}
 	account, err := user.Current()
 	if err != nil {
-		account = &user.User{Username: nobody} // an image without accounts
+		account = &user.User{Username: unknownOperator} // an image without accounts
 	}
-	return cmp.Or(by, os.Getenv("SUDO_USER"), account.Username, nobody), nil
+	return cmp.Or(by, os.Getenv("SUDO_USER"), account.Username, unknownOperator), nil
 }
 
-// person is operator for what somebody has to answer for. It warns where that is an
-// account that several people or a service use: nobody's name.
+// person is operator for commands that a person has to answer for. It warns if the name
+// is that of an account of the system, which several people may use.
 func (a *session) person() (string, error) {
 	name, err := a.operator()
 	if err == nil && isShared(name, user.Lookup) {
-		fmt.Fprintf(a.err, "warning: this is recorded under %q, which is no person's name: give yours with --by NAME\n", name)
+		fmt.Fprintf(a.err, "warning: this is recorded under %q, which is not a person's name: "+
+			"give yours with --by NAME\n", name)
 	}
 	return name, err
 }
 
-// isShared reports whether the name is that of no person: of an account of the
-// system, such as root and the one of the service.
+// isShared reports whether name is an account of the system, such as root or the
+// service's, and not a person.
 func isShared(name string, lookup func(string) (*user.User, error)) bool {
-	if name == nobody || name == "dossiersync" || name == "root" {
+	if name == unknownOperator || name == "dossiersync" || name == "root" {
 		return true
 	}
 	account, err := lookup(name)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAccountsOfTheSystemAreNoPersons(t *testing.T) {
+func TestSystemAccountsAreNotPersons(t *testing.T) {
 	t.Parallel()
 	accounts := map[string]string{"postgres": "101", "care": "450", "anna": "1001", "nobody": "65534", "container": "65532"}
 	lookup := func(name string) (*user.User, error) {
@@ -27,8 +27,7 @@ func TestAccountsOfTheSystemAreNoPersons(t *testing.T) {
 	}
 }
 
-// What somebody has to answer for is recorded as somebody's, or warned of.
-func TestWhatIsDecidedWantsAName(t *testing.T) {
+func TestDecisionsAskForAName(t *testing.T) {
 	t.Setenv("SUDO_USER", "dossiersync")
 	dir := t.TempDir()
 	for _, tt := range []string{
@@ -42,7 +41,7 @@ func TestWhatIsDecidedWantsAName(t *testing.T) {
 				t.Errorf("%q %s ends with %d: %s", by, tt, code, errs.String())
 			}
 		}
-		// Under a name the configuration is what is missing.
+		// With a name, the error is the missing configuration.
 		for _, by := range []string{"anna", "Anna de Vries"} {
 			var out, errs bytes.Buffer
 			args := append([]string{"--by", by, "--config", dir + "/none.yaml"}, strings.Fields(tt)...)

@@ -17,7 +17,7 @@ import (
 	"dossiersync/store"
 )
 
-// printJSON writes v for scripts.
+// printJSON writes v as JSON.
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -25,7 +25,7 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// table writes rows of columns for people.
+// table writes rows of aligned columns.
 func table(w io.Writer, header string, rows func(t io.Writer)) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, header)
@@ -33,7 +33,7 @@ func table(w io.Writer, header string, rows func(t io.Writer)) {
 	t.Flush()
 }
 
-// fields writes names and values for people.
+// fields writes names with their values.
 func fields(w io.Writer, list [][2]string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range list {
@@ -42,21 +42,23 @@ func fields(w io.Writer, list [][2]string) {
 	t.Flush()
 }
 
-// moment tells when, in the tenant's own time.
+// moment returns t to the minute in a tenant's zone, with the zone's name.
 func moment(t time.Time, zone *time.Location) string { return operate.Moment(t, zone) }
 
-// zoneOf returns the tenant's zone; this machine's, of a tenant that is no longer
-// configured.
+// toTheSecond is the layout of a time that is given to the second.
+const toTheSecond = time.DateTime + " MST"
+
+// zoneOf returns the tenant's zone, or UTC if the tenant is no longer configured.
 func zoneOf(cfg *config.Config, tenant string) *time.Location {
 	for i := range cfg.Tenants {
 		if cfg.Tenants[i].ID == tenant {
 			return cfg.Tenants[i].Location
 		}
 	}
-	return time.Local
+	return time.UTC
 }
 
-// printRun tells how a run ended, what it has seen, and what it left out and why.
+// printRun prints how a run ended, what it saw, and what it left out and why.
 func printRun(w io.Writer, run store.Run) {
 	printOutcome(w, run)
 	if len(run.Types) == 0 {
@@ -71,7 +73,7 @@ func printRun(w io.Writer, run store.Run) {
 	}
 }
 
-// printOutcome tells in a line how a run ended, or how it is.
+// printOutcome prints a line on how a run ended, or its state if it has not.
 func printOutcome(w io.Writer, run store.Run) {
 	took := ""
 	if run.StartedAt != nil && run.FinishedAt != nil {
@@ -84,11 +86,12 @@ func printOutcome(w io.Writer, run store.Run) {
 	fmt.Fprintln(w)
 }
 
-// printAccounting tells what became of what was seen, type by type, and returns
-// the sum.
+// printAccounting prints what was done with the items that were seen, by type, and
+// returns the sum.
 func printAccounting(w io.Writer, types []store.RunType) store.Effects {
 	total := make(store.Effects)
-	table(w, "  stream\ttype\tseen\tcreated\tupdated\tunchanged\thidden\twithdrawn\tsuperseded\tquarantined", func(t io.Writer) {
+	const header = "  stream\ttype\tseen\tcreated\tupdated\tunchanged\thidden\twithdrawn\tsuperseded\tquarantined"
+	table(w, header, func(t io.Writer) {
 		for _, rt := range types {
 			printCounts(t, string(rt.Stream), rt.Type, rt.Effects.Counts())
 			total.Add(rt.Effects)
@@ -98,15 +101,15 @@ func printAccounting(w io.Writer, types []store.RunType) store.Effects {
 	return total
 }
 
-// printReasons tells why things are not shown.
+// printReasons prints why items are not shown.
 func printReasons(w io.Writer, of store.Effects) {
 	for _, e := range of.Reasons() {
 		fmt.Fprintf(w, "  %d %s (%s): %s\n", of[e], e.Word(), e.Reason(), e.Reason().Meaning())
 	}
 }
 
-// printNotPulled tells in a line what the source has that no search asks for, the
-// types with the most of it by name.
+// printNotPulled prints a line on what the source has that no search asks for. It names
+// the types with the most items.
 func printNotPulled(w io.Writer, counts map[string]int64) {
 	const named = 4
 	if len(counts) == 0 {
@@ -136,10 +139,10 @@ func printCounts(w io.Writer, stream, typ string, c store.Counts) {
 
 func outcomeWord(run store.Run) string { return operate.OutcomeWord(&run) }
 
-// ago tells a past moment as people say it.
+// ago returns a past moment as people say it: 5 min ago.
 func ago(now time.Time, t *time.Time) string { return operate.Ago(now, t) }
 
-// selectTenants returns the ids of the tenants that a command is about.
+// selectTenants returns the ids of all tenants, or of the only one that is asked for.
 func selectTenants(cfg *config.Config, only string) ([]string, error) {
 	var ids []string
 	for _, t := range cfg.Tenants {
@@ -152,7 +155,7 @@ func selectTenants(cfg *config.Config, only string) ([]string, error) {
 		for _, t := range cfg.Tenants {
 			known = append(known, t.ID)
 		}
-		return nil, app.Usagef("there is no tenant %s; there are: %s", only, strings.Join(known, ", "))
+		return nil, app.Usagef("there is no tenant %s; the tenants are: %s", only, strings.Join(known, ", "))
 	}
 	return ids, nil
 }

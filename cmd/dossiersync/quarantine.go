@@ -18,39 +18,38 @@ import (
 )
 
 type quarantineCmd struct {
-	List    quarantineListCmd    `cmd:"" default:"withargs" help:"List what is in quarantine, the oldest first."`
-	Show    quarantineShowCmd    `cmd:"" help:"Show all that is known of one item."`
-	Retry   quarantineRetryCmd   `cmd:"" help:"Read items again now, and apply them."`
-	Discard quarantineDiscardCmd `cmd:"" help:"Decide to forget items."`
+	List    quarantineListCmd    `cmd:"" default:"withargs" help:"List the items in quarantine, oldest first."`
+	Show    quarantineShowCmd    `cmd:"" help:"Show one item in full."`
+	Retry   quarantineRetryCmd   `cmd:"" help:"Read items again now and apply them."`
+	Discard quarantineDiscardCmd `cmd:"" help:"Remove items from quarantine for good."`
 	Key     quarantineKeyCmd     `cmd:"" help:"Print a new key for quarantine.key_file."`
 }
 
 // Help implements kong's HelpProvider.
 func (*quarantineCmd) Help() string {
-	return `An item that could not be applied waits in quarantine, and every run tries it
-again. Where its newest version may be about somebody else, or not be for the
-client's eyes, readers see nothing of it meanwhile; else they see the last good
-version.
+	return `An item that could not be applied waits in quarantine, and every run retries it.
+Meanwhile readers see its last good version, or nothing of it if its newest version may
+belong to another client or may not be for the client's eyes.
 
 Examples:
   dossiersync quarantine --tenant amaris
   dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA
   dossiersync quarantine retry --tenant amaris
 
-A key that begins with - goes behind two more (show -- -xE4w6U…), and one that
-begins with ? between quotes.`
+Put -- before a key that begins with a dash (show -- -xE4w6U…), and quotes around a key
+that begins with a question mark.`
 }
 
 type quarantineListCmd struct {
 	Tenant    string `help:"Only this tenant." placeholder:"TENANT"`
 	Client    string `help:"Only this client (the source's Patient id)." placeholder:"ID"`
-	Limit     int    `help:"How many." default:"100" placeholder:"N"`
-	Discarded bool   `help:"Instead, list what operators have discarded, the newest first."`
+	Limit     int    `help:"The largest number of items; default: ${default}." default:"100" placeholder:"N"`
+	Discarded bool   `help:"List the items that operators have discarded instead, newest first."`
 }
 
 // Help implements kong's HelpProvider.
 func (*quarantineListCmd) Help() string {
-	return `Which client an item is of is told by quarantine show only.
+	return `Only quarantine show shows the client of an item.
 
 Examples:
   dossiersync quarantine list --tenant amaris
@@ -68,7 +67,7 @@ func (c *quarantineListCmd) Run(ctx context.Context, a *session) error {
 		case c.Limit < 1:
 			return app.Usagef("--limit must be 1 or more")
 		case c.Discarded && c.Client != "":
-			return app.Usagef("--discarded and --client do not go together: it is not kept whose an item was that was discarded")
+			return app.Usagef("--client cannot be used with --discarded: the client of a discarded item is not recorded")
 		case c.Discarded:
 			return c.discarded(ctx, a, cfg, st)
 		}
@@ -90,7 +89,7 @@ func (c *quarantineListCmd) Run(ctx context.Context, a *session) error {
 		}
 		printQuarantine(a.out, cfg, list)
 		if more {
-			fmt.Fprintf(a.out, "There is more; these are the oldest %d (--limit).\n", c.Limit)
+			fmt.Fprintf(a.out, "There are more; these are the oldest %d (see --limit).\n", c.Limit)
 		}
 		return nil
 	})
@@ -101,12 +100,12 @@ func (c *quarantineListCmd) nothing() string {
 	case c.Client != "":
 		return "Nothing of this client is in quarantine."
 	case c.Tenant != "":
-		return "Nothing is in quarantine: all that came of " + c.Tenant + " could be applied."
+		return "Nothing is in quarantine: everything from " + c.Tenant + " could be applied."
 	}
-	return "Nothing is in quarantine: all that came could be applied."
+	return "Nothing is in quarantine: everything could be applied."
 }
 
-// hideClients leaves out the ids of clients, who were not asked for.
+// hideClients removes the ids of clients from items that were not asked for by client.
 func hideClients(list []store.Quarantined) {
 	for i := range list {
 		if list[i].Stream == dossier.StreamClients {
@@ -115,7 +114,7 @@ func hideClients(list []store.Quarantined) {
 	}
 }
 
-// quarantinedJSON is an item of which scripts need not look up the meaning.
+// quarantinedJSON is an item with the meaning of its reason.
 type quarantinedJSON struct {
 	store.Quarantined
 	Meaning string `json:"meaning"`
@@ -151,7 +150,7 @@ func (c *quarantineListCmd) discarded(ctx context.Context, a *session, cfg *conf
 		return printJSON(a.out, map[string]any{"items": list})
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(a.out, "Nothing was ever discarded.")
+		fmt.Fprintln(a.out, "Nothing has been discarded.")
 		return nil
 	}
 	table(a.out, "TENANT\tDISCARDED\tBY\tTYPE\tKEY\tREASON", func(t io.Writer) {
@@ -165,15 +164,15 @@ func (c *quarantineListCmd) discarded(ctx context.Context, a *session, cfg *conf
 
 type quarantineShowCmd struct {
 	Key string `arg:"" help:"The item's key, as quarantine list shows it."`
-	Raw bool   `help:"Print the bytes as they were received, and nothing else."`
+	Raw bool   `help:"Print only the bytes of the item, as they were received."`
 }
 
 // Help implements kong's HelpProvider.
 func (*quarantineShowCmd) Help() string {
-	return `It tells of whom the item is: the access log tells the client that you have looked
-(NEN 7513), and where it cannot be written nothing is printed. With --raw it prints
-what the source sent, where quarantine.key_file was configured by then and it was
-not too large.
+	return `Shows which client the item belongs to. That you looked is recorded in the access log,
+which the client can read (NEN 7513); if it cannot be recorded, nothing is printed. With
+--raw, prints what the source sent, if quarantine.key_file was configured at that time
+and the item was not too large.
 
 Examples:
   dossiersync quarantine show 3xE4w6UEAgpxV2HZxJrlAA
@@ -194,7 +193,7 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *session) error {
 		it, err := c.item(ctx, st, by)
 		if errors.Is(err, store.ErrNotFound) {
 			fmt.Fprintf(a.err, "dossiersync: there is no item %s in quarantine; see dossiersync quarantine list\n", c.Key)
-			return errTold
+			return errPrinted
 		}
 		if err != nil {
 			return err
@@ -202,7 +201,7 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *session) error {
 		var raw []byte
 		if c.Raw {
 			if cfg.Quarantine.Key.IsZero() {
-				return app.Usagef("raw bytes are not kept: there is no quarantine.key_file in the configuration")
+				return app.Usagef("raw bytes are not kept: quarantine.key_file is not configured")
 			}
 			if raw, err = st.QuarantineRaw(ctx, c.Key, by); err != nil {
 				return err
@@ -224,8 +223,8 @@ func (c *quarantineShowCmd) Run(ctx context.Context, a *session) error {
 	})
 }
 
-// item returns the item; that it is shown is in the access log then, or will be with
-// its bytes.
+// item returns the item, and records in the access log that it was shown. With --raw,
+// reading the bytes records it.
 func (c *quarantineShowCmd) item(ctx context.Context, st *store.Store, by string) (store.QuarantinedItem, error) {
 	if c.Raw {
 		return st.QuarantinedItem(ctx, c.Key)
@@ -235,7 +234,7 @@ func (c *quarantineShowCmd) item(ctx context.Context, st *store.Store, by string
 
 func (c *quarantineShowCmd) print(w io.Writer, cfg *config.Config, it store.QuarantinedItem) {
 	zone := zoneOf(cfg, it.Tenant)
-	client, updated := "none, or it could not be read", "unknown"
+	client, updated := "none that can be read", "unknown"
 	if it.Client != nil {
 		client = *it.Client
 	}
@@ -245,9 +244,9 @@ func (c *quarantineShowCmd) print(w io.Writer, cfg *config.Config, it store.Quar
 	raw := "not kept"
 	switch {
 	case it.Raw:
-		raw = "kept, encrypted: --raw prints them"
+		raw = "kept, encrypted; --raw prints them"
 	case cfg.Quarantine.Key.IsZero():
-		raw = "not kept: there is no quarantine.key_file"
+		raw = "not kept: quarantine.key_file is not configured"
 	}
 	fields(w, [][2]string{
 		{"key", it.Key}, {"tenant", it.Tenant}, {"stream", string(it.Stream)}, {"type", it.Type},
@@ -259,12 +258,12 @@ func (c *quarantineShowCmd) print(w io.Writer, cfg *config.Config, it store.Quar
 	})
 }
 
-// seenMeanwhile tells what is left of an item while its newest version is in
+// seenMeanwhile returns what readers see of an item while its newest version is in
 // quarantine.
 func seenMeanwhile(it store.QuarantinedItem, zone *time.Location) string {
 	switch {
 	case it.State == nil:
-		return "nothing: no version of it could be applied yet"
+		return "nothing: no version could be applied yet"
 	case *it.State == dossier.StateShown && it.StateOf != nil:
 		return "the last good version, of " + moment(*it.StateOf, zone)
 	case *it.State == dossier.StateShown:
@@ -279,8 +278,8 @@ type quarantineKeyCmd struct{}
 
 // Help implements kong's HelpProvider.
 func (*quarantineKeyCmd) Help() string {
-	return `Keep it where only dossiersync reads it. What was encrypted with a key that is
-lost stays unreadable; each item is encrypted anew when it comes again.
+	return `Keep the key where only dossiersync can read it. Bytes that were encrypted with a lost
+key stay unreadable; an item is encrypted with the new key when the source sends it again.
 
 Examples:
   (umask 077; dossiersync quarantine key > quarantine.key)`

@@ -12,33 +12,32 @@ import (
 )
 
 type reconcileCmd struct {
-	Tenant  string `help:"Only this tenant; default: each in turn." placeholder:"TENANT"`
-	Stream  string `help:"Only this stream: clients, contacts, staff, questionnaires, goals, care-plans, reports or forms." enum:",clients,contacts,staff,questionnaires,goals,care-plans,reports,forms" default:"" placeholder:"STREAM"`
-	Approve bool   `help:"Also remove what is confirmed absent beyond max_removed. Needs --tenant."`
-	NoWait  bool   `help:"Fail (exit 1) if another run holds the tenant, instead of waiting."`
+	Tenant  string `help:"Only this tenant; default: all, one after another." placeholder:"TENANT"`
+	Stream  string `help:"Only this stream: ${streamList}." enum:",${streams}" default:"" placeholder:"STREAM"`
+	Approve bool   `help:"Also remove the items beyond max_removed that are confirmed absent. Needs --tenant."`
+	NoWait  bool   `help:"Fail (exit 1) instead of waiting while the tenant has another run."`
 }
 
 // Help implements kong's HelpProvider.
 func (*reconcileCmd) Help() string {
-	return `Compares everything that the source has with everything that is stored, and
-repairs what differs. Each item that the source no longer lists is read by its
-id before it is removed. If more would be removed within 24 hours than
-max_removed of a stream (and more than 20), nothing of that stream is: it is
-held until you have looked at it and run this command with --approve, which
-lists and reads everything afresh.
+	return `Compares everything in the source with everything in the replica, and repairs the
+differences. An item that the source no longer lists is read by its id before it is
+removed. If more items of a stream would be removed within 24 hours than max_removed,
+and more than 20, none of them is: the removals are held until you have checked them
+and run this command with --approve, which lists and reads everything again.
 
 Examples:
   dossiersync reconcile --tenant amaris
   dossiersync reconcile --tenant amaris --stream reports --approve --by "Anna de Vries"
 
-Exit codes: 0 what was found is repaired; 3 removals are held, or something could
-not be told; 1 failed.`
+Exit codes: 0 all differences are repaired; 1 failed; 3 removals are held, or some items
+could not be compared.`
 }
 
 // Run implements the command.
 func (c *reconcileCmd) Run(ctx context.Context, a *session) error {
 	if c.Approve && c.Tenant == "" {
-		return app.Usagef("--approve needs --tenant: look at each organisation by itself")
+		return app.Usagef("--approve needs --tenant: approve one tenant at a time")
 	}
 	if c.Approve {
 		if _, err := a.person(); err != nil {
@@ -60,7 +59,7 @@ func (c *reconcileCmd) Run(ctx context.Context, a *session) error {
 	})
 }
 
-// printReconcile tells people what was found, and what was done about it.
+// printReconcile prints what a reconcile found and did.
 func printReconcile(w io.Writer, run store.Run) {
 	var removed, repaired int64
 	for _, t := range run.Types {
@@ -70,10 +69,10 @@ func printReconcile(w io.Writer, run store.Run) {
 	}
 	fmt.Fprintf(w, "%s: %s (run %d)\n", run.Tenant, *run.Outcome, run.ID)
 	if removed+repaired == 0 && run.Message == nil {
-		fmt.Fprintln(w, "  The replica is as the source is.")
+		fmt.Fprintln(w, "  The replica equals the source.")
 		return
 	}
-	fmt.Fprintf(w, "  removed %d that the source no longer has, repaired %d\n", removed, repaired)
+	fmt.Fprintf(w, "  removed %d items that the source no longer has, repaired %d\n", removed, repaired)
 	if run.Message != nil {
 		fmt.Fprintf(w, "  %s\n", *run.Message)
 	}

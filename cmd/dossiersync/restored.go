@@ -15,12 +15,12 @@ import (
 // restoration is what was done to a database that was restored from a backup.
 type restoration struct {
 	erased int
-	known  bool // there was a record of what was erased since
+	known  bool // there is a record of the erasures since the backup
 }
 
-// restored makes a database safe that was restored from a backup. Nothing is shown
-// before all grants have come and, where there is or has to be a record of erasures,
-// before all of them were carried out again.
+// restored makes a database safe that was restored from a backup. Nothing is shown until
+// the portal has sent all grants and, if a record of erasures exists or has to, until all
+// erasures have been repeated.
 func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restoration, error) {
 	st, err := db.Open(ctx)
 	if err != nil {
@@ -35,18 +35,18 @@ func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restor
 	}
 	switch {
 	case absent:
-		err = fmt.Errorf("there is no erasures file %s: bring it here, or make an empty one if nothing was ever erased", cfg.ErasuresFile)
+		err = fmt.Errorf("there is no erasures file %s: put it there, or an empty one if nothing was ever erased",
+			cfg.ErasuresFile)
 	case err == nil:
 		r.erased, err = eraseAgain(ctx, st, cfg.ErasuresFile, since, unread)
 	}
 	if err != nil {
-		err = fmt.Errorf("nothing is shown until what was erased since the backup is erased again; run this again: %w", err)
+		err = fmt.Errorf("nothing is shown until the erasures since the backup have been repeated; run this again: %w", err)
 	}
 	return r, err
 }
 
-// eraseAgain carries out what could be read of the erasures, and fails where that is
-// not all.
+// eraseAgain repeats the erasures that could be read, and fails if those are not all.
 func eraseAgain(ctx context.Context, st *store.Store, file string, since []store.Erasure, unread []int) (int, error) {
 	keys, err := readErasureKeys(file)
 	if err != nil {
@@ -58,8 +58,9 @@ func eraseAgain(ctx context.Context, st *store.Store, file string, since []store
 	}
 	if len(unread) > 0 {
 		lines := strings.Trim(fmt.Sprint(unread), "[]")
-		err = errors.Join(err, fmt.Errorf("%d dossiers were erased again, but of %s these lines cannot be read: %s; "+
-			"repair them; what was torn while it was written may go, for that erasure was not begun", erased, file, lines))
+		err = errors.Join(err, fmt.Errorf("%d dossiers were erased again, but these lines of %s cannot be read: %s; "+
+			"mend them, or remove a line that was not written completely, because its erasure was not begun",
+			erased, file, lines))
 	}
 	return erased, err
 }
@@ -70,6 +71,7 @@ func (r restoration) print(a *session, cfg *config.Config) {
 		fmt.Fprintf(a.out, "%d dossiers were erased again.\n", r.erased)
 		return
 	}
-	fmt.Fprintf(a.out, "WARNING: what was erased since the backup is not known, and may be back: there is no erasures_file in the configuration, and no %s.\n"+
-		"Bring the file there and run this again, or erase them again by hand.\n", cfg.ErasuresFile)
+	fmt.Fprintf(a.out, "WARNING: dossiers that were erased since the backup may be back: "+
+		"erasures_file is not configured, and there is no %s.\n"+
+		"Put the file there and run this again, or erase the dossiers again by hand.\n", cfg.ErasuresFile)
 }

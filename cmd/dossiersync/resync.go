@@ -18,19 +18,22 @@ import (
 type resyncCmd struct {
 	scopeFlags
 	Tenant    string `help:"The tenant." required:"" placeholder:"TENANT"`
-	Wait      bool   `help:"Follow the run to its end."`
-	Server    string `help:"The operators' address of the running service; default: ops.listen of the configuration." placeholder:"URL"`
-	TokenFile string `help:"The operator's token, where ops.users are configured." placeholder:"FILE"`
+	Wait      bool   `help:"Wait until the run ends, and print how it ended."`
+	Server    string `help:"The URL of the running service's operators' listener; default: from ops.listen." placeholder:"URL"`
+	TokenFile string `help:"The file with the operator's token, if ops.users are configured." placeholder:"FILE"`
 }
 
 // Help implements kong's HelpProvider.
 func (*resyncCmd) Help() string {
 	return `Examples:
   dossiersync resync --tenant amaris --wait
-  dossiersync resync --tenant amaris --client 4711 --wait    all of one client
+  dossiersync resync --tenant amaris --client 4711 --wait    everything of one client
   dossiersync resync --tenant amaris --stream reports --full
 
-A run of the same scope that waits already is not asked for twice.`
+If a run with the same scope is already waiting, no other run is added.
+
+Exit codes: 0 the run is queued, or with --wait complete; 1 failed; 3 with --wait:
+something is left over.`
 }
 
 // Run implements the command.
@@ -63,9 +66,9 @@ func (c *resyncCmd) Run(ctx context.Context, a *session) error {
 			return printJSON(a.out, run)
 		}
 		if status == http.StatusOK {
-			fmt.Fprintf(a.out, "Run %d of the same scope waits already.\n", run.ID)
+			fmt.Fprintf(a.out, "Run %d with the same scope is already waiting.\n", run.ID)
 		} else {
-			fmt.Fprintf(a.out, "Run %d is asked for. Follow it with: dossiersync runs --tenant %s\n", run.ID, c.Tenant)
+			fmt.Fprintf(a.out, "Run %d is queued. Follow it with: dossiersync runs --tenant %s\n", run.ID, c.Tenant)
 		}
 		return nil
 	}
@@ -96,18 +99,18 @@ func (c *resyncCmd) follow(ctx context.Context, a *session, client *opsClient, r
 	case store.OutcomePartial:
 		return errLeftOver
 	}
-	return errTold
+	return errPrinted
 }
 
-// opsClient asks the running service.
+// opsClient makes requests to the running service.
 type opsClient struct {
 	base      string
 	http      *http.Client
 	tokenFile string
 }
 
-// do makes a request and decodes its answer into out. An error of the service is
-// returned in its own words.
+// do makes a request and decodes the response into out. The error of a refused request
+// has the service's own words.
 func (c *opsClient) do(ctx context.Context, method, path string, body []byte, out any) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -121,26 +124,28 @@ func (c *opsClient) do(ctx context.Context, method, path string, body []byte, ou
 	if c.tokenFile != "" {
 		token, err := os.ReadFile(c.tokenFile)
 		if err != nil {
-			return 0, app.UsageError{Err: err}
+			return 0, app.Usagef("read the operator's token: %w", err)
 		}
 		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("reach the running service at %s (is dossiersync serve running? without it, use dossiersync sync): %w", c.base, err)
+		return 0, fmt.Errorf("reach the running service at %s (is dossiersync serve running? if not, use dossiersync sync): %w",
+			c.base, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	response, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
 	if err != nil {
-		return 0, fmt.Errorf("read the service's answer: %w", err)
+		return 0, fmt.Errorf("read the service's response: %w", err)
 	}
 	if resp.StatusCode/100 != 2 {
 		var problem struct {
 			Title  string `json:"title"`
 			Detail string `json:"detail"`
 		}
-		_ = json.Unmarshal(answer, &problem) // what cannot be read says nothing
-		return resp.StatusCode, fmt.Errorf("the service refuses (HTTP %d): %s %s", resp.StatusCode, problem.Title, problem.Detail)
+		_ = json.Unmarshal(response, &problem) // without a problem document both stay empty
+		return resp.StatusCode, fmt.Errorf("the service refuses (HTTP %d): %s %s",
+			resp.StatusCode, problem.Title, problem.Detail)
 	}
-	return resp.StatusCode, json.Unmarshal(answer, out)
+	return resp.StatusCode, json.Unmarshal(response, out)
 }

@@ -12,26 +12,24 @@ import (
 )
 
 type quarantineRetryCmd struct {
-	Keys   []string `arg:"" optional:"" name:"key" help:"Only these items; default: all of the tenant's."`
+	Keys   []string `arg:"" optional:"" name:"key" help:"The keys of the items; default: all items of the tenant."`
 	Tenant string   `help:"The tenant." required:"" placeholder:"TENANT"`
-	NoWait bool     `help:"Fail (exit 1) if another run holds the tenant, instead of waiting."`
+	NoWait bool     `help:"Fail (exit 1) instead of waiting while the tenant has another run."`
 }
 
-// maxKeys is how many keys a run can be about: they are part of its scope, by
-// which runs that wait are told apart.
+// maxKeys is the largest number of keys in a run's scope.
 const maxKeys = 50
 
 // Help implements kong's HelpProvider.
 func (*quarantineRetryCmd) Help() string {
-	return `Reads items again by their ids and applies them, in this process, as every run
-does at its end. An item without an id cannot be asked for: sync --full tells
-whether it is still there.
+	return `Reads items again by their ids and applies them, in this process, as every run does at
+its end. An item without an id cannot be read this way: sync --full reads it again.
 
 Examples:
   dossiersync quarantine retry --tenant amaris
   dossiersync quarantine retry 3xE4w6UEAgpxV2HZxJrlAA --tenant amaris
 
-Exit codes: 0 all of them have left the quarantine; 3 something stays; 1 failed.`
+Exit codes: 0 all items have left the quarantine; 1 failed; 3 some items stay.`
 }
 
 // Run implements the command.
@@ -39,7 +37,7 @@ func (c *quarantineRetryCmd) Run(ctx context.Context, a *session) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		keys := distinct(c.Keys)
 		if len(keys) > maxKeys {
-			return app.Usagef("retry takes %d keys at most; without any it tries all", maxKeys)
+			return app.Usagef("retry takes at most %d keys; without keys it retries all items", maxKeys)
 		}
 		before, err := quarantinedOf(ctx, a, cfg, st, c.Tenant, keys)
 		if err != nil {
@@ -65,20 +63,22 @@ func (c *quarantineRetryCmd) Run(ctx context.Context, a *session) error {
 		if err != nil {
 			return err
 		}
-		return c.tell(a, cfg, run, before, after)
+		return c.printResult(a, cfg, run, before, after)
 	})
 }
 
-// allOfIt is the limit with which a tenant's whole quarantine is looked at.
+// allOfIt is the limit with which a tenant's whole quarantine is read.
 const allOfIt = 100_000
 
 type retryJSON struct {
-	Run  *store.Run        `json:"run"`  // null: there was nothing to try
-	Left []quarantinedJSON `json:"left"` // what stays in quarantine of what was tried
+	Run  *store.Run        `json:"run"`  // null: there was nothing to retry
+	Left []quarantinedJSON `json:"left"` // the retried items that stay in quarantine
 }
 
-// tell says what has become of the items that were tried.
-func (c *quarantineRetryCmd) tell(a *session, cfg *config.Config, run store.Run, before, after []store.Quarantined) error {
+// printResult prints which of the retried items have left the quarantine.
+func (*quarantineRetryCmd) printResult(
+	a *session, cfg *config.Config, run store.Run, before, after []store.Quarantined,
+) error {
 	tried := make(map[string]bool, len(before))
 	for _, q := range before {
 		tried[q.Key] = true
@@ -88,7 +88,7 @@ func (c *quarantineRetryCmd) tell(a *session, cfg *config.Config, run store.Run,
 	var worst error
 	switch {
 	case *run.Outcome == store.OutcomeFailed || *run.Outcome == store.OutcomeCancelled:
-		worst = errTold
+		worst = errPrinted
 	case len(left) > 0 || *run.Outcome == store.OutcomePartial:
 		worst = errLeftOver
 	}
@@ -96,16 +96,18 @@ func (c *quarantineRetryCmd) tell(a *session, cfg *config.Config, run store.Run,
 		return errors.Join(printJSON(a.out, retryJSON{&run, meant(left)}), worst)
 	}
 	printRun(a.out, run)
-	fmt.Fprintf(a.out, "%d left the quarantine, %d stay in it.\n", len(before)-len(left), len(left))
+	fmt.Fprintf(a.out, "%d items left the quarantine, %d stay in it.\n", len(before)-len(left), len(left))
 	if len(left) > 0 {
 		printQuarantine(a.out, cfg, left)
 	}
 	return worst
 }
 
-// quarantinedOf returns what the tenant has in quarantine, or what there is of the
-// keys: each of them must be there.
-func quarantinedOf(ctx context.Context, a *session, cfg *config.Config, st *store.Store, tenant string, keys []string) ([]store.Quarantined, error) {
+// quarantinedOf returns the tenant's items in quarantine: those with the keys, which
+// must all be there, or without keys all of them.
+func quarantinedOf(
+	ctx context.Context, a *session, cfg *config.Config, st *store.Store, tenant string, keys []string,
+) ([]store.Quarantined, error) {
 	if _, err := selectTenants(cfg, tenant); err != nil {
 		return nil, err
 	}
@@ -117,7 +119,7 @@ func quarantinedOf(ctx context.Context, a *session, cfg *config.Config, st *stor
 	for _, key := range keys {
 		if !slices.ContainsFunc(list, func(q store.Quarantined) bool { return q.Key == key }) {
 			fmt.Fprintf(a.err, "dossiersync: %s has no item %s in quarantine; nothing was done\n", tenant, key)
-			err = errTold
+			err = errPrinted
 		}
 	}
 	return list, err

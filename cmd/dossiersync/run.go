@@ -17,13 +17,13 @@ import (
 )
 
 type runCmd struct {
-	Show   runShowCmd   `cmd:"" help:"Show all of one run."`
-	Cancel runCancelCmd `cmd:"" help:"Ask a run to stop."`
+	Show   runShowCmd   `cmd:"" help:"Show one run in full."`
+	Cancel runCancelCmd `cmd:"" help:"Cancel a run."`
 }
 
 // Help implements kong's HelpProvider.
 func (*runCmd) Help() string {
-	return `The ids of runs are those that dossiersync runs lists.
+	return `The ids of runs are listed by: dossiersync runs
 
 Examples:
   dossiersync run show 42
@@ -36,7 +36,7 @@ type runShowCmd struct {
 
 // Help implements kong's HelpProvider.
 func (*runShowCmd) Help() string {
-	return `How far it is with each type, what it has seen, and what it left out and why.
+	return `Shows how far the run is with each type, what it saw, and what it left out and why.
 
 Examples:
   dossiersync run show 42
@@ -68,13 +68,13 @@ func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 	})
 }
 
-// noRun says so where there is no such run.
+// noRun prints that there is no such run, if that is what err means.
 func (a *session) noRun(id int64, err error) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	fmt.Fprintf(a.err, "dossiersync: there is no run %d; see dossiersync runs\n", id)
-	return errTold
+	return errPrinted
 }
 
 func runFields(run store.Run, zone *time.Location) [][2]string {
@@ -82,7 +82,7 @@ func runFields(run store.Run, zone *time.Location) [][2]string {
 		if t == nil {
 			return otherwise
 		}
-		return t.In(zone).Format(time.DateTime)
+		return t.In(zone).Format(toTheSecond)
 	}
 	by := ""
 	if run.RequestedBy != nil {
@@ -91,8 +91,8 @@ func runFields(run store.Run, zone *time.Location) [][2]string {
 	list := [][2]string{
 		{"trigger", string(run.Trigger)},
 		{"scope", operate.ScopeWords(run.Scope, zone)},
-		{"asked for", at(&run.RequestedAt, "") + by},
-		{"begun", at(run.StartedAt, "not yet")},
+		{"requested", at(&run.RequestedAt, "") + by},
+		{"started", at(run.StartedAt, "not yet")},
 		{"ended", at(run.FinishedAt, "not yet")},
 		{"slices", fmt.Sprint(run.Slices)},
 	}
@@ -105,7 +105,7 @@ func runFields(run store.Run, zone *time.Location) [][2]string {
 	return list
 }
 
-// notPulled lists what the source has that no stream reads, the most first.
+// notPulled lists the types of the source that no stream reads, the most frequent first.
 func notPulled(counts map[string]int64) string {
 	types := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
@@ -116,7 +116,7 @@ func notPulled(counts map[string]int64) string {
 	return strings.Join(types, ", ")
 }
 
-// printRunType tells how far a run is with one type, and what it left out and why.
+// printRunType prints how far a run is with one type, and what it left out and why.
 func printRunType(w io.Writer, scope store.Scope, t store.RunType, zone *time.Location) {
 	name := t.Type
 	if t.Query != "" {
@@ -124,26 +124,27 @@ func printRunType(w io.Writer, scope store.Scope, t store.RunType, zone *time.Lo
 	}
 	fmt.Fprintf(w, "\n%s %s\n", t.Stream, name)
 	if scope.Only == "" {
-		from, reached := "the beginning", "nothing is read yet"
+		from, reached := "the beginning", "nothing read yet"
 		if t.From != nil {
 			from = moment(*t.From, zone)
 		}
 		switch {
 		case t.Done && t.Failure == nil:
-			reached = "all is read"
+			reached = "all read"
 		case t.Upto != nil:
 			reached = "read up to " + moment(*t.Upto, zone)
 		}
 		if t.Short {
-			reached += ", and fewer came than the source had counted"
+			reached += ", but fewer items came than the source counted"
 		}
 		fmt.Fprintf(w, "  from %s to %s by the source's clock: %s\n", from, moment(t.To, zone), reached)
 	}
-	expected := "no count given"
+	expected := "not counted by the source"
 	if t.Expected != nil {
 		expected = fmt.Sprintf("%d expected", *t.Expected)
 	}
-	fmt.Fprintf(w, "  %s, %d seen, %d removed that the source no longer has, %d requests\n", expected, t.Effects.Seen(), t.Removed, t.Requests)
+	fmt.Fprintf(w, "  %s, %d seen, %d removed because the source no longer has them, %d requests\n",
+		expected, t.Effects.Seen(), t.Removed, t.Requests)
 	printReasons(w, t.Effects)
 	if t.Failure != nil {
 		fmt.Fprintf(w, "  failed: %s\n", *t.Failure)
@@ -156,11 +157,11 @@ type runCancelCmd struct {
 
 // Help implements kong's HelpProvider.
 func (*runCancelCmd) Help() string {
-	return `A run that waits has ended at once, and a slot that it was for gets no other. One
-that is being worked on ends at its next page; what it has applied stays, and the
-next run goes on from there.
+	return `A waiting run ends at once; if it was for a slot, the slot gets no other run. A
+running run ends at its next page: what it has applied stays, and the next run
+continues from there.
 
-Exit codes: 0 it was asked to stop; 1 it had ended already.
+Exit codes: 0 the run ends; 1 it had ended already.
 
 Examples:
   dossiersync run cancel 42`
@@ -176,7 +177,7 @@ func (c *runCancelCmd) Run(ctx context.Context, a *session) error {
 		run, err := st.CancelRun(ctx, c.ID, by)
 		if errors.Is(err, store.ErrRunDone) {
 			fmt.Fprintf(a.err, "dossiersync: run %d has ended already: %s\n", run.ID, outcomeWord(run))
-			return errTold
+			return errPrinted
 		}
 		if err != nil {
 			return a.noRun(c.ID, err)

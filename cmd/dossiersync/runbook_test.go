@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// shellWords splits a line as a shell does that knows only double quotes.
+// shellWords splits a line into words, with double quotes as the only quotes.
 func shellWords(line string) []string {
 	var words []string
 	for _, m := range regexp.MustCompile(`"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
@@ -19,11 +19,11 @@ func shellWords(line string) []string {
 	return words
 }
 
-// accepts fails the test unless the program takes the command, which is not run.
+// accepts fails the test unless the program accepts the command, which is not run.
 func accepts(t *testing.T, where, line string) {
 	t.Helper()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("dossiersync"), kong.Exit(func(int) { t.Errorf("%s: %s ends at once", where, line) }))
+	parser, err := newParser(&c, kong.Exit(func(int) { t.Errorf("%s: %s ends at once", where, line) }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +32,7 @@ func accepts(t *testing.T, where, line string) {
 	}
 }
 
-// Whoever follows the runbook at night types what is there.
-func TestCommandsInDocumentsAreOnes(t *testing.T) {
+func TestDocumentedCommandsAreAccepted(t *testing.T) {
 	t.Parallel()
 	for name, least := range map[string]int{"../../deploy/RUNBOOK.md": 25, "../../README.md": 4} {
 		text, err := os.ReadFile(name)

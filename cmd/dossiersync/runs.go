@@ -13,7 +13,7 @@ import (
 
 type runsCmd struct {
 	Tenant string `help:"Only this tenant." placeholder:"TENANT"`
-	Limit  int    `help:"How many." default:"20" placeholder:"N"`
+	Limit  int    `help:"The largest number of runs; default: ${default}." default:"20" placeholder:"N"`
 }
 
 // Help implements kong's HelpProvider.
@@ -44,10 +44,10 @@ func (c *runsCmd) Run(ctx context.Context, a *session) error {
 			return printJSON(a.out, map[string]any{"items": runs})
 		}
 		if len(runs) == 0 {
-			fmt.Fprintln(a.out, "No runs yet. The first comes with the next slot, or by: dossiersync sync")
+			fmt.Fprintln(a.out, "No runs yet. The first run starts at the next slot; to start one now: dossiersync sync")
 			return nil
 		}
-		table(a.out, "RUN\tTENANT\tTRIGGER\tASKED\tTOOK\tOUTCOME\tMESSAGE", func(t io.Writer) {
+		table(a.out, "RUN\tTENANT\tTRIGGER\tREQUESTED\tTOOK\tOUTCOME\tMESSAGE", func(t io.Writer) {
 			for _, r := range runs {
 				took := ""
 				if r.StartedAt != nil && r.FinishedAt != nil {
@@ -58,7 +58,7 @@ func (c *runsCmd) Run(ctx context.Context, a *session) error {
 					message = *r.Message
 				}
 				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Tenant, r.Trigger,
-					r.RequestedAt.Local().Format("2006-01-02 15:04"), took, outcomeWord(r), message)
+					moment(r.RequestedAt, zoneOf(cfg, r.Tenant)), took, outcomeWord(r), message)
 			}
 		})
 		return nil

@@ -14,7 +14,7 @@ import (
 	"dossiersync/store/storetest"
 )
 
-// storeTests leaves the test server when all tests have run.
+// storeTests stops using the test server when all tests have run.
 type storeTests struct{ m *testing.M }
 
 func (s storeTests) Run() int { return storetest.Main(s.m) }
@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs stories of operators: testdata/script. Each has a replica of
-// its own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE), in
-// which it can write: put FILE stores a resource, forget TYPE ID removes one
-// without a trace. sql FILE runs statements as the owner of the replica.
+// TestScripts runs the stories of operators in testdata/script. Each has a replica of its
+// own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE). Commands: put FILE
+// stores a resource in the source, forget TYPE ID removes one without a trace, sql FILE
+// runs statements as the owner of the replica.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{

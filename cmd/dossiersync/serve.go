@@ -11,20 +11,18 @@ import (
 
 type serveCmd struct {
 	Only          string `help:"Run one part only: worker, portal or ops." enum:",worker,portal,ops" default:"" placeholder:"PART"`
-	MetricsListen string `help:"Where a worker or portal that runs alone serves its health and metrics; default: nowhere." placeholder:"HOST:PORT"`
-	LogLevel      string `help:"From which level on it logs: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
+	MetricsListen string `help:"Serve the health and metrics of a worker or portal that runs alone here; default: nowhere." placeholder:"HOST:PORT"`
+	LogLevel      string `help:"The lowest level that is logged: debug, info, warn or error; default: ${default}." enum:"debug,info,warn,error" default:"info" placeholder:"LEVEL"`
 }
 
 // Help implements kong's HelpProvider.
 func (*serveCmd) Help() string {
-	return `Runs until it is asked to stop (SIGINT, SIGTERM): then the worker gives its runs
-back at the next page, and requests in flight are answered. Logs are JSON, one
-line each, on standard error.
+	return `Runs until it is stopped with SIGINT or SIGTERM. The worker then gives its runs back
+at the next page, and requests in flight are answered. The log is written to standard
+error, one line of JSON per message. SIGUSR1 switches debug messages on and off.
 
-SIGUSR1 turns debugging on, and off again.
-
-On more than one machine, run each part where it belongs with --only; add as many
-workers and portals as you like.
+On more than one machine, use --only to run each part where it belongs. Any number of
+workers and portals may run.
 
 Examples:
   dossiersync serve

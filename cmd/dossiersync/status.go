@@ -15,13 +15,13 @@ import (
 
 type statusCmd struct {
 	Tenant string        `help:"Only this tenant." placeholder:"TENANT"`
-	Watch  bool          `help:"Show it again and again, until you stop it."`
-	Every  time.Duration `help:"How often, with --watch." default:"5s" placeholder:"TIME"`
+	Watch  bool          `help:"Show the status again and again, until stopped."`
+	Every  time.Duration `help:"The time between two updates with --watch; default: ${default}." default:"5s" placeholder:"TIME"`
 }
 
 // Help implements kong's HelpProvider.
 func (*statusCmd) Help() string {
-	return `With --json, --watch answers with one line each time.
+	return `With --json, --watch prints one line for each update.
 
 Examples:
   dossiersync status
@@ -29,7 +29,7 @@ Examples:
   dossiersync status --watch
   dossiersync --json status
 
-Exit codes: 0 every tenant is fresh, or you stopped --watch; 3 at least one is late
+Exit codes: 0 every tenant is fresh, or --watch was stopped; 1 failed; 3 a tenant is late
 or stale, or shows nothing after a restore.`
 }
 
@@ -64,8 +64,10 @@ func (c *statusCmd) Run(ctx context.Context, a *session) error {
 	})
 }
 
-// readStatuses returns how up to date the tenants are, and when that was.
-func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids []string) (time.Time, []operate.Status, error) {
+// readStatuses returns how up to date the tenants are, and the time at which they were.
+func readStatuses(
+	ctx context.Context, cfg *config.Config, st *store.Store, ids []string,
+) (time.Time, []operate.Status, error) {
 	tenants := make([]*operate.Tenant, 0, len(ids))
 	for _, id := range ids {
 		tenants = append(tenants, app.OpsTenant(cfg, id))
@@ -77,14 +79,15 @@ func readStatuses(ctx context.Context, cfg *config.Config, st *store.Store, ids 
 	return list[0].Now, list, nil
 }
 
-// printStatus tells people, on a terminal in colour.
+// printStatus prints a table of tenants with remarks below it, on a terminal in colour.
 func printStatus(w io.Writer, now time.Time, list []operate.Status) {
 	paint := painter(w)
-	table(w, "TENANT\t"+paint(plain, "STATE")+"\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE", func(t io.Writer) {
+	header := "TENANT\t" + paint(plain, "STATE") + "\tLAST SUCCESS\tNEXT SLOT\tLAST RUN\tQUARANTINE\tSOURCE"
+	table(w, header, func(t io.Writer) {
 		for _, s := range list {
 			source := "reachable"
 			if s.Unreachable != nil {
-				source = "not readable, first " + ago(now, s.Unreachable)
+				source = "unreachable, first " + ago(now, s.Unreachable)
 			}
 			last := "none"
 			switch {
@@ -93,8 +96,9 @@ func printStatus(w io.Writer, now time.Time, list []operate.Status) {
 			case s.LastOutcome != nil:
 				last = string(*s.LastOutcome)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, paint(colourOf[s.State], string(s.State)), ago(now, s.LastSuccess),
-				s.NextSlot.Format("Mon 15:04"), last, s.Quarantined, source)
+			state := paint(colourOf[s.State], string(s.State))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", s.ID, state, ago(now, s.LastSuccess),
+				s.NextSlot.Format("Mon 15:04 MST"), last, s.Quarantined, source)
 		}
 	})
 	for _, s := range list {
@@ -102,20 +106,22 @@ func printStatus(w io.Writer, now time.Time, list []operate.Status) {
 	}
 	if len(list) == 1 {
 		s := &list[0]
-		fmt.Fprintf(w, "%s: the source is asked %g times a second at most, %d at once; the last run asked %d times\n",
+		fmt.Fprintf(w, "%s: at most %g requests per second to the source, and %d at once; the last run made %d requests\n",
 			s.ID, s.Pace.RequestsPerSecond, s.Pace.Concurrency, s.Requests)
 	}
 }
 
 var colourOf = map[store.FreshnessState]colour{store.Fresh: green, store.Late: yellow, store.Stale: red}
 
-// printRemarks tells what a table has no room for.
+// printRemarks prints what does not fit in the table.
 func printRemarks(w io.Writer, s *operate.Status, now time.Time) {
 	if s.AwaitingErasures != nil {
-		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until what was erased is erased again (dossiersync migrate --restored)\n", s.ID, ago(now, s.AwaitingErasures))
+		fmt.Fprintf(w, "%s: nothing is shown: the database was restored %s, and the erasures must be repeated first "+
+			"(dossiersync migrate --restored)\n", s.ID, ago(now, s.AwaitingErasures))
 	}
 	if s.AwaitingGrants != nil {
-		fmt.Fprintf(w, "%s: nothing is shown since the database was restored %s, until the portal has sent all grants (PUT /v1/grants)\n", s.ID, ago(now, s.AwaitingGrants))
+		fmt.Fprintf(w, "%s: nothing is shown: the database was restored %s, and the portal must send all grants first "+
+			"(PUT /v1/grants)\n", s.ID, ago(now, s.AwaitingGrants))
 	}
 	if s.LastMessage != nil {
 		fmt.Fprintf(w, "%s: %s\n", s.ID, *s.LastMessage)
@@ -123,23 +129,24 @@ func printRemarks(w io.Writer, s *operate.Status, now time.Time) {
 	if s.Trouble != nil {
 		next := ""
 		if s.TroubleUntil != nil && s.TroubleUntil.After(now) {
-			next = fmt.Sprintf("; it is left alone for %s", s.TroubleUntil.Sub(now).Round(time.Second))
+			next = fmt.Sprintf("; the next try is in %s", s.TroubleUntil.Sub(now).Round(time.Second))
 		}
 		fmt.Fprintf(w, "%s: %s%s\n", s.ID, *s.Trouble, next)
 	}
 	for _, h := range s.Held {
-		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; look, then: dossiersync reconcile --tenant %s --stream %s --approve --by YOU\n",
+		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; check them, then approve: "+
+			"dossiersync reconcile --tenant %s --stream %s --approve --by YOU\n",
 			s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID, h.Stream)
 	}
 	if s.EpochSince != nil {
 		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(now, s.EpochSince), s.Epoch)
 	}
 	if s.RequestBudget > 0 {
-		fmt.Fprintf(w, "%s: the last run made %d requests of the %d that it may\n", s.ID, s.Requests, s.RequestBudget)
+		fmt.Fprintf(w, "%s: the last run made %d of the %d requests that a run may make\n", s.ID, s.Requests, s.RequestBudget)
 	}
 }
 
-// withStore opens what the configuration says and closes it after f.
+// withStore calls f with the configuration and its database, which it closes afterwards.
 func (a *session) withStore(ctx context.Context, f func(*config.Config, *store.Store) error) (err error) {
 	cfg, err := a.load()
 	if err != nil {

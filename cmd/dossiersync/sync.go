@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"dossiersync/config"
@@ -9,35 +10,50 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// scopeFlags limit a run, the same for sync and resync.
+// scopeFlags limit what a run reads. sync and resync have them both.
 type scopeFlags struct {
-	Client string    `help:"Only this client (the source's Patient id)." placeholder:"ID"`
-	Stream string    `help:"Only this stream: clients, contacts, staff, questionnaires, goals, care-plans, reports or forms." enum:",clients,contacts,staff,questionnaires,goals,care-plans,reports,forms" default:"" placeholder:"STREAM"`
-	From   time.Time `help:"Only what changed in the source since then (RFC 3339)." placeholder:"TIME"`
-	To     time.Time `help:"Only what changed in the source until then (RFC 3339)." placeholder:"TIME"`
-	Full   bool      `help:"Everything from the beginning, not just what is new."`
-	DryRun bool      `help:"Say what would change, and change nothing."`
+	Client string   `help:"Only this client (the source's Patient id)." placeholder:"ID"`
+	Stream string   `help:"Only this stream: ${streamList}." enum:",${streams}" default:"" placeholder:"STREAM"`
+	From   timeFlag `help:"Only what changed in the source since this time (RFC 3339)." placeholder:"TIME"`
+	To     timeFlag `help:"Only what changed in the source until this time (RFC 3339)." placeholder:"TIME"`
+	Full   bool     `help:"Read everything from the beginning, not only what is new."`
+	DryRun bool     `help:"Report what would change, and change nothing."`
 }
 
 func (f scopeFlags) scope() store.Scope {
-	return store.Scope{Client: f.Client, Stream: dossier.Stream(f.Stream), From: f.From, To: f.To, Full: f.Full, DryRun: f.DryRun}
+	return store.Scope{
+		Client: f.Client, Stream: dossier.Stream(f.Stream), From: f.From.Time, To: f.To.Time, Full: f.Full, DryRun: f.DryRun,
+	}
+}
+
+// timeFlag is a time in RFC 3339.
+type timeFlag struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (f *timeFlag) UnmarshalText(text []byte) error {
+	t, err := time.Parse(time.RFC3339, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 2026-11-30T07:00:00+01:00", text)
+	}
+	f.Time = t
+	return nil
 }
 
 type syncCmd struct {
 	scopeFlags
-	Tenant string `help:"Only this tenant; default: each in turn." placeholder:"TENANT"`
-	NoWait bool   `help:"Fail (exit 1) if another run holds the tenant, instead of waiting."`
+	Tenant string `help:"Only this tenant; default: all, one after another." placeholder:"TENANT"`
+	NoWait bool   `help:"Fail (exit 1) instead of waiting while the tenant has another run."`
 }
 
 // Help implements kong's HelpProvider.
 func (*syncCmd) Help() string {
 	return `Examples:
-  dossiersync sync                                  every tenant, what is new
-  dossiersync sync --tenant amaris --full           all of one tenant again
-  dossiersync sync --tenant amaris --client 4711    all of one client
+  dossiersync sync                                  what is new, of every tenant
+  dossiersync sync --tenant amaris --full           everything of one tenant again
+  dossiersync sync --tenant amaris --client 4711    everything of one client
 
-Exit codes: 0 everything was read and applied; 3 something is left over (see the
-reasons below the table); 1 failed.`
+Exit codes: 0 everything was read and applied; 1 failed; 3 something is left over: the
+reasons are below the table.`
 }
 
 // Run implements the command.

@@ -26,7 +26,7 @@ type tokenCmd struct {
 
 // Help implements kong's HelpProvider.
 func (*tokenCmd) Help() string {
-	return `In production tokens come from the portal's identity provider. To try things out:
+	return `In production, tokens come from the portal's identity provider. To try things out:
   (umask 077; dossiersync token key > key.pem)
   dossiersync token jwks --key key.pem > jwks.json
   dossiersync token sign --key key.pem --issuer I --audience A --tenant amaris \
@@ -85,19 +85,20 @@ func (c *tokenJWKSCmd) Run(a *session) error {
 
 type tokenSignCmd struct {
 	Key         string        `help:"The private key (PEM)." required:"" placeholder:"FILE"`
-	Issuer      string        `help:"As in portal_api.auth." required:"" placeholder:"ISSUER"`
-	Audience    string        `help:"As in portal_api.auth." required:"" placeholder:"AUDIENCE"`
+	Issuer      string        `help:"The issuer, as in portal_api.auth." required:"" placeholder:"ISSUER"`
+	Audience    string        `help:"The audience, as in portal_api.auth." required:"" placeholder:"AUDIENCE"`
 	Tenant      string        `help:"The tenant's id." required:"" placeholder:"TENANT"`
-	User        string        `help:"The user (sub)." required:"" placeholder:"USER"`
-	Scope       string        `help:"Space-separated: dossier:read, dossier:grants." required:"" placeholder:"SCOPE"`
-	TenantClaim string        `help:"As in portal_api.auth." default:"tenant" placeholder:"CLAIM"`
-	Valid       time.Duration `help:"For how long." default:"1h" placeholder:"DURATION"`
+	User        string        `help:"The user's id (sub)." required:"" placeholder:"USER"`
+	Scope       string        `help:"The scopes, separated by spaces: dossier:read, dossier:grants." required:"" placeholder:"SCOPE"`
+	TenantClaim string        `help:"The claim for the tenant, as in portal_api.auth; default: ${default}." default:"tenant" placeholder:"CLAIM"`
+	Valid       time.Duration `help:"How long the token is valid; default: ${default}." default:"1h" placeholder:"DURATION"`
 }
 
 // Help implements kong's HelpProvider.
 func (*tokenSignCmd) Help() string {
 	return `Examples:
-  dossiersync token sign --key key.pem --issuer https://login.example --audience dossiersync --tenant amaris --user daughter --scope dossier:read`
+  dossiersync token sign --key key.pem --issuer https://login.example \
+      --audience dossiersync --tenant amaris --user daughter --scope dossier:read`
 }
 
 // Run implements the command.
@@ -114,7 +115,7 @@ func (c *tokenSignCmd) Run(a *session) error {
 	}
 	alg, ok := key.Algorithm()
 	if !ok {
-		return fmt.Errorf("sign a token: %s is not a key that this command makes", c.Key)
+		return fmt.Errorf("sign a token: %s has no algorithm", c.Key)
 	}
 	signed, err := jwt.Sign(token, jwt.WithKey(alg, key))
 	if err != nil {
@@ -124,22 +125,22 @@ func (c *tokenSignCmd) Run(a *session) error {
 	return err
 }
 
-// readKey reads a private key, and gives it the id and algorithm that go with it.
+// readKey reads a private key and sets its id, algorithm and use.
 func readKey(file string) (jwk.Key, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, app.UsageError{Err: err}
+		return nil, app.Usagef("read the private key: %w", err)
 	}
 	key, err := jwk.ParseKey(b, jwk.WithPEM(true))
 	if err != nil {
-		return nil, app.Usagef("%s holds no private key (PEM); make one: dossiersync token key > %s", file, file)
+		return nil, app.Usagef("%s holds no private key (PEM); make one: dossiersync token key > key.pem", file)
 	}
 	if err := jwk.AssignKeyID(key); err != nil {
 		return nil, fmt.Errorf("name the key in %s: %w", file, err)
 	}
 	alg, ok := algorithm(key)
 	if !ok {
-		return nil, app.Usagef("%s holds a key of a kind that tokens are not signed with", file)
+		return nil, app.Usagef("%s holds a key that cannot sign tokens", file)
 	}
 	if err := key.Set(jwk.AlgorithmKey, alg); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
@@ -147,7 +148,7 @@ func readKey(file string) (jwk.Key, error) {
 	return key, key.Set(jwk.KeyUsageKey, "sig")
 }
 
-// algorithm returns what goes with a key (RFC 7518 §3.1).
+// algorithm returns the signature algorithm for a key (RFC 7518 §3.1).
 func algorithm(key jwk.Key) (jwa.SignatureAlgorithm, bool) {
 	switch key.KeyType() {
 	case jwa.RSA():

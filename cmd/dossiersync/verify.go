@@ -17,31 +17,30 @@ import (
 type verifyCmd struct {
 	Tenant string `help:"The tenant." required:"" placeholder:"TENANT"`
 	Client string `help:"Only this client's dossier (the source's Patient id)." placeholder:"ID" xor:"which"`
-	Sample int    `help:"Only so many clients' dossiers, drawn at random." placeholder:"N" xor:"which"`
+	Sample int    `help:"Only the dossiers of this many clients, drawn at random." placeholder:"N" xor:"which"`
 }
 
-// differencesTold is how many differences are told one by one.
-const differencesTold = 100
+// maxListed is the largest number of differences that are listed one by one.
+const maxListed = 100
 
 // Help implements kong's HelpProvider.
 func (*verifyCmd) Help() string {
-	return `Reads everything from the source, and compares it item by item with what is
-stored: who it belongs to, whether it may be shown, and every word of it. Changes
-nothing. What differs is read again before it is told, so that a source that
-moves on meanwhile does not count.
+	return `Reads everything from the source and compares each item with the replica: its client,
+whether it may be shown, and every word of it. Changes nothing. A difference is read
+again before it is reported, so that changes of the source meanwhile do not count.
 
 Examples:
   dossiersync verify --tenant amaris
   dossiersync verify --tenant amaris --client 4711
   dossiersync verify --tenant amaris --sample 25
 
-Exit codes: 0 nothing differs; 3 something does, or could not be read; 1 failed.`
+Exit codes: 0 nothing differs; 1 failed; 3 some items differ or could not be read.`
 }
 
 // Run implements the command.
 func (c *verifyCmd) Run(ctx context.Context, a *session) error {
 	if c.Sample < 0 {
-		return app.Usagef("--sample takes a number of clients")
+		return app.Usagef("--sample must be a number of clients, 1 or more")
 	}
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
@@ -52,7 +51,7 @@ func (c *verifyCmd) Run(ctx context.Context, a *session) error {
 			return err
 		}
 		v, err := w.syncer.Verify(ctx, dossiersync.VerifyRequest{
-			Tenant: c.Tenant, Client: c.Client, Sample: c.Sample, Keep: differencesTold})
+			Tenant: c.Tenant, Client: c.Client, Sample: c.Sample, Keep: maxListed})
 		if err != nil {
 			return err
 		}
@@ -71,7 +70,7 @@ func (c *verifyCmd) Run(ctx context.Context, a *session) error {
 func (c *verifyCmd) print(w io.Writer, v *dossiersync.Verified) {
 	fmt.Fprintf(w, "%s: %d items compared", c.Tenant, v.Compared)
 	if v.Quarantined > 0 {
-		fmt.Fprintf(w, ", of which %d cannot be read (see dossiersync quarantine list)", v.Quarantined)
+		fmt.Fprintf(w, "; %d of them cannot be read (see dossiersync quarantine list)", v.Quarantined)
 	}
 	fmt.Fprintln(w)
 	if v.IsAlike() {
@@ -92,7 +91,7 @@ func (c *verifyCmd) print(w io.Writer, v *dossiersync.Verified) {
 			fmt.Fprintf(t, "  %s\t%s\t%s/%s\t%s\n", d.Kind, d.Stream, d.Type, d.ID, d.Reason.Meaning())
 		}
 	})
-	if told := int64(len(v.Differences)); told == differencesTold {
-		fmt.Fprintln(w, "  Only the first are told one by one.")
+	if len(v.Differences) == maxListed {
+		fmt.Fprintf(w, "  Only the first %d differences are listed.\n", maxListed)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"dossiersync/store"
 )
 
-// watch shows the status again and again until ctx ends: on a terminal in the same
-// place, elsewhere one below the other. A database that is away for a moment is told,
-// and asked again.
+// watch shows the status every c.Every until ctx ends: on a terminal in the same place,
+// elsewhere one below the other. An error of the database is printed, and the next
+// update tries again.
 func (c *statusCmd) watch(ctx context.Context, a *session, cfg *config.Config, st *store.Store, ids []string) error {
 	tick := time.NewTicker(c.Every)
 	defer tick.Stop()
@@ -46,7 +46,7 @@ func (c *statusCmd) watch(ctx context.Context, a *session, cfg *config.Config, s
 	}
 }
 
-// show writes all of it at once, so that nothing flickers.
+// show writes everything at once, so that the screen does not flicker.
 func (c *statusCmd) show(w io.Writer, now time.Time, list []operate.Status) error {
 	var page bytes.Buffer
 	on := io.Writer(&page)
@@ -54,7 +54,7 @@ func (c *statusCmd) show(w io.Writer, now time.Time, list []operate.Status) erro
 		page.WriteString("\x1b[H\x1b[2J") // home, and clear
 		on = coloured{&page}
 	}
-	fmt.Fprintf(&page, "%s, again every %s; Ctrl-C ends it\n\n", now.Local().Format(time.DateTime), c.Every)
+	fmt.Fprintf(&page, "%s, updated every %s; stop with Ctrl-C\n\n", now.Format(toTheSecond), c.Every)
 	printStatus(on, now, list)
 	if !isTerminal(w) {
 		page.WriteByte('\n')
@@ -63,17 +63,17 @@ func (c *statusCmd) show(w io.Writer, now time.Time, list []operate.Status) erro
 	return err
 }
 
-// isTerminal reports whether a person looks at what is written to w.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// coloured is a page that ends on a terminal.
+// coloured is a page that will be written to a terminal.
 type coloured struct{ io.Writer }
 
 // colour is an SGR code of ECMA-48. All have the same length, so that columns stay
-// in line.
+// aligned.
 type colour string
 
 const (
@@ -83,8 +83,8 @@ const (
 	yellow colour = "33"
 )
 
-// painter returns what puts words in colour, where what is written to w ends on a
-// terminal, and nobody asked for none (no-color.org).
+// painter returns a function that colours a word if w is a terminal, and leaves it as it
+// is otherwise or if NO_COLOR is set (no-color.org).
 func painter(w io.Writer) func(colour, string) string {
 	_, page := w.(coloured)
 	_, none := os.LookupEnv("NO_COLOR")

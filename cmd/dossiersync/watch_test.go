@@ -10,8 +10,7 @@ import (
 	"dossiersync/store"
 )
 
-// In colour the columns stay in line.
-func TestStatusInColour(t *testing.T) {
+func TestColouredStatusStaysAligned(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	list := []operate.Status{{ID: "amaris", State: store.Fresh, NextSlot: now}, {ID: "szr", State: store.Stale, NextSlot: now}, {ID: "o", State: store.Late, NextSlot: now}}

@@ -12,23 +12,23 @@ import (
 type whyCmd struct {
 	Tenant string `help:"The tenant." required:"" placeholder:"TENANT"`
 	Client string `help:"The client (the source's Patient id)." required:"" placeholder:"ID"`
-	User   string `help:"Say what this user sees (the sub of their token)." placeholder:"USER"`
+	User   string `help:"Also explain what this user sees (the sub of their token)." placeholder:"USER"`
 }
 
 // Help implements kong's HelpProvider.
 func (*whyCmd) Help() string {
-	return `Says what a client's dossier shows and to whom, and what keeps it from showing
-more: whether the client is known, who has which rights and whether they count
-today, what is stored, hidden, withdrawn or in quarantine and why, and how up to
-date it is. It ends with a sentence on each part. It tells no names, and nothing
-that is written in the dossier. That you have asked is written to the access log
-(NEN 7513); where it cannot be, nothing is told.
+	return `Explains what a client's dossier shows and to whom, and why it does not show more:
+whether the client is known, which users have rights and whether they count today,
+what is stored, hidden, withdrawn or in quarantine and why, and how up to date it is.
+It ends with a sentence on each part. It prints no names and nothing that is written
+in the dossier. That you asked is recorded in the access log (NEN 7513); if it cannot
+be recorded, nothing is printed.
 
 Examples:
   dossiersync why --tenant amaris --client 4711
   dossiersync why --tenant amaris --client 4711 --user 8f14e45f
 
-Exit codes: 0 the client is known; 1 not.`
+Exit codes: 0 the client is known; 1 the client is not known, or failed.`
 }
 
 // Run implements the command.
@@ -51,7 +51,7 @@ func (c *whyCmd) Run(ctx context.Context, a *session) error {
 			(&whyPrinter{why, zoneOf(cfg, c.Tenant)}).print(a.out)
 		}
 		if err == nil && why.Known == nil {
-			err = errTold
+			err = errPrinted
 		}
 		return err
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -10,13 +11,13 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// whyPrinter tells people an answer, in the tenant's zone.
+// whyPrinter prints the explanation of a dossier, in the tenant's zone.
 type whyPrinter struct {
 	*operate.Why
 	zone *time.Location
 }
 
-// print tells what the answer rests on first, and the conclusions last.
+// print prints the facts first and the conclusions last.
 func (w *whyPrinter) print(out io.Writer) {
 	w.printClient(out)
 	w.printTenant(out)
@@ -32,7 +33,8 @@ func (w *whyPrinter) print(out io.Writer) {
 			if p.AsOf != nil {
 				asOf = moment(*p.AsOf, w.zone)
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", p.Part, yes(p.Shared), asOf, p.State, yes(p.Rechecking), yes(p.Incomplete))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n",
+				p.Part, yes(p.Shared), asOf, p.State, yes(p.Rechecking), yes(p.Incomplete))
 		}
 	})
 	fmt.Fprintln(out)
@@ -72,7 +74,7 @@ func (w *whyPrinter) printClient(out io.Writer) {
 		fmt.Fprintln(out, "The client has died: reading has ended.")
 	}
 	if w.Owed != nil {
-		fmt.Fprintf(out, "The whole history is still to be read, since %s.\n", moment(*w.Owed, w.zone))
+		fmt.Fprintf(out, "The client's whole history still has to be read, since %s.\n", moment(*w.Owed, w.zone))
 	}
 }
 
@@ -83,18 +85,21 @@ func (w *whyPrinter) printTenant(out io.Writer) {
 		last = "the last success began at " + moment(*s.LastSuccess, w.zone)
 	}
 	if s.Unreachable != nil {
-		source = "the source cannot be reached since " + moment(*s.Unreachable, w.zone)
+		source = "the source has been unreachable since " + moment(*s.Unreachable, w.zone)
 	}
-	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n", s.ID, s.State, last, moment(s.NextSlot, w.zone), source)
+	fmt.Fprintf(out, "The replica of %s is %s: %s, the next slot is %s, %s.\n",
+		s.ID, s.State, last, moment(s.NextSlot, w.zone), source)
 	if s.AwaitingErasures != nil {
-		fmt.Fprintf(out, "Nothing is shown to anybody since the database was restored at %s, until what was erased is erased again (dossiersync migrate --restored).\n", moment(*s.AwaitingErasures, w.zone))
+		fmt.Fprintf(out, "Nothing is shown to anybody: the database was restored at %s, and "+
+			"the erasures must be repeated first (dossiersync migrate --restored).\n", moment(*s.AwaitingErasures, w.zone))
 	}
 	if s.AwaitingGrants != nil {
-		fmt.Fprintf(out, "Nothing is shown to anybody since the database was restored at %s, until the portal has sent all grants (PUT /v1/grants).\n", moment(*s.AwaitingGrants, w.zone))
+		fmt.Fprintf(out, "Nothing is shown to anybody: the database was restored at %s, and "+
+			"the portal must send all grants first (PUT /v1/grants).\n", moment(*s.AwaitingGrants, w.zone))
 	}
 	if len(w.Runs) > 0 {
 		fmt.Fprintln(out)
-		table(out, "RUN\tTRIGGER\tASKED\tOUTCOME\tMESSAGE", func(t io.Writer) {
+		table(out, "RUN\tTRIGGER\tREQUESTED\tOUTCOME\tMESSAGE", func(t io.Writer) {
 			for _, r := range w.Runs {
 				message := ""
 				if r.Message != nil {
@@ -133,17 +138,10 @@ func (w *whyPrinter) printGrants(out io.Writer) {
 			if !g.Counts {
 				counts = "no: " + strings.Join(g.Meanings, "; ")
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.User, role, orDash(strings.Join(parts, ", ")), g.State,
-				day(g.From), day(g.Until), contact, counts)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.User, role,
+				cmp.Or(strings.Join(parts, ", "), "-"), g.State, day(g.From), day(g.Until), contact, counts)
 		}
 	})
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 func (w *whyPrinter) printStreams(out io.Writer) {
@@ -170,6 +168,6 @@ func (w *whyPrinter) printStreams(out io.Writer) {
 		}
 	}
 	if w.Nameless > 0 {
-		fmt.Fprintf(out, "  in quarantine are %d more whose client could not be read; they may be of this one\n", w.Nameless)
+		fmt.Fprintf(out, "  %d more items in quarantine have no readable client; they may belong to this one\n", w.Nameless)
 	}
 }

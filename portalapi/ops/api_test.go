@@ -36,10 +36,10 @@ func TestContractNamesEveryRoute(t *testing.T) {
 	portaltest.CheckExamples(t, c, 10)
 }
 
-// Whatever the API is asked, it answers what its contract says.
-func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
+// Every request to the API is answered according to its contract.
+func TestEveryAnswerConformsToContract(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	item := "/api/quarantine/" + s.bad
 	run := "/api/runs/" + fmt.Sprint(s.running.ID)
 	for _, tt := range []struct {
@@ -89,7 +89,7 @@ func TestEveryAnswerIsAsTheContractSays(t *testing.T) {
 
 func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	type page struct {
 		Items []struct{ Tenant, Key, Stream, ID, Meaning string }
 		Next  *string
@@ -129,14 +129,14 @@ func TestQuarantineIsPagedWithoutItsClients(t *testing.T) {
 			t.Errorf("%s: %s (-want +got):\n%s", tt.user, tt.url, diff)
 		}
 	}
-	// In no list is told whose an item is: nobody's dossier was looked into.
+	// Lists show no client of an item, so no dossier was viewed.
 	if got := s.looks(); len(got) > 0 {
 		t.Errorf("in the access log are %v", got)
 	}
 }
 
-// looks returns what operators looked at, by the access log.
-func (s *scene) looks() []string {
+// looks returns what operators have viewed, from the access log.
+func (s *filledHarness) looks() []string {
 	s.t.Helper()
 	rows, err := s.Pool().Query(s.t.Context(), `
 		SELECT concat_ws(' ', action, event, user_id, client, object) FROM access_log WHERE event IN ('quarantine', 'why') ORDER BY time`)
@@ -150,11 +150,11 @@ func (s *scene) looks() []string {
 	return list
 }
 
-// Whose an item is, and why a dossier is as it is, is told one by one, and by API and
-// console alike it is in the access log under the name of who looked (NEN 7513).
-func TestLooksAreLoggedOrRefused(t *testing.T) {
+// An item with its client, and the explanation of a dossier, are shown one at a time. API and
+// console both write the operator's name to the access log (NEN 7513).
+func TestViewsAreLoggedOrRefused(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	item, bob := "/quarantine/"+s.bad, s.as("bob")
 	look := func() []*httptest.ResponseRecorder {
 		return []*httptest.ResponseRecorder{
@@ -168,7 +168,7 @@ func TestLooksAreLoggedOrRefused(t *testing.T) {
 			t.Errorf("look %d is answered with %d", i, w.Code)
 		}
 	}
-	// Who may not look has not looked, and a deed shows nothing.
+	// A refused view is not logged as one, and an action shows nothing.
 	s.do("GET", "/api"+item, "", as("amy")...)
 	s.do("POST", "/api/tenants/szr/why", `{"client":"1042"}`, as("amy")...)
 	s.do("POST", "/api"+item+"/retry", "{}", as("ann")...)
@@ -187,9 +187,9 @@ func TestLooksAreLoggedOrRefused(t *testing.T) {
 	}
 }
 
-func TestDeedsByAPIAreRecorded(t *testing.T) {
+func TestActionsByAPIAreRecorded(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	var run store.Run
 	s.decode(s.do("POST", "/api/tenants/szr/reconcile", `{"stream":"reports","approve":true}`, as("chef")...), &run)
 	want := store.Scope{Only: store.StepReconcile, Stream: dossier.StreamReports, Approve: true}
@@ -205,9 +205,9 @@ func TestDeedsByAPIAreRecorded(t *testing.T) {
 	}
 }
 
-func TestTenantsTellWhatNeedsSomebody(t *testing.T) {
+func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	if _, err := s.Pool().Exec(t.Context(), `UPDATE tenants SET awaiting_grants = now() WHERE id = 'szr'`); err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,10 @@ import (
 	"dossiersync/store"
 )
 
-func TestRunIsCancelledInTheNameOfWhoAsked(t *testing.T) {
+func TestCancelIsRecordedUnderTheUsersName(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, withUsers)
-	d.put("amaris")
+	d := newHarness(t, withUsers)
+	d.putTenants("amaris")
 	request := func() (store.Run, string) {
 		t.Helper()
 		run, _, err := d.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual})
@@ -51,8 +51,8 @@ func TestRunIsCancelledInTheNameOfWhoAsked(t *testing.T) {
 
 func TestCancellingNeedsTheVerbAndTheTenant(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, withUsers)
-	d.put("amaris", "szr")
+	d := newHarness(t, withUsers)
+	d.putTenants("amaris", "szr")
 	urls := make(map[string]string)
 	for _, tenant := range []string{"amaris", "szr"} {
 		run, _, err := d.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual})

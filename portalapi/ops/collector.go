@@ -10,8 +10,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// collector tells how each tenant fares, from the store, whenever metrics are
-// asked for: it is true whichever process worked, and as long as none does.
+// collector collects the tenants' metrics from the store at every scrape. So they are right
+// whichever process does the work, and also when no process does.
 type collector struct {
 	store   *store.Store
 	tenants []Tenant
@@ -22,7 +22,7 @@ type collector struct {
 	awaiting, unerased                   *prometheus.Desc
 }
 
-// scrapeTimeout bounds what a scrape waits for the database.
+// scrapeTimeout limits the statements of a scrape.
 const scrapeTimeout = 5 * time.Second
 
 func newCollector(st *store.Store, tenants []Tenant) *collector {
@@ -31,30 +31,39 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 	}
 	return &collector{
 		store: st, tenants: tenants,
-		success:     desc("last_success_timestamp_seconds", "When the last run began that brought the whole tenant up to date.", "tenant"),
-		age:         desc("last_success_age_seconds", "How long ago the last run began that brought the whole tenant up to date.", "tenant"),
-		lag:         desc("schedule_lag_seconds", "For how long the first slot is due that no success has satisfied; 0: the schedule's promise is kept.", "tenant"),
-		next:        desc("next_slot_timestamp_seconds", "When the next run is due.", "tenant"),
-		late:        desc("tenant_late", "1 if the last success is further back than the schedule promises: 30 minutes past a due slot.", "tenant"),
-		stale:       desc("tenant_stale", "1 if two due slots were missed.", "tenant"),
-		unreachable: desc("source_unreachable_seconds", "For how long the source could not be reached; 0: it can.", "tenant"),
-		failed:      desc("failed_runs_in_a_row", "How many of the latest runs of the whole tenant failed, one after the other, up to 50.", "tenant"),
-		waiting:     desc("waiting_runs", "Runs that nobody has begun.", "tenant"),
-		idle:        desc("idle_run_seconds", "For how long a run could have been worked on and was not; 0: none, or somebody works on it.", "tenant"),
-		quarantine:  desc("quarantine_items", "Items that could not be applied.", "tenant"),
-		held:        desc("held_removals", "Items that vanished from the source and are kept until an operator decides.", "tenant", "stream"),
-		awaiting:    desc("awaiting_grants", "1 if nothing is shown until the portal has sent all grants again, after a restore of the database.", "tenant"),
-		unerased:    desc("awaiting_erasures", "1 if nothing is shown until what was erased is erased again, after a restore of the database.", "tenant"),
-		jobs:        desc("jobs", "Slices of runs by the state of their job.", "state"),
-		worker:      desc("worker_up", "1 if a worker is alive, in whichever process."),
-		up:          desc("database_up", "1 if the database answered this scrape."),
+		success: desc("last_success_timestamp_seconds",
+			"When the last run began that brought the whole tenant up to date.", "tenant"),
+		age: desc("last_success_age_seconds",
+			"How long ago the last run began that brought the whole tenant up to date.", "tenant"),
+		lag: desc("schedule_lag_seconds",
+			"How long the first slot without a successful run has been due; 0: every due slot had one.", "tenant"),
+		next:  desc("next_slot_timestamp_seconds", "When the next run is due.", "tenant"),
+		late:  desc("tenant_late", "1 if a due slot had no successful run within 30 minutes.", "tenant"),
+		stale: desc("tenant_stale", "1 if two due slots were missed.", "tenant"),
+		unreachable: desc("source_unreachable_seconds",
+			"How long the source has been unreachable; 0: it is reachable.", "tenant"),
+		failed: desc("failed_runs_in_a_row",
+			"How many of the latest runs of the whole tenant failed, one after the other, up to 50.", "tenant"),
+		waiting: desc("waiting_runs", "Runs that wait to begin.", "tenant"),
+		idle: desc("idle_run_seconds",
+			"How long a run could have been worked on and was not; 0: no such run.", "tenant"),
+		quarantine: desc("quarantine_items", "Items that could not be applied.", "tenant"),
+		held: desc("held_removals",
+			"Items that vanished from the source and are kept until an operator decides.", "tenant", "stream"),
+		awaiting: desc("awaiting_grants",
+			"1 if nothing is shown until the portal has sent all grants again, after a restore of the database.", "tenant"),
+		unerased: desc("awaiting_erasures",
+			"1 if nothing is shown until earlier erasures are repeated, after a restore of the database.", "tenant"),
+		jobs:   desc("jobs", "Slices of runs by the state of their job.", "state"),
+		worker: desc("worker_up", "1 if a worker is alive in any process."),
+		up:     desc("database_up", "1 if the database answered this scrape."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.success, c.age, c.lag, c.next, c.late, c.stale, c.unreachable, c.failed, c.waiting,
-		c.idle, c.quarantine, c.held, c.awaiting, c.unerased, c.jobs, c.worker, c.up} {
+	for _, d := range []*prometheus.Desc{c.success, c.age, c.lag, c.next, c.late, c.stale, c.unreachable, c.failed,
+		c.waiting, c.idle, c.quarantine, c.held, c.awaiting, c.unerased, c.jobs, c.worker, c.up} {
 		ch <- d
 	}
 }
@@ -63,10 +72,10 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	s, err := c.standing(ctx)
-	gauge(ch, c.up, bit(err == nil))
+	s, err := c.takeSnapshot(ctx)
+	gauge(ch, c.up, boolValue(err == nil))
 	if err != nil {
-		return // what is not known is not there
+		return // no value is better than an old one
 	}
 	for _, t := range c.tenants {
 		if known, ok := s.known[t.ID]; ok {
@@ -76,10 +85,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for state, n := range s.queue.Jobs {
 		gauge(ch, c.jobs, float64(n), string(state))
 	}
-	gauge(ch, c.worker, bit(s.queue.Worker))
+	gauge(ch, c.worker, boolValue(s.queue.Worker))
 }
 
-// snapshot is all that one scrape asks of the store.
+// snapshot is the state of all tenants for one scrape.
 type snapshot struct {
 	now         time.Time
 	known       map[string]store.Tenant
@@ -88,7 +97,7 @@ type snapshot struct {
 	queue       store.Queue
 }
 
-func (c *collector) standing(ctx context.Context) (snapshot, error) {
+func (c *collector) takeSnapshot(ctx context.Context) (snapshot, error) {
 	s := snapshot{known: make(map[string]store.Tenant), held: make(map[string]map[dossier.Stream]int64)}
 	var err error
 	if s.now, err = c.store.Now(ctx); err != nil {
@@ -117,16 +126,16 @@ func (c *collector) standing(ctx context.Context) (snapshot, error) {
 
 func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Tenant, s snapshot) {
 	if known.Succeeded != nil {
-		gauge(ch, c.success, unix(*known.Succeeded), t.ID)
+		gauge(ch, c.success, unixSeconds(*known.Succeeded), t.ID)
 		gauge(ch, c.age, s.now.Sub(*known.Succeeded).Seconds(), t.ID)
 	}
 	gauge(ch, c.lag, store.LagOf(t.Schedule, known.Succeeded, known.Since, s.now).Seconds(), t.ID)
 	if next := t.Schedule.Next(s.now); !next.IsZero() {
-		gauge(ch, c.next, unix(next), t.ID)
+		gauge(ch, c.next, unixSeconds(next), t.ID)
 	}
 	state := store.StateOf(t.Schedule, known.Succeeded, known.Since, s.now)
-	gauge(ch, c.late, bit(state != store.Fresh), t.ID)
-	gauge(ch, c.stale, bit(state == store.Stale), t.ID)
+	gauge(ch, c.late, boolValue(state != store.Fresh), t.ID)
+	gauge(ch, c.stale, boolValue(state == store.Stale), t.ID)
 	away := 0.0
 	if known.Unreachable != nil {
 		away = s.now.Sub(*known.Unreachable).Seconds()
@@ -137,8 +146,8 @@ func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Te
 	gauge(ch, c.waiting, float64(queue.Waiting), t.ID)
 	gauge(ch, c.idle, queue.Idle.Seconds(), t.ID)
 	gauge(ch, c.quarantine, float64(s.quarantined[t.ID]), t.ID)
-	gauge(ch, c.awaiting, bit(known.AwaitingGrants != nil), t.ID)
-	gauge(ch, c.unerased, bit(known.AwaitingErasures != nil), t.ID)
+	gauge(ch, c.awaiting, boolValue(known.AwaitingGrants != nil), t.ID)
+	gauge(ch, c.unerased, boolValue(known.AwaitingErasures != nil), t.ID)
 	for _, stream := range dossier.Streams() {
 		gauge(ch, c.held, float64(s.held[t.ID][stream]), t.ID, string(stream))
 	}
@@ -148,11 +157,11 @@ func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ..
 	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 }
 
-func bit(b bool) float64 {
+func boolValue(b bool) float64 {
 	if b {
 		return 1
 	}
 	return 0
 }
 
-func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -10,11 +10,11 @@ import (
 	"dossiersync/portalapi/ops"
 )
 
-func TestMetricsTellHowTenantsFare(t *testing.T) {
+func TestMetricsOfTenants(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
-	d := newDesk(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
-	d.put("amaris", "szr")
+	d := newHarness(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
+	d.putTenants("amaris", "szr")
 	for _, sql := range []string{
 		`UPDATE tenants SET succeeded = now() - interval '3 days', unreachable = now() - interval '100 seconds' WHERE id = 'amaris'`,
 		`INSERT INTO runs (tenant, trigger, state, outcome) VALUES ('amaris', 'schedule', 'done', 'failed'), ('amaris', 'schedule', 'done', 'failed')`,
@@ -39,7 +39,7 @@ func TestMetricsTellHowTenantsFare(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
 	}
-	// Without a database what is not known is not told, and the scrape succeeds.
+	// Without a database, unknown values are left out and the scrape succeeds.
 	d.Store.Close()
 	w := d.do("GET", "/metrics", "")
 	if w.Code != 200 || !regexp.MustCompile(`(?m)^dossiersync_database_up 0$`).MatchString(w.Body.String()) ||
@@ -48,11 +48,11 @@ func TestMetricsTellHowTenantsFare(t *testing.T) {
 	}
 }
 
-// Metrics are of all tenants.
-func TestMetricsAreForTheirTokenAndForWhoSeesAllTenants(t *testing.T) {
+// Metrics are of all tenants, so they need the token for metrics or a user who may see all tenants.
+func TestMetricsNeedTheirTokenOrAllTenants(t *testing.T) {
 	t.Parallel()
 	readable := true
-	d := newDesk(t, withUsers, func(o *ops.Options) {
+	d := newHarness(t, withUsers, func(o *ops.Options) {
 		o.MetricsToken = func() (string, error) {
 			if !readable {
 				return "token for metrics", errors.New("no such file")

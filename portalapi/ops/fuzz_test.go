@@ -10,9 +10,8 @@ import (
 	"dossiersync/store"
 )
 
-// Wherever an address wants to lead after logging in, it is to a page of the
-// console.
-func FuzzPlaceIsHere(f *testing.F) {
+// The page after logging in is a page of the console, whatever the URL says.
+func FuzzNextPageIsLocal(f *testing.F) {
 	for _, seed := range []string{"", "/", "/runs/1", "//evil.example", `/\evil.example`, "https://evil.example", "/%2f/evil.example", "/%5cevil.example",
 		"/\t/evil.example", "javascript:alert(1)", "/login?next=/", "/a b", "/é", "?x", "#x", "/.//evil.example", "/..//evil.example"} {
 		f.Add(seed)
@@ -22,7 +21,7 @@ func FuzzPlaceIsHere(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, next string) {
-		to := place(next)
+		to := nextPage(next)
 		u, err := url.Parse(to)
 		if err != nil || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
 			t.Fatalf("%q leads to %q, %v", next, to, err)
@@ -33,8 +32,8 @@ func FuzzPlaceIsHere(f *testing.F) {
 	})
 }
 
-// A place in a list is one that was given out, or is refused.
-func FuzzPlaceInAList(f *testing.F) {
+// A place in the quarantine's list is one that the API has returned, or is refused.
+func FuzzQuarantinePlace(f *testing.F) {
 	f.Add(formatPlace(&store.Quarantined{Key: "?3xE4w6UEAgpxV2HZxJrlAA", FirstSeen: time.Date(2026, 3, 2, 9, 0, 0, 123000, time.UTC)}))
 	for _, seed := range []string{"", "x", "IA", "MCA", "LTEga2V5", "MCAA"} {
 		f.Add(seed)
@@ -54,15 +53,15 @@ func FuzzPlaceInAList(f *testing.F) {
 	})
 }
 
-// Whatever a cookie says, it is no session without its seal.
+// A cookie without the right seal is no session.
 func FuzzSession(f *testing.F) {
 	s := newSessions(time.Now)
 	for _, seed := range []string{"", "...", "YW5u.zzzzzz.x.y", newSessions(time.Now).begin("ann", "token"), s.begin("ann", "another token")} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		_, until, ok := s.claims(value)
-		if ok && s.holds(value, "token", until) {
+		_, until, ok := s.parse(value)
+		if ok && s.valid(value, "token", until) {
 			t.Errorf("%q is taken for a session", value)
 		}
 	})

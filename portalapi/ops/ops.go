@@ -1,10 +1,7 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
+	_ "embed" // openapi.yaml
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,40 +11,41 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
-// Options are what a [Handler] can do without, or has to be told.
+// Options configure a [Handler].
 type Options struct {
 	Log        *zap.Logger           // nil: none
-	Registerer prometheus.Registerer // gets this handler's metrics, and the tenants'; nil: none
-	Gatherer   prometheus.Gatherer   // what /metrics shows; nil: nothing
+	Registerer prometheus.Registerer // for the metrics of this handler and of the tenants; nil: none
+	Gatherer   prometheus.Gatherer   // for /metrics; nil: no metrics
 	Tenants    []Tenant
-	// Users may do what they may; without any, everybody may do everything.
+	// Users are the operators. If Users is empty, every caller has every permission.
 	Users []User
-	// MetricsToken returns the token that opens /metrics and nothing else; it is
-	// asked for every scrape. nil: there is none.
+	// MetricsToken returns the token for /metrics only. It is called for every scrape. nil: none.
 	MetricsToken func() (string, error)
-	// Now is the clock by which sessions end; default time.Now.
+	// Now is the clock for sessions and wrong tokens. nil: time.Now.
 	Now func() time.Time
 }
 
 // Tenant is one care organisation as operators see it.
 type Tenant = operate.Tenant
 
-// Handler answers the operators. It is safe for concurrent use.
+// Handler serves the operators. It is safe for concurrent use.
 type Handler struct {
-	store    *store.Store
-	log      *zap.Logger
-	gatherer prometheus.Gatherer
-	tenants  []Tenant
-	users    []User
-	scraper  func() (string, error) // the token of whoever scrapes; nil: none
-	requests *prometheus.CounterVec
-	origins  *http.CrossOriginProtection
-	sessions *sessions
-	attempts *attempts
-	routes   *http.ServeMux
+	store        *store.Store
+	log          *zap.Logger
+	gatherer     prometheus.Gatherer
+	tenants      []Tenant
+	users        []User
+	metricsToken func() (string, error) // nil: none
+	requests     *prometheus.CounterVec
+	origins      *http.CrossOriginProtection
+	sessions     *sessions
+	wrongTokens  *wrongTokenLimits
+	routes       *http.ServeMux
 }
 
 // New returns a handler for the replica in st.
@@ -56,9 +54,9 @@ func New(st *store.Store, o Options) (*Handler, error) {
 		o.Now = time.Now
 	}
 	h := &Handler{
-		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, scraper: o.MetricsToken,
+		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, metricsToken: o.MetricsToken,
 		origins:  http.NewCrossOriginProtection(),
-		sessions: newSessions(o.Now), attempts: newAttempts(o.Now),
+		sessions: newSessions(o.Now), wrongTokens: newWrongTokenLimits(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_ops_http_requests_total",
 			Help: "Requests to the operators' listener by route pattern and status code.",
@@ -89,32 +87,32 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	return h, nil
 }
 
-// verb is what a user may do.
+// verb is a permission of a user, or what a route needs instead of one.
 type verb string
 
 const (
-	nothing verb = ""        // whoever asks, under whatever name
-	visit   verb = "visit"   // whoever asks, but not for another site
-	read    verb = "read"    // see tenants, runs, and what is left out
-	resync  verb = "resync"  // ask for runs, and for their end
-	scrape  verb = "scrape"  // see the metrics, which are of all tenants: no user's own verb
-	approve verb = "approve" // take upon them that something goes: held removals, items in quarantine
+	anyone   verb = ""        // no check at all
+	sameSite verb = "visit"   // no user, but no request from another site
+	read     verb = "read"    // see tenants, runs, quarantine and dossiers' states
+	resync   verb = "resync"  // request and cancel runs
+	scrape   verb = "scrape"  // see the metrics of all tenants; not a permission of users
+	approve  verb = "approve" // approve held removals, and discard items in quarantine
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	handle := func(pattern string, list ...route) { mux.Handle(pattern, h.serve(pattern, list)) }
-	handle("/healthz", get(nothing, h.healthz))
-	handle("/readyz", get(nothing, h.readyz))
+	handle("/healthz", get(anyone, h.healthz))
+	handle("/readyz", get(anyone, h.readyz))
 	handle("/metrics", get(scrape, h.metrics()))
-	handle("/openapi.yaml", get(visit, h.openAPI))
+	handle("/openapi.yaml", get(sameSite, h.openAPI))
 	h.addAPI(handle)
 	h.addPages(handle)
-	mux.Handle("/", h.serve("unknown", []route{{"", nothing, h.unknown, false}}))
+	mux.Handle("/", h.serve("unknown", []route{{"", anyone, h.unknownRoute, false}}))
 	return mux
 }
 
-// addAPI adds what programs ask.
+// addAPI adds the routes for programs.
 func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
 	handle("/api/tenants", get(read, h.listTenants))
 	handle("/api/tenants/{tenant}/resync", post(resync, h.resync))
@@ -128,16 +126,16 @@ func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
 	handle("/api/quarantine/{id}", get(read, h.quarantined))
 	handle("/api/quarantine/{id}/retry", post(resync, h.retry))
 	handle("/api/quarantine/{id}/discard", post(approve, h.discard))
-	handle("/api/held-removals", get(read, h.listHeld))
+	handle("/api/held-removals", get(read, h.listHeldRemovals))
 }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.ServeHTTP(w, r) }
 
-// healthz answers as long as the process does.
+// healthz reports that the process is alive.
 func (h *Handler) healthz(c *call) error { return c.json(http.StatusOK, status{"ok"}) }
 
-// readyz answers while the database does.
+// readyz reports whether the database answers.
 func (h *Handler) readyz(c *call) error {
 	if _, err := h.store.Now(c.r.Context()); err != nil {
 		return &web.Problem{Type: web.Unavailable, Detail: "De database antwoordt niet.", Cause: err}
@@ -158,15 +156,14 @@ func (h *Handler) metrics() func(c *call) error {
 	}
 }
 
-// unknown answers a program with a problem, and a person with a page.
-func (h *Handler) unknown(c *call) error {
+// unknownRoute answers 404: a browser with a page, a program with a problem document.
+func (h *Handler) unknownRoute(c *call) error {
 	c.page = asksForPage(c.r)
 	return web.Absent()
 }
 
-// tenant returns the tenant that the path names, or [problem.NotFound] where the
-// user does not see it.
-func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
+// tenant returns the tenant with the id, or [web.NotFound] if it is not the user's.
+func (h *Handler) tenant(c *call, id string) (*Tenant, error) {
 	for i := range h.tenants {
 		if h.tenants[i].ID == id && c.user.sees(id) {
 			return &h.tenants[i], nil
@@ -175,8 +172,8 @@ func (c *call) tenant(h *Handler, id string) (*Tenant, error) {
 	return nil, web.Absent()
 }
 
-// tenants returns the tenants that the user sees.
-func (c *call) tenants(h *Handler) []*Tenant {
+// tenantsOf returns the user's tenants.
+func (h *Handler) tenantsOf(c *call) []*Tenant {
 	var list []*Tenant
 	for i := range h.tenants {
 		if t := &h.tenants[i]; c.user.sees(t.ID) {
@@ -186,14 +183,24 @@ func (c *call) tenants(h *Handler) []*Tenant {
 	return list
 }
 
-// asProblem sorts the errors of package store.
+// asProblem returns the problem for an error of this package or of package store.
 func asProblem(err error) *web.Problem {
 	if errors.Is(err, store.ErrNotFound) {
 		return web.Absent()
 	}
 	if errors.Is(err, store.ErrLogUnavailable) {
-		return &web.Problem{Type: web.Unavailable, Cause: err,
-			Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}
+		return web.NotLogged(err)
 	}
 	return web.ProblemFrom(err)
+}
+
+//go:embed openapi.yaml
+var contract []byte
+
+// OpenAPI returns the contract of the operators' API, as served at /openapi.yaml.
+func OpenAPI() []byte { return contract }
+
+func (h *Handler) openAPI(c *call) error {
+	c.write(http.StatusOK, "application/yaml", contract) // RFC 9512
+	return nil
 }

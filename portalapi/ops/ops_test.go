@@ -26,13 +26,13 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-type desk struct {
+type harness struct {
 	*storetest.Replica
 	t       testing.TB
 	handler http.Handler
 }
 
-func newDesk(t testing.TB, change ...func(*ops.Options)) *desk {
+func newHarness(t testing.TB, change ...func(*ops.Options)) *harness {
 	t.Helper()
 	schedule, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam 0 7-23/4 * * *")
 	if err != nil {
@@ -49,7 +49,7 @@ func newDesk(t testing.TB, change ...func(*ops.Options)) *desk {
 	for _, f := range change {
 		f(&o)
 	}
-	d := &desk{t: t, Replica: storetest.NewReplica(t)}
+	d := &harness{t: t, Replica: storetest.NewReplica(t)}
 	handler, err := ops.New(d.Store, o)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func withUsers(o *ops.Options) {
 	}
 }
 
-func (d *desk) do(method, url, body string, headers ...string) *httptest.ResponseRecorder {
+func (d *harness) do(method, url, body string, headers ...string) *httptest.ResponseRecorder {
 	d.t.Helper()
 	r := httptest.NewRequestWithContext(d.t.Context(), method, url, strings.NewReader(body))
 	r.Host = "127.0.0.1:8081"
@@ -109,7 +109,7 @@ func (d *desk) do(method, url, body string, headers ...string) *httptest.Respons
 
 func as(user string) []string { return []string{"Authorization", "Bearer token of " + user} }
 
-func (d *desk) decode(w *httptest.ResponseRecorder, v any) {
+func (d *harness) decode(w *httptest.ResponseRecorder, v any) {
 	d.t.Helper()
 	if w.Code/100 != 2 {
 		d.t.Fatalf("answered with %d: %s", w.Code, w.Body)
@@ -124,7 +124,7 @@ type runs struct {
 	Next  *string
 }
 
-func (d *desk) put(tenants ...string) {
+func (d *harness) putTenants(tenants ...string) {
 	d.t.Helper()
 	for _, id := range tenants {
 		if err := d.PutTenant(d.t.Context(), id, id, "Europe/Amsterdam"); err != nil {
@@ -135,7 +135,7 @@ func (d *desk) put(tenants ...string) {
 
 func TestHealthNeedsNoToken(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, withUsers)
+	d := newHarness(t, withUsers)
 	for _, url := range []string{"/healthz", "/readyz"} {
 		if w := d.do(http.MethodGet, url, ""); w.Code != http.StatusOK {
 			t.Errorf("%s is answered with %d", url, w.Code)
@@ -150,10 +150,10 @@ func TestHealthNeedsNoToken(t *testing.T) {
 	}
 }
 
-func TestUsersSeeAndDoWhatTheyMay(t *testing.T) {
+func TestUsersHaveOnlyTheirPermissions(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, withUsers)
-	d.put("amaris", "szr")
+	d := newHarness(t, withUsers)
+	d.putTenants("amaris", "szr")
 	run, _, err := d.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerCommand})
 	if err != nil {
 		t.Fatal(err)
@@ -200,9 +200,9 @@ func TestUsersSeeAndDoWhatTheyMay(t *testing.T) {
 	}
 }
 
-func TestTenantsTellHowTheyFare(t *testing.T) {
+func TestTenantsListTheirStatus(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newHarness(t)
 	type tenant struct {
 		ID, Name, Timezone, Schedule, State string
 		NextSlot                            time.Time
@@ -220,7 +220,7 @@ func TestTenantsTellHowTheyFare(t *testing.T) {
 	if len(before) != 2 || before[0].State != "fresh" || before[0].LastSuccess != nil || before[0].AgeSeconds != nil {
 		t.Errorf("before any run: %+v", before)
 	}
-	d.put("amaris")
+	d.putTenants("amaris")
 	if get()[0].AwaitingGrantsSince != nil {
 		t.Error("the tenant waits for grants")
 	}
@@ -255,7 +255,7 @@ func TestTenantsTellHowTheyFare(t *testing.T) {
 
 func TestResyncIsARowOfRuns(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newHarness(t)
 	const url = "/api/tenants/amaris/resync"
 	w := d.do("POST", url, `{"client":"1042","stream":"reports","from":"2026-03-01","to":"2026-03-29","dryRun":true}`)
 	var run store.Run
@@ -311,8 +311,8 @@ func TestResyncIsARowOfRuns(t *testing.T) {
 
 func TestRunsArePaged(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, withUsers)
-	d.put("amaris", "szr")
+	d := newHarness(t, withUsers)
+	d.putTenants("amaris", "szr")
 	var want []int64
 	for i := range 6 {
 		tenant := []string{"amaris", "szr"}[i%2]
@@ -349,10 +349,10 @@ func TestRunsArePaged(t *testing.T) {
 	}
 }
 
-// No page in a browser can make it do anything.
+// A page in a browser cannot send a request that the API accepts.
 func TestOtherSitesCannotResync(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t)
+	d := newHarness(t)
 	const url = "/api/tenants/amaris/resync"
 	tests := map[string][]string{
 		"cross-site":            {"Sec-Fetch-Site", "cross-site"},
@@ -386,9 +386,9 @@ func TestOtherSitesCannotResync(t *testing.T) {
 func TestMetricsAreServedAndNamedWell(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewPedanticRegistry()
-	d := newDesk(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
-	d.put("amaris")
-	d.put("szr")
+	d := newHarness(t, func(o *ops.Options) { o.Registerer, o.Gatherer = reg, reg })
+	d.putTenants("amaris")
+	d.putTenants("szr")
 	if _, err := d.Pool().Exec(t.Context(), `UPDATE tenants SET awaiting_grants = now() WHERE id = 'szr'`); err != nil {
 		t.Fatal(err)
 	}

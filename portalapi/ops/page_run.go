@@ -1,30 +1,21 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
 	"errors"
 	"net/http"
 	"strconv"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
 func runURL(id int64) string { return "/runs/" + strconv.FormatInt(id, 10) }
 
-// told is what a page says of what was done on the one before it.
-var told = map[string]string{
-	"asked": "The run is asked for.", "waits": "A run of the same scope waited already: this one.",
-	"cancelled": "The run is asked to stop.", "ended": "The run had ended already.",
-	"discarded": "The item is discarded.",
-}
-
 func (h *Handler) runPage(c *call) error {
 	q := web.ReadQuery(c.r, "live", "told")
-	live, notice := q.OneOf("live", "no") == "", told[q.Text("told")]
+	live, notice := q.OneOf("live", "no") == "", notices[q.Text("told")]
 	if err := q.Err(); err != nil {
 		return err
 	}
@@ -32,10 +23,11 @@ func (h *Handler) runPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	return h.show(c, http.StatusOK, console.Page{Title: "Run " + strconv.FormatInt(body.Run.ID, 10) + " of " + body.Tenant.Name, Notice: notice, Body: body})
+	title := "Run " + strconv.FormatInt(body.Run.ID, 10) + " of " + body.Tenant.Name
+	return h.show(c, http.StatusOK, console.Page{Title: title, Notice: notice, Body: body})
 }
 
-// runProgress is the part of a run's page that moves.
+// runProgress answers with the part of a run's page that keeps itself up to date.
 func (h *Handler) runProgress(c *call) error {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return err
@@ -44,15 +36,15 @@ func (h *Handler) runProgress(c *call) error {
 	if err != nil {
 		return err
 	}
-	return h.moving(c, console.Page{Body: body})
+	return h.showMoving(c, console.Page{Body: body})
 }
 
 func (h *Handler) runBody(c *call, live bool) (console.RunPage, error) {
-	run, err := h.named(c)
+	run, err := h.pathRun(c)
 	if err != nil {
 		return console.RunPage{}, err
 	}
-	t, err := c.tenant(h, run.Tenant)
+	t, err := h.tenant(c, run.Tenant)
 	if err != nil {
 		return console.RunPage{}, err
 	}
@@ -75,16 +67,13 @@ func (h *Handler) runBody(c *call, live bool) (console.RunPage, error) {
 	return body, err
 }
 
-func (h *Handler) cancelRun(c *call) error {
-	run, err := h.named(c)
+func (h *Handler) postCancel(c *call) error {
+	run, _, err := readForm(c, h.pathRun)
 	if err != nil {
 		return err
 	}
-	if _, err := c.form(); err != nil {
-		return err
-	}
 	told := "cancelled"
-	if _, err := h.stop(c, run.ID); errors.Is(err, store.ErrRunDone) {
+	if _, err := h.requestCancel(c, run.ID); errors.Is(err, store.ErrRunDone) {
 		told = "ended"
 	} else if err != nil {
 		return err

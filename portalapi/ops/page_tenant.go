@@ -1,16 +1,15 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
-	"dossiersync/portalapi/ops/operate"
-
 	"cmp"
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
@@ -20,7 +19,7 @@ func (h *Handler) overviewPage(c *call) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	statuses, err := operate.Statuses(c.r.Context(), h.store, c.tenants(h))
+	statuses, err := operate.Statuses(c.r.Context(), h.store, h.tenantsOf(c))
 	if err != nil {
 		return err
 	}
@@ -35,13 +34,13 @@ func (h *Handler) overviewPage(c *call) error {
 	}
 	slices.SortStableFunc(statuses, func(a, b operate.Status) int { return cmp.Compare(urgency(&b), urgency(&a)) })
 	page := console.Page{Title: "Overview", Here: "overview", Body: body}
-	if byScript(c) {
-		return h.moving(c, page)
+	if fromHTMX(c) {
+		return h.showMoving(c, page)
 	}
 	return h.show(c, http.StatusOK, page)
 }
 
-// urgency is how much a tenant needs somebody.
+// urgency ranks the tenants on the overview: the higher, the more a tenant needs attention.
 func urgency(s *operate.Status) int {
 	switch {
 	case s.ShowsNothing():
@@ -59,40 +58,38 @@ func urgency(s *operate.Status) int {
 }
 
 func (h *Handler) tenantPage(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	return h.showTenant(c, http.StatusOK, console.ResyncForm{})
-}
-
-// shortList is how many runs a tenant's page shows, and longList a page of runs.
-const (
-	shortList = 6
-	longList  = 50
-)
-
-func (h *Handler) showTenant(c *call, status int, form console.ResyncForm) error {
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	t, err := readGet(c, h.pathTenant)
 	if err != nil {
 		return err
 	}
+	return h.showTenant(c, t, http.StatusOK, console.ResyncForm{})
+}
+
+const (
+	tenantPageRuns = 6  // runs on a tenant's page
+	runsPageRuns   = 50 // runs on a page of runs
+)
+
+func (h *Handler) showTenant(c *call, t *Tenant, status int, form console.ResyncForm) error {
 	ctx := c.r.Context()
 	s, err := operate.StatusOf(ctx, h.store, t)
 	if err != nil {
 		return err
 	}
-	body := console.TenantPage{Tenant: t, Status: s, MayResync: c.user.may(resync), MayApprove: c.user.may(approve), Form: form}
+	body := console.TenantPage{Tenant: t, Status: s, Form: form,
+		MayResync: c.user.may(resync), MayApprove: c.user.may(approve)}
 	if body.Days, err = operate.Strip(ctx, h.store, t, &s); err != nil {
 		return err
 	}
-	if body.Runs, body.Older, err = h.someRuns(c, t, 0, shortList); err != nil {
+	if body.Runs, body.Older, err = h.runsBefore(c, t, 0, tenantPageRuns); err != nil {
 		return err
 	}
 	return h.show(c, status, console.Page{Title: t.Name, Body: body})
 }
 
-// someRuns returns runs of the tenant, and before which there are more; 0: none.
-func (h *Handler) someRuns(c *call, t *Tenant, before int64, limit int) ([]store.Run, int64, error) {
+// runsBefore returns up to limit runs of the tenant before a run's id, 0 being the newest, and the
+// id before which there are more; 0: no more.
+func (h *Handler) runsBefore(c *call, t *Tenant, before int64, limit int) ([]store.Run, int64, error) {
 	runs, err := h.store.Runs(c.r.Context(), store.RunFilter{Tenant: t.ID, Before: before, Limit: limit + 1})
 	if err != nil || len(runs) <= limit {
 		return runs, 0, err
@@ -102,11 +99,11 @@ func (h *Handler) someRuns(c *call, t *Tenant, before int64, limit int) ([]store
 
 func (h *Handler) runsPage(c *call) error {
 	q := web.ReadQuery(c.r, "before")
-	from, ok := before(q.Text("before"))
+	before, ok := parseBefore(q.Text("before"))
 	if err := q.Err(); err != nil {
 		return err
 	}
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	t, err := h.pathTenant(c)
 	if err != nil {
 		return err
 	}
@@ -117,45 +114,42 @@ func (h *Handler) runsPage(c *call) error {
 	if body.Now, err = h.store.Now(c.r.Context()); err != nil {
 		return err
 	}
-	if body.Runs, body.Older, err = h.someRuns(c, t, from, longList); err != nil {
+	if body.Runs, body.Older, err = h.runsBefore(c, t, before, runsPageRuns); err != nil {
 		return err
 	}
 	return h.show(c, http.StatusOK, console.Page{Title: "Runs of " + t.Name, Body: body})
 }
 
-// scopeFaults say what is wrong with a field of the form.
-var scopeFaults = map[string]string{
-	"client": "This cannot be a client's id: letters, digits, dots and dashes only.",
-	"stream": "There is no such stream.",
-	"from":   "Give a date such as 2026-03-01, or ask for everything from the beginning, not both.",
-	"to":     "Give a date such as 2026-03-01 that is not before the first.",
-}
-
-func (h *Handler) askForRun(c *call) error {
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
+func (h *Handler) postResync(c *call) error {
+	t, form, err := readForm(c, h.pathTenant, "client", "stream", "from", "to", "full", "dryRun")
 	if err != nil {
 		return err
 	}
-	form, err := c.form("client", "stream", "from", "to", "full", "dryRun")
-	if err != nil {
-		return err
-	}
-	in := scopeJSON{Client: form.Get("client"), Stream: form.Get("stream"), From: form.Get("from"), To: form.Get("to"),
-		Full: form.Get("full") != "", DryRun: form.Get("dryRun") != ""}
+	in := scopeJSON{Client: form.Get("client"), Stream: form.Get("stream"), From: form.Get("from"),
+		To: form.Get("to"), Full: form.Get("full") != "", DryRun: form.Get("dryRun") != ""}
 	scope, err := in.scope(t.Location)
-	if p, ok := errors.AsType[*web.Problem](err); ok && scopeFaults[p.Parameter] != "" {
-		return h.showTenant(c, http.StatusUnprocessableEntity, console.ResyncForm{Client: in.Client, Stream: in.Stream, From: in.From, To: in.To,
-			Full: in.Full, DryRun: in.DryRun, Faults: map[string]string{p.Parameter: scopeFaults[p.Parameter]}})
+	if p, ok := errors.AsType[*web.Problem](err); ok && fieldFaults[p.Parameter] != "" {
+		shown := console.ResyncForm{Client: in.Client, Stream: in.Stream, From: in.From, To: in.To, Full: in.Full,
+			DryRun: in.DryRun, Faults: map[string]string{p.Parameter: fieldFaults[p.Parameter]}}
+		return h.showTenant(c, t, http.StatusUnprocessableEntity, shown)
 	}
 	if err != nil {
 		return err
 	}
-	return h.askAndGo(c, t, scope)
+	return h.requestRunAndShow(c, t, scope)
 }
 
-// askAndGo asks for a run, and goes to its page.
-func (h *Handler) askAndGo(c *call, t *Tenant, scope store.Scope) error {
-	run, created, err := h.ask(c, t, scope)
+func (h *Handler) postReconcile(c *call) error {
+	t, _, err := readForm(c, h.pathTenant)
+	if err != nil {
+		return err
+	}
+	return h.requestRunAndShow(c, t, store.Scope{Only: store.StepReconcile})
+}
+
+// requestRunAndShow requests a run, and redirects to its page.
+func (h *Handler) requestRunAndShow(c *call, t *Tenant, scope store.Scope) error {
+	run, created, err := h.requestRun(c, t, scope)
 	if err != nil {
 		return err
 	}
@@ -166,13 +160,42 @@ func (h *Handler) askAndGo(c *call, t *Tenant, scope store.Scope) error {
 	return c.goTo(runURL(run.ID) + "?told=" + told)
 }
 
-func (h *Handler) askForReconcile(c *call) error {
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
+func (h *Handler) whyPage(c *call) error {
+	t, err := readGet(c, h.pathTenant)
 	if err != nil {
 		return err
 	}
-	if _, err := c.form(); err != nil {
+	return h.showWhy(c, http.StatusOK, console.WhyPage{Tenant: t})
+}
+
+func (h *Handler) showWhy(c *call, status int, body console.WhyPage) error {
+	var err error
+	if body.Now, err = h.store.Now(c.r.Context()); err != nil {
 		return err
 	}
-	return h.askAndGo(c, t, store.Scope{Only: store.StepReconcile})
+	return h.show(c, status, console.Page{Title: "Why is it empty? " + body.Tenant.Name, Body: body})
+}
+
+// postWhy answers the form itself, without a redirect, because no URL may have the client's id.
+func (h *Handler) postWhy(c *call) error {
+	t, form, err := readForm(c, h.pathTenant, "client", "user")
+	if err != nil {
+		return err
+	}
+	body := console.WhyPage{Tenant: t, Client: strings.TrimSpace(form.Get("client")),
+		User: strings.TrimSpace(form.Get("user")), Faults: map[string]string{}}
+	if !clientID.MatchString(body.Client) {
+		body.Faults["client"] = fieldFaults["client"]
+	}
+	if !validUser(body.User) {
+		body.Faults["user"] = fieldFaults["user"]
+	}
+	if len(body.Faults) > 0 {
+		return h.showWhy(c, http.StatusUnprocessableEntity, body)
+	}
+	body.Answer, err = operate.WhyOf(c.r.Context(), h.store, t, body.Client, body.User, c.operator())
+	if err != nil {
+		return err
+	}
+	return h.showWhy(c, http.StatusOK, body)
 }

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Every page, for every kind of user: what they may not see is not there, what they
-// may not do is refused, and what they see is a whole page.
+// Each page, for each kind of user: things that they may not see are absent, actions that they may
+// not do are refused, and each page is complete.
 func TestEveryPageForEveryUser(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	item := "/quarantine/" + s.bad
 	pages := []struct {
 		url            string
@@ -81,8 +81,8 @@ func TestEveryPageForEveryUser(t *testing.T) {
 	}
 }
 
-// checkPage makes sure that an answer is a whole page that everybody can use, that
-// nothing in it runs, and that nothing of a dossier is in it.
+// checkPage checks that a response is a complete and accessible page without scripts and without
+// data of a dossier.
 func checkPage(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	if got := w.Header().Get("Content-Type"); got != "text/html; charset=utf-8" {
@@ -113,8 +113,7 @@ func checkPage(t *testing.T, name string, w *httptest.ResponseRecorder) {
 
 var void = []string{"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
-// checkTags makes sure that what is opened is closed, in order: a browser would
-// mend what is not, each in its own way.
+// checkTags checks that tags are closed in order, because browsers repair faults in different ways.
 func checkTags(t *testing.T, name, body string) {
 	t.Helper()
 	var open []string
@@ -141,7 +140,7 @@ func checkTags(t *testing.T, name, body string) {
 	}
 }
 
-// look is what is found in a page.
+// look has the parts of a page that tests use.
 type look struct {
 	t        *testing.T
 	name     string
@@ -260,10 +259,10 @@ func textOf(n *html.Node) string {
 	return b.String()
 }
 
-// Buttons are there for those who may press them.
-func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
+// A button is shown only to users who have its permission.
+func TestButtonsNeedTheirPermission(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO quarantine (tenant, key, stream, type, reason, detail)
 		VALUES ('szr', '7xE4w6UEAgpxV2HZxJrlAE', 'forms', 'QuestionnaireResponse', 'bad-id', '')`); err != nil {
 		t.Fatal(err)
@@ -291,9 +290,9 @@ func TestButtonsAreShownToWhoMayPressThem(t *testing.T) {
 	}
 }
 
-func TestPagesTellWhatThereIs(t *testing.T) {
+func TestPagesShowTheirContent(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("bob")
 	why := v.post("/tenants/szr/why", url.Values{"client": {"1042"}, "user": {"zoon"}}).Body.String()
 	for name, tt := range map[string]struct {
@@ -302,10 +301,10 @@ func TestPagesTellWhatThereIs(t *testing.T) {
 	}{
 		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations is not up to date: SZR", "stale", "the circuit is open; left alone for", "3 items", "412 removals", "running"}},
 		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale", "The source cannot be read, first 1 h 00 min ago: search Observation: the circuit is open.", "It is left alone for", "The source was restored or replaced", "one client", "missed, there was no run"}},
-		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has a date that is none", `hx-get="` + runPage(s.running) + `/progress"`}},
+		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
 		"waiting":    {v.get(runPage(s.waiting)).Body.String(), []string{"waiting for its turn", "everything from the beginning of client 1042"}},
 		"done":       {v.get(runPage(s.done)).Body.String(), []string{"partial", "2 items in quarantine"}},
-		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has a date that is none", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
+		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has an invalid date", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
 		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only the command line shows them"}},
 		"stray":      {v.get("/quarantine/" + url.PathEscape(s.stray)).Body.String(), []string{"QuestionnaireResponse without an id", "none, or it could not be read"}},
 		"held":       {v.get("/held-removals").Body.String(), []string{"412", "needs the right approve"}},
@@ -318,7 +317,7 @@ func TestPagesTellWhatThereIs(t *testing.T) {
 			}
 		}
 	}
-	// Whose something is, is told one by one only.
+	// Clients are shown for one item at a time only.
 	for _, url := range []string{"/", "/tenants/szr", "/tenants/szr/runs", "/quarantine", "/held-removals"} {
 		if page := v.get(url).Body.String(); strings.Contains(page, "1042") || strings.Contains(page, "9999") {
 			t.Errorf("%s names a client", url)
@@ -326,7 +325,7 @@ func TestPagesTellWhatThereIs(t *testing.T) {
 	}
 }
 
-// plain is the text of a page, with one space between words.
+// plain returns the text of a page, with one space between words.
 func plain(page string) string {
 	root, err := html.Parse(strings.NewReader(page))
 	if err != nil {
@@ -335,9 +334,9 @@ func plain(page string) string {
 	return strings.Join(strings.Fields(textOf(root)), " ")
 }
 
-func TestRunPageMovesUntilTheRunEnds(t *testing.T) {
+func TestRunPageUpdatesUntilTheRunEnds(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("bob")
 	moving := func(id string) string {
 		t.Helper()
@@ -362,15 +361,15 @@ func TestRunPageMovesUntilTheRunEnds(t *testing.T) {
 			t.Errorf("%s moves", url)
 		}
 	}
-	// Who is no longer logged in is led to where they can.
+	// Without a session, the user is redirected to the login page.
 	if w := s.as("").get(runPage(s.running)+"/progress", "HX-Request", "true"); w.Code != http.StatusUnauthorized || w.Header().Get("HX-Redirect") != "/login" {
 		t.Errorf("without a session the moving part is %d, %v", w.Code, w.Header())
 	}
 }
 
-func TestAssetsAreKeptByTheirContent(t *testing.T) {
+func TestAssetNamesChangeWithContent(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("")
 	found := regexp.MustCompile(`/assets/[a-z.]+\.[0-9a-f]{12}\.(css|js|svg)`).FindAllString(v.get("/login").Body.String(), -1)
 	if len(found) != 3 {

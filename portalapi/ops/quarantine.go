@@ -18,18 +18,18 @@ const (
 	maxItems     = 200
 )
 
-// itemKey is what keys of items look like; that of one without an id, or of a type
-// that was not asked for, has a question mark before it.
+// itemKey matches the key of an item. The key of an item without an id, or of a type that was not
+// searched for, begins with a question mark.
 var itemKey = regexp.MustCompile(`^\??[A-Za-z0-9_-]{1,64}$`)
 
-// quarantinedJSON is an item of which nobody need look up the meaning.
+// quarantinedJSON is an item with the meaning of its reason.
 type quarantinedJSON struct {
 	store.Quarantined
 	Meaning string `json:"meaning"`
 }
 
-// listQuarantine lists what could not be applied, the oldest first. Which client an
-// item is of is told one by one only.
+// listQuarantine lists the items in quarantine, oldest first, without their clients: only
+// quarantined shows the client of an item, and logs that.
 func (h *Handler) listQuarantine(c *call) error {
 	q := web.ReadQuery(c.r, "tenant", "limit", "after")
 	limit := q.Int("limit", defaultItems, 1, maxItems)
@@ -40,7 +40,7 @@ func (h *Handler) listQuarantine(c *call) error {
 	if !ok {
 		return web.Invalid("after", "Gebruik hier wat in next staat.")
 	}
-	list, next, err := h.quarantine(c, q.Text("tenant"), after, limit)
+	list, next, err := h.quarantineAfter(c, q.Text("tenant"), after, limit)
 	if err != nil {
 		return err
 	}
@@ -55,11 +55,13 @@ func (h *Handler) listQuarantine(c *call) error {
 	return c.json(http.StatusOK, out)
 }
 
-// quarantine returns what follows after, of the tenant named or of all that the
-// user sees, and the place from which to read on; empty: there is no more.
-func (h *Handler) quarantine(c *call, tenant string, after store.QuarantinePlace, limit int) ([]store.Quarantined, string, error) {
+// quarantineAfter returns the items after a place, of the named tenant or else of all of the
+// user's, and the place of the next page; empty: this is the last page.
+func (h *Handler) quarantineAfter(
+	c *call, tenant string, after store.QuarantinePlace, limit int,
+) ([]store.Quarantined, string, error) {
 	filter := store.QuarantineFilter{After: after, Limit: limit + 1, Tenants: []string{}}
-	for _, t := range c.tenants(h) {
+	for _, t := range h.tenantsOf(c) {
 		if tenant == "" || t.ID == tenant {
 			filter.Tenants = append(filter.Tenants, t.ID)
 		}
@@ -83,94 +85,75 @@ func (h *Handler) quarantine(c *call, tenant string, after store.QuarantinePlace
 	return list, formatPlace(&list[limit-1]), nil
 }
 
+// formatPlace returns the place of an item as text for a URL.
 func formatPlace(q *store.Quarantined) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(q.FirstSeen.UnixMicro(), 36) + " " + q.Key))
+	place := strconv.FormatInt(q.FirstSeen.UnixMicro(), 36) + " " + q.Key
+	return base64.RawURLEncoding.EncodeToString([]byte(place))
 }
 
-// parsePlace is the inverse of formatPlace. Empty is before all.
+// parsePlace is the inverse of formatPlace. Empty is the place before the first item.
 func parsePlace(s string) (store.QuarantinePlace, bool) {
 	if s == "" {
 		return store.QuarantinePlace{}, true
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	at, key, ok := strings.Cut(string(b), " ")
-	micro, err2 := strconv.ParseInt(at, 36, 53)
-	if err != nil || err2 != nil || !ok || !itemKey.MatchString(key) {
+	micro, parseErr := strconv.ParseInt(at, 36, 53)
+	if err != nil || parseErr != nil || !ok || !itemKey.MatchString(key) {
 		return store.QuarantinePlace{}, false
 	}
 	return store.QuarantinePlace{FirstSeen: time.UnixMicro(micro), Key: key}, true
 }
 
-// quarantined tells all that is known of one item, but its bytes.
+// quarantined answers with one item, without its bytes.
 func (h *Handler) quarantined(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	it, _, err := h.view(c)
+	it, err := readGet(c, h.viewItem)
 	if err != nil {
 		return err
 	}
 	return c.json(http.StatusOK, struct {
 		store.QuarantinedItem
 		Meaning string `json:"meaning"`
-	}{it, it.Reason.Meaning()})
+	}{it.QuarantinedItem, it.Reason.Meaning()})
 }
 
-// retry asks for a run that tries one item again.
+// retry requests a run that retries one item.
 func (h *Handler) retry(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	it, t, err := h.item(c)
+	it, err := readPost(c, h.pathItem, &empty{})
 	if err != nil {
 		return err
 	}
-	if err := web.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
-		return err
-	}
-	return h.answerAsked(c, t, retryOf(it.Key))
+	return h.answerRequestRun(c, it.tenant, retryScope(it.Key))
 }
 
-// retryAll asks for a run that tries again all that the tenant has in quarantine.
+// retryAll requests a run that retries all items of the tenant.
 func (h *Handler) retryAll(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
+	t, err := readPost(c, h.pathTenant, &empty{})
 	if err != nil {
 		return err
 	}
-	if err := web.ReadJSON(c.w, c.r, maxBody, &struct{}{}); err != nil {
-		return err
-	}
-	return h.answerAsked(c, t, retryOf())
+	return h.answerRequestRun(c, t, retryScope())
 }
 
-// retryOf is the scope of a run that tries the keys again; none: all there are.
-func retryOf(keys ...string) store.Scope {
+// retryScope is the scope of a run that retries the keys, or all items if there are none.
+func retryScope(keys ...string) store.Scope {
 	return store.Scope{Only: store.StepQuarantine, Keys: keys}
 }
 
-// discard forgets one item: 204.
+// discard removes one item from quarantine: 204.
 func (h *Handler) discard(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	it, _, err := h.item(c)
-	if err != nil {
-		return err
-	}
 	var in struct {
 		Reason string `json:"reason"`
 	}
-	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	it, err := readPost(c, h.pathItem, &in)
+	if err != nil {
 		return err
 	}
-	reason, ok := reasonFits(in.Reason)
+	reason, ok := parseReason(in.Reason)
 	if !ok {
 		return web.Invalid("reason", "Geef de reden in één regel van ten hoogste 500 tekens, zonder namen van mensen.")
 	}
-	if err := h.forget(c, &it.Quarantined, reason); err != nil {
+	if err := h.discardItem(c, &it.Quarantined, reason); err != nil {
 		return err
 	}
 	c.status = http.StatusNoContent

@@ -9,30 +9,24 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// reconcile asks for a run that compares everything with the source. With approve,
-// for which the right of that name is needed, it also removes what is confirmed
-// absent beyond the brake; with atMost, where no more are held than that.
+// reconcile requests a run that compares all items with the source. With approve, which needs the
+// right of that name, the run also removes the items that are confirmed absent beyond the brake;
+// with atMost, only if no more removals are held than that.
 func (h *Handler) reconcile(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
-	if err != nil {
-		return err
-	}
 	var in struct {
 		Stream  string `json:"stream"`
 		Approve bool   `json:"approve"`
-		AtMost  *int64 `json:"atMost"` // how many were held when somebody looked
+		AtMost  *int64 `json:"atMost"` // how many removals the operator has seen
 	}
-	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	t, err := readPost(c, h.pathTenant, &in)
+	if err != nil {
 		return err
 	}
 	if in.Stream != "" && !slices.Contains(dossier.Streams(), dossier.Stream(in.Stream)) {
 		return web.Invalid("stream", streamChoices)
 	}
 	if in.Approve {
-		if err := c.user.must(approve); err != nil {
+		if err := c.user.require(approve); err != nil {
 			return err
 		}
 	}
@@ -44,13 +38,14 @@ func (h *Handler) reconcile(c *call) error {
 			return err
 		}
 	}
-	return h.answerAsked(c, t, store.Scope{Only: store.StepReconcile, Stream: dossier.Stream(in.Stream), Approve: in.Approve})
+	scope := store.Scope{Only: store.StepReconcile, Stream: dossier.Stream(in.Stream), Approve: in.Approve}
+	return h.answerRequestRun(c, t, scope)
 }
 
-// heldAtMost fails where more is held of the tenant's stream, or of all if stream is
-// empty, than somebody has seen.
+// heldAtMost fails if more than seen removals are held of the tenant's stream, or of all its
+// streams if stream is empty.
 func (h *Handler) heldAtMost(c *call, t *Tenant, stream dossier.Stream, seen int64) error {
-	list, err := h.held(c, t.ID)
+	list, err := h.heldRemovals(c, t.ID)
 	if err != nil {
 		return err
 	}
@@ -60,28 +55,29 @@ func (h *Handler) heldAtMost(c *call, t *Tenant, stream dossier.Stream, seen int
 		}
 	}
 	if seen < 0 {
-		return &web.Problem{Type: web.Changed, Parameter: "atMost", Detail: "Er wordt nu meer vastgehouden dan dat. Kijk opnieuw, en keur dan goed."}
+		return &web.Problem{Type: web.Changed, Parameter: "atMost",
+			Detail: "Er wordt nu meer vastgehouden dan dat. Kijk opnieuw, en keur dan goed."}
 	}
 	return nil
 }
 
-// listHeld lists the removals that wait for an operator.
-func (h *Handler) listHeld(c *call) error {
+// listHeldRemovals lists the removals that wait for an operator's approval.
+func (h *Handler) listHeldRemovals(c *call) error {
 	q := web.ReadQuery(c.r, "tenant")
 	if err := q.Err(); err != nil {
 		return err
 	}
-	list, err := h.held(c, q.Text("tenant"))
+	list, err := h.heldRemovals(c, q.Text("tenant"))
 	if err != nil {
 		return err
 	}
 	return c.json(http.StatusOK, listJSON[store.HeldRemovals]{Items: list})
 }
 
-// held returns what is held of the tenant named, or of all that the user sees.
-func (h *Handler) held(c *call, tenant string) ([]store.HeldRemovals, error) {
+// heldRemovals returns the held removals of the named tenant, or else of all of the user's.
+func (h *Handler) heldRemovals(c *call, tenant string) ([]store.HeldRemovals, error) {
 	if tenant != "" {
-		if _, err := c.tenant(h, tenant); err != nil {
+		if _, err := h.tenant(c, tenant); err != nil {
 			return nil, err
 		}
 	}
@@ -91,7 +87,7 @@ func (h *Handler) held(c *call, tenant string) ([]store.HeldRemovals, error) {
 	}
 	mine := []store.HeldRemovals{}
 	for _, r := range list {
-		if _, err := c.tenant(h, r.Tenant); err == nil {
+		if _, err := h.tenant(c, r.Tenant); err == nil {
 			mine = append(mine, r)
 		}
 	}

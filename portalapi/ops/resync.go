@@ -15,10 +15,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// maxBody is how many bytes the body of a request may have.
-const maxBody = 4 << 10
+const maxBody = 4 << 10 // bytes of a request's body
 
-// scopeJSON is what a resync is limited to. Left out, it is not.
+// scopeJSON limits a resync. A missing field does not limit it.
 type scopeJSON struct {
 	Client string `json:"client"`
 	Stream string `json:"stream"`
@@ -28,31 +27,24 @@ type scopeJSON struct {
 	DryRun bool   `json:"dryRun"`
 }
 
-// resync asks for a run of the tenant: 202 with the run or, where one of the same
-// scope waits already, 200 with that one.
+// resync requests a run of the tenant.
 func (h *Handler) resync(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	t, err := c.tenant(h, c.r.PathValue("tenant"))
-	if err != nil {
-		return err
-	}
 	var in scopeJSON
-	if err := web.ReadJSON(c.w, c.r, maxBody, &in); err != nil {
+	t, err := readPost(c, h.pathTenant, &in)
+	if err != nil {
 		return err
 	}
 	scope, err := in.scope(t.Location)
 	if err != nil {
 		return err
 	}
-	return h.answerAsked(c, t, scope)
+	return h.answerRequestRun(c, t, scope)
 }
 
-// answerAsked asks for a run and answers with it: 202, or 200 with one of the same
-// scope that waits already.
-func (h *Handler) answerAsked(c *call, t *Tenant, scope store.Scope) error {
-	run, created, err := h.ask(c, t, scope)
+// answerRequestRun requests a run and answers with it: 202 if the run is new, or 200 if a run of
+// the same scope was waiting.
+func (h *Handler) answerRequestRun(c *call, t *Tenant, scope store.Scope) error {
+	run, created, err := h.requestRun(c, t, scope)
 	if err != nil {
 		return err
 	}
@@ -65,10 +57,13 @@ func (h *Handler) answerAsked(c *call, t *Tenant, scope store.Scope) error {
 
 var clientID = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`) // FHIR R4 §2.24.0.1: id
 
-// userFits reports whether text can be the sub of a token; empty is none.
-func userFits(text string) bool {
+// validUser reports whether text is a possible sub of a token, or empty for no user.
+func validUser(text string) bool {
 	return len(text) <= 255 && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
+
+// errClient is the problem of a client's id that is impossible.
+var errClient = web.Invalid("client", "Dit kan geen id van een cliënt zijn.")
 
 const streamChoices = "Kies uit clients, contacts, staff, questionnaires, goals, care-plans, reports, forms."
 
@@ -76,7 +71,7 @@ func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
 	s := store.Scope{Client: in.Client, Stream: dossier.Stream(in.Stream), Full: in.Full, DryRun: in.DryRun}
 	switch {
 	case in.Client != "" && !clientID.MatchString(in.Client):
-		return s, web.Invalid("client", "Dit kan geen id van een cliënt zijn.")
+		return s, errClient
 	case in.Stream != "" && !slices.Contains(dossier.Streams(), s.Stream):
 		return s, web.Invalid("stream", streamChoices)
 	case in.Full && in.From != "":
@@ -96,13 +91,13 @@ func (in *scopeJSON) scope(zone *time.Location) (store.Scope, error) {
 	if !s.From.IsZero() && !s.To.IsZero() && s.To.Before(s.From) {
 		return s, web.Invalid("to", "Het einde bij to ligt voor het begin bij from.")
 	}
-	// One moment in one form, so that the same scope is found again.
+	// In UTC, so that equal scopes are found to be equal.
 	s.From, s.To = s.From.UTC(), s.To.UTC()
 	return s, nil
 }
 
-// instant reads an instant, or a date, which is whole, as its first one. Empty is
-// zero.
+// instant parses an instant (RFC 3339), or a date as its first instant in zone, and then whole is
+// true. Empty is zero.
 func instant(s string, zone *time.Location) (t time.Time, whole, ok bool) {
 	if s == "" {
 		return time.Time{}, false, true

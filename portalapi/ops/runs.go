@@ -1,15 +1,15 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"slices"
 	"strconv"
 
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
@@ -18,7 +18,7 @@ const (
 	maxRuns     = 100
 )
 
-// listRuns lists runs, the newest first.
+// listRuns lists runs, newest first.
 func (h *Handler) listRuns(c *call) error {
 	q := web.ReadQuery(c.r, "tenant", "state", "limit", "before")
 	filter := store.RunFilter{
@@ -29,7 +29,7 @@ func (h *Handler) listRuns(c *call) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	tenants, err := h.asked(c, q.Text("tenant"))
+	tenants, err := h.tenantIDs(c, q.Text("tenant"))
 	if err != nil {
 		return err
 	}
@@ -52,12 +52,12 @@ func (h *Handler) listRuns(c *call) error {
 	return c.json(http.StatusOK, out)
 }
 
-// asked returns the tenants whose runs are asked for: the one named, or all that
-// the user sees. The empty one stands for all there are.
-func (h *Handler) asked(c *call, named string) ([]string, error) {
+// tenantIDs returns the tenants to list: the named one, or else all of the user's. An empty id
+// stands for all tenants of the replica.
+func (h *Handler) tenantIDs(c *call, named string) ([]string, error) {
 	switch {
 	case named != "":
-		t, err := c.tenant(h, named)
+		t, err := h.tenant(c, named)
 		if err != nil {
 			return nil, err
 		}
@@ -68,21 +68,34 @@ func (h *Handler) asked(c *call, named string) ([]string, error) {
 	return slices.Compact(slices.Sorted(slices.Values(c.user.Tenants))), nil
 }
 
-// run tells of one run, with its accounting per type.
+// run answers with one run and its accounting per type.
 func (h *Handler) run(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
-		return err
-	}
-	run, err := h.named(c)
+	run, err := readGet(c, h.pathRun)
 	if err != nil {
 		return err
 	}
 	return c.json(http.StatusOK, run)
 }
 
-// named returns the run that the path names, or [problem.NotFound] where the user
-// does not see its tenant.
-func (h *Handler) named(c *call) (store.Run, error) {
+// cancel cancels a run: 202 with the run, which ends at once if it is waiting, and else at its next
+// page; or 200 if the run had ended.
+func (h *Handler) cancel(c *call) error {
+	run, err := readPost(c, h.pathRun, &empty{})
+	if err != nil {
+		return err
+	}
+	run, err = h.requestCancel(c, run.ID)
+	if errors.Is(err, store.ErrRunDone) {
+		return c.json(http.StatusOK, run)
+	}
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusAccepted, run)
+}
+
+// pathRun returns the run that the path names, or [web.NotFound] if its tenant is not the user's.
+func (h *Handler) pathRun(c *call) (store.Run, error) {
 	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
 	if err != nil {
 		return store.Run{}, web.Absent()

@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// sessionTime is a working day.
+// sessionTime is how long a session lasts: a working day.
 const sessionTime = 8 * time.Hour
 
-// sessions tells from a cookie who has logged in, and until when. A cookie is
-// sealed with a key of this process's own and with the user's token: it ends with
-// either, and nothing is stored of it but that its user has logged out.
+// sessions creates and checks the cookies of logged-in users. A cookie has the user's name and the
+// end of the session, authenticated with a key of this process and the user's token. So it becomes
+// invalid when the process restarts or the token changes, and only logged-out sessions are stored.
 type sessions struct {
 	key [sha256.Size]byte
 	now func() time.Time
 
 	mu    sync.Mutex
-	ended map[string]time.Time // what logged out, until it would have ended anyway
+	ended map[string]time.Time // logged-out cookies, until their sessions' ends
 }
 
 func newSessions(now func() time.Time) *sessions {
@@ -32,40 +32,42 @@ func newSessions(now func() time.Time) *sessions {
 	return s
 }
 
-// begin returns the cookie's value for a user.
+// begin returns the cookie value of a new session.
 func (s *sessions) begin(name, token string) string {
 	var nonce [12]byte
 	_, _ = rand.Read(nonce[:]) // never fails
-	said := base64.RawURLEncoding.EncodeToString([]byte(name)) + "." +
+	claims := base64.RawURLEncoding.EncodeToString([]byte(name)) + "." +
 		strconv.FormatInt(s.now().Add(sessionTime).Unix(), 36) + "." + base64.RawURLEncoding.EncodeToString(nonce[:])
-	return said + "." + s.seal(said, token)
+	return claims + "." + s.seal(claims, token)
 }
 
-func (s *sessions) seal(said, token string) string {
+// seal returns the authentication code of the claims.
+func (s *sessions) seal(claims, token string) string {
 	mac := hmac.New(sha256.New, s.key[:])
 	sum := sha256.Sum256([]byte(token))
 	mac.Write(sum[:])
-	mac.Write([]byte(said))
+	mac.Write([]byte(claims))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// claims returns whose session the value says it is, and until when. Nothing of
-// that is true before holds says so.
-func (s *sessions) claims(value string) (name string, until time.Time, ok bool) {
+// parse returns the user's name and the session's end in a cookie value. They must not be trusted
+// before valid has returned true.
+func (s *sessions) parse(value string) (name string, until time.Time, ok bool) {
 	parts := strings.Split(value, ".")
 	if len(parts) != 4 {
 		return "", time.Time{}, false
 	}
 	decoded, err := base64.RawURLEncoding.DecodeString(parts[0])
-	seconds, err2 := strconv.ParseInt(parts[1], 36, 64)
-	return string(decoded), time.Unix(seconds, 0), err == nil && err2 == nil
+	seconds, parseErr := strconv.ParseInt(parts[1], 36, 64)
+	return string(decoded), time.Unix(seconds, 0), err == nil && parseErr == nil
 }
 
-// holds reports whether the value is that of a session of whose token it is, that
-// has not ended.
-func (s *sessions) holds(value, token string, until time.Time) bool {
+// valid reports whether the cookie value belongs to a session of the token's user that has not
+// ended.
+func (s *sessions) valid(value, token string, until time.Time) bool {
 	i := strings.LastIndexByte(value, '.')
-	if token == "" || i < 0 || !hmac.Equal([]byte(value[i+1:]), []byte(s.seal(value[:i], token))) || !s.now().Before(until) {
+	if token == "" || i < 0 || !hmac.Equal([]byte(value[i+1:]), []byte(s.seal(value[:i], token))) ||
+		!s.now().Before(until) {
 		return false
 	}
 	s.mu.Lock()
@@ -74,7 +76,7 @@ func (s *sessions) holds(value, token string, until time.Time) bool {
 	return !ended
 }
 
-// end ends a session that holds.
+// end ends a valid session.
 func (s *sessions) end(value string, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,14 +89,14 @@ func (s *sessions) end(value string, until time.Time) {
 	s.ended[value] = until
 }
 
-// overTLS reports whether the browser's side of the request is encrypted, here or
-// by a proxy that says so. A lie harms only who tells it.
+// overTLS reports whether the browser uses TLS, here or according to a proxy. A client that forges
+// the header only affects its own cookie.
 func overTLS(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// sessionCookie returns the cookie with the value. Over TLS its name keeps other
-// hosts and other schemes from setting it.
+// sessionCookie returns the cookie with the value; an empty value deletes it. Over TLS its name has
+// the prefix __Host-, so that other hosts and plain HTTP cannot set it.
 func sessionCookie(r *http.Request, value string) *http.Cookie {
 	//nolint:gosec // over plain HTTP, which is loopback or behind a proxy, a Secure cookie would never come back
 	c := &http.Cookie{Name: "dossiersync-operator", Value: value, Path: "/", MaxAge: int(sessionTime / time.Second),
@@ -108,15 +110,15 @@ func sessionCookie(r *http.Request, value string) *http.Cookie {
 	return c
 }
 
-// session returns the value of the session that the request brings, its user and
-// its end; nil where it brings none that holds.
+// session returns the cookie value, user and end of the request's session; u is nil if it has no
+// valid one.
 func (h *Handler) session(r *http.Request) (value string, u *User, until time.Time) {
 	cookies := r.CookiesNamed(sessionCookie(r, "").Name)
 	if len(cookies) != 1 {
 		return "", nil, time.Time{}
 	}
 	value = cookies[0].Value
-	name, until, ok := h.sessions.claims(value)
+	name, until, ok := h.sessions.parse(value)
 	if !ok {
 		return "", nil, time.Time{}
 	}
@@ -125,7 +127,7 @@ func (h *Handler) session(r *http.Request) (value string, u *User, until time.Ti
 			continue
 		}
 		token, err := h.users[i].Token()
-		if err != nil || !h.sessions.holds(value, token, until) {
+		if err != nil || !h.sessions.valid(value, token, until) {
 			break
 		}
 		return value, &h.users[i], until
@@ -133,7 +135,7 @@ func (h *Handler) session(r *http.Request) (value string, u *User, until time.Ti
 	return "", nil, time.Time{}
 }
 
-func (h *Handler) bySession(r *http.Request) *User {
+func (h *Handler) userBySession(r *http.Request) *User {
 	_, u, _ := h.session(r)
 	return u
 }

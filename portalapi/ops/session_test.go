@@ -16,7 +16,7 @@ import (
 	"dossiersync/portalapi/ops"
 )
 
-// clock is one that a test moves.
+// clock is a clock that the test sets.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -26,7 +26,7 @@ func (c *clock) move(d time.Duration) { c.ahead.Add(int64(d)) }
 func TestSessionEndsAfterEightHours(t *testing.T) {
 	t.Parallel()
 	var c clock
-	s := newScene(t, func(o *ops.Options) { o.Now = c.now })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Now = c.now })
 	v := s.as("ann")
 	for _, tt := range []struct {
 		after time.Duration
@@ -39,9 +39,9 @@ func TestSessionEndsAfterEightHours(t *testing.T) {
 	}
 }
 
-func TestSessionCannotBeMadeUp(t *testing.T) {
+func TestForgedSessionIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("bob")
 	good := v.cookies[0].Value
 	if w := v.get("/"); w.Code != http.StatusOK {
@@ -71,13 +71,13 @@ func TestSessionCannotBeMadeUp(t *testing.T) {
 	try(strings.Join(parts[:3], "."))
 	try("YW5u." + strings.Join(parts[1:], ".")) // ann
 	// Another process has another key.
-	other := newScene(t)
+	other := newFilledHarness(t)
 	v.cookies[0].Value = good
-	v.scene = other
+	v.filledHarness = other
 	if w := v.get("/"); w.Code != http.StatusSeeOther {
 		t.Errorf("another process takes it: %d", w.Code)
 	}
-	v.scene = s
+	v.filledHarness = s
 	v.cookies = append(v.cookies, v.cookies[0])
 	if w := v.get("/"); w.Code != http.StatusSeeOther {
 		t.Errorf("two cookies are answered with %d", w.Code)
@@ -88,7 +88,7 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	var token atomic.Value
 	token.Store("the first")
-	s := newScene(t, func(o *ops.Options) {
+	s := newFilledHarness(t, func(o *ops.Options) {
 		o.Users = append(o.Users, ops.User{Name: "new", Tenants: []string{"szr"}, May: []string{"read"}, Token: func() (string, error) {
 			if text := token.Load().(string); text != "" {
 				return text, nil
@@ -111,7 +111,7 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 
 func TestLogOutEndsTheSessionEverywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v, elsewhere := s.as("ann"), s.as("ann")
 	if w := v.post("/logout", nil, "Sec-Fetch-Site", "cross-site"); w.Code != http.StatusForbidden {
 		t.Errorf("another site logs out: %d", w.Code)
@@ -120,7 +120,7 @@ func TestLogOutEndsTheSessionEverywhere(t *testing.T) {
 	if c := w.Result().Cookies(); w.Code != http.StatusSeeOther || len(c) != 1 || c[0].MaxAge >= 0 || c[0].Value != "" {
 		t.Errorf("answered with %d, %v", w.Code, c)
 	}
-	// Who kept the cookie has no more of it.
+	// The old cookie is no longer valid.
 	if w := v.get("/"); w.Code != http.StatusSeeOther {
 		t.Errorf("the old session is answered with %d", w.Code)
 	}
@@ -131,7 +131,7 @@ func TestLogOutEndsTheSessionEverywhere(t *testing.T) {
 
 func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	form := url.Values{"token": {"token of ann"}}
 	plain := s.as("").post("/login", form).Result().Cookies()[0]
 	if plain.Name != "dossiersync-operator" || !plain.HttpOnly || plain.Secure || plain.SameSite != http.SameSiteStrictMode || plain.Path != "/" || plain.Domain != "" || plain.MaxAge != 8*3600 {
@@ -150,7 +150,7 @@ func TestCookieIsKeptFromScriptsAndOtherSites(t *testing.T) {
 
 func TestTokenIsForTheAPIAndSessionForPages(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("ann")
 	if w := v.get("/api/tenants"); w.Code != http.StatusUnauthorized {
 		t.Errorf("the API takes a session: %d", w.Code)
@@ -163,13 +163,13 @@ func TestTokenIsForTheAPIAndSessionForPages(t *testing.T) {
 	}
 }
 
-// Behind a proxy all operators have one address: whoever tries tokens there may not
-// keep those out who have one.
-func TestWrongTokensAreLimitedAndARightOneAlwaysGetsIn(t *testing.T) {
+// Behind a proxy all operators have one address: wrong tokens from it must not lock out users with
+// a right token.
+func TestWrongTokensAreLimitedButNotRightOnes(t *testing.T) {
 	t.Parallel()
 	var c clock
 	core, logged := observer.New(zapcore.WarnLevel)
-	s := newScene(t, func(o *ops.Options) { o.Now, o.Log = c.now, zap.New(core) })
+	s := newFilledHarness(t, func(o *ops.Options) { o.Now, o.Log = c.now, zap.New(core) })
 	v := s.as("")
 	wrong, right := url.Values{"token": {"wrong"}}, url.Values{"token": {"token of ann"}}
 	getsIn := func() {
@@ -216,9 +216,9 @@ func TestWrongTokensAreLimitedAndARightOneAlwaysGetsIn(t *testing.T) {
 	byAPI(http.StatusTooManyRequests)
 }
 
-func TestLogInLeadsToWhereSomebodyWanted(t *testing.T) {
+func TestLoginRedirectsToTheWantedPage(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newFilledHarness(t)
 	v := s.as("")
 	if got := v.get(runPage(s.done) + "?live=no").Header().Get("Location"); got != "/login?next="+url.QueryEscape(runPage(s.done)) {
 		t.Errorf("a page leads to %s", got)
@@ -245,10 +245,10 @@ func TestTokenOfTwoUsersIsRefused(t *testing.T) {
 	if _, err := ops.New(nil, ops.Options{Users: []ops.User{{Name: "ann", Token: same}, {Name: "bob", Token: same}}}); err == nil || strings.Contains(err.Error(), "same token of") {
 		t.Errorf("set up with %v", err)
 	}
-	// They became the same later: who did something could not be told.
+	// The tokens became equal later, so actions could not be attributed.
 	var token atomic.Value
 	token.Store("its own")
-	s := newScene(t, func(o *ops.Options) {
+	s := newFilledHarness(t, func(o *ops.Options) {
 		o.Users = append(o.Users, ops.User{Name: "new", Tenants: []string{"szr"}, May: []string{"read"}, Token: func() (string, error) { return token.Load().(string), nil }})
 	})
 	token.Store("token of ann")

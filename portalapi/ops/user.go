@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"dossiersync/portalapi/web"
-
 	"errors"
 	"fmt"
 	"net"
@@ -11,46 +9,48 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"dossiersync/portalapi/web"
 )
 
-// User is one operator.
+// User is an operator.
 type User struct {
-	Name string // shown in the record of what was done
-	// Token returns the user's token. It is asked for every request, so that a
-	// token can be replaced; while it fails or is empty, the user cannot log in.
+	Name string // recorded with every action
+	// Token returns the user's token. It is called for every request, so that a token can be
+	// replaced. While it fails or returns nothing, the user cannot log in.
 	Token   func() (string, error)
 	Tenants []string
 	May     []string // of read, resync, approve
 }
 
-// checkUsers makes sure that what is done in a name was done by its owner: a name
-// has one token, and a token one name.
+// checkUsers fails if two users have the same name or the same token, because an action could not
+// be attributed to one of them.
 func checkUsers(users []User) error {
 	names := make(map[string]bool, len(users))
 	tokens := make(map[string]string, len(users))
 	for _, u := range users {
 		if u.Name == "" || names[u.Name] || u.Token == nil {
-			return fmt.Errorf("user %q has no name of their own or no token", u.Name)
+			return fmt.Errorf("user %q has no name, the name of another user, or no token", u.Name)
 		}
 		names[u.Name] = true
 		token, err := u.Token()
 		if err != nil || token == "" {
-			continue // cannot log in now, says Token
+			continue // the user cannot log in
 		}
 		if other, taken := tokens[token]; taken {
-			return fmt.Errorf("users %q and %q have the same token: nobody could tell who did what", other, u.Name)
+			return fmt.Errorf("users %q and %q have the same token, so their actions could not be told apart", other, u.Name)
 		}
 		tokens[token] = u.Name
 	}
 	return nil
 }
 
-// sees reports whether the tenant is the user's. Nobody in particular sees all.
+// sees reports whether the tenant is the user's. Without users, all tenants are.
 func (u *User) sees(tenant string) bool { return u == nil || slices.Contains(u.Tenants, tenant) }
 
 func (u *User) may(v verb) bool { return u == nil || slices.Contains(u.May, string(v)) }
 
-// name returns under what name to record what the user does.
+// name returns the user's name, or nothing without users.
 func (u *User) name() string {
 	if u == nil {
 		return ""
@@ -58,10 +58,10 @@ func (u *User) name() string {
 	return u.Name
 }
 
-// admit returns who asks, nil for nobody in particular, and fails where they may
-// not do what v names.
-func (h *Handler) admit(c *call, v verb) (*User, error) {
-	if v == nothing {
+// authorize returns the user of the request, or nil where none is needed. It fails if the user does
+// not have the permission v.
+func (h *Handler) authorize(c *call, v verb) (*User, error) {
+	if v == anyone {
 		return nil, nil
 	}
 	if err := h.origins.Check(c.r); err != nil {
@@ -72,62 +72,60 @@ func (h *Handler) admit(c *call, v verb) (*User, error) {
 	}
 	if len(h.users) == 0 {
 		if !loopback(c.r.Host) {
-			return nil, &web.Problem{Type: web.NotAllowed,
-				Detail: "Zonder ops.users is dit alleen bereikbaar als localhost of 127.0.0.1.", Cause: errors.New("not a loopback name")}
+			return nil, &web.Problem{Type: web.NotAllowed, Cause: errors.New("the host is not a loopback name"),
+				Detail: "Zonder ops.users is dit alleen bereikbaar als localhost of 127.0.0.1."}
 		}
 		return nil, nil
 	}
-	if v == visit {
+	if v == sameSite {
 		return nil, nil
 	}
-	u, err := h.whoAsks(c)
+	u, err := h.userOf(c)
 	if err != nil {
 		return nil, err
 	}
 	if v == scrape {
 		return u, h.maySeeAll(u)
 	}
-	return u, u.must(v)
+	return u, u.require(v)
 }
 
-// must fails where the user may not do what v names.
-func (u *User) must(v verb) error {
+// require fails if the user does not have the permission v.
+func (u *User) require(v verb) error {
 	if u.may(v) {
 		return nil
 	}
 	return &web.Problem{Type: web.NotAllowed, Detail: "Hiervoor is het recht " + string(v) + " nodig."}
 }
 
-// unknownToken asks a program that brings no token, or nobody's, for one.
-func unknownToken() *web.Problem {
+// tokenRequired returns the problem of a program without a valid token.
+func tokenRequired() *web.Problem {
 	return &web.Problem{Type: web.InvalidToken, Challenge: `Bearer realm="dossiersync operators"`,
 		Detail: "Stuur het token van een van ops.users mee."}
 }
 
-// whoAsks returns the user whose session a browser brings, or whose token a
-// program does.
-func (h *Handler) whoAsks(c *call) (*User, error) {
+// userOf returns the user of the request: of a page by its session, of the API by its token.
+func (h *Handler) userOf(c *call) (*User, error) {
 	if c.page {
-		if u := h.bySession(c.r); u != nil {
+		if u := h.userBySession(c.r); u != nil {
 			return u, nil
 		}
 		return nil, &web.Problem{Type: web.InvalidToken, Detail: "Log in."}
 	}
 	token := bearer(c.r)
 	if token == "" {
-		return nil, unknownToken()
+		return nil, tokenRequired()
 	}
-	u := h.byToken(token)
+	u := h.userByToken(token)
 	if u == nil {
-		return nil, h.refuse(c)
+		return nil, h.wrongToken(c)
 	}
 	return u, nil
 }
 
-// byToken returns the user whose token it is, or nil. It compares with every
-// user's, however early one fits, and takes as long for each. A token that two
-// have is nobody's.
-func (h *Handler) byToken(token string) *User {
+// userByToken returns the user with the token, or nil. It compares all tokens in constant time, so
+// that the time does not depend on the user. A token of two users is refused.
+func (h *Handler) userByToken(token string) *User {
 	if token == "" {
 		return nil
 	}
@@ -142,7 +140,8 @@ func (h *Handler) byToken(token string) *User {
 		}
 	}
 	if len(found) > 1 {
-		h.log.Error("two users have the same token; it is refused", zap.String("user", found[0].Name), zap.String("other", found[1].Name))
+		h.log.Error("two users have the same token; it is refused",
+			zap.String("user", found[0].Name), zap.String("other", found[1].Name))
 	}
 	if len(found) != 1 {
 		return nil
@@ -150,7 +149,7 @@ func (h *Handler) byToken(token string) *User {
 	return found[0]
 }
 
-// bearer returns the token that the request brings, or nothing.
+// bearer returns the request's bearer token, or nothing.
 func bearer(r *http.Request) string {
 	headers := r.Header.Values("Authorization")
 	if len(headers) != 1 {
@@ -163,12 +162,12 @@ func bearer(r *http.Request) string {
 	return token
 }
 
-// asksForPage reports whether a browser asks for something to show.
+// asksForPage reports whether the request comes from a browser that wants a page.
 func asksForPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// loopback reports whether a Host header names this machine to itself.
+// loopback reports whether a Host header is a loopback name or address.
 func loopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

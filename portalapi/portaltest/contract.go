@@ -18,7 +18,7 @@ import (
 	"dossiersync/portalapi"
 )
 
-// OpenAPI is the contract, ready to check answers against.
+// OpenAPI is a contract, ready to check answers against.
 type OpenAPI struct {
 	document map[string]any
 	compiler *jsonschema.Compiler
@@ -31,7 +31,7 @@ var Contract = sync.OnceValues(func() (*OpenAPI, error) { return Parse(portalapi
 
 const resource = "contract.json"
 
-// Parse returns the contract that an OpenAPI document is.
+// Parse parses an OpenAPI 3.1 document in YAML.
 func Parse(text []byte) (*OpenAPI, error) {
 	var doc map[string]any
 	if err := yaml.Unmarshal(text, &doc); err != nil {
@@ -45,7 +45,10 @@ func Parse(text []byte) (*OpenAPI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
 	}
-	c := &OpenAPI{document: value.(map[string]any), compiler: jsonschema.NewCompiler(), schemas: make(map[string]*jsonschema.Schema)}
+	c := &OpenAPI{
+		document: value.(map[string]any), compiler: jsonschema.NewCompiler(),
+		schemas: make(map[string]*jsonschema.Schema),
+	}
 	c.compiler.DefaultDraft(jsonschema.Draft2020)
 	c.compiler.AssertFormat()
 	if err := c.compiler.AddResource(resource, value); err != nil {
@@ -65,8 +68,7 @@ func (p pointer) String() string {
 	return b.String()
 }
 
-// at returns the object that p points to, following a reference in its place,
-// and where that is.
+// at returns the object that p points to and its place, after following a reference.
 func (c *OpenAPI) at(p pointer) (map[string]any, pointer) {
 	value := any(c.document)
 	for _, step := range p {
@@ -83,8 +85,7 @@ func (c *OpenAPI) at(p pointer) (map[string]any, pointer) {
 	return m, p
 }
 
-// Paths lists the path templates of the contract with their methods, like
-// "GET /v1/dossiers", sorted.
+// Paths returns the methods and path templates of the contract, like "GET /v1/dossiers", sorted.
 func (c *OpenAPI) Paths() []string {
 	var list []string
 	paths, _ := c.at(pointer{"paths"})
@@ -100,7 +101,8 @@ func (c *OpenAPI) Paths() []string {
 	return list
 }
 
-// operation finds the contract's place for a request.
+// operation returns the place of the request's path in the contract, and the operation of its
+// method, if any.
 func (c *OpenAPI) operation(r *http.Request) (pointer, map[string]any) {
 	method := strings.ToLower(r.Method)
 	if method == "head" {
@@ -130,7 +132,7 @@ func matchPath(template, path string) bool {
 	return true
 }
 
-// Check reports how an answer differs from what the contract allows.
+// Check returns an error if the contract does not allow the answer to r.
 func (c *OpenAPI) Check(r *http.Request, status int, header http.Header, body []byte) error {
 	place, op := c.operation(r)
 	var response pointer
@@ -162,7 +164,7 @@ func (c *OpenAPI) Check(r *http.Request, status int, header http.Header, body []
 	}
 	if declared["content"] == nil || r.Method == http.MethodHead {
 		if len(body) > 0 {
-			return errors.New("a body where there is to be none")
+			return errors.New("a body where the contract has none")
 		}
 		return nil
 	}
@@ -213,8 +215,7 @@ func (c *OpenAPI) checkHeaders(response pointer, header http.Header) error {
 	return nil
 }
 
-// checkParameters makes sure that what was answered was asked with declared
-// parameters only.
+// checkParameters fails if the request has a parameter that the contract does not declare.
 func (c *OpenAPI) checkParameters(place pointer, r *http.Request) error {
 	declared := make(map[string]bool)
 	for _, owner := range []pointer{place[:2], place} {
@@ -247,7 +248,8 @@ func (c *OpenAPI) Validate(p pointer, text []byte) error {
 	name := p.String()
 	schema := c.schemas[name]
 	if schema == nil {
-		if schema, err = c.compiler.Compile(resource + "#" + strings.NewReplacer("{", "%7B", "}", "%7D").Replace(name)); err != nil {
+		place := resource + "#" + strings.NewReplacer("{", "%7B", "}", "%7D").Replace(name)
+		if schema, err = c.compiler.Compile(place); err != nil {
 			return fmt.Errorf("the contract's schema: %w", err)
 		}
 		c.schemas[name] = schema

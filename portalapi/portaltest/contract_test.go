@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Every example in the contract is one that the contract allows.
+// Every example in the contract conforms to its schema.
 func TestExamplesConform(t *testing.T) {
 	t.Parallel()
 	c, err := Contract()
@@ -17,7 +17,7 @@ func TestExamplesConform(t *testing.T) {
 	CheckExamples(t, c, 10)
 }
 
-// A property that the contract does not name is a fault, at any depth.
+// A property that the contract does not declare is a fault, at any depth.
 func TestUndeclaredPropertyIsFault(t *testing.T) {
 	t.Parallel()
 	c, err := Contract()

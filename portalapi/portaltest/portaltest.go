@@ -1,7 +1,6 @@
-// Package portaltest checks answers of an API against its contract. A
-// handler that is wrapped by [Checked] answers as before, and fails the test where
-// openapi.yaml does not allow what it answers: an undeclared status, header,
-// content type, parameter or property.
+// Package portaltest checks answers of an API against its contract. A handler wrapped by [Checked]
+// fails the test if openapi.yaml does not allow its answer: an undeclared status, content type,
+// parameter or property, or a missing header.
 package portaltest
 
 import (
@@ -45,8 +44,8 @@ func CheckedBy(t testing.TB, c *OpenAPI, h http.Handler) http.Handler {
 	})
 }
 
-// CheckExamples fails the test where an example in the contract is none that it
-// allows, or where there are fewer than atLeast.
+// CheckExamples fails the test if an example in the contract does not conform to its own schema, or
+// if there are fewer than atLeast examples.
 func CheckExamples(t testing.TB, c *OpenAPI, atLeast int) {
 	t.Helper()
 	n := 0

@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// ReadJSON reads r's body, at most limit bytes of application/json, into the
-// struct that into points to. Each field must be one of the struct's, written as
-// in its json tag and at most once; a body that is empty counts as {}.
+// ReadJSON decodes r's body, at most limit bytes of application/json, into the struct that into
+// points to. Each field must be a field of the struct, spelt as in its json tag and given at most
+// once. An empty body counts as {}.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
 	if err := checkContentType(r); err != nil {
 		return err
@@ -30,7 +30,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) err
 	return ParseJSON(body, into)
 }
 
-// checkContentType fails unless r says that its body is JSON.
+// checkContentType fails unless r's body is declared as JSON.
 func checkContentType(r *http.Request) error {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
@@ -39,6 +39,7 @@ func checkContentType(r *http.Request) error {
 	return nil
 }
 
+// unreadable returns the problem for an error of reading a body.
 func unreadable(err error) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return &Problem{Type: TooLarge, Detail: "De inhoud is te groot."}
@@ -49,8 +50,7 @@ func unreadable(err error) error {
 	return Invalid("", "De inhoud kon niet worden gelezen.")
 }
 
-// ParseJSON decodes one JSON object into the struct that into points to, as
-// strictly as [ReadJSON].
+// ParseJSON decodes a JSON object into the struct that into points to, as strictly as [ReadJSON].
 func ParseJSON(body []byte, into any) error {
 	if err := checkFields(body, fieldsOf(reflect.TypeOf(into).Elem())); err != nil {
 		return err
@@ -65,7 +65,7 @@ func ParseJSON(body []byte, into any) error {
 	return nil
 }
 
-// fieldsOf lists the names in JSON of the fields of t, a struct.
+// fieldsOf returns the JSON names of the fields of the struct t.
 func fieldsOf(t reflect.Type) map[string]bool {
 	names := make(map[string]bool, t.NumField())
 	for i := range t.NumField() {
@@ -79,20 +79,19 @@ func fieldsOf(t reflect.Type) map[string]bool {
 	return names
 }
 
-// checkFields makes sure that body is one object with none but these fields:
-// package json would take a field twice, or in capitals.
+// checkFields fails unless body is one object with only known fields, each at most once. Package
+// json would accept a field twice, or spelt in capitals.
 func checkFields(body []byte, known map[string]bool) error {
-	notAnObject := Invalid("", "De inhoud is geen geldig JSON-object.")
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return notAnObject
+		return errNotAnObject
 	}
 	seen := make(map[string]bool, len(known))
 	for d.More() {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok {
-			return notAnObject
+			return errNotAnObject
 		}
 		switch {
 		case !known[name]:
@@ -103,14 +102,14 @@ func checkFields(body []byte, known map[string]bool) error {
 		seen[name] = true
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return notAnObject
+			return errNotAnObject
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return notAnObject
+		return errNotAnObject
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return notAnObject
+		return errNotAnObject
 	}
 	return nil
 }

@@ -1,14 +1,14 @@
 package web_test
 
 import (
-	"dossiersync/portalapi/web"
-
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"dossiersync/portalapi/web"
 )
 
 type body struct {
@@ -17,8 +17,7 @@ type body struct {
 	List  []any  `json:"list"`
 }
 
-// What is read is what package json reads, or it is a problem: never anything in
-// between, and never a panic.
+// Any body is decoded as package json does, or is a problem; it never panics.
 func FuzzReadJSON(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, ` {} `, `{"name":"x","count":1,"list":[{"name":1}]}`, `{"name":1}`, `{"NAME":"x"}`, `{"name":"a","name":"b"}`,

@@ -7,38 +7,41 @@ import (
 	"net/http"
 )
 
-// ListBody reads a body that is one JSON object with a list in it, which may be too
-// long to be held: one value after the other, each of at most so many bytes.
+// ListBody reads a body that is one JSON object with a list, which may be too long for memory.
+// Values are read one by one, each of at most each bytes.
 type ListBody struct {
 	in    *json.Decoder
 	body  io.Reader
 	read  int64
 	each  int64
-	known map[string]bool // fields; false: not met yet
-	list  string          // the field that is the list
+	known map[string]bool // fields; false: not read yet
+	list  string          // the name of the list's field
 	state listState
 }
 
 type listState int
 
 const (
-	before listState = iota // the object
-	among                   // its fields
+	beforeObject listState = iota
+	inObject
 	inList
-	after
+	afterObject
 )
 
-// readAhead is how much a decoder may have read of what comes next.
+// readAhead is how many bytes the decoder may read beyond the current value.
 const readAhead = 64 << 10
 
-// NewListBody reads r's body, at most limit bytes of application/json: an object with
-// the field list, and maybe others, each at most once. No value, and no element of
-// the list, may be longer than each.
-func NewListBody(w http.ResponseWriter, r *http.Request, limit, each int64, list string, others ...string) (*ListBody, error) {
+// NewListBody reads r's body, at most limit bytes of application/json: an object with the field
+// list and optionally the others, each at most once. A value or element longer than each is an
+// error.
+func NewListBody(
+	w http.ResponseWriter, r *http.Request, limit, each int64, list string, others ...string,
+) (*ListBody, error) {
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
-	s := &ListBody{body: http.MaxBytesReader(w, r.Body, limit), each: each, known: map[string]bool{list: false}, list: list}
+	s := &ListBody{body: http.MaxBytesReader(w, r.Body, limit), each: each, list: list,
+		known: map[string]bool{list: false}}
 	for _, name := range others {
 		s.known[name] = false
 	}
@@ -58,17 +61,17 @@ func (s *ListBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Next returns the next element of the list, with an empty name, or the next of the
-// other fields. It fails with io.EOF when the object has come to its end.
+// Next returns the next element of the list, with an empty name, or the next other field. It fails
+// with io.EOF at the end of the object.
 func (s *ListBody) Next() (name string, value json.RawMessage, err error) {
 	for {
 		switch s.state {
-		case before:
+		case beforeObject:
 			if err := s.expect('{'); err != nil {
 				return "", nil, err
 			}
-			s.state = among
-		case among:
+			s.state = inObject
+		case inObject:
 			if !s.in.More() {
 				return "", nil, s.end()
 			}
@@ -81,7 +84,7 @@ func (s *ListBody) Next() (name string, value json.RawMessage, err error) {
 				return name, value, err
 			}
 			if err := s.expect('['); err != nil {
-				return "", nil, invalidUnlessRead(err, s.list, "Hier hoort een lijst te staan.")
+				return "", nil, namedFault(err, s.list, "Hier hoort een lijst te staan.")
 			}
 			s.state = inList
 		case inList:
@@ -92,24 +95,26 @@ func (s *ListBody) Next() (name string, value json.RawMessage, err error) {
 			if err := s.expect(']'); err != nil {
 				return "", nil, err
 			}
-			s.state = among
-		case after:
+			s.state = inObject
+		case afterObject:
 			return "", nil, io.EOF
 		}
 	}
 }
 
-// Listed reports whether the list has begun.
+// Listed reports whether the list's field was read.
 func (s *ListBody) Listed() bool { return s.known[s.list] }
 
 var errNotAnObject = Invalid("", "De inhoud is geen geldig JSON-object.")
 
-// token returns the next token. What cannot be read is told from what is wrong.
+// token returns the next token.
 func (s *ListBody) token() (json.Token, error) {
 	t, err := s.in.Token()
 	return t, s.fault(err)
 }
 
+// fault returns the problem for err, which distinguishes wrong JSON from a body that cannot be
+// read.
 func (s *ListBody) fault(err error) error {
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	switch {
@@ -131,7 +136,8 @@ func (s *ListBody) expect(d json.Delim) error {
 	return err
 }
 
-func invalidUnlessRead(err error, parameter, detail string) error {
+// namedFault returns a problem of the parameter instead of errNotAnObject.
+func namedFault(err error, parameter, detail string) error {
 	if errors.Is(err, errNotAnObject) {
 		return Invalid(parameter, detail)
 	}
@@ -148,11 +154,11 @@ func (s *ListBody) field() (string, error) {
 	if !ok {
 		return "", errNotAnObject
 	}
-	met, ok := s.known[name]
+	seen, ok := s.known[name]
 	switch {
 	case !ok:
 		return "", Invalid(printable(name), "Dit veld is hier niet bekend.")
-	case met:
+	case seen:
 		return "", Invalid(name, "Dit veld mag maar één keer voorkomen.")
 	}
 	s.known[name] = true
@@ -168,6 +174,7 @@ func (s *ListBody) value() (json.RawMessage, error) {
 	return v, err
 }
 
+// end reads the end of the object, and makes sure that nothing follows.
 func (s *ListBody) end() error {
 	if err := s.expect('}'); err != nil {
 		return err
@@ -178,6 +185,6 @@ func (s *ListBody) end() error {
 		}
 		return errNotAnObject
 	}
-	s.state = after
+	s.state = afterObject
 	return io.EOF
 }

@@ -1,8 +1,6 @@
 package web_test
 
 import (
-	"dossiersync/portalapi/web"
-
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"dossiersync/portalapi/web"
 )
 
-// streamed reads a body as a stream with the list items.
+// streamed reads a body with the list items by NewListBody.
 func streamed(body io.Reader, limit, each int64) (items []string, asOf string, listed bool, err error) {
 	r := httptest.NewRequest(http.MethodPut, "/", body)
 	r.Header.Set("Content-Type", "application/json")
@@ -37,8 +37,7 @@ func streamed(body io.Reader, limit, each int64) (items []string, asOf string, l
 	}
 }
 
-// A stream accepts what would be accepted if it were read at once, and yields the
-// same.
+// ListBody accepts and returns the same values as reading the whole body at once.
 func FuzzStream(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"items":[]}`, `{"items":[1,"a",{"b":[]},null]}`, `{"asOf":"x","items":[1]}`, `{"items":[1],"asOf":null}`, `{"items":[1],"items":[]}`,
@@ -79,7 +78,7 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// forever repeats a text, and counts how much of it was read.
+// forever repeats a text, and counts the bytes read.
 type forever struct {
 	head, text string
 	read       int
@@ -97,7 +96,7 @@ func (f *forever) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Whatever is sent, no more of it is held than one value and what is read ahead.
+// ListBody holds at most one value and the bytes read ahead, whatever is sent.
 func TestStreamIsBounded(t *testing.T) {
 	t.Parallel()
 	for head, text := range map[string]string{

@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// ProblemType names a kind of problem. As a URI, with [problemBase] before it, it is stable:
-// programs may rely on it.
+// ProblemType is a kind of problem. Its URI is stable: programs may rely on it.
 type ProblemType string
 
-// problemBase is what the types' URIs begin with.
+// problemBase is the beginning of the types' URIs.
 const problemBase = "urn:dossiersync:problem:"
 
 // The types of problems.
@@ -31,6 +30,7 @@ const (
 	Unavailable      ProblemType = "unavailable"
 )
 
+// problemKinds has the status and the Dutch title of each type.
 var problemKinds = map[ProblemType]struct {
 	status int
 	title  string
@@ -49,15 +49,15 @@ var problemKinds = map[ProblemType]struct {
 	Unavailable:      {http.StatusServiceUnavailable, "Het lukt nu even niet"},
 }
 
-// Problem is an error that says what to tell whoever asked. The cause that it
-// wraps is for the log, and never leaves.
+// Problem is an error with its answer (RFC 9457). The cause that it wraps is only logged, never
+// sent.
 type Problem struct {
 	Type      ProblemType
 	Detail    string        // Dutch, for people; holds no personal data
 	Parameter string        // the name of the parameter, header or field that is wrong
-	Allow     string        // of [MethodNotAllowed]: the methods that there are
+	Allow     string        // of [MethodNotAllowed]: the Allow header
 	Challenge string        // of 401 and 403: the WWW-Authenticate header
-	Retry     time.Duration // of [Unavailable] and [TooMany]: when to ask again; 0: 5 seconds
+	Retry     time.Duration // of [Unavailable] and [TooMany]: the Retry-After header; 0: 5 seconds
 	Cause     error
 }
 
@@ -79,20 +79,30 @@ func (p *Problem) Unwrap() error { return p.Cause }
 // Status returns the status code of the answer.
 func (p *Problem) Status() int { return problemKinds[p.Type].status }
 
-// Invalid says that a parameter, header or field has a value that it cannot have.
-// detail must not hold that value.
+// Invalid returns a problem for a wrong value of a parameter, header or field. The detail must not
+// hold that value.
 func Invalid(parameter, detail string) *Problem {
 	return &Problem{Type: InvalidParameter, Parameter: parameter, Detail: detail}
 }
 
-// Absent says that there is no such thing, or none that may be seen: which of
-// the two is nobody's to know.
+// Absent returns a problem for something that does not exist or may not be seen. The answer is the
+// same for both, so that it does not show what exists (I8).
 func Absent() *Problem {
 	return &Problem{Type: NotFound, Detail: "Dit bestaat niet, of u mag het niet zien."}
 }
 
-// ProblemFrom returns the problem that err is; one that is not a problem is a bare
-// [Internal].
+// NoSuchMethod returns a problem for a route without the request's method; allow lists its methods.
+func NoSuchMethod(allow string) *Problem {
+	return &Problem{Type: MethodNotAllowed, Allow: allow, Detail: "Deze methode kent dit adres niet."}
+}
+
+// NotLogged returns a problem for a read that could not be written to the access log (I9).
+func NotLogged(cause error) *Problem {
+	return &Problem{Type: Unavailable, Cause: cause,
+		Detail: "Dat u dit wilt zien, kan nu niet worden vastgelegd. Daarom wordt er niets getoond."}
+}
+
+// ProblemFrom returns the problem in err, or else [Internal] without details.
 func ProblemFrom(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
@@ -129,7 +139,7 @@ func WriteProblem(w http.ResponseWriter, p *Problem) {
 		Parameter string `json:"parameter,omitempty"`
 	}{problemBase + string(p.Type), k.title, k.status, p.Detail, p.Parameter})
 	if err != nil {
-		panic(err) // strings and a number
+		panic(err) // strings and a number can be encoded
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(k.status)

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Query is the parameters of a request: each known, and given at most once. The
-// first that is wrong is remembered as Err; those that follow are then zero.
+// Query is the query parameters of a request. Methods that read a parameter return its zero value
+// if it is wrong; Err returns the first fault.
 type Query struct {
 	values url.Values
 	err    error
 }
 
-// ReadQuery reads r's parameters, of which there must be none but those allowed.
+// ReadQuery reads r's parameters. A parameter that is not allowed, repeated or empty is a fault.
 func ReadQuery(r *http.Request, allowed ...string) *Query {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	q := &Query{values: values}
@@ -45,8 +45,8 @@ func ReadQuery(r *http.Request, allowed ...string) *Query {
 
 var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z-]{0,31}$`)
 
-// printable returns the name of an unknown parameter if it looks like one: it
-// may as well be a value that lost its way.
+// printable returns the name of an unknown parameter if it looks like a name, or else nothing,
+// because it may be a misplaced value with personal data.
 func printable(name string) string {
 	if plainName.MatchString(name) {
 		return name
@@ -60,16 +60,16 @@ func (q *Query) fail(name, detail string) {
 	}
 }
 
-// Err returns what is wrong with the parameters read so far.
+// Err returns the first fault of the parameters read so far, or nil.
 func (q *Query) Err() error { return q.err }
 
 // Has reports whether the parameter is given.
 func (q *Query) Has(name string) bool { return q.values.Has(name) }
 
-// Text returns a parameter as it stands, or empty.
+// Text returns a parameter unchecked, or empty.
 func (q *Query) Text(name string) string { return q.values.Get(name) }
 
-// OneOf returns a parameter that must be one of choices, or empty.
+// OneOf returns a parameter, which must be one of choices, or empty.
 func (q *Query) OneOf(name string, choices ...string) string {
 	v := q.values.Get(name)
 	if v == "" || slices.Contains(choices, v) {
@@ -79,7 +79,7 @@ func (q *Query) OneOf(name string, choices ...string) string {
 	return ""
 }
 
-// Int returns a parameter that must be a number from lowest to highest, or def.
+// Int returns a parameter, which must be a number from lowest to highest, or def.
 func (q *Query) Int(name string, def, lowest, highest int) int {
 	v := q.values.Get(name)
 	if v == "" {
@@ -93,8 +93,7 @@ func (q *Query) Int(name string, def, lowest, highest int) int {
 	return n
 }
 
-// Date returns the first instant in zone of the date that a parameter gives, or
-// zero.
+// Date returns the first instant in zone of a parameter, which must be a date, or zero.
 func (q *Query) Date(name string, zone *time.Location) time.Time {
 	v := q.values.Get(name)
 	if v == "" {
@@ -116,8 +115,8 @@ func ParseDate(s string, zone *time.Location) (time.Time, bool) {
 	return time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, zone), true
 }
 
-// Interval returns the half-open interval of the dates from up to and including
-// to, in zone. Bounds that are not given are zero.
+// Interval returns the parameters from and to, two inclusive dates in zone, as a half-open
+// interval. A missing bound is zero.
 func (q *Query) Interval(zone *time.Location) (from, to time.Time) {
 	from, to = q.Date("from", zone), q.Date("to", zone)
 	if !from.IsZero() && !to.IsZero() && to.Before(from) {
@@ -134,8 +133,7 @@ func NextDay(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, t.Location())
 }
 
-// Encode returns the parameters as a query, sorted, without those left out and
-// with those of more in their place.
+// Encode returns the parameters as a sorted query, without the named ones and with more added.
 func (q *Query) Encode(more map[string]string, without ...string) string {
 	v := make(url.Values, len(q.values))
 	for name, values := range q.values {

@@ -12,17 +12,17 @@ type Reason string
 // Reasons for StateHidden.
 const (
 	HiddenMarked            Reason = "marked"             // a security label or rule: not for the client
-	HiddenStatus            Reason = "status"             // a status that is not (yet) shown: preliminary, draft, in-progress
+	HiddenStatus            Reason = "status"             // a status that is not (yet) shown, such as preliminary
 	HiddenUnknownStatus     Reason = "unknown-status"     // a status that this program does not know
-	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: must not be processed when not understood
+	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: not to be processed if not understood
 	HiddenImplicitRules     Reason = "implicit-rules"     // FHIR R4 §2.26.3.2: likewise
-	HiddenNotAReport        Reason = "not-a-report"       // an Observation or Composition whose code is not in report_codes
+	HiddenNotAReport        Reason = "not-a-report"       // an Observation or Composition of another code
 	HiddenNoClient          Reason = "no-client"          // names no client, or one of another server
 	HiddenSuperseded        Reason = "superseded"         // replaced by another item
 	HiddenInactive          Reason = "inactive"           // a client or contact that the source has deactivated
 	HiddenMerged            Reason = "merged"             // a client merged into another
 	HiddenEmpty             Reason = "empty"              // has no content for a reader
-	HiddenQuarantined       Reason = "quarantined"        // the newest version is in quarantine, and the last one may no longer be shown
+	HiddenQuarantined       Reason = "quarantined"        // the newest version, in quarantine, forbids the last good one
 	HiddenUnknownClient     Reason = "unknown-client"     // belongs to a client that the source has not (yet) shown
 	HiddenClientHidden      Reason = "client-hidden"      // belongs to a client that is not shown
 	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
@@ -60,7 +60,7 @@ var reasons = map[Reason]struct {
 	inEnvelope bool
 }{
 	HiddenMarked:            {"marked as not for the client", true},
-	HiddenStatus:            {"its status is not one that is shown: preliminary, draft, in progress (reports and forms: mapping: show)", true},
+	HiddenStatus:            {"a status that is not shown: preliminary, draft, in progress (reports and forms: mapping: show)", true},
 	HiddenUnknownStatus:     {"a status that dossiersync does not know", true},
 	HiddenModifierExtension: {"carries a modifierExtension, which changes its meaning", false},
 	HiddenImplicitRules:     {"carries implicitRules, which change its meaning", true},
@@ -75,8 +75,8 @@ var reasons = map[Reason]struct {
 	HiddenClientHidden:      {"belongs to a client that is not shown", false},
 	HiddenNotADocument:      {"a document without content that can be read", false},
 	HiddenErased:            {"belongs to a client whose dossier was erased for good; nothing of it is stored", false},
-	HiddenNotAnAgreement:    {"a signature or consent that is not an agreement to a care plan by the client or for the client", false},
-	WithdrawnInError:        {"recorded by mistake, says the source", true},
+	HiddenNotAnAgreement:    {"a signature or consent that is not the client's agreement to a care plan", false},
+	WithdrawnInError:        {"recorded by mistake according to the source", true},
 	WithdrawnDeleted:        {"deleted in the source", true},
 	WithdrawnAbsent:         {"no longer in the source, which reported no deletion", true},
 	WithdrawnPurged:         {"no longer shared, or its client is not", false},
@@ -84,7 +84,7 @@ var reasons = map[Reason]struct {
 	BadID:                   {"has no id, or an invalid one", false},
 	BadEnvelope:             {"its id, status, client or marks cannot be read", false},
 	BadBody:                 {"its content cannot be read", false},
-	BadDate:                 {"has a date that is none", false},
+	BadDate:                 {"has an invalid date", false},
 	BadText:                 {"has a text with characters that are not allowed", false},
 	TooLarge:                {"too large", false},
 	TooDeep:                 {"nested too deeply", false},

@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// An account is the user root runs the server as. Nil is the user we are.
+// An account is the user that root runs the server as. Nil is the current user.
 type account struct{ uid, gid uint32 }
 
-// accountFor returns the account for a server whose files are in dir: the
-// folder's owner or, if that is root, postgres or else nobody.
+// accountFor returns the account for a server with its files in dir: the folder's owner or, if that is
+// root, the user postgres or else the user nobody.
 func accountFor(dir string) (*account, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -40,11 +40,11 @@ func accountFor(dir string) (*account, error) {
 }
 
 func ownerOf(info os.FileInfo) account {
-	stat := info.Sys().(*syscall.Stat_t) // so on every unix
+	stat := info.Sys().(*syscall.Stat_t) // this type on every unix
 	return account{stat.Uid, stat.Gid}
 }
 
-// credential is for SysProcAttr. The account's further groups are left out.
+// credential returns the account for SysProcAttr, without its supplementary groups.
 func (a *account) credential() *syscall.Credential {
 	if a == nil {
 		return nil
@@ -52,7 +52,7 @@ func (a *account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: a.uid, Gid: a.gid}
 }
 
-// take makes the file or folder of that path the account's.
+// take makes the account the owner of a file or folder.
 func (a *account) take(path string) error {
 	if a == nil {
 		return nil
@@ -60,8 +60,8 @@ func (a *account) take(path string) error {
 	return os.Lchown(path, int(a.uid), int(a.gid))
 }
 
-// ownFolder makes path a folder that is the account's alone, or finds that it
-// is one: in a temporary folder another user may have been there first.
+// ownFolder makes a folder that only the account may enter. An existing folder must be such a folder,
+// because another user may have made it first where path is in a temporary folder.
 func (a *account) ownFolder(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
@@ -70,17 +70,16 @@ func (a *account) ownFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	us := account{uid: uint32(os.Getuid())}
 	owner := ownerOf(info).uid
-	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || owner != us.uid && (a == nil || owner != a.uid) {
-		return fmt.Errorf("%s is not a folder of ours alone: somebody else made it", path)
+	ours := owner == uint32(os.Getuid()) || a != nil && owner == a.uid
+	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ours {
+		return fmt.Errorf("%s is not a folder that only we may enter: another user made it", path)
 	}
 	return a.take(path)
 }
 
-// reaches reports whether the account may enter every folder above path. An
-// access list may say otherwise than the mode; the server then fails to start
-// and says why.
+// reaches reports whether the account may enter every folder above path. It looks at modes only: where
+// an access list forbids what the mode allows, the server fails to start and says why.
 func (a *account) reaches(path string) (bool, error) {
 	if a == nil {
 		return true, nil

@@ -12,11 +12,11 @@ import (
 	"strconv"
 )
 
-// oldest is the first major version that has all that dossiersync uses.
+// oldest is the first major version with every feature that dossiersync uses.
 const oldest = 15
 
-// ErrNotInstalled says that there is no PostgreSQL to run, and how to get one.
-var ErrNotInstalled = errors.New("no PostgreSQL 15 or newer found: get one by `make deps` on Debian or Ubuntu, " +
+// errNotInstalled reports that there is no PostgreSQL to run, and how to install one.
+var errNotInstalled = errors.New("no PostgreSQL 15 or newer found: get one by `make deps` on Debian or Ubuntu, " +
 	"by `brew install postgresql@17` on macOS, or put the folder of its pg_ctl into PATH")
 
 // Binaries are the programs of one installed PostgreSQL.
@@ -25,17 +25,18 @@ type Binaries struct {
 	Major int
 }
 
-// Find returns the newest PostgreSQL on this machine, looking in PATH and where
-// Debian, Homebrew and Red Hat put it. It fails with [ErrNotInstalled].
+// Find returns the newest PostgreSQL on this machine. It looks in PATH and where Debian, Homebrew and
+// Red Hat install it. Its error says how to install one.
 func Find() (Binaries, error) {
 	found := installed()
 	if len(found) == 0 {
-		return Binaries{}, ErrNotInstalled
+		return Binaries{}, errNotInstalled
 	}
 	return found[0], nil
 }
 
-// installed returns what there is, newest first, PATH first among equals.
+// installed returns every PostgreSQL on this machine, the newest first; of one version, that in PATH
+// first.
 func installed() []Binaries {
 	var dirs []string
 	if path, err := exec.LookPath("pg_ctl"); err == nil {
@@ -55,7 +56,7 @@ func installed() []Binaries {
 	return among(dirs)
 }
 
-// among returns the usable ones of dirs, newest first.
+// among returns the usable PostgreSQLs in dirs, the newest first.
 func among(dirs []string) []Binaries {
 	var found []Binaries
 	for _, dir := range dirs {
@@ -67,11 +68,11 @@ func among(dirs []string) []Binaries {
 	return found
 }
 
-// ofMajor returns the one of found that can run a cluster of the given major
-// version, or the newest where that is 0, for a cluster yet to be made.
+// ofMajor returns the binaries in found of the given major version, which must be that of the cluster.
+// Version 0 stands for a cluster that is not made yet: it returns the newest.
 func ofMajor(found []Binaries, major int) (Binaries, error) {
 	if len(found) == 0 {
-		return Binaries{}, ErrNotInstalled
+		return Binaries{}, errNotInstalled
 	}
 	if major == 0 {
 		return found[0], nil
@@ -87,8 +88,8 @@ func ofMajor(found []Binaries, major int) (Binaries, error) {
 
 var versionNumber = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// version returns the major version of the PostgreSQL in dir, 0 if there is no
-// complete one: client packages bring some of its programs, but not these.
+// version returns the major version of the PostgreSQL in dir, or 0 if any of the programs that we run
+// is missing: client packages have other programs only.
 func version(dir string) int {
 	for _, name := range []string{"initdb", "pg_ctl", "postgres"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {

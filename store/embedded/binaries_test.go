@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fakeBinaries makes a folder of programs that say they are of that version.
+// fakeBinaries makes a folder of programs that report the given version.
 func fakeBinaries(t *testing.T, version string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,8 +55,8 @@ func TestClusterGetsBinariesOfItsMajorVersion(t *testing.T) {
 func TestMissingPostgreSQLSaysHowToGetOne(t *testing.T) {
 	t.Parallel()
 	_, err := ofMajor(nil, 0)
-	if !errors.Is(err, ErrNotInstalled) {
-		t.Fatalf("error is %v, want %v", err, ErrNotInstalled)
+	if !errors.Is(err, errNotInstalled) {
+		t.Fatalf("error is %v, want %v", err, errNotInstalled)
 	}
 	for _, want := range []string{"make deps", "brew install"} {
 		if !strings.Contains(err.Error(), want) {

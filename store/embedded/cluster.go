@@ -19,14 +19,14 @@ import (
 	"time"
 )
 
-// A cluster is the files of a server and the means to run it.
+// A cluster is the files of a server, with the account and the binaries to run it.
 type cluster struct {
 	base string
 	own  *account
 	bin  Binaries
 }
 
-// openCluster finds the place for dir's cluster and the binaries for it.
+// openCluster returns dir's cluster, which may not be initialised yet.
 func openCluster(dir string) (*cluster, error) {
 	base, own, err := place(dir)
 	if err != nil {
@@ -46,11 +46,11 @@ func openCluster(dir string) (*cluster, error) {
 
 func (c *cluster) path(name string) string { return filepath.Join(c.base, name) }
 
-// mark is in the command line of this cluster's server and of no other process.
+// mark returns a text that is in the command line of this cluster's processes and of no other.
 func (c *cluster) mark() string { return "cluster_name=dossiersync-" + mark(c.base) }
 
-// initialise makes the cluster unless it is there. A cluster under its proper
-// name is whole: initdb works elsewhere.
+// initialise makes the cluster unless it exists. initdb works under another name, so a cluster under
+// its final name is complete.
 func (c *cluster) initialise(ctx context.Context, fast bool) error {
 	if _, err := os.Stat(c.path(dataName)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -76,7 +76,7 @@ func (c *cluster) initialise(ctx context.Context, fast bool) error {
 		"--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions",
 	}
 	if runtime.GOOS == "darwin" {
-		args = append(args, "--locale=C", "--lc-ctype=UTF-8") // it has no C.UTF-8
+		args = append(args, "--locale=C", "--lc-ctype=UTF-8") // macOS has no C.UTF-8
 	} else {
 		args = append(args, "--locale=C.UTF-8")
 	}
@@ -98,14 +98,14 @@ func (c *cluster) choosePassword() error {
 	return errors.Join(err, file.Close(), c.own.take(file.Name()))
 }
 
-// errHeld says that a server which nobody uses any more, or what is left of it,
-// is in the way. It passes.
+// errHeld reports that processes of a server without users still hold the cluster. They end by
+// themselves.
 var errHeld = errors.New("another server holds the cluster")
 
-// launch starts the server in the place of old and returns when it answers.
+// launch starts a server in place of old, which does not run, and returns when it answers.
 func (c *cluster) launch(ctx context.Context, old postmaster, opts Options) error {
 	if old.pid == 0 {
-		if err := c.calledOff(); err != nil { // by a process that was killed meanwhile
+		if err := c.endInterruptedStart(); err != nil { // of a process that was killed
 			return err
 		}
 	}
@@ -116,13 +116,13 @@ func (c *cluster) launch(ctx context.Context, old postmaster, opts Options) erro
 	if err != nil {
 		return err
 	}
-	// It has a number in it like postmaster.pid, and no other use than to keep
-	// servers of different clusters apart: this folder is of one.
+	// The socket's lock file names a process, like postmaster.pid. It keeps servers of different
+	// clusters apart, and only this cluster uses the folder.
 	err = os.Remove(filepath.Join(socket, socketName+".lock"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	logged, err := c.turnLog()
+	logged, err := c.rotateLog()
 	if err != nil {
 		return err
 	}
@@ -131,21 +131,22 @@ func (c *cluster) launch(ctx context.Context, old postmaster, opts Options) erro
 	if err == nil {
 		return nil
 	}
-	said := c.lastWords(logged)
-	if strings.Contains(said, "pre-existing shared memory block") || strings.Contains(said, `"postmaster.pid" already exists`) {
+	lines := c.logTail(logged)
+	if strings.Contains(lines, "pre-existing shared memory block") ||
+		strings.Contains(lines, `"postmaster.pid" already exists`) {
 		err = errHeld
 	}
-	return fmt.Errorf("%w\nlast lines of its log:\n%s", err, said)
+	return fmt.Errorf("%w\nlast lines of its log:\n%s", err, lines)
 }
 
-// settings returns the server's arguments, quoted for the shell that pg_ctl
-// calls. What they say overrides postgresql.conf.
+// settings returns the server's arguments, quoted for the shell that pg_ctl calls. They override
+// postgresql.conf.
 func (c *cluster) settings(socket string, opts Options) string {
 	all := map[string]string{
 		"listen_addresses": "",
 		"max_connections":  "100",
 		"shared_buffers":   "128MB",
-		// A failing statement and its details may name people.
+		// A failed statement and its details may name people.
 		"log_error_verbosity":     "terse",
 		"log_min_error_statement": "panic",
 	}
@@ -177,7 +178,7 @@ func (c *cluster) stop() error {
 		return err
 	}
 	if !running {
-		return c.calledOff()
+		return c.endInterruptedStart()
 	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), stopTimeout, errors.New("the server does not stop"))
 	defer cancel()
@@ -186,19 +187,19 @@ func (c *cluster) stop() error {
 		return err
 	}
 	if pm.socket != c.path("run") {
-		_ = os.Remove(pm.socket) // below os.TempDir(); not empty, it stays
+		_ = os.Remove(pm.socket) // a folder below os.TempDir(); it stays if it is not empty
 	}
 	return nil
 }
 
-// run runs one of the binaries as the account, in the cluster's folder and with
-// an environment of its own: PostgreSQL's programs heed many PG variables.
+// run runs one of the binaries as the account, in the cluster's folder. It does not pass on the
+// environment, because PostgreSQL's programs obey many PG variables.
 func (c *cluster) run(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(c.bin.Dir, name), args...)
 	cmd.Dir = c.base
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: c.own.credential()}
-	// Interrupted, initdb cleans up and pg_ctl takes the server with it.
+	// On an interrupt initdb removes its files, and pg_ctl stops the server.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()

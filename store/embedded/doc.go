@@ -1,35 +1,35 @@
-// Package embedded runs a private PostgreSQL from installed binaries, for
-// trying dossiersync out and for tests.
+// Package embedded runs a private PostgreSQL from installed binaries, for trying dossiersync out and
+// for tests.
 //
-// A server belongs to a folder and is shared by every process that calls
-// [Start] with it. Each holds a shared flock on users.lock for as long as it
-// uses the server; starting, joining and leaving happen one at a time, under an
-// exclusive flock on start.lock. So the first to come starts it, the last to
-// leave stops it, and since the kernel gives up the locks of who dies, a user
-// that was killed neither takes the server along nor keeps it running once the
-// next one has left. The server has a session of its own: Ctrl-C passes it by.
+// # Sharing
+//
+// A server belongs to a folder and is shared by all processes that call [Start] with the folder. Each
+// process holds a shared flock on users.lock while it uses the server. Starting, joining and leaving
+// happen one at a time, under an exclusive flock on start.lock, the gate: the first process starts the
+// server and the last one stops it. The kernel releases the locks of a process that dies, so a killed
+// process neither stops the server nor keeps it running after the next process has left. The server has
+// a session of its own, which Ctrl-C does not reach. A server that is killed is started again by the
+// next Start. The processes must see each other's process ids, so two containers cannot share a server.
+//
+// # Files
 //
 // The folder holds, besides the locks:
 //
 //	pgdata/     the cluster, made by initdb
-//	run/        the socket; a short folder below os.TempDir() takes its place
-//	            where the path would be too long for one
-//	password    that of the superuser, dossiersync
-//	server.log  what the server says; the previous 8 MiB are in server.log.old
-//	cluster     only where root started it: a link to where all of this is
+//	run/        the socket; if its path would be too long, a folder below os.TempDir() has it
+//	password    of the superuser, dossiersync
+//	server.log  the server's log; the previous 8 MiB are in server.log.old
+//	cluster     only for a server of root: a link to the folder that has all of these
 //
-// PostgreSQL refuses to run as root. Root's server therefore runs as the
-// folder's owner or, where that is root, as the user postgres or else nobody, to
-// whom Start gives the folder. Where that user cannot reach the folder, as below
-// a /root of mode 0700, the cluster is put in a folder of its own in
-// /var/lib/dossiersync and the link cluster remembers which. Deleting the folder
-// forgets the cluster; what it left in /var/lib/dossiersync names the folder in
-// its file home and may be deleted by hand, except that of a temporary folder,
-// which goes by itself.
+// # Users
 //
-// Nobody else gets in: the server listens on a unix socket only, in a folder
-// that only its user and root may enter, and every role needs its password.
+// PostgreSQL refuses to run as root. Root's server runs as the folder's owner or, if that is root, as
+// the user postgres or else nobody; Start gives the folder to that user. If the user cannot reach the
+// folder, for example below a /root of mode 0700, the cluster is in a folder of its own in
+// /var/lib/dossiersync, and the link cluster points to it. The folder there has a file, home, with the
+// path of the folder that was asked for. After that one is deleted, the cluster may be deleted by hand;
+// if it was a temporary folder, the cluster is deleted by itself.
 //
-// The server is not watched: killed, it comes back with the next Start. All its
-// users must see each other's processes, so two containers cannot share one.
+// The server listens on a unix socket only, in a folder that only its user and root may enter, and
+// every role needs its password.
 package embedded

@@ -19,7 +19,40 @@ import (
 	"golang.org/x/sys/unix"
 
 	"dossiersync/store/embedded"
+	"dossiersync/store/storetest"
 )
+
+// userOf is the environment variable that names the folder whose server a helper process uses.
+const userOf = "DOSSIERSYNC_TEST_USER_OF"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(userOf); dir != "" {
+		os.Exit(storetest.HelperMain(func() (string, func() error, error) {
+			s, err := embedded.Start(context.Background(), dir, embedded.Options{Fast: true})
+			if err != nil {
+				return "", nil, err
+			}
+			return s.URL("postgres"), s.Close, nil
+		}))
+	}
+	os.Exit(m.Run())
+}
+
+// startUser starts a process that uses the server of dir. Its first line is the server's address.
+func startUser(t *testing.T, dir string) *storetest.Helper {
+	t.Helper()
+	return storetest.StartHelper(t, userOf+"="+dir)
+}
+
+// urlOf returns the address that the helper has printed.
+func urlOf(t *testing.T, h *storetest.Helper) string {
+	t.Helper()
+	line := h.Line()
+	if !strings.HasPrefix(line, "postgres://") {
+		t.Fatalf("helper process: %s", line)
+	}
+	return line
+}
 
 // folder returns a folder that root's server can reach, unlike t.TempDir.
 func folder(t *testing.T) string {
@@ -116,16 +149,16 @@ func awaitEnd(t *testing.T, pid int) {
 func TestLastOfTwoStartedAtOnceStopsServer(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	a, b := startProcess(t, dir), startProcess(t, dir)
-	if a, b := a.url(), b.url(); a != b {
+	a, b := startUser(t, dir), startUser(t, dir)
+	if a, b := urlOf(t, a), urlOf(t, b); a != b {
 		t.Errorf("two servers: %s and %s", a, b)
 	}
 	pid := postmaster(t, dir)
-	a.leave()
+	a.Leave()
 	if got := postmaster(t, dir); got != pid {
 		t.Errorf("postmaster is %d after the first left, want %d", got, pid)
 	}
-	b.leave()
+	b.Leave()
 	if got := postmaster(t, dir); got != 0 {
 		t.Errorf("postmaster is %d after the last left, want none", got)
 	}
@@ -135,10 +168,10 @@ func TestLastOfTwoStartedAtOnceStopsServer(t *testing.T) {
 func TestKilledUserLeavesServerToNext(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	a := startProcess(t, dir)
-	url := a.url()
+	a := startUser(t, dir)
+	url := urlOf(t, a)
 	pid := postmaster(t, dir)
-	a.kill()
+	a.Kill()
 	if got := ask(t, url, "1"); got != "1" {
 		t.Errorf("answer is %s, want 1", got)
 	}
@@ -154,9 +187,9 @@ func TestStarterMayBeKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	for after := range 6 {
-		a := startProcess(t, dir)
+		a := startUser(t, dir)
 		time.Sleep(time.Duration(after) * 100 * time.Millisecond) // initdb takes longer
-		a.kill()
+		a.Kill()
 	}
 	s := start(t, dir, nil)
 	if got := ask(t, s.URL("postgres"), "1"); got != "1" {
@@ -187,7 +220,7 @@ func TestKilledServerComesBackWithNextStart(t *testing.T) {
 	}
 }
 
-func TestStartSurvivesPidFileThatNamesSomebodyElse(t *testing.T) {
+func TestStartIgnoresPidFileOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	s := start(t, dir, nil)
@@ -202,7 +235,7 @@ func TestStartSurvivesPidFileThatNamesSomebodyElse(t *testing.T) {
 	}
 	closeServer(t, s)
 
-	other := exec.CommandContext(t.Context(), "sleep", "60") // of the server's user: PostgreSQL takes it for a server
+	other := exec.CommandContext(t.Context(), "sleep", "60") // as the server's user, so that PostgreSQL takes it for a server
 	owner := info.Sys().(*syscall.Stat_t)
 	if os.Getuid() == 0 {
 		other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}}
@@ -223,7 +256,7 @@ func TestStartSurvivesPidFileThatNamesSomebodyElse(t *testing.T) {
 	}
 }
 
-func TestStartIsCalledOff(t *testing.T) {
+func TestStartEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -239,11 +272,11 @@ func TestStartIsCalledOff(t *testing.T) {
 	}
 	expect := func(after time.Duration) {
 		t.Helper()
-		called := errors.New("called off")
-		ctx, cancel := context.WithTimeoutCause(t.Context(), after, called)
+		cancelled := errors.New("cancelled")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), after, cancelled)
 		defer cancel()
-		if _, err := embedded.Start(ctx, dir, embedded.Options{}); !errors.Is(err, called) {
-			t.Errorf("error is %v, want %v", err, called)
+		if _, err := embedded.Start(ctx, dir, embedded.Options{}); !errors.Is(err, cancelled) {
+			t.Errorf("error is %v, want %v", err, cancelled)
 		}
 		if got := postmaster(t, dir); got != 0 {
 			t.Errorf("postmaster is %d, want none", got)
@@ -258,8 +291,7 @@ func TestStartIsCalledOff(t *testing.T) {
 	for after := 5 * time.Millisecond; after < 100*time.Millisecond; after += 5 * time.Millisecond {
 		expect(after) // while the server starts
 	}
-	// What a server leaves that was killed between making its pid file and
-	// writing to it.
+	// An empty pid file, as a server leaves it that is killed before it writes its number.
 	if err := os.WriteFile(filepath.Join(dir, "pgdata", "postmaster.pid"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +390,7 @@ func TestSocketOfLongPathIsInShortFolder(t *testing.T) {
 	}
 }
 
-func TestFailedStartTellsWhatServerSaid(t *testing.T) {
+func TestFailedStartQuotesServerLog(t *testing.T) {
 	t.Parallel()
 	_, err := embedded.Start(t.Context(), folder(t), embedded.Options{
 		Fast: true, Settings: map[string]string{"shared_buffers": "plenty"},
@@ -368,7 +400,7 @@ func TestFailedStartTellsWhatServerSaid(t *testing.T) {
 	}
 }
 
-func TestFolderOfSomethingElseIsLeftAlone(t *testing.T) {
+func TestFolderWithOtherFilesIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "thesis.txt"), nil, 0o600); err != nil {
@@ -383,10 +415,10 @@ func TestFolderOfSomethingElseIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestClusterOfRootMovesOutOfHiddenFolder(t *testing.T) {
+func TestClusterOfRootLeavesUnreachableFolder(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
-		t.Skip("only root runs the server as somebody else; the choice of the place is tested for all")
+		t.Skip("only root runs the server as another user; place_test.go tests the choice of the folder")
 	}
 	dir := filepath.Join(t.TempDir(), "pg") // in a folder of mode 0700
 	s := start(t, dir, nil)

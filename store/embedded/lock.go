@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// A lock is an open file with a flock on it. The kernel lets go of it when the
-// process ends, however it ends.
+// A lock is an open file with a flock on it. The kernel releases it when the process ends, also by a
+// kill.
 type lock struct{ file *os.File }
 
-// acquire waits until it holds the lock on path, syscall.LOCK_SH or LOCK_EX. It
-// asks again and again, since a blocking flock cannot be called off.
+// acquire waits until it holds the lock on path, syscall.LOCK_SH or LOCK_EX. It polls, because a
+// blocking flock cannot be cancelled.
 func acquire(ctx context.Context, path string, how int, own *account) (*lock, error) {
 	file, err := openLock(path, own)
 	if err != nil {
@@ -37,8 +37,8 @@ func acquire(ctx context.Context, path string, how int, own *account) (*lock, er
 	}
 }
 
-// try changes the lock to how, or reports that another holds it, in which case
-// even the lock held before may be gone.
+// try changes the lock to how, or reports false if another process holds it; the lock held before may
+// be lost then.
 func (l *lock) try(how int) (bool, error) {
 	for {
 		switch err := syscall.Flock(int(l.file.Fd()), how|syscall.LOCK_NB); {
@@ -52,14 +52,14 @@ func (l *lock) try(how int) (bool, error) {
 	}
 }
 
-// release gives the lock up even where a child that is just being forked still
+// release unlocks and closes the file. Closing alone would not do while a child that is being forked
 // has a copy of the file.
 func (l *lock) release() error {
 	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
 }
 
-// openLock opens path, making it first where needed. It follows no link, since
-// root may do this in a folder of somebody else.
+// openLock opens path, and makes it first where needed. It follows no link, because root may do this in
+// another user's folder.
 func openLock(path string, own *account) (*os.File, error) {
 	const flags = os.O_RDWR | syscall.O_NOFOLLOW
 	for {

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// longestLog is the size in bytes at which the log is put aside.
-const longestLog = 8 << 20
+// maxLog is the size in bytes at which the log is renamed.
+const maxLog = 8 << 20
 
-// turnLog puts a long log aside and returns where the server's next words will
-// begin, in bytes.
-func (c *cluster) turnLog() (int64, error) {
+// rotateLog renames a long log, and returns the offset in bytes at which the server's next lines will
+// begin.
+func (c *cluster) rotateLog() (int64, error) {
 	info, err := os.Stat(c.path(logName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -21,15 +21,14 @@ func (c *cluster) turnLog() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if info.Size() < longestLog {
+	if info.Size() < maxLog {
 		return info.Size(), nil
 	}
 	return 0, os.Rename(c.path(logName), c.path(logName+".old"))
 }
 
-// lastWords returns the last lines of the log that were written after the given
-// byte.
-func (c *cluster) lastWords(after int64) string {
+// logTail returns the last lines of the log that were written after the given offset.
+func (c *cluster) logTail(after int64) string {
 	file, err := os.Open(c.path(logName))
 	if err != nil {
 		return err.Error()

@@ -23,15 +23,14 @@ const (
 	homeName     = "home"
 	socketName   = ".s.PGSQL.5432"
 
-	// elsewhere holds root's clusters that cannot be where they were asked for.
+	// elsewhere holds clusters of root that cannot be in the folder that was asked for.
 	elsewhere = "/var/lib/dossiersync"
 
-	// longestSocket is that of macOS; Linux has 107.
+	// longestSocket is the longest path of a socket on macOS; Linux allows 107.
 	longestSocket = 103
 )
 
-// place returns the folder for the cluster of dir, which exists then, and the
-// account to run it with.
+// place makes the folder for the cluster of dir, and returns it with the account to run the server as.
 func place(dir string) (string, *account, error) {
 	base, err := makeHome(dir)
 	if err != nil {
@@ -56,8 +55,8 @@ func place(dir string) (string, *account, error) {
 	return base, own, own.take(base)
 }
 
-// makeHome returns the real path of dir, a folder that is empty or of a cluster:
-// root is about to give it away.
+// makeHome makes dir and returns its real path. It refuses a folder that holds anything else than a
+// cluster, because root is about to give the folder to the account.
 func makeHome(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -82,18 +81,18 @@ func makeHome(dir string) (string, error) {
 		}
 	}
 	if len(entries) > 0 {
-		return "", errors.New("the folder holds something else, and the server needs one of its own")
+		return "", errors.New("the folder holds other files, and the server needs a folder of its own")
 	}
 	return dir, nil
 }
 
-// relocate returns the folder in root that the link in home names, making both
-// where there is none.
+// relocate returns the folder in root that the link in home points to, and makes both where there is
+// no link.
 func relocate(home, root string) (string, error) {
 	link := filepath.Join(home, linkName)
 	base, err := os.Readlink(link)
 	if err == nil {
-		// home may be another user's, who must not direct us anywhere else.
+		// home may belong to another user, who must not send us to any other folder.
 		if filepath.Dir(base) != root {
 			return "", fmt.Errorf("%s leads out of %s", link, root)
 		}
@@ -112,17 +111,17 @@ func relocate(home, root string) (string, error) {
 	if err := os.Symlink(base, link); err != nil {
 		err = errors.Join(err, os.Remove(base))
 		if errors.Is(err, fs.ErrExist) {
-			return relocate(home, root) // another process was quicker
+			return relocate(home, root) // another process has made the link
 		}
 		return "", err
 	}
-	// For sweep, and for who wonders whose this is.
+	// For sweep, and for people who look at the folder.
 	return base, os.WriteFile(filepath.Join(base, homeName), []byte(home), 0o600)
 }
 
-// sweep removes the clusters in root whose home was a temporary folder and is
-// gone, as those of tests are. What it cannot remove waits for the next time. A
-// server that killed users left there ends when it misses its files.
+// sweep removes the clusters in root whose home was a temporary folder, as in tests, that is gone. It
+// skips clusters that are in use or that it cannot remove. A server that killed processes have left
+// behind ends when it finds its files missing.
 func sweep(root string) {
 	temp, err := filepath.EvalSymlinks(os.TempDir())
 	if err != nil {
@@ -150,11 +149,11 @@ func sweep(root string) {
 	}
 }
 
-// plainPath needs no quoting in a list of folders of postgresql.conf.
+// plainPath matches paths that need no quotes in a list of folders in postgresql.conf.
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)
 
-// socketFolder returns a folder for the socket of the cluster in base that fits
-// into a socket's address, and that only the account may enter.
+// socketFolder makes a folder for the socket of the cluster in base. Its path is short enough for a
+// socket's address, and only the account may enter it.
 func socketFolder(base string, own *account) (string, error) {
 	short := "dossiersync-" + mark(base)
 	for _, dir := range []string{
@@ -173,7 +172,7 @@ func socketFolder(base string, own *account) (string, error) {
 	return "", errors.New("find a folder for the socket: /tmp cannot be entered")
 }
 
-// mark tells the cluster in base from any other on this machine.
+// mark returns a short name of the cluster in base that no other cluster on this machine has.
 func mark(base string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(base)))[:16]
 }

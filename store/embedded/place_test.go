@@ -21,7 +21,7 @@ func makeFolder(t *testing.T, mode os.FileMode, parts ...string) string {
 	return dir
 }
 
-func TestAccountReachesFolderThroughThoseItMayEnter(t *testing.T) {
+func TestAccountReachesFolderByModes(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	makeFolder(t, 0o755, filepath.Dir(temp))
@@ -79,7 +79,7 @@ func TestLinkOutOfRootIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestClusterOfDeletedTemporaryFolderIsSweptAway(t *testing.T) {
+func TestSweepRemovesClusterOfDeletedFolder(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	gone, kept := makeFolder(t, 0o700, t.TempDir(), "gone"), makeFolder(t, 0o700, t.TempDir(), "kept")
@@ -114,7 +114,7 @@ func TestSocketFolderOfAnotherUserIsRefused(t *testing.T) {
 	if len(dir) > longestSocket-len("/"+socketName) {
 		t.Errorf("%s is too long", dir)
 	}
-	// What we do not own alone might as well be another's.
+	// A folder that other users may enter is refused like another user's.
 	makeFolder(t, 0o755, dir)
 	if _, err := socketFolder(long, nil); err == nil {
 		t.Errorf("took %s with mode 0755", dir)

@@ -17,18 +17,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A postmaster is what a server says of itself in postmaster.pid. The file is
-// there from early in its start until its very end, and outlives a killed one.
+// A postmaster is the content of postmaster.pid. A server writes the file early in its start and
+// removes it last; the file of a killed server stays.
 type postmaster struct {
 	pid    int
-	socket string // its folder; empty while the server has only begun to start
+	socket string // its folder; empty early in the server's start
 }
 
-// noPID is above what Linux and macOS give to processes.
+// noPID is above every process id of Linux and macOS.
 const noPID = 1 << 30
 
-// postmaster returns what postmaster.pid says, the zero value where there is no
-// such file or nothing in it yet.
+// postmaster reads postmaster.pid. It returns the zero value where the file is missing or still empty.
 func (c *cluster) postmaster() (postmaster, error) {
 	text, err := os.ReadFile(c.path(pidName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -43,26 +42,24 @@ func (c *cluster) postmaster() (postmaster, error) {
 	if len(lines) > 5 {
 		pm.socket = lines[4]
 	}
-	pm.pid, _ = strconv.Atoi(strings.TrimSpace(lines[0])) // an unreadable one PostgreSQL reports when it starts
+	pm.pid, _ = strconv.Atoi(strings.TrimSpace(lines[0])) // PostgreSQL reports an invalid number when it starts
 	return pm, nil
 }
 
-// running reports whether pm is alive. That a process of its number is alive
-// says little: after a restart of the machine, or of a container, it may be
-// anybody's.
+// running reports whether pm is alive. A process with its number is not enough, because another process
+// may have the number after a restart of the machine or of a container.
 func (c *cluster) running(pm postmaster) (bool, error) {
 	if !alive(pm.pid) {
 		return false, nil
 	}
 	command, err := commandLine(pm.pid)
 	if err != nil {
-		return false, fmt.Errorf("tell what process %d is: %w", pm.pid, err)
+		return false, fmt.Errorf("read the command line of process %d: %w", pm.pid, err)
 	}
 	return strings.Contains(command, c.mark()), nil
 }
 
-// ready reports whether the server lets us in. One that starts or stops does
-// not, for the time being.
+// ready reports whether the server accepts connections. A server that is starting or stopping does not.
 func (c *cluster) ready(ctx context.Context, pm postmaster) (bool, error) {
 	if pm.socket == "" {
 		return false, nil
@@ -78,7 +75,7 @@ func (c *cluster) ready(ctx context.Context, pm postmaster) (bool, error) {
 	}
 	refusal, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
-	case !ok: // it does not listen
+	case !ok: // the server does not listen
 		return false, nil
 	case refusal.Code == "57P03": // cannot_connect_now
 		return false, nil
@@ -88,15 +85,14 @@ func (c *cluster) ready(ctx context.Context, pm postmaster) (bool, error) {
 	return false, err
 }
 
-// disown readies the pid file of a server that is gone for the next one.
-// PostgreSQL will not start while the number in it is that of any process of its
-// user. The file must stay: by its other lines PostgreSQL sees whether children
-// of the old server are still at work.
+// disown prepares the pid file of a dead server for the next one: PostgreSQL does not start while any
+// process of its user has the number in the file. The file must stay, because PostgreSQL finds out from
+// its other lines whether children of the dead server are still at work.
 func (c *cluster) disown(pm postmaster) error {
 	if !alive(pm.pid) {
 		return nil
 	}
-	// Root must not be led out of the folder by the account that owns it.
+	// The account owns the folder, and must not lead root out of it by a link.
 	root, err := os.OpenRoot(c.base)
 	if err != nil {
 		return err
@@ -110,11 +106,10 @@ func (c *cluster) disown(pm postmaster) error {
 	return root.WriteFile(pidName, []byte(strconv.Itoa(noPID)+"\n"+rest), 0o600)
 }
 
-// calledOff ends what is left of a start that was interrupted. A server which
-// has not yet written its number is in no pid file, or in an empty one, which
-// PostgreSQL takes for another server's and never starts over. The caller holds
-// the gate, so nobody else starts one.
-func (c *cluster) calledOff() error {
+// endInterruptedStart ends the processes of a start that was interrupted before the server had written
+// its number, and removes an empty pid file: PostgreSQL takes it for the file of a running server and
+// would never start. The caller holds the gate, so no other process is starting the server.
+func (c *cluster) endInterruptedStart() error {
 	for deadline := time.Now().Add(stopTimeout); ; time.Sleep(20 * time.Millisecond) {
 		pids, err := marked(c.mark())
 		if err != nil {
@@ -127,7 +122,7 @@ func (c *cluster) calledOff() error {
 			return fmt.Errorf("processes %v of an interrupted start do not end", pids)
 		}
 		for _, pid := range pids {
-			_ = syscall.Kill(pid, syscall.SIGINT) // a fast shutdown, to a server that listens to signals yet
+			_ = syscall.Kill(pid, syscall.SIGINT) // a fast shutdown, if the server handles signals already
 		}
 	}
 	root, err := os.OpenRoot(c.base)
@@ -146,7 +141,7 @@ func alive(pid int) bool {
 	return pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// commandLine returns how the process was called, empty if it is a zombie.
+// commandLine returns the process's command line; that of a zombie is empty.
 func commandLine(pid int) (string, error) {
 	if runtime.GOOS == "linux" {
 		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
@@ -156,8 +151,8 @@ func commandLine(pid int) (string, error) {
 	return string(text), err
 }
 
-// marked returns the processes that were called with that mark: postgres, the
-// shell that becomes it, pg_ctl.
+// marked returns the processes with that mark in their command line: postgres, the shell that becomes
+// postgres, and pg_ctl.
 func marked(mark string) ([]int, error) {
 	if runtime.GOOS == "linux" {
 		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -165,7 +160,7 @@ func marked(mark string) ([]int, error) {
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			if err != nil || !strings.Contains(string(text), mark) {
-				continue // it has just ended
+				continue // another process, or it has just ended
 			}
 			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
 				pids = append(pids, pid)

@@ -19,29 +19,26 @@ const (
 	stopTimeout  = time.Minute
 )
 
-// Options say how to start a server. One that runs already is joined as it is.
+// Options change how a server is started. They do not change a server that runs already.
 type Options struct {
-	// Fast risks the last commits if the server is killed, and the cluster in
-	// a power failure. For tests.
+	// Fast is for tests: it may lose the last commits if the server is killed, and the cluster in a
+	// power failure.
 	Fast bool
-	// Settings are of postgresql.conf, for this time only, like
-	// "max_connections": "200". They override Fast and the package's own:
-	// 100 connections and 128 MB of shared buffers.
+	// Settings are settings of postgresql.conf for this start, such as "max_connections": "200". They
+	// override Fast and the package's defaults: 100 connections and 128 MB of shared buffers.
 	Settings map[string]string
 }
 
-// A Server is one use of a running PostgreSQL, until Close. It must not be
-// forgotten: garbage collection ends the use, but stops nothing.
+// A Server is this process's use of a running PostgreSQL, until Close. Without Close, garbage collection
+// ends the use, but does not stop the server.
 type Server struct {
 	url   url.URL
 	close func() error
 }
 
-// Start starts the server of the folder dir, or joins it where it runs, and
-// makes the cluster where there is none. dir may not exist yet, and must hold
-// nothing else. The error of a server that does not start ends with the last
-// lines of its log. Start returns early when ctx ends, and then leaves no server
-// behind that it started.
+// Start starts the server of the folder dir, or joins it if it runs, and makes the cluster if there is
+// none. dir need not exist, and must not hold other files. If the server does not start, the error ends
+// with the last lines of its log. When ctx ends first, Start stops a server that it has started.
 func Start(ctx context.Context, dir string, opts Options) (*Server, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("the server does not start"))
 	defer cancel()
@@ -77,17 +74,16 @@ func start(ctx context.Context, dir string, opts Options) (_ *Server, err error)
 	return &Server{at, sync.OnceValue(func() error { return c.close(users) })}, nil
 }
 
-// URL returns where to connect to database as the superuser, dossiersync. For
-// another role, which must have a password, put it in the place of the
-// superuser's.
+// URL returns the address of a database for the superuser, dossiersync. To log in as another role, put
+// its name and password in place of the superuser's.
 func (s *Server) URL(database string) string {
 	at := s.url
 	at.Path = "/" + database
 	return at.String()
 }
 
-// Close ends this use of the server, and stops the server if nobody else uses
-// it. Only the first call counts.
+// Close ends this use of the server, and stops the server if no other process uses it. Further calls
+// return the result of the first.
 func (s *Server) Close() error {
 	if err := s.close(); err != nil {
 		return fmt.Errorf("leave the embedded PostgreSQL: %w", err)
@@ -107,8 +103,8 @@ func (c *cluster) close(users *lock) (err error) {
 	return c.leave(users)
 }
 
-// leave gives up the use that users stands for, and stops the server if it was
-// the last. The caller holds the gate.
+// leave releases users, the lock that stands for this use, and stops the server if no other process
+// holds it. The caller holds the gate.
 func (c *cluster) leave(users *lock) error {
 	last, err := users.try(syscall.LOCK_EX)
 	if last {
@@ -117,8 +113,8 @@ func (c *cluster) leave(users *lock) error {
 	return errors.Join(err, users.release())
 }
 
-// up sees to it that the server answers. The caller holds the gate, so a server
-// that is just starting or stopping was left behind by a process that was killed.
+// up returns the server when it accepts connections, and starts it if needed. The caller holds the gate,
+// so a server that is starting or stopping was left behind by a process that was killed.
 func (c *cluster) up(ctx context.Context, opts Options) (postmaster, error) {
 	if err := c.initialise(ctx, opts.Fast); err != nil {
 		return postmaster{}, err
@@ -158,7 +154,7 @@ func (c *cluster) url(socket string) (url.URL, error) {
 	return url.URL{
 		Scheme: "postgres",
 		User:   url.UserPassword(superuser, strings.TrimSpace(string(password))),
-		// The port is in the socket's name; said here, PGPORT does not count.
+		// The port is part of the socket's name. Without it PGPORT would count.
 		RawQuery: url.Values{"host": {socket}, "port": {"5432"}}.Encode(),
 	}, nil
 }

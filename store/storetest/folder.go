@@ -13,12 +13,12 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// enough is the space in memory, in bytes, above which the server is kept there:
-// on a disk, making and dropping databases gets slower all the time.
-const enough = 4 << 30
+// enoughMemory is the free space in /dev/shm, in bytes, from which on the server's files are kept there:
+// on a disk, making and dropping databases becomes slower and slower.
+const enoughMemory = 4 << 30
 
-// folder returns the folder of the server that this user's tests share. Root's
-// server runs as another user, who may pass through.
+// folder returns the folder of the server that the tests of this user share. Other users may pass
+// through its parent, because root's server runs as another user.
 func folder() (string, error) {
 	found, err := embedded.Find()
 	if err != nil {
@@ -26,7 +26,7 @@ func folder() (string, error) {
 	}
 	parent := os.TempDir()
 	var memory unix.Statfs_t
-	if err := unix.Statfs("/dev/shm", &memory); err == nil && memory.Bavail*uint64(memory.Bsize) >= enough {
+	if err := unix.Statfs("/dev/shm", &memory); err == nil && memory.Bavail*uint64(memory.Bsize) >= enoughMemory {
 		parent = "/dev/shm"
 	}
 	dir, err := ownFolder(parent)
@@ -36,8 +36,7 @@ func folder() (string, error) {
 	return filepath.Join(dir, fmt.Sprintf("pg%d", found.Major)), nil
 }
 
-// ownFolder makes or finds this user's folder in parent, where others may make
-// folders too.
+// ownFolder makes this user's folder in parent, where other users may make folders too, or finds it.
 func ownFolder(parent string) (string, error) {
 	dir := filepath.Join(parent, fmt.Sprintf("dossiersync-test-%d", os.Getuid()))
 	err := os.Mkdir(dir, 0o711)
@@ -51,9 +50,9 @@ func ownFolder(parent string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	owner := info.Sys().(*syscall.Stat_t).Uid // so on every unix
+	owner := info.Sys().(*syscall.Stat_t).Uid // this type on every unix
 	if !info.IsDir() || int(owner) != os.Getuid() || info.Mode().Perm()&0o022 != 0 {
-		return "", fmt.Errorf("%s is not a folder of ours alone: somebody else made it", dir)
+		return "", fmt.Errorf("%s is not a folder that only we may change: another user made it", dir)
 	}
 	return dir, nil
 }

@@ -16,10 +16,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Pgbouncer returns the address of a pgbouncer in transaction mode that shares so
-// many connections to the database at url among all who come, and ends with the
-// test. What is sent between two transactions of one client may so reach the
-// database on any of them.
+// Pgbouncer starts a pgbouncer in transaction mode that ends with the test, and returns its address. It
+// shares the given number of connections to the database at address among all clients, so that two
+// transactions of one client may run on different connections.
 func Pgbouncer(t testing.TB, address string, connections int) string {
 	t.Helper()
 	program := findPgbouncer(t)
@@ -55,10 +54,10 @@ server_lifetime = 3600
 			t.Fatalf("storetest: %v", err)
 		}
 	}
-	var said bytes.Buffer
+	var output bytes.Buffer
 	cmd := exec.Command(program, "--quiet", filepath.Join(dir, "pgbouncer.ini"))
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if os.Getuid() == 0 { // it refuses to be root, and must reach the server's socket
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if os.Getuid() == 0 { // pgbouncer refuses to run as root, and must reach the server's socket
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: ownerOf(t, behind.Host)}
 		for _, name := range []string{"", "users.txt", "pgbouncer.ini"} {
 			if err := os.Chown(filepath.Join(dir, name), int(cmd.SysProcAttr.Credential.Uid), -1); err != nil {
@@ -70,14 +69,16 @@ server_lifetime = 3600
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // at once, without waiting for clients
+		_ = cmd.Process.Signal(syscall.SIGTERM) // ends it without waiting for clients
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("pgbouncer said:\n%s", &said)
+			t.Logf("output of pgbouncer:\n%s", &output)
 		}
 	})
-	front := url.URL{Scheme: "postgres", User: url.UserPassword(behind.User, behind.Password), Host: fmt.Sprint("127.0.0.1:", port),
-		Path: "/" + behind.Database, RawQuery: "sslmode=disable"}
+	front := url.URL{
+		Scheme: "postgres", User: url.UserPassword(behind.User, behind.Password),
+		Host: fmt.Sprint("127.0.0.1:", port), Path: "/" + behind.Database, RawQuery: "sslmode=disable",
+	}
 	awaitPgbouncer(t, front.String())
 	return front.String()
 }
@@ -88,7 +89,7 @@ func ownerOf(t testing.TB, path string) *syscall.Credential {
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	owner := info.Sys().(*syscall.Stat_t) // so on every unix
+	owner := info.Sys().(*syscall.Stat_t) // this type on every unix
 	return &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
 }
 
@@ -99,9 +100,10 @@ func findPgbouncer(t testing.TB) string {
 			return path
 		}
 	}
-	const missing = "storetest: pgbouncer is not installed: run .ci/install-pgbouncer, or get it by your system's package manager"
+	const missing = "storetest: pgbouncer is not installed: " +
+		"run .ci/install-pgbouncer, or install it by your system's package manager"
 	if os.Getenv("DOSSIERSYNC_LONG") == "" && os.Getenv("CI") == "" {
-		t.Skip(missing + "; make check does not do without")
+		t.Skip(missing + "; make check requires it")
 	}
 	t.Fatal(missing)
 	return ""

@@ -14,9 +14,8 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// lockSpace is the first key of our advisory locks. The second is a process's id
-// in the lock that the process holds for as long as it lives, and 0 in that of
-// whoever makes templates or sweeps.
+// lockSpace is the first key of our advisory locks. The second key is the id of the process in the lock
+// that each process holds while it lives, and 0 in the lock for making templates and sweeping.
 const lockSpace = 0x646f7373
 
 // A process is one test process's use of the server.
@@ -33,8 +32,7 @@ type process struct {
 	databases atomic.Int64
 }
 
-// open starts or joins the server for the first test that needs it. It fails for
-// all tests as it did for the first.
+// open starts or joins the server at the first call; later calls return the result of the first.
 func (p *process) open() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,17 +51,17 @@ func (p *process) start() error {
 	if err != nil {
 		return err
 	}
-	// The first test's context is not the process's.
+	// The server outlives the test that starts it.
 	ctx := context.Background()
 	p.server, err = embedded.Start(ctx, dir, embedded.Options{Fast: true, Settings: map[string]string{
 		"max_connections": "200",
 		"autovacuum":      "off",
 		"jit":             "off",
-		// Checkpoints by the clock or the log's size would make copies wait.
+		// Checkpoints would make copies of templates wait.
 		"checkpoint_timeout": "1h",
 		"max_wal_size":       "128MB",
 		"min_wal_size":       "32MB",
-		// Nobody's secrets: tests tell more with the whole of an error.
+		// Test data may be logged, and full errors are more useful.
 		"log_error_verbosity":     "default",
 		"log_min_error_statement": "error",
 	}})
@@ -104,25 +102,26 @@ func (p *process) create(ctx context.Context, fingerprint string, migrate Migrat
 		}
 	}
 	name := fmt.Sprintf("test_%d_%d", p.id, p.databases.Add(1))
-	// Copying the files takes half the time of the other strategy.
-	err := execute(ctx, p.server.URL("postgres"), fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", name, template))
+	// STRATEGY wal_log takes twice as long.
+	err := execute(ctx, p.server.URL("postgres"),
+		fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", name, template))
 	if err != nil {
 		return "", fmt.Errorf("create test database: %w", err)
 	}
 	return name, nil
 }
 
-// drop drops a database, whoever uses it.
+// drop drops a database, and ends its connections.
 func (p *process) drop(name string) error {
-	// The server is still about to notice that the test's connections are closed.
-	// DROP DATABASE looks for that every 100 ms only.
+	// The server needs a moment to notice that the test has closed its connections, and DROP DATABASE
+	// looks every 100 ms only.
 	wait := fmt.Sprintf(`DO $$ BEGIN
 		FOR i IN 1..25 LOOP
 			EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '%s');
 			PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
 		END LOOP;
 	END $$`, name)
-	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Minute, errors.New("the database is not let go"))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Minute, errors.New("the database is still in use"))
 	defer cancel()
 	err := execute(ctx, p.server.URL("postgres"), wait, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	if err != nil {
@@ -131,7 +130,7 @@ func (p *process) drop(name string) error {
 	return nil
 }
 
-// execute runs statements in the database at url, on a connection of their own.
+// execute runs statements in the database at url, on a new connection.
 func execute(ctx context.Context, url string, statements ...string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {

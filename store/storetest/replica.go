@@ -5,18 +5,20 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"dossiersync/store"
 )
 
-// Replica is a migrated, empty replica of a test's own.
+// Replica is a migrated, empty replica that one test owns.
 type Replica struct {
 	*store.Store
 	Reader    *store.Portal
 	URL       string // as the owner
-	ReaderURL string // as the role that row-level security holds for
+	ReaderURL string // as a role that row-level security holds for
 }
 
-// NewReplica returns a replica that is closed and dropped when the test ends.
+// NewReplica makes a replica, which is closed and dropped when the test ends.
 func NewReplica(t testing.TB) *Replica {
 	t.Helper()
 	owner := URL(t, store.SchemaFingerprint(), func(ctx context.Context, url string) error {
@@ -38,8 +40,10 @@ func NewReplica(t testing.TB) *Replica {
 	return r
 }
 
-// readerURL returns the address of the same database for a role that all tests
-// share.
+// Pool returns the owner's connections, for statements of the test's own.
+func (r *Replica) Pool() *pgxpool.Pool { return r.RiverPool() }
+
+// readerURL returns the address of the same database for the portal's role, which all tests share.
 func readerURL(owner string) string {
 	u, err := url.Parse(owner)
 	if err != nil {

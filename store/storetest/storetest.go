@@ -1,10 +1,9 @@
 // Package storetest gives each test a migrated PostgreSQL database of its own.
 //
-// All test processes of a user share one server, which the last of them stops.
-// The migrations run once, in a template that later runs find again; a test's
-// database is a copy of it. Roles belong to the server, so tests share those. A
-// process that was killed leaves its databases to the next one, which drops
-// them, and drops templates that nobody used for a day.
+// All test processes of a user share one server, which the last process stops. The migrations run once,
+// in a template that later test runs find again; the database of a test is a copy of it. Roles belong to
+// the server, so all tests share them. A new process drops the databases of processes that were killed,
+// and templates that were not used for a day.
 package storetest
 
 import (
@@ -16,14 +15,12 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// A Migration makes an empty database what tests want to find. It must close its
-// connections, and should do no harm when it runs beside tests of an older
-// fingerprint, whose roles it may find. Settings of the database itself (ALTER
-// DATABASE, GRANT … ON DATABASE) are not copied to the tests' databases.
+// A Migration turns an empty database into a template. It must close its connections, and must work
+// beside tests of another fingerprint, whose roles it may find. Settings of the database itself (ALTER
+// DATABASE, GRANT … ON DATABASE) are not copied to the databases of tests.
 type Migration = func(ctx context.Context, url string) error
 
-// shared is this process's use of the server. Tests have nothing else in common
-// that could hold it.
+// shared is this process's use of the server. It is global because tests have nothing else in common.
 var shared process
 
 // Main runs the tests of m and then leaves the server, if they used it. It
@@ -40,10 +37,9 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// URL returns the address of a new database, as its superuser, that is dropped
-// when the test ends. The database is as migrate leaves it, or empty where
-// migrate is nil. Migrations with the same fingerprint must do the same: only
-// one of them is run.
+// URL makes a database, which is dropped when the test ends, and returns its address for the superuser.
+// The database is as migrate leaves it, or empty if migrate is nil. Migrations with the same fingerprint
+// must do the same, because only one of them is run.
 func URL(t testing.TB, fingerprint string, migrate Migration) string {
 	t.Helper()
 	if err := shared.open(); err != nil {
@@ -61,8 +57,8 @@ func URL(t testing.TB, fingerprint string, migrate Migration) string {
 	return shared.server.URL(name)
 }
 
-// Server returns the server that holds the databases, for tests that need roles
-// or the like. It is not the test's to close.
+// Server returns the server that has the databases, for tests that need roles, for example. The test
+// must not close it.
 func Server(t testing.TB) *embedded.Server {
 	t.Helper()
 	if err := shared.open(); err != nil {

@@ -1,14 +1,11 @@
 package storetest
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -17,23 +14,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// helperLog names the file to which a helper process tells that it migrates. Its
-// fingerprint is the file's name.
+// helperLog is the environment variable that names the file in which a helper process counts its
+// migrations. The file's name is its fingerprint.
 const helperLog = "DOSSIERSYNC_TEST_HELPER_LOG"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(helperLog); path != "" {
-		os.Exit(help(path))
+		os.Exit(HelperMain(func() (string, func() error, error) { return holdDatabase(path) }))
 	}
 	os.Exit(Main(m))
 }
 
-// help is a helper process: it holds a database until its input ends.
-func help(path string) int {
+// holdDatabase makes a database, and returns its name and a function that drops it.
+func holdDatabase(path string) (string, func() error, error) {
 	p := &process{willClose: true}
 	if err := p.open(); err != nil {
-		fmt.Println(err)
-		return 1
+		return "", nil, err
 	}
 	name, err := p.create(context.Background(), path, func(context.Context, string) error {
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
@@ -43,55 +39,26 @@ func help(path string) int {
 		_, err = fmt.Fprintln(file, "migrated")
 		return errors.Join(err, file.Close())
 	})
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println(name)
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	if err := errors.Join(p.drop(name), p.close()); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	return 0
+	return name, func() error { return errors.Join(p.drop(name), p.close()) }, err
 }
 
-// A helper is a helper process that holds a database.
-type helper struct {
-	cmd *exec.Cmd
-	in  io.Closer
-	out *bufio.Scanner
-}
-
-func startHelper(t *testing.T, path string) *helper {
+// startHolder starts a process that holds a database. Its first line is the database's name.
+func startHolder(t *testing.T, path string) *Helper {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperLog+"="+path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
-	return &helper{cmd, in, bufio.NewScanner(out)}
+	return StartHelper(t, helperLog+"="+path)
 }
 
-// database returns the name of the helper's database, once it has one.
-func (h *helper) database(t *testing.T) string {
+// databaseOf returns the database that the helper holds.
+func databaseOf(t *testing.T, h *Helper) string {
 	t.Helper()
-	if !h.out.Scan() || !strings.HasPrefix(h.out.Text(), "test_") {
-		t.Fatalf("helper process: %s", h.out.Text())
+	line := h.Line()
+	if !strings.HasPrefix(line, "test_") {
+		t.Fatalf("helper process: %s", line)
 	}
-	return h.out.Text()
+	return line
 }
 
-// fingerprint returns one that nobody else has. Its template goes with the test.
+// fingerprint returns a fingerprint of the test's own, whose template is dropped when the test ends.
 func fingerprint(t *testing.T) string {
 	t.Helper()
 	mine := rand.Text()
@@ -135,7 +102,7 @@ func databaseName(url string) string {
 	return name
 }
 
-func TestEveryTestHasDatabaseOfItsOwn(t *testing.T) {
+func TestEachTestHasItsOwnDatabase(t *testing.T) {
 	t.Parallel()
 	mine := fingerprint(t)
 	var migrations atomic.Int32
@@ -158,7 +125,7 @@ func TestEveryTestHasDatabaseOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestDatabaseIsDroppedThoughConnected(t *testing.T) {
+func TestDatabaseWithConnectionsIsDropped(t *testing.T) {
 	t.Parallel()
 	var name string
 	t.Run("test", func(t *testing.T) {
@@ -188,7 +155,7 @@ func TestDatabaseWithoutMigrationIsEmpty(t *testing.T) {
 func TestTemplateOfFailedMigrationIsNotUsed(t *testing.T) {
 	t.Parallel()
 	mine := fingerprint(t)
-	fault := errors.New("out of ideas")
+	fault := errors.New("failed migration")
 	Server(t)
 	_, err := shared.create(t.Context(), mine, func(ctx context.Context, url string) error {
 		return errors.Join(createTable(ctx, url), fault)
@@ -206,8 +173,8 @@ func TestProcessesShareTemplate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	dropTemplate(t, path)
 	Server(t)
-	a, b := startHelper(t, path), startHelper(t, path)
-	if a, b := a.database(t), b.database(t); a == b {
+	a, b := startHolder(t, path), startHolder(t, path)
+	if a, b := databaseOf(t, a), databaseOf(t, b); a == b {
 		t.Errorf("both processes have the database %s", a)
 	}
 	text, err := os.ReadFile(path)
@@ -219,17 +186,15 @@ func TestProcessesShareTemplate(t *testing.T) {
 	}
 }
 
-func TestDatabaseOfKilledProcessIsSweptAway(t *testing.T) {
+func TestSweepDropsDatabaseOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")
 	dropTemplate(t, path)
 	Server(t)
-	dead, live := startHelper(t, path), startHelper(t, path)
-	deadName, liveName := dead.database(t), live.database(t)
-	if err := dead.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	for exists(t, deadName) { // until the server has noticed that it is gone
+	dead, live := startHolder(t, path), startHolder(t, path)
+	deadName, liveName := databaseOf(t, dead), databaseOf(t, live)
+	dead.Kill()
+	for exists(t, deadName) { // until the server has noticed that the process is gone
 		sweep(t)
 	}
 	if !exists(t, liveName) {
@@ -237,7 +202,7 @@ func TestDatabaseOfKilledProcessIsSweptAway(t *testing.T) {
 	}
 }
 
-func TestTemplateIsSweptAwayWhenOutOfUse(t *testing.T) {
+func TestSweepDropsUnusedTemplate(t *testing.T) {
 	t.Parallel()
 	old, fresh := fingerprint(t), fingerprint(t)
 	URL(t, old, createTable)
@@ -266,7 +231,7 @@ func sweep(t *testing.T) {
 	}
 }
 
-func TestServerThatNobodyWouldLeaveIsNotStarted(t *testing.T) {
+func TestServerNeedsTestMain(t *testing.T) {
 	t.Parallel()
 	if err := new(process).open(); err == nil || !strings.Contains(err.Error(), "TestMain") {
 		t.Errorf("error is %v, want one that names TestMain", err)
@@ -300,7 +265,7 @@ func TestFolderOfAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-// BenchmarkDatabase is what a test pays for a database with 40 tables.
+// BenchmarkDatabase measures what a database with 40 tables costs a test.
 func BenchmarkDatabase(b *testing.B) {
 	const q = "DO $$ BEGIN FOR i IN 1..40 LOOP EXECUTE format(" +
 		"'CREATE TABLE t%s (id int PRIMARY KEY, body jsonb, name text UNIQUE)', i); END LOOP; END $$"

@@ -10,19 +10,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Databases are named for what they are:
+// The names of databases:
 //
-//	migrating_<fingerprint>   a template in the making
-//	migrated_<fingerprint>    a template; its comment says when it was last used
-//	test_<process>_<number>   a test's
+//	migrating_<fingerprint>   a template that is being made
+//	migrated_<fingerprint>    a template; its comment is the time at which it was last used
+//	test_<process>_<number>   the database of a test
 
-// templateName returns the names of a template, while it is made and then.
+// templateName returns the names of a template, while it is made and afterwards.
 func templateName(fingerprint string) (draft, name string) {
 	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(fingerprint)))[:16]
 	return "migrating_" + hash, "migrated_" + hash
 }
 
-// template returns the name of the template, making it if no process has.
+// template returns the name of the template, and makes the template if no process has made it.
 func (p *process) template(ctx context.Context, fingerprint string, migrate Migration) (string, error) {
 	draft, name := templateName(fingerprint)
 	p.mu.Lock()
@@ -41,17 +41,16 @@ func (p *process) template(ctx context.Context, fingerprint string, migrate Migr
 				return err
 			}
 		}
-		return p.all(fmt.Sprintf("COMMENT ON DATABASE %s IS '%s'", name, use(time.Now())))
+		return p.all(fmt.Sprintf("COMMENT ON DATABASE %s IS '%s'", name, usedAt(time.Now())))
 	})
 	p.templates[name] = err == nil
 	return name, err
 }
 
-// use is how a template's comment says when it was used. The texts sort like the
-// times.
-func use(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+// usedAt returns a time in the form of a template's comment. The texts sort like the times.
+func usedAt(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
-// migrate makes a template, under another name until it is whole.
+// migrate makes a template, under another name until it is complete.
 func (p *process) migrate(ctx context.Context, draft, name string, migrate Migration) error {
 	if err := p.all("DROP DATABASE IF EXISTS "+draft+" WITH (FORCE)", "CREATE DATABASE "+draft); err != nil {
 		return err
@@ -65,18 +64,22 @@ func (p *process) migrate(ctx context.Context, draft, name string, migrate Migra
 	)
 }
 
-// sweep drops the databases of processes that are gone, and templates that are
-// unfinished or out of use. Nobody is making one meanwhile.
+// sweep drops the databases of processes that are gone, unfinished templates, and templates that were
+// not used for a day. The caller is alone, so no template is being made.
 func (p *process) sweep() error {
 	const q = `
 		SELECT datname
 		FROM pg_database d
 		WHERE datname LIKE 'test\_%' AND NOT EXISTS (
-			SELECT FROM pg_locks
-			WHERE locktype = 'advisory' AND classid = $1 AND objid::text = split_part(d.datname, '_', 2))
-		OR datname LIKE 'migrating\_%'
-		OR datname LIKE 'migrated\_%' AND coalesce(shobj_description(oid, 'pg_database'), '') < $2`
-	rows, err := p.conn.Query(context.Background(), q, lockSpace, use(time.Now().AddDate(0, 0, -1)))
+			SELECT
+			FROM pg_locks
+			WHERE locktype = 'advisory'
+			  AND classid = $1
+			  AND objid::text = split_part(d.datname, '_', 2))
+		   OR datname LIKE 'migrating\_%'
+		   OR datname LIKE 'migrated\_%'
+			  AND coalesce(shobj_description(oid, 'pg_database'), '') < $2`
+	rows, err := p.conn.Query(context.Background(), q, lockSpace, usedAt(time.Now().AddDate(0, 0, -1)))
 	if err != nil {
 		return err
 	}
@@ -92,8 +95,7 @@ func (p *process) sweep() error {
 	return nil
 }
 
-// alone calls do while no other process makes templates or sweeps. The caller
-// holds mu.
+// alone calls do while no other process makes templates or sweeps. The caller holds mu.
 func (p *process) alone(do func() error) error {
 	const lock, unlock = `SELECT pg_advisory_lock($1, 0)`, `SELECT pg_advisory_unlock($1, 0)`
 	if _, err := p.conn.Exec(context.Background(), lock, lockSpace); err != nil {
@@ -104,8 +106,8 @@ func (p *process) alone(do func() error) error {
 	return errors.Join(err, unlockErr)
 }
 
-// all runs statements on the process's connection. No test's context may end
-// them, since that would close the connection. The caller holds mu.
+// all runs statements on the process's connection, without the context of a test, whose end would close
+// the connection. The caller holds mu.
 func (p *process) all(statements ...string) error {
 	for _, s := range statements {
 		if _, err := p.conn.Exec(context.Background(), s); err != nil {

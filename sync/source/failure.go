@@ -49,7 +49,7 @@ type Failure struct {
 var sentences = map[FailureKind]string{
 	Unreachable:  "the source cannot be reached",
 	Throttled:    "the source asks for patience",
-	BreakerOpen:  "the source failed too often, and is left alone for a while",
+	BreakerOpen:  "too many requests failed; the source is not asked for a while",
 	Unauthorized: "the source refuses our credentials",
 	NotFound:     "the source does not have it",
 	Expired:      "the source's pages have expired",

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ErrNotFound says that no such resource was ever written.
+// ErrNotFound is returned for a resource that was never written.
 var ErrNotFound = errors.New("resource not found")
 
 // Archive is safe for use by several goroutines.
@@ -20,12 +20,12 @@ type Archive struct {
 
 	mu     sync.RWMutex
 	seq    int64
-	types  map[string]*shelf
+	types  map[string]*typeVersions
 	intern *interner
 }
 
-// shelf holds the versions of one type.
-type shelf struct {
+// typeVersions holds the versions of one resource type.
+type typeVersions struct {
 	heads     map[string]*Version
 	byUpdated []*Version            // every version, by Position
 	byPatient map[string][]*Version // the same, per patient
@@ -35,17 +35,16 @@ type shelf struct {
 	sorted bool
 }
 
-// New returns an empty archive that writes lastUpdated with zone's offset; nil
-// is UTC.
+// New returns an empty archive. lastUpdated is written with the zone's offset; nil is UTC.
 func New(zone *time.Location) *Archive {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return &Archive{zone: zone, types: map[string]*shelf{}, intern: newInterner()}
+	return &Archive{zone: zone, types: map[string]*typeVersions{}, intern: newInterner()}
 }
 
-// Put adds a version of the resource in raw. at becomes its lastUpdated,
-// truncated to milliseconds, whatever meta said.
+// Put adds a version of the resource in raw. Its lastUpdated is at, truncated to
+// milliseconds; the meta in raw does not matter.
 func (a *Archive) Put(raw []byte, at time.Time) (*Version, error) {
 	r, err := parse(raw)
 	if err != nil {
@@ -64,10 +63,9 @@ func (a *Archive) Put(raw []byte, at time.Time) (*Version, error) {
 	return v, nil
 }
 
-// PutAsIs adds a version that keeps the resource as it is written, its order
-// of members and its meta; only the white space between them goes. What meta
-// lacks of versionId and lastUpdated is set, the latter to at. A lastUpdated
-// that is no instant stays in the body, and the version counts as of at.
+// PutAsIs adds a version that keeps the order of members and the meta; only white space is
+// removed. A missing versionId or lastUpdated is set, the latter to at. A lastUpdated that is
+// no instant stays in the body, and the version is ordered by at.
 func (a *Archive) PutAsIs(raw []byte, at time.Time) (*Version, error) {
 	o, err := parseOriginal(raw)
 	if err != nil {
@@ -93,7 +91,7 @@ func (a *Archive) PutAsIs(raw []byte, at time.Time) (*Version, error) {
 	return v, nil
 }
 
-// Create is Put under a given id, which replaces the resource's own.
+// Create is like Put, with an id that replaces the one in raw.
 func (a *Archive) Create(raw []byte, id string, at time.Time) (*Version, error) {
 	r, err := parse(raw)
 	if err != nil {
@@ -103,8 +101,7 @@ func (a *Archive) Create(raw []byte, id string, at time.Time) (*Version, error) 
 	return a.Put(r.stamp(0, at), at)
 }
 
-// Delete adds a tombstone. Deleting again changes nothing and returns the
-// first one.
+// Delete adds a tombstone. A second call changes nothing and returns the first tombstone.
 func (a *Archive) Delete(typ, id string, at time.Time) (*Version, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -122,9 +119,8 @@ func (a *Archive) Delete(typ, id string, at time.Time) (*Version, error) {
 	return v, nil
 }
 
-// Forget removes a resource with all its versions, as if it had never been
-// written, and reports whether there was one. Pages that look at an earlier
-// moment do not show it any more either.
+// Forget removes a resource with all its versions, also from pages of an earlier moment, and
+// reports whether it existed.
 func (a *Archive) Forget(typ, id string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -144,16 +140,16 @@ func (a *Archive) Forget(typ, id string) bool {
 	return true
 }
 
-func (a *Archive) shelf(typ string) *shelf {
+func (a *Archive) shelf(typ string) *typeVersions {
 	s := a.types[typ]
 	if s == nil {
-		s = &shelf{heads: map[string]*Version{}, byPatient: map[string][]*Version{}}
+		s = &typeVersions{heads: map[string]*Version{}, byPatient: map[string][]*Version{}}
 		a.types[strings.Clone(typ)] = s
 	}
 	return s
 }
 
-func (a *Archive) next(s *shelf, typ, id string, at time.Time) *Version {
+func (a *Archive) next(s *typeVersions, typ, id string, at time.Time) *Version {
 	a.seq++
 	v := &Version{Type: typ, ID: id, Number: 1, Seq: a.seq, LastUpdated: at.In(a.zone)}
 	if previous := s.heads[id]; previous != nil {
@@ -163,7 +159,7 @@ func (a *Archive) next(s *shelf, typ, id string, at time.Time) *Version {
 	return v
 }
 
-func (s *shelf) add(v *Version) {
+func (s *typeVersions) add(v *Version) {
 	if v.previous == nil {
 		s.ids, s.sorted = append(s.ids, v.ID), false
 	}
@@ -202,22 +198,21 @@ func (a *Archive) Version(typ, id, versionID string) *Version {
 	return v
 }
 
-// Seq returns the number of the last write.
+// Seq returns the sequence number of the last write.
 func (a *Archive) Seq() int64 {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return a.seq
 }
 
-// Types returns the types that were ever written, in no order.
+// Types returns every type ever written, in no order.
 func (a *Archive) Types() []string {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return slices.Collect(maps.Keys(a.types))
 }
 
-// Counts returns how many resources of each type there are, deleted ones left
-// out.
+// Counts returns the number of resources by type, without deleted ones.
 func (a *Archive) Counts() map[string]int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

@@ -35,7 +35,7 @@ func TestPutSetsMetaAndKeepsTheRest(t *testing.T) {
 	}
 }
 
-func TestPutRefusesWhatIsNoResource(t *testing.T) {
+func TestPutRefusesOtherJSON(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{
 		``, `null`, `[]`, `"x"`, `{}`, `{"resourceType":"Patient"}`, `{"resourceType":"Patient","id":""}`,
@@ -51,7 +51,7 @@ func TestPutRefusesWhatIsNoResource(t *testing.T) {
 	}
 }
 
-func TestPutAsIsSetsOnlyWhatMetaLacks(t *testing.T) {
+func TestPutAsIsSetsMissingMeta(t *testing.T) {
 	t.Parallel()
 	const written = `{"x":1.50,"id":"a","resourceType":"Goal"%s,"y":"\ud800"}`
 	for meta, want := range map[string]string{
@@ -75,8 +75,7 @@ func TestPutAsIsSetsOnlyWhatMetaLacks(t *testing.T) {
 	}
 }
 
-// What a resource brought with it places it in time, and the next write counts
-// on from its number.
+// The lastUpdated of the resource orders it, and the next write continues its version number.
 func TestPutAsIsKeepsTimeAndNumber(t *testing.T) {
 	t.Parallel()
 	a := New(nil)
@@ -92,7 +91,7 @@ func TestPutAsIsKeepsTimeAndNumber(t *testing.T) {
 	}
 }
 
-func TestHistoryAndDeletionsCanBeAskedFor(t *testing.T) {
+func TestSearchForHistoryAndDeletions(t *testing.T) {
 	t.Parallel()
 	a := New(nil)
 	put(t, a, `{"resourceType":"Goal","id":"a"}`, noon)
@@ -127,7 +126,7 @@ func TestHistoryAndDeletionsCanBeAskedFor(t *testing.T) {
 	}
 }
 
-func TestForgottenIsAsIfItHadNeverBeen(t *testing.T) {
+func TestForgottenLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	a := New(nil)
 	for range 2 {
@@ -187,8 +186,7 @@ func TestPatientIDReadsReferences(t *testing.T) {
 	}
 }
 
-// Whatever was written, and whenever, paging finds what a plain look at the
-// last state would find, in the same order.
+// Pages equal a plain filter over the last state, whatever was written at which time.
 func TestSearchEqualsPlainFilter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -208,7 +206,8 @@ func TestSearchEqualsPlainFilter(t *testing.T) {
 				return
 			}
 			patient := rapid.SampledFrom([]string{"p", "q"}).Draw(t, "patient")
-			v, err := a.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":%q,"subject":{"reference":"Patient/%s"}}`, id, patient), at)
+			v, err := a.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":%q,"subject":{"reference":"Patient/%s"}}`,
+				id, patient), at)
 			if err != nil {
 				t.Fatal(err)
 			}

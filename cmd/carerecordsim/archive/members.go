@@ -6,9 +6,8 @@ import (
 	"iter"
 )
 
-// Members yields the names and values of a JSON object's members, raw and in
-// order: the names in their quotes. The object must be valid and compact, as
-// every Version's Body is.
+// Members yields the members of a JSON object in order: the names in their quotes, the values
+// raw. The object must be valid and compact, like the Body of every Version.
 func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		for i := 1; i < len(object) && object[i] != '}'; {
@@ -26,7 +25,7 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// unquote returns the string that a JSON string stands for.
+// unquote decodes a JSON string.
 func unquote(quoted []byte) string {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : len(quoted)-1])

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// original is a resource that is kept as it was written.
+// original is a resource to be kept as it was written.
 type original struct {
 	resource
 	body                   []byte // compact
@@ -41,7 +41,7 @@ func parseOriginal(raw []byte) (original, error) {
 
 func (o *original) takeStamp(meta []byte) {
 	for name, value := range Members(meta) {
-		text := string(value) // what is no string is not touched either
+		text := string(value) // other values are kept
 		if value[0] == '"' {
 			text = unquote(value)
 		}
@@ -54,7 +54,7 @@ func (o *original) takeStamp(meta []byte) {
 	}
 }
 
-// complete adds to the body what meta lacks.
+// complete adds a missing versionId and lastUpdated to the body.
 func (o *original) complete(versionID string, at time.Time) []byte {
 	var added []byte
 	if o.versionID == "" {

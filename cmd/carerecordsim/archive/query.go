@@ -16,7 +16,7 @@ const (
 	ByID
 )
 
-// Which says which versions of the resources are asked for.
+// Which selects versions of a resource.
 type Which int
 
 // Current are the newest versions that are no tombstones, Deleted the newest
@@ -27,7 +27,7 @@ const (
 	All
 )
 
-// Query asks for versions, as of one moment, that match everything it says.
+// Query selects versions as of one moment. All conditions must hold.
 type Query struct {
 	Which       Which
 	Type        string
@@ -53,7 +53,7 @@ func (a *Archive) Search(q Query, limit int) (page []*Version, more bool) {
 	return page, false
 }
 
-// Count returns how many versions match, wherever q.After stands.
+// Count returns the number of versions that match, regardless of q.After.
 func (a *Archive) Count(q Query) int {
 	q.After = nil
 	a.mu.RLock()
@@ -98,8 +98,8 @@ func (q *Query) wants(v *Version) bool {
 	}
 }
 
-// candidates yields, in order and after q.After, a superset of what matches.
-func (s *shelf) candidates(q Query) iter.Seq[*Version] {
+// candidates yields a superset of the matches, in order, from q.After on.
+func (s *typeVersions) candidates(q Query) iter.Seq[*Version] {
 	switch {
 	case q.IDs != nil:
 		return s.named(q)
@@ -112,8 +112,7 @@ func (s *shelf) candidates(q Query) iter.Seq[*Version] {
 	}
 }
 
-// between walks a list that is sorted by Position, and no further than From
-// and Until allow.
+// between yields the versions of a list, sorted by Position, from From until Until.
 func between(list []*Version, q Query) iter.Seq[*Version] {
 	if !q.From.IsZero() {
 		list = list[search(list, Position{At: q.From}):]
@@ -141,14 +140,14 @@ func between(list []*Version, q Query) iter.Seq[*Version] {
 	return slices.Values(list)
 }
 
-// search returns the index of the first version that does not lie before p.
+// search returns the index of the first version at or after p.
 func search(list []*Version, p Position) int {
 	i, _ := slices.BinarySearchFunc(list, p, func(e *Version, p Position) int { return e.Position().compare(p) })
 	return i
 }
 
-// each yields the resources with the given sorted ids.
-func (s *shelf) each(q Query, ids []string) iter.Seq[*Version] {
+// each yields the resources with these ids, which must be sorted.
+func (s *typeVersions) each(q Query, ids []string) iter.Seq[*Version] {
 	if q.After != nil {
 		i, found := slices.BinarySearch(ids, q.After.ID)
 		if found {
@@ -165,7 +164,7 @@ func (s *shelf) each(q Query, ids []string) iter.Seq[*Version] {
 	}
 }
 
-func (s *shelf) named(q Query) iter.Seq[*Version] {
+func (s *typeVersions) named(q Query) iter.Seq[*Version] {
 	ids := slices.DeleteFunc(slices.Clone(q.IDs), func(id string) bool { return s.heads[id] == nil })
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -185,7 +184,7 @@ func (s *shelf) named(q Query) iter.Seq[*Version] {
 	return between(list, q)
 }
 
-func (s *shelf) sortedIDs() []string {
+func (s *typeVersions) sortedIDs() []string {
 	s.idsMu.Lock()
 	defer s.idsMu.Unlock()
 	if !s.sorted {

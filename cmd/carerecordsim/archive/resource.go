@@ -11,14 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// ErrInvalid is wrapped by every refusal of what is not a FHIR resource.
+// ErrInvalid is wrapped by the errors for bodies that are not a FHIR resource.
 var ErrInvalid = errors.New("not a FHIR resource")
 
-// InstantLayout is how lastUpdated is written: milliseconds and an offset.
+// InstantLayout is the layout of lastUpdated.
 const InstantLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// resource is a body taken apart: what the archive sets itself, and the rest
-// as it came.
+// resource is a body split into what the archive sets, and the rest as it came.
 type resource struct {
 	typ, id string
 	meta    []byte // members of meta, without braces, versionId and lastUpdated; each with a comma before it
@@ -97,7 +96,7 @@ func validType(s string) bool {
 	return s != "" && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool { return !letter(r) }) < 0
 }
 
-// validID follows FHIR's definition of the type id.
+// validID reports whether s is a FHIR id.
 func validID(s string) bool {
 	return s != "" && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool {
 		return !letter(r) && (r < '0' || r > '9') && r != '-' && r != '.'
@@ -128,7 +127,7 @@ func appendMember(to, name, value []byte) []byte {
 	return append(to, value...)
 }
 
-// stamp writes the body that is stored and sent.
+// stamp returns the body with its versionId and lastUpdated.
 func (r *resource) stamp(number int, at time.Time) []byte {
 	b := make([]byte, 0, len(r.meta)+len(r.rest)+len(r.typ)+len(r.id)+112)
 	b = append(b, `{"resourceType":"`...)

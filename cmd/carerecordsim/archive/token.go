@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Token is a code with the system it is from; a plain code such as a status
-// has no system.
+// Token is a code with its system. A plain code, such as a status, has no system.
 type Token struct{ System, Code string }
 
 // Elements whose tokens and references a search can match.
@@ -27,14 +26,14 @@ var elementNames = map[string]int{
 	"lifecycleStatus": LifecycleStatus, "active": Active,
 }
 
-// index is what searches know of a resource.
+// index is the part of a resource that searches use.
 type index struct {
 	patient string
 	tokens  [elementCount]*[]Token
 }
 
-// interner parses each distinct piece of JSON once: a dossier repeats the same
-// few codes and subjects a hundred thousand times.
+// interner parses each distinct piece of JSON once, because dossiers repeat the same few codes
+// and subjects very often.
 type interner struct {
 	tokens   map[string]*[]Token
 	patients map[string]string
@@ -49,14 +48,13 @@ func (in *interner) token(raw []byte) *[]Token {
 		return t
 	}
 	var v any
-	_ = json.Unmarshal(raw, &v) // only valid JSON comes this far
+	_ = json.Unmarshal(raw, &v) // the JSON is valid here
 	t := appendTokens(nil, v)
 	in.tokens[string(raw)] = &t
 	return &t
 }
 
-// appendTokens finds the codes in a code, a boolean, a Coding, a
-// CodeableConcept or a list of those.
+// appendTokens appends the codes of a code, boolean, Coding, CodeableConcept, or list of these.
 func appendTokens(to []Token, v any) []Token {
 	switch v := v.(type) {
 	case string:
@@ -95,8 +93,8 @@ func (in *interner) patient(raw []byte) string {
 	return p
 }
 
-// PatientID returns the id in a reference to a Patient, relative or absolute,
-// versioned or not, and nothing for a reference to something else.
+// PatientID returns the id in a reference to a Patient, relative or absolute, versioned or not;
+// "" for other references.
 func PatientID(reference string) string {
 	reference, _, _ = strings.Cut(reference, "/_history/")
 	before, id, ok := cutLast(reference, "/")

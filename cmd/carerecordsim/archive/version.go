@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Version is one version of one resource. It never changes; Body is shared
-// with everyone and must not be written to.
+// Version is one version of one resource. It never changes; callers must not write to Body.
 type Version struct {
 	Type, ID    string
 	Number      int   // 1, 2, …
@@ -18,13 +17,13 @@ type Version struct {
 	Deleted     bool   // a tombstone: Body is nil
 	Body        []byte // compact JSON with meta.versionId and meta.lastUpdated
 
-	label      string // the versionId that a resource brought with it; "": Number
+	label      string // the resource's own versionId; "": Number
 	index      index
 	previous   *Version
-	superseded int64 // Seq of the next version; 0 while there is none; guarded by Archive.mu
+	superseded int64 // Seq of the next version, or 0; guarded by Archive.mu
 }
 
-// VersionID is meta.versionId.
+// VersionID returns meta.versionId.
 func (v *Version) VersionID() string {
 	if v.label != "" {
 		return v.label
@@ -32,27 +31,28 @@ func (v *Version) VersionID() string {
 	return strconv.Itoa(v.Number)
 }
 
-// WithBody returns a copy of v that says something else.
+// WithBody returns a copy of v with another body.
 func (v *Version) WithBody(body []byte) *Version {
 	return &Version{Type: v.Type, ID: v.ID, Number: v.Number, Seq: v.Seq, LastUpdated: v.LastUpdated, Body: body,
 		label: v.label, index: v.index, previous: v.previous}
 }
 
-// First reports whether v is how the resource began.
-func (v *Version) First() bool { return v.previous == nil }
+// IsFirst reports whether v is the first version of its resource.
+func (v *Version) IsFirst() bool { return v.previous == nil }
 
-// Says reports whether raw is v's resource with v's content, whatever the
-// versionId and lastUpdated in it.
-func (v *Version) Says(raw []byte) bool {
+// HasContent reports whether raw is v's resource with v's content, apart from versionId and
+// lastUpdated.
+func (v *Version) HasContent(raw []byte) bool {
 	r, err := parse(raw)
 	if err != nil || v.Deleted {
 		return false
 	}
 	own, err := parse(v.Body)
-	return err == nil && r.typ == own.typ && r.id == own.id && bytes.Equal(r.meta, own.meta) && bytes.Equal(r.rest, own.rest)
+	return err == nil && r.typ == own.typ && r.id == own.id && bytes.Equal(r.meta, own.meta) &&
+		bytes.Equal(r.rest, own.rest)
 }
 
-// Patient is the id of the Patient that subject or patient refers to.
+// Patient returns the id of the Patient in subject or patient.
 func (v *Version) Patient() string { return v.index.patient }
 
 // Tokens returns the codes of an element: Code, Status, Tag, …
@@ -63,13 +63,12 @@ func (v *Version) Tokens(element int) []Token {
 	return nil
 }
 
-// newest reports whether v was the newest version when seq was the last number
-// given out.
+// newest reports whether v was the newest version at sequence number seq.
 func (v *Version) newest(seq int64) bool {
 	return v.Seq <= seq && (v.superseded == 0 || v.superseded > seq)
 }
 
-// asOf returns the version of v's resource that was the newest at seq.
+// asOf returns the newest version of v's resource at sequence number seq.
 func (v *Version) asOf(seq int64) *Version {
 	for v != nil && v.Seq > seq {
 		v = v.previous
@@ -77,14 +76,14 @@ func (v *Version) asOf(seq int64) *Version {
 	return v
 }
 
-// Position is a place in the order of lastUpdated, then id, then Seq.
+// Position is a place in the order by lastUpdated, id and Seq.
 type Position struct {
 	At  time.Time
 	ID  string
 	Seq int64
 }
 
-// Position returns v's place.
+// Position returns the place of v.
 func (v *Version) Position() Position {
 	return Position{At: v.LastUpdated, ID: v.ID, Seq: v.Seq}
 }

@@ -1,8 +1,8 @@
-// Package behaviours names ways of behaving after the servers that they were
-// seen in, so that a client can be tried against each without having it.
+// Package behaviours has presets named after known servers, so that a client can be tested
+// against the behaviour of each.
 //
-// A preset is no copy of a product: it has what a client that reads by time
-// stumbles over, and is for the rest the simulator that it always was.
+// A preset is not a copy of a product: it has the differences that a client that reads by
+// time stumbles over. The rest is the simulator's own behaviour.
 package behaviours
 
 import (
@@ -20,17 +20,17 @@ type Preset struct {
 	Name  string
 	About string // one line
 
-	MaxCount  int // for simulator.Options; 0: as it is there
+	MaxCount  int // for simulator.Options; 0: unchanged
 	Behaviour simulator.Behaviour
-	Rules     []faults.Rule // what such a server also does now and then
+	Rules     []faults.Rule // faults of such a server
 }
 
-// All returns the presets in the order in which a list shows them.
+// All returns the presets in the order of the README.
 func All() []Preset {
 	return []Preset{
 		{
 			Name:  "honest",
-			About: "what the simulator is by itself: pages show one moment, everything asked for is honoured or refused",
+			About: "the simulator itself: pages show one moment, and parameters are honoured or refused",
 		},
 		{
 			Name:  "hapi",
@@ -44,7 +44,8 @@ func All() []Preset {
 			About:    "_count up to 1000, offsets up to 10,000, a cursor when sorted by time, totals on request, unknown parameters and preferences refused, _deleted=true in place of a type's _history",
 			MaxCount: 1000,
 			Behaviour: simulator.Behaviour{
-				Paging: simulator.Keyset, MaxOffset: 10_000, TotalOnRequest: true, RefusesUnknown: true, RefusesPreferences: true,
+				Paging: simulator.Keyset, MaxOffset: 10_000, TotalOnRequest: true,
+				RefusesUnknown: true, RefusesPreferences: true,
 				NoTypeHistory: true, ListsDeleted: true, KeepsIdentical: true,
 			},
 		},
@@ -54,12 +55,13 @@ func All() []Preset {
 			MaxCount: 100,
 			Behaviour: simulator.Behaviour{
 				NeedsPatient: true, NoHistory: true, IgnoresPreferences: true,
-				IgnoredParameters: []string{"_lastUpdated", "_sort", "_elements", "_summary", "_total", "_tag", "_security"},
+				IgnoredParameters: []string{"_lastUpdated", "_sort", "_elements", "_summary", "_total", "_tag",
+					"_security"},
 			},
 		},
 		{
 			Name:  "linuxforhealth",
-			About: "the order of commits is not that of time: every third write may be seen up to 100 s after its lastUpdated",
+			About: "commit order is not time order: every third write becomes visible up to 100 s after its lastUpdated",
 			Behaviour: simulator.Behaviour{
 				Paging: simulator.Offset, LateCommits: 100 * time.Second,
 			},
@@ -69,7 +71,10 @@ func All() []Preset {
 			About:     "every tenth request is a 429 without Retry-After, but with a RateLimit header; no totals",
 			Behaviour: simulator.Behaviour{NoTotals: true, NoHistory: true},
 			Rules: []faults.Rule{
-				{Match: faults.Match{Every: 10}, Fault: faults.Refuse(faults.Refusal{Status: 429, Header: faults.RateLimit(2)})},
+				{
+					Match: faults.Match{Every: 10},
+					Fault: faults.Refuse(faults.Refusal{Status: 429, Header: faults.RateLimit(2)}),
+				},
 			},
 		},
 		{
@@ -106,7 +111,7 @@ func All() []Preset {
 		},
 		{
 			Name:  "plain",
-			About: "as little as a server can do: no _history, no _sort, no _elements, no _summary, no totals",
+			About: "the minimum of a server: no _history, no _sort, no _elements, no _summary, no totals",
 			Behaviour: simulator.Behaviour{
 				Paging: simulator.Offset, NoHistory: true, NoTotals: true,
 				IgnoredParameters: []string{"_sort", "_elements", "_summary", "_total"},
@@ -115,7 +120,7 @@ func All() []Preset {
 	}
 }
 
-// Find returns the preset of that name. The error names those that there are.
+// Find returns the preset with that name. The error lists the names.
 func Find(name string) (Preset, error) {
 	all := All()
 	if i := slices.IndexFunc(all, func(p Preset) bool { return p.Name == name }); i >= 0 {
@@ -125,10 +130,10 @@ func Find(name string) (Preset, error) {
 	for _, p := range all {
 		names = append(names, p.Name)
 	}
-	return Preset{}, fmt.Errorf("%q is none of %s", name, strings.Join(names, ", "))
+	return Preset{}, fmt.Errorf("%q is not one of %s", name, strings.Join(names, ", "))
 }
 
-// Apply puts a preset into the options of a server.
+// Apply sets the preset's behaviour in the options of a server.
 func (p Preset) Apply(o *simulator.Options) {
 	o.Behaviour = p.Behaviour
 	if p.MaxCount > 0 {

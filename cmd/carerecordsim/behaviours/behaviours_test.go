@@ -37,8 +37,8 @@ func serve(t *testing.T, name string) *simulator.Server {
 	return s
 }
 
-// What a client finds out about each server in a few requests.
-func TestPresetsBehaveAsTheirNamesakes(t *testing.T) {
+// The differences that a client can find in a few requests.
+func TestPresetsBehaveLikeTheirServers(t *testing.T) {
 	t.Parallel()
 	const byTime = "Observation?_sort=_lastUpdated&_count=2"
 	for _, tt := range []struct{ preset, query, prefer, want string }{
@@ -56,7 +56,8 @@ func TestPresetsBehaveAsTheirNamesakes(t *testing.T) {
 		{"medplum", "Observation/o0/_history", "", "200 o0,o0"},
 		{"medplum", "Observation?_deleted=true", "", "200 o0"},
 		{"medmij", "Observation?_lastUpdated=ge2030", "", "400"},
-		{"medmij", "Observation?patient=p&_lastUpdated=ge2030&_sort=_lastUpdated", "handling=strict", "200 o1,o2,o3,o4,o5 total 5"},
+		{"medmij", "Observation?patient=p&_lastUpdated=ge2030&_sort=_lastUpdated", "handling=strict",
+			"200 o1,o2,o3,o4,o5 total 5"},
 		{"medmij", "Observation/o1/_history", "", "404"},
 		{"medmij", "Practitioner", "", "200 total 0"},
 		{"linuxforhealth", byTime, "handling=strict", "200 o5,o4 total 5 next _offset="},
@@ -72,7 +73,7 @@ func TestPresetsBehaveAsTheirNamesakes(t *testing.T) {
 	}
 }
 
-// ask says of an answer what want is about.
+// ask returns the part of an answer that want is about.
 func ask(t *testing.T, s *simulator.Server, query, prefer, want string) string {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/fhir/"+query, nil)
@@ -132,7 +133,7 @@ func TestLateCommitsOfLinuxForHealth(t *testing.T) {
 	}
 }
 
-func TestSmartBulkSaysHowLongToWaitInItsOwnWay(t *testing.T) {
+func TestSmartBulkSendsRateLimit(t *testing.T) {
 	t.Parallel()
 	s, refused := serve(t, "smart-bulk"), 0
 	for range 30 {
@@ -150,9 +151,10 @@ func TestSmartBulkSaysHowLongToWaitInItsOwnWay(t *testing.T) {
 	}
 }
 
-func TestFindNamesWhatThereIs(t *testing.T) {
+func TestFindListsTheNames(t *testing.T) {
 	t.Parallel()
-	if _, err := Find("hopi"); err == nil || !strings.Contains(err.Error(), "honest, hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain") {
+	if _, err := Find("hopi"); err == nil || !strings.Contains(err.Error(),
+		"honest, hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain") {
 		t.Errorf("Find = %v", err)
 	}
 	readme, err := os.ReadFile("../README.md")

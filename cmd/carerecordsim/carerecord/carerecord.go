@@ -1,7 +1,7 @@
-// Package carerecord puts the simulator together: fictional dossiers, cases and
-// files on a server that listens, behaves in some way and has faults, and
-// somebody who goes on writing. The command carerecordsim is this package behind
-// flags; the demo runs it in a process of its own.
+// Package carerecord combines the simulator's packages into a running care record system:
+// a server that listens, filled with fictional dossiers, cases and files, with a behaviour,
+// faults and changes over time. The command carerecordsim is this package behind flags; the
+// demo runs it in its own process.
 package carerecord
 
 import (
@@ -24,38 +24,38 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// Options may be left zero: an organisation without clients on a free port.
+// Options describe a system. The zero value is an organisation without clients, on a free port.
 type Options struct {
-	Listen string // host:port; 127.0.0.1:0
+	Listen string // host:port; default: 127.0.0.1:0
 
-	// Dossiers are made up first. With Load or Cases there are none unless it
-	// asks for clients.
+	// Dossiers are the generated dossiers. With Load or Cases none are generated
+	// unless it asks for clients.
 	Dossiers dossiers.Options
-	Load     string       // a folder of FHIR resources to serve as they are
-	Cases    []cases.Case // with Live a step at a time, else all of them told
+	Load     string       // folder of FHIR resources to serve unchanged; "": none
+	Cases    []cases.Case // with Live one step at a time, else all at once
 
 	Server    simulator.Options
-	Behaviour behaviours.Preset // taken over into Server unless it has no name
+	Behaviour behaviours.Preset // replaces the behaviour in Server if it has a name
 	Faults    faults.File
 	Mishap    *simulator.Mishap // from the start; nil: none
 
-	Live     time.Duration         // a change so often; 0: none
-	OnChange func(dossiers.Change) // told of each of them; may be nil
+	Live     time.Duration         // interval of changes; 0: no changes
+	OnChange func(dossiers.Change) // called after each change; may be nil
 	OnFault  func(faults.Event)    // may be nil
 }
 
-// System is a care record system that listens and does not answer yet.
+// System is a care record system. It listens; Run answers.
 type System struct {
 	Server *simulator.Server
 	Faults *faults.Injector
 	Loaded load.Summary
 
 	listener net.Listener
-	living   *dossiers.Living // nil: nobody writes
+	living   *dossiers.Living // nil: no changes
 	player   *player          // nil: no steps are left
 }
 
-// Open fills a server and listens. Run must follow.
+// Open fills a server and listens. Run must follow, because it closes the listener.
 func Open(o Options) (*System, error) {
 	if o.Server.Clock == nil {
 		o.Server.Clock = time.Now
@@ -95,14 +95,14 @@ func (s *System) fill(o Options) error {
 		}
 	}
 	if o.Dossiers.Clients > 0 || o.Load == "" && o.Cases == nil {
-		if err := s.makeUp(o); err != nil {
+		if err := s.generate(o); err != nil {
 			return err
 		}
 	}
-	return s.beginCases(o)
+	return s.playCases(o)
 }
 
-func (s *System) makeUp(o Options) error {
+func (s *System) generate(o Options) error {
 	if o.Dossiers.Now.IsZero() {
 		o.Dossiers.Now = o.Server.Clock()
 	}
@@ -114,7 +114,7 @@ func (s *System) makeUp(o Options) error {
 		return err
 	}
 	d.Writes = nil
-	debug.FreeOSMemory() // what is needed from here on is half of what telling the past took
+	debug.FreeOSMemory() // the history took twice the memory that is needed from here on
 	if o.Live > 0 {
 		s.living = dossiers.NewLiving(d, s.Server, dossiers.LivingOptions{
 			Every: o.Live, Clock: o.Server.Clock, OnChange: o.OnChange,
@@ -123,7 +123,7 @@ func (s *System) makeUp(o Options) error {
 	return nil
 }
 
-// Run answers requests, and writes, until ctx ends.
+// Run answers requests and makes changes until ctx ends.
 func (s *System) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Server.Run(ctx, s.listener) })
@@ -136,7 +136,7 @@ func (s *System) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// URL is where FHIR begins, as seen from this machine.
+// URL returns the FHIR base URL, as seen from this machine.
 func (s *System) URL() string {
 	host := s.ip().String()
 	if s.ip().IsUnspecified() {
@@ -145,10 +145,10 @@ func (s *System) URL() string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port())) + s.Server.BasePath()
 }
 
-// Port is the one it listens on.
+// Port returns the port that the server listens on.
 func (s *System) Port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
-// Loopback reports whether only this machine can reach it.
+// Loopback reports whether only this machine can reach the server.
 func (s *System) Loopback() bool { return s.ip().IsLoopback() }
 
 func (s *System) ip() net.IP { return s.listener.Addr().(*net.TCPAddr).IP }

@@ -22,7 +22,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-func TestSystemAnswersAndLivesUntilStopped(t *testing.T) {
+func TestSystemRunsUntilStopped(t *testing.T) {
 	t.Parallel()
 	changed := make(chan dossiers.Change, 1)
 	var changes atomic.Int64
@@ -65,8 +65,7 @@ func TestSystemAnswersAndLivesUntilStopped(t *testing.T) {
 	}
 }
 
-// ask runs a system until it has answered some requests, and returns what it
-// said, by path.
+// ask runs a system until it has answered these requests, and returns the answers by path.
 func ask(t *testing.T, system *System, paths ...string) map[string]string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -92,10 +91,11 @@ func ask(t *testing.T, system *System, paths ...string) map[string]string {
 	return said
 }
 
-func TestFilesCasesBehaviourAndFaultsComeTogether(t *testing.T) {
+func TestOptionsCombine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "g.json"), []byte(`{"resourceType":"Goal","id":"g"}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "g.json"), []byte(`{"resourceType":"Goal","id":"g"}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	chosen, err := cases.Parse("12", time.Now())
@@ -115,7 +115,8 @@ func TestFilesCasesBehaviourAndFaultsComeTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := ask(t, system, "/Goal/g", "/Observation/casus-12-verslag", "/Organization?_total=accurate", "/Goal?x=y", "/Patient")
+	said := ask(t, system, "/Goal/g", "/Observation/casus-12-verslag", "/Organization?_total=accurate", "/Goal?x=y",
+		"/Patient")
 	for path, want := range map[string]string{
 		"/Goal/g": `200 .*"id":"g"`, "/Observation/casus-12-verslag": `200 .*"versionId":"2".*"entered-in-error"`,
 		"/Organization?_total=accurate": `200 .*"total":0`, "/Goal?x=y": `400 `, "/Patient": `503 `,
@@ -132,8 +133,7 @@ func TestFilesCasesBehaviourAndFaultsComeTogether(t *testing.T) {
 	}
 }
 
-// With Live the steps of cases follow each other, the second of all of them
-// before the third of any.
+// With Live, the second steps of all cases come before the third step of any.
 func TestCasesArePlayedStepByStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -142,7 +142,8 @@ func TestCasesArePlayedStepByStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		var played []string
-		o := Options{Cases: chosen, Live: time.Minute, OnChange: func(c dossiers.Change) { played = append(played, c.What) }}
+		o := Options{Cases: chosen, Live: time.Minute,
+			OnChange: func(c dossiers.Change) { played = append(played, c.What) }}
 		o.Server.Clock = time.Now
 		s := &System{Server: simulator.New(o.Server)}
 		if err := s.fill(o); err != nil {
@@ -156,7 +157,8 @@ func TestCasesArePlayedStepByStep(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"case 12, it was an error", "case 29, it is completed", "case 29, it is opened again", "case 29, it is completed again",
+			"case 12, the report is entered in error", "case 29, it is completed", "case 29, it is opened again",
+			"case 29, it is completed again",
 		}
 		if diff := cmp.Diff(want, played); diff != "" || time.Since(start) != 4*time.Minute {
 			t.Errorf("after %v (-want +got):\n%s", time.Since(start), diff)
@@ -164,9 +166,10 @@ func TestCasesArePlayedStepByStep(t *testing.T) {
 	})
 }
 
-func TestOpenSaysWhereItCouldNotListen(t *testing.T) {
+func TestOpenNamesTheAddressInUse(t *testing.T) {
 	t.Parallel()
-	if _, err := Open(Options{Listen: "127.0.0.1:99999"}); err == nil || !strings.Contains(err.Error(), "127.0.0.1:99999") {
+	if _, err := Open(Options{Listen: "127.0.0.1:99999"}); err == nil ||
+		!strings.Contains(err.Error(), "127.0.0.1:99999") {
 		t.Errorf("Open = %v, want an error that names the address", err)
 	}
 	if _, err := Open(Options{Dossiers: dossiers.Options{Clients: -1}}); err == nil {
@@ -174,7 +177,7 @@ func TestOpenSaysWhereItCouldNotListen(t *testing.T) {
 	}
 }
 
-func TestAddressIsOneThatThisMachineCanUse(t *testing.T) {
+func TestURLIsReachable(t *testing.T) {
 	t.Parallel()
 	for listen, want := range map[string]struct {
 		prefix   string
@@ -188,7 +191,8 @@ func TestAddressIsOneThatThisMachineCanUse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasPrefix(system.URL(), want.prefix) || !strings.HasSuffix(system.URL(), "/r4") || system.Loopback() != want.loopback {
+		if !strings.HasPrefix(system.URL(), want.prefix) || !strings.HasSuffix(system.URL(), "/r4") ||
+			system.Loopback() != want.loopback {
 			t.Errorf("%q: URL %s, loopback %v; want %+v", listen, system.URL(), system.Loopback(), want)
 		}
 		ctx, stop := context.WithCancel(t.Context())

@@ -11,26 +11,26 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// player does the later steps of cases, one each time: the second steps of all
-// cases, then the third ones.
+// player plays the later steps of cases, one per tick: the second steps of all cases first,
+// then the third ones.
 type player struct {
 	server *simulator.Server
-	steps  []scene // that are left
+	steps  []caseStep // that are left
 	o      Options
 }
 
-type scene struct {
+type caseStep struct {
 	number int
 	step   cases.Step
 }
 
-// beginCases tells the cases, or with Live does their first steps.
-func (s *System) beginCases(o Options) error {
+// playCases plays the cases, or with Live their first steps.
+func (s *System) playCases(o Options) error {
 	for _, c := range o.Cases {
 		if o.Live > 0 {
 			c.Steps = c.Steps[:1]
 		}
-		if err := c.Tell(s.Server, o.Server.Clock()); err != nil {
+		if err := c.Play(s.Server, o.Server.Clock()); err != nil {
 			return err
 		}
 	}
@@ -42,7 +42,7 @@ func (s *System) beginCases(o Options) error {
 	for i := 1; i < longest && o.Live > 0; i++ {
 		for _, c := range o.Cases {
 			if i < len(c.Steps) {
-				p.steps = append(p.steps, scene{c.Number, c.Steps[i]})
+				p.steps = append(p.steps, caseStep{c.Number, c.Steps[i]})
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func (s *System) beginCases(o Options) error {
 	return nil
 }
 
-// run does a step every so often, until none is left or ctx ends.
+// run plays a step per tick until none is left or ctx ends.
 func (p *player) run(ctx context.Context) error {
 	ticker := time.NewTicker(p.o.Live)
 	defer ticker.Stop()
@@ -64,12 +64,13 @@ func (p *player) run(ctx context.Context) error {
 		}
 		next := p.steps[0]
 		p.steps = slices.Delete(p.steps, 0, 1)
-		if err := next.step.Do(p.server, p.o.Server.Clock()); err != nil {
+		if err := next.step.Play(p.server, p.o.Server.Clock()); err != nil {
 			return fmt.Errorf("case %d: %w", next.number, err)
 		}
 		if p.o.OnChange != nil {
 			first := next.step.Writes[0]
-			p.o.OnChange(dossiers.Change{What: fmt.Sprintf("case %d, %s", next.number, next.step.What), Type: first.Type, ID: first.ID})
+			p.o.OnChange(dossiers.Change{What: fmt.Sprintf("case %d, %s", next.number, next.step.Name),
+				Type: first.Type, ID: first.ID})
 		}
 	}
 	return nil

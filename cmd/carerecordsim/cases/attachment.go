@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// picture is a PNG of one grey dot.
+// picture is a PNG of one grey pixel.
 var picture = []byte("\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0eIDATx\x9cbj\x00\x04\x00\x00\xff\xff\x00\x86\x00\x83L\x9e K\x00\x00\x00\x00IEND\xaeB`\x82")
 
-func merge(parts ...object) object {
+func merged(parts ...object) object {
 	all := object{}
 	for _, part := range parts {
 		maps.Copy(all, part)
@@ -25,7 +25,7 @@ func (m *maker) binary(suffix, contentType string, data []byte) Write {
 	return m.put("Binary", suffix, object{"contentType": contentType, "data": data})
 }
 
-// attached is an attachment with the size and hash of its content, inline.
+// attached is an inline attachment with size and hash.
 func attached(contentType string, data []byte) object {
 	sum := sha1.Sum(data) //nolint:gosec // as above
 	return object{"contentType": contentType, "data": data, "size": len(data), "hash": sum[:], "title": "Verslag"}
@@ -33,7 +33,7 @@ func attached(contentType string, data []byte) object {
 
 func inlineText(text string) object { return attached("text/plain; charset=utf-8", []byte(text)) }
 
-// linked is the same, with the content elsewhere.
+// linked is the same with a URL in place of the content.
 func linked(contentType string, data []byte, url string) object {
 	a := attached(contentType, data)
 	delete(a, "data")
@@ -56,13 +56,16 @@ func (m *maker) wildHTML() {
 		"commentaar": `<!-- <p>weg</p> --><p>Blijft</p><![CDATA[ <p>cdata</p> ]]><?php echo 1 ?>`,
 	}
 	var writes []Write
-	for _, name := range []string{"script", "handlers", "stijl", "iframe", "beeld", "links", "diep", "stuk", "tabel", "meta", "commentaar"} {
-		writes = append(writes, m.document(name, "Document "+name, attached("text/html; charset=utf-8", []byte(pages[name]))))
+	for _, name := range []string{"script", "handlers", "stijl", "iframe", "beeld", "links", "diep", "stuk",
+		"tabel", "meta", "commentaar"} {
+		writes = append(writes, m.document(name, "Document "+name,
+			attached("text/html; charset=utf-8", []byte(pages[name]))))
 	}
 	writes = append(writes,
-		m.note("verslag", []object{section("Subjectief", `<p>Voor<script>boos()</script> en na.</p><img src="https://boos.example/pixel.png" alt="foto"/>`)}),
+		m.note("verslag", []object{section("Subjectief",
+			`<p>Voor<script>boos()</script> en na.</p><img src="https://boos.example/pixel.png" alt="foto"/>`)}),
 		m.report("letterlijk", `Dit is geen <b>html</b>, maar 3 < 4 & 5 > 4 <script>blijft staan</script>`))
-	m.begin("documents come with everything that HTML has", writes...)
+	m.start("documents have HTML of every kind", writes...)
 }
 
 func (m *maker) otherHost() {
@@ -79,7 +82,7 @@ func (m *maker) otherHost() {
 		writes = append(writes, m.document(suffix, "Document "+suffix, linked("text/plain", text, url)))
 	}
 	slices.SortFunc(writes, func(a, b Write) int { return strings.Compare(a.ID, b.ID) })
-	m.begin("documents are on other hosts", writes...)
+	m.start("documents are on other hosts", writes...)
 }
 
 func (m *maker) mismatched() {
@@ -90,8 +93,9 @@ func (m *maker) mismatched() {
 	wrongHash["hash"] = []byte(fmt.Sprintf("%-20s", "geen hash"))
 	wrongSize := linked("text/plain", text, here("tekst"))
 	wrongSize["size"] = len(text) + 7
-	m.begin("files are not what was said of them",
-		m.binary("tekst", "text/plain", text), m.binary("ander", "text/plain", other), m.binary("pdf", "application/pdf", []byte("%PDF-1.4\n%%EOF\n")),
+	m.start("files do not match their size, hash or type",
+		m.binary("tekst", "text/plain", text), m.binary("ander", "text/plain", other),
+		m.binary("pdf", "application/pdf", []byte("%PDF-1.4\n%%EOF\n")),
 		m.binary("groot", "text/plain", []byte(strings.Repeat("Veel tekst. ", 200_000))),
 		m.document("goed", "Klopt", linked("text/plain", text, here("tekst"))),
 		m.document("hash", "Verkeerde hash", wrongHash),
@@ -99,8 +103,10 @@ func (m *maker) mismatched() {
 		m.document("inhoud", "Andere inhoud", linked("text/plain", text, here("ander"))),
 		m.document("soort", "Andere soort", linked("text/html", []byte("%PDF-1.4\n%%EOF\n"), here("pdf"))),
 		m.document("dood", "Bestand is er niet", linked("text/plain", text, here("nergens"))),
-		m.document("te-groot", "Heel groot bestand", object{"contentType": "text/plain", "url": here("groot"), "title": "Groot"}))
-	m.step("a file goes away, another one comes", m.deleted("Binary", "tekst"), m.binary("nergens", "text/plain", text))
+		m.document("te-groot", "Heel groot bestand",
+			object{"contentType": "text/plain", "url": here("groot"), "title": "Groot"}))
+	m.step("one file is deleted, the missing one comes", m.deleted("Binary", "tekst"),
+		m.binary("nergens", "text/plain", text))
 }
 
 func (m *maker) inline() {
@@ -108,7 +114,7 @@ func (m *maker) inline() {
 	broken := inlineText(text)
 	broken["data"] = "dit is % geen base64"
 	latin := attached("text/plain; charset=iso-8859-1", []byte("Ge\xefntegreerd in Latin-1."))
-	m.begin("files are within their documents",
+	m.start("documents have their files inline",
 		m.document("tekst", "Tekst", inlineText(text)),
 		m.document("html", "HTML", attached("text/html", []byte("<h1>Kop</h1><p>"+text+"</p>"))),
 		m.document("pdf", "PDF", attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n"))),
@@ -116,6 +122,7 @@ func (m *maker) inline() {
 		m.document("stuk", "Geen base64", broken),
 		m.document("leeg", "Leeg", attached("text/plain", nil), object{"description": "Een leeg document"}),
 		m.document("twee", "Tekst en PDF", nil, object{"content": []object{
-			{"attachment": inlineText(text)}, {"attachment": merge(attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n")), object{"title": "ondertekend.pdf"})},
+			{"attachment": inlineText(text)},
+			{"attachment": merged(attached("application/pdf", []byte("%PDF-1.4\n%%EOF\n")), object{"title": "ondertekend.pdf"})},
 		}}))
 }

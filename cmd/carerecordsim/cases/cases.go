@@ -1,16 +1,14 @@
-// Package cases has a client for each case that a reader of dossiers must get
-// right: reports that are replaced before they arrive, forms whose questions
-// come late, plans that end overnight, dates without an offset, documents with
-// scripts in them.
+// Package cases has one client for each case that a reader of dossiers must get right:
+// reports that are replaced before they arrive, forms whose questions come late, plans that
+// end overnight, dates without an offset, documents with scripts.
 //
-// The cases are numbered; All lists them. A case is a sequence of steps, each of
-// which writes what a care record system would write at one moment, so that a
-// reader can look in between. Everything about case 12 belongs to the client
-// casus-12, and all ids begin with that; a second client of the same case is
-// casus-12-ander or the like.
+// Cases have numbers; All lists them. A case is a sequence of steps. A step writes what a
+// care record system would write at one moment, so that a reader can look in between. All
+// ids of case 12 begin with casus-12, the id of its client; a second client of the case is
+// casus-12-ander or similar.
 //
-// The source decides what these resources are; what becomes of them in a portal
-// is the reader's business and is not told here.
+// The package decides what the source holds. What a portal should show of it is up to the
+// reader's tests.
 package cases
 
 import (
@@ -21,35 +19,35 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // the Dutch hours are right on machines without a database of zones
+	_ "time/tzdata" // zones for machines without a zone database
 
 	"dossiersync/cmd/carerecordsim/archive"
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// Case is one of them.
+// Case is one numbered case.
 type Case struct {
 	Number int
-	Name   string // what it is about, in a few words
+	Name   string // its subject in a few words
 	Steps  []Step // at least one
 }
 
-// Step is what happens at one moment.
+// Step is what the source writes at one moment.
 type Step struct {
-	What   string
+	Name   string
 	After  time.Duration // since the step before
 	Writes []Write
 }
 
-// Write is one thing done in the care record system.
+// Write is one write in the care record system.
 type Write struct {
 	Type, ID string
 	Body     []byte        // nil: the resource is deleted
-	Forgets  bool          // it vanishes without a trace instead
-	Shift    time.Duration // what lastUpdated is off by
+	Forget   bool          // the resource vanishes without a tombstone
+	Shift    time.Duration // added to lastUpdated
 }
 
-// Client is the id of the client whom a case is about.
+// Client returns the id of the case's client.
 func (c Case) Client() string { return clientOf(c.Number) }
 
 func clientOf(number int) string { return "casus-" + strconv.Itoa(number) }
@@ -63,36 +61,34 @@ func (c Case) Length() time.Duration {
 	return sum
 }
 
-// Tell does all steps at once, each with the lastUpdated of its time, the last
-// one at end.
-func (c Case) Tell(s *simulator.Server, end time.Time) error {
+// Play plays all steps at once. Each has the lastUpdated of its time, the last one end.
+func (c Case) Play(s *simulator.Server, end time.Time) error {
 	at := end.Add(-c.Length())
 	for i, step := range c.Steps {
 		if i > 0 {
 			at = at.Add(step.After)
 		}
-		if err := step.Do(s, at); err != nil {
+		if err := step.Play(s, at); err != nil {
 			return fmt.Errorf("case %d: %w", c.Number, err)
 		}
 	}
 	return nil
 }
 
-// Do does a step at a time of the caller's choice. Deleting what is not there is
-// no error.
-func (st Step) Do(s *simulator.Server, at time.Time) error {
+// Play makes the step's writes, with lastUpdated at. Deleting a missing resource is no error.
+func (st Step) Play(s *simulator.Server, at time.Time) error {
 	for _, w := range st.Writes {
-		if err := w.do(s, at.Add(w.Shift)); err != nil {
-			return fmt.Errorf("%s: %s/%s: %w", st.What, w.Type, w.ID, err)
+		if err := w.play(s, at.Add(w.Shift)); err != nil {
+			return fmt.Errorf("%s: %s/%s: %w", st.Name, w.Type, w.ID, err)
 		}
 	}
 	return nil
 }
 
-func (w Write) do(s *simulator.Server, at time.Time) error {
+func (w Write) play(s *simulator.Server, at time.Time) error {
 	var err error
 	switch {
-	case w.Forgets:
+	case w.Forget:
 		s.Forget(w.Type, w.ID)
 	case w.Body == nil:
 		_, err = s.DeleteAt(at, w.Type, w.ID)
@@ -105,9 +101,7 @@ func (w Write) do(s *simulator.Server, at time.Time) error {
 	return err
 }
 
-// All returns the cases in the order of their numbers, as they are on the day of
-// now: what lies in the future lies in its future. The same now gives the same
-// bytes.
+// All returns the cases by number, with dates relative to now. The same now gives the same bytes.
 func All(now time.Time) []Case {
 	var list []Case
 	for _, number := range numbers() {
@@ -116,16 +110,15 @@ func All(now time.Time) []Case {
 	return list
 }
 
-// Find returns one case.
+// Find returns the case with that number.
 func Find(number int, now time.Time) (Case, error) {
-	if _, ok := tellers[number]; !ok {
+	if _, ok := scripts[number]; !ok {
 		return Case{}, noCase(strconv.Itoa(number))
 	}
 	return write(number, now), nil
 }
 
-// Parse returns the cases that a text such as "all" or "12,27,31" or "10-24"
-// names.
+// Parse returns the cases in a text such as "all", "12,27,31" or "10-24".
 func Parse(text string, now time.Time) ([]Case, error) {
 	if text == "all" {
 		return All(now), nil
@@ -158,16 +151,16 @@ func noCase(text string) error {
 	return fmt.Errorf("there is no case %s; there are %d, from 1 to %d", text, len(all), all[len(all)-1])
 }
 
-func numbers() []int { return slices.Sorted(maps.Keys(tellers)) }
+func numbers() []int { return slices.Sorted(maps.Keys(scripts)) }
 
 func write(number int, now time.Time) Case {
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
-		zone = time.UTC // cannot be: the zone is compiled in
+		zone = time.UTC // unreachable: the zone is compiled in
 	}
 	m := &maker{number: number, now: now.In(zone).Truncate(time.Second)}
-	tellers[number].tell(m)
-	return Case{Number: number, Name: tellers[number].name, Steps: m.steps}
+	scripts[number].write(m)
+	return Case{Number: number, Name: scripts[number].name, Steps: m.steps}
 }
 
 func interval(text string) (first, last int, err error) {

@@ -31,7 +31,7 @@ func find(t *testing.T, number int) Case {
 	return c
 }
 
-func TestEveryNumberHasItsCase(t *testing.T) {
+func TestEveryNumberHasACase(t *testing.T) {
 	t.Parallel()
 	next := 1
 	for _, c := range All(noon) {
@@ -50,26 +50,27 @@ func TestEveryNumberHasItsCase(t *testing.T) {
 	}
 }
 
-// Each resource is what its write says, belongs to its case, and can be stored;
-// each step changes something.
+// Each resource has the id of its write, belongs to its case, and can be stored; each step changes
+// something.
 func TestCasesAreWellFormed(t *testing.T) {
 	t.Parallel()
 	for _, c := range All(noon) {
 		s := simulator.New(simulator.Options{})
 		for i, step := range c.Steps {
 			before := state(s)
-			if err := step.Do(s, noon.Add(time.Duration(i)*time.Hour)); err != nil {
+			if err := step.Play(s, noon.Add(time.Duration(i)*time.Hour)); err != nil {
 				t.Errorf("case %d: %v", c.Number, err)
 			}
-			if step.What == "" || maps.Equal(before, state(s)) {
-				t.Errorf("case %d: step %d, %q, changes nothing", c.Number, i+1, step.What)
+			if step.Name == "" || maps.Equal(before, state(s)) {
+				t.Errorf("case %d: step %d, %q, changes nothing", c.Number, i+1, step.Name)
 			}
 			for _, w := range step.Writes {
 				if w.ID != c.Client() && !strings.HasPrefix(w.ID, c.Client()+"-") {
 					t.Errorf("case %d writes %s/%s", c.Number, w.Type, w.ID)
 				}
 				var r struct{ ResourceType, ID string }
-				if err := json.Unmarshal(w.Body, &r); w.Body != nil && (err != nil || r.ResourceType != w.Type || r.ID != w.ID) {
+				if err := json.Unmarshal(w.Body, &r); w.Body != nil &&
+					(err != nil || r.ResourceType != w.Type || r.ID != w.ID) {
 					t.Errorf("case %d: %s/%s is %s/%s, %v", c.Number, w.Type, w.ID, r.ResourceType, r.ID, err)
 				}
 			}
@@ -77,13 +78,14 @@ func TestCasesAreWellFormed(t *testing.T) {
 		if c.Number == 6 || c.Number == 8 {
 			continue
 		}
-		if v, err := s.Get("Patient", c.Client()); err != nil || !bytes.Contains(v.Body, []byte(`"Casus `+strconv.Itoa(c.Number)+`"`)) {
+		if v, err := s.Get("Patient", c.Client()); err != nil ||
+			!bytes.Contains(v.Body, []byte(`"Casus `+strconv.Itoa(c.Number)+`"`)) {
 			t.Errorf("case %d has no client: %v", c.Number, err)
 		}
 	}
 }
 
-// state is what a server holds, without versions.
+// state returns the resources on a server, without versions.
 func state(s *simulator.Server) map[string]string {
 	all := map[string]string{}
 	for key, body := range s.Resources() {
@@ -105,26 +107,26 @@ func TestSameNowSameBytes(t *testing.T) {
 	}
 }
 
-// Told at once, a case ends as it does step by step, with its times.
-func TestTellEndsAtTheGivenTime(t *testing.T) {
+// A case that is played at once ends in the same state, with its own times.
+func TestPlayEndsAtTheGivenTime(t *testing.T) {
 	t.Parallel()
 	for _, c := range All(noon) {
-		told, stepped := simulator.New(simulator.Options{}), simulator.New(simulator.Options{})
-		if err := c.Tell(told, noon); err != nil {
+		played, stepped := simulator.New(simulator.Options{}), simulator.New(simulator.Options{})
+		if err := c.Play(played, noon); err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range c.Steps {
-			if err := step.Do(stepped, noon); err != nil {
+			if err := step.Play(stepped, noon); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, want := state(told), state(stepped); !maps.Equal(got, want) {
+		if got, want := state(played), state(stepped); !maps.Equal(got, want) {
 			t.Errorf("case %d (-step by step +at once):\n%s", c.Number, cmp.Diff(want, got))
 		}
 	}
 	s := simulator.New(simulator.Options{})
 	c := find(t, 29)
-	if err := c.Tell(s, noon); err != nil {
+	if err := c.Play(s, noon); err != nil {
 		t.Fatal(err)
 	}
 	v, err := s.Get("QuestionnaireResponse", "casus-29-formulier")
@@ -133,10 +135,10 @@ func TestTellEndsAtTheGivenTime(t *testing.T) {
 	}
 }
 
-func TestWhatVanishesLeavesNoTrace(t *testing.T) {
+func TestForgottenResourcesLeaveNoTrace(t *testing.T) {
 	t.Parallel()
 	s := simulator.New(simulator.Options{})
-	if err := find(t, 13).Tell(s, noon); err != nil {
+	if err := find(t, 13).Play(s, noon); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Get("Observation", "casus-13-spoorloos"); !errors.Is(err, archive.ErrNotFound) {
@@ -147,15 +149,17 @@ func TestWhatVanishesLeavesNoTrace(t *testing.T) {
 	}
 }
 
-func TestCasesHoldWhatTheyAreAbout(t *testing.T) {
+func TestCasesHaveTheirSubject(t *testing.T) {
 	t.Parallel()
 	for number, patterns := range map[int][]string{
 		18: {`"effectiveDateTime":"2025-12-21T`},
 		22: {`\\u0000`, `\\ud83d [^"]`, `\\r\\n`, `😊`, `שלום`},
 		28: {`"implicitRules"`},
 		33: {
-			`"valueBoolean":false`, `"valueDecimal":1\.50`, `"valueInteger"`, `"valueDate"`, `"valueDateTime"`, `"valueTime"`, `"valueString"`,
-			`"valueUri"`, `"valueCoding"`, `"valueAttachment"`, `"valueQuantity":\{"value":6\}`, `"value":64\.0`, `"valueReference"`,
+			`"valueBoolean":false`, `"valueDecimal":1\.50`, `"valueInteger"`, `"valueDate"`, `"valueDateTime"`,
+			`"valueTime"`, `"valueString"`,
+			`"valueUri"`, `"valueCoding"`, `"valueAttachment"`, `"valueQuantity":\{"value":6\}`, `"value":64\.0`,
+			`"valueReference"`,
 		},
 		51: {`2025-10-26T02:30:00\+02:00`, `2025-10-26T02:30:00\+01:00`},
 		55: {`23:59:60`},
@@ -186,8 +190,11 @@ func TestCasesHoldWhatTheyAreAbout(t *testing.T) {
 func TestParseChoosesCases(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"12": "12", "31, 12,12": "12 31", "24-27,1": "1 24 26 27", "all": "59", "25": "there is no case 25; there are 59, from 1 to 60",
-		"": `"" is neither a number nor a range of numbers`, "1,x": `"x" is neither a number nor a range of numbers`, "9-3": "there is no case 9-3; there are 59, from 1 to 60",
+		"12": "12", "31, 12,12": "12 31", "24-27,1": "1 24 26 27", "all": "59",
+		"25":  "there is no case 25; there are 59, from 1 to 60",
+		"":    `"" is neither a number nor a range of numbers`,
+		"1,x": `"x" is neither a number nor a range of numbers`,
+		"9-3": "there is no case 9-3; there are 59, from 1 to 60",
 	} {
 		list, err := Parse(text, noon)
 		got := ""
@@ -206,7 +213,7 @@ func TestParseChoosesCases(t *testing.T) {
 	}
 }
 
-func TestFindKnowsItsNumbers(t *testing.T) {
+func TestFindRefusesUnknownNumbers(t *testing.T) {
 	t.Parallel()
 	if c, err := Find(12, noon); err != nil || c.Number != 12 || c.Client() != "casus-12" {
 		t.Errorf("Find(12) = %d, %v", c.Number, err)
@@ -224,7 +231,7 @@ func TestReadmeListsTheCases(t *testing.T) {
 	}
 	for _, c := range All(noon) {
 		if !strings.Contains(string(readme), strconv.Itoa(c.Number)+" "+c.Name) {
-			t.Errorf("the README does not tell of %d %s", c.Number, c.Name)
+			t.Errorf("the README has no case %d %s", c.Number, c.Name)
 		}
 	}
 }

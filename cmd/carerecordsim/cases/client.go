@@ -1,7 +1,7 @@
 package cases
 
-// tellers are the cases by number. 25 is no case.
-var tellers = map[int]teller{
+// scripts are the cases by number. There is no case 25.
+var scripts = map[int]script{
 	1: {"moved within the organisation", (*maker).moved},
 	2: {"out of care and back", (*maker).returned},
 	3: {"deceased, and later corrected to alive", (*maker).mistakenForDead},
@@ -62,7 +62,8 @@ var tellers = map[int]teller{
 	55: {"23:59:60", (*maker).leapSecond},
 	56: {"the source's clock is wrong", (*maker).wrongClock},
 
-	57: {"script, handlers, style, iframe, remote image, javascript: links, deep nesting, malformed", (*maker).wildHTML},
+	57: {"script, handlers, style, iframe, remote image, javascript: links, deep nesting, malformed",
+		(*maker).wildHTML},
 	58: {"attachment on another host", (*maker).otherHost},
 	59: {"size or hash mismatch, dead Binary, wrong content type", (*maker).mismatched},
 	60: {"inline base64", (*maker).inline},
@@ -70,32 +71,36 @@ var tellers = map[int]teller{
 
 func (m *maker) moved() {
 	team := func(name string) object {
-		return object{"managingOrganization": object{"reference": "Organization/" + m.id(name), "display": "Team " + name}}
+		return object{"managingOrganization": object{"reference": "Organization/" + m.id(name),
+			"display": "Team " + name}}
 	}
-	m.begin("lives with team west",
+	m.start("the client lives with team west",
 		m.put("Organization", "west", object{"active": true, "name": "Team west"}),
 		m.put("Organization", "oost", object{"active": true, "name": "Team oost"}),
 		m.client("", team("west")),
-		m.report("west-verslag", "Geschreven door team west.", object{"performer": []object{m.ref("Organization", "west")}}))
-	m.step("moves to team oost", m.client("", team("oost")))
-	m.step("team oost writes", m.report("oost-verslag", "Geschreven door team oost.", object{"performer": []object{m.ref("Organization", "oost")}}))
+		m.report("west-verslag", "Geschreven door team west.",
+			object{"performer": []object{m.ref("Organization", "west")}}))
+	m.step("the client moves to team oost", m.client("", team("oost")))
+	m.step("team oost writes", m.report("oost-verslag", "Geschreven door team oost.",
+		object{"performer": []object{m.ref("Organization", "oost")}}))
 }
 
 func (m *maker) returned() {
-	m.begin("is in care", m.report("eerste", "Voor het vertrek."))
-	m.step("leaves", m.client("", object{"active": false}))
-	m.step("returns", m.client(""), m.report("tweede", "Na de terugkeer."))
+	m.start("the client is in care", m.report("eerste", "Voor het vertrek."))
+	m.step("the client leaves", m.client("", object{"active": false}))
+	m.step("the client returns", m.client(""), m.report("tweede", "Na de terugkeer."))
 }
 
 func (m *maker) mistakenForDead() {
-	m.begin("lives", m.report("verslag", "Leeft en geniet."))
-	m.step("is recorded as deceased", m.client("", object{"active": false, "deceasedDateTime": m.moment(-day)}))
-	m.step("is alive after all", m.client("", object{"deceasedBoolean": false}))
+	m.start("the client is alive", m.report("verslag", "Leeft en geniet."))
+	m.step("the client is recorded as deceased", m.client("",
+		object{"active": false, "deceasedDateTime": m.moment(-day)}))
+	m.step("the client is alive again", m.client("", object{"deceasedBoolean": false}))
 }
 
 func (m *maker) merged() {
 	other := object{"subject": m.ref("Patient", "dubbel")}
-	m.begin("has two dossiers",
+	m.start("the client has two dossiers",
 		m.client("dubbel"),
 		m.report("verslag", "In het goede dossier."),
 		m.report("dubbel-verslag", "In het dubbele dossier.", other))
@@ -107,18 +112,18 @@ func (m *maker) merged() {
 
 func (m *maker) wrongClient() {
 	wrong := object{"subject": m.ref("Patient", "ander")}
-	m.begin("a report, a form and a plan are written on somebody else",
+	m.start("a report, a form and a plan are about the wrong client",
 		m.client("ander"),
 		m.report("verslag", "Hoort bij casus 5.", wrong),
 		m.form("formulier", []object{answered("a", object{"valueString": "Hoort bij casus 5."})}, wrong),
 		m.goal("plan-doel", "Hoort bij casus 5", wrong), m.plan("plan", "active", wrong))
-	m.step("they are put right",
+	m.step("the three are put right",
 		m.report("verslag", "Hoort bij casus 5."),
 		m.form("formulier", []object{answered("a", object{"valueString": "Hoort bij casus 5."})}),
 		m.goal("plan-doel", "Hoort bij casus 5"), m.plan("plan", "active"))
 }
 
-// everything is a dossier with something of each kind; gone takes it away.
+// everything is a dossier with one item of each kind, and the types of these by suffix.
 func (m *maker) everything() (writes []Write, types map[string]string) {
 	return []Write{
 			m.report("verslag", "Een verslag."),
@@ -130,8 +135,8 @@ func (m *maker) everything() (writes []Write, types map[string]string) {
 		}
 }
 
-// order is that in which a dossier is taken away.
-var order = []string{"verslag", "formulier", "plan", "plan-doel", "dochter", ""}
+// removalOrder is the order in which the items of everything are removed.
+var removalOrder = []string{"verslag", "formulier", "plan", "plan-doel", "dochter", ""}
 
 func (m *maker) contact(suffix string, parts ...object) Write {
 	head := object{
@@ -143,30 +148,30 @@ func (m *maker) contact(suffix string, parts ...object) Write {
 
 func (m *maker) unshared() {
 	writes, types := m.everything()
-	m.begin("is shared", writes...)
+	m.start("the client is shared", writes...)
 	var gone []Write
-	for _, suffix := range order {
+	for _, suffix := range removalOrder {
 		gone = append(gone, m.vanished(types[suffix], suffix))
 	}
-	m.step("is shown no longer, as if never there", gone...)
+	m.step("everything vanishes without a tombstone", gone...)
 }
 
 func (m *maker) erased() {
 	writes, types := m.everything()
-	m.begin("has a dossier", writes...)
+	m.start("the client has a dossier", writes...)
 	var gone []Write
-	for _, suffix := range order {
+	for _, suffix := range removalOrder {
 		gone = append(gone, m.deleted(types[suffix], suffix))
 	}
-	m.step("is erased", gone...)
+	m.step("the client is erased", gone...)
 }
 
 func (m *maker) samePerson() {
-	m.begin("is known here; load this case at two sources",
+	m.start("the client is known here; load this case at two sources",
 		m.client("", object{"identifier": []object{{"system": base + "/landelijk", "value": "dezelfde-persoon"}}}),
 		m.report("verslag", "Geschreven bij deze organisatie."))
 }
 
 func (m *maker) alone() {
-	m.begin("has nobody", m.report("verslag", "Er komt geen bezoek."))
+	m.start("the client has no contacts", m.report("verslag", "Er komt geen bezoek."))
 }

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// object is a piece of a resource.
+// object is a JSON object.
 type object map[string]any
 
-// teller writes one case.
-type teller struct {
-	name string
-	tell func(m *maker)
+// script writes the steps of one case.
+type script struct {
+	name  string
+	write func(m *maker)
 }
 
 // maker makes the resources of one case.
@@ -24,12 +24,12 @@ type maker struct {
 	steps  []Step
 }
 
-// step adds what happens an hour after the step before.
+// step adds a step, an hour after the one before.
 func (m *maker) step(what string, writes ...Write) {
-	m.steps = append(m.steps, Step{What: what, After: time.Hour, Writes: writes})
+	m.steps = append(m.steps, Step{Name: what, After: time.Hour, Writes: writes})
 }
 
-// id is "casus-12-suffix".
+// id returns "casus-12-suffix".
 func (m *maker) id(suffix string) string {
 	if suffix == "" {
 		return clientOf(m.number)
@@ -43,16 +43,15 @@ func (m *maker) ref(typ, suffix string) object {
 
 func (m *maker) subject() object { return m.ref("Patient", "") }
 
-// moment is so far from now, as a dateTime with the offset of Amsterdam.
+// moment returns now plus d as a dateTime, with the offset of Amsterdam.
 func (m *maker) moment(d time.Duration) string { return m.now.Add(d).Format(time.RFC3339) }
 
-// day is a date so many days from today.
+// day returns the date that many days from today.
 func (m *maker) day(days int) string { return m.now.AddDate(0, 0, days).Format(time.DateOnly) }
 
 const day = 24 * time.Hour
 
-// put makes a resource of parts, of which the later ones win; a nil takes an
-// element away.
+// put makes a resource from parts; later parts win, and nil removes an element.
 func (m *maker) put(typ, suffix string, parts ...object) Write {
 	r := object{"resourceType": typ, "id": m.id(suffix)}
 	for _, part := range parts {
@@ -67,7 +66,7 @@ func encode(v any) []byte {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
-		panic(fmt.Sprintf("a case that cannot be written: %v", err)) // the cases are constants; the tests write all of them
+		panic(fmt.Sprintf("a case that cannot be written: %v", err)) // unreachable: cases are constants, and tests write all of them
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
@@ -75,10 +74,10 @@ func encode(v any) []byte {
 func (m *maker) deleted(typ, suffix string) Write { return Write{Type: typ, ID: m.id(suffix)} }
 
 func (m *maker) vanished(typ, suffix string) Write {
-	return Write{Type: typ, ID: m.id(suffix), Forgets: true}
+	return Write{Type: typ, ID: m.id(suffix), Forget: true}
 }
 
-// client is the Patient; a suffix makes another one of the same case.
+// client is the Patient; a suffix makes another client of the same case.
 func (m *maker) client(suffix string, parts ...object) Write {
 	name := fmt.Sprintf("Casus %d", m.number)
 	if suffix != "" {
@@ -92,8 +91,8 @@ func (m *maker) client(suffix string, parts ...object) Write {
 	return m.put("Patient", suffix, append([]object{head}, parts...)...)
 }
 
-// begin is a first step with the client, a member of staff, and more.
-func (m *maker) begin(what string, writes ...Write) {
+// start adds the first step: the client, a member of staff, and these writes.
+func (m *maker) start(what string, writes ...Write) {
 	m.step(what, append([]Write{m.client(""), m.person(), m.role()}, writes...)...)
 }
 
@@ -119,7 +118,7 @@ func (m *maker) report(suffix, text string, parts ...object) Write {
 	return m.put("Observation", suffix, append([]object{head}, parts...)...)
 }
 
-// note is a SOEP report: pairs of a title and a section's XHTML.
+// note is a SOEP report.
 func (m *maker) note(suffix string, sections []object, parts ...object) Write {
 	head := object{
 		"status": "final", "type": reportCode, "subject": m.subject(), "author": []object{m.author()},
@@ -153,7 +152,7 @@ func (m *maker) goal(suffix, text string, parts ...object) Write {
 	return m.put("Goal", suffix, append([]object{head}, parts...)...)
 }
 
-// plan is a current plan with the goal of the same suffix.
+// plan is a plan of the last month, with the goal whose suffix ends in -doel.
 func (m *maker) plan(suffix, status string, parts ...object) Write {
 	head := object{
 		"status": status, "intent": "plan", "title": "Zorgleefplan", "subject": m.subject(), "author": m.author(),
@@ -168,7 +167,7 @@ func action(goal object, text string) object {
 	return object{"detail": object{"status": "in-progress", "description": text, "goal": []object{goal}}}
 }
 
-// questionnaire is one version of the questions of this case.
+// questionnaire is one version of the case's questionnaire.
 func (m *maker) questionnaire(version, title string, items ...object) Write {
 	return m.put("Questionnaire", "vragen-"+version, object{
 		"status": "active", "url": m.canonical(), "version": version, "title": title, "item": items,
@@ -177,7 +176,7 @@ func (m *maker) questionnaire(version, title string, items ...object) Write {
 
 func (m *maker) canonical() string { return base + "/Questionnaire/" + m.id("vragen") }
 
-// form is a completed form of yesterday, of version 1 of the questions.
+// form is a completed form of yesterday, for version 1 of the questionnaire.
 func (m *maker) form(suffix string, items []object, parts ...object) Write {
 	head := object{
 		"status": "completed", "questionnaire": m.canonical() + "|1", "subject": m.subject(), "author": m.author(),
@@ -194,8 +193,7 @@ func question(link, kind, text string, parts ...object) object {
 	return q
 }
 
-// answered is an item with answers, each an object such as
-// {"valueBoolean": true}.
+// answered is an item with answers, such as {"valueBoolean": true}.
 func answered(link string, answers ...object) object {
 	return object{"linkId": link, "answer": answers}
 }
@@ -206,7 +204,7 @@ func within(link string, items ...object) object {
 
 const base = "https://ecd.example"
 
-// What the cases say in more than one place.
+// Parts of several cases.
 var (
 	reportCode = object{
 		"coding": []object{{"system": "http://snomed.info/sct", "code": "11591000146107"}}, "text": "Dagrapportage",

@@ -1,57 +1,59 @@
 package cases
 
-// whole is an active plan and its goal.
+// whole is an active plan with its goal.
 func (m *maker) whole(suffix string, parts ...object) []Write {
 	return []Write{m.goal(suffix+"-doel", "Veilig lopen"), m.plan(suffix, "active", parts...)}
 }
 
 func (m *maker) superseded() {
 	replaces := object{"replaces": []object{m.ref("CarePlan", "oud")}, "title": "Nieuw zorgleefplan"}
-	m.begin("there is a plan", m.whole("oud")...)
-	m.step("another takes its place, and it stays active", m.whole("nieuw", replaces)...)
+	m.start("there is a plan", m.whole("oud")...)
+	m.step("another plan replaces it, and it stays active", m.whole("nieuw", replaces)...)
 	m.step("it is completed", m.plan("oud", "completed"))
 }
 
 func (m *maker) endsOvernight() {
-	m.begin("a plan ends today, and one ended yesterday",
+	m.start("a plan ends today, and one ended yesterday",
 		append(m.whole("vandaag", object{"period": object{"start": m.day(-365), "end": m.day(0)}}),
 			m.whole("gisteren", object{"period": object{"start": m.day(-365), "end": m.day(-1)}})...)...)
 }
 
 func (m *maker) twoPlans() {
-	m.begin("there are two plans at once",
+	m.start("there are two plans at once",
 		append(m.whole("een", object{"title": "Zorgleefplan"}), m.whole("twee", object{"title": "Behandelplan"})...)...)
 }
 
 func (m *maker) noPeriod() {
-	m.begin("a plan says not when", append(m.whole("zonder", object{"period": nil}),
+	m.start("one plan has no period, one has no end", append(m.whole("zonder", object{"period": nil}),
 		m.whole("begin", object{"period": object{"start": m.day(-30)}})...)...)
 }
 
 func (m *maker) revoked() {
-	m.begin("there is a plan", m.whole("plan")...)
+	m.start("there is a plan", m.whole("plan")...)
 	m.step("it is revoked", m.plan("plan", "revoked"))
 }
 
 func (m *maker) onHold() {
-	m.begin("there is a plan", m.whole("plan")...)
-	m.step("it rests", m.plan("plan", "on-hold"))
+	m.start("there is a plan", m.whole("plan")...)
+	m.step("the plan is on hold", m.plan("plan", "on-hold"))
 }
 
 func (m *maker) draft() {
 	proposed := object{"lifecycleStatus": "proposed"}
-	m.begin("a plan is being written, and a report speaks of it",
+	m.start("a plan is a draft, and a report is about it",
 		m.goal("plan-doel", "Nog geheim doel", proposed), m.plan("plan", "draft", object{"title": "Nog geheim plan"}),
 		m.report("verslag", "Over het plan in de maak.", object{
-			"basedOn": []object{merge(m.ref("CarePlan", "plan"), object{"display": "Nog geheim plan"})},
-			"focus":   []object{merge(m.ref("Goal", "plan-doel"), object{"display": "Nog geheim doel"})},
+			"basedOn": []object{merged(m.ref("CarePlan", "plan"), object{"display": "Nog geheim plan"})},
+			"focus":   []object{merged(m.ref("Goal", "plan-doel"), object{"display": "Nog geheim doel"})},
 		}))
-	m.step("it is active", m.goal("plan-doel", "Niet meer geheim doel"), m.plan("plan", "active", object{"title": "Niet meer geheim plan"}))
+	m.step("it is active", m.goal("plan-doel", "Niet meer geheim doel"),
+		m.plan("plan", "active", object{"title": "Niet meer geheim plan"}))
 }
 
 func (m *maker) narrativeOnly() {
 	text := `<h2>Zorgleefplan</h2><p>Mevrouw wil <b>elke dag</b> naar buiten.</p><ul><li>Wandelen om 10 uur</li><li>Jas aan</li></ul><p onclick="alert(1)">Tot ziens</p>`
-	m.begin("a plan is a text", m.plan("plan", "active", object{"goal": nil, "activity": nil, "text": narrative("additional", text)}))
+	m.start("a plan is a narrative only", m.plan("plan", "active",
+		object{"goal": nil, "activity": nil, "text": narrative("additional", text)}))
 }
 
 func (m *maker) manyPlans() {
@@ -71,7 +73,7 @@ func (m *maker) manyPlans() {
 	} {
 		writes = append(writes, w...)
 	}
-	m.begin("plans consist of many CarePlans", writes...)
+	m.start("plans consist of many CarePlans", writes...)
 	m.step("a part is replaced", part("een-c", "Goed eten en drinken", object{
 		"partOf": []object{m.ref("CarePlan", "een")}, "replaces": []object{m.ref("CarePlan", "een-b")},
 	})...)
@@ -83,23 +85,30 @@ func (m *maker) goals() {
 			"system": "http://terminology.hl7.org/CodeSystem/goal-achievement", "code": code,
 		}}}}
 	}
-	goals := object{"goal": []object{m.ref("Goal", "een"), m.ref("Goal", "twee"), m.ref("Goal", "drie")}, "activity": []object{
-		action(m.ref("Goal", "een"), "Oefenen met de trap."), action(m.ref("Goal", "twee"), "Elke week wegen."), action(m.ref("Goal", "drie"), "Naar het koor."),
-	}}
-	m.begin("a plan has three goals", m.goal("een", "Weer traplopen"), m.goal("twee", "Gewicht blijft gelijk"), m.goal("drie", "Elke week zingen"), m.plan("plan", "active", goals))
-	m.step("one is achieved, one is cancelled, one was an error",
-		m.goal("een", "Weer traplopen", object{"lifecycleStatus": "completed", "statusDate": m.day(0)}, achieved("achieved", "Behaald")),
-		m.goal("twee", "Gewicht blijft gelijk", object{"lifecycleStatus": "cancelled", "statusDate": m.day(0), "note": []object{{"text": "Past niet meer."}}}),
+	goals := object{"goal": []object{m.ref("Goal", "een"), m.ref("Goal", "twee"), m.ref("Goal", "drie")},
+		"activity": []object{
+			action(m.ref("Goal", "een"), "Oefenen met de trap."), action(m.ref("Goal", "twee"), "Elke week wegen."),
+			action(m.ref("Goal", "drie"), "Naar het koor."),
+		}}
+	m.start("a plan has three goals", m.goal("een", "Weer traplopen"), m.goal("twee", "Gewicht blijft gelijk"),
+		m.goal("drie", "Elke week zingen"), m.plan("plan", "active", goals))
+	m.step("one goal is achieved, one cancelled, one entered in error",
+		m.goal("een", "Weer traplopen", object{"lifecycleStatus": "completed", "statusDate": m.day(0)},
+			achieved("achieved", "Behaald")),
+		m.goal("twee", "Gewicht blijft gelijk", object{"lifecycleStatus": "cancelled", "statusDate": m.day(0),
+			"note": []object{{"text": "Past niet meer."}}}),
 		m.goal("drie", "Elke week zingen", object{"lifecycleStatus": "entered-in-error"}))
 }
 
 func (m *maker) evaluated() {
-	goal := m.ref("Goal", "plan-doel")
-	m.begin("there is a plan", m.whole("plan")...)
-	m.step("it is evaluated", m.plan("plan", "active", object{"activity": []object{merge(action(goal, "Twee keer per dag een stukje lopen."), object{
+	walk := merged(action(m.ref("Goal", "plan-doel"), "Twee keer per dag een stukje lopen."), object{
 		"progress":               []object{{"time": m.moment(0), "text": "Het lopen gaat beter.", "authorReference": m.author()}},
 		"outcomeCodeableConcept": []object{{"text": "Op weg naar het doel"}},
-	})}}), m.goal("plan-doel", "Veilig lopen", object{"note": []object{{"time": m.moment(0), "text": "Doel blijft staan."}}}))
+	})
+	note := object{"note": []object{{"time": m.moment(0), "text": "Doel blijft staan."}}}
+	m.start("there is a plan", m.whole("plan")...)
+	m.step("it is evaluated", m.plan("plan", "active", object{"activity": []object{walk}}),
+		m.goal("plan-doel", "Veilig lopen", note))
 }
 
 func (m *maker) agreed() {
@@ -118,16 +127,18 @@ func (m *maker) agreed() {
 			"scope":        object{"coding": []object{{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "treatment"}}},
 			"category":     []object{{"text": "Akkoord met zorgplan"}},
 			"verification": []object{{"verified": true, "verifiedWith": who, "verificationDate": m.moment(0)}},
-			"provision":    object{"type": "permit", "data": []object{{"meaning": "instance", "reference": m.ref("CarePlan", "twee")}}},
+			"provision": object{"type": "permit",
+				"data": []object{{"meaning": "instance", "reference": m.ref("CarePlan", "twee")}}},
 		})
 	}
-	m.begin("nobody has agreed yet", append(append(m.whole("een"), m.whole("twee")...), m.contact("dochter"))...)
+	m.start("there are two plans without an agreement",
+		append(append(m.whole("een"), m.whole("twee")...), m.contact("dochter"))...)
 	m.step("the daughter agrees to both plans", signature, consent("active"))
-	m.step("she withdraws", m.deleted("Provenance", "akkoord"), consent("inactive"))
+	m.step("the daughter withdraws", m.deleted("Provenance", "akkoord"), consent("inactive"))
 }
 
 func (m *maker) reactivated() {
-	m.begin("there is a plan", m.whole("plan")...)
+	m.start("there is a plan", m.whole("plan")...)
 	m.step("it is completed", m.plan("plan", "completed"))
-	m.step("and goes on", m.plan("plan", "active"))
+	m.step("it is active again", m.plan("plan", "active"))
 }

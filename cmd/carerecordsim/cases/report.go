@@ -7,9 +7,10 @@ import (
 )
 
 func (m *maker) corrected() {
-	m.begin("a report is written", m.report("verslag", "Heeft goed gegeten."))
+	m.start("a report is written", m.report("verslag", "Heeft goed gegeten."))
 	m.step("it is corrected", m.report("verslag", "Heeft redelijk gegeten.", object{"status": "corrected"}))
-	m.step("it is added to", m.report("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.", object{"status": "amended"}))
+	m.step("the report is amended", m.report("verslag", "Heeft redelijk gegeten. Aanvulling: ook gedronken.",
+		object{"status": "amended"}))
 }
 
 func (m *maker) replaced() {
@@ -27,65 +28,72 @@ func (m *maker) replaced() {
 		}
 		return m.note(suffix, []object{section("Subjectief", "<p>Tekst van "+suffix+".</p>")}, parts)
 	}
-	m.begin("the old comes first, of one pair; the new, of the other",
-		document("a-oud", "", "current"), note("c-oud", ""), document("b-nieuw", "b-oud", "current"), note("d-nieuw", "d-oud"))
+	m.start("of two pairs the old document comes, of two the new one",
+		document("a-oud", "", "current"), note("c-oud", ""), document("b-nieuw", "b-oud", "current"),
+		note("d-nieuw", "d-oud"))
 	m.step("the other of each pair comes",
-		document("a-nieuw", "a-oud", "current"), note("c-nieuw", "c-oud"), document("b-oud", "", "current"), note("d-oud", ""))
+		document("a-nieuw", "a-oud", "current"), note("c-nieuw", "c-oud"), document("b-oud", "", "current"),
+		note("d-oud", ""))
 	m.step("the old documents are marked", document("a-oud", "", "superseded"), document("b-oud", "", "superseded"))
 }
 
 func (m *maker) withdrawn() {
-	m.begin("a report is written", m.report("verslag", "Dit was voor iemand anders bedoeld."))
-	m.step("it was an error", m.report("verslag", "Dit was voor iemand anders bedoeld.", object{"status": "entered-in-error"}))
+	m.start("a report is written", m.report("verslag", "Dit was voor iemand anders bedoeld."))
+	m.step("the report is entered in error", m.report("verslag", "Dit was voor iemand anders bedoeld.",
+		object{"status": "entered-in-error"}))
 }
 
 func (m *maker) gone() {
-	m.begin("two reports are written", m.report("spoorloos", "Dit verdwijnt zonder spoor."), m.report("verwijderd", "Dit wordt verwijderd."))
-	m.step("one vanishes, one is deleted", m.vanished("Observation", "spoorloos"), m.deleted("Observation", "verwijderd"))
+	m.start("two reports are written", m.report("spoorloos", "Dit verdwijnt zonder spoor."),
+		m.report("verwijderd", "Dit wordt verwijderd."))
+	m.step("one report vanishes, one is deleted", m.vanished("Observation", "spoorloos"),
+		m.deleted("Observation", "verwijderd"))
 }
 
 func (m *maker) hidden() {
-	m.begin("a report is written", m.report("verslag", "Eerst zichtbaar."))
-	m.step("it is not for the client", m.report("verslag", "Eerst zichtbaar.", notForPatient))
-	m.step("it may be seen again", m.report("verslag", "Eerst zichtbaar."))
+	m.start("a report is written", m.report("verslag", "Eerst zichtbaar."))
+	m.step("the report is marked as not for the client", m.report("verslag", "Eerst zichtbaar.", notForPatient))
+	m.step("the mark is taken away", m.report("verslag", "Eerst zichtbaar."))
 }
 
 func (m *maker) preliminary() {
-	m.begin("a report is begun", m.report("verslag", "Nog niet af", object{"status": "preliminary"}))
+	m.start("a report is preliminary", m.report("verslag", "Nog niet af", object{"status": "preliminary"}))
 	m.step("it is final", m.report("verslag", "Nu is het af."))
 }
 
 func (m *maker) late() {
-	m.begin("today somebody writes about last week", m.report("verslag", "Dit was vorige week.",
+	m.start("a report is about a week ago", m.report("verslag", "Dit was vorige week.",
 		object{"effectiveDateTime": m.moment(-7 * day), "issued": m.moment(0)}))
 }
 
 func (m *maker) backdated() {
-	m.begin("somebody writes last year's date", m.report("verslag", "Een jaar te vroeg.",
+	m.start("a report has the date of a year ago", m.report("verslag", "Een jaar te vroeg.",
 		object{"effectiveDateTime": m.now.AddDate(-1, 0, 0).Format(time.RFC3339), "issued": m.moment(0)}))
 }
 
 func (m *maker) future() {
-	m.begin("somebody writes next month's date", m.report("verslag", "Een maand te laat.",
+	m.start("a report has a date in a month", m.report("verslag", "Een maand te laat.",
 		object{"effectiveDateTime": m.now.AddDate(0, 1, 0).Format(time.RFC3339), "issued": m.moment(0)}))
 }
 
 func (m *maker) switched() {
-	m.begin("two reports are written", m.report("naar-plan", "Eerst algemeen."), m.report("naar-algemeen", "Eerst zorgleefplan.", ofCarePlan))
-	m.step("each was filed in the wrong place", m.report("naar-plan", "Eerst algemeen.", ofCarePlan), m.report("naar-algemeen", "Eerst zorgleefplan."))
+	m.start("two reports are written", m.report("naar-plan", "Eerst algemeen."),
+		m.report("naar-algemeen", "Eerst zorgleefplan.", ofCarePlan))
+	m.step("the two swap their categories", m.report("naar-plan", "Eerst algemeen.", ofCarePlan),
+		m.report("naar-algemeen", "Eerst zorgleefplan."))
 }
 
 func (m *maker) linked() {
 	about := func(plan string) object {
 		return object{"basedOn": []object{m.ref("CarePlan", plan)}, "focus": []object{m.ref("Goal", plan+"-doel")}}
 	}
-	m.begin("reports are about plans that are missing, not shown, and not there yet",
+	m.start("reports are about plans that are missing, hidden and late",
 		m.report("a-verslag", "Over een plan dat er nooit komt.", about("a")),
 		m.goal("b-doel", "Niet voor de cliënt", notForPatient), m.plan("b", "active", notForPatient),
 		m.report("b-verslag", "Over een plan dat niet getoond mag worden.", about("b")),
 		m.report("c-verslag", "Over een plan dat later komt.", about("c")))
-	m.step("the late ones come", m.goal("c-doel", "Later gekomen"), m.plan("c", "active"))
-	m.step("and one of them is hidden", m.goal("c-doel", "Later gekomen", notForPatient))
+	m.step("the late plan and goal come", m.goal("c-doel", "Later gekomen"), m.plan("c", "active"))
+	m.step("the late goal is marked as not for the client", m.goal("c-doel", "Later gekomen", notForPatient))
 }
 
 func (m *maker) authors() {
@@ -95,7 +103,7 @@ func (m *maker) authors() {
 		}
 		return object{"performer": authors}
 	}
-	m.begin("reports are signed in every way",
+	m.start("reports have authors of every kind",
 		m.put("Organization", "team", object{"active": true, "name": "Team noord"}),
 		m.report("geen", "Zonder schrijver.", by()),
 		m.report("onbekend", "Van iemand die de bron niet toont.", by(m.ref("PractitionerRole", "onbekend"))),
@@ -111,7 +119,7 @@ func (m *maker) texts() {
 	raw := func(suffix, quoted string) Write {
 		return m.report(suffix, "", object{"valueString": json.RawMessage(quoted)})
 	}
-	m.begin("texts are odd",
+	m.start("reports have odd texts",
 		m.report("leeg", ""),
 		m.report("geen", "", object{"valueString": nil}),
 		m.report("spaties", " \n\t "),
@@ -126,28 +134,32 @@ func (m *maker) texts() {
 
 func (m *maker) sharedIdentifier() {
 	same := object{"identifier": []object{{"system": base + "/verslag", "value": "42"}}}
-	m.begin("two reports have one identifier", m.report("a", "De eerste van twee.", same), m.report("b", "De tweede van twee.", same))
+	m.start("two reports have the same identifier", m.report("a", "De eerste van twee.", same),
+		m.report("b", "De tweede van twee.", same))
 }
 
 func (m *maker) contradicting() {
-	m.begin("the narrative belongs to another report", m.report("verslag", "Om 8 uur gewassen en aangekleed.",
+	m.start("the narrative belongs to another report", m.report("verslag", "Om 8 uur gewassen en aangekleed.",
 		object{"text": narrative("generated", "<p>Om 7 uur gevallen. Dit gaat over iemand anders.</p>")}))
 }
 
 func (m *maker) sameSecond() {
 	same := object{"effectiveDateTime": m.moment(-day)}
-	m.begin("two reports are of one second", m.report("a", "Van dezelfde seconde, een.", same), m.report("b", "Van dezelfde seconde, twee.", same))
+	m.start("two reports have the same second", m.report("a", "Van dezelfde seconde, een.", same),
+		m.report("b", "Van dezelfde seconde, twee.", same))
 }
 
 func (m *maker) unknown() {
-	m.begin("reports say what nobody knows",
+	m.start("reports have an unknown status, extension and element",
 		m.report("status", "Een onbekende status.", object{"status": "bijna-klaar"}),
-		m.report("extensie", "Een onbekende extensie.", object{"extension": []object{{"url": base + "/onbekend", "valueString": "iets"}}}),
+		m.report("extensie", "Een onbekende extensie.",
+			object{"extension": []object{{"url": base + "/onbekend", "valueString": "iets"}}}),
 		m.report("element", "Een onbekend element.", object{"morgen": object{"iets": []int{1}}}),
 		m.report("modifier", "Een extensie die alles anders maakt.",
 			object{"modifierExtension": []object{{"url": base + "/niet-waar", "valueBoolean": true}}}))
 }
 
 func (m *maker) implicitRules() {
-	m.begin("a report follows rules of its own", m.report("verslag", "Volgens onbekende regels.", object{"implicitRules": base + "/regels"}))
+	m.start("a report has implicitRules", m.report("verslag", "Volgens onbekende regels.",
+		object{"implicitRules": base + "/regels"}))
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// agreement is how it is recorded that somebody agrees to a plan.
+// agreement is the way in which a system records that someone agrees to a plan.
 type agreement int
 
 const (
@@ -22,14 +22,14 @@ var agreements = []weighted[agreement]{
 
 const signatureTypes = "urn:iso-astm:E1762-95:2013"
 
-// agree records the agreement to a plan that began at begins.
-func (w *world) agree(j *journal, begins time.Time, c *client, p *plan) {
-	r := random(w.Seed, p.id, 2)
-	at := w.officeHour(r, begins.Add(within(r, days(1), days(5))))
+// agree records the agreement to a plan that begins then.
+func (org *organisation) agree(j *journal, begins time.Time, c *client, p *plan) {
+	r := random(org.Seed, p.id, 2)
+	at := org.officeHour(r, begins.Add(within(r, days(1), days(5))))
 	if p.agreement == signedLater {
-		at = w.officeHour(r, at.Add(within(r, days(20), days(60))))
+		at = org.officeHour(r, at.Add(within(r, days(20), days(60))))
 	}
-	withdrawn := w.officeHour(r, at.Add(within(r, days(10), days(90))))
+	withdrawn := org.officeHour(r, at.Add(within(r, days(10), days(90))))
 	if !at.Before(p.until) {
 		return
 	}
@@ -37,7 +37,7 @@ func (w *world) agree(j *journal, begins time.Time, c *client, p *plan) {
 	case signed, signedLater, signatureWithdrawn:
 		signature := newProvenance(c, p, at)
 		j.put(at, "Provenance", signature.ID, signature)
-		if p.agreement == signatureWithdrawn && withdrawn.Before(w.Now) {
+		if p.agreement == signatureWithdrawn && withdrawn.Before(org.Now) {
 			j.delete(withdrawn, "Provenance", signature.ID)
 		}
 	case consented, consentWithdrawn:
@@ -50,7 +50,7 @@ func (w *world) agree(j *journal, begins time.Time, c *client, p *plan) {
 	}
 }
 
-// signatory is the one who agrees: the first contact, or the client.
+// signatory returns the first contact, or the client.
 func (c *client) signatory() reference {
 	if len(c.contacts) > 0 {
 		return to("RelatedPerson", c.contacts[0].id, c.contacts[0].full())
@@ -77,8 +77,10 @@ func newConsent(c *client, p *plan, at time.Time) consent {
 		Scope:    code("http://terminology.hl7.org/CodeSystem/consentscope", "treatment", "Treatment"),
 		Category: []concept{code(base+"/toestemming", "zorgplan", "Akkoord met zorgplan")},
 		Patient:  c.reference(), DateTime: at.Format(time.RFC3339), Performer: []reference{who},
-		Policy:       code("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN", "opt-in"),
-		Verification: []consentVerification{{Verified: true, VerifiedWith: who, VerificationDate: at.Format(time.RFC3339)}},
-		Provision:    consentProvision{Type: "permit", Data: []consentData{{Meaning: "instance", Reference: p.reference()}}},
+		Policy: code("http://terminology.hl7.org/CodeSystem/v3-ActCode", "OPTIN", "opt-in"),
+		Verification: []consentVerification{{Verified: true, VerifiedWith: who,
+			VerificationDate: at.Format(time.RFC3339)}},
+		Provision: consentProvision{Type: "permit",
+			Data: []consentData{{Meaning: "instance", Reference: p.reference()}}},
 	}
 }

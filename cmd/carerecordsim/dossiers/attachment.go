@@ -15,8 +15,8 @@ const (
 	pdfFile   = "application/pdf"
 )
 
-// elsewhere is a host of nobody, where a document says that its file is.
-const elsewhere = "https://bestanden.elders.example"
+// otherHost is a host that cannot exist (RFC 2606). Some documents say that their file is there.
+const otherHost = "https://bestanden.elders.example"
 
 func newAttachment(contentType, title string, data []byte, at time.Time) attachment {
 	sum := sha1.Sum(data) //nolint:gosec // as above
@@ -26,39 +26,39 @@ func newAttachment(contentType, title string, data []byte, at time.Time) attachm
 	}
 }
 
-// attach puts a text into a document, mostly as plain text, and in the other
-// ways in which systems do.
-func (s *scribe) attach(d *documentReference, at time.Time, title string, paragraphs []string) {
+// attach puts a text into a document: mostly as plain text, and in the other ways that systems
+// use.
+func (w *writer) attach(d *documentReference, at time.Time, title string, paragraphs []string) {
 	text := []byte(strings.Join(paragraphs, "\n\n"))
 	a := newAttachment(plainText, title, text, at)
-	if chance(s.r, 0.3) {
+	if chance(w.r, 0.3) {
 		a = newAttachment(htmlText, title, page(title, paragraphs), at)
 	}
 	var more []content
-	switch n := s.r.IntN(100); {
+	switch n := w.r.IntN(100); {
 	case n < 14:
-		s.apart(d, &a, at)
+		w.moveToBinary(d, &a, at)
 	case n < 21:
 		pdf := newAttachment(pdfFile, title+" (ondertekend).pdf", pdf(title), at)
-		s.apart(d, &pdf, at)
+		w.moveToBinary(d, &pdf, at)
 		more = []content{{Attachment: pdf}}
-	case n < 23: // on another host, from where nobody fetches it
-		a.Data, a.URL = nil, elsewhere+"/"+d.ID
+	case n < 23: // on another host
+		a.Data, a.URL = nil, otherHost+"/"+d.ID
 	}
 	d.Content = append([]content{{Attachment: a}}, more...)
 }
 
-// apart moves the content of an attachment into a Binary.
-func (s *scribe) apart(d *documentReference, a *attachment, at time.Time) {
-	s.binaries++
-	id := fmt.Sprintf("bestand.%s.%d", strings.TrimPrefix(d.ID, "doc."), s.binaries)
-	s.put(at.Add(-time.Second), "Binary", id, binary{
+// moveToBinary moves the content of an attachment into a Binary.
+func (w *writer) moveToBinary(d *documentReference, a *attachment, at time.Time) {
+	w.binaries++
+	id := fmt.Sprintf("bestand.%s.%d", strings.TrimPrefix(d.ID, "doc."), w.binaries)
+	w.put(at.Add(-time.Second), "Binary", id, binary{
 		ResourceType: "Binary", ID: id, ContentType: a.ContentType, Data: a.Data,
 	})
 	a.Data, a.URL = nil, "Binary/"+id
 }
 
-// page is a text as word processors write it.
+// page returns a text as HTML of a word processor.
 func page(title string, paragraphs []string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<html><head><title>%s</title><style>p { margin: 0 }</style></head>\n<body lang=NL><h1>%[1]s</h1>\n", html.EscapeString(title))
@@ -73,7 +73,7 @@ func page(title string, paragraphs []string) []byte {
 	return []byte(b.String())
 }
 
-// pdf is the smallest file that readers open: a page with a title.
+// pdf returns the smallest file that PDF readers open: one page with a title.
 func pdf(title string) []byte {
 	title = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || strings.ContainsRune(`()\`, r) {

@@ -6,8 +6,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// BenchmarkGenerate tells the past of 40 clients over two years, some 40,000
-// resources; BenchmarkFill puts them on a server.
+// BenchmarkGenerate makes the history of 40 clients over two years, some 40,000 resources.
 func BenchmarkGenerate(b *testing.B) {
 	for b.Loop() {
 		if _, err := Generate(Options{Clients: 40, Years: 2, Seed: 1, Now: now}); err != nil {

@@ -16,7 +16,7 @@ type client struct {
 	id       string
 	birth    string // may be a year only
 	home     address
-	teams    [2]*team  // before and after moving; the same when there was no move
+	teams    [2]*team  // before and after a move; equal without one
 	moved    time.Time // zero: never
 	stays    []stay
 	died     time.Time // zero: alive
@@ -25,10 +25,10 @@ type client struct {
 	weight   int       // kilograms
 	contacts []contact
 	plans    []*plan
-	survivor *client // this dossier was made twice; the other one stayed
+	survivor *client // nil, or the dossier of which this is a duplicate
 }
 
-// stay is a time in care, from included, until not; a zero until goes on.
+// stay is a period in care, until not included; a zero until is open.
 type stay struct{ from, until time.Time }
 
 func (s stay) covers(t time.Time) bool {
@@ -55,51 +55,50 @@ func (c *client) setting() string { return c.teams[0].setting }
 
 func (c *client) reference() reference { return reference{Reference: "Patient/" + c.id} }
 
-// admit makes the clients up.
-func (w *world) admit() {
-	for i := range w.Clients {
-		r := random(w.Seed, "client", i)
-		c := w.newClient(r, i)
-		w.chooseStays(r, c)
-		w.clients = append(w.clients, c)
+func (org *organisation) makeClients() {
+	for i := range org.Clients {
+		r := random(org.Seed, "client", i)
+		c := org.newClient(r, i)
+		org.chooseStays(r, c)
+		org.clients = append(org.clients, c)
 		c.teams[0].clients = append(c.teams[0].clients, c)
 	}
-	if n := len(w.clients); n >= clientsPerTeam {
-		w.clients[n-1].becomeDuplicateOf(w.clients[0], w.epoch.Add(w.Now.Sub(w.epoch)/2))
+	if n := len(org.clients); n >= clientsPerTeam {
+		org.clients[n-1].becomeDuplicateOf(org.clients[0], org.epoch.Add(org.Now.Sub(org.epoch)/2))
 	}
-	for _, c := range w.clients {
-		r := random(w.Seed, "circle", c.index)
-		c.contacts = w.newContacts(r, c)
+	for _, c := range org.clients {
+		r := random(org.Seed, "circle", c.index)
+		c.contacts = org.newContacts(r, c)
 		for _, s := range c.stays {
 			if c.survivor == nil {
-				w.makePlans(r, c, s)
+				org.makePlans(r, c, s)
 			}
 		}
 	}
 }
 
-func (w *world) newClient(r *rand.Rand, i int) *client {
-	t := w.teams[i/clientsPerTeam]
+func (org *organisation) newClient(r *rand.Rand, i int) *client {
+	t := org.teams[i/clientsPerTeam]
 	c := &client{index: i, id: strconv.Itoa(100001 + i), teams: [2]*team{t, t}}
 	age, generation := 72+r.IntN(27), ".oud"
 	if t.setting == dutch.Disabled {
 		age, generation = 19+r.IntN(50), ""
 	}
-	c.person = newPerson(r, w.book, generation)
-	birth := w.Now.AddDate(-age, 0, -r.IntN(365))
+	c.person = newPerson(r, org.book, generation)
+	birth := org.Now.AddDate(-age, 0, -r.IntN(365))
 	c.birth = birth.Format(time.DateOnly)
 	if chance(r, 0.05) {
 		c.birth = birth.Format("2006")
 	}
-	c.home = w.address(r)
+	c.home = org.address(r)
 	c.home.Use = "home"
 	c.pace = 1.0 + r.Float64()*1.1
 	c.weight = 48 + r.IntN(45)
 	return c
 }
 
-// cast names the client as an author of that moment would.
-func (w *world) cast(r *rand.Rand, c *client, colleague *member) *dutch.Cast {
+// cast returns the client's names as an author at that moment would use them.
+func (org *organisation) cast(r *rand.Rand, c *client, colleague *member) *dutch.Cast {
 	cast := &dutch.Cast{
 		Name: c.given[0], Short: c.given[0], Female: c.female,
 		Family: "een vrijwilliger", Colleague: colleague.given[0],

@@ -36,7 +36,7 @@ type narrative struct {
 	Div    string `json:"div"`
 }
 
-// xhtml makes a narrative of paragraphs of plain text.
+// xhtml returns a narrative of plain-text paragraphs.
 func xhtml(status string, paragraphs ...string) narrative {
 	var b strings.Builder
 	b.WriteString(`<div xmlns="http://www.w3.org/1999/xhtml">`)
@@ -49,31 +49,30 @@ func xhtml(status string, paragraphs ...string) narrative {
 
 var soepTitles = []string{"Subjectief", "Objectief", "Evaluatie", "Plan"}
 
-// tellNotes writes the SOEP reports on one client: Compositions with a section
-// for each letter.
-func (s *scribe) tellNotes() {
-	for day := s.epoch; !day.After(s.now); day = day.AddDate(0, 0, 1) {
-		at := s.officeHour(s.r, day)
-		if s.client.inCare(at) && s.client.survivor == nil && chance(s.r, 0.05) {
-			s.tellNote(at)
+// writeNotes writes the client's SOEP reports: Compositions with a section per letter.
+func (w *writer) writeNotes() {
+	for day := w.epoch; !day.After(w.now); day = day.AddDate(0, 0, 1) {
+		at := w.officeHour(w.r, day)
+		if w.client.inCare(at) && w.client.survivor == nil && chance(w.r, 0.05) {
+			w.writeNote(at)
 		}
 	}
 }
 
-func (s *scribe) tellNote(at time.Time) {
-	c := s.newNote(at)
-	later := at.Add(within(s.r, time.Hour, days(4)))
+func (w *writer) writeNote(at time.Time) {
+	c := w.newNote(at)
+	later := at.Add(within(w.r, time.Hour, days(4)))
 	put := func(at time.Time, c *composition, status string) {
 		c.Status = status
-		s.put(at, "Composition", c.ID, c)
+		w.put(at, "Composition", c.ID, c)
 	}
-	switch n := s.r.IntN(100); {
-	case n < 6: // another takes its place
-		next := s.newNote(later)
+	switch n := w.r.IntN(100); {
+	case n < 6: // replaced by another
+		next := w.newNote(later)
 		next.RelatesTo = []compositionLink{{"replaces", reference{Reference: "Composition/" + c.ID}}}
 		first, second := c, next
-		if chance(s.r, 0.4) {
-			first, second = next, c // which comes through later
+		if chance(w.r, 0.4) {
+			first, second = next, c // the replaced one is written later
 		}
 		put(at, first, "final")
 		put(later, second, "final")
@@ -95,20 +94,20 @@ func (s *scribe) tellNote(at time.Time) {
 	}
 }
 
-func (s *scribe) newNote(at time.Time) *composition {
-	t := s.client.team(at)
-	author := pick(s.r, t.members)
-	if chance(s.r, 0.3) {
-		author = pick(s.r, t.specialists)
+func (w *writer) newNote(at time.Time) *composition {
+	t := w.client.team(at)
+	author := pick(w.r, t.members)
+	if chance(w.r, 0.3) {
+		author = pick(w.r, t.specialists)
 	}
-	s.notes++
+	w.notes++
 	c := &composition{
-		ResourceType: "Composition", ID: fmt.Sprintf("soep-%s-%d", s.client.id, s.notes), Status: "final",
+		ResourceType: "Composition", ID: fmt.Sprintf("soep-%s-%d", w.client.id, w.notes), Status: "final",
 		Type:    concept{Coding: []coding{{System: snomed, Code: reportCode, Display: "patiëntcontactverslag"}}},
-		Subject: s.client.reference(), Date: at.Format(time.RFC3339),
+		Subject: w.client.reference(), Date: at.Format(time.RFC3339),
 		Author: []reference{author.reference()}, Title: "SOEP-rapportage",
 	}
-	for i, text := range s.book.Document(s.r, s.cast(s.r, s.client, author), "soep") {
+	for i, text := range w.book.Document(w.r, w.cast(w.r, w.client, author), "soep") {
 		c.Section = append(c.Section, documentSection{soepTitles[i], xhtml("generated", text)})
 	}
 	return c

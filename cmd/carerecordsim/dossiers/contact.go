@@ -8,7 +8,7 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// relation is what a contact is to a client.
+// relation is a contact's relation to a client.
 type relation struct {
 	system, code, display string
 	gender                gender
@@ -54,25 +54,26 @@ type contact struct {
 	id       string
 	relation relation
 	inactive bool
-	ended    time.Time // zero: goes on
+	ended    time.Time // zero: never
 	noText   bool      // the source has the name in parts only
 }
 
-func (w *world) newContacts(r *rand.Rand, c *client) []contact {
+func (org *organisation) newContacts(r *rand.Rand, c *client) []contact {
 	if c.survivor != nil || chance(r, 0.04) {
 		return nil
 	}
 	var contacts []contact
 	for i := range 1 + r.IntN(4) {
 		k := contact{
-			person:   newPerson(r, w.book, ""),
+			person:   newPerson(r, org.book, ""),
 			id:       fmt.Sprintf("%s-contact-%d", c.id, i+1),
 			relation: draw(r, relationsOf[c.setting()]),
 			inactive: chance(r, 0.05),
 			noText:   chance(r, 0.1),
 		}
-		k.fit(r, w.book, c)
-		if ended := w.Now.Add(-within(r, 0, days(300))); i > 0 && chance(r, 0.08) && ended.After(c.stays[0].from.Add(days(2))) {
+		k.fit(r, org.book, c)
+		if ended := org.Now.Add(-within(r, 0, days(300))); i > 0 && chance(r, 0.08) &&
+			ended.After(c.stays[0].from.Add(days(2))) {
 			k.ended = ended
 		}
 		contacts = append(contacts, k)
@@ -80,8 +81,7 @@ func (w *world) newContacts(r *rand.Rand, c *client) []contact {
 	return contacts
 }
 
-// fit gives a contact the gender and generation of the relation, and children
-// the family's name.
+// fit gives a contact the gender and generation of the relation, and children the family's name.
 func (k *contact) fit(r *rand.Rand, book *dutch.Book, c *client) {
 	if k.relation.gender != anyGender {
 		k.female = k.relation.gender == woman
@@ -102,14 +102,14 @@ func (k *contact) fit(r *rand.Rand, book *dutch.Book, c *client) {
 	}
 }
 
-func (w *world) writeContacts(j *journal, c *client) {
+func (org *organisation) writeContacts(j *journal, c *client) {
 	at := c.stays[0].from.Add(10 * time.Minute)
 	for i, k := range c.contacts {
 		j.put(at, "RelatedPerson", k.id, k.resource(c, i == 0))
 		if !k.ended.IsZero() {
 			r := k.resource(c, i == 0)
 			r.Period = &period{Start: c.stays[0].from.Format("2006"), End: k.ended.Format(time.DateOnly)}
-			j.put(w.officeHour(random(w.Seed, k.id, 0), k.ended.Add(days(1))), "RelatedPerson", k.id, r)
+			j.put(org.officeHour(random(org.Seed, k.id, 0), k.ended.Add(days(1))), "RelatedPerson", k.id, r)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (k *contact) resource(c *client, first bool) relatedPerson {
 		Relationship: []concept{code(k.relation.system, k.relation.code, k.relation.display)},
 		Name:         []humanName{k.official()},
 		Telecom: []telecom{
-			// No Dutch number begins with 00 after the country, nobody has .example.
+			// No Dutch number begins with 00, and .example cannot exist (RFC 2606).
 			{System: "phone", Value: fmt.Sprintf("+31600%s", c.id), Use: "mobile"},
 			{System: "email", Value: k.email(), Use: "home"},
 		},

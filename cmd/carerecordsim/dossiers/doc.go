@@ -1,16 +1,15 @@
-// Package dossiers makes up the dossiers of a care organisation: clients and
-// their contacts, staff and teams, care plans with goals and who agreed to them,
-// reports, documents and forms, as FHIR R4 resources. Nobody in them exists.
+// Package dossiers makes the dossiers of a fictional care organisation, as FHIR R4
+// resources: clients and their contacts, staff and teams, care plans with goals and
+// agreements, reports, documents and forms.
 //
-// Generate tells a past, as a list of writes in the order in which a care
-// record system would have done them: a report that was corrected is written
-// twice, one that was removed is written and deleted. Living goes on from
-// there. Both depend on nothing but their options, so that the same seed and
-// the same clock give the same bytes.
+// Generate returns the history as a list of writes in the order in which a care record
+// system would make them: a corrected report is written twice, a removed one is written
+// and deleted. Living continues from there. Both depend on their options only: the same
+// seed and clock give the same bytes.
 //
-// Most of a dossier is ordinary. The rest is what happens in a care
-// organisation now and then: late entries, corrections, withdrawals, reports
-// on the wrong client, marks that keep a report from the client's eyes, authors
-// whom the source does not show, forms that are opened again, files that are not
-// there. Fates say how often. What must be tried one by one is in package cases.
+// Most of a dossier is ordinary. The rest is what sometimes happens in a care
+// organisation: late entries, corrections, withdrawals, reports about the wrong client,
+// marks that hide a report from the client, authors whom the source does not show,
+// reopened forms, missing files. reportCourses has the frequencies. Package cases has
+// each of these as a case of its own.
 package dossiers

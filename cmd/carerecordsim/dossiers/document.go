@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// documentKind is a kind of report that comes as a document.
+// documentKind is a kind of report that is a DocumentReference.
 type documentKind struct {
 	topic, code, title string
 	perDay             float64
@@ -19,14 +19,14 @@ var documentKinds = []documentKind{
 	{topic: "brief", code: "consultverslag", title: "Verslag van consult", perDay: 1.0 / 150, specialist: true},
 }
 
-func (s *scribe) tellDocument(at time.Time, k documentKind) {
-	d := s.newDocument(at, k)
-	if s.client.survivor != nil {
-		d.Subject = s.client.survivor.reference()
+func (w *writer) writeDocument(at time.Time, k documentKind) {
+	d := w.newDocument(at, k)
+	if w.client.survivor != nil {
+		d.Subject = w.client.survivor.reference()
 	}
-	switch n := s.r.IntN(1000); {
+	switch n := w.r.IntN(1000); {
 	case n < 30:
-		s.replaceDocument(d, at, k)
+		w.replaceDocument(d, at, k)
 		return
 	case n < 45:
 		d.DocStatus = "preliminary"
@@ -34,56 +34,57 @@ func (s *scribe) tellDocument(at time.Time, k documentKind) {
 		d.Meta = &meta{Security: []coding{notForPatient}}
 	case n < 70:
 		d.SecurityLabel = []concept{{Coding: []coding{notForPatient}}}
-	case n < 100: // confidential, and still for the client to read
-		d.SecurityLabel = []concept{code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V", "very restricted")}
+	case n < 100: // confidential, and shown to the client
+		d.SecurityLabel = []concept{code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "V",
+			"very restricted")}
 	}
-	s.put(at, "DocumentReference", d.ID, d)
+	w.put(at, "DocumentReference", d.ID, d)
 	if d.DocStatus == "preliminary" {
 		d.DocStatus = "final"
-		s.put(at.Add(within(s.r, time.Hour, days(3))), "DocumentReference", d.ID, d)
+		w.put(at.Add(within(w.r, time.Hour, days(3))), "DocumentReference", d.ID, d)
 	}
 }
 
-// replaceDocument writes d, and soon another in its place. Now and then the
-// other comes through first.
-func (s *scribe) replaceDocument(d *documentReference, at time.Time, k documentKind) {
-	early := chance(s.r, 0.6)
+// replaceDocument writes d, and soon another document that replaces it. Sometimes the new one
+// is written first.
+func (w *writer) replaceDocument(d *documentReference, at time.Time, k documentKind) {
+	early := chance(w.r, 0.6)
 	if early {
-		s.put(at, "DocumentReference", d.ID, d)
+		w.put(at, "DocumentReference", d.ID, d)
 	}
-	later := at.Add(within(s.r, time.Hour, days(5)))
-	next := s.newDocument(later, k)
+	later := at.Add(within(w.r, time.Hour, days(5)))
+	next := w.newDocument(later, k)
 	next.Subject = d.Subject
 	next.RelatesTo = []documentRelation{{Code: "replaces", Target: reference{Reference: "DocumentReference/" + d.ID}}}
-	s.put(later, "DocumentReference", next.ID, next)
+	w.put(later, "DocumentReference", next.ID, next)
 	if early {
 		d.Status = "superseded"
 	} else {
 		later = later.Add(time.Hour)
 	}
-	s.put(later, "DocumentReference", d.ID, d)
+	w.put(later, "DocumentReference", d.ID, d)
 }
 
-func (s *scribe) newDocument(at time.Time, k documentKind) *documentReference {
-	t := s.client.team(at)
-	author := pick(s.r, t.members)
+func (w *writer) newDocument(at time.Time, k documentKind) *documentReference {
+	t := w.client.team(at)
+	author := pick(w.r, t.members)
 	if k.specialist {
-		author = pick(s.r, t.specialists)
+		author = pick(w.r, t.specialists)
 	}
-	colleague := pick(s.r, t.members)
-	paragraphs := s.book.Document(s.r, s.cast(s.r, s.client, colleague), k.topic)
-	s.documents++
+	colleague := pick(w.r, t.members)
+	paragraphs := w.book.Document(w.r, w.cast(w.r, w.client, colleague), k.topic)
+	w.documents++
 	d := &documentReference{
 		ResourceType: "DocumentReference",
-		ID:           fmt.Sprintf("doc.%s.%d", s.client.id, s.documents),
+		ID:           fmt.Sprintf("doc.%s.%d", w.client.id, w.documents),
 		Status:       "current", DocStatus: "final",
 		Type:    code(base+"/documentsoort", k.code, k.title),
-		Subject: s.client.reference(), Date: at.Format(instant),
+		Subject: w.client.reference(), Date: at.Format(instant),
 		Author:      []reference{author.reference()},
 		Description: fmt.Sprintf("%s %s", k.title, at.Format("2-1-2006")),
 	}
-	s.attach(d, at, k.title, paragraphs)
-	if p := s.client.plan(at); k.related && p != nil {
+	w.attach(d, at, k.title, paragraphs)
+	if p := w.client.plan(at); k.related && p != nil {
 		d.Context = &documentContext{Related: []reference{p.reference()}}
 	}
 	return d

@@ -12,25 +12,25 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// answering is one form that somebody fills in.
+// answering is one form that is being filled in.
 type answering struct {
-	*scribe
+	*writer
 	form  *dutch.Form
 	at    time.Time
 	cast  *dutch.Cast
-	given map[string]string // codes and truths, by link
+	given map[string]string // codes and booleans, by link
 	total int               // of the scores so far
-	ends  bool              // a total was written down
-	bare  bool              // neither texts nor displays, as many systems send
-	loose bool              // answers what was not asked, too
-	brief bool              // nothing beyond the first half of the questions, as of a form that was left
+	ends  bool              // there is a total
+	bare  bool              // without texts and displays, as in many systems
+	loose bool              // answers disabled questions too
+	brief bool              // answers the first half only
 }
 
-func (s *scribe) answering(form *dutch.Form, at time.Time) *answering {
-	colleague := pick(s.r, s.client.team(at).members)
+func (w *writer) answering(form *dutch.Form, at time.Time) *answering {
+	colleague := pick(w.r, w.client.team(at).members)
 	return &answering{
-		scribe: s, form: form, at: at, cast: s.cast(s.r, s.client, colleague), given: map[string]string{},
-		bare: chance(s.r, 0.5), loose: chance(s.r, 0.08),
+		writer: w, form: form, at: at, cast: w.cast(w.r, w.client, colleague), given: map[string]string{},
+		bare: chance(w.r, 0.5), loose: chance(w.r, 0.08),
 	}
 }
 
@@ -40,7 +40,8 @@ func (a *answering) items(list []*dutch.Question) []responseItem {
 	}
 	var items []responseItem
 	for _, q := range list {
-		if q.Kind == "display" || q.Skipped && chance(a.r, 0.3) || q.After != "" && a.given[q.After] != q.Answer && !a.loose {
+		if q.Kind == "display" || q.Skipped && chance(a.r, 0.3) || q.After != "" && a.given[q.After] != q.Answer &&
+			!a.loose {
 			continue
 		}
 		for range a.times(q) {
@@ -61,7 +62,7 @@ func (a *answering) items(list []*dutch.Question) []responseItem {
 	return items
 }
 
-// times is how often a group comes.
+// times returns how often a group is repeated.
 func (a *answering) times(q *dutch.Question) int {
 	if q.Kind == "group" && q.Repeats {
 		return 1 + a.r.IntN(3)
@@ -69,8 +70,7 @@ func (a *answering) times(q *dutch.Question) int {
 	return 1
 }
 
-// answers gives one answer, or some different ones, with what belongs to the
-// first of them.
+// answers returns one answer or several different ones. The first has the nested questions.
 func (a *answering) answers(q *dutch.Question) []formAnswer {
 	var answers []formAnswer
 	seen := map[string]bool{}
@@ -108,7 +108,8 @@ func (a *answering) answer(q *dutch.Question) formAnswer {
 		}
 		return formAnswer{ValueInteger: between(a.r, q)}
 	case "date":
-		return formAnswer{ValueDate: a.at.AddDate(0, 0, -a.r.IntN(400)).Format(pick(a.r, []string{time.DateOnly, time.DateOnly, "2006-01"}))}
+		return formAnswer{ValueDate: a.at.AddDate(0, 0,
+			-a.r.IntN(400)).Format(pick(a.r, []string{time.DateOnly, time.DateOnly, "2006-01"}))}
 	case "dateTime":
 		return formAnswer{ValueDateTime: a.at.Add(-time.Hour).Format(time.RFC3339)}
 	case "time":
@@ -137,9 +138,9 @@ func (a *answering) answer(q *dutch.Question) formAnswer {
 	}
 }
 
-func (a *answering) sample(q *dutch.Question) string { return pick(a.r, q.Samples).Say(a.r, a.cast) }
+func (a *answering) sample(q *dutch.Question) string { return pick(a.r, q.Samples).Render(a.r, a.cast) }
 
-// choice picks an option: at random, or after a total the one that it leads to.
+// choice returns a random option, or after a total the option for that total.
 func (a *answering) choice(q *dutch.Question) formAnswer {
 	c := pick(a.r, q.Options)
 	if a.ends && c.Score == "" {
@@ -166,8 +167,7 @@ func (a *answering) person() *reference {
 	return &ref
 }
 
-// hour is one for getting up, or, where the question is about going to bed,
-// for that.
+// hour returns an hour of going to bed if the question is about that, else of getting up.
 func (a *answering) hour(q *dutch.Question) int {
 	if q.Link == "avond.bed" {
 		return 20 + a.r.IntN(4)
@@ -175,7 +175,7 @@ func (a *answering) hour(q *dutch.Question) int {
 	return 6 + a.r.IntN(4)
 }
 
-// between is a number as the question wants it: "1.50" keeps its zero.
+// between returns a number in the question's range and precision: "1.50" keeps its zero.
 func between(r *rand.Rand, q *dutch.Question) json.Number {
 	n := q.Low + r.IntN(max(1, q.High-q.Low+1))
 	if q.Digits == 0 {
@@ -190,11 +190,11 @@ func between(r *rand.Rand, q *dutch.Question) json.Number {
 
 func number(s string) json.Number { return json.Number(s) }
 
-// onePixel is a PNG of one grey dot.
+// onePixel is a PNG of one grey pixel.
 const onePixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAADklEQVR4nGJqAAQAAP//AIYAg0yeIEsAAAAASUVORK5CYII="
 
 func photo(title string, at time.Time) *attachment {
-	data, _ := base64.StdEncoding.DecodeString(onePixel) // it is valid
+	data, _ := base64.StdEncoding.DecodeString(onePixel) // a valid constant
 	sum := sha1.Sum(data)                                //nolint:gosec // as above
 	return &attachment{
 		ContentType: "image/png", Data: data, Size: len(data), Hash: sum[:],

@@ -59,7 +59,7 @@ type responseItem struct {
 	Item   []responseItem `json:"item,omitempty"`
 }
 
-// formAnswer has one of the values, and the items that belong to it.
+// formAnswer has one of the values, and nested items.
 type formAnswer struct {
 	ValueBoolean    *bool          `json:"valueBoolean,omitempty"`
 	ValueDecimal    any            `json:"valueDecimal,omitempty"`
@@ -81,16 +81,16 @@ const (
 	sdcExtension  = "http://hl7.org/fhir/uv/sdc/StructureDefinition/"
 )
 
-// canonical names a form without a version.
+// canonical returns the URL of a form, without a version.
 func canonical(code string) string { return base + "/Questionnaire/" + code }
 
 func codesOf(form *dutch.Form) string { return base + "/antwoord/" + form.Code }
 
-func (w *world) questionnaire(form *dutch.Form, date string) questionnaire {
+func (org *organisation) questionnaire(form *dutch.Form, date string) questionnaire {
 	q := questionnaire{
 		ResourceType: "Questionnaire", ID: "vragenlijst-" + form.Code + "-" + form.Version,
 		URL: canonical(form.Code), Version: form.Version, Title: form.Title, Status: "active",
-		SubjectType: []string{"Patient"}, Date: date, Publisher: w.Organisation,
+		SubjectType: []string{"Patient"}, Date: date, Publisher: org.Organisation,
 	}
 	q.Item = questionItems(form, form.Questions)
 	return q
@@ -132,19 +132,21 @@ func traits(q *dutch.Question) []extension {
 	}
 	if q.Unit != "" {
 		list = append(list, extension{
-			URL: fhirExtension + "questionnaire-unit", ValueCoding: &coding{System: ucum, Code: q.Unit, Display: q.Unit},
+			URL:         fhirExtension + "questionnaire-unit",
+			ValueCoding: &coding{System: ucum, Code: q.Unit, Display: q.Unit},
 		})
 	}
 	if q.Total {
 		list = append(list, extension{
-			URL:             sdcExtension + "sdc-questionnaire-calculatedExpression",
-			ValueExpression: &expression{"text/fhirpath", "%resource.descendants().where(value.ordinal().exists()).value.ordinal().sum()"},
+			URL: sdcExtension + "sdc-questionnaire-calculatedExpression",
+			ValueExpression: &expression{"text/fhirpath",
+				"%resource.descendants().where(value.ordinal().exists()).value.ordinal().sum()"},
 		})
 	}
 	return list
 }
 
-// option is a choice as a Coding, with its score as an ordinal.
+// option returns a choice as a Coding, with its score as an ordinal value.
 func option(form *dutch.Form, c dutch.Choice, scored bool) *coding {
 	o := &coding{System: codesOf(form), Code: c.Code, Display: c.Label}
 	if c.Score != "" && scored {

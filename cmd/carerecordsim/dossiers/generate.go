@@ -8,67 +8,66 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // the Dutch hours are right on machines without a database of zones
+	_ "time/tzdata" // zones for machines without a zone database
 
 	"golang.org/x/sync/errgroup"
 
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// Options say which organisation is made up. A client in care has one to two
-// reports a day.
+// Options describe the organisation. A client in care has one to two reports a day.
 type Options struct {
 	Clients      int
-	Years        float64   // of past
-	Seed         uint64    // another seed, other people
-	Now          time.Time // where the past ends
-	Organisation string    // its name; "Amaris"
+	Years        float64   // of history
+	Seed         uint64    // another seed makes other people
+	Now          time.Time // the end of the history
+	Organisation string    // its name; default: Amaris
 }
 
-// Dossiers are a care organisation and its past.
+// Dossiers are the dossiers of a care organisation, with their history.
 type Dossiers struct {
-	Writes []Write // ordered by time; may be let go once they are done
+	Writes []Write // by time; may be set to nil after Fill
 
-	world  *world
-	recent []string // ids of the newest Observations
-	forms  []string // and QuestionnaireResponses
+	organisation *organisation
+	recent       []string // ids of the newest Observations
+	forms        []string // ids of the newest QuestionnaireResponses
 }
 
-// world is who there is. It does not change while the past is told.
-type world struct {
+// organisation is the staff and clients. It does not change while the history is written.
+type organisation struct {
 	Options
 	book    *dutch.Book
 	zone    *time.Location
-	epoch   time.Time // when the past begins
+	epoch   time.Time // the beginning of the history
 	teams   []*team
 	clients []*client
 }
 
-// Generate makes up an organisation and its past.
+// Generate makes an organisation and its history.
 func Generate(o Options) (*Dossiers, error) {
-	w, err := newWorld(o)
+	org, err := newOrganisation(o)
 	if err != nil {
 		return nil, fmt.Errorf("generate dossiers: %w", err)
 	}
-	w.hire()
-	w.admit()
-	journals := make([]*journal, len(w.clients)+1)
-	staff := &journal{now: w.Now}
-	w.writeStaff(staff, w.epoch.AddDate(0, 0, -1))
-	w.writeForms(staff)
-	journals[len(w.clients)] = staff
+	org.makeStaff()
+	org.makeClients()
+	journals := make([]*journal, len(org.clients)+1)
+	staff := &journal{now: org.Now}
+	org.writeStaff(staff, org.epoch.AddDate(0, 0, -1))
+	org.writeForms(staff)
+	journals[len(org.clients)] = staff
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, c := range w.clients {
+	for i, c := range org.clients {
 		g.Go(func() error {
-			journals[i] = w.tell(c)
+			journals[i] = org.writeHistory(c)
 			return journals[i].err
 		})
 	}
 	if err := cmp.Or(g.Wait(), staff.err); err != nil {
 		return nil, fmt.Errorf("generate dossiers: %w", err)
 	}
-	d := &Dossiers{world: w}
+	d := &Dossiers{organisation: org}
 	for _, j := range journals {
 		d.Writes = append(d.Writes, j.writes...)
 	}
@@ -84,10 +83,10 @@ func Generate(o Options) (*Dossiers, error) {
 	return d, nil
 }
 
-// Zone is the one that the organisation lives in.
-func (d *Dossiers) Zone() *time.Location { return d.world.zone }
+// Zone returns the organisation's time zone.
+func (d *Dossiers) Zone() *time.Location { return d.organisation.zone }
 
-func newWorld(o Options) (*world, error) {
+func newOrganisation(o Options) (*organisation, error) {
 	if o.Clients < 0 || o.Years < 0 || o.Years > 30 {
 		return nil, errors.New("clients must be 0 or more, years between 0 and 30")
 	}
@@ -102,22 +101,22 @@ func newWorld(o Options) (*world, error) {
 	}
 	o.Now = o.Now.In(zone).Truncate(time.Second)
 	past := time.Duration(o.Years * 365.25 * 24 * float64(time.Hour))
-	return &world{Options: o, book: book, zone: zone, epoch: o.Now.Add(-past).Truncate(time.Second)}, nil
+	return &organisation{Options: o, book: book, zone: zone, epoch: o.Now.Add(-past).Truncate(time.Second)}, nil
 }
 
-// tell writes down everything about one client.
-func (w *world) tell(c *client) *journal {
-	j := &journal{now: w.Now}
-	w.writeClient(j, c)
-	w.writeContacts(j, c)
+// writeHistory returns all writes about one client.
+func (org *organisation) writeHistory(c *client) *journal {
+	j := &journal{now: org.Now}
+	org.writeClient(j, c)
+	org.writeContacts(j, c)
 	for _, p := range c.plans {
-		w.writePlan(j, c, p)
+		org.writePlan(j, c, p)
 	}
-	s := &scribe{world: w, journal: j, r: random(w.Seed, "reports", c.index), client: c}
-	s.tellDays()
-	s = &scribe{world: w, journal: j, r: random(w.Seed, "forms", c.index), client: c}
-	s.tellForms()
-	s = &scribe{world: w, journal: j, r: random(w.Seed, "notes", c.index), client: c}
-	s.tellNotes()
+	w := &writer{organisation: org, journal: j, r: random(org.Seed, "reports", c.index), client: c}
+	w.writeDays()
+	w = &writer{organisation: org, journal: j, r: random(org.Seed, "forms", c.index), client: c}
+	w.fillForms()
+	w = &writer{organisation: org, journal: j, r: random(org.Seed, "notes", c.index), client: c}
+	w.writeNotes()
 	return j
 }

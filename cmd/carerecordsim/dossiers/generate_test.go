@@ -15,7 +15,7 @@ import (
 
 var now = time.Date(2025, 11, 21, 14, 0, 0, 0, time.UTC)
 
-// sample is made once for all tests that only look at it.
+// sample is generated once, for all tests that only read it.
 var sample = sync.OnceValues(func() (*Dossiers, error) {
 	return Generate(Options{Clients: 60, Years: 0.4, Seed: 4, Now: now})
 })
@@ -71,7 +71,7 @@ func TestGenerateRefusesWrongSizes(t *testing.T) {
 	}
 }
 
-func TestPastIsInOrderAndPast(t *testing.T) {
+func TestHistoryIsInOrderAndInThePast(t *testing.T) {
 	t.Parallel()
 	last, seen := time.Time{}, map[string]bool{}
 	equal, monthly := 0, map[string]int{}
@@ -94,7 +94,7 @@ func TestPastIsInOrderAndPast(t *testing.T) {
 		t.Errorf("only %d writes share an instant with another", equal)
 	}
 	for month, n := range monthly {
-		if n < 500 && month != d.world.epoch.Format("2006-01") {
+		if n < 500 && month != d.organisation.epoch.Format("2006-01") {
 			t.Errorf("%s has %d writes, so time is not evenly used", month, n)
 		}
 	}
@@ -121,7 +121,7 @@ func TestReferencesResolveExceptToUnseenStaff(t *testing.T) {
 		}
 		for _, ref := range references(body) {
 			switch {
-			case strings.Contains(ref, "/"+Unseen):
+			case strings.Contains(ref, "/"+UnseenStaff):
 				unseen++
 			case !ids[ref] && !strings.HasPrefix(ref, "#"):
 				t.Errorf("%s/%s refers to %s, which is not there", w.Type, w.ID, ref)
@@ -159,8 +159,8 @@ func TestClientsHaveOneToTwoReportsADay(t *testing.T) {
 			reports++
 		}
 	}
-	for _, c := range d.world.clients {
-		for day := d.world.epoch; day.Before(now); day = day.AddDate(0, 0, 1) {
+	for _, c := range d.organisation.clients {
+		for day := d.organisation.epoch; day.Before(now); day = day.AddDate(0, 0, 1) {
 			if c.inCare(day) {
 				days++
 			}
@@ -171,9 +171,8 @@ func TestClientsHaveOneToTwoReportsADay(t *testing.T) {
 	}
 }
 
-// What happens now and then does happen: each pattern is found in the past,
-// and the last group also in what is left of it.
-func TestDossiersHoldWhatHappensNowAndThen(t *testing.T) {
+// Each rare event is found in the history; the last group also on the server in the end.
+func TestRareEventsOccur(t *testing.T) {
 	t.Parallel()
 	d := generated(t)
 	all := map[string][][]byte{}
@@ -182,39 +181,59 @@ func TestDossiersHoldWhatHappensNowAndThen(t *testing.T) {
 	}
 	for typ, patterns := range map[string][]string{
 		"Observation": {
-			`"status":"corrected"`, `"status":"amended"`, `"status":"entered-in-error"`, `"status":"preliminary"`, `"status":"unknown"`,
-			`NOPAT`, `kind","code":"domotica"`, `"code":"zorgleefplan".*"basedOn".*"focus"`, `"code":"29463-7".*"value":\d+\.\d\d,`,
-			`"effectivePeriod"`, `"effectiveDateTime":"\d{4}-\d\d-\d\d"`, `"effectiveDateTime":"[^"]*\+01:00"`, `"effectiveDateTime":"[^"]*\+02:00"`,
-			`"contained".*"#auteur"`, `"performer":\[\{"display"`, `"performer":\[\{"reference":"Organization/`, `"performer":\[\{"reference":"Practitioner/`,
+			`"status":"corrected"`, `"status":"amended"`, `"status":"entered-in-error"`, `"status":"preliminary"`,
+			`"status":"unknown"`,
+			`NOPAT`, `kind","code":"domotica"`, `"code":"zorgleefplan".*"basedOn".*"focus"`,
+			`"code":"29463-7".*"value":\d+\.\d\d,`,
+			`"effectivePeriod"`, `"effectiveDateTime":"\d{4}-\d\d-\d\d"`, `"effectiveDateTime":"[^"]*\+01:00"`,
+			`"effectiveDateTime":"[^"]*\+02:00"`,
+			`"contained".*"#auteur"`, `"performer":\[\{"display"`, `"performer":\[\{"reference":"Organization/`,
+			`"performer":\[\{"reference":"Practitioner/`,
 			`\\n\\n`, `\\r\\n`, `[🎂🎶💛😊☀👍👏]`, `^$`,
 		},
 		"Patient": {
-			`"active":false.*"deceasedDateTime"`, `"deceasedBoolean":false`, `"type":"replaced-by"`, `"birthDate":"\d{4}"`,
+			`"active":false.*"deceasedDateTime"`, `"deceasedBoolean":false`, `"type":"replaced-by"`,
+			`"birthDate":"\d{4}"`,
 			`humanname-own-prefix`, `humanname-partner-name`, `"use":"usual"`,
 		},
-		"RelatedPerson":    {`"active":false`, `"period":\{"start":"\d+","end"`, `"use":"official","family"`, `"dochter"`, `"zoon"`, `"mentor"`, `"curator"`, `"moeder"`},
-		"Practitioner":     {`"text":`},
-		"PractitionerRole": {`verzorgende IG`, `EVV'er`, `ergotherapeut`, `specialist ouderengeneeskunde`, `begeleider`},
-		"Organization":     {`"partOf"`, `"name":"Amaris"`},
-		"Goal":             {`"proposed"`, `"not-attainable"`, `"active"`, `"achieved"`, `"sustaining"`, `"cancelled"`, `mentaal`, `lichamelijk`, `participatie`, `wonen`},
-		"CarePlan":         {`"draft"`, `"active"`, `"on-hold"`, `"completed"`, `"revoked"`, `"replaces"`, `"progress":\[`, `"partOf"`, `"basedOn"`, `"text":\{"status":"additional"`, `"title":"Zorgleefplan 2025"`, `"title":"Ondersteuningsplan`},
+		"RelatedPerson": {`"active":false`, `"period":\{"start":"\d+","end"`, `"use":"official","family"`,
+			`"dochter"`, `"zoon"`, `"mentor"`, `"curator"`, `"moeder"`},
+		"Practitioner": {`"text":`},
+		"PractitionerRole": {`verzorgende IG`, `EVV'er`, `ergotherapeut`, `specialist ouderengeneeskunde`,
+			`begeleider`},
+		"Organization": {`"partOf"`, `"name":"Amaris"`},
+		"Goal": {`"proposed"`, `"not-attainable"`, `"active"`, `"achieved"`, `"sustaining"`,
+			`"cancelled"`, `mentaal`, `lichamelijk`, `participatie`, `wonen`},
+		"CarePlan": {`"draft"`, `"active"`, `"on-hold"`, `"completed"`, `"revoked"`, `"replaces"`,
+			`"progress":\[`, `"partOf"`, `"basedOn"`, `"text":\{"status":"additional"`,
+			`"title":"Zorgleefplan 2025"`, `"title":"Ondersteuningsplan`},
 		"Questionnaire": {
-			`"version":"2"`, `"enableWhen":\[\{"question":"wonen.trap","operator":"=","answerBoolean":true`, `"answerCoding"`, `questionnaire-hidden","valueBoolean":true`,
-			`ordinalValue","valueDecimal":2`, `calculatedExpression`, `questionnaire-unit`, `"repeats":true`, `"type":"display"`,
+			`"version":"2"`, `"enableWhen":\[\{"question":"wonen.trap","operator":"=","answerBoolean":true`,
+			`"answerCoding"`, `questionnaire-hidden","valueBoolean":true`,
+			`ordinalValue","valueDecimal":2`, `calculatedExpression`, `questionnaire-unit`, `"repeats":true`,
+			`"type":"display"`,
 		},
 		"QuestionnaireResponse": {
-			`"in-progress"`, `"completed"`, `"amended"`, `"stopped"`, `"entered-in-error"`, `NOPAT`, `"questionnaire":"[^"|]*"`, `valrisico\|1`, `valrisico\|2`, `welbevinden\|1`,
-			`"valueBoolean"`, `"valueDecimal":1\.\d\d[^\d]`, `"valueInteger":\d`, `"valueDate"`, `"valueDateTime"`, `"valueTime"`, `"valueString"`, `"valueUri"`, `"valueCoding":\{"system":"[^"]*","code":"[^"]*"\}`,
-			`"valueCoding":\{"extension"`, `"valueAttachment":\{"contentType":"image/png"`, `"valueQuantity":\{"value":\d+\}`, `"valueQuantity":\{"value":\d+\.\d,"unit":"kg"`, `"valueReference":\{"reference":"RelatedPerson`,
-			`"answer":\[\{[^\[\]]*\},\{`, `"answer":\[\{"value[^\[\]]*"item":\[`, `"authored":"\d{4}-\d\d-\d\d"`, `"subject":\{"reference":"Patient/\d+"\},"author":`, `intern.dossier`, `"source"`,
+			`"in-progress"`, `"completed"`, `"amended"`, `"stopped"`, `"entered-in-error"`, `NOPAT`,
+			`"questionnaire":"[^"|]*"`, `valrisico\|1`, `valrisico\|2`, `welbevinden\|1`,
+			`"valueBoolean"`, `"valueDecimal":1\.\d\d[^\d]`, `"valueInteger":\d`, `"valueDate"`, `"valueDateTime"`,
+			`"valueTime"`, `"valueString"`, `"valueUri"`, `"valueCoding":\{"system":"[^"]*","code":"[^"]*"\}`,
+			`"valueCoding":\{"extension"`, `"valueAttachment":\{"contentType":"image/png"`,
+			`"valueQuantity":\{"value":\d+\}`, `"valueQuantity":\{"value":\d+\.\d,"unit":"kg"`,
+			`"valueReference":\{"reference":"RelatedPerson`,
+			`"answer":\[\{[^\[\]]*\},\{`, `"answer":\[\{"value[^\[\]]*"item":\[`, `"authored":"\d{4}-\d\d-\d\d"`,
+			`"subject":\{"reference":"Patient/\d+"\},"author":`, `intern.dossier`, `"source"`,
 		},
-		"Composition": {`"preliminary"`, `"amended"`, `"entered-in-error"`, `NOPAT`, `"relatesTo":\[\{"code":"replaces"`, `Subjectief.*Objectief.*Evaluatie.*Plan`, reportCode},
-		"Binary":      {`text/plain`, `text/html`, `application/pdf`},
-		"Provenance":  {`"signature"`, `^$`},
-		"Consent":     {`"active"`, `"inactive"`},
+		"Composition": {`"preliminary"`, `"amended"`, `"entered-in-error"`, `NOPAT`,
+			`"relatesTo":\[\{"code":"replaces"`, `Subjectief.*Objectief.*Evaluatie.*Plan`, reportCode},
+		"Binary":     {`text/plain`, `text/html`, `application/pdf`},
+		"Provenance": {`"signature"`, `^$`},
+		"Consent":    {`"active"`, `"inactive"`},
 		"DocumentReference": {
-			`"contentType":"text/html; charset=utf-8","language":"nl-NL","data"`, `"url":"Binary/bestand`, `"url":"https://bestanden.elders.example`, `application/pdf`,
-			`"superseded"`, `"relatesTo"`, `"preliminary"`, `"security"`, `"securityLabel".*NOPAT`, `"code":"V"`, `Overdracht`, `MDO-verslag`, `"related"`,
+			`"contentType":"text/html; charset=utf-8","language":"nl-NL","data"`, `"url":"Binary/bestand`,
+			`"url":"https://bestanden.elders.example`, `application/pdf`,
+			`"superseded"`, `"relatesTo"`, `"preliminary"`, `"security"`, `"securityLabel".*NOPAT`, `"code":"V"`,
+			`Overdracht`, `MDO-verslag`, `"related"`,
 		},
 	} {
 		for _, p := range patterns {
@@ -230,7 +249,7 @@ func TestDossiersHoldWhatHappensNowAndThen(t *testing.T) {
 	}
 }
 
-func TestLateAndMovedReportsHappen(t *testing.T) {
+func TestLateAndMovedReportsOccur(t *testing.T) {
 	t.Parallel()
 	late, backdated, ahead, moved := 0, 0, 0, 0
 	subjects := map[string]string{}
@@ -264,7 +283,7 @@ func TestLateAndMovedReportsHappen(t *testing.T) {
 	}
 }
 
-func TestFillMakesTheServerHoldThePast(t *testing.T) {
+func TestFillPutsTheHistoryOnTheServer(t *testing.T) {
 	t.Parallel()
 	d := generated(t)
 	s := simulator.New(simulator.Options{Zone: d.Zone()})
@@ -305,9 +324,8 @@ func TestFillMakesTheServerHoldThePast(t *testing.T) {
 	}
 }
 
-// Things also go back: what was closed opens again, what replaces comes before
-// what it replaces, and what was agreed is withdrawn.
-func TestCoursesGoBackNowAndThen(t *testing.T) {
+// Closed plans reopen, replacements come before what they replace, and agreements are withdrawn.
+func TestReversedEventsOccur(t *testing.T) {
 	t.Parallel()
 	statuses, order := map[string]string{}, map[string]int{}
 	for i, w := range generated(t).Writes {
@@ -335,12 +353,12 @@ func TestCoursesGoBackNowAndThen(t *testing.T) {
 		" preliminary final":               "Composition",
 	} {
 		found := false
-		for key, told := range statuses {
+		for key, history := range statuses {
 			if typ == "Provenance" {
-				found = found || strings.HasPrefix(key, typ) && told == course
+				found = found || strings.HasPrefix(key, typ) && history == course
 				continue
 			}
-			found = found || strings.HasPrefix(key, typ+"/") && strings.Contains(told, course)
+			found = found || strings.HasPrefix(key, typ+"/") && strings.Contains(history, course)
 		}
 		if !found {
 			t.Errorf("no %s goes%s", typ, course)

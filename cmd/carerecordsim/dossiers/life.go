@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// chooseStays decides when a client is in care, and how it ends.
-func (w *world) chooseStays(r *rand.Rand, c *client) {
-	from, past := w.epoch, w.Now.Sub(w.epoch)
+// chooseStays draws the client's stays, and how they end.
+func (org *organisation) chooseStays(r *rand.Rand, c *client) {
+	from, past := org.epoch, org.Now.Sub(org.epoch)
 	if past < days(20) {
 		c.stays = []stay{{from: from}}
 		return
 	}
 	if c.index > 0 && chance(r, 0.2) {
-		from = w.officeHour(r, from.Add(within(r, 0, past*9/10)))
+		from = org.officeHour(r, from.Add(within(r, 0, past*9/10)))
 	}
-	later := func() time.Time { return w.officeHour(r, from.Add(within(r, 0, w.Now.Sub(from))).Add(days(1))) }
-	kind, fixed := lifeOf[c.index]
+	later := func() time.Time { return org.officeHour(r, from.Add(within(r, 0, org.Now.Sub(from))).Add(days(1))) }
+	kind, fixed := fixedCareCourses[c.index]
 	if !fixed {
-		kind = draw(r, lives)
+		kind = draw(r, careCourses)
 	}
 	switch kind {
 	case lifeStays:
@@ -36,15 +36,15 @@ func (w *world) chooseStays(r *rand.Rand, c *client) {
 		c.stays = []stay{{from: from}}
 	case lifeMoves:
 		c.moved = later()
-		c.teams[1] = w.teams[(c.index/clientsPerTeam+3)%len(w.teams)]
+		c.teams[1] = org.teams[(c.index/clientsPerTeam+3)%len(org.teams)]
 		c.stays = []stay{{from: from}}
 	}
 }
 
-type life int
+type careCourse int
 
 const (
-	lifeStays life = iota
+	lifeStays careCourse = iota
 	lifeLeaves
 	lifeReturns
 	lifeDies
@@ -52,18 +52,18 @@ const (
 	lifeMoves
 )
 
-// lifeOf makes every kind of life happen in a small organisation too, and the
-// first client, whom people look at first, be there all the time.
-var lifeOf = map[int]life{
+// fixedCareCourses make every course occur in a small organisation, by client. The first client
+// is always in care, because people look at it first.
+var fixedCareCourses = map[int]careCourse{
 	0: lifeStays, 3: lifeLeaves, 5: lifeDies, 6: lifeReturns, 9: lifeMistakenForDead, 12: lifeMoves,
 }
 
-var lives = []weighted[life]{
+var careCourses = []weighted[careCourse]{
 	{74, lifeStays}, {7, lifeLeaves}, {3, lifeReturns}, {8, lifeDies}, {2, lifeMistakenForDead}, {6, lifeMoves},
 }
 
-// becomeDuplicateOf makes c a dossier that somebody opened by mistake for a
-// client who had one already; it was noticed some days later.
+// becomeDuplicateOf makes c a second dossier of another client, opened by mistake and noticed
+// some days later.
 func (c *client) becomeDuplicateOf(other *client, at time.Time) {
 	c.person, c.birth, c.home, c.teams = other.person, other.birth, other.home, other.teams
 	c.stays = []stay{{at, at.Add(days(4))}}
@@ -71,14 +71,14 @@ func (c *client) becomeDuplicateOf(other *client, at time.Time) {
 	c.survivor = other
 }
 
-// imported is when those were recorded who were in care before the past
-// began: in one night, many at one instant.
-func (w *world) imported(c *client) time.Time {
-	return w.epoch.Add(time.Duration(c.index/25) * time.Second)
+// imported returns when clients in care before the history were written: in one night, 25 at each
+// instant.
+func (org *organisation) imported(c *client) time.Time {
+	return org.epoch.Add(time.Duration(c.index/25) * time.Second)
 }
 
-// officeHour moves t to working hours of its day.
-func (w *world) officeHour(r *rand.Rand, t time.Time) time.Time {
-	t = t.In(w.zone)
-	return time.Date(t.Year(), t.Month(), t.Day(), 8, 0, 0, 0, w.zone).Add(within(r, 0, 9*time.Hour))
+// officeHour moves t into the working hours of its day.
+func (org *organisation) officeHour(r *rand.Rand, t time.Time) time.Time {
+	t = t.In(org.zone)
+	return time.Date(t.Year(), t.Month(), t.Day(), 8, 0, 0, 0, org.zone).Add(within(r, 0, 9*time.Hour))
 }

@@ -10,24 +10,24 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// recentItems is how many reports and forms may still be changed.
+// recentItems is the number of reports and forms that may still change.
 const recentItems = 300
 
 func remember(ids []string, id string) []string {
 	return append(ids[max(0, len(ids)-recentItems+1):], id)
 }
 
-// LivingOptions say how the dossiers go on.
+// LivingOptions are the options of a Living; all may be zero.
 type LivingOptions struct {
-	Every    time.Duration    // between two changes; a second if zero
-	Clock    func() time.Time // the server's; time.Now if nil
+	Every    time.Duration    // between two changes; default: a second
+	Clock    func() time.Time // the server's; default: time.Now
 	OnChange func(Change)     // called after each change; may be nil
 }
 
-// Change is what one step of Living did.
+// Change describes one step of Living.
 type Change struct{ What, Type, ID string }
 
-// Living goes on writing where the past of some dossiers ends.
+// Living continues dossiers after their history.
 type Living struct {
 	o        LivingOptions
 	dossiers *Dossiers
@@ -38,8 +38,7 @@ type Living struct {
 	steps    int
 }
 
-// NewLiving returns a Living that has not begun yet. The server must hold the
-// dossiers already.
+// NewLiving returns a Living for dossiers that the server already holds.
 func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
 	if o.Every <= 0 {
 		o.Every = time.Second
@@ -49,12 +48,12 @@ func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
 	}
 	return &Living{
 		o: o, dossiers: d, server: s,
-		r:      random(d.world.Seed, "living", 0),
+		r:      random(d.organisation.Seed, "living", 0),
 		recent: slices.Clone(d.recent), forms: slices.Clone(d.forms),
 	}
 }
 
-// Run makes a change every so often, until ctx ends.
+// Run makes a change per tick until ctx ends.
 func (l *Living) Run(ctx context.Context) error {
 	ticker := time.NewTicker(l.o.Every)
 	defer ticker.Stop()
@@ -74,8 +73,8 @@ func (l *Living) Run(ctx context.Context) error {
 	}
 }
 
-// deeds are the changes that Step chooses from.
-var deeds = []weighted[func(*Living) (Change, error)]{
+// livingChanges are the changes that Step draws from.
+var livingChanges = []weighted[func(*Living) (Change, error)]{
 	{66, (*Living).report},
 	{5, (*Living).lateReport},
 	{5, (*Living).preliminary},
@@ -102,25 +101,24 @@ var deeds = []weighted[func(*Living) (Change, error)]{
 	{1, (*Living).hold},
 }
 
-// Step makes one change. It makes none, and returns a zero Change, when no
-// client is in care.
+// Step makes one change. If no client is in care it makes none, and returns a zero Change.
 func (l *Living) Step() (Change, error) {
 	l.steps++
-	change, err := draw(l.r, deeds)(l)
+	change, err := draw(l.r, livingChanges)(l)
 	if change == (Change{}) && err == nil {
-		return l.report() // the deed found nothing to be done to
+		return l.report() // the change found nothing to change
 	}
 	return change, err
 }
 
-// scribe returns one for somebody in care, or nil.
-func (l *Living) scribe(now time.Time) *scribe {
-	w := l.dossiers.world
-	for range 10 * len(w.clients) {
-		if c := pick(l.r, w.clients); c.inCare(now) && c.survivor == nil {
-			return &scribe{
-				world: w, journal: &journal{now: now.Add(days(1))}, r: l.r, client: c,
-				// The past has used the lower numbers.
+// newWriter returns a writer for a random client in care, or nil.
+func (l *Living) newWriter(now time.Time) *writer {
+	org := l.dossiers.organisation
+	for range 10 * len(org.clients) {
+		if c := pick(l.r, org.clients); c.inCare(now) && c.survivor == nil {
+			return &writer{
+				organisation: org, journal: &journal{now: now.Add(days(1))}, r: l.r, client: c,
+				// The history has used the lower numbers.
 				documents: 1_000_000 + l.steps, forms: 1_000_000 + l.steps, notes: 1_000_000 + l.steps,
 				binaries: 1_000_000 + l.steps,
 			}
@@ -129,7 +127,7 @@ func (l *Living) scribe(now time.Time) *scribe {
 	return nil
 }
 
-func (l *Living) now() time.Time { return l.o.Clock().In(l.dossiers.world.zone) }
+func (l *Living) now() time.Time { return l.o.Clock().In(l.dossiers.organisation.zone) }
 
 func (l *Living) report() (Change, error) {
 	return l.write("write report", 5*time.Minute, time.Hour, "final")
@@ -143,15 +141,15 @@ func (l *Living) preliminary() (Change, error) {
 	return l.write("begin report", time.Minute, 10*time.Minute, "preliminary")
 }
 
-// write adds a report on a moment that lies so far back.
+// write adds a report about a moment between low and high ago.
 func (l *Living) write(what string, low, high time.Duration, status string) (Change, error) {
 	now := l.now()
-	s := l.scribe(now)
-	if s == nil {
+	w := l.newWriter(now)
+	if w == nil {
 		return Change{}, nil
 	}
 	at := now.Add(-within(l.r, low, high)).Truncate(time.Second)
-	o := s.newReport(at, shiftAt(at))
+	o := w.newReport(at, shiftAt(at))
 	o.Status, o.Issued = status, now.Format(instant)
 	l.recent = remember(l.recent, o.ID)
 	return l.put(what, "Observation", o.ID, o)
@@ -167,18 +165,17 @@ func (l *Living) put(what, typ, id string, resource any) (Change, error) {
 
 func (l *Living) document() (Change, error) {
 	now := l.now()
-	s := l.scribe(now)
-	if s == nil {
+	w := l.newWriter(now)
+	if w == nil {
 		return Change{}, nil
 	}
-	d := s.newDocument(now.Add(-time.Minute), pick(l.r, documentKinds))
-	if err := l.putAll(s.writes); err != nil { // its Binary
+	d := w.newDocument(now.Add(-time.Minute), pick(l.r, documentKinds))
+	if err := l.putAll(w.writes); err != nil { // its Binary
 		return Change{}, err
 	}
 	return l.put("write document", "DocumentReference", d.ID, d)
 }
 
-// putAll does what a scribe has written down.
 func (l *Living) putAll(writes []Write) error {
 	for _, w := range writes {
 		if _, err := l.server.Put(w.Body); err != nil {

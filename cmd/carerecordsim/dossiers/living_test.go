@@ -10,7 +10,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// clock advances by a minute each time it is asked.
+// clock advances by a minute with each call.
 type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time {
@@ -29,7 +29,7 @@ func living(t *testing.T) (*Living, *simulator.Server) {
 	return NewLiving(d, s, LivingOptions{Clock: c.now}), s
 }
 
-func TestLivingDoesEverythingInTime(t *testing.T) {
+func TestLivingMakesEveryChange(t *testing.T) {
 	t.Parallel()
 	l, s := living(t)
 	before := len(s.Resources())
@@ -42,9 +42,11 @@ func TestLivingDoesEverythingInTime(t *testing.T) {
 		did[change.What]++
 	}
 	for _, what := range []string{
-		"write report", "write late report", "begin report", "make report final", "write document", "correct report", "withdraw report",
+		"write report", "write late report", "begin report", "make report final", "write document",
+		"correct report", "withdraw report",
 		"hide report", "show report", "file report under care plan", "delete report", "move report to the right client",
-		"evaluate care plan", "achieve goal", "write note", "write form", "begin form", "complete form", "amend form", "reopen form",
+		"evaluate care plan", "achieve goal", "write note", "write form", "begin form", "complete form",
+		"amend form", "reopen form",
 		"agree to care plan", "withdraw agreement", "put care plan on hold", "resume care plan",
 	} {
 		if did[what] == 0 {
@@ -61,7 +63,7 @@ func TestLivingDoesEverythingInTime(t *testing.T) {
 	}
 }
 
-func TestLivingIsTheSameForTheSameSeed(t *testing.T) {
+func TestLivingDependsOnTheSeed(t *testing.T) {
 	t.Parallel()
 	var ends []map[string][]byte
 	for range 2 {
@@ -89,7 +91,7 @@ func TestLivingWithoutClientsDoesNothing(t *testing.T) {
 	}
 }
 
-func TestRunWritesAtItsPaceUntilStopped(t *testing.T) {
+func TestRunMakesAChangePerTick(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := living(t)

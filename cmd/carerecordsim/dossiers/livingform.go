@@ -6,11 +6,11 @@ import (
 )
 
 func (l *Living) note() (Change, error) {
-	s := l.scribe(l.now())
-	if s == nil {
+	w := l.newWriter(l.now())
+	if w == nil {
 		return Change{}, nil
 	}
-	c := s.newNote(l.now().Add(-time.Minute).Truncate(time.Second))
+	c := w.newNote(l.now().Add(-time.Minute).Truncate(time.Second))
 	return l.put("write note", "Composition", c.ID, c)
 }
 
@@ -20,17 +20,17 @@ func (l *Living) beginForm() (Change, error) { return l.fillIn("begin form", "in
 
 func (l *Living) fillIn(what, status string) (Change, error) {
 	now := l.now()
-	s := l.scribe(now)
-	if s == nil {
+	w := l.newWriter(now)
+	if w == nil {
 		return Change{}, nil
 	}
-	q := s.newForm(now.Truncate(time.Second), s.formInUse(pick(l.r, formHabits).code, now), status == "in-progress")
+	q := w.newForm(now.Truncate(time.Second), w.formInUse(pick(l.r, formSchedules).code, now), status == "in-progress")
 	q.Status = status
 	l.forms = remember(l.forms, q.ID)
 	return l.put(what, "QuestionnaireResponse", q.ID, q)
 }
 
-// editForm returns a deed that gives a recent form another status.
+// editForm returns a change of a recent form's status.
 func editForm(what, from, to string) func(*Living) (Change, error) {
 	return func(l *Living) (Change, error) {
 		for range 40 {
@@ -50,10 +50,10 @@ func editForm(what, from, to string) func(*Living) (Change, error) {
 	}
 }
 
-// statusOf returns "" for what is gone.
+// statusOf returns the status of a resource; "" if it is deleted.
 func (l *Living) statusOf(typ, id string) (string, error) {
 	v, err := l.server.Get(typ, id)
-	if gone(err) {
+	if isGone(err) {
 		return "", nil
 	}
 	if err != nil {
@@ -64,14 +64,14 @@ func (l *Living) statusOf(typ, id string) (string, error) {
 	return r.Status, err
 }
 
-// agree records that somebody agrees to a plan, or does not any more.
+// agree records an agreement to a plan, or withdraws it.
 func (l *Living) agree() (Change, error) {
 	now := l.now()
-	s, p, _ := l.goal(now)
-	if s == nil {
+	w, p, _ := l.goal(now)
+	if w == nil {
 		return Change{}, nil
 	}
-	signature := newProvenance(s.client, p, now)
+	signature := newProvenance(w.client, p, now)
 	if _, err := l.server.Get("Provenance", signature.ID); err == nil {
 		_, err := l.server.Delete("Provenance", signature.ID)
 		return Change{"withdraw agreement", "Provenance", signature.ID}, err
@@ -79,10 +79,10 @@ func (l *Living) agree() (Change, error) {
 	return l.put("agree to care plan", "Provenance", signature.ID, signature)
 }
 
-// hold lets a plan rest, or go on.
+// hold puts a plan on hold, or resumes it.
 func (l *Living) hold() (Change, error) {
-	s, p, _ := l.goal(l.now())
-	if s == nil {
+	w, p, _ := l.goal(l.now())
+	if w == nil {
 		return Change{}, nil
 	}
 	status, err := l.statusOf("CarePlan", p.id)

@@ -2,12 +2,12 @@ package dossiers
 
 import "time"
 
-// writeClient records the Patient, from admission to death.
-func (w *world) writeClient(j *journal, c *client) {
+// writeClient writes the versions of the Patient, from admission to death.
+func (org *organisation) writeClient(j *journal, c *client) {
 	for i, s := range c.stays {
 		at := s.from
-		if at.Equal(w.epoch) {
-			at = w.imported(c)
+		if at.Equal(org.epoch) {
+			at = org.imported(c)
 		}
 		p := c.resource(s.from)
 		j.put(at, "Patient", c.id, p)

@@ -10,8 +10,7 @@ import (
 	"dossiersync/cmd/carerecordsim/dossiers/dutch"
 )
 
-// person has a Dutch name: prefixes apart, and the partner's name first when
-// there is one.
+// person has a Dutch name, with prefixes apart; a partner's name comes first.
 type person struct {
 	female                 bool
 	given                  []string
@@ -55,7 +54,7 @@ func withPrefix(prefix, family string) string {
 
 func (p person) full() string { return strings.Join(p.given, " ") + " " + p.surname() }
 
-// initialled is "F. el Maanlicht".
+// initialled returns a name such as "F. el Maanlicht".
 func (p person) initialled() string { return p.initials() + " " + p.surname() }
 
 func (p person) initials() string {
@@ -67,7 +66,7 @@ func (p person) initials() string {
 	return b.String()
 }
 
-// formal is "mevrouw Van der Zonneweide": the prefix has a capital when no
+// formal returns a name such as "mevrouw Van der Zonneweide". The prefix has a capital because no
 // first name stands before it.
 func (p person) formal(title string) string {
 	family := withPrefix(p.prefix, p.family)
@@ -92,8 +91,7 @@ func (p person) gender() string {
 	return "male"
 }
 
-// official is the name as zib2020 writes it, with the family name's parts in
-// extensions.
+// official returns the name as in zib2020, with the parts of the family name in extensions.
 func (p person) official() humanName {
 	const url = "http://hl7.org/fhir/StructureDefinition/humanname-"
 	n := humanName{Use: "official", Text: p.full(), Family: p.surname(), Given: p.given}

@@ -5,68 +5,67 @@ import (
 	"time"
 )
 
-// writePlan records a plan and its goals through their lives.
-func (w *world) writePlan(j *journal, c *client, p *plan) {
-	r := random(w.Seed, p.id, 0)
-	imported := w.imported(c)
-	if p.start.After(w.epoch) && p.made.After(w.epoch) {
-		w.putPlan(j, p.made, c, p, "draft")
+// writePlan writes the versions of a plan and its goals.
+func (org *organisation) writePlan(j *journal, c *client, p *plan) {
+	r := random(org.Seed, p.id, 0)
+	imported := org.imported(c)
+	if p.start.After(org.epoch) && p.made.After(org.epoch) {
+		org.putPlan(j, p.made, c, p, "draft")
 	}
-	begins := p.start // the system does this at night, for all clients at once
-	if begins.Before(w.epoch) {
+	begins := p.start // by a nightly job, for all clients at once
+	if begins.Before(org.epoch) {
 		begins = imported
 	}
-	w.putPlan(j, begins, c, p, "active")
-	w.achieveGoals(j, c, p)
-	if half := w.officeHour(r, p.start.AddDate(0, 0, 170+r.IntN(20))); half.After(begins) && half.Before(p.until) {
-		w.evaluate(r, c, p, half)
+	org.putPlan(j, begins, c, p, "active")
+	org.achieveGoals(j, c, p)
+	if half := org.officeHour(r, p.start.AddDate(0, 0, 170+r.IntN(20))); half.After(begins) && half.Before(p.until) {
+		org.evaluate(r, c, p, half)
 		status := "active"
 		if p.onHold {
 			status = "on-hold"
 		}
-		w.putPlanOnly(j, half, c, p, status)
-		w.turn(r, j, half, c, p)
+		org.putPlanOnly(j, half, c, p, status)
+		org.writeTurn(r, j, half, c, p)
 	}
-	w.agree(j, begins, c, p)
+	org.agree(j, begins, c, p)
 	end := "completed"
 	if p.revised {
 		end = "revoked"
 	}
-	w.putPlan(j, p.until, c, p, end)
+	org.putPlan(j, p.until, c, p, end)
 }
 
-// turn records what happens to a plan after its evaluation: it goes on, or was
-// closed by mistake.
-func (w *world) turn(r *rand.Rand, j *journal, half time.Time, c *client, p *plan) {
+// writeTurn writes what happens after the evaluation: the plan continues, or is closed by mistake.
+func (org *organisation) writeTurn(r *rand.Rand, j *journal, half time.Time, c *client, p *plan) {
 	closed, again := half.Add(within(r, days(2), days(12))), half.Add(within(r, days(13), days(25)))
 	if !again.Before(p.until) {
 		return
 	}
 	if p.reopened {
-		w.putPlanOnly(j, closed, c, p, "completed")
+		org.putPlanOnly(j, closed, c, p, "completed")
 	}
 	if p.reopened || p.onHold && p.resumed {
-		w.putPlanOnly(j, again, c, p, "active")
+		org.putPlanOnly(j, again, c, p, "active")
 	}
 }
 
-// putPlanOnly records a plan in one of its states, without its goals.
-func (w *world) putPlanOnly(j *journal, at time.Time, c *client, p *plan, status string) {
+// putPlanOnly writes a plan in a status, without its goals.
+func (org *organisation) putPlanOnly(j *journal, at time.Time, c *client, p *plan, status string) {
 	for _, r := range p.resources(c, status) {
 		j.put(at, "CarePlan", r.ID, r)
 	}
 }
 
-// putPlan records a plan in one of its states, with the goals that change with
-// it.
-func (w *world) putPlan(j *journal, at time.Time, c *client, p *plan, status string) {
-	lifecycle := map[string]string{"draft": "proposed", "active": "active", "completed": "completed", "revoked": "cancelled"}[status]
+// putPlan writes a plan in a status, with the goals that change with it.
+func (org *organisation) putPlan(j *journal, at time.Time, c *client, p *plan, status string) {
+	lifecycle := map[string]string{"draft": "proposed", "active": "active", "completed": "completed",
+		"revoked": "cancelled"}[status]
 	for _, g := range p.goals {
 		if g.open(at) || status == "draft" {
 			j.put(at, "Goal", g.id, g.resource(c, p, lifecycle, at))
 		}
 	}
-	w.putPlanOnly(j, at, c, p, status)
+	org.putPlanOnly(j, at, c, p, status)
 }
 
 // open reports whether a goal is neither achieved nor cancelled at that time.
@@ -74,8 +73,8 @@ func (g *planGoal) open(at time.Time) bool {
 	return (g.achieved.IsZero() || g.achieved.After(at)) && (g.cancelled.IsZero() || g.cancelled.After(at))
 }
 
-// achieveGoals records the goals that end before their plan does.
-func (w *world) achieveGoals(j *journal, c *client, p *plan) {
+// achieveGoals writes the goals that end before their plan.
+func (org *organisation) achieveGoals(j *journal, c *client, p *plan) {
 	for _, g := range p.goals {
 		if !g.achieved.IsZero() && g.achieved.Before(p.until) {
 			j.put(g.achieved, "Goal", g.id, g.resource(c, p, "completed", g.achieved))
@@ -86,8 +85,8 @@ func (w *world) achieveGoals(j *journal, c *client, p *plan) {
 	}
 }
 
-// evaluate adds what the halfway talk said to the actions.
-func (w *world) evaluate(r *rand.Rand, c *client, p *plan, at time.Time) {
+// evaluate adds the notes of the evaluation to the actions.
+func (org *organisation) evaluate(r *rand.Rand, c *client, p *plan, at time.Time) {
 	author := p.author.reference()
 	for i := range p.actions {
 		g := p.goal(p.actions[i])
@@ -96,7 +95,7 @@ func (w *world) evaluate(r *rand.Rand, c *client, p *plan, at time.Time) {
 		}
 		p.actions[i].Progress = append(p.actions[i].Progress, annotation{
 			AuthorReference: &author, Time: at.Format(time.RFC3339),
-			Text: pick(r, g.theme.Progress).Say(r, w.cast(r, c, p.author)),
+			Text: pick(r, g.theme.Progress).Render(r, org.cast(r, c, p.author)),
 		})
 	}
 }

@@ -35,7 +35,7 @@ func (p *plan) resource(c *client, status string) carePlan {
 		if status == "completed" || status == "revoked" {
 			end = p.until
 		}
-		last := end.AddDate(0, 0, -1) // FHIR's end is included
+		last := end.AddDate(0, 0, -1) // in FHIR the end is included
 		r.Period = &period{Start: p.start.Format(time.DateOnly), End: last.Format(time.DateOnly)}
 	}
 	if p.replaces != nil {
@@ -51,8 +51,7 @@ func (p *plan) resource(c *client, status string) carePlan {
 	return r
 }
 
-// resources are the CarePlans that the plan consists of, the one that says what
-// it is first.
+// resources returns the plan's CarePlans; the first describes the plan.
 func (p *plan) resources(c *client, status string) []carePlan {
 	whole := p.resource(c, status)
 	switch p.form {
@@ -74,7 +73,7 @@ func (p *plan) resources(c *client, status string) []carePlan {
 	}
 }
 
-// split makes a CarePlan of each goal with its actions.
+// split returns a CarePlan per goal, with its actions.
 func (p *plan) split(whole carePlan) []carePlan {
 	list := []carePlan{whole}
 	for i, g := range p.goals {
@@ -95,7 +94,8 @@ func (p *plan) split(whole carePlan) []carePlan {
 }
 
 var actionStatus = map[string]string{
-	"draft": "not-started", "active": "in-progress", "on-hold": "on-hold", "completed": "completed", "revoked": "stopped",
+	"draft": "not-started", "active": "in-progress", "on-hold": "on-hold", "completed": "completed",
+	"revoked": "stopped",
 }
 
 func (g *planGoal) resource(c *client, p *plan, lifecycle string, at time.Time) goal {

@@ -10,7 +10,7 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// object is a resource as Server.Update gives it.
+// object is a resource as in Server.Update.
 type object map[string]any
 
 func (o object) text(name string) string {
@@ -27,7 +27,7 @@ func (o object) meta() map[string]any {
 	return m
 }
 
-// edit returns a deed that changes a recent report with the given status.
+// edit returns a change of a recent report with that status.
 func edit(what, status string, change func(object)) func(*Living) (Change, error) {
 	return func(l *Living) (Change, error) {
 		id, err := l.choose(status)
@@ -40,17 +40,17 @@ func edit(what, status string, change func(object)) func(*Living) (Change, error
 
 func (l *Living) update(what, typ, id string, change func(object)) (Change, error) {
 	_, err := l.server.Update(typ, id, func(resource map[string]any) { change(resource) })
-	if gone(err) {
-		return Change{}, nil // somebody else deleted it
+	if isGone(err) {
+		return Change{}, nil // deleted meanwhile
 	}
 	return Change{what, typ, id}, err
 }
 
-func gone(err error) bool {
+func isGone(err error) bool {
 	return errors.Is(err, archive.ErrNotFound) || errors.Is(err, simulator.ErrDeleted)
 }
 
-// choose finds a recent report with that status, or none.
+// choose returns a recent report with that status, or "".
 func (l *Living) choose(status string) (string, error) {
 	for range 40 {
 		if len(l.recent) == 0 {
@@ -58,7 +58,7 @@ func (l *Living) choose(status string) (string, error) {
 		}
 		id := pick(l.r, l.recent)
 		v, err := l.server.Get("Observation", id)
-		if gone(err) {
+		if isGone(err) {
 			continue
 		}
 		if err != nil {
@@ -84,9 +84,9 @@ func (l *Living) delete() (Change, error) {
 	return Change{"delete report", "Observation", id}, err
 }
 
-// move corrects a report that was written on the wrong client.
+// move corrects a report about the wrong client.
 func (l *Living) move() (Change, error) {
-	right := l.scribe(l.now())
+	right := l.newWriter(l.now())
 	id, err := l.choose("final")
 	if right == nil || id == "" {
 		return Change{}, err
@@ -101,14 +101,14 @@ func (l *Living) move() (Change, error) {
 // evaluate adds a note to the first action of a plan.
 func (l *Living) evaluate() (Change, error) {
 	now := l.now()
-	s, p, g := l.goal(now)
+	w, p, g := l.goal(now)
 	if g == nil || len(g.theme.Progress) == 0 {
 		return Change{}, nil
 	}
 	author := p.author.reference()
 	note := annotation{
 		AuthorReference: &author, Time: now.Format(time.RFC3339),
-		Text: pick(l.r, g.theme.Progress).Say(l.r, l.dossiers.world.cast(l.r, s.client, p.author)),
+		Text: pick(l.r, g.theme.Progress).Render(l.r, l.dossiers.organisation.cast(l.r, w.client, p.author)),
 	}
 	return l.update("evaluate care plan", "CarePlan", p.id, func(o object) {
 		actions, _ := o["activity"].([]any)
@@ -134,15 +134,15 @@ func (l *Living) achieve() (Change, error) {
 	})
 }
 
-// goal picks one of somebody's current plan, or none.
-func (l *Living) goal(now time.Time) (*scribe, *plan, *planGoal) {
-	s := l.scribe(now)
-	if s == nil {
+// goal draws a goal of a current plan, or nil.
+func (l *Living) goal(now time.Time) (*writer, *plan, *planGoal) {
+	w := l.newWriter(now)
+	if w == nil {
 		return nil, nil, nil
 	}
-	p := s.client.plan(now)
+	p := w.client.plan(now)
 	if p == nil || len(p.goals) == 0 {
 		return nil, nil, nil
 	}
-	return s, p, pick(l.r, p.goals)
+	return w, p, pick(l.r, p.goals)
 }

@@ -15,11 +15,9 @@ const (
 	teamsPerSpecialist = 4
 )
 
-// role is what a member of staff does, as others would say it.
 type role struct{ code, display string }
 
-// careRoles are the roles in a team, the first for one member, the rest by
-// turns.
+// careRoles are the roles in a team: one member has the first, the others have the rest by turns.
 var careRoles = map[string][]role{
 	dutch.Elderly: {
 		{"evv", "EVV'er"}, {"verzorgende-ig", "verzorgende IG"}, {"verpleegkundige", "verpleegkundige"},
@@ -36,7 +34,7 @@ var specialistRoles = []role{
 	{"fysiotherapeut", "fysiotherapeut"}, {"psycholoog", "psycholoog"}, {"arts-vg", "arts VG"},
 }
 
-// member is a person of staff in one role.
+// member is a member of staff in one role.
 type member struct {
 	person
 	id   string
@@ -45,7 +43,7 @@ type member struct {
 
 func (m *member) roleID() string { return m.id + "-" + m.role.code }
 
-// reference names the member as the author of something.
+// reference names the member as an author.
 func (m *member) reference() reference {
 	return to("PractitionerRole", m.roleID(), m.initialled()+", "+m.role.display)
 }
@@ -54,21 +52,20 @@ type team struct {
 	id, name, setting string
 	members           []*member
 	specialists       []*member
-	clients           []*client // at the beginning of the past
+	clients           []*client // at the beginning of the history
 }
 
 func (t *team) reference() reference { return to("Organization", t.id, t.name) }
 
-// hire makes the teams and their staff.
-func (w *world) hire() {
-	r := random(w.Seed, "staff", 0)
+func (org *organisation) makeStaff() {
+	r := random(org.Seed, "staff", 0)
 	number := 0
 	newMember := func(role role) *member {
 		number++
-		return &member{person: newPerson(r, w.book, ""), id: fmt.Sprintf("mw-%04d", number), role: role}
+		return &member{person: newPerson(r, org.book, ""), id: fmt.Sprintf("mw-%04d", number), role: role}
 	}
 	var specialists []*member
-	for i := range (w.Clients + clientsPerTeam - 1) / clientsPerTeam {
+	for i := range (org.Clients + clientsPerTeam - 1) / clientsPerTeam {
 		t := &team{setting: dutch.Elderly}
 		if i%3 == 2 {
 			t.setting = dutch.Disabled
@@ -80,7 +77,7 @@ func (w *world) hire() {
 			}
 		}
 		t.specialists = specialists
-		names := w.book.Names("team." + t.setting)
+		names := org.book.Names("team." + t.setting)
 		t.name = names[i%len(names)]
 		if i >= len(names) {
 			t.name = fmt.Sprintf("%s %d", t.name, i/len(names)+1)
@@ -91,25 +88,25 @@ func (w *world) hire() {
 			t.members = append(t.members, newMember(roles[(j+len(roles)-1)%len(roles)]))
 		}
 		t.members[0].role = roles[0]
-		w.teams = append(w.teams, t)
+		org.teams = append(org.teams, t)
 	}
 }
 
-// writeStaff records organisation, teams and staff.
-func (w *world) writeStaff(j *journal, at time.Time) {
-	r := random(w.Seed, "staff", 1)
-	organisation := w.organisation()
+// writeStaff writes the organisation, teams and staff.
+func (org *organisation) writeStaff(j *journal, at time.Time) {
+	r := random(org.Seed, "staff", 1)
+	organisation := org.organisation()
 	j.put(at, "Organization", organisationID, organization{
-		ResourceType: "Organization", ID: organisationID, Active: true, Name: w.Organisation,
+		ResourceType: "Organization", ID: organisationID, Active: true, Name: org.Organisation,
 		Type:    []concept{code(base+"/organisatiesoort", "zorginstelling", "Zorginstelling")},
-		Telecom: []telecom{{System: "email", Value: "info@" + domain(w.Organisation), Use: "work"}},
+		Telecom: []telecom{{System: "email", Value: "info@" + domain(org.Organisation), Use: "work"}},
 	})
 	seen := map[string]bool{}
-	for _, t := range w.teams {
+	for _, t := range org.teams {
 		j.put(at, "Organization", t.id, organization{
 			ResourceType: "Organization", ID: t.id, Active: true, Name: t.name, PartOf: &organisation,
 			Type:    []concept{code(base+"/organisatiesoort", "team", "Team")},
-			Address: []address{w.address(r)},
+			Address: []address{org.address(r)},
 		})
 		team := t.reference()
 		for _, m := range t.members {
@@ -139,19 +136,21 @@ func (m *member) write(j *journal, at time.Time, organization *reference) {
 
 const organisationID = "organisatie"
 
-func (w *world) organisation() reference { return to("Organization", organisationID, w.Organisation) }
+func (org *organisation) organisation() reference {
+	return to("Organization", organisationID, org.Organisation)
+}
 
-func (w *world) address(r *rand.Rand) address {
+func (org *organisation) address(r *rand.Rand) address {
 	return address{
 		Use:        "work",
-		Line:       []string{fmt.Sprintf("%s %d", w.book.Pick(r, "straat"), 1+r.IntN(180))},
-		City:       w.book.Pick(r, "plaats"),
-		PostalCode: fmt.Sprintf("0%03d %c%c", r.IntN(1000), 'A'+r.IntN(26), 'A'+r.IntN(26)), // none begins with 0
+		Line:       []string{fmt.Sprintf("%s %d", org.book.Pick(r, "straat"), 1+r.IntN(180))},
+		City:       org.book.Pick(r, "plaats"),
+		PostalCode: fmt.Sprintf("0%03d %c%c", r.IntN(1000), 'A'+r.IntN(26), 'A'+r.IntN(26)), // no postal code begins with 0
 		Country:    "NL",
 	}
 }
 
-// domain makes a host name that can belong to nobody (RFC 2606).
+// domain returns a host name that cannot exist (RFC 2606).
 func domain(name string) string { return letters(name) + ".example" }
 
 func letters(s string) string {

@@ -9,18 +9,18 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// Write is one thing done in the care record system.
+// Write is one write in the care record system.
 type Write struct {
 	Type, ID string
 	At       time.Time
 	Body     []byte // nil: the resource is deleted
 }
 
-// journal collects writes, and leaves out those that lie in the future.
+// journal collects writes, without those in the future.
 type journal struct {
 	now    time.Time
 	writes []Write
-	err    error // the first
+	err    error // the first error
 }
 
 func (j *journal) put(at time.Time, typ, id string, resource any) {
@@ -34,7 +34,7 @@ func (j *journal) put(at time.Time, typ, id string, resource any) {
 	j.writes = append(j.writes, Write{Type: typ, ID: id, At: at, Body: body})
 }
 
-// encode writes JSON in which the angle brackets of narratives stay as they are.
+// encode returns JSON that keeps the angle brackets of narratives.
 func encode(resource any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -49,7 +49,7 @@ func (j *journal) delete(at time.Time, typ, id string) {
 	}
 }
 
-// Fill does all of Writes on a server, each at its time.
+// Fill makes all Writes on a server, each at its time.
 func (d *Dossiers) Fill(s *simulator.Server) error {
 	for _, w := range d.Writes {
 		var err error

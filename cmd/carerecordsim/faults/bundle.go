@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// bundle is an answer taken apart as far as faults need; what they do not
-// touch is sent as it came.
+// bundle is an answer parsed as far as faults need. The rest is sent unchanged.
 type bundle struct {
 	members map[string]json.RawMessage
 	links   []link
@@ -23,10 +22,11 @@ type link struct {
 
 type entry map[string]json.RawMessage
 
-// open takes a Bundle apart, or reports that there is none.
+// open parses a Bundle, or reports that the answer is not one.
 func open(a *answer) (bundle, bool) {
 	var b bundle
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &b.members) != nil || string(b.members["resourceType"]) != `"Bundle"` {
+	if a.status != http.StatusOK || json.Unmarshal(a.body, &b.members) != nil ||
+		string(b.members["resourceType"]) != `"Bundle"` {
 		return b, false
 	}
 	for name, to := range map[string]any{"link": &b.links, "entry": &b.entries} {
@@ -37,7 +37,7 @@ func open(a *answer) (bundle, bool) {
 	return b, true
 }
 
-// close puts it together again.
+// close writes the Bundle back into the answer.
 func (b *bundle) close(a *answer) {
 	b.members["link"] = encode(b.links)
 	delete(b.members, "entry")
@@ -51,7 +51,7 @@ func encode(v any) []byte {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) // what was JSON before still is
+	_ = encoder.Encode(v) // valid JSON stays valid
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
@@ -66,7 +66,7 @@ func (b *bundle) link(relation string) string {
 	return ""
 }
 
-// setLink gives a relation another URL, or takes it away.
+// setLink sets or, with "", removes a link.
 func (b *bundle) setLink(relation, url string) {
 	b.links = slices.DeleteFunc(b.links, func(l link) bool { return l.Relation == relation })
 	if url != "" {
@@ -74,32 +74,31 @@ func (b *bundle) setLink(relation, url string) {
 	}
 }
 
-// resource is an entry's resource by its members.
+// resource returns the members of the entry's resource.
 func (e entry) resource() map[string]json.RawMessage {
 	var r map[string]json.RawMessage
-	_ = json.Unmarshal(e["resource"], &r) // nil: there is none
+	_ = json.Unmarshal(e["resource"], &r) // nil if there is none
 	return r
 }
 
-// lastUpdated is an entry's, or zero.
+// lastUpdated returns the resource's lastUpdated, or zero.
 func (e entry) lastUpdated() time.Time {
 	var r struct {
 		Meta struct{ LastUpdated time.Time }
 	}
-	_ = json.Unmarshal(e["resource"], &r) // zero if it is not to be found
+	_ = json.Unmarshal(e["resource"], &r) // zero if it is missing
 	return r.Meta.LastUpdated
 }
 
-// ofPages narrows a fault to searches and histories.
-func ofPages(f Fault) Fault {
-	f.needs = (*request).lists
+// onPages restricts a fault to searches and histories.
+func onPages(f Fault) Fault {
+	f.needs = (*request).isPaged
 	return f
 }
 
-// page makes a fault of a function that changes a Bundle. Answers that are no
-// Bundle pass.
-func pageFault(name string, f func(b *bundle, h *hit)) Fault {
-	return ofPages(alter(name, func(a *answer, h *hit) {
+// pageFault makes a fault from a function that changes a Bundle. Other answers are unchanged.
+func pageFault(name string, f func(b *bundle, h *occurrence)) Fault {
+	return onPages(alter(name, func(a *answer, h *occurrence) {
 		if b, ok := open(a); ok {
 			f(&b, h)
 			b.close(a)
@@ -107,10 +106,9 @@ func pageFault(name string, f func(b *bundle, h *hit)) Fault {
 	}))
 }
 
-// OutcomeEntry adds an OperationOutcome to the entries, as servers do that have
-// something to say about a search.
+// OutcomeEntry adds an OperationOutcome to the entries, as a server does to report on a search.
 func OutcomeEntry() Fault {
-	return pageFault("outcome-entry", func(b *bundle, h *hit) {
+	return pageFault("outcome-entry", func(b *bundle, h *occurrence) {
 		e := entry{
 			"resource": json.RawMessage(`{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"incomplete","diagnostics":"a fault on request"}]}`),
 			"search":   json.RawMessage(`{"mode":"outcome"}`),
@@ -119,9 +117,9 @@ func OutcomeEntry() Fault {
 	})
 }
 
-// Duplicates repeats some entries of a page.
+// Duplicates repeats n entries of a page.
 func Duplicates(n int) Fault {
-	return pageFault("duplicates", func(b *bundle, h *hit) {
+	return pageFault("duplicates", func(b *bundle, h *occurrence) {
 		for range min(n, len(b.entries)) {
 			e := b.entries[h.r.IntN(len(b.entries))]
 			b.entries = slices.Insert(b.entries, h.r.IntN(len(b.entries)+1), e)
@@ -129,9 +127,9 @@ func Duplicates(n int) Fault {
 	})
 }
 
-// Drop leaves out some entries of a page, for good.
+// Drop leaves out n entries of a page, for good.
 func Drop(n int) Fault {
-	return pageFault("drop", func(b *bundle, h *hit) {
+	return pageFault("drop", func(b *bundle, h *occurrence) {
 		for range min(n, len(b.entries)) {
 			i := h.r.IntN(len(b.entries))
 			b.entries = slices.Delete(b.entries, i, i+1)
@@ -139,10 +137,10 @@ func Drop(n int) Fault {
 	})
 }
 
-// SkipTies leaves out, at the beginning of a later page, what has the same
-// lastUpdated as the last entry of the page before.
+// SkipTies leaves out the first entries of a later page that have the lastUpdated of the last entry
+// of the page before.
 func SkipTies() Fault {
-	f := pageFault("skip-ties", func(b *bundle, h *hit) {
+	f := pageFault("skip-ties", func(b *bundle, h *occurrence) {
 		last := h.request.page.last
 		for !last.IsZero() && len(b.entries) > 0 && b.entries[0].lastUpdated().Equal(last) {
 			b.entries = b.entries[1:]
@@ -152,7 +150,7 @@ func SkipTies() Fault {
 	return f
 }
 
-// Total is what may be wrong with Bundle.total.
+// Total is a fault of Bundle.total.
 type Total string
 
 // Dropped, ZeroTotal and Scrambled are that it is not there, zero, or some
@@ -163,9 +161,9 @@ const (
 	Scrambled Total = "scramble"
 )
 
-// WrongTotal spoils Bundle.total, where there is one.
+// WrongTotal changes Bundle.total, where there is one.
 func WrongTotal(kind Total) Fault {
-	return pageFault("total "+string(kind), func(b *bundle, h *hit) {
+	return pageFault("total "+string(kind), func(b *bundle, h *occurrence) {
 		var total int
 		if json.Unmarshal(b.members["total"], &total) != nil {
 			return

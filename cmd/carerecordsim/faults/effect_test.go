@@ -20,8 +20,8 @@ import (
 
 func expr(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 
-// one is a source whose searches and reads all meet one fault.
-func one(t *testing.T, reports int, f Fault) source {
+// newFaultySource is a source whose searches and reads all meet one fault.
+func newFaultySource(t *testing.T, reports int, f Fault) source {
 	t.Helper()
 	return newSource(t, reports, Rule{Fault: f})
 }
@@ -36,7 +36,7 @@ func TestRefusalsCarryTheirHeaders(t *testing.T) {
 		`429 RateLimit="default";r=0;t=60`:              {Status: 429, Header: RateLimit(60)},
 		"401 Retry-After=":                              {Status: 401},
 	} {
-		g := one(t, 1, Refuse(f)).get(t, "/fhir/Observation")
+		g := newFaultySource(t, 1, Refuse(f)).get(t, "/fhir/Observation")
 		_, header, _ := strings.Cut(want, " ")
 		name, _, _ := strings.Cut(header, "=")
 		if got := fmt.Sprintf("%d %s=%s", g.Code, name, g.Header().Get(name)); got != want {
@@ -55,23 +55,29 @@ func TestContentFaults(t *testing.T) {
 		`^\{"resourceType":"Bundle","type":"searchset","total":0,"link":\[\{"relation":"self","url":"http://ecd.test/fhir/Observation\?_count=3"\}\]\}$`: EmptyBundle(),
 		`^\{"resourceType":"OperationOutcome"`: Outcome(),
 	} {
-		if g := one(t, 9, f).get(t, "/fhir/Observation?_count=3"); g.Code != 200 || !expr(want).MatchString(g.Body.String()) {
+		if g := newFaultySource(t, 9, f).get(t, "/fhir/Observation?_count=3"); g.Code != 200 ||
+			!expr(want).MatchString(g.Body.String()) {
 			t.Errorf("%s: %d: %s", f, g.Code, g.Body)
 		}
 	}
-	if g := one(t, 1, Garbage()).get(t, "/fhir/Observation"); g.Code != 200 || g.bundle.ResourceType != "" || g.Body.Len() != 400 {
+	if g := newFaultySource(t, 1, Garbage()).get(t, "/fhir/Observation"); g.Code != 200 ||
+		g.bundle.ResourceType != "" || g.Body.Len() != 400 {
 		t.Errorf("garbage: %d: %s", g.Code, g.Body)
 	}
-	if g := one(t, 1, ContentType("text/csv")).get(t, "/fhir/Observation/o00"); g.Header().Get("Content-Type") != "text/csv" || !strings.Contains(g.Body.String(), "Tekst") {
+	if g := newFaultySource(t, 1, ContentType("text/csv")).get(t,
+		"/fhir/Observation/o00"); g.Header().Get("Content-Type") != "text/csv" ||
+		!strings.Contains(g.Body.String(), "Tekst") {
 		t.Errorf("content-type: %v: %s", g.Header(), g.Body)
 	}
-	if g := one(t, 1, STU3()).get(t, "/fhir/metadata"); g.bundle.FHIRVersion != "3.0.2" {
+	if g := newFaultySource(t, 1, STU3()).get(t, "/fhir/metadata"); g.bundle.FHIRVersion != "3.0.2" {
 		t.Errorf("stu3: %s", g.Body)
 	}
-	if g := one(t, 9, Truncate(0.5)).get(t, "/fhir/Observation"); g.bundle.ResourceType != "" || g.Header().Get("Content-Length") != fmt.Sprint(g.Body.Len()) {
+	if g := newFaultySource(t, 9, Truncate(0.5)).get(t, "/fhir/Observation"); g.bundle.ResourceType != "" ||
+		g.Header().Get("Content-Length") != fmt.Sprint(g.Body.Len()) {
 		t.Errorf("truncated: %v: %s", g.Header(), g.Body)
 	}
-	if g := one(t, 1, ClockSkew(-10*time.Minute)).get(t, "/fhir/Observation"); g.Header().Get("Date") != "Mon, 03 Mar 2025 11:50:00 GMT" {
+	if g := newFaultySource(t, 1, ClockSkew(-10*time.Minute)).get(t,
+		"/fhir/Observation"); g.Header().Get("Date") != "Mon, 03 Mar 2025 11:50:00 GMT" {
 		t.Errorf("clock-skew: %s", g.Header().Get("Date"))
 	}
 }
@@ -86,23 +92,25 @@ func TestEntryFaults(t *testing.T) {
 		`"resource":\{"id":"o00","resourceType"`:                                                       MissingMeta(),
 		`"meta":\{"versionId":"1"\}`:                                                                   MissingMeta("lastUpdated"),
 	} {
-		if g := one(t, 2, f).get(t, "/fhir/Observation"); g.Code != 200 || !expr(want).MatchString(g.Body.String()) {
+		if g := newFaultySource(t, 2, f).get(t, "/fhir/Observation"); g.Code != 200 ||
+			!expr(want).MatchString(g.Body.String()) {
 			t.Errorf("%s: no %s in\n%s", f, want, g.Body)
 		}
 	}
-	if g := one(t, 1, SecondsOnly()).get(t, "/fhir/Observation/o00"); !strings.Contains(g.Body.String(), `"lastUpdated":"2025-03-03T11:59:00Z"`) {
+	if g := newFaultySource(t, 1, SecondsOnly()).get(t, "/fhir/Observation/o00"); !strings.Contains(g.Body.String(),
+		`"lastUpdated":"2025-03-03T11:59:00Z"`) {
 		t.Errorf("seconds-only does not touch reads: %s", g.Body)
 	}
 	for _, f := range []Fault{Poisoned(NUL), Drop(3), Duplicates(3), SkipTies(), WrongNext(Repeat)} {
-		if g := one(t, 0, f).get(t, "/fhir/Observation"); g.Code != 200 || g.ids() != "" {
+		if g := newFaultySource(t, 0, f).get(t, "/fhir/Observation"); g.Code != 200 || g.ids() != "" {
 			t.Errorf("%s on an empty page: %d: %s", f, g.Code, g.Body)
 		}
 	}
 }
 
-// sequence applies f after g, for the sake of a table.
+// sequence applies f after g.
 func sequence(f, g Fault) Fault {
-	return ofPages(Fault{name: f.name + ", " + g.name, handler: func(next http.Handler, h *hit) http.Handler {
+	return onPages(Fault{name: f.name + ", " + g.name, handler: func(next http.Handler, h *occurrence) http.Handler {
 		return f.wrap(g.wrap(next, h), h)
 	}})
 }
@@ -118,7 +126,7 @@ func TestRowFaults(t *testing.T) {
 		"drop all":   {Drop(40), 0, 0},
 		"short":      {ShortPage(3), 3, 3},
 	} {
-		ids := strings.Fields(one(t, 10, tt.fault).get(t, "/fhir/Observation").ids())
+		ids := strings.Fields(newFaultySource(t, 10, tt.fault).get(t, "/fhir/Observation").ids())
 		entries := len(ids)
 		slices.Sort(ids)
 		if distinct := len(slices.Compact(ids)); entries != tt.entries || distinct != tt.distinct {
@@ -129,15 +137,15 @@ func TestRowFaults(t *testing.T) {
 
 func TestShortPagesLoseNothingWhenFollowed(t *testing.T) {
 	t.Parallel()
-	ids, pages := one(t, 10, ShortPage(3)).follow(t, "/fhir/Observation?_count=4&_sort=_lastUpdated")
+	ids, pages := newFaultySource(t, 10, ShortPage(3)).follow(t, "/fhir/Observation?_count=4&_sort=_lastUpdated")
 	if strings.Join(ids, " ") != "o00 o01 o02 o03 o04 o05 o06 o07 o08 o09" || pages != 5 {
 		t.Errorf("%v on %d pages, want all ten on 3+1+3+1+2", ids, pages)
 	}
 }
 
-func TestSkipTiesLosesEqualInstantsAtThePageBorder(t *testing.T) {
+func TestSkipTiesAtThePageBorder(t *testing.T) {
 	t.Parallel()
-	s := one(t, 0, SkipTies())
+	s := newFaultySource(t, 0, SkipTies())
 	for i := range 9 {
 		raw := fmt.Appendf(nil, `{"resourceType":"Goal","id":"g%d"}`, i)
 		if _, err := s.PutAt(noon.Add(time.Duration(i/5)*time.Second), raw); err != nil { // five, then four
@@ -152,36 +160,39 @@ func TestSkipTiesLosesEqualInstantsAtThePageBorder(t *testing.T) {
 func TestWrongNextLinks(t *testing.T) {
 	t.Parallel()
 	const target = "/fhir/Observation?_count=2&_sort=_lastUpdated"
-	if g := one(t, 9, WrongNext(Relative)).get(t, target); !strings.HasPrefix(g.next(), "/fhir/Observation?_page=") {
+	if g := newFaultySource(t, 9, WrongNext(Relative)).get(t, target); !strings.HasPrefix(g.next(),
+		"/fhir/Observation?_page=") {
 		t.Errorf("relative: %s", g.next())
 	}
-	if g := one(t, 9, WrongNext(OtherOrigin)).get(t, target); !strings.HasPrefix(g.next(), "https://ecd.elders.example/fhir/Observation?_page=") {
+	if g := newFaultySource(t, 9, WrongNext(OtherOrigin)).get(t, target); !strings.HasPrefix(g.next(),
+		"https://ecd.elders.example/fhir/Observation?_page=") {
 		t.Errorf("other-origin: %s", g.next())
 	}
-	if g := one(t, 9, WrongNext(Missing)).get(t, target); g.next() != "" || len(g.bundle.Entry) != 2 {
+	if g := newFaultySource(t, 9, WrongNext(Missing)).get(t, target); g.next() != "" || len(g.bundle.Entry) != 2 {
 		t.Errorf("missing: %s", g.next())
 	}
-	if ids, pages := one(t, 9, WrongNext(Repeat)).follow(t, target); pages != 20 || ids[39] != "o01" {
+	if ids, pages := newFaultySource(t, 9, WrongNext(Repeat)).follow(t, target); pages != 20 || ids[39] != "o01" {
 		t.Errorf("repeat: %v on %d pages", ids, pages)
 	}
-	if ids, pages := newSource(t, 9, Rule{Match{Page: 2}, WrongNext(Loop)}).follow(t, target); pages != 20 || strings.Join(ids[:6], " ") != "o00 o01 o02 o03 o00 o01" {
+	if ids, pages := newSource(t, 9, Rule{Match{Page: 2}, WrongNext(Loop)}).follow(t, target); pages != 20 ||
+		strings.Join(ids[:6], " ") != "o00 o01 o02 o03 o00 o01" {
 		t.Errorf("loop: %v on %d pages", ids, pages)
 	}
-	s := one(t, 9, WrongNext(Expired))
+	s := newFaultySource(t, 9, WrongNext(Expired))
 	if g := s.get(t, s.get(t, target).next()); g.Code != http.StatusGone {
 		t.Errorf("expired: %d", g.Code)
 	}
 }
 
-func TestTotalsMayBeWrong(t *testing.T) {
+func TestWrongTotals(t *testing.T) {
 	t.Parallel()
-	if g := one(t, 9, WrongTotal(Dropped)).get(t, "/fhir/Observation"); g.bundle.Total != nil {
+	if g := newFaultySource(t, 9, WrongTotal(Dropped)).get(t, "/fhir/Observation"); g.bundle.Total != nil {
 		t.Errorf("dropped total is %d", *g.bundle.Total)
 	}
-	if g := one(t, 9, WrongTotal(ZeroTotal)).get(t, "/fhir/Observation"); *g.bundle.Total != 0 {
+	if g := newFaultySource(t, 9, WrongTotal(ZeroTotal)).get(t, "/fhir/Observation"); *g.bundle.Total != 0 {
 		t.Errorf("zero total is %d", *g.bundle.Total)
 	}
-	s, totals := one(t, 9, WrongTotal(Scrambled)), map[int]bool{}
+	s, totals := newFaultySource(t, 9, WrongTotal(Scrambled)), map[int]bool{}
 	for range 20 {
 		totals[*s.get(t, "/fhir/Observation").bundle.Total] = true
 	}
@@ -199,7 +210,7 @@ func TestIgnoredParametersAreNotInSelf(t *testing.T) {
 		"o07":                                 Ignore("_sort"),
 		"o00 o01 o02 o03 o04 o05 o06 o07 o08": Ignore("_lastUpdated", "_sort", "_count"),
 	} {
-		s := one(t, 9, f)
+		s := newFaultySource(t, 9, f)
 		g := s.get(t, target, "Prefer: handling=strict")
 		for _, name := range strings.Split(strings.TrimPrefix(f.String(), "ignore "), ", ") {
 			if self := g.bundle.Link[0].URL; strings.Contains(self, name+"=") && !strings.Contains(self, "_sort=_id") {
@@ -209,7 +220,8 @@ func TestIgnoredParametersAreNotInSelf(t *testing.T) {
 		if g.ids() != want {
 			t.Errorf("%s: found %s, want %s", f, g.ids(), want)
 		}
-		post := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/fhir/Observation/_search", strings.NewReader(strings.SplitN(target, "?", 2)[1]))
+		post := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/fhir/Observation/_search",
+			strings.NewReader(strings.SplitN(target, "?", 2)[1]))
 		post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if g := s.do(post); g.ids() != want {
 			t.Errorf("%s by POST: found %s, want %s", f, g.ids(), want)
@@ -217,7 +229,7 @@ func TestIgnoredParametersAreNotInSelf(t *testing.T) {
 	}
 }
 
-func TestLateCommitsComeLater(t *testing.T) {
+func TestLateCommitsBecomeVisibleLater(t *testing.T) {
 	t.Parallel()
 	now := noon
 	clock := func() time.Time { return now }
@@ -225,7 +237,8 @@ func TestLateCommitsComeLater(t *testing.T) {
 	s := source{simulator.New(simulator.Options{Clock: clock, Layers: []simulator.Layer{in.Layer}}), in}
 	for version := range 2 {
 		for i := range 20 {
-			if _, err := s.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":"g%02d","lifecycleStatus":"v%d"}`, i, version+1)); err != nil {
+			if _, err := s.Put(fmt.Appendf(nil, `{"resourceType":"Goal","id":"g%02d","lifecycleStatus":"v%d"}`, i,
+				version+1)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -240,7 +253,8 @@ func TestLateCommitsComeLater(t *testing.T) {
 	}
 	read := func(status string) (n int) {
 		for i := range 20 {
-			if strings.Contains(s.get(t, fmt.Sprintf("/fhir/Goal/g%02d", i)).Body.String(), `"lifecycleStatus":"`+status+`"`) {
+			if strings.Contains(s.get(t, fmt.Sprintf("/fhir/Goal/g%02d", i)).Body.String(),
+				`"lifecycleStatus":"`+status+`"`) {
 				n++
 			}
 		}
@@ -264,12 +278,12 @@ func TestTimeFaults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		one(t, 1, Delay(3*time.Second)).get(t, "/fhir/Observation")
+		newFaultySource(t, 1, Delay(3*time.Second)).get(t, "/fhir/Observation")
 		if took := time.Since(start); took != 3*time.Second {
 			t.Errorf("delay took %v", took)
 		}
 		start = time.Now()
-		g := one(t, 1, SlowDrip(100, time.Second)).get(t, "/fhir/Observation/o00")
+		g := newFaultySource(t, 1, SlowDrip(100, time.Second)).get(t, "/fhir/Observation/o00")
 		if took := time.Since(start); took != 2*time.Second || g.bundle.ResourceType != "Observation" {
 			t.Errorf("slow-drip of %d bytes took %v", g.Body.Len(), took)
 		}
@@ -277,7 +291,7 @@ func TestTimeFaults(t *testing.T) {
 		defer cancel()
 		start = time.Now()
 		for _, f := range []Fault{Delay(time.Hour), SlowDrip(1, time.Hour)} {
-			one(t, 1, f).do(httptest.NewRequestWithContext(ctx, http.MethodGet, "/fhir/Observation", nil))
+			newFaultySource(t, 1, f).do(httptest.NewRequestWithContext(ctx, http.MethodGet, "/fhir/Observation", nil))
 		}
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("a client that left was waited for: %v", took)
@@ -307,7 +321,7 @@ func TestCachedAnswersOutliveChanges(t *testing.T) {
 	}
 }
 
-// On a real connection: what breaks off, and what is small only on the wire.
+// Faults that need a real connection.
 func TestConnectionFaults(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, 9)

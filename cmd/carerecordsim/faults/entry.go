@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// resourceFault makes a fault of a function that changes resources, of pages
-// and of reads.
+// resourceFault makes a fault from a function that changes resources, in pages and in reads.
 func resourceFault(name string, f func(resource map[string]json.RawMessage)) Fault {
-	fault := alter(name, func(a *answer, h *hit) {
-		if b, ok := open(a); ok && h.request.lists() {
+	fault := alter(name, func(a *answer, h *occurrence) {
+		if b, ok := open(a); ok && h.request.isPaged() {
 			for _, e := range b.entries {
 				if r := e.resource(); r != nil {
 					f(r)
@@ -27,12 +26,12 @@ func resourceFault(name string, f func(resource map[string]json.RawMessage)) Fau
 		}
 	})
 	fault.needs = func(q *request) bool {
-		return q.lists() || q.interaction == Read || q.interaction == VRead
+		return q.isPaged() || q.interaction == Read || q.interaction == VRead
 	}
 	return fault
 }
 
-// MissingMeta leaves out meta, or the named members of it.
+// MissingMeta removes meta, or the named members of it.
 func MissingMeta(members ...string) Fault {
 	return resourceFault("missing-meta", func(r map[string]json.RawMessage) {
 		if len(members) == 0 {
@@ -47,7 +46,7 @@ func MissingMeta(members ...string) Fault {
 	})
 }
 
-// SecondsOnly gives lastUpdated to the second, cut off.
+// SecondsOnly truncates lastUpdated to the second.
 func SecondsOnly() Fault {
 	return resourceFault("seconds-only", func(r map[string]json.RawMessage) {
 		changeMeta(r, func(meta map[string]json.RawMessage) {
@@ -67,7 +66,7 @@ func changeMeta(r map[string]json.RawMessage, f func(meta map[string]json.RawMes
 	}
 }
 
-// Poison is what one entry of a page may have that spoils a whole batch.
+// Poison is a fault of one entry that can spoil a whole batch.
 type Poison string
 
 // NUL and LoneSurrogate are characters in a text that no database takes; NoID
@@ -78,9 +77,9 @@ const (
 	NoID          Poison = "no-id"
 )
 
-// Poisoned spoils one entry of a page.
+// Poisoned changes one entry of a page.
 func Poisoned(kind Poison) Fault {
-	return pageFault("poison "+string(kind), func(b *bundle, h *hit) {
+	return pageFault("poison "+string(kind), func(b *bundle, h *occurrence) {
 		if len(b.entries) == 0 {
 			return
 		}
@@ -101,7 +100,7 @@ func Poisoned(kind Poison) Fault {
 	})
 }
 
-// insert puts an escape at the beginning of a resource's text.
+// insert puts an escape sequence at the beginning of a resource's text.
 func insert(r map[string]json.RawMessage, escape string) {
 	for _, name := range []string{"valueString", "description", "title", "language"} {
 		if text := r[name]; len(text) > 0 && text[0] == '"' {

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// Fault is one way of answering worse; the functions of this package make them.
-// The zero Fault does nothing.
+// Fault is one way of answering wrongly; functions of this package make it. The zero Fault does
+// nothing.
 type Fault struct {
 	name    string
 	needs   func(*request) bool // nil: any request
-	tracks  bool                // it needs to know pages
-	kept    *keep
-	handler func(next http.Handler, h *hit) http.Handler
+	tracks  bool                // the fault needs page numbers
+	kept    *memory
+	handler func(next http.Handler, h *occurrence) http.Handler
 }
 
-// String is the fault as a fault file names it.
+// String returns the fault as in a fault file.
 func (f Fault) String() string { return f.name }
 
 func (f *Fault) fits(q *request) bool {
 	return f.handler != nil && (f.needs == nil || f.needs(q))
 }
 
-func (f *Fault) wrap(next http.Handler, h *hit) http.Handler { return f.handler(next, h) }
+func (f *Fault) wrap(next http.Handler, h *occurrence) http.Handler { return f.handler(next, h) }
 
-// keep is what a fault remembers from one request to the next.
-type keep struct {
+// memory is what a fault remembers between requests.
+type memory struct {
 	mu      sync.Mutex
 	answers map[string]answer
 }
 
-// answer is a response that has not been sent.
+// answer is a response that was not sent yet.
 type answer struct {
 	status int
 	header http.Header
@@ -42,7 +42,7 @@ type answer struct {
 	at     time.Time
 }
 
-// ask lets next answer a request, without compression.
+// ask returns the answer of next, without compression.
 func ask(next http.Handler, r *http.Request) answer {
 	r = r.Clone(r.Context())
 	r.Header.Del("Accept-Encoding")
@@ -52,12 +52,12 @@ func ask(next http.Handler, r *http.Request) answer {
 	return rec.answer
 }
 
-// send writes the answer, with the length of its body.
+// send sends the answer with its Content-Length.
 func (a answer) send(w http.ResponseWriter) {
 	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that left needs no answer
+	_, _ = w.Write(a.body) // the client may have left
 }
 
 // recorder is the ResponseWriter of ask.
@@ -70,16 +70,16 @@ func (rec *recorder) Header() http.Header            { return rec.answer.header 
 func (rec *recorder) WriteHeader(status int)         { rec.answer.status = status }
 func (rec *recorder) Write(body []byte) (int, error) { return rec.buf.Write(body) }
 
-// respond makes a fault of a function that answers in place of next.
-func respond(name string, f func(w http.ResponseWriter, r *http.Request, h *hit)) Fault {
-	return Fault{name: name, handler: func(_ http.Handler, h *hit) http.Handler {
+// respond makes a fault from a function that answers in place of next.
+func respond(name string, f func(w http.ResponseWriter, r *http.Request, h *occurrence)) Fault {
+	return Fault{name: name, handler: func(_ http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f(w, r, h) })
 	}}
 }
 
-// alter makes a fault of a function that changes what next has answered.
-func alter(name string, f func(a *answer, h *hit)) Fault {
-	return Fault{name: name, handler: func(next http.Handler, h *hit) http.Handler {
+// alter makes a fault from a function that changes the answer of next.
+func alter(name string, f func(a *answer, h *occurrence)) Fault {
+	return Fault{name: name, handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			a := ask(next, r)
 			f(&a, h)

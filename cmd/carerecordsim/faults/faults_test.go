@@ -28,7 +28,8 @@ func newSource(t *testing.T, reports int, rules ...Rule) source {
 	in := New(Options{Seed: 1, Clock: stopped}, rules...)
 	s := simulator.New(simulator.Options{Clock: stopped, Layers: []simulator.Layer{in.Layer}})
 	for i := range reports {
-		raw := fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%02d","valueString":"Tekst","subject":{"reference":"Patient/p"}}`, i)
+		raw := fmt.Appendf(nil,
+			`{"resourceType":"Observation","id":"o%02d","valueString":"Tekst","subject":{"reference":"Patient/p"}}`, i)
 		if _, err := s.PutAt(noon.Add(time.Duration(i-reports)*time.Minute), raw); err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +99,7 @@ func (s source) follow(t *testing.T, target string) (ids []string, pages int) {
 	return ids, pages
 }
 
-func TestRulesStrikeWhereAndWhenTheySay(t *testing.T) {
+func TestRulesHitMatchingRequests(t *testing.T) {
 	t.Parallel()
 	const search, read = "/fhir/Observation?_count=4", "/fhir/Observation/o01"
 	for _, tt := range []struct {
@@ -112,7 +113,8 @@ func TestRulesStrikeWhereAndWhenTheySay(t *testing.T) {
 		{Match{Path: expr(`/o0\d$`)}, []string{search, read}, "-s"},
 		{Match{Query: expr(`_count=4`)}, []string{search, read}, "s-"},
 		{Match{Interaction: Search}, []string{search, read, search + "&x=1", "/fhir/Observation/_history"}, "s-s-"},
-		{Match{Interaction: History}, []string{"/fhir/Observation/_history", "/fhir/Observation/o01/_history", search}, "ss-"},
+		{Match{Interaction: History}, []string{"/fhir/Observation/_history", "/fhir/Observation/o01/_history",
+			search}, "ss-"},
 		{Match{Interaction: VRead}, []string{"/fhir/Observation/o01/_history/1", read}, "s-"},
 		{Match{Interaction: Metadata}, []string{"/fhir/metadata", search}, "s-"},
 		{Match{Interaction: Read}, []string{"/fhir/metadata", read, search}, "-s-"},
@@ -139,7 +141,8 @@ func TestRulesStrikeWhereAndWhenTheySay(t *testing.T) {
 
 func TestPagesAreCounted(t *testing.T) {
 	t.Parallel()
-	for _, paging := range []simulator.Paging{simulator.Snapshot, simulator.Offset, simulator.Stored, simulator.Keyset} {
+	for _, paging := range []simulator.Paging{simulator.Snapshot, simulator.Offset, simulator.Stored,
+		simulator.Keyset} {
 		in := New(Options{}, Rule{Match{Page: 3}, Status(http.StatusServiceUnavailable)})
 		s := source{simulator.New(simulator.Options{
 			Layers: []simulator.Layer{in.Layer}, Behaviour: simulator.Behaviour{Paging: paging},
@@ -161,9 +164,8 @@ func TestPagesAreCounted(t *testing.T) {
 	}
 }
 
-// The same seed draws the same, another one something else; and Set begins
-// anew.
-func TestProbabilityIsDrawnFromTheSeed(t *testing.T) {
+// The same seed draws the same, another seed something else; Set starts again.
+func TestProbabilityDependsOnTheSeed(t *testing.T) {
 	t.Parallel()
 	draws := func(seed uint64) string {
 		in := New(Options{Seed: seed}, Rule{Match{Probability: 0.3}, Status(500)})
@@ -183,7 +185,7 @@ func TestProbabilityIsDrawnFromTheSeed(t *testing.T) {
 	}
 }
 
-func TestRulesTakePartTogetherAndCanBeChanged(t *testing.T) {
+func TestRulesCombineAndCanBeReplaced(t *testing.T) {
 	t.Parallel()
 	var events []Event
 	in := New(Options{OnFault: func(e Event) { events = append(events, e) }},
@@ -207,8 +209,8 @@ func TestRulesTakePartTogetherAndCanBeChanged(t *testing.T) {
 	}
 }
 
-// Without a fault to do, an answer passes as it is, compressed or not.
-func TestWhatIsNotMeantPassesUntouched(t *testing.T) {
+// An answer without a fault is unchanged, compressed or not.
+func TestOtherRequestsAreUnchanged(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, 40, Rule{Match{Page: 2}, Drop(1)})
 	plain := newSource(t, 40)

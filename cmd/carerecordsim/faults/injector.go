@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Options may be left zero.
+// Options of an Injector; all may be zero.
 type Options struct {
 	Seed     uint64
-	BasePath string           // where FHIR begins; "/fhir"
-	Clock    func() time.Time // the server's; time.Now
-	OnFault  func(Event)      // told before each fault; may be called by several goroutines
+	BasePath string           // path of the FHIR base URL; default: /fhir
+	Clock    func() time.Time // the server's; default: time.Now
+	OnFault  func(Event)      // called before each fault, concurrently
 }
 
-// Event is a fault that happens now. It names no person.
+// Event is one occurrence of a fault. It has no personal data.
 type Event struct {
 	Rule   int // 1 is the first
 	Fault  string
@@ -27,8 +27,7 @@ type Event struct {
 	Page   int
 }
 
-// Injector holds rules and applies them. It is safe for use by several
-// goroutines.
+// Injector applies rules to requests. It is safe for concurrent use.
 type Injector struct {
 	o     Options
 	pages *pages
@@ -36,10 +35,10 @@ type Injector struct {
 	mu    sync.Mutex
 	epoch uint64 // of Set
 	rules []Rule
-	tally []tally
+	tally []ruleCount
 }
 
-// New returns an Injector with some rules.
+// New returns an Injector with these rules.
 func New(o Options, rules ...Rule) *Injector {
 	o.BasePath = strings.TrimSuffix("/"+strings.Trim(cmp.Or(o.BasePath, "fhir"), "/"), "/")
 	if o.Clock == nil {
@@ -50,16 +49,15 @@ func New(o Options, rules ...Rule) *Injector {
 	return in
 }
 
-// Set puts other rules in the place of the ones that hold; none means calm.
-// Requests that are being answered go on as they began.
+// Set replaces the rules; without rules there are no faults. Requests in flight keep their faults.
 func (in *Injector) Set(rules ...Rule) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.epoch++
-	in.rules, in.tally = slices.Clone(rules), make([]tally, len(rules))
+	in.rules, in.tally = slices.Clone(rules), make([]ruleCount, len(rules))
 }
 
-// Hits returns how often each rule struck since Set.
+// Hits returns how often each rule has hit since Set.
 func (in *Injector) Hits() []int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -70,12 +68,12 @@ func (in *Injector) Hits() []int {
 	return hits
 }
 
-// hit is what a fault knows of the moment in which it happens.
-type hit struct {
+// occurrence is what a fault knows of the request that it hits.
+type occurrence struct {
 	*Injector
 	request request
 	r       *rand.Rand
-	kept    *keep // of the rule
+	kept    *memory // of the rule
 }
 
 // Layer is a simulator.Layer.
@@ -83,8 +81,8 @@ func (in *Injector) Layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := in.look(r)
 		handler := next
-		struck, tracks := in.strike(&q)
-		if tracks && q.lists() {
+		struck, tracks := in.faultsFor(&q)
+		if tracks && q.isPaged() {
 			handler = in.tracked(handler, q)
 		}
 		for _, s := range slices.Backward(struck) {
@@ -94,28 +92,28 @@ func (in *Injector) Layer(next http.Handler) http.Handler {
 	})
 }
 
-type stroke struct {
+type appliedFault struct {
 	fault Fault
-	hit   *hit
+	hit   *occurrence
 }
 
-// strike returns the faults that a request meets, and whether any rule needs
-// to know pages.
-func (in *Injector) strike(q *request) (struck []stroke, tracks bool) {
+// faultsFor returns the faults of a request, and whether any rule needs the page numbers.
+func (in *Injector) faultsFor(q *request) (struck []appliedFault, tracks bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for i := range in.rules {
 		rule, n := &in.rules[i], &in.tally[i]
 		tracks = tracks || rule.Match.Page > 0 || rule.Fault.tracks
-		if !rule.Fault.fits(q) || !rule.Match.meant(q) {
+		if !rule.Fault.fits(q) || !rule.Match.matches(q) {
 			continue
 		}
-		seed := uint64(i)<<48 ^ in.epoch<<32 ^ uint64(n.meant)
+		seed := uint64(i)<<48 ^ in.epoch<<32 ^ uint64(n.matched)
 		r := rand.New(rand.NewPCG(in.o.Seed, seed)) //nolint:gosec // disorder, and no secret
-		if !rule.Match.strikes(n, r) {
+		if !rule.Match.hits(n, r) {
 			continue
 		}
-		struck = append(struck, stroke{rule.Fault, &hit{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
+		struck = append(struck, appliedFault{rule.Fault,
+			&occurrence{Injector: in, request: *q, r: r, kept: rule.Fault.kept}})
 		if in.o.OnFault != nil {
 			in.o.OnFault(Event{Rule: i + 1, Fault: rule.Fault.name, Method: q.Method, Type: q.typ, Page: q.page.number})
 		}

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// kind is how a fault file writes one fault.
+// kind is how a fault file writes one kind of fault.
 type kind struct {
-	plain   func() Fault // its name alone; nil: it needs a value
+	plain   func() Fault // without a value; nil: a value is needed
 	read    func(p *parser, value *yaml.Node, options map[string]*yaml.Node) Fault
 	options []string
 	example string
@@ -19,23 +19,29 @@ type kind struct {
 
 func alone(f func() Fault) kind { return kind{plain: f} }
 
-// with reads the one value of a fault.
+// with is a kind with one value.
 func with[T any](example string, read func(*parser, *yaml.Node) T, f func(T) Fault) kind {
-	return kind{example: example, read: func(p *parser, n *yaml.Node, _ map[string]*yaml.Node) Fault { return f(read(p, n)) }}
+	return kind{example: example, read: func(p *parser, n *yaml.Node,
+		_ map[string]*yaml.Node) Fault {
+		return f(read(p, n))
+	}}
 }
 
-// orPlain lets a fault stand alone as well.
+// orPlain makes the value optional.
 func (k kind) orPlain(f func() Fault) kind {
 	k.plain = f
 	return k
 }
 
 var kinds = map[string]kind{
-	"status":            {read: readStatus, options: []string{"headers", "retry-after", "rate-limit"}, example: "{status: 503, retry-after: 30}"},
-	"delay":             with("{delay: 2s}", duration("delay"), Delay),
-	"slow-drip":         {plain: func() Fault { return SlowDrip(64, 100*time.Millisecond) }, read: readDrip, example: "{slow-drip: {bytes: 64, every: 100ms}}"},
-	"cut-off":           with("{cut-off: 0.5}", part("cut-off"), CutOff).orPlain(func() Fault { return CutOff(0.5) }),
-	"truncated":         with("{truncated: 0.5}", part("truncated"), Truncate).orPlain(func() Fault { return Truncate(0.5) }),
+	"status": {read: readStatus, options: []string{"headers", "retry-after", "rate-limit"},
+		example: "{status: 503, retry-after: 30}"},
+	"delay": with("{delay: 2s}", duration("delay"), Delay),
+	"slow-drip": {plain: func() Fault { return SlowDrip(64, 100*time.Millisecond) }, read: readDrip,
+		example: "{slow-drip: {bytes: 64, every: 100ms}}"},
+	"cut-off": with("{cut-off: 0.5}", part("cut-off"), CutOff).orPlain(func() Fault { return CutOff(0.5) }),
+	"truncated": with("{truncated: 0.5}", part("truncated"),
+		Truncate).orPlain(func() Fault { return Truncate(0.5) }),
 	"close":             alone(Close),
 	"garbage":           alone(Garbage),
 	"html":              alone(HTML),
@@ -43,16 +49,21 @@ var kinds = map[string]kind{
 	"content-type":      with("{content-type: text/plain}", text("content-type"), ContentType),
 	"operation-outcome": alone(Outcome),
 	"outcome-entry":     alone(OutcomeEntry),
-	"gzip-bomb":         with("{gzip-bomb: 1GiB}", size("gzip-bomb"), GzipBomb).orPlain(func() Fault { return GzipBomb(1 << 30) }),
+	"gzip-bomb": with("{gzip-bomb: 1GiB}", size("gzip-bomb"),
+		GzipBomb).orPlain(func() Fault { return GzipBomb(1 << 30) }),
 	"next": with("{next: loop}", word("next", Repeat, Loop, OtherOrigin, Relative, Missing, Expired),
 		WrongNext),
-	"short-page":   with("{short-page: 3}", whole("short-page"), ShortPage).orPlain(func() Fault { return ShortPage(1) }),
-	"duplicates":   with("{duplicates: 3}", whole("duplicates"), Duplicates).orPlain(func() Fault { return Duplicates(3) }),
-	"drop":         with("{drop: 2}", whole("drop"), Drop).orPlain(func() Fault { return Drop(1) }),
-	"skip-ties":    alone(SkipTies),
-	"total":        with("{total: scramble}", word("total", Dropped, ZeroTotal, Scrambled), WrongTotal),
-	"missing-meta": with("{missing-meta: lastUpdated}", words("missing-meta"), func(names []string) Fault { return MissingMeta(names...) }).orPlain(func() Fault { return MissingMeta() }),
-	"ignore":       with("{ignore: [_lastUpdated, _sort]}", words("ignore"), func(names []string) Fault { return Ignore(names...) }),
+	"short-page": with("{short-page: 3}", whole("short-page"),
+		ShortPage).orPlain(func() Fault { return ShortPage(1) }),
+	"duplicates": with("{duplicates: 3}", whole("duplicates"),
+		Duplicates).orPlain(func() Fault { return Duplicates(3) }),
+	"drop":      with("{drop: 2}", whole("drop"), Drop).orPlain(func() Fault { return Drop(1) }),
+	"skip-ties": alone(SkipTies),
+	"total":     with("{total: scramble}", word("total", Dropped, ZeroTotal, Scrambled), WrongTotal),
+	"missing-meta": with("{missing-meta: lastUpdated}", words("missing-meta"),
+		func(names []string) Fault { return MissingMeta(names...) }).orPlain(func() Fault { return MissingMeta() }),
+	"ignore": with("{ignore: [_lastUpdated, _sort]}", words("ignore"),
+		func(names []string) Fault { return Ignore(names...) }),
 	"cached":       with("{cached: 60s}", duration("cached"), Cached),
 	"clock-skew":   with("{clock-skew: -10m}", skew, ClockSkew),
 	"seconds-only": alone(SecondsOnly),
@@ -92,8 +103,7 @@ func (p *parser) headers(n *yaml.Node, to http.Header) {
 	}
 }
 
-// retryAfter reads seconds or any nonsense, or {date: 30s} or
-// {epoch-milliseconds: 30s}.
+// retryAfter reads seconds or any text, {date: 30s}, or {epoch-milliseconds: 30s}.
 func (p *parser) retryAfter(n *yaml.Node, f *Refusal) {
 	if n.Kind == yaml.ScalarNode {
 		f.Header.Set("Retry-After", n.Value)
@@ -131,7 +141,7 @@ func duration(what string) func(*parser, *yaml.Node) time.Duration {
 	}
 }
 
-// skew reads a time that may lie behind.
+// skew reads a duration that may be negative.
 func skew(p *parser, n *yaml.Node) time.Duration {
 	s, ok := p.scalar(n, "the time")
 	d, err := time.ParseDuration(s)
@@ -160,7 +170,7 @@ func word[T ~string](what string, known ...T) func(*parser, *yaml.Node) T {
 	return func(p *parser, n *yaml.Node) T { return oneOf(p, n, what, known...) }
 }
 
-// words reads one word or a list of them.
+// words reads one word or a list of words.
 func words(what string) func(*parser, *yaml.Node) []string {
 	return func(p *parser, n *yaml.Node) []string {
 		nodes := []*yaml.Node{n}
@@ -177,7 +187,7 @@ func words(what string) func(*parser, *yaml.Node) []string {
 	}
 }
 
-// size reads bytes: 4096, 64KiB, 10MiB, 1GiB.
+// size reads a number of bytes: 4096, 64KiB, 10MiB, 1GiB.
 func size(what string) func(*parser, *yaml.Node) int64 {
 	return func(p *parser, n *yaml.Node) int64 {
 		s, ok := p.scalar(n, what)

@@ -13,18 +13,20 @@ import (
 	"time"
 )
 
-// LateCommits lets a version be seen only some time after its lastUpdated: by
-// up to d, another time for each version, and at once for half of them, so that
-// a later one may be seen first. Until then reads show the version before it,
-// and searches and histories nothing.
+// LateCommits makes a version visible only some time after its lastUpdated: half of the versions at
+// once, the others after up to d, so that a later version may be visible first. Until then reads
+// return the version before, and searches and histories leave the version out.
 func LateCommits(d time.Duration) Fault {
 	name := fmt.Sprintf("late-commits of %s", d)
-	return Fault{name: name, tracks: true, needs: func(q *request) bool { return q.lists() || q.interaction == Read }, handler: func(next http.Handler, h *hit) http.Handler {
+	return Fault{name: name, tracks: true, needs: func(q *request) bool {
+		return q.isPaged() ||
+			q.interaction == Read
+	}, handler: func(next http.Handler, h *occurrence) http.Handler {
 		l := late{next, h, d}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r = asGet(r) // it may be asked twice
+			r = asGet(r) // the request may be repeated
 			a := ask(next, r)
-			if b, ok := open(&a); ok && h.request.lists() {
+			if b, ok := open(&a); ok && h.request.isPaged() {
 				l.hide(&b, r)
 				b.close(&a)
 			} else if a.status == http.StatusOK && h.request.interaction == Read && !l.visible(a.body) {
@@ -35,7 +37,7 @@ func LateCommits(d time.Duration) Fault {
 	}}
 }
 
-// asGet returns a search by POST as one by GET.
+// asGet turns a search by POST into one by GET.
 func asGet(r *http.Request) *http.Request {
 	path, ok := strings.CutSuffix(r.URL.Path, "/_search")
 	if !ok || r.Method != http.MethodPost {
@@ -53,11 +55,11 @@ func asGet(r *http.Request) *http.Request {
 
 type late struct {
 	next http.Handler
-	*hit
+	*occurrence
 	delay time.Duration
 }
 
-// visible reports whether a resource has been committed by now.
+// visible reports whether a version is visible by now.
 func (l late) visible(body []byte) bool {
 	var r struct {
 		ResourceType, ID string
@@ -70,7 +72,7 @@ func (l late) visible(body []byte) bool {
 		return true
 	}
 	sum := fnv.New64a()
-	_, _ = fmt.Fprint(sum, r.ResourceType, r.ID, r.Meta.VersionID) // a hash takes everything
+	_, _ = fmt.Fprint(sum, r.ResourceType, r.ID, r.Meta.VersionID) // a hash never fails
 	own := rand.New(rand.NewPCG(l.o.Seed, sum.Sum64()))            //nolint:gosec // disorder, and no secret
 	if own.IntN(2) == 0 {
 		return true
@@ -79,7 +81,7 @@ func (l late) visible(body []byte) bool {
 	return !l.o.Clock().Before(r.Meta.LastUpdated.Add(wait))
 }
 
-// hide leaves out what cannot be seen yet, from entries and total.
+// hide leaves invisible versions out of the entries and the total.
 func (l late) hide(b *bundle, r *http.Request) {
 	hidden := l.request.page.hidden
 	if l.request.page.number == 1 {
@@ -93,7 +95,7 @@ func (l late) hide(b *bundle, r *http.Request) {
 	b.entries = slices.DeleteFunc(b.entries, func(e entry) bool { return !l.visible(e["resource"]) })
 }
 
-// carry lets the pages after this one know what is hidden.
+// carry tells later pages how many versions are hidden.
 func (l late) carry(b *bundle, hidden int) {
 	if u, err := url.Parse(b.link("next")); err == nil && b.link("next") != "" {
 		following := l.pages.of(u)
@@ -102,8 +104,7 @@ func (l late) carry(b *bundle, hidden int) {
 	}
 }
 
-// count looks how many of all that a search finds are hidden: they are among
-// the youngest.
+// count returns how many versions of the whole search are hidden. They are among the newest.
 func (l late) count(r *http.Request) int {
 	r = withoutParameters(r, "_count", "_total", "_elements", "_summary")
 	since := l.o.Clock().Add(-l.delay).UTC().Format("2006-01-02T15:04:05.000Z")
@@ -126,10 +127,10 @@ func (l late) count(r *http.Request) int {
 	return n
 }
 
-// before is the answer as it was before the version in a.
+// before returns the answer as it was before the version in a.
 func (l late) before(a answer, r *http.Request) answer {
 	var v struct{ Meta struct{ VersionID string } }
-	_ = json.Unmarshal(a.body, &v) // it was read before
+	_ = json.Unmarshal(a.body, &v) // it was parsed before
 	var number int
 	if _, err := fmt.Sscanf(v.Meta.VersionID, "%d", &number); err == nil && number > 1 {
 		older := r.Clone(r.Context())
@@ -138,5 +139,6 @@ func (l late) before(a answer, r *http.Request) answer {
 			return b
 		}
 	}
-	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {fhirJSON}}, body: outcome(http.StatusNotFound)}
+	return answer{status: http.StatusNotFound, header: http.Header{"Content-Type": {fhirJSON}},
+		body: outcome(http.StatusNotFound)}
 }

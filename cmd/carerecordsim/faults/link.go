@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Next is what may be wrong with next links.
+// Next is a fault of next links.
 type Next string
 
 // Repeat leads to the same page again, Loop to the first, OtherOrigin to
@@ -25,18 +25,18 @@ const (
 	Expired     Next = "expired"
 )
 
-// otherOrigin is a host that nobody can have (RFC 2606).
+// otherOrigin is a host that cannot exist (RFC 2606).
 const otherOrigin = "https://ecd.elders.example"
 
-// WrongNext spoils next links.
+// WrongNext changes next links.
 func WrongNext(kind Next) Fault {
 	if kind == Expired {
 		f := Status(http.StatusGone)
 		f.name, f.tracks = "next expired", true
-		f.needs = func(q *request) bool { return q.lists() && q.page.number > 1 }
+		f.needs = func(q *request) bool { return q.isPaged() && q.page.number > 1 }
 		return f
 	}
-	f := pageFault("next "+string(kind), func(b *bundle, h *hit) {
+	f := pageFault("next "+string(kind), func(b *bundle, h *occurrence) {
 		next, err := url.Parse(b.link("next"))
 		if err != nil || b.link("next") == "" {
 			return
@@ -72,10 +72,10 @@ func spoil(kind Next, q request, origin, next string) string {
 
 const restParameter = "_rest"
 
-// ShortPage sends only the first entries of a page, and a next link to the rest
-// of it: who takes a short page for the last one loses the others.
+// ShortPage sends the first entries of a page, and a next link to the rest. A client that takes a
+// short page for the last one loses the rest.
 func ShortPage(size int) Fault {
-	return ofPages(Fault{name: "short-page", handler: func(next http.Handler, h *hit) http.Handler {
+	return onPages(Fault{name: "short-page", handler: func(next http.Handler, h *occurrence) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			skip, _ := strconv.Atoi(r.URL.Query().Get(restParameter)) // 0: the page's beginning
 			a := ask(next, withoutParameters(r, restParameter))
@@ -92,7 +92,7 @@ func ShortPage(size int) Fault {
 	}})
 }
 
-// rest is the link to what a short page left out.
+// rest returns the link to the rest of a short page.
 func rest(b *bundle, r *http.Request, skip int) string {
 	u := *r.URL
 	q := u.Query()
@@ -104,26 +104,27 @@ func rest(b *bundle, r *http.Request, skip int) string {
 	return u.String()
 }
 
-// Ignore drops parameters before the server sees them, so that link self does
-// not name them either. Without _sort a search is in the order of the ids.
+// Ignore removes parameters before the server sees them, so that link self lacks them too. Without
+// _sort a search is ordered by id.
 func Ignore(parameters ...string) Fault {
-	return ofPages(Fault{name: "ignore " + strings.Join(parameters, ", "), handler: func(next http.Handler, h *hit) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r = withoutParameters(r, parameters...)
-			if slices.Contains(parameters, "_sort") && h.request.interaction == Search {
-				r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&_sort=_id", "&")
-			}
-			next.ServeHTTP(w, r)
-		})
-	}})
+	return onPages(Fault{name: "ignore " + strings.Join(parameters, ", "),
+		handler: func(next http.Handler, h *occurrence) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r = withoutParameters(r, parameters...)
+				if slices.Contains(parameters, "_sort") && h.request.interaction == Search {
+					r.URL.RawQuery = strings.TrimPrefix(r.URL.RawQuery+"&_sort=_id", "&")
+				}
+				next.ServeHTTP(w, r)
+			})
+		}})
 }
 
-// withoutParameters returns r without some parameters, in the URL and in the
-// form of a POST.
+// withoutParameters returns r without these parameters in its URL and its form.
 func withoutParameters(r *http.Request, names ...string) *http.Request {
 	r = r.Clone(r.Context())
 	r.URL.RawQuery = filter(r.URL.RawQuery, names)
-	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"),
+		"application/x-www-form-urlencoded") {
 		form, err := io.ReadAll(r.Body)
 		if err == nil {
 			form = []byte(filter(string(form), names))

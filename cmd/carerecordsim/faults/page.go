@@ -11,15 +11,15 @@ import (
 // page is what is known of the page that a request asks for.
 type page struct {
 	number int       // 1 is the first
-	first  string    // the URL of the first page; "": this is it
+	first  string    // the URL of the first page; "": this page
 	last   time.Time // lastUpdated of the last entry of the page before
-	hidden int       // of LateCommits: what the whole search must not count yet
+	hidden int       // by LateCommits: not to be counted yet
 }
 
-// rememberedPages is how many next links are known at a time.
+// rememberedPages is the number of next links to remember.
 const rememberedPages = 10_000
 
-// pages knows next links by where they lead.
+// pages are the known next links, by address.
 type pages struct {
 	mu    sync.Mutex
 	known map[string]page
@@ -28,7 +28,7 @@ type pages struct {
 
 func newPages() *pages { return &pages{known: map[string]page{}} }
 
-// address is a URL without host, and without what ShortPage added to it.
+// address returns a URL without its host, and without the parameter of ShortPage.
 func address(u *url.URL) string {
 	q := u.Query()
 	q.Del(restParameter)
@@ -57,7 +57,7 @@ func (p *pages) remember(u *url.URL, next page) {
 	}
 }
 
-// tracked notes where the next links of answers lead.
+// tracked remembers the next links of answers.
 func (in *Injector) tracked(next http.Handler, q request) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := ask(next, r)

@@ -14,14 +14,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// File is what a fault file says.
+// File is a parsed fault file.
 type File struct {
 	Seed  uint64
 	Rules []Rule
 }
 
-// Parse reads a fault file; name is how errors call it. The error joins
-// everything that is wrong, each with its line.
+// Parse parses a fault file. Errors use name; the returned error joins all faults, each with its
+// line.
 func Parse(name string, content []byte) (File, error) {
 	p := &parser{name: name}
 	var file File
@@ -34,7 +34,7 @@ func Parse(name string, content []byte) (File, error) {
 		return File{}, syntaxError(name, err)
 	}
 	if err := decoder.Decode(&second); err == nil {
-		p.fault(&second, "a second document")
+		p.fault(&second, "only one document is allowed")
 	} else if !errors.Is(err, io.EOF) {
 		return File{}, syntaxError(name, err)
 	}
@@ -54,12 +54,12 @@ func Parse(name string, content []byte) (File, error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// syntaxError puts the line where editors look for it.
+// syntaxError moves the line number to where editors look for it.
 func syntaxError(name string, err error) error {
 	return fmt.Errorf("%s:%s", name, yamlLine.ReplaceAllString(err.Error(), "$1: "))
 }
 
-// parser collects what is wrong, and goes on.
+// parser collects errors and goes on.
 type parser struct {
 	name   string
 	faults []error
@@ -69,8 +69,7 @@ func (p *parser) fault(n *yaml.Node, format string, args ...any) {
 	p.faults = append(p.faults, fmt.Errorf("%s:%d: %s", p.name, n.Line, fmt.Sprintf(format, args...)))
 }
 
-// mapping yields the values of a mapping by key, in order; only the named keys
-// may be there, each once.
+// mapping yields the values of a mapping by key, in order. Only known keys are allowed, once each.
 func (p *parser) mapping(n *yaml.Node, what string, known ...string) func(yield func(string, *yaml.Node) bool) {
 	return func(yield func(string, *yaml.Node) bool) {
 		if n.Kind != yaml.MappingNode {
@@ -82,9 +81,9 @@ func (p *parser) mapping(n *yaml.Node, what string, known ...string) func(yield 
 			key, value := n.Content[i], n.Content[i+1]
 			switch {
 			case seen[key.Value]:
-				p.fault(key, "%s is there twice", key.Value)
+				p.fault(key, "%s is given twice", key.Value)
 			case !slices.Contains(known, key.Value):
-				p.fault(key, "unknown key %q in %s; there are %s", key.Value, what, list(known))
+				p.fault(key, "unknown key %q in %s; known are %s", key.Value, what, list(known))
 			case !yield(key.Value, value):
 				return
 			}
@@ -119,12 +118,12 @@ func (p *parser) unsigned(n *yaml.Node, what string) uint64 {
 	}
 	u, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
-		p.fault(n, "%s: %q is not a whole number from 0 on", what, s)
+		p.fault(n, "%s: %q is not a whole number of 0 or more", what, s)
 	}
 	return u
 }
 
-// count reads a whole number of at least low.
+// count reads an integer of at least low.
 func (p *parser) count(n *yaml.Node, what string, low int) int {
 	s, ok := p.scalar(n, what)
 	if !ok {
@@ -132,7 +131,7 @@ func (p *parser) count(n *yaml.Node, what string, low int) int {
 	}
 	i, err := strconv.Atoi(s)
 	if err != nil || i < low || i > 1<<30 {
-		p.fault(n, "%s: %q is not a whole number from %d on", what, s, low)
+		p.fault(n, "%s: %q is not a whole number of %d or more", what, s, low)
 		return low
 	}
 	return i
@@ -152,7 +151,7 @@ func (p *parser) part(n *yaml.Node, what string) float64 {
 	return f
 }
 
-// oneOf reads one of some words.
+// oneOf reads one of these words.
 func oneOf[T ~string](p *parser, n *yaml.Node, what string, words ...T) T {
 	s, ok := p.scalar(n, what)
 	if ok && !slices.Contains(words, T(s)) {
@@ -160,7 +159,7 @@ func oneOf[T ~string](p *parser, n *yaml.Node, what string, words ...T) T {
 		for _, w := range words {
 			names = append(names, string(w))
 		}
-		p.fault(n, "%s: %q is none of %s", what, s, list(names))
+		p.fault(n, "%s: %q is not one of %s", what, s, list(names))
 	}
 	return T(s)
 }
@@ -188,14 +187,15 @@ func (p *parser) rule(n *yaml.Node) Rule {
 		}
 	}
 	if !found && n.Kind == yaml.MappingNode {
-		p.fault(n, "a rule without a fault; there are %s", list(kindNames()))
+		p.fault(n, "this rule has no fault; known are %s", list(kindNames()))
 	}
 	return rule
 }
 
 func (p *parser) match(n *yaml.Node) Match {
 	var m Match
-	known := []string{"method", "path", "query", "type", "interaction", "page", "after", "every", "probability", "times"}
+	known := []string{"method", "path", "query", "type", "interaction", "page", "after", "every", "probability",
+		"times"}
 	for key, value := range p.mapping(n, "match", known...) {
 		what := "match." + key
 		switch key {
@@ -217,7 +217,7 @@ func (p *parser) match(n *yaml.Node) Match {
 			m.Every = p.count(value, what, 1)
 		case "probability":
 			if m.Probability = p.part(value, what); m.Probability == 0 {
-				p.fault(value, "%s: a rule that never strikes", what)
+				p.fault(value, "%s: this rule never applies", what)
 			}
 		case "times":
 			m.Times = p.count(value, what, 1)
@@ -231,7 +231,7 @@ func (p *parser) faultOf(n *yaml.Node) Fault {
 	if n.Kind == yaml.ScalarNode {
 		k, ok := kinds[n.Value]
 		if !ok {
-			p.fault(n, "unknown fault %q; there are %s", n.Value, list(kindNames()))
+			p.fault(n, "unknown fault %q; known are %s", n.Value, list(kindNames()))
 			return Fault{}
 		}
 		if k.plain == nil {
@@ -248,10 +248,10 @@ func (p *parser) faultOf(n *yaml.Node) Fault {
 	k, ok := kinds[name]
 	switch {
 	case !ok:
-		p.fault(n.Content[0], "unknown fault %q; there are %s", name, list(kindNames()))
+		p.fault(n.Content[0], "unknown fault %q; known are %s", name, list(kindNames()))
 		return Fault{}
 	case k.read == nil:
-		p.fault(n, "%s stands alone: fault: %s", name, name)
+		p.fault(n, "%s takes no value: fault: %s", name, name)
 		return Fault{}
 	}
 	values := map[string]*yaml.Node{}

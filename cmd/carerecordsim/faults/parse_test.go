@@ -26,7 +26,8 @@ func TestParseReadsEveryKind(t *testing.T) {
 		t.Fatalf("seed %d, %d rules", file.Seed, len(file.Rules))
 	}
 	m := file.Rules[0].Match
-	if got := fmt.Sprintln(m.Method, m.Path, m.Query, m.Type, m.Interaction, m.Page, m.After, m.Every, m.Probability, m.Times); got !=
+	if got := fmt.Sprintln(m.Method, m.Path, m.Query, m.Type, m.Interaction, m.Page, m.After, m.Every,
+		m.Probability, m.Times); got !=
 		"GET ^/fhir/Obs _lastUpdated=ge Observation search 3 10 5 0.25 2\n" {
 		t.Errorf("match is %s", got)
 	}
@@ -45,40 +46,40 @@ func TestParseReadsEveryKind(t *testing.T) {
 	}
 }
 
-func TestParseNamesEverythingThatIsWrong(t *testing.T) {
+func TestParseReportsAllFaults(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{
 		"":                                 "",
 		"# nothing\n":                      "",
 		"seed: 3\n":                        "",
-		"seed: -1\n":                       `f.yaml:1: seed: "-1" is not a whole number from 0 on`,
+		"seed: -1\n":                       `f.yaml:1: seed: "-1" is not a whole number of 0 or more`,
 		"- a\n":                            `f.yaml:1: the file must be a mapping with seed, rules`,
 		"rules: {}\n":                      `f.yaml:1: rules must be a list`,
 		"seed: 1\nrules: [}":               `f.yaml:1: did not find expected node content`,
-		"seed: 1\nseed: 2\n":               `f.yaml:2: seed is there twice`,
-		"seed: 1\n---\nseed: 2":            `f.yaml:2: a second document`,
-		"rules:\n- mach: {}\n":             `f.yaml:2: unknown key "mach" in a rule; there are match, fault; f.yaml:2: a rule without a fault; there are cached, `,
-		"rules:\n- fault: explode\n":       `f.yaml:2: unknown fault "explode"; there are cached, `,
+		"seed: 1\nseed: 2\n":               `f.yaml:2: seed is given twice`,
+		"seed: 1\n---\nseed: 2":            `f.yaml:2: only one document is allowed`,
+		"rules:\n- mach: {}\n":             `f.yaml:2: unknown key "mach" in a rule; known are match, fault; f.yaml:2: this rule has no fault; known are cached, `,
+		"rules:\n- fault: explode\n":       `f.yaml:2: unknown fault "explode"; known are cached, `,
 		"rules:\n- fault: delay\n":         `f.yaml:2: delay needs a value: {delay: 2s}`,
-		"rules:\n- fault: {close: true}\n": `f.yaml:2: close stands alone: fault: close`,
+		"rules:\n- fault: {close: true}\n": `f.yaml:2: close takes no value: fault: close`,
 		"rules:\n- fault: {delay: soon}\n": `f.yaml:2: delay: "soon" is not a time such as 500ms, 10s or 2m`,
-		"rules:\n- fault: {delay: 1s, extra: 1}\n":                                   `f.yaml:2: unknown key "extra" in fault delay; there are delay`,
+		"rules:\n- fault: {delay: 1s, extra: 1}\n":                                   `f.yaml:2: unknown key "extra" in fault delay; known are delay`,
 		"rules:\n- fault: {status: 700}\n":                                           `f.yaml:2: status: 700 is above 599`,
 		"rules:\n- fault: {status: 429, headers: 3}\n":                               `f.yaml:2: headers must be a mapping of names to values`,
-		"rules:\n- fault: {status: 429, retry-after: {when: 3s}}\n":                  `f.yaml:2: unknown key "when" in retry-after; there are date, epoch-milliseconds`,
-		"rules:\n- fault: {next: nowhere}\n":                                         `f.yaml:2: next: "nowhere" is none of repeat, loop, other-origin, relative, missing, expired`,
+		"rules:\n- fault: {status: 429, retry-after: {when: 3s}}\n":                  `f.yaml:2: unknown key "when" in retry-after; known are date, epoch-milliseconds`,
+		"rules:\n- fault: {next: nowhere}\n":                                         `f.yaml:2: next: "nowhere" is not one of repeat, loop, other-origin, relative, missing, expired`,
 		"rules:\n- fault: {cut-off: 1.5}\n":                                          `f.yaml:2: cut-off: "1.5" is not a number between 0 and 1`,
 		"rules:\n- fault: {cut-off: nan}\n":                                          `f.yaml:2: cut-off: "nan" is not a number between 0 and 1`,
 		"rules:\n- fault: {gzip-bomb: 9999999GiB}\n":                                 `f.yaml:2: gzip-bomb: "9999999GiB" is not a size such as 10MiB or 1GiB`,
 		"rules:\n- fault: {ignore: [[a]]}\n":                                         `f.yaml:2: ignore must be a single value`,
 		"rules:\n- fault: []\n":                                                      `f.yaml:2: fault must be one of cached, `,
-		"rules:\n- match: {page: 0}\n  fault: close\n":                               `f.yaml:2: match.page: "0" is not a whole number from 1 on`,
+		"rules:\n- match: {page: 0}\n  fault: close\n":                               `f.yaml:2: match.page: "0" is not a whole number of 1 or more`,
 		"rules:\n- match: {path: '['}\n  fault: close\n":                             "f.yaml:2: match.path: error parsing regexp: missing closing ]: `[`",
-		"rules:\n- match: {probability: 0}\n  fault: close\n":                        `f.yaml:2: match.probability: a rule that never strikes`,
-		"rules:\n- match: {interaction: chat}\n  fault: close\n":                     `f.yaml:2: match.interaction: "chat" is none of search, history, read, vread, write, metadata`,
+		"rules:\n- match: {probability: 0}\n  fault: close\n":                        `f.yaml:2: match.probability: this rule never applies`,
+		"rules:\n- match: {interaction: chat}\n  fault: close\n":                     `f.yaml:2: match.interaction: "chat" is not one of search, history, read, vread, write, metadata`,
 		"rules:\n- match: {type: [a]}\n  fault: close\n":                             `f.yaml:2: match.type must be a single value`,
 		"rules:\n- match: &m {every: 2}\n  fault: close\n- {match: *m, fault: x}":    `f.yaml:4: match must be a mapping with`,
-		"rules:\n- fault:\n    status: 503\n    colour: red\n- fault:\n    delay:\n": `f.yaml:4: unknown key "colour" in fault status; there are status, headers, retry-after, rate-limit; f.yaml:6: delay must be a single value`,
+		"rules:\n- fault:\n    status: 503\n    colour: red\n- fault:\n    delay:\n": `f.yaml:4: unknown key "colour" in fault status; known are status, headers, retry-after, rate-limit; f.yaml:6: delay must be a single value`,
 	} {
 		_, err := Parse("f.yaml", []byte(content))
 		got := ""
@@ -91,7 +92,7 @@ func TestParseNamesEverythingThatIsWrong(t *testing.T) {
 	}
 }
 
-// The examples in the README can be read.
+// The README's examples are valid.
 func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
@@ -99,7 +100,7 @@ func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	example := regexp.MustCompile("(?s)```yaml\n(.*?)```")
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for _, m := range example.FindAllSubmatch(readme, -1) {
 		if _, err := Parse("README.md", m[1]); err != nil {
 			t.Errorf("%v in\n%s", err, m[1])
@@ -107,14 +108,15 @@ func TestReadmeExamplesAreFaultFiles(t *testing.T) {
 	}
 	// Each kind has a row with an example of its own.
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|.*?`(fault: [^`]+)`").FindAllStringSubmatch(string(readme), -1) {
-		told[m[1]] = true
+		seen[m[1]] = true
 		content := "rules:\n- " + strings.ReplaceAll(m[2], `\|`, "|")
-		if file, err := Parse("README.md", []byte(content)); err != nil || !strings.HasPrefix(file.Rules[0].Fault.String(), m[1]) {
+		if file, err := Parse("README.md", []byte(content)); err != nil ||
+			!strings.HasPrefix(file.Rules[0].Fault.String(), m[1]) {
 			t.Errorf("%s: %v: %s", m[1], err, m[2])
 		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		if !told[kind] {
+		if !seen[kind] {
 			t.Errorf("the README does not tell of %s", kind)
 		}
 	}

@@ -13,27 +13,27 @@ type Rule struct {
 	Fault Fault
 }
 
-// Match says which requests are meant; what is left zero does not matter.
+// Match selects requests; zero fields match everything.
 type Match struct {
 	Method      string         // GET, POST, …
 	Path        *regexp.Regexp // matches anywhere in the path
-	Query       *regexp.Regexp // matches anywhere in the query, as it was sent
+	Query       *regexp.Regexp // matches anywhere in the raw query
 	Type        string         // the resource type
 	Interaction Interaction
 	Page        int // of a search or history: 1 is the first
 
-	// Of the requests that are meant so far, the first After are spared, then
-	// each Every-th one is hit with Probability, until it has been Times.
+	// Of the requests that match, the first After are spared. Then each Every-th one is hit with
+	// Probability, at most Times times.
 	After       int
 	Every       int
 	Probability float64
 	Times       int
 }
 
-// Interaction is what a request asks for.
+// Interaction is a FHIR interaction.
 type Interaction string
 
-// The interactions; the rest of HTTP is none of them.
+// The interactions that rules can match.
 const (
 	Search   Interaction = "search"
 	History  Interaction = "history"
@@ -43,7 +43,7 @@ const (
 	Metadata Interaction = "metadata"
 )
 
-// request is a request as rules see it.
+// request is a request as rules match it.
 type request struct {
 	*http.Request
 	typ         string
@@ -75,33 +75,33 @@ func (in *Injector) look(r *http.Request) request {
 	case !reads:
 		q.interaction = Write
 	}
-	if q.lists() {
+	if q.isPaged() {
 		q.page = in.pages.of(r.URL)
 	}
 	return q
 }
 
-// lists reports whether the answer is a Bundle of pages.
-func (q *request) lists() bool { return q.interaction == Search || q.interaction == History }
+// isPaged reports whether the answer is a Bundle with pages.
+func (q *request) isPaged() bool { return q.interaction == Search || q.interaction == History }
 
-func (m *Match) meant(q *request) bool {
+func (m *Match) matches(q *request) bool {
 	return (m.Method == "" || strings.EqualFold(m.Method, q.Method)) &&
 		(m.Path == nil || m.Path.MatchString(q.URL.Path)) &&
 		(m.Query == nil || m.Query.MatchString(q.URL.RawQuery)) &&
 		(m.Type == "" || m.Type == q.typ) &&
 		(m.Interaction == "" || m.Interaction == q.interaction) &&
-		(m.Page == 0 || q.lists() && m.Page == q.page.number)
+		(m.Page == 0 || q.isPaged() && m.Page == q.page.number)
 }
 
-// tally counts what one rule has met.
-type tally struct{ meant, hit int }
+// ruleCount counts the requests that one rule has matched and hit.
+type ruleCount struct{ matched, hit int }
 
-// strikes decides about one more request that is meant.
-func (m *Match) strikes(n *tally, r *rand.Rand) bool {
-	n.meant++
+// hits decides about one more request that matches.
+func (m *Match) hits(n *ruleCount, r *rand.Rand) bool {
+	n.matched++
 	switch {
-	case n.meant <= m.After,
-		m.Every > 1 && (n.meant-m.After)%m.Every != 0,
+	case n.matched <= m.After,
+		m.Every > 1 && (n.matched-m.After)%m.Every != 0,
 		m.Probability > 0 && r.Float64() >= m.Probability,
 		m.Times > 0 && n.hit >= m.Times:
 		return false

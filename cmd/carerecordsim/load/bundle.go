@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// entry is what a Bundle has to be loaded: a resource or a deletion, or why
-// there is none.
+// entry is a resource or deletion in a Bundle, or the error.
 type entry struct {
 	raw     []byte
 	deleted bool
@@ -30,12 +29,11 @@ type bundleEntry struct {
 	Search   struct{ Mode string }
 }
 
-// unpack returns the entries of a Bundle that is a list of resources, and nil
-// when raw is a resource of its own.
+// unpack returns the entries of a Bundle that is a list of resources, and nil for other resources.
 func unpack(raw []byte) ([]entry, error) {
 	var b bundle
 	if err := json.Unmarshal(raw, &b); err != nil {
-		// What is odd in a Bundle's entries is no concern of other resources.
+		// A wrong entry matters in a Bundle only.
 		var other struct{ ResourceType string }
 		if json.Unmarshal(raw, &other) != nil || other.ResourceType == "Bundle" {
 			return nil, err
@@ -53,11 +51,11 @@ func unpack(raw []byte) ([]entry, error) {
 		e := entry{raw: from.Resource}
 		switch {
 		case strings.EqualFold(from.Request.Method, "DELETE"):
-			e.typ, e.id, e.deleted = target(from.Request.URL)
+			e.typ, e.id, e.deleted = splitTarget(from.Request.URL)
 		case len(from.Resource) == 0:
-			e.err = errors.New("an entry without a resource")
+			e.err = errors.New("the entry has no resource")
 		case b.Type == "transaction" || b.Type == "batch":
-			e = identify(e, from.FullURL, from.Request.URL)
+			e = withID(e, from.FullURL, from.Request.URL)
 			if e.err == nil && strings.HasPrefix(from.FullURL, "urn:") {
 				references[from.FullURL] = e.typ + "/" + e.id
 			}
@@ -65,20 +63,20 @@ func unpack(raw []byte) ([]entry, error) {
 		entries = append(entries, e)
 	}
 	for i := range entries {
-		entries[i].raw = resolve(entries[i].raw, references)
+		entries[i].raw = rewriteReferences(entries[i].raw, references)
 	}
 	return entries, nil
 }
 
-// target reads "Type/id", which a deletion names.
-func target(url string) (typ, id string, ok bool) {
+// splitTarget splits the "Type/id" of a deletion.
+func splitTarget(url string) (typ, id string, ok bool) {
 	typ, id, ok = strings.Cut(url, "/")
 	return typ, id, ok
 }
 
-// identify gives a resource that has no id the one that it is to have: of
-// request.url where it is updated, of fullUrl where it is created.
-func identify(e entry, fullURL, requestURL string) entry {
+// withID sets the id of a resource without one: from request.url if it is updated, from fullUrl if
+// it is created.
+func withID(e entry, fullURL, requestURL string) entry {
 	var named struct{ ResourceType, ID string }
 	if err := json.Unmarshal(e.raw, &named); err != nil {
 		return entry{err: err}
@@ -87,7 +85,7 @@ func identify(e entry, fullURL, requestURL string) entry {
 	if e.id != "" || len(e.raw) < 2 || e.raw[0] != '{' {
 		return e
 	}
-	if typ, id, ok := target(requestURL); ok && typ == e.typ {
+	if typ, id, ok := splitTarget(requestURL); ok && typ == e.typ {
 		e.id = id
 	} else {
 		e.id = fullURL[strings.LastIndexAny(fullURL, ":/")+1:]
@@ -95,16 +93,16 @@ func identify(e entry, fullURL, requestURL string) entry {
 	if e.id == "" {
 		return entry{err: fmt.Errorf("%s without an id", e.typ)}
 	}
-	id, _ := json.Marshal(e.id) // a string always can
+	id, _ := json.Marshal(e.id) // a string never fails
 	e.raw = fmt.Appendf(nil, `{"id":%s,%s`, id, e.raw[1:])
 	return e
 }
 
 var urn = regexp.MustCompile(`"urn:(?:uuid|oid):[^"\\]+"`)
 
-// resolve rewrites references within a transaction, as FHIR asks of a server:
+// rewriteReferences rewrites references within a transaction:
 // https://hl7.org/fhir/R4/http.html#trules
-func resolve(raw []byte, references map[string]string) []byte {
+func rewriteReferences(raw []byte, references map[string]string) []byte {
 	if len(references) == 0 {
 		return raw
 	}

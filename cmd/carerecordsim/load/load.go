@@ -1,14 +1,12 @@
-// Package load fills a simulator with FHIR resources from files, as they are.
+// Package load fills a simulator with FHIR resources from files, unchanged.
 //
-// A .json file holds one resource or one Bundle, a .ndjson file one of them a
-// line. Of a Bundle the entries are loaded, unless it is a document or a
-// message, which is a resource of its own. What a resource's meta says of
-// versionId and lastUpdated stays; what it does not say the server sets, with
-// one lastUpdated for all that have none.
+// A .json file holds one resource or one Bundle, a .ndjson file one of these per line. The
+// entries of a Bundle are loaded, unless the Bundle is a document or a message, which is a
+// resource itself. versionId and lastUpdated are kept; missing ones are set, with one
+// lastUpdated for all.
 //
-// Transactions and batches are done as FHIR asks of a server: a resource that
-// has no id yet gets the one in its fullUrl, and references to urn:uuid: are
-// rewritten. Nothing else is changed.
+// Transactions and batches are processed as FHIR asks of a server: a resource without an id
+// gets the one in its fullUrl, and references to urn:uuid: are rewritten.
 package load
 
 import (
@@ -26,10 +24,10 @@ import (
 	"dossiersync/cmd/carerecordsim/simulator"
 )
 
-// Summary is what became of the files.
+// Summary counts what was loaded, and lists what was not.
 type Summary struct {
-	Files     int // that were read, in part at least
-	Resources int // written, repetitions among them
+	Files     int // read, at least in part
+	Resources int // written, including repetitions
 	Unread    []Problem
 	Repeated  []Repetition
 }
@@ -42,18 +40,15 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Where + ": " + p.Err.Error() }
 
-// Repetition is a resource that came more than once. The later one wins.
+// Repetition is a resource that came twice. The later one wins.
 type Repetition struct{ Type, ID, Before, Now string }
 
 func (r Repetition) String() string {
-	return fmt.Sprintf("%s/%s in %s takes the place of the one in %s", r.Type, r.ID, r.Now, r.Before)
+	return fmt.Sprintf("%s/%s in %s replaces the one in %s", r.Type, r.ID, r.Now, r.Before)
 }
 
-// Into loads all files under dir, in the order of their names. Resources
-// without a lastUpdated get at.
-//
-// Only a dir that cannot be read is an error; what else goes wrong is in the
-// summary.
+// Into loads all files under dir, in the order of their names. Resources without a lastUpdated get
+// at. The error is about dir itself; all other problems are in the summary.
 func Into(s *simulator.Server, dir string, at time.Time) (Summary, error) {
 	l := loader{server: s, at: at, seen: map[string]string{}}
 	root, err := os.OpenRoot(dir)
@@ -82,7 +77,7 @@ type loader struct {
 	Summary
 	server *simulator.Server
 	at     time.Time
-	seen   map[string]string // by Type/id: where it came from
+	seen   map[string]string // the place of each Type/id
 }
 
 func (l *loader) unread(where string, err error) {
@@ -111,7 +106,7 @@ func (l *loader) file(root *os.Root, dir, name string) {
 	}
 }
 
-// single loads a file that holds one resource, and returns how many it was.
+// single loads a file with one resource, and returns the number of resources.
 func (l *loader) single(r io.Reader, where string) int {
 	raw, err := io.ReadAll(r)
 	if err != nil {
@@ -121,7 +116,7 @@ func (l *loader) single(r io.Reader, where string) int {
 	return l.document(raw, where)
 }
 
-// lines loads a file that holds a resource a line.
+// lines loads a file with a resource per line.
 func (l *loader) lines(r io.Reader, where string) int {
 	n := 0
 	buf := bufio.NewReaderSize(r, 1<<20)
@@ -138,10 +133,9 @@ func (l *loader) lines(r io.Reader, where string) int {
 	}
 }
 
-// document loads a resource or the entries of a Bundle, and returns how many
-// resources it was.
+// document loads a resource or the entries of a Bundle, and returns their number.
 func (l *loader) document(raw []byte, where string) int {
-	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // as editors on Windows begin files
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff")) // the byte order mark of Windows editors
 	entries, err := unpack(raw)
 	if err != nil {
 		l.unread(where, err)

@@ -52,7 +52,7 @@ func bodies(s *simulator.Server) string {
 
 const stamp = `"meta":{"versionId":"1","lastUpdated":"2025-03-03T12:00:00.000Z"}`
 
-func TestFilesAreServedAsTheyAre(t *testing.T) {
+func TestFilesAreServedUnchanged(t *testing.T) {
 	t.Parallel()
 	s, summary, _ := folder(t, map[string]string{
 		"README.md":      "not FHIR",
@@ -80,7 +80,7 @@ func TestFilesAreServedAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsNamedAndTheRestIsLoaded(t *testing.T) {
+func TestUnreadableFilesAreReported(t *testing.T) {
 	t.Parallel()
 	s, summary, dir := folder(t, map[string]string{
 		"a.json":   `{"resourceType":"Goal",`,
@@ -100,7 +100,7 @@ func TestWhatCannotBeReadIsNamedAndTheRestIsLoaded(t *testing.T) {
 		"a.json: unexpected end of JSON input",
 		"b.ndjson:2: invalid character 'k' looking for beginning of value",
 		`b.ndjson:4: not a FHIR resource: id ""`,
-		"c.json, entry 1: an entry without a resource",
+		"c.json, entry 1: the entry has no resource",
 		`c.json, entry 3: not a FHIR resource: resourceType ""`,
 		"d.json: json: cannot unmarshal object into Go struct field bundle.Entry of type []load.bundleEntry",
 	}
@@ -112,7 +112,7 @@ func TestWhatCannotBeReadIsNamedAndTheRestIsLoaded(t *testing.T) {
 	}
 }
 
-func TestTheLaterFileWins(t *testing.T) {
+func TestLaterFileWins(t *testing.T) {
 	t.Parallel()
 	s, summary, dir := folder(t, map[string]string{
 		"a.json":   `{"resourceType":"Goal","id":"a","meta":{"lastUpdated":"2024-01-01T00:00:00Z"},"n":1}`,
@@ -122,13 +122,14 @@ func TestTheLaterFileWins(t *testing.T) {
 	if err != nil || !bytes.Contains(v.Body, []byte(`"n":2`)) {
 		t.Errorf("%s, %v", v.Body, err)
 	}
-	want := fmt.Sprintf("Goal/a in %s:1 takes the place of the one in %s", filepath.Join(dir, "b.ndjson"), filepath.Join(dir, "a.json"))
+	want := fmt.Sprintf("Goal/a in %s:1 replaces the one in %s", filepath.Join(dir, "b.ndjson"),
+		filepath.Join(dir, "a.json"))
 	if len(summary.Repeated) != 1 || summary.Repeated[0].String() != want {
 		t.Errorf("repeated: %v, want %s", summary.Repeated, want)
 	}
 }
 
-func TestTransactionsAreDoneAsAServerDoesThem(t *testing.T) {
+func TestTransactionsAreProcessed(t *testing.T) {
 	t.Parallel()
 	s, summary, _ := folder(t, map[string]string{
 		"a.json": `{"resourceType":"Goal","id":"old"}`,
@@ -151,7 +152,7 @@ func TestTransactionsAreDoneAsAServerDoesThem(t *testing.T) {
 	}
 }
 
-// Whatever FHIR R4 files are in the folder, what is served has their content.
+// Resources of any FHIR R4 files are served with the same content.
 func TestRealFiles(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("DOSSIERSYNC_FHIR_EXAMPLES")
@@ -181,10 +182,11 @@ func TestRealFiles(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d files, %d resources, %d of them alone in a file; %d repeated; %v", summary.Files, summary.Resources, single, len(summary.Repeated), s.Counts())
+	t.Logf("%d files, %d resources, %d of them alone in a file; %d repeated; %v", summary.Files, summary.Resources,
+		single, len(summary.Repeated), s.Counts())
 }
 
-// sameContent reports how the server's copy differs from raw, but for meta.
+// sameContent reports how the server's copy differs from raw, apart from meta.
 func sameContent(s *simulator.Server, raw []byte) error {
 	var want, got map[string]any
 	if err := json.Unmarshal(raw, &want); err != nil {

@@ -2,10 +2,8 @@ package simulator
 
 import "time"
 
-// Behaviour is how one FHIR server differs from the next. All of it has been
-// seen in servers that people use, and none of it is a fault that comes and
-// goes: those are the business of package faults. Left zero, the server is
-// honest and kind.
+// Behaviour is a difference between FHIR servers. All of it was seen in real servers, and none of
+// it is a fault that comes and goes: package faults has those. The zero Behaviour keeps to FHIR.
 type Behaviour struct {
 	Paging Paging
 
@@ -13,35 +11,34 @@ type Behaviour struct {
 	// answer, so that pages by offset skip some and repeat others.
 	UnstableTies bool
 
-	// UnstableOrder gives everything another order in each answer to a search that
-	// does not sort, or whose sort is ignored.
+	// UnstableOrder gives everything another order in each answer to a search without a sort, or
+	// whose sort is ignored.
 	UnstableOrder bool
 
-	// SearchCache is for how long the same search gets the same answer, unless
-	// it asks with Cache-Control: no-cache.
+	// SearchCache is how long the same search gets the same answer, unless the request has
+	// Cache-Control: no-cache.
 	SearchCache time.Duration
 
 	PageLife  time.Duration // a next link is 410 Gone after that; 0: never
-	MaxOffset int           // an offset above it is a 400; 0: none is
+	MaxOffset int           // a larger offset is a 400; 0: no limit
 
 	TotalOnRequest bool // no Bundle.total unless _total=accurate
-	NoTotals       bool // never a Bundle.total, but for _summary=count
+	NoTotals       bool // no Bundle.total except for _summary=count
 
-	IgnoredParameters  []string // as if the server had never heard of them
+	IgnoredParameters  []string // unknown to the server
 	RefusesUnknown     bool     // an unknown parameter is a 400, strict or not
 	RefusesPreferences bool     // a Prefer header with something other than return= is a 400
-	IgnoresPreferences bool     // handling=strict means nothing
+	IgnoresPreferences bool     // handling=strict has no effect
 
 	// NeedsPatient refuses to search a type that belongs to clients unless
 	// patient, subject or _id is given.
 	NeedsPatient bool
 
 	NoHistory     bool // neither _history nor vread
-	NoTypeHistory bool // _history of one resource only
+	NoTypeHistory bool // no _history of a type
 
-	// ListsDeleted makes _deleted=true find what was deleted, and nothing else:
-	// type, id and meta of it. Codes of deleted resources are forgotten, so that
-	// no token parameter finds them.
+	// ListsDeleted makes _deleted=true find deleted resources only, with type, id and meta. Their
+	// codes are gone, so that no token parameter finds them.
 	ListsDeleted bool
 
 	// OneInterval refuses _lastUpdated given twice with a 400, as servers do that
@@ -60,15 +57,14 @@ type Behaviour struct {
 	NextRelation  string // how the link to the next page is called; "next"
 	LongLinks     int    // next links are padded to this many bytes; 0: not
 
-	KeepsIdentical bool // a PUT of what is there already makes no new version
+	KeepsIdentical bool // a PUT of the same content makes no new version
 
-	// LateCommits is how long before it can be seen a write may have got its
-	// lastUpdated: every third write is late, by up to that much. It never falls
-	// before the version that it follows.
+	// LateCommits is how long before a write becomes visible its lastUpdated may lie: every third
+	// write is late, by up to that much. It is never before the version that it follows.
 	LateCommits time.Duration
 }
 
-// Paging is how next links go on.
+// Paging is how next links work.
 type Paging int
 
 // Snapshot looks, on all pages, at the moment of the first. Offset counts

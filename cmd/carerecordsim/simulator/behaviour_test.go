@@ -14,7 +14,7 @@ type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
 
-func TestPagesByOffsetMissWhatMoves(t *testing.T) {
+func TestOffsetPagesMissMovedEntries(t *testing.T) {
 	t.Parallel()
 	for paging, mark := range map[Paging]string{Offset: "_offset=2", Stored: "_getpagesoffset=2", Keyset: "_offset=2"} {
 		s := New(Options{Behaviour: Behaviour{Paging: paging}})
@@ -33,12 +33,13 @@ func TestPagesByOffsetMissWhatMoves(t *testing.T) {
 	}
 }
 
-func TestKeysetPagingGoesOnAfterTheLastEntry(t *testing.T) {
+func TestKeysetPagesContinueAfterTheLastEntry(t *testing.T) {
 	t.Parallel()
 	s := New(Options{Behaviour: Behaviour{Paging: Keyset, MaxOffset: 10}})
 	fill(t, s, 30, noon)
 	first := get(t, s, "/fhir/Observation?_sort=_lastUpdated&_count=2")
-	if self := get(t, s, first.link("next")).link("self"); !strings.Contains(self, "?_sort=_lastUpdated&_count=2&_cursor=") {
+	if self := get(t, s, first.link("next")).link("self"); !strings.Contains(self,
+		"?_sort=_lastUpdated&_count=2&_cursor=") {
 		t.Errorf("self of the second page is %s", self)
 	}
 	ids, _ := follow(t, s, "/fhir/Observation?_sort=_lastUpdated&_count=2", func() {
@@ -70,9 +71,10 @@ func TestUnstableTiesSkipAndRepeat(t *testing.T) {
 	}
 }
 
-func TestOrderMayChangeWithEachRequest(t *testing.T) {
+func TestUnstableOrderChangesPerRequest(t *testing.T) {
 	t.Parallel()
-	for query, skips := range map[string]bool{"": true, "&_sort=status": true, "&_sort=_id": false, "&_sort=-_lastUpdated": false} {
+	for query, skips := range map[string]bool{"": true, "&_sort=status": true, "&_sort=_id": false,
+		"&_sort=-_lastUpdated": false} {
 		s := New(Options{Behaviour: Behaviour{Paging: Offset, UnstableOrder: true}})
 		fill(t, s, 100, time.Time{})
 		ids, _ := follow(t, s, "/fhir/Observation?_count=20"+query, func() {})
@@ -83,7 +85,7 @@ func TestOrderMayChangeWithEachRequest(t *testing.T) {
 	}
 }
 
-func TestSearchCacheAnswersAsBefore(t *testing.T) {
+func TestSearchCacheRepeatsAnswers(t *testing.T) {
 	t.Parallel()
 	c := &clock{noon}
 	s := New(Options{Clock: c.now, Behaviour: Behaviour{SearchCache: time.Minute}})
@@ -144,7 +146,7 @@ func TestTotalsOnRequestOnly(t *testing.T) {
 	}
 }
 
-func TestParametersMayBeIgnoredOrRefused(t *testing.T) {
+func TestIgnoredAndRefusedParameters(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		behaviour     Behaviour
@@ -152,9 +154,11 @@ func TestParametersMayBeIgnoredOrRefused(t *testing.T) {
 		status        int
 		self          string
 	}{
-		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}}, "_lastUpdated=ge2020&_sort=_id", "", 200, "?_sort=_id"},
+		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}}, "_lastUpdated=ge2020&_sort=_id", "", 200,
+			"?_sort=_id"},
 		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}}, "_lastUpdated=ge2020", "handling=strict", 400, ""},
-		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}, IgnoresPreferences: true}, "_lastUpdated=ge2020", "handling=strict", 200, ""},
+		{Behaviour{IgnoredParameters: []string{"_lastUpdated"}, IgnoresPreferences: true}, "_lastUpdated=ge2020",
+			"handling=strict", 200, ""},
 		{Behaviour{IgnoredParameters: []string{"patient"}}, "patient:Patient=q", "", 200, ""},
 		{Behaviour{RefusesUnknown: true}, "smaak=zoet", "", 400, ""},
 		{Behaviour{RefusesPreferences: true}, "", "handling=strict", 400, ""},
@@ -178,7 +182,7 @@ func TestParametersMayBeIgnoredOrRefused(t *testing.T) {
 	wantStatus(t, get(t, New(Options{Behaviour: Behaviour{NeedsPatient: true}}), "/fhir/Patient"), http.StatusOK)
 }
 
-func TestHistoryMayBeMissing(t *testing.T) {
+func TestServersWithoutHistory(t *testing.T) {
 	t.Parallel()
 	for b, want := range map[string]struct {
 		behaviour          Behaviour
@@ -189,19 +193,21 @@ func TestHistoryMayBeMissing(t *testing.T) {
 	} {
 		s := New(Options{Behaviour: want.behaviour})
 		fill(t, s, 1, time.Time{})
-		for path, status := range map[string]int{"_history": want.typ, "o000/_history": want.one, "o000/_history/1": want.versions} {
+		for path, status := range map[string]int{"_history": want.typ, "o000/_history": want.one,
+			"o000/_history/1": want.versions} {
 			wantStatus(t, get(t, s, "/fhir/Observation/"+path), status)
 		}
 		metadata := string(get(t, s, "/fhir/metadata").Body)
-		if strings.Contains(metadata, "history-type") || strings.Contains(metadata, "history-instance") != (want.one == 200) {
+		if strings.Contains(metadata, "history-type") ||
+			strings.Contains(metadata, "history-instance") != (want.one == 200) {
 			t.Errorf("%s: the CapabilityStatement lies: %s", b, metadata)
 		}
 	}
 }
 
-func TestDeletedCanBeListed(t *testing.T) {
+func TestDeletedParameterListsDeletions(t *testing.T) {
 	t.Parallel()
-	s := changed(t, Options{Behaviour: Behaviour{ListsDeleted: true}})
+	s := newCorrectedAndDeleted(t, Options{Behaviour: Behaviour{ListsDeleted: true}})
 	for query, want := range map[string]string{
 		"_deleted=true":                                  "b",
 		"_deleted=true&patient=p":                        "b",
@@ -228,7 +234,7 @@ func TestDeletedCanBeListed(t *testing.T) {
 	}
 }
 
-func TestIdenticalPutMayKeepItsVersion(t *testing.T) {
+func TestIdenticalPutKeepsItsVersion(t *testing.T) {
 	t.Parallel()
 	for keeps, want := range map[bool]string{true: `W/"1"`, false: `W/"2"`} {
 		s := New(Options{Behaviour: Behaviour{KeepsIdentical: keeps}})

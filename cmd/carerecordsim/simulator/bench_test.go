@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// BenchmarkPageOf500 reads pages of 500 reports of a usual size, from among
-// 100,000, each from another moment on.
+// BenchmarkPageOf500 reads pages of 500 reports of a usual size, among 100,000.
 func BenchmarkPageOf500(b *testing.B) {
 	s := New(Options{})
 	text := strings.Repeat("Mevrouw heeft goed geslapen. ", 20)

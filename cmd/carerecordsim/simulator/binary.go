@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// readBinary answers with the content itself, unless FHIR is asked for:
+// readBinary answers with the content, or with FHIR if the request asks for it:
 // https://hl7.org/fhir/R4/binary.html#rest
 func (s *Server) readBinary(r *http.Request, id string) (answer, error) {
 	v, err := s.Get("Binary", id)
@@ -23,7 +23,7 @@ func (s *Server) readBinary(r *http.Request, id string) (answer, error) {
 		Data        []byte // base64 in JSON
 	}
 	if err := json.Unmarshal(v.Body, &binary); err != nil {
-		return a, nil // what cannot be taken out is sent as it is
+		return a, nil // without data the resource is sent
 	}
 	a.contentType = cmp.Or(binary.ContentType, "application/octet-stream")
 	a.body = binary.Data

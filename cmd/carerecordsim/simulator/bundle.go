@@ -12,8 +12,7 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// searchset writes the Bundle by hand, so that resources are copied and never
-// parsed again.
+// searchset writes the Bundle by hand, because resources are copied and not parsed again.
 func (s *Server) searchset(base string, res result) answer {
 	var b bytes.Buffer
 	b.Grow(bundleSize(res.page, base))
@@ -23,7 +22,7 @@ func (s *Server) searchset(base string, res result) answer {
 	return answer{status: http.StatusOK, body: b.Bytes()}
 }
 
-// writeHead writes what stands before a Bundle's entries.
+// writeHead writes the members before a Bundle's entries.
 func (s *Server) writeHead(b *bytes.Buffer, bundleType, base string, res result) {
 	here := base + "/" + res.at.Path
 	b.WriteString(`{"resourceType":"Bundle","meta":{"lastUpdated":"`)
@@ -32,8 +31,8 @@ func (s *Server) writeHead(b *bytes.Buffer, bundleType, base string, res result)
 	if res.at.Total >= 0 && s.counts(res.query) {
 		b.WriteString(`,"total":` + strconv.Itoa(max(0, res.at.Total+s.o.Behaviour.CountOff)))
 	}
-	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.self())) + `}`)
-	if next, ok := s.next(res); ok {
+	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.selfQuery())) + `}`)
+	if next, ok := s.nextQuery(res); ok {
 		if pad := s.o.Behaviour.LongLinks; pad > 0 {
 			next = append(next, pair{paddingParameter, strings.Repeat("A", pad)})
 		}
@@ -76,7 +75,7 @@ func writeEntries(b *bytes.Buffer, prefix string, page []*archive.Version, eleme
 	b.WriteByte(']')
 }
 
-// stub is what _deleted=true shows of a resource that is no more.
+// stub is a deleted resource as _deleted=true lists it.
 func stub(v *archive.Version) []byte {
 	return fmt.Appendf(nil, `{"resourceType":%q,"id":%q,"meta":{"versionId":%s,"lastUpdated":%q}}`,
 		v.Type, v.ID, quote(v.VersionID()), v.LastUpdated.Format(archive.InstantLayout))
@@ -102,6 +101,6 @@ func quote(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a string always can
+	_ = encoder.Encode(s) // a string never fails
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -22,20 +22,20 @@ const (
 	storedOffsetParameter = "_getpagesoffset"
 )
 
-// cursor is where in a result a page begins, and all that a next link carries.
-// The server remembers nothing between pages.
+// cursor is where a page begins in a result. The next link carries all of it: the server remembers
+// nothing between pages.
 type cursor struct {
 	Path   string `json:"t"` // below the base: Observation, Observation/_history
 	Query  string `json:"q"`
 	AsOf   int64  `json:"s"`
 	Total  int    `json:"n"` // -1: not counted
-	Made   int64  `json:"m"` // when the first page was, in microseconds
+	Made   int64  `json:"m"` // time of the first page, in microseconds
 	Micro  int64  `json:"u"`
 	ID     string `json:"i"` // empty: from the beginning
 	Seq    int64  `json:"v"`
 	Offset int    `json:"o"`
 
-	asked []pair // what the link said beside the search, for self
+	asked []pair // the link's other parameters, for link self
 }
 
 func parseCursor(s string) (cursor, error) {
@@ -48,7 +48,7 @@ func parseCursor(s string) (cursor, error) {
 }
 
 func (c cursor) String() string {
-	raw, _ := json.Marshal(c) // strings and numbers always can
+	raw, _ := json.Marshal(c) // strings and numbers never fail
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
@@ -59,21 +59,21 @@ func (c cursor) position() *archive.Position {
 	return &archive.Position{At: time.UnixMicro(c.Micro), ID: c.ID, Seq: c.Seq}
 }
 
-// after is the cursor of the page that follows v.
+// after returns the cursor of the page after v.
 func (c cursor) after(v *archive.Version) cursor {
 	c.Micro, c.ID, c.Seq = v.LastUpdated.UnixMicro(), v.ID, v.Seq
 	return c
 }
 
-// takeCursor finds the page that a next link of ours asks for. One that is
-// opaque brings its own search; the others stand beside it.
-func (s *Server) takeCursor(path string, pairs []pair) (cursor, []pair, error) {
+// readCursor returns the cursor of a next link, and the other parameters. An opaque link carries
+// the whole search; other cursors stand beside the search.
+func (s *Server) readCursor(path string, pairs []pair) (cursor, []pair, error) {
 	fresh := cursor{Path: path, Total: -1}
 	for i, p := range pairs {
 		switch {
 		case p.name == pageParameter && s.o.Behaviour.Paging == Snapshot,
 			p.name == storedParameter && s.o.Behaviour.Paging == Stored:
-			return s.resume(path, p, pairs)
+			return s.readOpaqueCursor(path, p, pairs)
 		case p.name == offsetParameter && (s.o.Behaviour.Paging == Offset || s.o.Behaviour.Paging == Keyset):
 			offset, err := s.offset(p.value)
 			if err != nil {
@@ -94,8 +94,8 @@ func (s *Server) takeCursor(path string, pairs []pair) (cursor, []pair, error) {
 	return fresh, pairs, nil
 }
 
-// resume takes everything from an opaque link.
-func (s *Server) resume(path string, p pair, pairs []pair) (cursor, []pair, error) {
+// readOpaqueCursor reads an opaque link.
+func (s *Server) readOpaqueCursor(path string, p pair, pairs []pair) (cursor, []pair, error) {
 	c, err := parseCursor(p.value)
 	if err == nil && c.Path != path {
 		err = fmt.Errorf("a page of %s", c.Path)

@@ -11,9 +11,8 @@ import (
 var datePattern = regexp.MustCompile(
 	`^\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$`)
 
-// parseDate returns the time span that a FHIR date stands for, low included
-// and high not: a year, a month, a day, a minute, a second or a fraction. What
-// has no offset is in zone.
+// parseDate returns the period of a FHIR date, low included and high not: a year, a month, a day, a
+// minute, a second or a fraction. A time without an offset is in zone.
 func parseDate(s string, zone *time.Location) (low, high time.Time, err error) {
 	if !datePattern.MatchString(s) {
 		return low, high, fmt.Errorf("%q is not a FHIR date", s)
@@ -25,7 +24,7 @@ func parseDate(s string, zone *time.Location) (low, high time.Time, err error) {
 	return low, next(low), nil
 }
 
-// dateLayout returns the layout of s and the step from it to its successor.
+// dateLayout returns the layout of s, and a function to the next value of that precision.
 func dateLayout(s string) (string, func(time.Time) time.Time) {
 	switch len(s) {
 	case len("2006"):
@@ -58,8 +57,7 @@ func step(d time.Duration) func(time.Time) time.Time {
 // span is a range of instants, low included and high not; zero ends are open.
 type span struct{ low, high time.Time }
 
-// parsePrefixed reads a date with one of the prefixes eq, ge, le, gt and lt;
-// none means eq.
+// parsePrefixed reads a date with a prefix: eq, ge, le, gt or lt. The default is eq.
 func parsePrefixed(s string, zone *time.Location) (span, error) {
 	prefix, date := "eq", s
 	if len(s) > 2 && s[0] >= 'a' {
@@ -84,7 +82,7 @@ func parsePrefixed(s string, zone *time.Location) (span, error) {
 	return span{}, fmt.Errorf("prefix %q is not supported", prefix)
 }
 
-// and returns the instants that lie in both.
+// and returns the instants in both.
 func (s span) and(t span) span {
 	if s.low.IsZero() || t.low.After(s.low) {
 		s.low = t.low

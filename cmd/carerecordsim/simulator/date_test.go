@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestParseDateGivesTheSpanOfItsPrecision(t *testing.T) {
+func TestParseDateReturnsThePeriod(t *testing.T) {
 	t.Parallel()
 	amsterdam, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
@@ -32,7 +32,7 @@ func TestParseDateGivesTheSpanOfItsPrecision(t *testing.T) {
 	}
 }
 
-func TestParseDateRefusesWhatIsNoFHIRDate(t *testing.T) {
+func TestParseDateRefusesOtherFormats(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
 		"", "25", "2025-1-1", "2025-13", "2025-02-30", "2025-02-03T7:00", "2025-02-03T07", "2025-02-03T07:00:00,5Z",
@@ -45,7 +45,8 @@ func TestParseDateRefusesWhatIsNoFHIRDate(t *testing.T) {
 }
 
 func FuzzParseDate(f *testing.F) {
-	for _, s := range []string{"2025", "2025-02", "2025-02-28", "2025-02-03T07:00", "2025-02-03T07:00:00.123456789+01:00", "ge2025-03-30T02:30:00", "0000", "9999-12-31T23:59:59Z"} {
+	for _, s := range []string{"2025", "2025-02", "2025-02-28", "2025-02-03T07:00",
+		"2025-02-03T07:00:00.123456789+01:00", "ge2025-03-30T02:30:00", "0000", "9999-12-31T23:59:59Z"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -1,26 +1,20 @@
-// Package simulator is a care record system to try dossiersync against: FHIR
-// R4 over HTTP, over resources that it holds in memory. It shares no code with
-// the rest of the repository, so that a misreading of FHIR in the one is not
-// repeated in the other.
+// Package simulator is a FHIR R4 server over HTTP with its resources in memory: a care
+// record system to test clients against. It shares no code with dossiersync, so that a
+// misreading of FHIR in one is not repeated in the other.
 //
-// A Server is filled and changed through its Go methods or over HTTP; either
-// way each write is a new version with a lastUpdated of its own. Left alone it
-// is honest: CapabilityStatement and Bundle.link[self] name what it really
-// does, what it does not do is refused or, as FHIR asks, ignored unless the
-// client wants strict handling, and paging over moving data shows every
-// resource once, as it was when the first page was asked for.
+// A Server is written to through Go methods or over HTTP. Each write is a new version
+// with its own lastUpdated. By default the server keeps to FHIR: the
+// CapabilityStatement and Bundle.link[self] name what it does; what it does not know
+// is refused or, as FHIR asks, ignored unless the client wants strict handling; and
+// pages over moving data show every resource once, as it was at the first page.
 //
-// Being a good example is not the whole of its work. A Layer stands between
-// the network and the requests' handling and may delay, alter or refuse
-// whatever passes; faults belong there, and not in the handlers. Package faults
-// has them. What servers differ in without being broken is a Behaviour; package
-// behaviours names sets of it after the servers that they were seen in.
+// A Layer stands between the network and the handlers, and may delay, change or refuse
+// requests and answers. Package faults is such a layer. Differences between servers
+// that are not faults are a Behaviour; package behaviours has one per known server.
 //
-// Other packages fill a Server: dossiers with a made-up care organisation, cases
-// with one client for each case that a reader of dossiers must get right, load
-// with files. Package carerecord puts all of it together.
+// Other packages fill a Server: dossiers with a fictional care organisation, cases with
+// one client per hard case, load with files. Package carerecord combines all of them.
 //
-// What it does not do: batches, transactions, the history of the whole system,
-// chained searches, conditional writes, XML, and checking resources against
-// FHIR's definitions.
+// The server does not do batches, transactions, the history of the whole system,
+// chained searches, conditional writes or XML, and it does not validate resources.
 package simulator

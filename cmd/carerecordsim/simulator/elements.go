@@ -7,11 +7,10 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// subsetted marks a resource of which parts were left out.
+// subsetted is the tag of a resource with elements left out.
 const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
 
-// writeElements writes the named elements of a resource, and type, id and meta
-// in any case.
+// writeElements writes these elements of a resource, and always type, id and meta.
 func writeElements(b *bytes.Buffer, body []byte, elements []string) {
 	separator := byte('{')
 	for quoted, value := range archive.Members(body) {
@@ -32,7 +31,7 @@ func writeElements(b *bytes.Buffer, body []byte, elements []string) {
 	b.WriteByte('}')
 }
 
-// writeSubsetted writes meta with one tag more.
+// writeSubsetted writes meta with the tag.
 func writeSubsetted(b *bytes.Buffer, meta []byte) {
 	tags := []byte("[]")
 	b.WriteByte('{')

@@ -16,13 +16,13 @@ import (
 const (
 	fhirJSON = "application/fhir+json; charset=utf-8"
 	maxBody  = 16 << 20
-	gzipFrom = 1 << 10 // smaller answers go as they are
+	gzipFrom = 1 << 10 // smaller answers are not compressed
 )
 
-// answer is what a request leads to when it goes well.
+// answer is a successful response.
 type answer struct {
 	status int
-	header http.Header // nil: none of its own
+	header http.Header // nil: no extra header
 	body   []byte      // nil: none
 
 	contentType string // "": FHIR JSON
@@ -106,13 +106,14 @@ func (s *Server) authorized(r *http.Request) bool {
 	return strings.EqualFold(scheme, "bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(s.o.Token)) == 1
 }
 
-// acceptable refuses who wants XML or Turtle; _format beats the header.
+// acceptable refuses XML and Turtle. _format wins over the header.
 func acceptable(r *http.Request) error {
 	want := r.URL.Query().Get("_format")
 	if want == "" {
 		want = r.Header.Get("Accept")
 	}
-	if want == "" || strings.Contains(want, "json") || strings.Contains(want, "*/*") || strings.Contains(want, "application/*") {
+	if want == "" || strings.Contains(want, "json") || strings.Contains(want, "*/*") ||
+		strings.Contains(want, "application/*") {
 		return nil
 	}
 	return &outcome{http.StatusNotAcceptable, "not-supported", "only JSON is spoken here"}
@@ -152,7 +153,7 @@ func (a answer) write(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
-	_, _ = w.Write(body) // a client that left needs no answer
+	_, _ = w.Write(body) // the client may have left
 }
 
 func compress(body []byte) []byte {
@@ -160,7 +161,7 @@ func compress(body []byte) []byte {
 	z := gzipWriters.Get().(*gzip.Writer)
 	defer gzipWriters.Put(z)
 	z.Reset(&buf)
-	_, _ = z.Write(body) // a bytes.Buffer takes everything
+	_, _ = z.Write(body) // a bytes.Buffer never fails
 	_ = z.Close()
 	return buf.Bytes()
 }

@@ -9,9 +9,8 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// history lists versions, deletions among them, the newest first unless _sort
-// says otherwise: of one type, or of one resource when id is not empty. See
-// https://hl7.org/fhir/R4/http.html#history
+// history lists the versions of a type, or of one resource if id is not "", with deletions; newest
+// first unless _sort is given. See https://hl7.org/fhir/R4/http.html#history
 func (s *Server) history(r *http.Request, typ, id string) (answer, error) {
 	if s.o.Behaviour.NoHistory || id == "" && s.o.Behaviour.NoTypeHistory {
 		return answer{}, &outcome{http.StatusNotFound, "not-supported", "no such interaction"}
@@ -31,7 +30,7 @@ func (s *Server) history(r *http.Request, typ, id string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	at, pairs, err := s.takeCursor(path, pairs)
+	at, pairs, err := s.readCursor(path, pairs)
 	if err != nil {
 		return answer{}, err
 	}
@@ -64,14 +63,14 @@ func (q *search) takeHistory(p pair, rules searchRules) (bool, error) {
 	case "_format", "_pretty", paddingParameter:
 		return true, nil
 	case "_count":
-		return q.takeCount(p, rules)
+		return q.applyCount(p, rules)
 	case "_sort":
 		if p.value != "_lastUpdated" && p.value != "-_lastUpdated" {
 			return false, nil
 		}
-		return q.takeSort(p)
+		return q.applySort(p)
 	case "_since":
-		// An instant, but a date is taken as well: from its first moment on.
+		// FHIR has an instant here; a date counts from its first moment.
 		low, _, err := parseDate(p.value, rules.zone)
 		if err != nil {
 			return true, badRequest("value", "_since: %v", err)
@@ -108,7 +107,7 @@ func writeHistoryEntry(b *bytes.Buffer, base string, v *archive.Version) {
 	switch {
 	case v.Deleted:
 		method, status = http.MethodDelete, http.StatusNoContent
-	case v.First():
+	case v.IsFirst():
 		status = http.StatusCreated
 	}
 	fmt.Fprintf(b, `{"fullUrl":%s,`, quote(base+"/"+v.Type+"/"+v.ID))

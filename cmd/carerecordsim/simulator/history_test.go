@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// changed holds two reports: one corrected, one deleted, a minute between any
-// two of the four writes.
-func changed(t *testing.T, o Options) *Server {
+// newCorrectedAndDeleted holds two reports, one corrected and one deleted, with a minute between
+// the four writes.
+func newCorrectedAndDeleted(t *testing.T, o Options) *Server {
 	t.Helper()
 	s := New(o)
 	for i, id := range []string{"a", "b", "a"} {
-		raw := fmt.Appendf(nil, `{"resourceType":"Observation","id":%q,"status":"final","subject":{"reference":"Patient/p"}}`, id)
+		raw := fmt.Appendf(nil,
+			`{"resourceType":"Observation","id":%q,"status":"final","subject":{"reference":"Patient/p"}}`, id)
 		if _, err := s.PutAt(noon.Add(time.Duration(i)*time.Minute), raw); err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +37,7 @@ func (r response) versions() []string {
 
 func TestHistoryListsVersionsAndDeletions(t *testing.T) {
 	t.Parallel()
-	s := changed(t, Options{})
+	s := newCorrectedAndDeleted(t, Options{})
 	all := []string{
 		`DELETE Observation/b W/"2"`, `PUT Observation/a W/"2"`, `PUT Observation/b W/"1"`, `PUT Observation/a W/"1"`,
 	}
@@ -62,7 +63,8 @@ func TestHistoryListsVersionsAndDeletions(t *testing.T) {
 		}
 	}
 	deleted := get(t, s, "/fhir/Observation/_history?_count=1").Bundle.Entry[0]
-	if deleted.Resource != nil || deleted.Response.Status != "204" || deleted.Response.LastModified != "2025-03-03T12:03:00.000Z" {
+	if deleted.Resource != nil || deleted.Response.Status != "204" ||
+		deleted.Response.LastModified != "2025-03-03T12:03:00.000Z" {
 		t.Errorf("deletion is told as %+v", deleted)
 	}
 }

@@ -35,7 +35,7 @@ func (s *Server) create(r *http.Request, typ string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := names(raw, typ, ""); err != nil {
+	if err := wantIdentity(raw, typ, ""); err != nil {
 		return answer{}, err
 	}
 	v, err := s.Create(raw)
@@ -50,7 +50,7 @@ func (s *Server) update(r *http.Request, typ, id string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := names(raw, typ, id); err != nil {
+	if err := wantIdentity(raw, typ, id); err != nil {
 		return answer{}, err
 	}
 	_, missing := s.Get(typ, id)
@@ -78,9 +78,9 @@ func (s *Server) created(r *http.Request, v *archive.Version) answer {
 	return a
 }
 
-// names reports whether raw is a resource of that type, and has that id unless
-// id is empty.
-func names(raw []byte, typ, id string) error {
+// wantIdentity returns an error unless raw is a resource of that type, with that id if id is not
+// "".
+func wantIdentity(raw []byte, typ, id string) error {
 	var head struct{ ResourceType, ID string }
 	if err := json.Unmarshal(raw, &head); err != nil {
 		return badRequest("structure", "not a FHIR resource in JSON: %v", err)
@@ -103,7 +103,7 @@ func resourceAnswer(status int, v *archive.Version) answer {
 
 func etag(v *archive.Version) string { return `W/"` + v.VersionID() + `"` }
 
-// base is the address under which this client reached the server.
+// base returns the base URL by which this client reached the server.
 func (s *Server) base(r *http.Request) string {
 	scheme := "http"
 	if r.TLS != nil {

@@ -29,7 +29,7 @@ func TestReadCarriesVersionAndTime(t *testing.T) {
 	}
 }
 
-func TestDeletedIsGoneAndUnknownIsNot(t *testing.T) {
+func TestDeletedIs410AndUnknownIs404(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 2, time.Time{})
@@ -57,7 +57,8 @@ func TestCreateGivesAnID(t *testing.T) {
 	r := do(t, s, http.MethodPost, "/fhir/Goal", `{"resourceType":"Goal","id":"mine","lifecycleStatus":"active"}`)
 	wantStatus(t, r, http.StatusCreated)
 	id := s.List("Goal")[0].ID
-	if want := "http://ecd.test:8443/fhir/Goal/" + id + "/_history/1"; id == "mine" || r.Header.Get("Location") != want {
+	if want := "http://ecd.test:8443/fhir/Goal/" + id + "/_history/1"; id == "mine" ||
+		r.Header.Get("Location") != want {
 		t.Errorf("Location = %q, want %q", r.Header.Get("Location"), want)
 	}
 }
@@ -112,7 +113,7 @@ func TestTokenGuardsEverythingButMetadata(t *testing.T) {
 	wantStatus(t, get(t, s, "/fhir/metadata"), http.StatusOK)
 }
 
-func TestGzipOnlyForWhoAcceptsIt(t *testing.T) {
+func TestGzipOnlyIfAccepted(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 40, time.Time{})
@@ -130,7 +131,7 @@ func TestGzipOnlyForWhoAcceptsIt(t *testing.T) {
 	}
 }
 
-func TestWritesAreStrictlyLaterUnlessInstantsMayBeEqual(t *testing.T) {
+func TestLastUpdatedRisesUnlessEqualInstants(t *testing.T) {
 	t.Parallel()
 	for equal, want := range map[bool]time.Duration{true: 0, false: time.Millisecond} {
 		s := New(Options{Clock: stopped, EqualInstants: equal})
@@ -151,7 +152,8 @@ func TestUpdateKeepsDecimals(t *testing.T) {
 	if _, err := s.Update("Observation", "a", func(r map[string]any) { r["status"] = "final" }); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(s.Resources()["Observation/a"]); !strings.Contains(got, `"value":1.50`) || !strings.Contains(got, `"versionId":"2"`) {
+	if got := string(s.Resources()["Observation/a"]); !strings.Contains(got, `"value":1.50`) ||
+		!strings.Contains(got, `"versionId":"2"`) {
 		t.Errorf("after Update: %s", got)
 	}
 	if _, err := s.Update("Observation", "none", func(map[string]any) {}); err == nil {
@@ -159,7 +161,7 @@ func TestUpdateKeepsDecimals(t *testing.T) {
 	}
 }
 
-func TestMetadataNamesWhatSearchesKnow(t *testing.T) {
+func TestMetadataNamesTheSearchParameters(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	if _, err := s.Put([]byte(`{"resourceType":"Device","id":"d"}`)); err != nil {
@@ -194,7 +196,7 @@ func TestMetadataNamesWhatSearchesKnow(t *testing.T) {
 	}
 }
 
-func TestLayersStandBeforeTheHandling(t *testing.T) {
+func TestLayersWrapTheHandlers(t *testing.T) {
 	t.Parallel()
 	var passed []string
 	layer := func(name string) Layer {

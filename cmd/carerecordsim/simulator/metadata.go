@@ -9,8 +9,7 @@ import (
 
 type object = map[string]any
 
-// metadata answers with the CapabilityStatement, which is made from the tables
-// that the searches use.
+// metadata answers with the CapabilityStatement, made from the tables that searches use.
 func (s *Server) metadata(r *http.Request) (answer, error) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return answer{}, &outcome{http.StatusMethodNotAllowed, "not-supported", "metadata can only be read"}
@@ -85,7 +84,7 @@ func (s *Server) searchParams(resourceType string) []object {
 	if s.o.Behaviour.ListsDeleted {
 		add("_deleted", "token")
 	}
-	for _, p := range slices.Concat(common, parametersOf[resourceType]) {
+	for _, p := range slices.Concat(commonParameters, parametersOf[resourceType]) {
 		add(p.name, string(p.kind))
 	}
 	return list

@@ -9,8 +9,8 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// outcome is an error for the client: an HTTP status and the one issue of an
-// OperationOutcome, with a code from FHIR's issue-type.
+// outcome is an error for the client: a status, and an OperationOutcome with one issue, whose code
+// is of FHIR's issue-type.
 type outcome struct {
 	status      int
 	code        string
@@ -23,7 +23,7 @@ func badRequest(code, format string, args ...any) error {
 	return &outcome{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
 }
 
-// toOutcome is the one place where an error becomes an answer.
+// toOutcome is the one place where an error becomes a response.
 func toOutcome(err error) *outcome {
 	var o *outcome
 	switch {

@@ -13,7 +13,7 @@ import (
 // paddingParameter makes next links long; it says nothing.
 const paddingParameter = "_padding"
 
-// result is one page of what a search or a history found.
+// result is one page of a search or a history.
 type result struct {
 	query search
 	at    cursor
@@ -21,7 +21,7 @@ type result struct {
 	more  bool
 }
 
-// fetch reads the page that at stands for.
+// fetch reads the page at a cursor.
 func (s *Server) fetch(r *http.Request, q search, at cursor) result {
 	mishap := s.mishap.Load()
 	mishap.narrow(&q)
@@ -51,8 +51,8 @@ func (s *Server) fetch(r *http.Request, q search, at cursor) result {
 	return res
 }
 
-// moment is the Seq that a first page looks at: the newest, or for a while the
-// one that the same search looked at before.
+// moment returns the Seq of a first page: the newest, or for a while that of an earlier, equal
+// search.
 func (s *Server) moment(r *http.Request, at cursor) int64 {
 	life := s.o.Behaviour.SearchCache
 	if life <= 0 {
@@ -73,7 +73,7 @@ func (s *Server) moment(r *http.Request, at cursor) int64 {
 		}
 	}
 	asOf := s.archive.Seq()
-	s.cache[key] = cached{now, asOf}
+	s.cache[key] = cachedMoment{now, asOf}
 	return asOf
 }
 
@@ -88,8 +88,7 @@ func (s *Server) counts(q search) bool {
 	}
 }
 
-// shuffle gives a list another order each time it is called, or only what has
-// one instant in it.
+// shuffle gives a list another order in each call; with ties, only within equal lastUpdated.
 func (s *Server) shuffle(list []*archive.Version, ties bool) {
 	r := rand.New(rand.NewPCG(1, s.shuffles.Add(1))) //nolint:gosec // disorder, and no secret
 	for i := 0; i < len(list); {
@@ -103,8 +102,8 @@ func (s *Server) shuffle(list []*archive.Version, ties bool) {
 	}
 }
 
-// next returns the query of the link to the page after res, if there is one.
-func (s *Server) next(res result) ([]pair, bool) {
+// nextQuery returns the query of the next link, if there is a next page.
+func (s *Server) nextQuery(res result) ([]pair, bool) {
 	if !res.more || len(res.page) == 0 {
 		return nil, false
 	}
@@ -129,7 +128,7 @@ func (s *Server) next(res result) ([]pair, bool) {
 	}
 }
 
-// self returns the query that res is the answer to, as far as it was honoured.
-func (res result) self() []pair {
+// selfQuery returns the part of the query that the server honoured.
+func (res result) selfQuery() []pair {
 	return append(slices.Clone(res.query.used), res.at.asked...)
 }

@@ -6,7 +6,7 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// kind is how a search parameter's values are read.
+// kind is the type of a search parameter.
 type kind string
 
 const (
@@ -14,8 +14,7 @@ const (
 	reference kind = "reference"
 )
 
-// parameter is a search parameter of a resource type, beside the ones that all
-// types have.
+// parameter is a search parameter of a resource type, besides those of all types.
 type parameter struct {
 	name    string
 	kind    kind
@@ -33,8 +32,8 @@ var (
 	byActive    = parameter{"active", token, archive.Active}
 )
 
-// parametersOf lists the types that the server knows even when it holds none,
-// with the parameters that FHIR R4 gives them.
+// parametersOf lists the types that the server serves even when it holds none, with their search
+// parameters in FHIR R4.
 var parametersOf = map[string][]parameter{
 	"Binary":                {},
 	"CarePlan":              {byPatient, bySubject, byCategory, byStatus},
@@ -53,14 +52,14 @@ var parametersOf = map[string][]parameter{
 	"RelatedPerson":         {byPatient, byActive},
 }
 
-// common holds the token parameters of every type.
-var common = []parameter{
+// commonParameters are the token parameters of every type.
+var commonParameters = []parameter{
 	{"_tag", token, archive.Tag},
 	{"_security", token, archive.Security},
 }
 
 func findParameter(resourceType, name string) (parameter, bool) {
-	for _, list := range [][]parameter{common, parametersOf[resourceType]} {
+	for _, list := range [][]parameter{commonParameters, parametersOf[resourceType]} {
 		if i := slices.IndexFunc(list, func(p parameter) bool { return p.name == name }); i >= 0 {
 			return list[i], true
 		}
@@ -68,14 +67,12 @@ func findParameter(resourceType, name string) (parameter, bool) {
 	return parameter{}, false
 }
 
-// ofClients reports whether a type's resources belong to clients, as far as the
-// table knows.
-func ofClients(resourceType string) bool {
+// belongsToClients reports whether a type has a patient parameter.
+func belongsToClients(resourceType string) bool {
 	return slices.ContainsFunc(parametersOf[resourceType], func(p parameter) bool { return p.kind == reference })
 }
 
-// knows reports whether the server serves a type: one from the table, or one
-// that was put there.
+// knows reports whether the server serves a type: it is in the table, or was ever written.
 func (s *Server) knows(resourceType string) bool {
 	_, listed := parametersOf[resourceType]
 	return listed || slices.Contains(s.archive.Types(), resourceType)

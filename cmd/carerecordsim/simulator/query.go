@@ -10,10 +10,10 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// search is a search as the server understood it.
+// search is a parsed search.
 type search struct {
 	query      archive.Query
-	patients   []string // alternatives, when there are more than one
+	patients   []string // alternatives, if more than one
 	tokens     []tokenFilter
 	span       span
 	count      int
@@ -21,21 +21,21 @@ type search struct {
 	noTotal    bool
 	wantsTotal bool
 	sorted     bool     // _sort was honoured
-	byTime     bool     // it says _lastUpdated
+	byTime     bool     // by _lastUpdated
 	scoped     bool     // to clients, or to ids
 	elements   []string // nil: whole resources
-	used       []pair   // what the answer honours, for link self
+	used       []pair   // honoured parameters, for link self
 }
 
 type tokenFilter struct {
 	element      int
-	alternatives []wanted
+	alternatives []tokenValue
 }
 
-// searchRules are what a parser needs to know of the server and the client.
+// searchRules are what parsing depends on besides the query.
 type searchRules struct {
 	Behaviour
-	strict       bool // what is unknown is refused
+	strict       bool // unknown parameters are refused
 	zone         *time.Location
 	defaultCount int
 	maxCount     int
@@ -48,13 +48,13 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 		return search{}, badRequest("invalid", "Invalid parameter: _lastUpdated")
 	}
 	if rules.ignores("_sort") {
-		q.query.Order = archive.ByID // who does not sort does not sort by time either
+		q.query.Order = archive.ByID // without a sort the order must not be by time
 	}
 	for _, p := range pairs {
 		name, _, _ := strings.Cut(p.name, ":")
 		known, err := false, error(nil)
 		if !rules.ignores(name) {
-			known, err = q.take(p, rules)
+			known, err = q.apply(p, rules)
 		}
 		if err != nil {
 			return search{}, err
@@ -63,7 +63,7 @@ func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, 
 			return search{}, badRequest("not-supported", "%s does not support %s=%s", resourceType, p.name, p.value)
 		}
 	}
-	if rules.NeedsPatient && ofClients(resourceType) && !q.scoped {
+	if rules.NeedsPatient && belongsToClients(resourceType) && !q.scoped {
 		return search{}, badRequest("required", "%s can be searched for one patient only", resourceType)
 	}
 	if w := rules.WideFails; w > 0 && q.query.IDs == nil && (q.span.low.IsZero() || q.spanUntil(rules.now).Sub(q.span.low) > w) {
@@ -94,13 +94,13 @@ func countOf(pairs []pair, name string) int {
 	return n
 }
 
-// take applies one parameter, and reports whether the server knows it.
-func (q *search) take(p pair, rules searchRules) (bool, error) {
+// apply applies one parameter, and reports whether the server knows it.
+func (q *search) apply(p pair, rules searchRules) (bool, error) {
 	switch p.name {
 	case "_format", "_pretty", paddingParameter:
 		return true, nil
 	case "_count":
-		return q.takeCount(p, rules)
+		return q.applyCount(p, rules)
 	case "_lastUpdated":
 		s, err := parsePrefixed(p.value, rules.zone)
 		if err != nil {
@@ -109,9 +109,9 @@ func (q *search) take(p pair, rules searchRules) (bool, error) {
 		q.span = q.span.and(s)
 	case "_id":
 		q.scoped = true
-		q.takeIDs(strings.Split(p.value, ","))
+		q.applyIDs(strings.Split(p.value, ","))
 	case "_sort":
-		return q.takeSort(p)
+		return q.applySort(p)
 	case "_elements":
 		q.elements = append(q.elements, strings.Split(p.value, ",")...)
 	case "_summary":
@@ -130,13 +130,13 @@ func (q *search) take(p pair, rules searchRules) (bool, error) {
 		}
 		q.query.Which = archive.Deleted
 	default:
-		return q.takeParameter(p)
+		return q.applyParameter(p)
 	}
 	q.used = append(q.used, p)
 	return true, nil
 }
 
-func (q *search) takeCount(p pair, rules searchRules) (bool, error) {
+func (q *search) applyCount(p pair, rules searchRules) (bool, error) {
 	n, err := strconv.Atoi(p.value)
 	if err != nil || n < 0 {
 		return true, badRequest("value", "_count: %q is not a count", p.value)
@@ -147,7 +147,7 @@ func (q *search) takeCount(p pair, rules searchRules) (bool, error) {
 	return true, nil
 }
 
-func (q *search) takeIDs(ids []string) {
+func (q *search) applyIDs(ids []string) {
 	if q.query.IDs == nil {
 		q.query.IDs = ids
 		return
@@ -155,7 +155,7 @@ func (q *search) takeIDs(ids []string) {
 	q.query.IDs = slices.DeleteFunc(q.query.IDs, func(id string) bool { return !slices.Contains(ids, id) })
 }
 
-func (q *search) takeSort(p pair) (bool, error) {
+func (q *search) applySort(p pair) (bool, error) {
 	switch p.value {
 	case "_lastUpdated", "_lastUpdated,_id":
 		q.query.Order = archive.Oldest
@@ -172,7 +172,7 @@ func (q *search) takeSort(p pair) (bool, error) {
 	return true, nil
 }
 
-func (q *search) takeParameter(p pair) (bool, error) {
+func (q *search) applyParameter(p pair) (bool, error) {
 	name, modifier, modified := strings.Cut(p.name, ":")
 	known, ok := findParameter(q.query.Type, name)
 	if !ok {
@@ -202,7 +202,7 @@ func (q *search) takePatients(references []string) {
 	}
 	switch {
 	case q.query.Patient != "" && !slices.Contains(ids, q.query.Patient):
-		q.query.IDs = []string{} // of two patients at once there is nothing
+		q.query.IDs = []string{} // no resource is about two patients
 	case q.query.Patient != "":
 	case len(ids) == 1 && ids[0] != "":
 		q.query.Patient = ids[0]
@@ -217,7 +217,7 @@ func (q *search) matches(v *archive.Version) bool {
 	}
 	for _, f := range q.tokens {
 		tokens := v.Tokens(f.element)
-		if !slices.ContainsFunc(f.alternatives, func(w wanted) bool { return w.in(tokens) }) {
+		if !slices.ContainsFunc(f.alternatives, func(w tokenValue) bool { return w.in(tokens) }) {
 			return false
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// pair is one name=value of a query, in the order of the query.
+// pair is one name=value of a query. The order of the query is kept.
 type pair struct{ name, value string }
 
 func parseQuery(raw string) ([]pair, error) {
@@ -24,7 +24,7 @@ func parseQuery(raw string) ([]pair, error) {
 		if err != nil {
 			return nil, badRequest("invalid", "the value of %s is not URL-encoded", n)
 		}
-		if v != "" { // FHIR: a parameter without a value is as if it were not there
+		if v != "" { // in FHIR an empty parameter counts as missing
 			pairs = append(pairs, pair{n, v})
 		}
 	}
@@ -42,8 +42,7 @@ func encodeQuery(pairs []pair) string {
 	return b.String()
 }
 
-// searchPairs takes the parameters from the URL, and with POST from the form
-// as well.
+// searchPairs returns the parameters of the URL, and of the form of a POST.
 func searchPairs(r *http.Request) ([]pair, error) {
 	raw := r.URL.RawQuery
 	if r.Method == http.MethodPost {

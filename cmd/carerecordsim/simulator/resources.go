@@ -12,34 +12,33 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// ErrDeleted says that there was such a resource.
+// ErrDeleted is returned for a deleted resource.
 var ErrDeleted = errors.New("resource deleted")
 
-// Put stores raw as the newest version of the resource it names. The server
-// sets meta.versionId and meta.lastUpdated.
+// Put writes a new version of the resource in raw. The server sets versionId and lastUpdated.
 func (s *Server) Put(raw []byte) (*archive.Version, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.put(raw)
 }
 
-// put stores raw with the time of now; s.writing is held.
+// put writes raw with the time of now; the caller holds s.writing.
 func (s *Server) put(raw []byte) (*archive.Version, error) {
 	var head *archive.Version
 	if b := s.o.Behaviour; b.KeepsIdentical || b.LateCommits > 0 {
 		var named struct{ ResourceType, ID string }
-		_ = json.Unmarshal(raw, &named) // the archive refuses what cannot be read
+		_ = json.Unmarshal(raw, &named) // the archive returns the error
 		head = s.archive.Head(named.ResourceType, named.ID)
-		if b.KeepsIdentical && head != nil && head.Says(raw) {
+		if b.KeepsIdentical && head != nil && head.HasContent(raw) {
 			return head, nil
 		}
 	}
-	return s.archive.Put(raw, s.begun(s.now(), head))
+	return s.archive.Put(raw, s.commitTime(s.now(), head))
 }
 
-// begun is when a write began that is seen only now; see
+// commitTime returns the lastUpdated of a write that becomes visible now; see
 // Behaviour.LateCommits.
-func (s *Server) begun(now time.Time, head *archive.Version) time.Time {
+func (s *Server) commitTime(now time.Time, head *archive.Version) time.Time {
 	late := s.o.Behaviour.LateCommits
 	s.writes++
 	if late <= 0 || s.writes%3 != 0 {
@@ -53,20 +52,18 @@ func (s *Server) begun(now time.Time, head *archive.Version) time.Time {
 	return began
 }
 
-// PutAsIs stores a resource as it is written, meta included. Only what meta
-// lacks of versionId and lastUpdated is set, the latter to at.
+// PutAsIs writes a resource with its own meta. A missing versionId or lastUpdated is set, the
+// latter to at.
 func (s *Server) PutAsIs(at time.Time, raw []byte) (*archive.Version, error) {
 	return s.archive.PutAsIs(raw, at)
 }
 
-// PutAt is Put with a lastUpdated of the caller's choice, which may lie before
-// what is already there.
+// PutAt is like Put with a given lastUpdated, which may be before that of existing versions.
 func (s *Server) PutAt(at time.Time, raw []byte) (*archive.Version, error) {
 	return s.archive.Put(raw, at)
 }
 
-// Create stores raw under a new id. The ids of the same writes are the same in
-// every process.
+// Create writes raw under a new id. The same writes get the same ids in every process.
 func (s *Server) Create(raw []byte) (*archive.Version, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -75,8 +72,8 @@ func (s *Server) Create(raw []byte) (*archive.Version, error) {
 	return s.archive.Create(raw, id, s.now())
 }
 
-// Update stores what change makes of the newest version; numbers in it are
-// json.Number. No other write through the clock comes in between.
+// Update writes the newest version as changed by change; numbers in it are json.Number. Other
+// writes through the clock wait.
 func (s *Server) Update(typ, id string, change func(resource map[string]any)) (*archive.Version, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -98,20 +95,20 @@ func (s *Server) Update(typ, id string, change func(resource map[string]any)) (*
 	return s.put(raw)
 }
 
-// Delete leaves a tombstone; deleting again is no change.
+// Delete writes a tombstone. A second call changes nothing.
 func (s *Server) Delete(typ, id string) (*archive.Version, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.archive.Delete(typ, id, s.now())
 }
 
-// DeleteAt is Delete with a lastUpdated of the caller's choice.
+// DeleteAt is like Delete with a given lastUpdated.
 func (s *Server) DeleteAt(at time.Time, typ, id string) (*archive.Version, error) {
 	return s.archive.Delete(typ, id, at)
 }
 
-// Forget removes a resource without a trace: reads of it are 404, and no history
-// tells of it. It reports whether there was one.
+// Forget removes a resource without a trace: reads are 404, and it is in no history. It reports
+// whether the resource existed.
 func (s *Server) Forget(typ, id string) bool { return s.archive.Forget(typ, id) }
 
 // Get returns the newest version, archive.ErrNotFound or ErrDeleted.
@@ -132,8 +129,8 @@ func (s *Server) List(typ string) []*archive.Version {
 	return page
 }
 
-// Resources returns the bodies of everything that is not deleted, by
-// "Type/id", as of one moment: what a complete copy would hold.
+// Resources returns the bodies of all resources that are not deleted, by "Type/id", as of one
+// moment.
 func (s *Server) Resources() map[string][]byte {
 	all := map[string][]byte{}
 	seq := s.archive.Seq()
@@ -146,10 +143,10 @@ func (s *Server) Resources() map[string][]byte {
 	return all
 }
 
-// Counts returns how many resources of each type there are.
+// Counts returns the number of resources by type.
 func (s *Server) Counts() map[string]int { return s.archive.Counts() }
 
-// now is the lastUpdated of the next write; s.writing is held.
+// now returns the lastUpdated of the next write; the caller holds s.writing.
 func (s *Server) now() time.Time {
 	t := s.o.Clock().Truncate(time.Millisecond)
 	earliest := s.last

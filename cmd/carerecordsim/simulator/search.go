@@ -18,7 +18,7 @@ func (s *Server) search(r *http.Request, resourceType string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	at, pairs, err := s.takeCursor(resourceType, pairs)
+	at, pairs, err := s.readCursor(resourceType, pairs)
 	if err != nil {
 		return answer{}, err
 	}
@@ -29,7 +29,7 @@ func (s *Server) search(r *http.Request, resourceType string) (answer, error) {
 	return s.searchset(s.base(r), s.fetch(r, q, at)), nil
 }
 
-// rules are what holds for this request.
+// rules returns the rules for this request.
 func (s *Server) rules(r *http.Request) (searchRules, error) {
 	b := s.o.Behaviour
 	strict := false
@@ -59,7 +59,7 @@ func preferences(h http.Header) []string {
 	return list
 }
 
-// ignores reports whether the server has never heard of a parameter.
+// ignores reports whether the server does not know a parameter of FHIR.
 func (b *Behaviour) ignores(name string) bool {
 	return slices.Contains(b.IgnoredParameters, name)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// dossier holds a few resources whose ids say what they are, an hour apart.
+// dossier holds a few resources, an hour apart, whose ids describe them.
 func dossier(t *testing.T, o Options) *Server {
 	t.Helper()
 	o.Zone = time.FixedZone("CET", 3600)
@@ -93,10 +93,11 @@ func TestSearchParameters(t *testing.T) {
 	}
 }
 
-func TestPostSearchIsTheSame(t *testing.T) {
+func TestPostSearchEqualsGetSearch(t *testing.T) {
 	t.Parallel()
 	s := dossier(t, Options{})
-	r := do(t, s, http.MethodPost, "/fhir/Observation/_search?_count=1", "patient=p&status=final", "Content-Type: application/x-www-form-urlencoded")
+	r := do(t, s, http.MethodPost, "/fhir/Observation/_search?_count=1", "patient=p&status=final",
+		"Content-Type: application/x-www-form-urlencoded")
 	wantStatus(t, r, http.StatusOK)
 	if want := "http://ecd.test:8443/fhir/Observation?_count=1&patient=p&status=final"; r.link("self") != want {
 		t.Errorf("self = %q, want %q", r.link("self"), want)
@@ -109,7 +110,8 @@ func TestPostSearchIsTheSame(t *testing.T) {
 func TestUnknownParametersAreIgnoredUnlessStrict(t *testing.T) {
 	t.Parallel()
 	s := dossier(t, Options{MaxCount: 100})
-	for _, unknown := range []string{"foo=bar", "patient.name=x", "_sort=status", "_summary=text", "_total=estimate", "_has:Goal:patient:status=x", "_deleted=true"} {
+	for _, unknown := range []string{"foo=bar", "patient.name=x", "_sort=status", "_summary=text",
+		"_total=estimate", "_has:Goal:patient:status=x", "_deleted=true"} {
 		r := get(t, s, "/fhir/Observation?_count=5000&"+unknown+"&status=final")
 		wantStatus(t, r, http.StatusOK)
 		if want := "http://ecd.test:8443/fhir/Observation?_count=100&status=final"; r.link("self") != want {
@@ -118,7 +120,8 @@ func TestUnknownParametersAreIgnoredUnlessStrict(t *testing.T) {
 		wantStatus(t, get(t, s, "/fhir/Observation?"+unknown, "Prefer: handling=strict"), http.StatusBadRequest)
 	}
 	for _, wrong := range []string{
-		"_count=x", "_count=-1", "_lastUpdated=yesterday", "_lastUpdated=ap2025", "_lastUpdated=ge2025-03-03T12:00:00+01:00",
+		"_count=x", "_count=-1", "_lastUpdated=yesterday", "_lastUpdated=ap2025",
+		"_lastUpdated=ge2025-03-03T12:00:00+01:00",
 		"_lastUpdated=ge2025-02-30", "status:not=final", "subject:Group=x", "_page=x", "_page=e30",
 	} {
 		wantStatus(t, get(t, s, "/fhir/Observation?"+wrong), http.StatusBadRequest)
@@ -130,16 +133,18 @@ func TestCountsWithoutEntries(t *testing.T) {
 	s := dossier(t, Options{})
 	for _, query := range []string{"_summary=count", "_count=0", "_summary=count&_total=none"} {
 		r := get(t, s, "/fhir/Observation?"+query)
-		if r.Bundle.Total == nil || *r.Bundle.Total != 3 || strings.Contains(string(r.Body), `"entry"`) || r.link("next") != "" {
+		if r.Bundle.Total == nil || *r.Bundle.Total != 3 || strings.Contains(string(r.Body), `"entry"`) ||
+			r.link("next") != "" {
 			t.Errorf("%s: %s", query, r.Body)
 		}
 	}
-	if r := get(t, s, "/fhir/Observation?_total=none&_count=1"); r.Bundle.Total != nil || get(t, s, r.link("next")).Bundle.Total != nil {
+	if r := get(t, s, "/fhir/Observation?_total=none&_count=1"); r.Bundle.Total != nil ||
+		get(t, s, r.link("next")).Bundle.Total != nil {
 		t.Errorf("_total=none: %s", r.Body)
 	}
 }
 
-func TestElementsLeaveOutTheRestAndSaySo(t *testing.T) {
+func TestElementsAreSubsetted(t *testing.T) {
 	t.Parallel()
 	s := dossier(t, Options{})
 	for id, want := range map[string]string{
@@ -153,7 +158,7 @@ func TestElementsLeaveOutTheRestAndSaySo(t *testing.T) {
 	}
 }
 
-func TestPagingOverEqualInstantsMissesAndRepeatsNothing(t *testing.T) {
+func TestPagesOverEqualInstantsAreComplete(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 500, noon)
@@ -166,9 +171,8 @@ func TestPagingOverEqualInstantsMissesAndRepeatsNothing(t *testing.T) {
 	}
 }
 
-// Between pages everything moves; yet each resource that was there at the
-// beginning comes once.
-func TestPagingShowsOneMomentWhileWritesGoOn(t *testing.T) {
+// Everything moves between pages, yet each resource of the beginning comes once.
+func TestPagesShowOneMomentDuringWrites(t *testing.T) {
 	t.Parallel()
 	for _, order := range []string{"_lastUpdated", "-_lastUpdated", "_id"} {
 		s := New(Options{Clock: stopped, EqualInstants: order == "_id"})
@@ -182,7 +186,8 @@ func TestPagingShowsOneMomentWhileWritesGoOn(t *testing.T) {
 			for i := range 60 {
 				if i%7 == n%7 {
 					_, _ = s.Delete("Observation", fmt.Sprintf("o%03d", i))
-				} else if _, err := s.Put(fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%03d"}`, i)); err != nil {
+				} else if _, err := s.Put(fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%03d"}`,
+					i)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -198,7 +203,7 @@ func TestPagingShowsOneMomentWhileWritesGoOn(t *testing.T) {
 	}
 }
 
-func TestPagesStayWholeUnderConcurrentWriters(t *testing.T) {
+func TestPagesAreCompleteUnderConcurrentWrites(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	fill(t, s, 300, time.Time{})
@@ -211,7 +216,8 @@ func TestPagesStayWholeUnderConcurrentWriters(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					_, _ = s.Put(fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%03d","status":"w%d"}`, i%300, w))
+					_, _ = s.Put(fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%03d","status":"w%d"}`,
+						i%300, w))
 				}
 			}
 		})
@@ -242,7 +248,8 @@ func TestLateCommitAppearsInThePast(t *testing.T) {
 func FuzzSearch(f *testing.F) {
 	for _, q := range []string{
 		"_lastUpdated=ge2025-03-03T12:00:00%2B01:00&_lastUpdated=lt2026", "_sort=-_lastUpdated&_count=0&_summary=count",
-		`code=http%3A%2F%2Fsnomed.info%2Fsct%7C115,b\,c|\|`, "patient=Patient/a,b&subject=&&=x&_id=,&_elements=,a", "_page=e30", "subject:Patient=%zz",
+		`code=http%3A%2F%2Fsnomed.info%2Fsct%7C115,b\,c|\|`, "patient=Patient/a,b&subject=&&=x&_id=,&_elements=,a",
+		"_page=e30", "subject:Patient=%zz",
 	} {
 		f.Add(q)
 	}

@@ -14,45 +14,44 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// Layer wraps the handling of requests, to make it behave worse.
+// Layer wraps the handler of all requests.
 type Layer func(http.Handler) http.Handler
 
-// Options may be left zero.
+// Options of a Server; all may be zero.
 type Options struct {
-	BasePath string           // where FHIR begins; "/fhir"
-	Zone     *time.Location   // of lastUpdated, and of searched dates without an offset; UTC
-	Clock    func() time.Time // time.Now
-	Token    string           // the bearer token that every request but metadata must carry; "": none
+	BasePath string           // path of the FHIR base URL; default: /fhir
+	Zone     *time.Location   // of lastUpdated, and of searched dates without an offset; default: UTC
+	Clock    func() time.Time // default: time.Now
+	Token    string           // bearer token, required except for metadata; "": none
 
-	// EqualInstants lets writes within one millisecond of the clock share a
-	// lastUpdated. Otherwise each write is at least a millisecond later than
-	// the one before, if need be ahead of the clock.
+	// EqualInstants lets writes within one millisecond of the clock share a lastUpdated. Otherwise
+	// each write is at least a millisecond after the one before, if need be ahead of the clock.
 	EqualInstants bool
 
-	DefaultCount int // entries of a page when _count does not say; 50
-	MaxCount     int // a larger _count is cut down to this; 1000
+	DefaultCount int // page size without _count; default: 50
+	MaxCount     int // largest page size; default: 1000
 	Behaviour    Behaviour
 	Layers       []Layer // the first is the outermost
 }
 
-// Server is an http.Handler; its methods may be called while it serves.
+// Server is an http.Handler. Its methods may be called while it serves.
 type Server struct {
 	o       Options
 	archive *archive.Archive
 	handler http.Handler
 
-	writing sync.Mutex // held from taking the time of a write until it is stored
+	writing sync.Mutex // held from reading the clock until a write is stored
 	last    time.Time  // the newest lastUpdated taken from the clock
 	writes  uint64     // taken from the clock
 
 	mishap   atomic.Pointer[Mishap]
 	shuffles atomic.Uint64
 	cacheMu  sync.Mutex
-	cache    map[string]cached // of Behaviour.SearchCache, by path and query
+	cache    map[string]cachedMoment // of Behaviour.SearchCache, by path and query
 }
 
-// cached is a moment that first pages look back at for a while.
-type cached struct {
+// cachedMoment is the Seq that equal searches start from for a while.
+type cachedMoment struct {
 	since time.Time
 	asOf  int64
 }
@@ -68,7 +67,7 @@ func New(o Options) *Server {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	s := &Server{o: o, archive: archive.New(o.Zone), cache: map[string]cached{}}
+	s := &Server{o: o, archive: archive.New(o.Zone), cache: map[string]cachedMoment{}}
 	s.handler = http.HandlerFunc(s.serveFHIR)
 	for i := len(o.Layers) - 1; i >= 0; i-- {
 		s.handler = o.Layers[i](s.handler)
@@ -76,17 +75,17 @@ func New(o Options) *Server {
 	return s
 }
 
-// BasePath is where FHIR begins.
+// BasePath returns the path of the FHIR base URL.
 func (s *Server) BasePath() string { return s.o.BasePath }
 
-// ServeHTTP answers one request, through all layers.
+// ServeHTTP answers one request through all layers.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", s.o.Clock().UTC().Format(http.TimeFormat))
 	s.handler.ServeHTTP(w, r)
 }
 
-// Run serves on ln until ctx ends, then lets requests in flight finish, for at
-// most five seconds. It closes ln.
+// Run serves on ln until ctx ends, lets requests in flight finish for at most five seconds, and
+// closes ln.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
 		Handler:           s,
@@ -105,7 +104,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if server.Shutdown(drain) != nil {
-		_ = server.Close() // what would not finish is cut off
+		_ = server.Close() // ends requests that did not finish
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -14,11 +14,10 @@ import (
 
 var noon = time.Date(2025, 3, 3, 12, 0, 0, 0, time.UTC)
 
-// stopped is a clock that stands still.
+// stopped is a clock that does not move.
 func stopped() time.Time { return noon }
 
-// response is what a client sees, with the parts of a Bundle that tests ask
-// for.
+// response is an answer, with the members of a Bundle that tests read.
 type response struct {
 	*http.Response
 	Body   []byte
@@ -54,7 +53,7 @@ func (r response) ids() []string {
 	return ids
 }
 
-// do sends a request to the server without a network; header is "Name: value".
+// do sends a request without a network; a header is "Name: value".
 func do(t *testing.T, s http.Handler, method, target, body string, headers ...string) response {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
@@ -67,7 +66,8 @@ func do(t *testing.T, s http.Handler, method, target, body string, headers ...st
 	s.ServeHTTP(w, r)
 	got := response{Response: w.Result()}
 	got.Body, _ = io.ReadAll(got.Response.Body)
-	if strings.HasPrefix(got.Header.Get("Content-Type"), "application/fhir+json") && got.Header.Get("Content-Encoding") == "" {
+	if strings.HasPrefix(got.Header.Get("Content-Type"), "application/fhir+json") &&
+		got.Header.Get("Content-Encoding") == "" {
 		if err := json.Unmarshal(got.Body, &got.Bundle); err != nil {
 			t.Fatalf("%s %s: %v in %s", method, target, err, got.Body)
 		}
@@ -90,12 +90,12 @@ func wantStatus(t *testing.T, r response, status int) {
 	}
 }
 
-// fill puts n reports on client p, each at its own moment or, with at, all at
-// that one.
+// fill writes n reports about client p, each at its own moment or all at the moment at.
 func fill(t *testing.T, s *Server, n int, at time.Time) {
 	t.Helper()
 	for i := range n {
-		raw := fmt.Appendf(nil, `{"resourceType":"Observation","id":"o%03d","status":"final","subject":{"reference":"Patient/p"}}`, i)
+		raw := fmt.Appendf(nil,
+			`{"resourceType":"Observation","id":"o%03d","status":"final","subject":{"reference":"Patient/p"}}`, i)
 		var err error
 		if at.IsZero() {
 			_, err = s.Put(raw)

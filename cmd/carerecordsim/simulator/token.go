@@ -7,8 +7,7 @@ import (
 	"dossiersync/cmd/carerecordsim/archive"
 )
 
-// splitUnescaped cuts at sep, but not after a backslash, as FHIR escapes the
-// separators within values.
+// splitUnescaped splits at sep, except after a backslash, with which FHIR escapes separators.
 func splitUnescaped(s string, sep byte) []string {
 	var parts []string
 	start := 0
@@ -26,28 +25,29 @@ func splitUnescaped(s string, sep byte) []string {
 
 var unescaper = strings.NewReplacer(`\,`, `,`, `\|`, `|`, `\$`, `$`, `\\`, `\`)
 
-// wanted is one alternative of a token parameter.
-type wanted struct {
+// tokenValue is one alternative of a token parameter.
+type tokenValue struct {
 	token     archive.Token
 	anySystem bool // code alone
 	anyCode   bool // system| alone
 }
 
-func parseToken(value string) []wanted {
-	var alternatives []wanted
+func parseToken(value string) []tokenValue {
+	var alternatives []tokenValue
 	for _, s := range splitUnescaped(value, ',') {
 		parts := splitUnescaped(s, '|')
 		if len(parts) == 1 {
-			alternatives = append(alternatives, wanted{token: archive.Token{Code: unescaper.Replace(s)}, anySystem: true})
+			alternatives = append(alternatives, tokenValue{token: archive.Token{Code: unescaper.Replace(s)},
+				anySystem: true})
 			continue
 		}
 		t := archive.Token{System: unescaper.Replace(parts[0]), Code: unescaper.Replace(strings.Join(parts[1:], "|"))}
-		alternatives = append(alternatives, wanted{token: t, anyCode: t.Code == ""})
+		alternatives = append(alternatives, tokenValue{token: t, anyCode: t.Code == ""})
 	}
 	return alternatives
 }
 
-func (w wanted) in(tokens []archive.Token) bool {
+func (w tokenValue) in(tokens []archive.Token) bool {
 	return slices.ContainsFunc(tokens, func(t archive.Token) bool {
 		return (w.anySystem || w.token.System == t.System) && (w.anyCode || w.token.Code == t.Code)
 	})

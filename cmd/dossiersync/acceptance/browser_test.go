@@ -17,20 +17,19 @@ import (
 	"dossiersync/store"
 )
 
-// Where the browser is, and where what drives it.
+// The browser's executable, and the folder of the tools that drive it.
 const (
 	chromiumVariable = "DOSSIERSYNC_CHROMIUM"
 	toolsVariable    = "DOSSIERSYNC_BROWSER_TOOLS"
 )
 
-// In a real browser, with its scripts and without, an operator watches a run move,
-// brings one client up to date, has mended items tried again, and lets removals go.
-// Then every page is looked at by axe.
-func TestOperatorDoesAllOfItInABrowser(t *testing.T) {
+// In a real browser, with scripts and without, an operator follows a run, syncs one
+// client, retries mended items, and approves removals. Then axe checks every page.
+func TestOperatorWorkInBrowser(t *testing.T) {
 	needsBrowser(t)
-	w := newWorkplace(t)
-	w.play("operator.mjs")
-	w.play("axe.mjs")
+	h := newBrowserHarness(t)
+	h.runScript("operator.mjs")
+	h.runScript("axe.mjs")
 }
 
 func needsBrowser(t *testing.T) {
@@ -40,94 +39,88 @@ func needsBrowser(t *testing.T) {
 	}
 }
 
-// workplace is an operator's: a service that runs, and a care record system that a
-// story can give orders about.
-type workplace struct {
-	*rig
-	source *front
-	lost   int // reports so far
-	env    []string
+// browserHarness is a harness with a running service, whose source takes commands from
+// the scripts that drive the browser.
+type browserHarness struct {
+	*harness
+	proxy *proxy
+	lost  int // reports removed so far
+	env   []string
 }
 
-func newWorkplace(t *testing.T) *workplace {
+func newBrowserHarness(t *testing.T) *browserHarness {
 	t.Helper()
-	sim := simulator.New(simulator.Options{Zone: mustZone(t)})
-	d, err := dossiers.Generate(dossiers.Options{Clients: 4, Years: 0.5, Seed: 2, Now: time.Now().Add(-time.Hour)})
-	if err == nil {
-		err = d.Fill(sim)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A year with one slot: nothing happens that nobody asks for.
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim, mapping: "    schedule: \"0 3 1 1 *\"\n"})
-	w := &workplace{rig: r, source: newFront(t, sim, faults.Options{})}
+	sim := simulator.New(simulator.Options{Zone: amsterdam(t)})
+	fillDossiers(t, sim, dossiers.Options{Clients: 4, Years: 0.5, Seed: 2, Now: time.Now().Add(-time.Hour)})
+	// One slot a year: runs start only on request.
+	h := newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, mapping: "    schedule: \"0 3 1 1 *\"\n"})
+	b := &browserHarness{harness: h, proxy: h.putBehindProxy(faults.Options{})}
 	for i := range 3 {
-		w.report(fmt.Sprintf("bad-%d", i+1), "2026-13-02")
+		b.putReport(fmt.Sprintf("bad-%d", i+1), "2026-13-02")
 	}
 	for i := range 300 {
-		w.report(fmt.Sprintf("lost-%d", i), "2026-03-02")
+		b.putReport(fmt.Sprintf("lost-%d", i), "2026-03-02")
 	}
-	r.rewrite(`base_url: \S+`, "base_url: "+w.source.url)
-	r.rewrite(`page_size: \d+`, "page_size: 20")
-	r.rewrite(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann\n")))
-	orders := httptest.NewServer(w.orders())
-	t.Cleanup(orders.Close)
-	p := r.start("serve")
-	w.env = append(os.Environ(), "CONSOLE="+p.listensAt(app.OpsListener), "SOURCE="+orders.URL, "CLIENT="+sim.List("Patient")[0].ID)
-	poll(t, "the first run has ended", func() bool {
-		runs, err := r.db.Runs(t.Context(), store.RunFilter{})
+	h.changeConfig(`page_size: \d+`, "page_size: 20")
+	h.addOpsUser("amaris", "the token of ann")
+	commands := httptest.NewServer(b.sourceCommands())
+	t.Cleanup(commands.Close)
+	p := h.start("serve")
+	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL,
+		"CLIENT="+h.clientIDs()[0])
+	waitUntil(t, "the first run has ended", func() bool {
+		runs, err := h.replica.Runs(t.Context(), store.RunFilter{})
 		return err == nil && len(runs) > 0 && runs[0].State == store.RunDone
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(p.said.String())
+			t.Log(p.output.String())
 		}
 	})
-	return w
+	return b
 }
 
-// report writes a report about somebody else, a moment ago: a run reads up to the
+// putReport writes a report about the second client, a minute ago: a run reads up to the
 // second in which it begins.
-func (w *workplace) report(id, at string) {
-	w.t.Helper()
-	client := w.sim.List("Patient")[1].ID
-	_, err := w.sim.PutAt(time.Now().Add(-time.Minute), fmt.Appendf(nil, `{"resourceType":"Observation","id":%q,"status":"final",
-		"subject":{"reference":"Patient/%s"},"effectiveDateTime":%q,"valueString":"Goed geslapen",
-		"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]}}`, id, client, at))
+func (b *browserHarness) putReport(id, at string) {
+	b.t.Helper()
+	client := b.sim.List("Patient")[1].ID
+	_, err := b.sim.PutAt(time.Now().Add(-time.Minute), []byte(dayReportJSON(id, client, at, "Goed geslapen")))
 	if err != nil {
-		w.t.Error(err)
+		b.t.Error(err)
 	}
 }
 
-// orders is what a story can have the care record system do.
-func (w *workplace) orders() http.Handler {
+// sourceCommands are requests by which a script changes the source.
+func (b *browserHarness) sourceCommands() http.Handler {
 	mux := http.NewServeMux()
 	for name, delay := range map[string]time.Duration{"fast": 0, "slow": time.Second, "stand": 10 * time.Second} {
 		mux.HandleFunc("POST /"+name, func(http.ResponseWriter, *http.Request) {
-			w.source.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(delay)})
+			b.proxy.faults.Set(faults.Rule{Match: faults.Match{Type: "Observation"}, Fault: faults.Delay(delay)})
 		})
 	}
-	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) { w.report(r.PathValue("id"), "2026-03-02") })
-	// More than may go in a day: 5% of the reports.
+	mux.HandleFunc("POST /mend/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		b.putReport(r.PathValue("id"), "2026-03-02")
+	})
+	// More than the 5% of reports that a day may remove.
 	mux.HandleFunc("POST /lose", func(http.ResponseWriter, *http.Request) {
 		for range 100 {
-			w.sim.Forget("Observation", fmt.Sprintf("lost-%d", w.lost))
-			w.lost++
+			b.sim.Forget("Observation", fmt.Sprintf("lost-%d", b.lost))
+			b.lost++
 		}
 	})
 	return mux
 }
 
-// play has Node play a story of .ci/browser.
-func (w *workplace) play(story string) {
-	w.t.Helper()
+// runScript runs a script of .ci/browser in Node.
+func (b *browserHarness) runScript(script string) {
+	b.t.Helper()
 	began := time.Now()
-	cmd := exec.CommandContext(w.t.Context(), "node", filepath.Join("..", "..", "..", ".ci", "browser", story))
-	cmd.Env, cmd.WaitDelay = w.env, 10*time.Second
+	cmd := exec.CommandContext(b.t.Context(), "node", filepath.Join("..", "..", "..", ".ci", "browser", script))
+	cmd.Env, cmd.WaitDelay = b.env, 10*time.Second
 	out, err := cmd.CombinedOutput()
-	w.t.Logf("%s took %s", story, time.Since(began).Round(time.Second))
+	b.t.Logf("%s took %s", script, time.Since(began).Round(time.Second))
 	if err != nil {
-		w.t.Fatalf("%s: %v\n%s", story, err, out)
+		b.t.Fatalf("%s: %v\n%s", script, err, out)
 	}
 }

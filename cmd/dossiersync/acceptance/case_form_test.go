@@ -7,71 +7,77 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCase29InProgressCompletedReopenedCompleted(t *testing.T) {
+// Given a form that is begun, completed, reopened and completed: it is shown only while it
+// is complete.
+func TestCase29ReopenedForm(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 29, setting{})
-	unseen := func() {
+	s := newStory(t, 29, storyOptions{})
+	wantHidden := func() {
 		t.Helper()
 		s.wantForms(s.client)
 		s.wantEmpty(s.client, "nothing-yet", everyList...)
 		s.wantRow("QuestionnaireResponse", "formulier", "hidden status")
 	}
-	s.next("a form is begun")
-	unseen()
+	s.step("a form is begun")
+	wantHidden()
 	s.wantNowhere("Nog bezig")
-	s.next("it is completed")
-	s.wantForms(s.client, filled("formulier", "Intake", "Hoe gaat het? = Klaar"))
-	s.next("it is opened again")
-	unseen()
+	s.step("it is completed")
+	s.wantForms(s.client, completedForm("formulier", "Intake", "Hoe gaat het? = Klaar"))
+	s.step("it is opened again")
+	wantHidden()
 	s.wantNowhere("Klaar", "Toch nog bezig")
-	s.next("it is completed again")
-	s.wantForms(s.client, filled("formulier", "Intake", "Hoe gaat het? = Nu echt klaar"))
+	s.step("it is completed again")
+	s.wantForms(s.client, completedForm("formulier", "Intake", "Hoe gaat het? = Nu echt klaar"))
 }
 
-func TestCase30Amended(t *testing.T) {
+// Given a form that is amended an hour later.
+func TestCase30AmendedForm(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 30, setting{})
-	s.next("a form is completed")
-	f := filled("formulier", "Intake", "Hoe gaat het? = Goed")
+	s := newStory(t, 30, storyOptions{})
+	s.step("a form is completed")
+	f := completedForm("formulier", "Intake", "Hoe gaat het? = Goed")
 	s.wantForms(s.client, f)
-	s.next("it is amended")
+	s.step("it is amended")
 	f.CorrectedAt, f.Questions = oneOClock, []string{"Hoe gaat het? = Redelijk"}
 	s.wantForms(s.client, f)
 	s.wantNowhere("Goed")
 }
 
-// A form keeps the words of the version that it answers; those of another version
-// may ask something else. One that names no version has the newest words.
-func TestCase31QuestionnaireChangedVersionOrMissingOrLate(t *testing.T) {
+// Given forms that answer version 1 and 2 of a questionnaire, version 3, which comes late, no
+// version, and a missing questionnaire. A form has the words of its own version, because
+// another version may ask something else; without a version it has the newest words.
+func TestCase31QuestionnaireVersions(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 31, setting{})
+	s := newStory(t, 31, storyOptions{})
 	const none = "Vraag niet beschikbaar = 1"
-	first := filled("versie-1", "Vragen van 2024", "Hoe slaapt u? = Goed")
-	second := filled("versie-2", "Vragen van 2025", "Hoe was uw nacht? = Prima")
-	third := filled("versie-3", "Vragenlijsten", none)
-	missing := filled("nergens", "Vragenlijsten", none)
+	first := completedForm("versie-1", "Vragen van 2024", "Hoe slaapt u? = Goed")
+	second := completedForm("versie-2", "Vragen van 2025", "Hoe was uw nacht? = Prima")
+	third := completedForm("versie-3", "Vragenlijsten", none)
+	missing := completedForm("nergens", "Vragenlijsten", none)
 	without := first
 	without.ID = "zonder-versie"
-	s.next("forms of a version, of another one, of none, of a missing questionnaire and of a late one")
+	s.step("forms answer several versions of a questionnaire")
 	s.wantForms(s.client, first, third, missing, without)
-	s.next("a new version comes, with other words")
+	s.step("version 2 comes, with other words")
 	without.Title, without.Questions = second.Title, second.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
-	s.next("the late one comes")
-	third = filled("versie-3", "Vragen van later", "Sliep u goed? = Ja")
+	s.step("version 3 comes")
+	third = completedForm("versie-3", "Vragen van later", "Sliep u goed? = Ja")
 	without.Title, without.Questions = third.Title, third.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
-	s.next("the first version is corrected")
+	s.step("version 1 is corrected")
 	first.Questions = []string{"Hoe slaapt u meestal? = Goed"}
 	without.Title, without.Questions = first.Title, first.Questions
 	s.wantForms(s.client, first, second, third, missing, without)
 }
 
-func TestCase32NestedGroupsAnswerItemRepeats(t *testing.T) {
+// Given a form with groups in groups, questions below answers, and repeated groups and
+// answers.
+func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 32, setting{})
-	s.next("groups in groups, questions below answers, groups and answers that repeat")
-	s.wantForms(s.client, filled("formulier", "Wensen",
+	s := newStory(t, 32, storyOptions{})
+	s.step("a form has nested and repeated groups and answers")
+	s.wantForms(s.client, completedForm("formulier", "Wensen",
 		"De dag",
 		"  Ochtend",
 		"    Wat eet u? = Brood | Een eitje",
@@ -83,11 +89,12 @@ func TestCase32NestedGroupsAnswerItemRepeats(t *testing.T) {
 		"  Naam = Piet"))
 }
 
+// Given a form with an answer of every type, among these 1.50 and a quantity without unit.
 func TestCase33EveryAnswerType(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 33, setting{})
-	s.next("a form asks for everything")
-	answers := filled("formulier", "Alle soorten vragen",
+	s := newStory(t, 33, storyOptions{})
+	s.step("a form has an answer of every type")
+	answers := completedForm("formulier", "Alle soorten vragen",
 		"Heeft u pijn? = nee",
 		"Lengte in meters = 1,50",
 		"Aantal kinderen = 3",
@@ -104,10 +111,13 @@ func TestCase33EveryAnswerType(t *testing.T) {
 		"Glazen water per dag = 6",
 		"Contactpersoon = Dochter van casus")
 	s.wantForms(s.client, answers)
-	s.wantValues(`false`, `"1.50"`, `3`, `"2025-03-03"`, `"2025-07-01T14:30:00+02:00"`, `"22:15:00"`, `"Jo"`, `"Eerste regel.\nTweede regel."`,
-		`"https://casus.example/jo?a=1\u0026b=2"`, `{"code":"2","system":"https://ecd.example/antwoord"}`, `"Iets anders: humanist"`,
-		`{"contentType":"image/png","size":71,"title":"foto.png"}`, `{"unit":"kg","value":"64.0"}`, `{"unit":"","value":"6"}`, `null`)
-	// Whom an answer names may be called otherwise later, and may be hidden.
+	s.wantValues(`false`, `"1.50"`, `3`, `"2025-03-03"`, `"2025-07-01T14:30:00+02:00"`, `"22:15:00"`, `"Jo"`,
+		`"Eerste regel.\nTweede regel."`,
+		`"https://casus.example/jo?a=1\u0026b=2"`, `{"code":"2","system":"https://ecd.example/antwoord"}`,
+		`"Iets anders: humanist"`,
+		`{"contentType":"image/png","size":71,"title":"foto.png"}`, `{"unit":"kg","value":"64.0"}`,
+		`{"unit":"","value":"6"}`, `null`)
+	// A person in an answer may get another name, and may be hidden.
 	last := len(answers.Questions) - 1
 	s.change("RelatedPerson", "dochter", func(p map[string]any) { p["name"] = []any{map[string]any{"text": "Annie"}} })
 	s.sync()
@@ -120,17 +130,18 @@ func TestCase33EveryAnswerType(t *testing.T) {
 	s.wantNowhere("Annie")
 }
 
-// notForPatient marks a resource as not for the client's eyes.
+// notForPatient marks a resource as not for the client.
 func notForPatient(resource map[string]any) {
 	meta, _ := resource["meta"].(map[string]any)
-	meta["security"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "NOPAT"}}
+	meta["security"] = []any{map[string]any{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+		"code": "NOPAT"}}
 }
 
 // wantValues compares the values of the first form's answers, as JSON.
 func (s *story) wantValues(want ...string) {
 	s.t.Helper()
 	var got []string
-	for _, q := range s.look(s.client).forms[0].all("questions") {
+	for _, q := range s.readDossier(s.client).forms[0].all("questions") {
 		for _, a := range q.all("answers") {
 			text, err := json.Marshal(a["value"])
 			if err != nil {
@@ -144,73 +155,81 @@ func (s *story) wantValues(want ...string) {
 	}
 }
 
+// Given a form with a hidden question, and one that is asked only after the answer yes to
+// another.
 func TestCase34HiddenItems(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 34, setting{})
-	s.next("some answers are not for eyes")
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
-	// What is not asked depends on the answers, and on the questionnaire.
+	s := newStory(t, 34, storyOptions{})
+	s.step("a form has hidden and disabled questions")
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
+	// Another answer enables the question; another questionnaire shows the hidden one.
 	s.change("QuestionnaireResponse", "formulier", func(f map[string]any) {
 		items, _ := f["item"].([]any)
 		items[0].(map[string]any)["answer"] = []any{map[string]any{"valueBoolean": true}}
 	})
 	s.sync()
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja",
+		"Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
 	s.change("Questionnaire", "vragen-1", func(q map[string]any) {
 		items, _ := q["item"].([]any)
 		delete(items[3].(map[string]any), "extension")
 	})
 	s.sync()
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja",
+		"Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
 }
 
-// What the questionnaire hides is not stored either (I6).
+// Given the same form: answers that are not shown are not stored either (I6).
 func TestCase34HiddenItemsAreNotStored(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 34, setting{})
-	s.next("some answers are not for eyes")
+	s := newStory(t, 34, storyOptions{})
+	s.step("a form has hidden and disabled questions")
 	s.wantNowhere("INT-4711", "Niet tonen", "Oud antwoord")
 }
 
+// Given a form whose answers have scores, with a total.
 func TestCase35Score(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 35, setting{})
-	s.next("answers have scores, and there is a total")
-	f := filled("formulier", "MUST", "BMI = 18,5 tot 20", "Gewichtsverlies = Meer dan 10%", "Totaalscore = 3")
+	s := newStory(t, 35, storyOptions{})
+	s.step("a form has answers with scores, and a total")
+	f := completedForm("formulier", "MUST", "BMI = 18,5 tot 20", "Gewichtsverlies = Meer dan 10%", "Totaalscore = 3")
 	f.Score = "3"
 	s.wantForms(s.client, f)
 }
 
-// Readers are told of a picture, and given neither it nor where it is.
+// Given a form with three pictures: readers get title, type and size, neither the bytes nor
+// the address.
 func TestCase36AttachmentInAForm(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 36, setting{})
-	s.next("pictures are added to a form")
-	s.wantForms(s.client, filled("formulier", "Wonen", "Foto van de kamer = kamer.png | kamer.png | kamer.png"))
+	s := newStory(t, 36, storyOptions{})
+	s.step("pictures are added to a form")
+	s.wantForms(s.client, completedForm("formulier", "Wonen", "Foto van de kamer = kamer.png | kamer.png | kamer.png"))
 	picture := `{"contentType":"image/png","size":71,"title":"kamer.png"}`
 	s.wantValues(picture, picture, picture)
 	s.wantNowhere("elders.example", "Binary/", "iVBORw0KGgo") // as a PNG begins in base64
 }
 
-func TestCase37Stopped(t *testing.T) {
+// Given a form that is begun and then stopped: it is shown only if the tenant's rules say so.
+func TestCase37StoppedForm(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name, mapping string
-		begun, after  []form
+	for _, tt := range []struct {
+		name, mapping       string
+		inProgress, stopped []form
 	}{
-		{"usually hidden", "", nil, nil},
-		{"shown by rule", "      show: {stopped: true}\n", nil, []form{filled("formulier", "Intake", "Hoe gaat het? = Goed")}},
+		{"hidden by default", "", nil, nil},
+		{"shown by rule", "      show: {stopped: true}\n", nil,
+			[]form{completedForm("formulier", "Intake", "Hoe gaat het? = Goed")}},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := tell(t, 37, setting{mapping: test.mapping})
-			s.next("a form is begun and never finished")
-			s.wantForms(s.client, test.begun...)
+			s := newStory(t, 37, storyOptions{mapping: tt.mapping})
+			s.step("a form is begun and never finished")
+			s.wantForms(s.client, tt.inProgress...)
 			s.wantEmpty(s.client, "nothing-yet", everyList...)
 			s.wantNowhere("Goed")
-			s.next("it is stopped")
-			s.wantForms(s.client, test.after...)
-			if test.after == nil {
+			s.step("it is stopped")
+			s.wantForms(s.client, tt.stopped...)
+			if tt.stopped == nil {
 				s.wantRow("QuestionnaireResponse", "formulier", "hidden status")
 				s.wantEmpty(s.client, "nothing-yet", everyList...)
 				s.wantNowhere("Goed")

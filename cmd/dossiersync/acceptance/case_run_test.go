@@ -3,7 +3,6 @@ package acceptance
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,108 +11,95 @@ import (
 	"dossiersync/store"
 )
 
-// A slot that comes while a run is still under way gets its run after that, however
-// many workers there are (I11).
-func TestCase67StillRunningAtTheNextSlotWithTwoWorkers(t *testing.T) {
+// Given two workers, and a slot that comes while a run is under way: the slot gets
+// one run of its own, after that one (I11).
+func TestCase67StillRunningAtNextSlot(t *testing.T) {
 	t.Parallel()
-	c := newCrew(t, "")
-	waitFor(t, "a run", c.come)
+	w := newWorkerPair(t, "")
+	waitFor(t, "a run", w.reached)
 	slot := time.Now().Truncate(time.Second)
 	var next store.Run
-	for range 2 { // each worker asks for it
-		run, _, err := c.db.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerSchedule, Slot: slot})
+	for range 2 { // as each worker does
+		run, _, err := w.replica.RequestRun(t.Context(),
+			store.RunRequest{Tenant: "amaris", Trigger: store.TriggerSchedule, Slot: slot})
 		if err != nil || next.ID != 0 && run.ID != next.ID {
 			t.Fatal(run.ID, next.ID, err)
 		}
 		next = run
 	}
-	// The worker that has nothing to do takes it up, and finds that it must wait.
-	poll(t, "the slot's run was taken up", func() bool {
-		return c.one(`SELECT (count(*) > 0)::text FROM river_job WHERE args @> jsonb_build_object('run', $1::bigint) AND attempted_at IS NOT NULL`, next.ID) == "true"
-	})
-	if got := c.one(`SELECT string_agg(state, ' ' ORDER BY id) FROM runs`); got != "running waiting" {
+	const attempted = `
+		SELECT (count(*) > 0)::text FROM river_job
+		WHERE args @> jsonb_build_object('run', $1::bigint) AND attempted_at IS NOT NULL`
+	waitUntil(t, "the idle worker has tried the slot's run",
+		func() bool { return w.queryOne(attempted, next.ID) == "true" })
+	if got := w.queryOne(`SELECT string_agg(state, ' ' ORDER BY id) FROM runs`); got != "running waiting" {
 		t.Errorf("runs are %s", got)
 	}
-	c.release()
-	isDone := func() bool { return c.one(`SELECT (count(*) = 0)::text FROM runs WHERE state <> 'done'`) == "true" }
-	poll(t, "both runs are done", isDone)
+	w.release()
+	const done = `SELECT (count(*) = 0)::text FROM runs WHERE state <> 'done'`
+	waitUntil(t, "both runs are done", func() bool { return w.queryOne(done) == "true" })
 	const orderly = `
 		SELECT string_agg(outcome, ' ' ORDER BY id) || ' ' || bool_and(coalesce(started_at >= before, true))
 		FROM (SELECT *, lag(finished_at) OVER (ORDER BY id) before FROM runs) r`
-	if got := c.one(orderly); got != "complete complete true" {
+	if got := w.queryOne(orderly); got != "complete complete true" {
 		t.Errorf("runs ended %s", got)
 	}
-	c.wantEqual()
+	w.wantVerified()
 }
 
-// The cursor moves with the last batch of a window: a worker that is killed before
-// that leaves data, and no cursor.
+// Given a worker that is killed after two pages of a window: their items are
+// stored and the cursor is not, because the last batch moves it.
 func TestCase68KilledBetweenDataAndCursor(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
-	texts := s.writes("anna", 35)
+	s := newStoryBehindProxy(t)
+	texts := s.putReports("anna", 35)
 	s.clock.add(time.Minute)
-	come, release := s.front.holds(thirdPage())
+	reached, release := s.proxy.holdOne(isThirdReportPage())
 	defer release()
 	p := s.start("sync")
-	waitFor(t, "the third page", come)
-	poll(t, "the pages before are there", func() bool { return len(s.texts("anna")) == 10 })
+	waitFor(t, "the third page", reached)
+	waitUntil(t, "the two pages are applied", func() bool { return len(s.reportTexts("anna")) == 10 })
 	p.kill()
-	if got := s.cursor("Observation"); got != "" {
+	if got := s.reportCursor(); got != "" {
 		t.Errorf("reports are read up to %s", got)
 	}
-	s.expire("runs")
-	s.front.before(nil)
-	s.finishesAs(exitDone, "sync")
-	if got := s.cursor("Observation"); got == "" {
+	s.expireLeases()
+	s.proxy.beforeRequests(nil)
+	s.start("sync").wantExit(exitDone)
+	if got := s.reportCursor(); got == "" {
 		t.Error("the cursor has not moved")
 	}
 	s.wantTexts("anna", texts...)
-	s.wantEqual()
+	s.wantVerified()
 }
 
-// expire lets the lease of who has died pass.
-func (s *story) expire(table string) {
-	s.t.Helper()
-	s.query(`UPDATE ` + table + ` SET lease_until = now() - interval '1 second' WHERE state = 'running' RETURNING ''`)
-}
-
-// finishesAs runs a command as a process to its end.
-func (r *rig) finishesAs(want int, args ...string) {
-	r.t.Helper()
-	if p := r.start(args...); p.wait() != want {
-		r.t.Errorf("dossiersync %s: exit %d, want %d\n%s", p.name, p.cmd.ProcessState.ExitCode(), want, &p.said)
-	}
-}
-
-// Slots that nobody served are caught up by one run, which is for the latest.
+// Given three days without a worker: one run catches up, for the latest slot.
 func TestCase74SlotsMissed(t *testing.T) {
 	t.Parallel()
-	s := newRough(t)
-	// Half a day ago, whatever the time is.
-	hour := time.Now().In(mustZone(t)).Add(-12 * time.Hour)
-	s.rewrite(`    source:`, fmt.Sprintf("    schedule: \"0 %d * * *\"\n    source:", hour.Hour()))
-	s.reload()
-	texts := s.writes("anna", 3)
+	s := newStoryBehindProxy(t)
+	slot := time.Now().In(amsterdam(t)).Add(-12 * time.Hour) // far from now
+	s.changeConfig(`    source:`, fmt.Sprintf("    schedule: \"0 %d * * *\"\n    source:", slot.Hour()))
+	s.restart()
+	texts := s.putReports("anna", 3)
 	s.sync()
-	const longAgo = ` - interval '3 days'`
-	s.query(`UPDATE runs SET requested_at = requested_at` + longAgo + `, started_at = started_at` + longAgo + `, finished_at = finished_at` + longAgo + ` RETURNING ''`)
-	s.query(`UPDATE tenants SET succeeded = succeeded` + longAgo + ` RETURNING ''`)
-	s.writeReport("anna 03", "anna", "anna 03")
+	const ago = ` - interval '3 days'`
+	s.exec(`UPDATE runs SET requested_at = requested_at` + ago + `, started_at = started_at` + ago + `, finished_at = finished_at` + ago)
+	s.exec(`UPDATE tenants SET succeeded = succeeded` + ago)
+	s.putReport("anna 03", "anna", "anna 03")
 	s.clock.add(time.Minute)
 
 	s.start("serve", "--only", "worker")
 	s.start("serve", "--only", "worker")
-	poll(t, "the slot is caught up", func() bool {
+	waitUntil(t, "the slot is caught up", func() bool {
 		return slices.Equal(s.query(`SELECT state FROM runs ORDER BY id`), []string{"done", "done"})
 	})
 	s.wantTexts("anna", append(texts, "anna 03")...)
-	runs := s.query(`SELECT trigger || ' ' || outcome || coalesce(' ' || to_char(slot AT TIME ZONE 'Europe/Amsterdam', 'HH24:MI'), '') FROM runs ORDER BY id`)
-	want := []string{"command complete", fmt.Sprintf("catch-up complete %02d:00", hour.Hour())}
-	if diff := cmp.Diff(want, runs); diff != "" {
+	const runs = `
+		SELECT trigger || ' ' || outcome || coalesce(' ' || to_char(slot AT TIME ZONE 'Europe/Amsterdam', 'HH24:MI'), '')
+		FROM runs ORDER BY id`
+	want := []string{"command complete", fmt.Sprintf("catch-up complete %02d:00", slot.Hour())}
+	if diff := cmp.Diff(want, s.query(runs)); diff != "" {
 		t.Errorf("runs (-want +got):\n%s", diff)
 	}
-	if out := s.must("status"); !strings.Contains(out, "fresh") {
-		t.Errorf("status:\n%s", out)
-	}
+	s.wantStatus("fresh")
 }

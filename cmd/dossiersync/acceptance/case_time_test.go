@@ -11,147 +11,160 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// on is a report that says with which date it was written, shown at that moment.
-func on(name, written, at, precision string) report {
-	return daily(name, "Geschreven met "+written+".", func(r *report) { r.At, r.Precision, r.RecordedAt = at, precision, "" })
+// datedReport is a report whose text is the date with which it was written.
+func datedReport(name, written, at, precision string) report {
+	return dayReport(name, "Geschreven met "+written+".",
+		func(r *report) { r.At, r.Precision, r.RecordedAt = at, precision, "" })
 }
 
+// Given reports of both nights in which the clock changes, with and without offset.
 func TestCase51BothDSTNights(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 51, setting{})
-	s.next("reports are of the nights in which the clock was changed")
+	s := newStory(t, 51, storyOptions{})
+	s.step("reports are of the nights in which the clock changes")
 	s.wantReports(s.client,
-		on("maart-voor", "2025-03-30T01:59:59+01:00", "2025-03-30T01:59:59+01:00", "second"),
-		on("maart-na", "2025-03-30T03:00:00+02:00", "2025-03-30T03:00:00+02:00", "second"),
-		on("maart-nooit", "2025-03-30T02:30:00+02:00", "2025-03-30T01:30:00+01:00", "second"),
-		on("oktober-zomer", "2025-10-26T02:30:00+02:00", "2025-10-26T02:30:00+02:00", "second"),
-		on("oktober-winter", "2025-10-26T02:30:00+01:00", "2025-10-26T02:30:00+01:00", "second"),
-		on("oktober-zonder", "2025-10-26T02:30:00", "2025-10-26T02:30:00+02:00", "second"), // of two, the first
-		on("oktober-dag", "2025-10-26", "2025-10-26T00:00:00+02:00", "day"))
-	// The days of 23 and 25 hours are whole days, and nothing of the days beside them.
+		datedReport("maart-voor", "2025-03-30T01:59:59+01:00", "2025-03-30T01:59:59+01:00", "second"),
+		datedReport("maart-na", "2025-03-30T03:00:00+02:00", "2025-03-30T03:00:00+02:00", "second"),
+		datedReport("maart-nooit", "2025-03-30T02:30:00+02:00", "2025-03-30T01:30:00+01:00", "second"),
+		datedReport("oktober-zomer", "2025-10-26T02:30:00+02:00", "2025-10-26T02:30:00+02:00", "second"),
+		datedReport("oktober-winter", "2025-10-26T02:30:00+01:00", "2025-10-26T02:30:00+01:00", "second"),
+		datedReport("oktober-zonder", "2025-10-26T02:30:00", "2025-10-26T02:30:00+02:00", "second"), // the hour occurs twice: the first
+		datedReport("oktober-dag", "2025-10-26", "2025-10-26T00:00:00+02:00", "day"))
+	// A day of 23 or 25 hours has its own reports only.
 	for day, want := range map[string]int{
 		"2025-03-29": 0, "2025-03-30": 3, "2025-03-31": 0, "2025-10-25": 0, "2025-10-26": 4, "2025-10-27": 0,
 	} {
-		if got := len(s.list(s.reader, "/v1/dossiers/"+s.client+"/reports?from="+day+"&to="+day)); got != want {
+		if got := len(s.list(s.readerToken, "/v1/dossiers/"+s.client+"/reports?from="+day+"&to="+day)); got != want {
 			t.Errorf("%d reports of %s, want %d", got, day, want)
 		}
 	}
-	density := s.pages(new(view), "", "/v1/dossiers/"+s.client+"/timeline/density?by=day")
-	s.same("the density", []doc{
+	density := s.items("/v1/dossiers/" + s.client + "/timeline/density?by=day")
+	s.wantSame("the density", []doc{
 		{"from": "2025-10-26", "to": "2025-10-26", "reports": 4.0, "forms": 0.0},
 		{"from": "2025-03-30", "to": "2025-03-30", "reports": 3.0, "forms": 0.0},
 	}, density)
 }
 
+// Given reports with dates of a year, a month, a day, a minute and a fraction of a second,
+// with periods, and without a date.
 func TestCase52PartialDates(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 52, setting{})
-	s.next("dates are of a year, a month, a day, a minute")
+	s := newStory(t, 52, storyOptions{})
+	s.step("reports have dates of every precision")
 	written := func(name, text, at, precision string) report {
-		r := on(name, "", at, precision)
+		r := datedReport(name, "", at, precision)
 		r.Text = text
 		return r
 	}
 	s.wantReports(s.client,
-		on("jaar", "2024", "2024-01-01T00:00:00+01:00", "year"),
-		on("maand", "2024-02", "2024-02-01T00:00:00+01:00", "month"),
-		on("dag", "2024-02-29", "2024-02-29T00:00:00+01:00", "day"),
-		on("minuut", "2024-02-29T14:30+01:00", "2024-02-29T14:30:00+01:00", "second"),
-		on("fractie", "2024-02-29T14:30:00.123456+01:00", "2024-02-29T14:30:00+01:00", "second"),
+		datedReport("jaar", "2024", "2024-01-01T00:00:00+01:00", "year"),
+		datedReport("maand", "2024-02", "2024-02-01T00:00:00+01:00", "month"),
+		datedReport("dag", "2024-02-29", "2024-02-29T00:00:00+01:00", "day"),
+		datedReport("minuut", "2024-02-29T14:30+01:00", "2024-02-29T14:30:00+01:00", "second"),
+		datedReport("fractie", "2024-02-29T14:30:00.123456+01:00", "2024-02-29T14:30:00+01:00", "second"),
 		written("periode", "Een nacht.", "2024-02-28T00:00:00+01:00", "day"),
 		written("open-periode", "Tot aan een dag.", "2024-02-29T00:00:00+01:00", "day"),
-		written("geen", "Zonder datum.", "2024-11-21T12:00:00+01:00", "second")) // when the source wrote it
-	s.wantListed(s.client) // whoever was born in some year
+		written("geen", "Zonder datum.", "2024-11-21T12:00:00+01:00", "second")) // lastUpdated
+	s.wantListed(s.client) // a partial birth date hides nobody
 }
 
-func TestCase53NoOffset(t *testing.T) {
+// Given reports with times without offset, in winter and in summer: they are local times.
+func TestCase53DatesWithoutOffset(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 53, setting{})
-	s.next("times have no offset")
+	s := newStory(t, 53, storyOptions{})
+	s.step("reports have times without an offset")
 	s.wantReports(s.client,
-		on("winter", "2025-01-15T07:00:00", "2025-01-15T07:00:00+01:00", "second"),
-		on("zomer", "2025-07-01T07:00:00", "2025-07-01T07:00:00+02:00", "second"))
+		datedReport("winter", "2025-01-15T07:00:00", "2025-01-15T07:00:00+01:00", "second"),
+		datedReport("zomer", "2025-07-01T07:00:00", "2025-07-01T07:00:00+02:00", "second"))
 }
 
+// Given reports of summer with the winter's offset, and in UTC.
 func TestCase54WinterOffsetInSummer(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 54, setting{})
-	s.next("the source has winter all year")
+	s := newStory(t, 54, storyOptions{})
+	s.step("reports have the offset of winter in summer")
 	s.wantReports(s.client,
-		on("verslag", "2025-07-01T07:00:00+01:00", "2025-07-01T08:00:00+02:00", "second"),
-		on("utc", "2025-07-01T06:00:00Z", "2025-07-01T08:00:00+02:00", "second"))
+		datedReport("verslag", "2025-07-01T07:00:00+01:00", "2025-07-01T08:00:00+02:00", "second"),
+		datedReport("utc", "2025-07-01T06:00:00Z", "2025-07-01T08:00:00+02:00", "second"))
 }
 
-// A leap second stays in its day, and in its year. There is no hour 24.
-func TestCase55SixtiethSecond(t *testing.T) {
+// Given reports at second 60 and at hour 24: a leap second stays in its day; hour 24 is
+// quarantined.
+func TestCase55LeapSecond(t *testing.T) {
 	t.Parallel()
-	s := tell(t, 55, setting{})
-	s.write("there is a sixtieth second")
-	s.syncPartly("Observation/middernacht bad-date")
+	s := newStory(t, 55, storyOptions{})
+	s.writeStep("reports have a sixtieth second and an hour 24")
+	s.syncPartial("Observation/middernacht bad-date")
 	want := []report{
-		on("utc", "2016-12-31T23:59:60Z", "2017-01-01T00:59:59+01:00", "second"),
-		on("lokaal", "2025-06-30T23:59:60+02:00", "2025-06-30T23:59:59+02:00", "second"),
+		datedReport("utc", "2016-12-31T23:59:60Z", "2017-01-01T00:59:59+01:00", "second"),
+		datedReport("lokaal", "2025-06-30T23:59:60+02:00", "2025-06-30T23:59:59+02:00", "second"),
 	}
 	s.wantReports(s.client, want...)
 	s.wantIncomplete(s.client, "start", "reports", "timeline", "density")
-	s.change("Observation", "middernacht", func(o map[string]any) { o["effectiveDateTime"] = "2025-07-01T00:00:00+02:00" })
+	s.change("Observation", "middernacht",
+		func(o map[string]any) { o["effectiveDateTime"] = "2025-07-01T00:00:00+02:00" })
 	s.sync()
-	s.wantReports(s.client, append(want, on("middernacht", "2025-06-30T24:00:00+02:00", "2025-07-01T00:00:00+02:00", "second"))...)
+	s.wantReports(s.client, append(want, datedReport("middernacht", "2025-06-30T24:00:00+02:00",
+		"2025-07-01T00:00:00+02:00", "second"))...)
 	s.wantIncomplete(s.client)
 }
 
-// What carries a lastUpdated of the past is found by comparing everything; and a
-// correction counts that was written before what it corrects, by the clock.
-func TestCase56TheSourcesClockIsWrong(t *testing.T) {
+// Given a source whose clock is fast by two hours for one report and slow by 40 days for
+// another, and is then right: a reconcile finds the late one, and the correction counts
+// although its lastUpdated is older.
+func TestCase56SourceClockIsWrong(t *testing.T) {
 	t.Parallel()
-	s := wrongClock(t)
-	behind := daily("achter", "Geschreven terwijl de klok achterliep.")
-	if !slices.ContainsFunc(s.look(s.client).Reports, func(r report) bool { return cmp.Equal(r, behind) }) {
-		t.Error("what was written with a slow clock is not there")
+	s := newWrongClockStory(t)
+	behind := dayReport("achter", "Geschreven terwijl de klok achterliep.")
+	if !slices.ContainsFunc(s.readDossier(s.client).Reports, func(r report) bool { return cmp.Equal(r, behind) }) {
+		t.Error("the report written with a slow clock is not shown")
 	}
-	s.write("it is right, and a report is corrected")
-	s.syncPartly() // what it has now is older than what it had: a new epoch begins
-	s.compare()
-	s.wantReports(s.client, daily("voor", "Geschreven terwijl de klok voorliep; nagekeken.", corrected(oneOClock)), behind)
+	s.writeStep("the clock is right, and a report is corrected")
+	s.syncPartial() // the version is older than the stored one: a new epoch begins
+	s.reconcileUntilEqual()
+	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep; nagekeken.",
+		correctedAt(oneOClock)), behind)
 	s.wantNowhere("voorliep.")
 }
 
-// What carries a lastUpdated of the future is there now, not when that comes (I1).
+// Given the same source before its clock is right: a report with a future lastUpdated is
+// shown at once (I1).
 func TestCase56StampedInTheFuture(t *testing.T) {
 	t.Parallel()
-	s := wrongClock(t)
-	s.wantReports(s.client, daily("voor", "Geschreven terwijl de klok voorliep."), daily("achter", "Geschreven terwijl de klok achterliep."))
-	s.write("it is right, and a report is corrected")
+	s := newWrongClockStory(t)
+	s.wantReports(s.client, dayReport("voor", "Geschreven terwijl de klok voorliep."),
+		dayReport("achter", "Geschreven terwijl de klok achterliep."))
+	s.writeStep("the clock is right, and a report is corrected")
 }
 
-// wrongClock begins the case at a source of which everything was read the day
-// before, and compares once.
-func wrongClock(t *testing.T) *story {
+// newWrongClockStory starts the case at a source of which everything was read the day before,
+// and reconciles.
+func newWrongClockStory(t *testing.T) *story {
 	t.Helper()
-	s := tell(t, 56, setting{})
+	s := newStory(t, 56, storyOptions{})
 	s.clock.add(-24 * time.Hour)
 	s.put(`{"resourceType": "Patient", "id": "casus-56", "name": [{"text": "Casus 56"}]}`)
 	s.sync()
-	s.next("the source's clock is two hours fast, then forty days slow")
-	s.compare()
+	s.step("the source's clock is two hours fast, then forty days slow")
+	s.reconcileUntilEqual()
 	return s
 }
 
-// compare reconciles until nothing differs: a source that went back in time is
-// read again from the beginning first.
-func (s *story) compare() {
+// reconcileUntilEqual reconciles. If the source went back in time, everything is read again
+// and compared a second time.
+func (s *story) reconcileUntilEqual() {
 	s.t.Helper()
-	if run := s.work(store.Scope{Only: store.StepReconcile}); *run.Outcome == store.OutcomePartial {
+	if run := s.runScope(store.Scope{Only: store.StepReconcile}); *run.Outcome == store.OutcomePartial {
 		s.sync()
 		s.reconcile()
 	}
 }
 
-// The clock by which the source answers was wrong, and is put right: what is written
-// from then on counts, though it is older.
-func TestCase56TheSourcesClockIsPutBack(t *testing.T) {
+// Given a source whose clock is two days fast and is then put back: versions written from
+// then on count, although their lastUpdated is older.
+func TestCase56SourceClockIsPutBack(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, setting{})
+	s := newEmptyStory(t, storyOptions{})
 	s.client = "c"
 	right := s.clock.Now()
 	write := func(status, text string) {
@@ -161,9 +174,10 @@ func TestCase56TheSourcesClockIsPutBack(t *testing.T) {
 			"effectiveDateTime": "2024-11-21T09:00:00+01:00", "valueString": "`+text+`"}`)); err != nil {
 			t.Fatal(err)
 		}
-		s.know(dossier.Ref{Type: "Observation", ID: "c-verslag"})
+		s.register(dossier.Ref{Type: "Observation", ID: "c-verslag"})
 	}
-	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages", Category: "general"}
+	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages",
+		Category: "general"}
 
 	s.clock.set(right.Add(48 * time.Hour)) // two days fast
 	s.put(`{"resourceType": "Patient", "id": "c", "name": [{"text": "Mevrouw C"}]}`)
@@ -174,8 +188,8 @@ func TestCase56TheSourcesClockIsPutBack(t *testing.T) {
 
 	s.clock.set(right.Add(time.Hour))
 	write("corrected", "Verbeterd met de goede klok.")
-	s.work(store.Scope{})
-	s.compare()
+	s.runScope(store.Scope{})
+	s.reconcileUntilEqual()
 	r.Text, r.CorrectedAt = "Verbeterd met de goede klok.", oneOClock
 	s.wantReports("c", r)
 	s.wantNowhere("die voorloopt")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,16 +20,16 @@ import (
 	"dossiersync/store"
 )
 
-// refusing is a source that refuses requests for paths with this in them, while it
-// is not empty.
-type refusing struct {
+// refusingLayer makes a source refuse requests whose path contains part, unless part is
+// empty.
+type refusingLayer struct {
 	part   atomic.Pointer[string]
-	status int // 0: forbidden
+	status int // 0: 403
 }
 
-func (f *refusing) paths(part string) { f.part.Store(&part) }
+func (f *refusingLayer) refuse(part string) { f.part.Store(&part) }
 
-func (f *refusing) layer(next http.Handler) http.Handler {
+func (f *refusingLayer) layer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if part := f.part.Load(); part != nil && *part != "" && strings.Contains(r.URL.Path, *part) {
 			http.Error(w, "", cmp.Or(f.status, http.StatusForbidden))
@@ -38,12 +39,11 @@ func (f *refusing) layer(next http.Handler) http.Handler {
 	})
 }
 
-// reasons returns why which lists of the dossier are empty for the user; "" where
-// one is not.
-func (s *story) why(token string, paths ...string) []string {
+// wantReasons compares the reasons for which lists are empty, by path; "" if one is not.
+func (s *story) wantReasons(token, when string, want map[string]string) {
 	s.t.Helper()
-	list := []string{}
-	for _, path := range paths {
+	got := make(map[string]string)
+	for path := range want {
 		status, body := s.get(token, path)
 		var answer struct {
 			Items     []json.RawMessage
@@ -55,155 +55,136 @@ func (s *story) why(token string, paths ...string) []string {
 		if (len(answer.Items) == 0) != (answer.Freshness.Reason != "") {
 			s.t.Errorf("%s has %d items and the reason %q", path, len(answer.Items), answer.Freshness.Reason)
 		}
-		list = append(list, answer.Freshness.Reason)
+		got[path] = answer.Freshness.Reason
 	}
-	return list
+	if diff := gocmp.Diff(want, got); diff != "" {
+		s.t.Errorf("%s (-want +got):\n%s", when, diff)
+	}
 }
 
-// Every reason of the contract, from what runs have really found.
-func TestEveryReasonComesFromRuns(t *testing.T) {
+// Every reason of the contract, as the outcome of runs.
+func TestEmptyReasonsComeFromRuns(t *testing.T) {
 	t.Parallel()
-	var source refusing
-	s := newStory(t, setting{search: "forms: []", layers: []simulator.Layer{source.layer}})
+	const (
+		zwart   = "/v1/dossiers/zwart"
+		reports = zwart + "/reports"
+		before  = reports + "?to=2000-01-01"
+		plans   = zwart + "/care-plans"
+		forms   = zwart + "/forms"
+	)
+	var source refusingLayer
+	s := newEmptyStory(t, storyOptions{search: "forms: []", layers: []simulator.Layer{source.layer}})
 	s.client = "zwart"
-	const dossier = "/v1/dossiers/zwart"
-	want := func(when string, want []string, paths ...string) {
-		t.Helper()
-		if diff := gocmp.Diff(want, s.why(s.reader, paths...)); diff != "" {
-			t.Errorf("%s, %v (-want +got):\n%s", when, paths, diff)
-		}
-	}
-	run := func(want store.Outcome) {
-		t.Helper()
-		if run := s.work(store.Scope{}); *run.Outcome != want {
-			t.Errorf("the run is %s, want %s", *run.Outcome, want)
-		}
-	}
-	want("before the first run", []string{"not-synced-yet"}, "/v1/dossiers")
-	for _, resource := range []string{zwart, linked[2]} {
-		s.put(resource)
-	}
-	s.give("zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
-	source.paths("/Observation")
-	run(store.OutcomePartial)
-	want("while reports cannot be read", []string{"", "not-synced-yet", "not-synced-yet", "not-shared", "nothing-yet", "nothing-yet"},
-		"/v1/dossiers", dossier+"/reports", dossier+"/timeline", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")
-	source.paths("")
-	run(store.OutcomeComplete)
-	want("once all is read", []string{"", "no-match", "not-shared", "nothing-yet", "no-match", "not-shared"},
-		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/care-plans", dossier+"/timeline/density?by=day&category=general", dossier+"/forms?to=2000-01-01")
-	son := s.token("zoon", "dossier:read")
-	if diff := gocmp.Diff([]string{"no-right", "not-shared", "nothing-yet", "no-right"}, s.why(son, dossier+"/reports", dossier+"/forms", dossier+"/care-plans", dossier+"/contacts")); diff != "" {
-		t.Errorf("with a right to plans only (-want +got):\n%s", diff)
-	}
-
-	source.paths("/")
-	run(store.OutcomeFailed)
-	want("while the source is shut", []string{"", "no-match", "source-unavailable", "not-shared"},
-		dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/care-plans", dossier+"/forms")
-	source.paths("")
-	run(store.OutcomeComplete)
-	want("once it is open again", []string{"nothing-yet"}, dossier+"/care-plans")
-
-	s.restart(`      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]` + "\n")
-	source.paths("/Observation")
-	run(store.OutcomePartial)
-	want("while reports are checked against new rules", []string{"rechecking", "rechecking", "rechecking"},
-		dossier+"/reports", dossier+"/timeline", dossier+"/reports?to=2000-01-01")
-	source.paths("")
-	run(store.OutcomeComplete)
-	want("once they are", []string{"", "no-match"}, dossier+"/reports", dossier+"/reports?to=2000-01-01")
-
-	s.change("Patient", "", func(p map[string]any) { p["deceasedDateTime"] = "2024-11-21" })
-	run(store.OutcomeComplete)
-	want("after death", []string{"", "reading-ended", "reading-ended", "reading-ended", "reading-ended"},
-		"/v1/dossiers", dossier+"/reports", dossier+"/reports?to=2000-01-01", dossier+"/forms", dossier+"/contacts")
-}
-
-// A type that the source does not know keeps nobody waiting for it.
-func TestTypeThatTheSourceDoesNotKnowIsNotWaitedFor(t *testing.T) {
-	t.Parallel()
-	source := refusing{status: http.StatusNotFound}
-	s := newStory(t, setting{layers: []simulator.Layer{source.layer}})
-	s.client = "zwart"
-	s.put(zwart)
-	source.paths("/Composition")
-	for range 2 {
-		s.work(store.Scope{})
-		if diff := gocmp.Diff([]string{"nothing-yet"}, s.why(s.reader, "/v1/dossiers/zwart/reports")); diff != "" {
-			t.Errorf("reports (-want +got):\n%s", diff)
-		}
-	}
-}
-
-// restart is a worker with more in its mapping; the portal stays as it is.
-func (s *story) restart(mapping string) {
-	s.t.Helper()
-	text, err := os.ReadFile(s.conf)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	cfg, err := app.LoadConfig(s.file("restarted.yaml", string(text)+mapping), func(string) (string, bool) { return "", false })
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.syncer = s.newSyncer(cfg)
-}
-
-// later is the portal of the story's organisation as it is after some time, by the
-// database's clock as readers see it.
-func (s *story) later(d time.Duration, schedule string) *rig {
-	s.t.Helper()
-	for _, sql := range []string{
-		`CREATE SCHEMA IF NOT EXISTS later`,
-		fmt.Sprintf(`CREATE OR REPLACE FUNCTION later.now() RETURNS timestamptz LANGUAGE sql STABLE AS
-			$$SELECT pg_catalog.now() + interval '%d seconds'$$`, int(d.Seconds())),
-		`GRANT USAGE ON SCHEMA later TO dossiersync_reader`,
+	s.wantReasons(s.readerToken, "before the first run", map[string]string{"/v1/dossiers": "not-synced-yet"})
+	s.put(patientZwart)
+	s.put(reportZwart)
+	s.putGrant(s.portalToken, "zwart", "zoon", `{"role": "contact", "parts": ["care-plans"], "state": "accepted"}`)
+	for _, tt := range []struct {
+		when    string
+		change  func()
+		refused string // paths that the source refuses
+		outcome store.Outcome
+		want    map[string]string
+	}{
+		{"while reports cannot be read", func() {}, "/Observation", store.OutcomePartial, map[string]string{
+			"/v1/dossiers": "", reports: "not-synced-yet", zwart + "/timeline": "not-synced-yet",
+			forms: "not-shared", plans: "nothing-yet", zwart + "/contacts": "nothing-yet",
+		}},
+		{"once all is read", func() {}, "", store.OutcomeComplete, map[string]string{
+			reports: "", before: "no-match", plans: "nothing-yet",
+			zwart + "/timeline/density?by=day&category=general": "no-match",
+			forms: "not-shared", forms + "?to=2000-01-01": "not-shared",
+		}},
+		{"while the source refuses everything", func() {}, "/", store.OutcomeFailed, map[string]string{
+			reports: "", before: "no-match", plans: "source-unavailable", forms: "not-shared",
+		}},
+		{"once the source answers again", func() {}, "", store.OutcomeComplete, map[string]string{plans: "nothing-yet"}},
+		{"while reports are checked against new rules", func() {
+			s.changeConfig(`\z`, `      hide: [{match: {tag: "https://ecd.example/kind|intern"}}]`+"\n")
+			s.restart()
+		}, "/Observation", store.OutcomePartial, map[string]string{
+			reports: "rechecking", zwart + "/timeline": "rechecking", before: "rechecking",
+		}},
+		{"once they are checked", func() {}, "", store.OutcomeComplete, map[string]string{reports: "", before: "no-match"}},
+		{"after death", func() {
+			s.change("Patient", "", func(p map[string]any) { p["deceasedDateTime"] = "2024-11-21" })
+		}, "", store.OutcomeComplete, map[string]string{
+			"/v1/dossiers": "", reports: "reading-ended", before: "reading-ended", forms: "reading-ended",
+			zwart + "/contacts": "reading-ended",
+		}},
 	} {
-		if _, err := s.db.Pool().Exec(s.t.Context(), sql); err != nil {
-			s.t.Fatal(err)
+		tt.change()
+		source.refuse(tt.refused)
+		s.wantRun(store.Scope{}, tt.outcome, "")
+		s.wantReasons(s.readerToken, tt.when, tt.want)
+		if tt.when == "once all is read" {
+			s.wantReasons(s.token("zoon", "dossier:read"), "with a right to plans only", map[string]string{
+				reports: "no-right", forms: "not-shared", plans: "nothing-yet", zwart + "/contacts": "no-right",
+			})
 		}
 	}
-	reader, err := url.Parse(s.db.ReaderURL)
+}
+
+// A type that the source does not know does not keep a list at not-synced-yet.
+func TestUnknownTypeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	source := refusingLayer{status: http.StatusNotFound}
+	s := newEmptyStory(t, storyOptions{layers: []simulator.Layer{source.layer}})
+	s.client = "zwart"
+	s.put(patientZwart)
+	source.refuse("/Composition")
+	for range 2 {
+		s.runScope(store.Scope{})
+		s.wantReasons(s.readerToken, "without a type", map[string]string{"/v1/dossiers/zwart/reports": "nothing-yet"})
+	}
+}
+
+// servePortalAfter serves the portal API as if the time d had passed: readers have a
+// now() of their own.
+func (s *story) servePortalAfter(d time.Duration, schedule string) *harness {
+	s.t.Helper()
+	s.exec(`CREATE SCHEMA IF NOT EXISTS later`)
+	s.exec(fmt.Sprintf(`CREATE OR REPLACE FUNCTION later.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+		$$SELECT pg_catalog.now() + interval '%d seconds'$$`, int(d.Seconds())))
+	s.exec(`GRANT USAGE ON SCHEMA later TO dossiersync_reader`)
+	reader, err := url.Parse(s.replica.ReaderURL)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	q := reader.Query()
 	q.Set("search_path", "later,public,pg_catalog")
 	reader.RawQuery = q.Encode()
-	text, err := os.ReadFile(s.conf)
+	text, err := os.ReadFile(s.configFile)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	conf := strings.Replace(string(text), fmt.Sprintf("%q", s.db.ReaderURL), fmt.Sprintf("%q", reader), 1)
-	conf = strings.Replace(conf, "    source:\n", "    timezone: UTC\n    schedule: \""+schedule+"\"\n    source:\n", 1)
-	r := &rig{t: s.t, dir: s.dir, db: s.db}
-	r.conf = r.file(fmt.Sprint("later-", d, ".yaml"), conf)
-	r.serve(app.Portal)
-	return r
+	h := &harness{t: s.t, dir: s.dir, replica: s.replica}
+	h.configFile = h.writeFile(fmt.Sprint("later-", d, ".yaml"), string(text))
+	h.changeConfig(regexp.QuoteMeta(fmt.Sprintf("%q", s.replica.ReaderURL)), fmt.Sprintf("%q", reader))
+	h.changeConfig("    source:\n", "    timezone: UTC\n    schedule: \""+schedule+"\"\n    source:\n")
+	h.serve(app.Portal)
+	return h
 }
 
-// A replica that was synchronised at the last slot of the day is fresh all night,
-// late half an hour after the first slot of the next without success, and stale
-// when two were missed.
-func TestEveryStateComesFromRuns(t *testing.T) {
+// A replica that was synced at the last slot of the day is fresh all night, late half an
+// hour after the next slot, and stale when two slots were missed.
+func TestFreshnessStatesComeFromRuns(t *testing.T) {
 	t.Parallel()
-	s := newStory(t, setting{})
+	s := newEmptyStory(t, storyOptions{})
 	s.client = "zwart"
-	for _, resource := range []string{zwart, linked[2]} {
-		s.put(resource)
-	}
+	s.put(patientZwart)
+	s.put(reportZwart)
 	s.sync()
-	// The last slot of the day has just been, and the next is in eight hours.
+	// The last slot of the day was in this minute; the next is in eight hours.
 	now := time.Now().UTC()
 	slot := now.Truncate(time.Minute)
-	h := slot.Hour()
-	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), h, (h+8)%24, (h+12)%24, (h+16)%24, (h+20)%24)
-	since := func(d time.Duration) time.Duration { return slot.Add(d).Sub(now) }
+	hour := slot.Hour()
+	schedule := fmt.Sprintf("%d %d,%d,%d,%d,%d * * *", slot.Minute(), hour, (hour+8)%24, (hour+12)%24, (hour+16)%24,
+		(hour+20)%24)
 	for _, tt := range []struct {
-		after time.Duration // the slot of the run
-		want  string
-		next  time.Duration
+		after    time.Duration // the slot
+		want     string
+		nextSync time.Duration // after the slot
 	}{
 		{time.Minute, "fresh", 8 * time.Hour},
 		{8*time.Hour - time.Minute, "fresh", 8 * time.Hour},
@@ -213,19 +194,25 @@ func TestEveryStateComesFromRuns(t *testing.T) {
 		{12*time.Hour + 35*time.Minute, "stale", 16 * time.Hour},
 		{48*time.Hour + time.Minute, "stale", 56 * time.Hour},
 	} {
-		r := s.later(since(tt.after), schedule)
-		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports", "/v1/dossiers/zwart/forms"} {
-			_, body := r.get(s.reader, path)
-			var answer struct {
-				Freshness struct{ State, AsOf, NextSync string }
-			}
-			if err := json.Unmarshal(body, &answer); err != nil {
-				t.Fatal(err)
-			}
-			f := answer.Freshness
-			if next := slot.Add(tt.next).Format(time.RFC3339); f.State != tt.want || f.NextSync != next || f.AsOf == "" {
-				t.Errorf("%s %v after its slot is %s, until %s; want %s until %s", path, tt.after, f.State, f.NextSync, tt.want, next)
-			}
+		h := s.servePortalAfter(slot.Add(tt.after).Sub(now), schedule)
+		for _, path := range []string{"/v1/dossiers", "/v1/dossiers/zwart", "/v1/dossiers/zwart/reports",
+			"/v1/dossiers/zwart/forms"} {
+			h.wantFreshness(s.readerToken, path, tt.want, slot.Add(tt.nextSync))
 		}
+	}
+}
+
+func (h *harness) wantFreshness(token, path, state string, nextSync time.Time) {
+	h.t.Helper()
+	_, body := h.get(token, path)
+	var answer struct {
+		Freshness struct{ State, AsOf, NextSync string }
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		h.t.Fatal(err)
+	}
+	f := answer.Freshness
+	if next := nextSync.Format(time.RFC3339); f.State != state || f.NextSync != next || f.AsOf == "" {
+		h.t.Errorf("%s is %s, until %s, as of %q; want %s until %s", path, f.State, f.NextSync, f.AsOf, state, next)
 	}
 }

@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// soakTime is for how long the ordeals go on, one after another (make soak); 0:
-// there is one of each kind, a short one.
-func soakTime() time.Duration {
-	d, _ := time.ParseDuration(os.Getenv("DOSSIERSYNC_SOAK")) // something else is no soak
+// soakDuration is how long tests with random seeds repeat (DOSSIERSYNC_SOAK, make
+// soak); 0: each runs once, briefly.
+func soakDuration() time.Duration {
+	d, _ := time.ParseDuration(os.Getenv("DOSSIERSYNC_SOAK")) // TestSoak refuses a wrong value
 	return d
 }
 
-func isSoak() bool { return soakTime() > 0 }
+func isSoak() bool { return soakDuration() > 0 }
 
-// ordeals runs test with one seed, or in a soak with one after another.
-func ordeals(t *testing.T, test func(t *testing.T, seed uint64)) {
+// eachSeed runs test with DOSSIERSYNC_SEED or a random seed, and in a soak with the
+// seeds after it.
+func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("DOSSIERSYNC_SEED"), 10, 64)
 	if err != nil {
@@ -31,54 +32,54 @@ func ordeals(t *testing.T, test func(t *testing.T, seed uint64)) {
 			return
 		}
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { test(t, seed) })
-		if time.Since(began) > soakTime() {
+		if time.Since(began) > soakDuration() {
 			return
 		}
 	}
 }
 
-// Whatever the source does and wherever a worker is killed: when both end, one run
-// and one reconcile make the replica equal to the source (I1).
-func TestReplicaEqualsTheSourceHoweverItsWorkersWereKilled(t *testing.T) {
+// Whatever faults the source has and wherever workers are killed: once both end, one
+// run and one reconcile make the replica equal to the source (I1).
+func TestReplicaEqualsSourceAfterKilledWorkers(t *testing.T) {
 	t.Parallel()
-	ordeals(t, func(t *testing.T, seed uint64) {
-		o := newOrdeal(t, seed, false)
-		for range rounds(10) {
-			o.round()
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		h := newKillHarness(t, seed, false)
+		for range roundCount(10) {
+			h.killRound()
 		}
-		o.calm()
+		h.wantConvergence()
 		if isSoak() {
-			o.wantServedAsExpected()
+			h.wantServedAsExpected()
 		}
-		if o.fates["worker killed"] == 0 {
-			t.Errorf("nobody was killed: %v", o.fates)
+		if h.outcomes["worker killed"] == 0 {
+			t.Errorf("no worker was killed: %v", h.outcomes)
 		}
-		t.Log(o.fates)
+		t.Log(h.outcomes)
 	})
 }
 
-// The same with a private database, which is killed as well.
-func TestReplicaEqualsTheSourceHoweverItsDatabaseWasKilled(t *testing.T) {
+// The same with a private database, which is killed too.
+func TestReplicaEqualsSourceAfterKilledDatabase(t *testing.T) {
 	t.Parallel()
-	ordeals(t, func(t *testing.T, seed uint64) {
-		o := newOrdeal(t, seed, true)
-		o.finishes([]int{exitDone, exitLeftOver}, "sync")
-		o.fates["begun"]++
-		for range rounds(6) {
-			o.round()
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		h := newKillHarness(t, seed, true)
+		h.runToEnd([]int{exitDone, exitLeftOver}, "sync")
+		h.outcomes["first sync"]++
+		for range roundCount(6) {
+			h.killRound()
 		}
-		o.calm()
-		if o.fates["worker killed"]+o.fates["database killed"]+o.fates["both killed"] == 0 {
-			t.Errorf("nobody was killed: %v", o.fates)
+		h.wantConvergence()
+		if h.outcomes["worker killed"]+h.outcomes["database killed"]+h.outcomes["both killed"] == 0 {
+			t.Errorf("nothing was killed: %v", h.outcomes)
 		}
-		t.Log(o.fates)
+		t.Log(h.outcomes)
 	})
 }
 
-// rounds is how many there are in an ordeal.
-func rounds(usual int) int {
+// roundCount returns the number of rounds of a test.
+func roundCount(brief int) int {
 	if isSoak() {
-		return 3 * usual
+		return 3 * brief
 	}
-	return usual
+	return brief
 }

@@ -15,62 +15,62 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// compare says what readers see otherwise than they should, item by item; each
-// difference names the record in the source.
-func (r *rig) compare(token string) []string {
-	r.t.Helper()
-	o, p := newOracle(r.t, r.sim.Resources()), portal{r, token}
+// differences returns the differences between what the reader sees and what the oracle
+// expects, each with the name of the record in the source.
+func (h *harness) differences(token string) []string {
+	h.t.Helper()
+	o, p := newOracle(h.t, h.sim.Resources()), portalReader{h, token}
 	want := o.dossiers()
-	got, err := p.served()
+	got, err := p.dossiers()
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	c := comparison{rig: r, names: make(map[string]string)}
+	c := comparison{harness: h, names: make(map[string]string)}
 	for name := range o.all {
 		c.names[keyOf(resource{"reference": name})] = name
 	}
 	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for _, v := range r.sim.List("Patient") {
+	g.SetLimit(maxConcurrentReads)
+	for _, v := range h.sim.List("Patient") {
 		client := v.ID
 		w, is := want[client], got[client]
 		switch {
 		case w == nil && is != nil:
-			c.differs("the dossier", client, "can be opened, and should not be")
+			c.add("the dossier", client, "can be opened, and should not be")
 		case w != nil && is == nil:
-			c.differs("the dossier", client, "cannot be opened, and should be")
+			c.add("the dossier", client, "cannot be opened, and should be")
 		case w == nil:
-			// As if there were no such client.
-			if status, body := p.ask("/v1/dossiers/" + client + "/reports"); status != http.StatusNotFound {
-				c.differs("the dossier", client, fmt.Sprintf("is not listed, and answers %d %s", status, body))
+			// The dossier must look like one of a missing client.
+			if status, body := p.getWithRetry("/v1/dossiers/" + client + "/reports"); status != http.StatusNotFound {
+				c.add("the dossier", client, fmt.Sprintf("is not listed, and answers %d %s", status, body))
 			}
 		default:
-			// A time line of a few cards tells nothing new.
-			if c.dossier(client, w, is, o.apart) && len(w.cards()) > 5 {
+			// Lists of few cards are not worth their requests.
+			if c.dossier(client, w, is, o.unavailable) && len(w.cards()) > 5 {
 				g.Go(func() error { return c.lists(p, client, w) })
 			}
 		}
 		delete(got, client)
 	}
 	for client := range got {
-		c.differs("the dossier", client, "can be opened, although the source has no such client")
+		c.add("the dossier", client, "can be opened, although the source has no such client")
 	}
 	if err := g.Wait(); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	return c.found
 }
 
-// comparison collects differences.
+// comparison collects the first 20 differences.
 type comparison struct {
-	*rig
+	*harness
 	names map[string]string // of records in the source, by key
 
 	mu    sync.Mutex
 	found []string
 }
 
-func (c *comparison) differs(name, client, how string) {
+func (c *comparison) add(name, client, how string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.found) < 20 {
@@ -78,24 +78,24 @@ func (c *comparison) differs(name, client, how string) {
 	}
 }
 
-// dossier compares the items of one dossier, and reports whether they are the
-// same. After that want is as it should be served.
-func (c *comparison) dossier(client string, want, got *dossierOf, apart map[string]bool) bool {
+// dossier compares the items of one dossier, and reports whether they are equal. want then
+// has unavailable items as they are served.
+func (c *comparison) dossier(client string, want, got *shownDossier, apart map[string]bool) bool {
 	before := len(c.found)
-	settle(want.Reports, got.Reports, apart)
+	acceptUnavailable(want.Reports, got.Reports, apart)
 	compareItems(c, client, want.Reports, got.Reports)
 	compareItems(c, client, want.Forms, got.Forms)
 	compareItems(c, client, want.Plans, got.Plans)
 	compareItems(c, client, want.Contacts, got.Contacts)
 	if want.Name != got.Name {
-		c.differs("the name", client, fmt.Sprintf("is %q, want %q", got.Name, want.Name))
+		c.add("the name", client, fmt.Sprintf("is %q, want %q", got.Name, want.Name))
 	}
 	return len(c.found) == before
 }
 
-// settle lets pass what cannot be told from what the source holds now: a document
-// whose file is gone may be shown as it was.
-func settle(want, got map[string]reportView, apart map[string]bool) {
+// acceptUnavailable accepts what is served of documents whose file cannot be had: their last
+// good version or nothing.
+func acceptUnavailable(want, got map[string]reportView, apart map[string]bool) {
 	for key := range apart {
 		if v, ok := got[key]; ok {
 			want[key] = v
@@ -117,26 +117,26 @@ func compareItems[V any](c *comparison, client string, want, got map[string]V) {
 		g, is := got[key]
 		switch {
 		case !is:
-			c.differs(name, client, "is not shown, and should be")
+			c.add(name, client, "is not shown, and should be")
 		case !should:
-			c.differs(name, client, fmt.Sprintf("is shown, and should not be: %+v", g))
+			c.add(name, client, fmt.Sprintf("is shown, and should not be: %+v", g))
 		default:
 			if diff := cmp.Diff(w, g, sameView); diff != "" {
-				c.differs(name, client, "differs (-source +portal):\n"+diff)
+				c.add(name, client, "differs (-source +portal):\n"+diff)
 			}
 		}
 	}
 }
 
-// name returns what the source calls an item; what it no longer has the replica
-// knows.
+// name returns the record's name in the source, or in the replica if the source no longer has
+// it.
 func (c *comparison) name(key string) string {
 	if name := c.names[key]; name != "" {
 		return name
 	}
 	var name string
 	const q = `SELECT type || '/' || id FROM items WHERE key = $1`
-	if err := c.db.Pool().QueryRow(c.t.Context(), q, key).Scan(&name); err != nil {
+	if err := c.replica.Pool().QueryRow(c.t.Context(), q, key).Scan(&name); err != nil {
 		return key
 	}
 	return name + ", which the source no longer has,"

@@ -9,19 +9,19 @@ import (
 type formView struct {
 	timeView
 	Title, Author, CorrectedAt string
-	Lines                      []string // a question each, with its answers; indented below what raised it
+	Lines                      []string // one per question, with its answers; nested questions are indented
 }
 
-func (o *oracle) forms(clients map[string]*dossierOf) {
+func (o *oracle) forms(clients map[string]*shownDossier) {
 	for key, x := range o.of("QuestionnaireResponse") {
 		d := ownerOf(clients, x, "subject")
 		if d == nil || !isForClients(x) || !slices.Contains([]string{"completed", "amended"}, x.text("status")) {
 			continue
 		}
-		f := formFiller{oracle: o, questions: make(map[string]resource), given: make(map[string][]resource)}
+		f := formFiller{oracle: o, questions: make(map[string]resource), answers: make(map[string][]resource)}
 		definition := o.definition(x.text("questionnaire"))
-		f.index(definition)
-		f.collect(x)
+		f.indexQuestions(definition)
+		f.collectAnswers(x)
 		f.items("", x.parts("item"))
 		if !f.answered {
 			continue
@@ -30,9 +30,9 @@ func (o *oracle) forms(clients map[string]*dossierOf) {
 		if v.Title == "" {
 			v.Title = "Vragenlijsten" // the organisation's word
 		}
-		v.timeView, _ = o.when(x.text("authored"), x.text("meta", "lastUpdated"))
+		v.timeView, _ = o.timeOf(x.text("authored"), x.text("meta", "lastUpdated"))
 		if x.text("status") == "amended" {
-			v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+			v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 		}
 		by := []resource{x.part("author")}
 		if source := x.part("source"); source.text("reference") != by[0].text("reference") {
@@ -43,8 +43,8 @@ func (o *oracle) forms(clients map[string]*dossierOf) {
 	}
 }
 
-// definition returns the questionnaire that a form answers: of the version that
-// it says, if there are versions, else the last that was written.
+// definition returns the questionnaire that a form answers: the one with its version, else
+// the one written last. A version that is missing among others has none.
 func (o *oracle) definition(canonical string) resource {
 	url, version, _ := strings.Cut(canonical, "|")
 	var exact, last resource
@@ -71,30 +71,30 @@ func (o *oracle) definition(canonical string) resource {
 	return last
 }
 
-// formFiller writes out one form.
+// formFiller writes the lines of one form.
 type formFiller struct {
 	*oracle
 	questions map[string]resource   // by linkId
-	given     map[string][]resource // answers, by linkId
+	answers   map[string][]resource // answers, by linkId
 	lines     []string
 	answered  bool
 }
 
-func (f *formFiller) index(x resource) {
+func (f *formFiller) indexQuestions(x resource) {
 	for _, q := range x.parts("item") {
 		f.questions[q.text("linkId")] = q
-		f.index(q)
+		f.indexQuestions(q)
 	}
 }
 
-// collect finds all answers in x.
-func (f *formFiller) collect(x resource) {
+// collectAnswers collects all answers in x.
+func (f *formFiller) collectAnswers(x resource) {
 	for _, it := range x.parts("item") {
 		for _, a := range it.parts("answer") {
-			f.given[it.text("linkId")] = append(f.given[it.text("linkId")], a)
-			f.collect(a)
+			f.answers[it.text("linkId")] = append(f.answers[it.text("linkId")], a)
+			f.collectAnswers(a)
 		}
-		f.collect(it)
+		f.collectAnswers(it)
 	}
 }
 
@@ -111,30 +111,29 @@ func (f *formFiller) items(indent string, items []resource) {
 		if label == "" && len(it.parts("item")) == 0 {
 			label = "Vraag niet beschikbaar"
 		}
-		place := len(f.lines)
+		line := len(f.lines)
 		f.lines = append(f.lines, "")
-		var said []string
+		var answers []string
 		for _, a := range it.parts("answer") {
-			said = append(said, f.said(q, a))
+			answers = append(answers, f.answerText(q, a))
 			f.answered = true
 			f.items(indent+"  > ", a.parts("item"))
 		}
-		f.lines[place] = indent + words(label) + ": " + strings.Join(said, " / ")
+		f.lines[line] = indent + foldSpace(label) + ": " + strings.Join(answers, " / ")
 		f.items(indent+"  ", it.parts("item"))
 	}
 }
 
 func isHidden(q resource) bool {
 	return slices.ContainsFunc(q.parts("extension"), func(e resource) bool {
-		return strings.HasSuffix(e.text("url"), "/questionnaire-hidden") && e.says("valueBoolean", true)
+		return strings.HasSuffix(e.text("url"), "/questionnaire-hidden") && e.hasBool("valueBoolean", true)
 	})
 }
 
-// isAsked reports whether the other answers are such that q is asked: of the
-// conditions that there are, the simulator has one kind.
+// isAsked evaluates enableWhen, of which the simulator writes one kind only.
 func (f *formFiller) isAsked(q resource) bool {
 	for _, c := range q.parts("enableWhen") {
-		met := slices.ContainsFunc(f.given[c.text("question")], func(a resource) bool {
+		met := slices.ContainsFunc(f.answers[c.text("question")], func(a resource) bool {
 			if code := c.text("answerCoding", "code"); code != "" {
 				return a.text("valueCoding", "code") == code
 			}
@@ -147,30 +146,30 @@ func (f *formFiller) isAsked(q resource) bool {
 	return true
 }
 
-// said returns an answer as a Dutch reader would say it.
-func (f *formFiller) said(q, a resource) string {
+// answerText returns an answer in Dutch.
+func (f *formFiller) answerText(q, a resource) string {
 	comma := func(s string) string { return strings.Replace(s, ".", ",", 1) }
 	switch {
-	case a.says("valueBoolean", true):
+	case a.hasBool("valueBoolean", true):
 		return "ja"
-	case a.says("valueBoolean", false):
+	case a.hasBool("valueBoolean", false):
 		return "nee"
 	case a["valueDecimal"] != nil:
 		return comma(a.text("valueDecimal"))
 	case a["valueInteger"] != nil:
 		return a.text("valueInteger")
 	case a["valueDate"] != nil:
-		return f.spoken(a.text("valueDate"))
+		return f.dutchMoment(a.text("valueDate"))
 	case a["valueDateTime"] != nil:
-		return f.spoken(a.text("valueDateTime"))
+		return f.dutchMoment(a.text("valueDateTime"))
 	case a["valueTime"] != nil:
 		return a.text("valueTime")[:len("15:04")]
 	case a["valueString"] != nil:
-		return words(a.text("valueString"))
+		return foldSpace(a.text("valueString"))
 	case a["valueUri"] != nil:
 		return a.text("valueUri")
 	case a["valueQuantity"] != nil:
-		return words(comma(a.text("valueQuantity", "value")) + " " + a.text("valueQuantity", "unit"))
+		return foldSpace(comma(a.text("valueQuantity", "value")) + " " + a.text("valueQuantity", "unit"))
 	case a["valueAttachment"] != nil:
 		return a.text("valueAttachment", "title")
 	case a["valueReference"] != nil:
@@ -183,11 +182,11 @@ func (f *formFiller) said(q, a resource) string {
 		}
 		return f.name(named)
 	}
-	return f.chosen(q, a.part("valueCoding"))
+	return f.codingText(q, a.part("valueCoding"))
 }
 
-// chosen returns an option in words: the answer's own, else the question's.
-func (f *formFiller) chosen(q, c resource) string {
+// codingText returns the display of a coding: its own, else that of the question's option.
+func (f *formFiller) codingText(q, c resource) string {
 	if s := c.text("display"); s != "" {
 		return s
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// cardView is a card's place on the time line.
+// cardView is the place of a card on the time line.
 type cardView struct {
 	ID, Kind, At string
 	time         time.Time
 }
 
-// cards returns what the time line of the dossier shows, the newest first.
-func (d *dossierOf) cards() []cardView {
+// cards returns the cards of the dossier's time line, newest first.
+func (d *shownDossier) cards() []cardView {
 	var all []cardView
 	add := func(id, kind string, at timeView) {
 		t := at.exact
@@ -39,20 +39,19 @@ func (d *dossierOf) cards() []cardView {
 	return all
 }
 
-// lists compares what is made of items: the time line and where it may be
-// entered, the density, the start panel.
-func (c *comparison) lists(p portal, client string, want *dossierOf) error {
+// lists compares the time line, its pages around a date, the densities and the start panel.
+func (c *comparison) lists(p portalReader, client string, want *shownDossier) error {
 	path, line := "/v1/dossiers/"+client, want.cards()
 	cards, err := listOf[reportAnswer](p, path+"/timeline?limit=100")
 	if err != nil {
 		return err
 	}
 	if !slices.EqualFunc(line, cards, func(w cardView, g reportAnswer) bool { return w.ID == g.ID && w.At == g.At }) {
-		c.differs("the time line", client, fmt.Sprintf("has %d cards, want %d; or another order", len(cards), len(line)))
+		c.add("the time line", client, fmt.Sprintf("has %d cards, want %d; or another order", len(cards), len(line)))
 	}
 	if len(line) > 0 {
 		for _, x := range []cardView{line[0], line[len(line)/2], line[len(line)-1]} {
-			if err := c.around(p, client, line, x.At[:len(time.DateOnly)]); err != nil {
+			if err := c.aroundDate(p, client, line, x.At[:len(time.DateOnly)]); err != nil {
 				return err
 			}
 		}
@@ -63,7 +62,7 @@ func (c *comparison) lists(p portal, client string, want *dossierOf) error {
 			return err
 		}
 		if diff := gocmp.Diff(density(line, by), periods, cmpopts.EquateEmpty()); diff != "" {
-			c.differs("the density by "+by, client, diff)
+			c.add("the density by "+by, client, diff)
 		}
 	}
 	var start struct {
@@ -77,15 +76,15 @@ func (c *comparison) lists(p portal, client string, want *dossierOf) error {
 			one.Newest = ""
 		}
 	}
-	if diff := gocmp.Diff(want.parts(), start.Item.Parts); diff != "" {
-		c.differs("the start panel", client, diff)
+	if diff := gocmp.Diff(want.startParts(), start.Item.Parts); diff != "" {
+		c.add("the start panel", client, diff)
 	}
 	return nil
 }
 
-// around checks that the time line, entered at a date, begins with the newest card
-// of that date or before it, and that what is newer lies before that page.
-func (c *comparison) around(p portal, client string, line []cardView, date string) error {
+// aroundDate checks that the page around a date begins with the newest card not after it, and
+// that newer cards are on the page before.
+func (c *comparison) aroundDate(p portalReader, client string, line []cardView, date string) error {
 	first := slices.IndexFunc(line, func(x cardView) bool { return x.At[:len(date)] <= date })
 	var page struct {
 		Items []reportAnswer
@@ -97,7 +96,8 @@ func (c *comparison) around(p portal, client string, line []cardView, date strin
 	same := slices.EqualFunc(line[first:min(first+3, len(line))], page.Items,
 		func(w cardView, g reportAnswer) bool { return w.ID == g.ID })
 	if !same || (page.Page.Previous != nil) != (first > 0) {
-		c.differs("the time line around "+date, client, fmt.Sprintf("is %v; before it should be %d cards", page.Items, first))
+		c.add("the time line around "+date, client,
+			fmt.Sprintf("is %v; before it should be %d cards", page.Items, first))
 	}
 	if page.Page.Previous == nil || first == 0 {
 		return nil
@@ -106,7 +106,7 @@ func (c *comparison) around(p portal, client string, line []cardView, date strin
 		return err
 	}
 	if n := len(page.Items); n == 0 || page.Items[n-1].ID != line[first-1].ID {
-		c.differs("the time line before "+date, client, "does not end with the next newer card")
+		c.add("the time line before "+date, client, "does not end with the next newer card")
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ type densityAnswer struct {
 	Reports, Forms int
 }
 
-// density counts cards by calendar periods, the newest first.
+// density counts cards per calendar period, newest first.
 func density(line []cardView, by string) []densityAnswer {
 	var all []densityAnswer
 	for _, x := range line {
@@ -150,8 +150,8 @@ type partAnswer struct {
 	Newest string
 }
 
-// parts returns the start panel, but for when the newest plan began.
-func (d *dossierOf) parts() []partAnswer {
+// startParts returns the start panel, without the date of the newest plan.
+func (d *shownDossier) startParts() []partAnswer {
 	newest := func(kind string) string {
 		for _, x := range d.cards() {
 			if x.Kind == kind {

@@ -15,13 +15,14 @@ type planView struct {
 	Evaluations                      []string // newest first
 }
 
-func (o *oracle) plans(clients map[string]*dossierOf) {
+func (o *oracle) plans(clients map[string]*shownDossier) {
 	plans := o.of("CarePlan")
 	shown := make(map[string]*planView)
 	replaced := make(map[string]bool)
 	for key, x := range plans {
 		d := ownerOf(clients, x, "subject")
-		if d == nil || !isForClients(x) || !slices.Contains([]string{"active", "on-hold", "completed", "revoked"}, x.text("status")) {
+		if d == nil || !isForClients(x) || !slices.Contains([]string{"active", "on-hold", "completed", "revoked"},
+			x.text("status")) {
 			continue
 		}
 		v := o.plan(x)
@@ -32,26 +33,26 @@ func (o *oracle) plans(clients map[string]*dossierOf) {
 			}
 		}
 	}
-	wholes := o.partsOf(plans, shown, replaced)
+	wholes := o.wholesOf(plans, shown, replaced)
 	for key, v := range shown {
 		if replaced[key] {
 			v.State = "expired"
 		}
 		if wholes[key] == "" {
-			ownerOf(clients, plans[key], "subject").Plans[key] = o.gather(key, wholes, plans, shown)
+			ownerOf(clients, plans[key], "subject").Plans[key] = o.withParts(key, wholes, plans, shown)
 		}
 	}
 	for _, d := range clients {
 		for key, v := range d.Reports {
-			v.Plan, v.Goal = o.linked(v, shown, wholes), o.goalOf(v.client, v.Goal).text("description", "text")
+			v.Plan, v.Goal = o.linkedPlanTitle(v, shown, wholes), o.goalOf(v.client, v.Goal).text("description", "text")
 			d.Reports[key] = v
 		}
 	}
 }
 
-// linked returns the title of the plan to which a report belongs, or to a part of
-// it, if that is shown.
-func (o *oracle) linked(v reportView, shown map[string]*planView, wholes map[string]string) string {
+// linkedPlanTitle returns the title of the shown plan to which a report belongs, directly or
+// by a part; "" if there is none.
+func (o *oracle) linkedPlanTitle(v reportView, shown map[string]*planView, wholes map[string]string) string {
 	x := o.all[v.Plan]
 	if x.text("subject", "reference") != v.client {
 		return ""
@@ -65,7 +66,7 @@ func (o *oracle) linked(v reportView, shown map[string]*planView, wholes map[str
 func (o *oracle) plan(x resource) planView {
 	v := planView{
 		Title: x.text("title"), State: "expired", Start: x.text("period", "start"), End: x.text("period", "end"),
-		Author: o.author(x, x.part("author")), Description: letters(x.text("description")),
+		Author: o.author(x, x.part("author")), Description: withoutLayout(x.text("description")),
 	}
 	today := time.Now().In(o.zone).Format(time.DateOnly)
 	if s := x.text("status"); (s == "active" || s == "on-hold") && (v.End == "" || v.End >= today[:len(v.End)]) {
@@ -90,16 +91,16 @@ func (o *oracle) plan(x resource) planView {
 					of = domain(o.goalOf(client, ref.text("reference")))
 				}
 			}
-			v.Actions = append(v.Actions, of+": "+words(s)+" ("+a.text("detail", "status")+")")
+			v.Actions = append(v.Actions, of+": "+foldSpace(s)+" ("+a.text("detail", "status")+")")
 		}
 		notes = append(notes, a.parts("progress")...)
 		for _, outcome := range a.parts("outcomeCodeableConcept") {
-			notes = append(notes, resource{"text": called(outcome)})
+			notes = append(notes, resource{"text": conceptText(outcome)})
 		}
 	}
 	v.Evaluations = o.notes(x, notes)
 	if text := x.part("text"); text.text("status") == "additional" {
-		v.Narrative = letters(shownOf(text.text("div")))
+		v.Narrative = withoutLayout(htmlText(text.text("div")))
 	}
 	slices.Sort(v.Goals)
 	v.Goals = slices.Compact(v.Goals)
@@ -118,7 +119,7 @@ func (o *oracle) goalOf(client, reference string) resource {
 	return x
 }
 
-// domain returns the name of a goal's domain.
+// domain returns the Dutch name of a goal's domain.
 func domain(g resource) string {
 	switch g.text("category", "coding", "code") {
 	case "mentaal":
@@ -130,12 +131,12 @@ func domain(g resource) string {
 	case "wonen":
 		return "Woon- en leefomstandigheden"
 	}
-	return called(g.part("category"))
+	return conceptText(g.part("category"))
 }
 
 // goal returns a goal as one line.
 func (o *oracle) goal(g resource) string {
-	parts := []string{words(g.text("description", "text")), g.text("lifecycleStatus"),
+	parts := []string{foldSpace(g.text("description", "text")), g.text("lifecycleStatus"),
 		g.text("achievementStatus", "coding", "code"), g.text("startDate")}
 	for _, t := range g.parts("target") {
 		parts = append(parts, "target "+t.text("dueDate"))
@@ -143,7 +144,7 @@ func (o *oracle) goal(g resource) string {
 	return strings.Join(append(parts, o.notes(g, g.parts("note"))...), "; ")
 }
 
-// notes returns annotations in x as lines, the newest first.
+// notes returns annotations as lines, newest first.
 func (o *oracle) notes(x resource, list []resource) []string {
 	slices.SortStableFunc(list, func(a, b resource) int {
 		s, _, _ := o.instant(a.text("time"))
@@ -153,7 +154,7 @@ func (o *oracle) notes(x resource, list []resource) []string {
 	var lines []string
 	for _, n := range list {
 		by := o.author(x, n.part("authorReference"))
-		lines = append(lines, o.told(n.text("time"))+" "+by+": "+words(n.text("text")))
+		lines = append(lines, o.formatted(n.text("time"))+" "+by+": "+foldSpace(n.text("text")))
 	}
 	return lines
 }

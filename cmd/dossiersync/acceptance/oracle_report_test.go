@@ -16,16 +16,16 @@ type reportView struct {
 	timeView
 	Category, Title, Text, Author string
 	CorrectedAt, RecordedAt       string
-	Plan, Goal                    string // the titles of those that are shown
+	Plan, Goal                    string // titles, if shown
 	Attachments                   []string
 
 	client string
 }
 
-// longest is the longest text that is shown, in characters.
-const longest = 1 << 20
+// maxTextLength is in characters.
+const maxTextLength = 1 << 20
 
-func (o *oracle) reports(clients map[string]*dossierOf) {
+func (o *oracle) reports(clients map[string]*shownDossier) {
 	replaced := make(map[string]bool)
 	for typ, read := range map[string]func(resource) (reportView, bool){
 		"Observation": o.observation, "DocumentReference": o.document, "Composition": o.composition,
@@ -36,7 +36,7 @@ func (o *oracle) reports(clients map[string]*dossierOf) {
 				continue
 			}
 			v, ok := read(x)
-			if !ok && !o.apart[key] {
+			if !ok && !o.unavailable[key] {
 				continue
 			}
 			v.client = x.text("subject", "reference")
@@ -50,8 +50,8 @@ func (o *oracle) reports(clients map[string]*dossierOf) {
 				}
 				oldType, oldID, _ := strings.Cut(old, "/")
 				oldKey := dossier.Key("amaris", dossier.Ref{Type: oldType, ID: oldID})
-				if o.apart[key] {
-					o.apart[oldKey] = true
+				if o.unavailable[key] {
+					o.unavailable[oldKey] = true
 				} else {
 					replaced[oldKey] = true
 				}
@@ -65,7 +65,6 @@ func (o *oracle) reports(clients map[string]*dossierOf) {
 	}
 }
 
-// observation reads a day report.
 func (o *oracle) observation(x resource) (v reportView, ok bool) {
 	if !isReport(x.part("code")) || !slices.Contains([]string{"final", "amended", "corrected"}, x.text("status")) {
 		return v, false
@@ -79,46 +78,44 @@ func (o *oracle) observation(x resource) (v reportView, ok bool) {
 		v.Text = strings.Join(all, " ")
 	}
 	if strings.TrimSpace(v.Text) == "" {
-		v.Text = shownOf(x.text("text", "div"))
+		v.Text = htmlText(x.text("text", "div"))
 	}
-	v.Title, v.RecordedAt = called(x.part("code")), o.told(x.text("issued"))
+	v.Title, v.RecordedAt = conceptText(x.part("code")), o.formatted(x.text("issued"))
 	if x.text("status") != "final" {
-		v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 	}
 	o.link(x, &v, "basedOn", "focus")
 	return o.dated(x, v, "performer", x.text("effectiveDateTime"), x.text("effectivePeriod", "start"),
 		x.text("effectivePeriod", "end"), x.text("issued"))
 }
 
-// composition reads a report in sections.
 func (o *oracle) composition(x resource) (v reportView, ok bool) {
 	if !isReport(x.part("type")) || !slices.Contains([]string{"final", "amended"}, x.text("status")) {
 		return v, false
 	}
 	for _, s := range x.parts("section") {
-		if text := shownOf(s.text("text", "div")); strings.TrimSpace(text) != "" {
+		if text := htmlText(s.text("text", "div")); strings.TrimSpace(text) != "" {
 			v.Text += s.text("title") + " " + text + " "
 		}
 	}
 	v.Title = x.text("title")
 	if x.text("status") == "amended" {
-		v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 	}
 	o.link(x, &v)
 	return o.dated(x, v, "author", x.text("date"))
 }
 
-// document reads a DocumentReference.
 func (o *oracle) document(x resource) (v reportView, ok bool) {
 	if x.text("status") != "current" || !slices.Contains([]string{"", "final", "amended"}, x.text("docStatus")) {
 		return v, false
 	}
 	v.Title = x.text("description")
 	if v.Title == "" {
-		v.Title = called(x.part("type"))
+		v.Title = conceptText(x.part("type"))
 	}
 	if x.text("docStatus") == "amended" {
-		v.CorrectedAt = o.told(x.text("meta", "lastUpdated"))
+		v.CorrectedAt = o.formatted(x.text("meta", "lastUpdated"))
 	}
 	byKind := make(map[string]string) // plain or html
 	for _, c := range x.parts("content") {
@@ -126,7 +123,7 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 		kind, text, wrong := o.file(a)
 		switch {
 		case wrong:
-			o.apart[dossier.Key("amaris", dossier.Ref{Type: "DocumentReference", ID: x.text("id")})] = true
+			o.unavailable[dossier.Key("amaris", dossier.Ref{Type: "DocumentReference", ID: x.text("id")})] = true
 			return v, false
 		case kind == "":
 			v.Attachments = append(v.Attachments, a.text("title")+" ("+a.text("contentType")+")")
@@ -136,24 +133,23 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 	}
 	v.Text = byKind["text/plain"]
 	if v.Text == "" {
-		v.Text = shownOf(byKind["text/html"])
+		v.Text = htmlText(byKind["text/html"])
 	}
 	o.link(x, &v, "context.related")
 	v, ok = o.dated(x, v, "author", x.text("date"), x.part("context").text("period", "start"))
 	return v, ok || len(v.Attachments) > 0
 }
 
-// dated adds to a report what all have, and reports whether there is something to
-// read.
+// dated adds what all reports have, and reports whether there is text.
 func (o *oracle) dated(x resource, v reportView, by string, at ...string) (reportView, bool) {
-	if !isReadable(v.Text) || len(v.Text) > longest && utf8.RuneCountInString(v.Text) > longest {
+	if !isReadable(v.Text) || len(v.Text) > maxTextLength && utf8.RuneCountInString(v.Text) > maxTextLength {
 		return v, false
 	}
 	var ok bool
-	if v.timeView, ok = o.when(append(at, x.text("meta", "lastUpdated"))...); !ok {
+	if v.timeView, ok = o.timeOf(append(at, x.text("meta", "lastUpdated"))...); !ok {
 		return v, false
 	}
-	v.Text = letters(v.Text)
+	v.Text = withoutLayout(v.Text)
 	v.Author = o.author(x, x.parts(by)...)
 	return v, v.Text != ""
 }
@@ -162,8 +158,7 @@ func isReport(x resource) bool {
 	return slices.ContainsFunc(x.parts("coding"), func(c resource) bool { return c.text("code") == "11591000146107" })
 }
 
-// link files a report under the plan and the goal that it names. Whether these
-// are shown is known only later.
+// link sets the category, and the references to a plan and a goal. plans resolves these.
 func (o *oracle) link(x resource, v *reportView, members ...string) {
 	v.Category = "general"
 	for _, member := range members {
@@ -184,14 +179,15 @@ func (o *oracle) link(x resource, v *reportView, members ...string) {
 			v.Category = "care-plan"
 		}
 	}
-	if slices.ContainsFunc(x.part("meta").parts("tag"), func(c resource) bool { return c.text("code") == "zorgleefplan" }) {
+	if slices.ContainsFunc(x.part("meta").parts("tag"),
+		func(c resource) bool { return c.text("code") == "zorgleefplan" }) {
 		v.Category = "care-plan"
 	}
 }
 
-// file returns the text that an attachment is and whether it is plain or HTML;
-// no kind if it is something to be told of only. It is wrong if there is a text
-// that cannot be had, or is not what is said of it.
+// file returns the text of an attachment and its kind, text/plain or text/html; kind is ""
+// for other attachments. A text that cannot be had or does not match its hash, size or type
+// is wrong.
 func (o *oracle) file(a resource) (kind, text string, wrong bool) {
 	kind, charset, _ := strings.Cut(a.text("contentType"), ";")
 	if kind != "text/plain" && kind != "text/html" {
@@ -211,7 +207,7 @@ func (o *oracle) file(a resource) (kind, text string, wrong bool) {
 			return kind, "", true
 		}
 	}
-	b, ok := unpacked(data)
+	b, ok := decodeBase64(data)
 	if size := a.text("size"); !ok || size != "" && size != strconv.Itoa(len(b)) {
 		return kind, "", true
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// What the portal API answers, as far as it is looked at.
+// The members of the portal API's answers that are compared.
 type (
 	authorAnswer struct{ Name, Role string }
 	linkAnswer   struct{ Title string }
@@ -63,15 +63,15 @@ type (
 	dossierAnswer struct{ Client, Name string }
 )
 
-// portal reads what the portal API serves to one user, several dossiers at once.
-type portal struct {
-	*rig
+// portalReader reads the portal API as one user.
+type portalReader struct {
+	*harness
 	token string
 }
 
-// ask fetches an answer, if need be again: on a machine that has much to do the
+// getWithRetry repeats a request that is answered with 503, because on a busy machine the
 // access log may take longer than a reader waits.
-func (p portal) ask(path string) (status int, body []byte) {
+func (p portalReader) getWithRetry(path string) (status int, body []byte) {
 	for range 30 {
 		if status, body = p.get(p.token, path); status != http.StatusServiceUnavailable {
 			break
@@ -80,9 +80,9 @@ func (p portal) ask(path string) (status int, body []byte) {
 	return status, body
 }
 
-// fetch fetches an answer that must be there.
-func (p portal) fetch(path string, to any) error {
-	status, body := p.ask(path)
+// fetch decodes an answer, which must be 200.
+func (p portalReader) fetch(path string, to any) error {
+	status, body := p.getWithRetry(path)
 	if status != http.StatusOK {
 		return fmt.Errorf("%s: %d %s", path, status, body)
 	}
@@ -92,8 +92,8 @@ func (p portal) fetch(path string, to any) error {
 	return nil
 }
 
-// listOf fetches all pages of a list.
-func listOf[T any](p portal, path string) ([]T, error) {
+// listOf returns the items of all pages of a list.
+func listOf[T any](p portalReader, path string) ([]T, error) {
 	var all []T
 	for path != "" {
 		var page struct {
@@ -112,8 +112,8 @@ func listOf[T any](p portal, path string) ([]T, error) {
 	return all, nil
 }
 
-// itemsOf fetches a list, and each item by itself.
-func itemsOf[T interface{ id() string }](p portal, path string) ([]T, error) {
+// itemsOf returns the items of a list, each read by itself.
+func itemsOf[T interface{ id() string }](p portalReader, path string) ([]T, error) {
 	cards, err := listOf[T](p, path+"?limit=100")
 	if err != nil {
 		return nil, err
@@ -128,9 +128,8 @@ func itemsOf[T interface{ id() string }](p portal, path string) ([]T, error) {
 	return cards, nil
 }
 
-// dossier returns what is served of one client.
-func (p portal) dossier(client, name string) (*dossierOf, error) {
-	d, path := newDossier(name), "/v1/dossiers/"+client
+func (p portalReader) dossier(client, name string) (*shownDossier, error) {
+	d, path := newShownDossier(name), "/v1/dossiers/"+client
 	reports, err := listOf[reportAnswer](p, path+"/reports?limit=100")
 	if err != nil {
 		return nil, err
@@ -159,15 +158,15 @@ func (p portal) dossier(client, name string) (*dossierOf, error) {
 	return d, err
 }
 
-// served returns what the portal API serves of each client.
-func (p portal) served() (map[string]*dossierOf, error) {
+// dossiers returns every dossier that the user may open, by client.
+func (p portalReader) dossiers() (map[string]*shownDossier, error) {
 	list, err := listOf[dossierAnswer](p, "/v1/dossiers")
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*dossierOf, len(list))
+	found := make([]*shownDossier, len(list))
 	var g errgroup.Group
-	g.SetLimit(atOnce)
+	g.SetLimit(maxConcurrentReads)
 	for i, a := range list {
 		g.Go(func() (err error) {
 			found[i], err = p.dossier(a.Client, a.Name)
@@ -177,24 +176,24 @@ func (p portal) served() (map[string]*dossierOf, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	out := make(map[string]*dossierOf)
+	out := make(map[string]*shownDossier)
 	for i, a := range list {
 		out[a.Client] = found[i]
 	}
 	return out, nil
 }
 
-// atOnce is how many dossiers are read at once.
-const atOnce = 8
+const maxConcurrentReads = 8
 
 func (x formAnswer) id() string { return x.ID }
 func (x planAnswer) id() string { return x.ID }
 
-func (a authorAnswer) view() string { return join(a.Name, a.Role) }
+func (a authorAnswer) view() string { return nameAndRole(a.Name, a.Role) }
 
 func (x *reportAnswer) view() reportView {
 	v := reportView{
-		timeView: timeView{At: x.At, Precision: x.Precision}, Category: x.Category, Title: x.Title, Text: letters(x.Text), Author: x.Author.view(),
+		timeView: timeView{At: x.At, Precision: x.Precision}, Category: x.Category, Title: x.Title,
+		Text: withoutLayout(x.Text), Author: x.Author.view(),
 		CorrectedAt: x.CorrectedAt, RecordedAt: x.RecordedAt, Plan: x.Plan.Title, Goal: x.Goal.Title,
 	}
 	for _, a := range x.Attachments {
@@ -205,20 +204,21 @@ func (x *reportAnswer) view() reportView {
 
 func (x formAnswer) view() formView {
 	return formView{
-		timeView: timeView{At: x.At, Precision: x.Precision}, Title: x.Title, Author: x.Author.view(), CorrectedAt: x.CorrectedAt,
-		Lines: lines("", x.Questions),
+		timeView: timeView{At: x.At, Precision: x.Precision}, Title: x.Title, Author: x.Author.view(),
+		CorrectedAt: x.CorrectedAt,
+		Lines:       lines("", x.Questions),
 	}
 }
 
 func lines(indent string, questions []questionAnswer) []string {
 	var all []string
 	for _, q := range questions {
-		var said, below []string
+		var answers, below []string
 		for _, a := range q.Answers {
-			said = append(said, words(a.Display))
+			answers = append(answers, foldSpace(a.Display))
 			below = append(below, lines(indent+"  > ", a.Questions)...)
 		}
-		all = append(all, indent+words(q.Label)+": "+strings.Join(said, " / "))
+		all = append(all, indent+foldSpace(q.Label)+": "+strings.Join(answers, " / "))
 		all = append(append(all, below...), lines(indent+"  ", q.Questions)...)
 	}
 	return all
@@ -227,18 +227,19 @@ func lines(indent string, questions []questionAnswer) []string {
 func (x planAnswer) view() planView {
 	v := planView{
 		Title: x.Title, State: x.State, Start: x.Period.Start, End: x.Period.End, Author: x.Author.view(),
-		Description: letters(x.Description), Narrative: letters(x.Narrative), Evaluations: noteLines(x.Evaluations),
+		Description: withoutLayout(x.Description), Narrative: withoutLayout(x.Narrative),
+		Evaluations: noteLines(x.Evaluations),
 	}
 	for _, d := range x.Domains {
 		for _, g := range d.Goals {
-			parts := []string{words(g.Description), g.Status, g.Achievement, g.Start}
+			parts := []string{foldSpace(g.Description), g.Status, g.Achievement, g.Start}
 			for _, t := range g.Targets {
-				parts = append(parts, words("target "+t.Text+t.Due))
+				parts = append(parts, foldSpace("target "+t.Text+t.Due))
 			}
 			v.Goals = append(v.Goals, d.Name+": "+strings.Join(append(parts, noteLines(g.Notes)...), "; "))
 		}
 		for _, a := range d.Actions {
-			v.Actions = append(v.Actions, fmt.Sprintf("%s: %s (%s)", d.Name, words(a.Description), a.Status))
+			v.Actions = append(v.Actions, fmt.Sprintf("%s: %s (%s)", d.Name, foldSpace(a.Description), a.Status))
 		}
 	}
 	slices.Sort(v.Goals)
@@ -249,7 +250,7 @@ func (x planAnswer) view() planView {
 func noteLines(notes []noteAnswer) []string {
 	var all []string
 	for _, n := range notes {
-		all = append(all, n.At+" "+n.Author.view()+": "+words(n.Text))
+		all = append(all, n.At+" "+n.Author.view()+": "+foldSpace(n.Text))
 	}
 	return all
 }

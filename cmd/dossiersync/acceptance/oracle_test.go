@@ -12,19 +12,19 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// The oracle reads what the care record system holds and says what readers are
-// to see of it. It is a second opinion: it shares nothing with package fhir and
-// package sync but the names of items, reads FHIR in the plainest way that fits
-// what the simulator writes, and says of an item what a person would read.
+// oracle reads what the care record system holds, and returns what readers should see. It is
+// a second opinion: it shares only the keys of items with the program, reads FHIR in the
+// plainest way that fits what the simulator writes, and returns items as a person reads
+// them.
 type oracle struct {
-	t     *testing.T
-	zone  *time.Location
-	all   map[string]resource // by Type/id
-	apart map[string]bool     // keys of items whose content cannot be had: the last good one may be shown
+	t           *testing.T
+	zone        *time.Location
+	all         map[string]resource // by Type/id
+	unavailable map[string]bool     // keys of items whose file cannot be had: the last good version may be shown
 }
 
-// dossierOf is what one client's dossier shows. Items are by their keys.
-type dossierOf struct {
+// shownDossier is what one client's dossier shows. Items are by key.
+type shownDossier struct {
 	Name     string
 	Reports  map[string]reportView
 	Forms    map[string]formView
@@ -32,14 +32,14 @@ type dossierOf struct {
 	Contacts map[string]contactView
 }
 
-func newDossier(name string) *dossierOf {
-	return &dossierOf{
+func newShownDossier(name string) *shownDossier {
+	return &shownDossier{
 		Name: name, Reports: make(map[string]reportView), Forms: make(map[string]formView),
 		Plans: make(map[string]planView), Contacts: make(map[string]contactView),
 	}
 }
 
-// resource is a FHIR resource, or a part of one.
+// resource is a FHIR resource or a part of one.
 type resource map[string]any
 
 func readResource(t *testing.T, raw []byte) resource {
@@ -53,7 +53,7 @@ func readResource(t *testing.T, raw []byte) resource {
 	return x
 }
 
-// part returns the object at the path; of a list the first element.
+// part returns the object at the path; of a list, its first element.
 func (x resource) part(path ...string) resource {
 	for _, name := range path {
 		switch v := x[name].(type) {
@@ -82,7 +82,7 @@ func (x resource) parts(name string) []resource {
 	return all
 }
 
-// text returns the text, or the number as it is written, at the path.
+// text returns the text at the path, or a number as it is written.
 func (x resource) text(path ...string) string {
 	last := len(path) - 1
 	switch v := x.part(path[:last]...)[path[last]].(type) {
@@ -94,32 +94,23 @@ func (x resource) text(path ...string) string {
 	return ""
 }
 
-// says reports whether a truth value is there and is v.
-func (x resource) says(name string, v bool) bool {
+// hasBool reports whether the member is present and v.
+func (x resource) hasBool(name string, v bool) bool {
 	b, ok := x[name].(bool)
 	return ok && b == v
 }
 
-// newOracle reads all that the source holds.
+// newOracle reads all resources of a source.
 func newOracle(t *testing.T, resources map[string][]byte) *oracle {
 	t.Helper()
-	o := &oracle{t: t, zone: mustZone(t), all: make(map[string]resource), apart: make(map[string]bool)}
+	o := &oracle{t: t, zone: amsterdam(t), all: make(map[string]resource), unavailable: make(map[string]bool)}
 	for name, raw := range resources {
 		o.all[name] = readResource(t, raw)
 	}
 	return o
 }
 
-func mustZone(t *testing.T) *time.Location {
-	t.Helper()
-	zone, err := time.LoadLocation("Europe/Amsterdam")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return zone
-}
-
-// of returns the resources of a type by their keys.
+// of returns the resources of a type, by key.
 func (o *oracle) of(typ string) map[string]resource {
 	found := make(map[string]resource)
 	for name, x := range o.all {
@@ -130,13 +121,12 @@ func (o *oracle) of(typ string) map[string]resource {
 	return found
 }
 
-// dossiers returns what each client's dossier shows, for all whose dossier can be
-// opened.
-func (o *oracle) dossiers() map[string]*dossierOf {
-	clients := make(map[string]*dossierOf)
+// dossiers returns the dossiers that readers may open.
+func (o *oracle) dossiers() map[string]*shownDossier {
+	clients := make(map[string]*shownDossier)
 	for _, x := range o.of("Patient") {
 		if o.isOpen(x) {
-			clients[x.text("id")] = newDossier(o.name(x))
+			clients[x.text("id")] = newShownDossier(o.name(x))
 		}
 	}
 	living := maps.Clone(clients)
@@ -152,17 +142,19 @@ func (o *oracle) dossiers() map[string]*dossierOf {
 	return clients
 }
 
-// isOpen says of which clients readers see something.
+// isOpen reports whether readers may open the client's dossier.
 func (o *oracle) isOpen(patient resource) bool {
-	merged := slices.ContainsFunc(patient.parts("link"), func(l resource) bool { return l.text("type") == "replaced-by" })
-	return (!patient.says("active", false) || hasDied(patient)) && !merged && isForClients(patient)
+	merged := slices.ContainsFunc(patient.parts("link"),
+		func(l resource) bool { return l.text("type") == "replaced-by" })
+	return (!patient.hasBool("active", false) || hasDied(patient)) && !merged && isForClients(patient)
 }
 
 func hasDied(patient resource) bool {
-	return patient.says("deceasedBoolean", true) || patient.text("deceasedDateTime") != ""
+	return patient.hasBool("deceasedBoolean", true) || patient.text("deceasedDateTime") != ""
 }
 
-// isForClients reports whether nothing keeps x from the client's eyes.
+// isForClients reports whether x is not marked, has no implicitRules, and no modifier
+// extension.
 func isForClients(x resource) bool {
 	labels := x.part("meta").parts("security")
 	for _, l := range x.parts("securityLabel") {
@@ -172,7 +164,7 @@ func isForClients(x resource) bool {
 	return !marked && x.text("implicitRules") == "" && !isModified(x)
 }
 
-// isModified reports whether something somewhere in x changes its meaning.
+// isModified reports whether there is a modifier extension anywhere in x.
 func isModified(v any) bool {
 	switch v := v.(type) {
 	case resource:
@@ -188,8 +180,8 @@ func isModified(v any) bool {
 	return false
 }
 
-// ownerOf returns the dossier to which x belongs, or nil.
-func ownerOf(clients map[string]*dossierOf, x resource, member string) *dossierOf {
+// ownerOf returns the dossier of the Patient that a member of x names, or nil.
+func ownerOf(clients map[string]*shownDossier, x resource, member string) *shownDossier {
 	id, ok := strings.CutPrefix(x.text(member, "reference"), "Patient/")
 	if !ok {
 		return nil
@@ -197,13 +189,13 @@ func ownerOf(clients map[string]*dossierOf, x resource, member string) *dossierO
 	return clients[id]
 }
 
-// contactView is a person around a client.
+// contactView is a contact as a person reads it.
 type contactView struct {
 	Name, Relationship, Email, Phone string
 	Active                           bool
 }
 
-func (o *oracle) contacts(clients map[string]*dossierOf) {
+func (o *oracle) contacts(clients map[string]*shownDossier) {
 	today := time.Now().In(o.zone).Format(time.DateOnly)
 	for _, x := range o.of("RelatedPerson") {
 		d := ownerOf(clients, x, "patient")
@@ -211,10 +203,10 @@ func (o *oracle) contacts(clients map[string]*dossierOf) {
 			continue
 		}
 		end := x.text("period", "end")
-		c := contactView{Name: o.name(x), Active: !x.says("active", false) && (end == "" || end >= today[:len(end)])}
+		c := contactView{Name: o.name(x), Active: !x.hasBool("active", false) && (end == "" || end >= today[:len(end)])}
 		var relations []string
 		for _, r := range x.parts("relationship") {
-			relations = append(relations, called(r))
+			relations = append(relations, conceptText(r))
 		}
 		c.Relationship = strings.Join(relations, ", ")
 		for _, p := range x.parts("telecom") {

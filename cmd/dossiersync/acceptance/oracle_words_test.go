@@ -10,9 +10,9 @@ import (
 	"unicode"
 )
 
-// letters returns a text without what layout may change: blank space, control
-// characters, the dash before an item of a list.
-func letters(s string) string {
+// withoutLayout removes what mapping may change in a layout: space, control characters, and the
+// dash of list items.
+func withoutLayout(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '\ufeff' || r == '\u200b' {
 			return -1
@@ -21,33 +21,33 @@ func letters(s string) string {
 	}, s)
 }
 
-// words folds white space, which the mapping may.
-func words(s string) string { return strings.Join(strings.Fields(s), " ") }
+// foldSpace folds white space.
+func foldSpace(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 var (
-	unseen = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style|iframe|object|title|noscript|template)\b[^>]*>.*?</(script|style|iframe|object|title|noscript|template)\s*>`)
-	images = regexp.MustCompile(`(?is)<img\b[^>]*\balt="([^"]*)"[^>]*>`)
-	tags   = regexp.MustCompile(`(?s)<[^>]*>`)
+	hiddenHTML = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style|iframe|object|title|noscript|template)\b[^>]*>.*?</(script|style|iframe|object|title|noscript|template)\s*>`)
+	images     = regexp.MustCompile(`(?is)<img\b[^>]*\balt="([^"]*)"[^>]*>`)
+	tags       = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
-// shownOf returns what a browser shows of HTML that is not made to hide anything.
-func shownOf(src string) string {
-	src = images.ReplaceAllString(unseen.ReplaceAllString(src, ""), " $1 ")
+// htmlText returns what a browser shows of HTML.
+func htmlText(src string) string {
+	src = images.ReplaceAllString(hiddenHTML.ReplaceAllString(src, ""), " $1 ")
 	return html.UnescapeString(tags.ReplaceAllString(src, " "))
 }
 
-// isReadable reports whether a text holds what no text may.
+// isReadable reports whether a text has no NUL and no replacement character.
 func isReadable(s string) bool { return !strings.ContainsAny(s, "\x00\ufffd") }
 
-// called returns what a CodeableConcept is called.
-func called(x resource) string {
+// conceptText returns the text of a CodeableConcept.
+func conceptText(x resource) string {
 	if s := x.text("text"); s != "" {
 		return s
 	}
 	return x.text("coding", "display")
 }
 
-// name returns how the person is called whose resource it is.
+// name returns the name of a person's resource.
 func (o *oracle) name(x resource) string {
 	var best resource
 	for _, n := range x.parts("name") {
@@ -56,7 +56,7 @@ func (o *oracle) name(x resource) string {
 		}
 	}
 	if s := best.text("text"); s != "" {
-		return words(s)
+		return foldSpace(s)
 	}
 	var given []string
 	list, _ := best["given"].([]any)
@@ -64,14 +64,13 @@ func (o *oracle) name(x resource) string {
 		s, _ := g.(string)
 		given = append(given, s)
 	}
-	return words(strings.Join(given, " ") + " " + best.text("family"))
+	return foldSpace(strings.Join(given, " ") + " " + best.text("family"))
 }
 
-// party returns the name, the role and the organisation of whom a Reference in x
-// names.
+// party returns the name, role and organisation of the party that a Reference in x names.
 func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	to := ref.text("reference")
-	display := words(ref.text("display"))
+	display := foldSpace(ref.text("display"))
 	if inside, ok := strings.CutPrefix(to, "#"); ok {
 		for _, c := range x.parts("contained") {
 			if c.text("id") == inside {
@@ -87,15 +86,15 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	typ, _, _ := strings.Cut(to, "/")
 	switch {
 	case typ == "Organization" && found != nil:
-		return "", "", words(found.text("name"))
+		return "", "", foldSpace(found.text("name"))
 	case typ == "Organization":
 		return "", "", display
 	case typ == "Practitioner" && found != nil:
-		name, role = o.name(found), called(found.part("qualification", "code"))
+		name, role = o.name(found), conceptText(found.part("qualification", "code"))
 	case typ == "PractitionerRole" && found != nil:
 		name, _, _ = o.party(found, found.part("practitioner"))
 		_, _, organisation = o.party(found, found.part("organization"))
-		role = called(found.part("code"))
+		role = conceptText(found.part("code"))
 	}
 	if name == "" {
 		name = display
@@ -103,7 +102,7 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	return name, role, organisation
 }
 
-// author returns who wrote something, in the manner of "name, role".
+// author returns the author as "name, role".
 func (o *oracle) author(x resource, refs ...resource) string {
 	var name, role, organisation string
 	for i, ref := range refs {
@@ -118,27 +117,28 @@ func (o *oracle) author(x resource, refs ...resource) string {
 	if name == "" {
 		name = organisation
 	}
-	return join(name, role)
+	return nameAndRole(name, role)
 }
 
-func join(name, role string) string { return strings.Trim(name+", "+role, ", ") }
+func nameAndRole(name, role string) string { return strings.Trim(name+", "+role, ", ") }
 
-// timeView is a FHIR date or time as the portal is told of it.
+// timeView is a FHIR date or time as the portal serves it.
 type timeView struct {
 	At        string // RFC 3339, with the offset of Amsterdam
 	Precision string
 
-	exact time.Time // of two in one second the order tells which is later
+	exact time.Time // orders cards of one second
 }
 
-// layouts are how FHIR writes moments, and some systems although FHIR does not.
+// layouts are those of FHIR, and some that systems use although FHIR does not have them.
 var layouts = []struct{ layout, precision string }{
 	{"2006", "year"}, {"2006-01", "month"}, {time.DateOnly, "day"}, {time.RFC3339, "second"},
 	{"2006-01-02T15:04Z07:00", "second"}, {"2006-01-02T15:04:05", "second"},
 }
 
-// when reads the first of the moments that is given; ok is false if it is none.
-func (o *oracle) when(given ...string) (m timeView, ok bool) {
+// timeOf reads the first of the moments that is not ""; ok is false if it is wrong or there
+// is none.
+func (o *oracle) timeOf(given ...string) (m timeView, ok bool) {
 	t, precision, ok := o.instant(given...)
 	if !ok {
 		return timeView{}, false
@@ -158,7 +158,7 @@ func (o *oracle) instant(given ...string) (t time.Time, precision string, ok boo
 				continue
 			}
 			t = t.In(o.zone)
-			// An hour that the clocks show twice is taken for the first.
+			// An hour that occurs twice is the first.
 			if first := t.Add(-time.Hour); len(s) == len("2006-01-02T15:04:05") && first.Format(l.layout) == s {
 				t = first
 			}
@@ -169,16 +169,16 @@ func (o *oracle) instant(given ...string) (t time.Time, precision string, ok boo
 	return time.Time{}, "", false
 }
 
-// told is a moment as it stands in an answer; "" if there is none.
-func (o *oracle) told(given ...string) string {
-	m, _ := o.when(given...)
+// formatted returns a moment as served; "" if there is none.
+func (o *oracle) formatted(given ...string) string {
+	m, _ := o.timeOf(given...)
 	return m.At
 }
 
 var months = strings.Fields("januari februari maart april mei juni juli augustus september oktober november december")
 
-// spoken returns a moment as a Dutch reader says it.
-func (o *oracle) spoken(s string) string {
+// dutchMoment returns a moment in Dutch.
+func (o *oracle) dutchMoment(s string) string {
 	t, precision, _ := o.instant(s)
 	month := months[t.Month()-1]
 	switch precision {
@@ -192,8 +192,8 @@ func (o *oracle) spoken(s string) string {
 	return fmt.Sprintf("%d %s %d, %s", t.Day(), month, t.Year(), t.Format("15:04"))
 }
 
-// unpacked decodes base64, which may be broken into lines.
-func unpacked(s string) ([]byte, bool) {
+// decodeBase64 decodes base64, which may have line breaks.
+func decodeBase64(s string) ([]byte, bool) {
 	b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
 	return b, err == nil
 }

@@ -21,23 +21,22 @@ type cardPage struct {
 	}
 }
 
-// writing is a dossier that somebody writes in all the time.
-type writing struct {
+// busyDossier is a story about a dossier that changes all the time.
+type busyDossier struct {
 	*story
-	last int
+	versions int
 }
 
-func (w *writing) report(id string, at time.Time) {
+func (w *busyDossier) putVersion(id string, at time.Time) {
 	w.t.Helper()
-	w.put(fmt.Sprintf(`{"resourceType": "Observation", "id": "zwart-%s", "status": "final", "subject": {"reference": "Patient/zwart"},
-		"code": {"coding": [{"system": "http://snomed.info/sct", "code": "11591000146107"}]},
-		"effectiveDateTime": %q, "valueString": "Verslag %s, voor de %de keer."}`, id, at.Format(time.RFC3339), id, w.last))
-	w.last++
+	w.put(dayReportJSON("zwart-"+id, "zwart", at.Format(time.RFC3339),
+		fmt.Sprintf("Verslag %s, versie %d.", id, w.versions)))
+	w.versions++
 }
 
-// walk follows links from path to the last page, whose path it returns. It must
-// come by each of the cards once, and by all cards in their order.
-func walk(p portal, path string, backwards bool, cards []string) (last string, err error) {
+// walkPages follows links from path to the last page, whose path it returns. It must meet
+// each of the cards once, and all cards in order.
+func walkPages(p portalReader, path string, backwards bool, cards []string) (last string, err error) {
 	seen, before := make(map[string]int), ""
 	for {
 		var page cardPage
@@ -51,9 +50,9 @@ func walk(p portal, path string, backwards bool, cards []string) (last string, e
 			slices.Reverse(items)
 		}
 		for _, it := range items {
-			// All are of one offset: as texts they sort as moments.
+			// All have the same offset, so that texts sort like moments.
 			if before != "" && (it.At > before) != backwards && it.At != before {
-				return "", fmt.Errorf("%s comes after %s", it.At, before)
+				return "", fmt.Errorf("%s stands after %s", it.At, before)
 			}
 			seen[it.ID]++
 			before = it.At
@@ -65,30 +64,64 @@ func walk(p portal, path string, backwards bool, cards []string) (last string, e
 	}
 	for _, id := range cards {
 		if seen[id] != 1 {
-			return "", fmt.Errorf("%s comes %d times, among %d cards", id, seen[id], len(seen))
+			return "", fmt.Errorf("%s is shown %d times, among %d cards", id, seen[id], len(seen))
 		}
 	}
 	return path, nil
 }
 
-// Whatever is synchronised meanwhile: paging shows every card once whose moment
-// did not change, in order, towards either end, and says that the dossier has
-// moved on.
+// walkUntilDone walks from path to the oldest page and back, at least once, until ctx
+// ends.
+func walkUntilDone(ctx context.Context, p portalReader, path string, cards []string) error {
+	for walks := 0; ctx.Err() == nil || walks == 0; walks++ {
+		end, err := walkPages(p, path, false, cards)
+		if err != nil {
+			return fmt.Errorf("towards the past: %w", err)
+		}
+		if _, err = walkPages(p, end, true, cards); err != nil {
+			return fmt.Errorf("towards the present: %w", err)
+		}
+	}
+	return nil
+}
+
+func hoursAgo(n int) time.Time { return defaultStart.Add(-time.Duration(n) * time.Hour) }
+
+// changeReports corrects, moves, adds and withdraws reports. The reports "vast" keep
+// their moment.
+func (w *busyDossier) changeReports(round int) {
+	w.t.Helper()
+	for n := range 60 {
+		switch (n + round) % 6 {
+		case 0:
+			w.putVersion(fmt.Sprint("vast", n), hoursAgo(n/3*2))
+		case 1:
+			w.putVersion(fmt.Sprint("los", n), hoursAgo((n*7+round*11)%60))
+		case 2:
+			w.putVersion(fmt.Sprint("nieuw", round, "-", n), hoursAgo(n-2))
+		case 3:
+			w.change("Observation", fmt.Sprint("los", n), func(o map[string]any) { o["status"] = "entered-in-error" })
+		}
+	}
+}
+
+// While runs apply changes, paging shows every card whose moment is unchanged once, in
+// order, in both directions, and pages say that the dossier has changed.
 func TestPagingIsStableWhileRunsApply(t *testing.T) {
 	t.Parallel()
-	w := &writing{story: newStory(t, setting{})}
+	w := &busyDossier{story: newEmptyStory(t, storyOptions{})}
 	w.client = "zwart"
-	w.put(zwart)
+	w.put(patientZwart)
 	var steady []string
-	hour := func(n int) time.Time { return noon.Add(-time.Duration(n) * time.Hour) }
 	for n := range 60 {
-		// Several of one moment, so that pages end within one.
-		w.report(fmt.Sprint("vast", n), hour(n/3*2))
-		w.report(fmt.Sprint("los", n), hour(n))
-		steady = append(steady, dossier.Key(w.tenant.id, dossier.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
+		// Several reports have the same moment, so that pages end between them.
+		w.putVersion(fmt.Sprint("vast", n), hoursAgo(n/3*2))
+		w.putVersion(fmt.Sprint("los", n), hoursAgo(n))
+		steady = append(steady, dossier.Key(w.tenant.id,
+			dossier.Ref{Type: "Observation", ID: fmt.Sprint("zwart-vast", n)}))
 	}
 	w.sync()
-	readers := portal{w.rig, w.reader}
+	readers := portalReader{w.harness, w.readerToken}
 	var first cardPage
 	if err := readers.fetch("/v1/dossiers/zwart/timeline?limit=7", &first); err != nil {
 		t.Fatal(err)
@@ -98,31 +131,11 @@ func TestPagingIsStableWhileRunsApply(t *testing.T) {
 	var g errgroup.Group
 	for limit := range 4 {
 		g.Go(func() error {
-			for walks := 0; ctx.Err() == nil || walks == 0; walks++ {
-				end, err := walk(readers, fmt.Sprintf("/v1/dossiers/zwart/timeline?limit=%d", 3+4*limit), false, steady)
-				if err != nil {
-					return fmt.Errorf("towards the past: %w", err)
-				}
-				if _, err = walk(readers, end, true, steady); err != nil {
-					return fmt.Errorf("towards the present: %w", err)
-				}
-			}
-			return nil
+			return walkUntilDone(ctx, readers, fmt.Sprintf("/v1/dossiers/zwart/timeline?limit=%d", 3+4*limit), steady)
 		})
 	}
 	for round := range 8 {
-		for n := range 60 {
-			switch (n + round) % 6 {
-			case 0: // another text
-				w.report(fmt.Sprint("vast", n), hour(n/3*2))
-			case 1: // another moment
-				w.report(fmt.Sprint("los", n), hour((n*7+round*11)%60))
-			case 2: // new
-				w.report(fmt.Sprint("nieuw", round, "-", n), hour(n-2))
-			case 3: // gone
-				w.change("Observation", fmt.Sprint("los", n), func(o map[string]any) { o["status"] = "entered-in-error" })
-			}
-		}
+		w.changeReports(round)
 		w.sync()
 	}
 	stop()

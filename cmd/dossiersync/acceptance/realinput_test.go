@@ -27,15 +27,14 @@ import (
 	dossiersync "dossiersync/sync"
 )
 
-// All that a source may hold is asked for, and shown if it may be.
+// Searches and rules that read and show as much as possible.
 const (
 	searchEverything = "reports: [Observation, DocumentReference, Composition], care-plans: [CarePlan, Provenance, Consent]"
 	showEverything   = "      show: {preliminary: true, in-progress: true, stopped: true, superseded: true}\n"
 )
 
-// Of resources that others wrote (HL7, Nictiz, Synthea) every one is accounted
-// for, wherever an operator looks; and what readers get of them is as the contract
-// says.
+// Every resource written by others (HL7, Nictiz, Synthea) is accounted for, in the run, the
+// summary, --json and the metrics; and the answers of the portal API keep to the contract.
 func TestRealInputIsAccountedFor(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("DOSSIERSYNC_FHIR_EXAMPLES")
@@ -54,11 +53,11 @@ func TestRealInputIsAccountedFor(t *testing.T) {
 		folders++
 		t.Run(e.Name(), func(t *testing.T) {
 			t.Parallel()
-			r, held := loaded(t, filepath.Join(dir, e.Name()))
-			reg, run := r.observed()
-			r.accountsFor(held, run)
-			r.tellsEverywhere(run, reg)
-			r.servesAll()
+			h, held := newLoadedHarness(t, filepath.Join(dir, e.Name()))
+			reg, run := h.syncWithMetrics()
+			h.wantAllAccounted(held, run)
+			h.wantSameAccounts(run, reg)
+			h.wantAllServed()
 		})
 	}
 	if folders == 0 {
@@ -66,9 +65,9 @@ func TestRealInputIsAccountedFor(t *testing.T) {
 	}
 }
 
-// loaded returns a rig whose source holds the resources of a folder, and how many
-// of each type these are.
-func loaded(t *testing.T, dir string) (*rig, map[string]int64) {
+// newLoadedHarness returns a harness whose source holds the resources of a folder, and the
+// number of resources of each type.
+func newLoadedHarness(t *testing.T, dir string) (*harness, map[string]int64) {
 	t.Helper()
 	sim := simulator.New(simulator.Options{})
 	summary, err := load.Into(sim, dir, time.Now().Add(-time.Minute))
@@ -88,52 +87,53 @@ func loaded(t *testing.T, dir string) (*rig, map[string]int64) {
 		t.Fatalf("the source holds %d resources of %d that were loaded", total, want)
 	}
 	t.Logf("%d resources from %d files", total, summary.Files)
-	return newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything, mapping: showEverything}), held
+	return newHarness(t, tenant{id: "amaris", name: "Amaris", sim: sim, search: searchEverything,
+		mapping: showEverything}), held
 }
 
-// observed syncs as the command does, and returns what the metrics say.
-func (r *rig) observed() (prometheus.Gatherer, store.Run) {
-	r.t.Helper()
-	cfg := r.config()
+// syncWithMetrics syncs as the command does, and returns the metrics.
+func (h *harness) syncWithMetrics() (prometheus.Gatherer, store.Run) {
+	h.t.Helper()
+	cfg := h.loadConfig()
 	reg := prometheus.NewRegistry()
-	syncer, err := app.NewSyncer(cfg, r.db.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
+	syncer, err := app.NewSyncer(cfg, h.replica.Store, app.SyncerOptions{Log: zap.NewNop(), Registerer: reg})
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	run, err := syncer.Sync(r.t.Context(), dossiersync.SyncRequest{Tenant: "amaris"})
+	run, err := syncer.Sync(h.t.Context(), dossiersync.SyncRequest{Tenant: "amaris"})
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if outcome := *run.Outcome; outcome != store.OutcomeComplete && outcome != store.OutcomePartial {
-		r.t.Fatalf("the run is %s: %s", outcome, *run.Message)
+		h.t.Fatalf("the run is %s: %s", outcome, *run.Message)
 	}
 	return reg, run
 }
 
-// accountsFor checks that all the source holds was either seen or not pulled, and
-// that whatever is not shown has a reason.
-func (r *rig) accountsFor(held map[string]int64, run store.Run) {
-	r.t.Helper()
-	told := maps.Clone(run.NotPulled)
+// wantAllAccounted fails the test unless every resource was either seen or not pulled, and
+// each one that is not shown has a reason.
+func (h *harness) wantAllAccounted(held map[string]int64, run store.Run) {
+	h.t.Helper()
+	counted := maps.Clone(run.NotPulled)
 	for _, rt := range run.Types {
 		if n := rt.Effects.Seen(); n > 0 {
-			told[rt.Type] += n
+			counted[rt.Type] += n
 		}
 		for e, n := range rt.Effects {
 			switch e.Word() {
 			case store.EffectHidden, store.EffectWithdrawn, store.EffectQuarantined:
 				if !slices.Contains(dossier.Reasons(), e.Reason()) || e.Reason().Meaning() == "" {
-					r.t.Errorf("%d %s are %s, which is no reason", n, rt.Type, e)
+					h.t.Errorf("%d %s are %s, which has no known reason", n, rt.Type, e)
 				}
 			}
 		}
 	}
-	if diff := cmp.Diff(held, told); diff != "" {
-		r.t.Errorf("seen and not pulled are not all that the source holds: %s", diff)
+	if diff := cmp.Diff(held, counted); diff != "" {
+		h.t.Errorf("seen and not-pulled differ from what the source holds (-source +run):\n%s", diff)
 	}
 }
 
-// accounts is what became of everything, as one of the places tells it.
+// accounts are the effects of a run, as one of the places reports them.
 type accounts struct {
 	Streams   map[dossier.Stream]store.Counts // without reasons
 	Reasons   store.Effects
@@ -148,7 +148,8 @@ func (a *accounts) add(stream dossier.Stream, e store.Effects) {
 	a.Reasons.Add(more.Reasons)
 	a.Streams[stream] = store.Counts{
 		Seen: c.Seen + more.Seen, Created: c.Created + more.Created, Updated: c.Updated + more.Updated,
-		Unchanged: c.Unchanged + more.Unchanged, Hidden: c.Hidden + more.Hidden, Withdrawn: c.Withdrawn + more.Withdrawn,
+		Unchanged: c.Unchanged + more.Unchanged, Hidden: c.Hidden + more.Hidden,
+		Withdrawn:  c.Withdrawn + more.Withdrawn,
 		Superseded: c.Superseded + more.Superseded, Quarantined: c.Quarantined + more.Quarantined,
 	}
 }
@@ -164,45 +165,45 @@ func accountsOf(run store.Run) accounts {
 	return a
 }
 
-// tellsEverywhere checks that the run's row, --json, the summary and the metrics
-// tell the same.
-func (r *rig) tellsEverywhere(run store.Run, reg prometheus.Gatherer) {
-	r.t.Helper()
-	row, err := r.db.Store.Run(r.t.Context(), run.ID)
+// wantSameAccounts fails the test unless the run's row, --json, the summary and the metrics
+// agree.
+func (h *harness) wantSameAccounts(run store.Run, reg prometheus.Gatherer) {
+	h.t.Helper()
+	row, err := h.replica.Store.Run(h.t.Context(), run.ID)
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	want := accountsOf(row)
-	again := newRigOf(r.t, r.tenants...)
-	printed := again.must("sync")
-	scripted := again.must("--json", "run", "show", "1")
-	r.t.Logf("\n%s", printed)
+	again := newHarness(h.t, h.tenants...)
+	printed := again.mustRun("sync")
+	scripted := again.mustRun("--json", "run", "show", "1")
+	h.t.Logf("\n%s", printed)
 	var out store.Run
 	if err := json.Unmarshal([]byte(scripted), &out); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	for place, got := range map[string]accounts{
-		"the summary": summed(r, printed), "--json": accountsOf(out), "the metrics": measured(r, reg),
+		"the summary": parseSummary(h, printed), "--json": accountsOf(out), "the metrics": readMetrics(h, reg),
 	} {
 		for stream, c := range want.Streams {
 			if _, ok := got.Streams[stream]; !ok && c.Seen == 0 {
-				got.Streams[stream] = c // metrics do not tell of nothing
+				got.Streams[stream] = c // metrics leave out zeros
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			r.t.Errorf("%s tells otherwise than the run's row: %s", place, diff)
+			h.t.Errorf("%s differs from the run's row: %s", place, diff)
 		}
 	}
 }
 
 var (
-	sumLine    = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]\w+ +\d+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$`)
-	reasonLine = regexp.MustCompile(`(?m)^  (\d+) (hidden|withdrawn|quarantined) \(([a-z-]+)\): `)
-	leftLine   = regexp.MustCompile(`(?m)^  (\d+) not-pulled: `)
+	countsLine    = regexp.MustCompile(`(?m)^  ([a-z-]+) +[A-Z]\w+ +\d+ +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$`)
+	reasonLine    = regexp.MustCompile(`(?m)^  (\d+) (hidden|withdrawn|quarantined) \(([a-z-]+)\): `)
+	notPulledLine = regexp.MustCompile(`(?m)^  (\d+) not-pulled: `)
 )
 
-// summed reads the summary that people get.
-func summed(r *rig, text string) accounts {
+// parseSummary reads the summary that the command prints.
+func parseSummary(r *harness, text string) accounts {
 	number := func(s string) int64 {
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
@@ -211,9 +212,10 @@ func summed(r *rig, text string) accounts {
 		return n
 	}
 	var a accounts
-	for _, m := range sumLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range countsLine.FindAllStringSubmatch(text, -1) {
 		effects := make(store.Effects)
-		for i, e := range []store.Effect{store.EffectCreated, store.EffectUpdated, store.EffectUnchanged, store.EffectHidden,
+		for i, e := range []store.Effect{store.EffectCreated, store.EffectUpdated, store.EffectUnchanged,
+			store.EffectHidden,
 			store.EffectWithdrawn, store.EffectSuperseded, store.EffectQuarantined} {
 			effects[e] = number(m[i+2])
 		}
@@ -222,14 +224,13 @@ func summed(r *rig, text string) accounts {
 	for _, m := range reasonLine.FindAllStringSubmatch(text, -1) {
 		a.Reasons[store.Effect(m[2]+":"+m[3])] = number(m[1])
 	}
-	for _, m := range leftLine.FindAllStringSubmatch(text, -1) {
+	for _, m := range notPulledLine.FindAllStringSubmatch(text, -1) {
 		a.NotPulled = number(m[1])
 	}
 	return a
 }
 
-// measured reads the metrics.
-func measured(r *rig, reg prometheus.Gatherer) accounts {
+func readMetrics(r *harness, reg prometheus.Gatherer) accounts {
 	families, err := reg.Gather()
 	if err != nil {
 		r.t.Fatal(err)
@@ -259,44 +260,46 @@ func measured(r *rig, reg prometheus.Gatherer) accounts {
 	return a
 }
 
-// servesAll checks that readers get, as the contract says, every report, form and
-// plan that the run has created of a client who lives.
-func (r *rig) servesAll() {
-	r.t.Helper()
-	r.serve(app.Portal)
-	portal, reader := r.token("portal", "dossier:grants"), r.token("dochter", "dossier:read")
+// wantAllServed fails the test unless readers get every shown item of the living clients.
+func (h *harness) wantAllServed() {
+	h.t.Helper()
+	h.serve(app.Portal)
 	got := make(map[string]int)
-	for _, v := range r.sim.List("Patient") {
-		r.grant(portal, v.ID, "dochter")
-		base := "/v1/dossiers/" + url.PathEscape(v.ID)
-		for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
-			if status, body := r.get(reader, base+path); status != http.StatusOK {
-				r.t.Errorf("%s of a client: %d %s", path, status, body)
-			}
-		}
-		for _, part := range []string{"reports", "forms", "care-plans"} {
-			items := r.list(reader, base+"/"+part+"?limit=100")
-			got[part] += len(items)
-			for _, it := range items[:min(len(items), 20)] {
-				if status, body := r.get(reader, base+"/"+part+"/"+it.ID); status != http.StatusOK {
-					r.t.Errorf("one of %s: %d %s", part, status, body)
-				}
-			}
-		}
+	for _, client := range h.clientIDs() {
+		h.countServed(got, h.grantAll(client), "/v1/dossiers/"+url.PathEscape(client))
 	}
 	want := make(map[string]int)
 	for part := range got {
 		const q = `
-			SELECT count(*) FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
+			SELECT count(*)::text FROM items i JOIN clients c ON c.tenant = i.tenant AND c.id = i.client
 			WHERE i.state = 'shown' AND i.part = $1 AND i.kind IN ('report', 'form', 'care-plan') AND NOT c.deceased`
-		var n int
-		if err := r.db.Pool().QueryRow(r.t.Context(), q, part).Scan(&n); err != nil {
-			r.t.Fatal(err)
+		n, err := strconv.Atoi(h.queryOne(q, part))
+		if err != nil {
+			h.t.Fatal(err)
 		}
 		want[part] = n
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		r.t.Errorf("readers do not get all: %s", diff)
+		h.t.Errorf("readers do not get everything (-stored +served): %s", diff)
 	}
-	r.t.Log(fmt.Sprint("served: ", got))
+	h.t.Log(fmt.Sprint("served: ", got))
+}
+
+// countServed reads a dossier, and adds the number of items in each part to counts.
+func (h *harness) countServed(counts map[string]int, reader, dossierPath string) {
+	h.t.Helper()
+	for _, path := range []string{"", "/timeline", "/timeline/density?by=month", "/contacts", "/access-log"} {
+		if status, body := h.get(reader, dossierPath+path); status != http.StatusOK {
+			h.t.Errorf("%s of a client: %d %s", path, status, body)
+		}
+	}
+	for _, part := range []string{"reports", "forms", "care-plans"} {
+		items := h.list(reader, dossierPath+"/"+part+"?limit=100")
+		counts[part] += len(items)
+		for _, it := range items[:min(len(items), 20)] {
+			if status, body := h.get(reader, dossierPath+"/"+part+"/"+it.ID); status != http.StatusOK {
+				h.t.Errorf("one of %s: %d %s", part, status, body)
+			}
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -11,46 +10,39 @@ import (
 	"dossiersync/cmd/dossiersync/app"
 )
 
-// The console of three organisations that nobody lives in: one is being read anew, of
-// one the source fails, and of one all is well but for an item.
+// The console of three fictional organisations: one is being read in full, the source of
+// one fails, and one has an item in quarantine.
 func TestScreenshots(t *testing.T) {
 	needsBrowser(t)
 	if os.Getenv("DOSSIERSYNC_SCREENSHOTS") == "" {
 		t.Skip("DOSSIERSYNC_SCREENSHOTS is not set: make screenshots does this")
 	}
-	var tenants []rigTenant
+	var tenants []tenant
 	for i, name := range []string{"Amaris", "SZR", "De Wilgenhof"} {
-		sim := simulator.New(simulator.Options{Zone: mustZone(t)})
-		d, err := dossiers.Generate(dossiers.Options{Clients: 6, Years: 1, Seed: uint64(i + 1), Now: time.Now().Add(-time.Hour), Organisation: name})
-		if err == nil {
-			err = d.Fill(sim)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		tenants = append(tenants, rigTenant{id: []string{"amaris", "szr", "wilgenhof"}[i], name: name, sim: sim})
+		sim := simulator.New(simulator.Options{Zone: amsterdam(t)})
+		fillDossiers(t, sim, dossiers.Options{Clients: 6, Years: 1, Seed: uint64(i + 1),
+			Now: time.Now().Add(-time.Hour), Organisation: name})
+		tenants = append(tenants, tenant{id: []string{"amaris", "szr", "wilgenhof"}[i], name: name, sim: sim})
 	}
-	r := newRigOf(t, tenants...)
-	r.rewrite(`(?m)^tenants:`, fmt.Sprintf("  users: [{name: ann, token_file: %q, tenants: [amaris, szr, wilgenhof], may: [read, resync, approve]}]\ntenants:", r.file("ann", "the token of ann\n")))
-	r.must("sync")
-	client := r.sim.List("Patient")[0].ID
-	for _, q := range pictured(client) {
-		if _, err := r.db.Pool().Exec(t.Context(), q); err != nil {
-			t.Fatalf("%v\n%s", err, q)
-		}
+	h := newHarness(t, tenants...)
+	h.addOpsUser("amaris, szr, wilgenhof", "the token of ann")
+	h.mustRun("sync")
+	client := h.clientIDs()[0]
+	for _, q := range screenshotRows(client) {
+		h.exec(q)
 	}
-	w := &workplace{rig: r}
-	p := r.start("serve", "--only", "ops") // no worker changes what is to be seen
-	w.env = append(os.Environ(), "CONSOLE="+p.listensAt(app.OpsListener), "CLIENT="+client)
-	w.play("screenshots.mjs")
+	b := &browserHarness{harness: h}
+	p := h.start("serve", "--only", "ops") // without a worker, which would change these rows
+	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "CLIENT="+client)
+	b.runScript("screenshots.mjs")
 }
 
-// pictured is what two weeks leave behind, made up.
-func pictured(client string) []string {
+// screenshotRows are statements that make up two weeks of work.
+func screenshotRows(client string) []string {
 	return []string{
 		`DELETE FROM runs`,
 		`UPDATE tenants SET since = now() - interval '20 days', reconciled = now() - interval '6 hours'`,
-		// Slots of two weeks, and what came of them. Of szr the last one failed.
+		// The slots of two weeks with their outcomes. The last one of szr failed.
 		`WITH slots AS (
 			SELECT t, s, row_number() OVER (PARTITION BY t ORDER BY s DESC) AS n
 			FROM unnest(ARRAY['amaris', 'szr', 'wilgenhof']) t,

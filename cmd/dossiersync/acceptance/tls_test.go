@@ -14,16 +14,16 @@ import (
 	"dossiersync/portalapi/portaltest"
 )
 
-// caller calls a portal API that may ask for a certificate.
-type caller struct {
+// tlsCaller calls a portal API that may ask for a client certificate.
+type tlsCaller struct {
 	t      *testing.T
 	server string
 	trusts *portaltest.Authority
 }
 
-// call returns the status of an answer, and the serial number of the server's
-// certificate. cert is empty, or what the caller shows.
-func (c *caller) call(cert, key string) (status int, serial int64, err error) {
+// call returns the status of an answer, and the serial number of the server's certificate.
+// Without cert the caller shows no certificate.
+func (c *tlsCaller) call(cert, key string) (status int, serial int64, err error) {
 	c.t.Helper()
 	conf := &tls.Config{RootCAs: x509.NewCertPool()}
 	conf.RootCAs.AddCert(c.trusts.Cert)
@@ -36,7 +36,8 @@ func (c *caller) call(cert, key string) (status int, serial int64, err error) {
 	}
 	transport := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport, Timeout: 10 * time.Second}).Get("https://" + c.server + "/v1/dossiers")
+	resp, err := (&http.Client{Transport: transport,
+		Timeout: 10 * time.Second}).Get("https://" + c.server + "/v1/dossiers")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -44,75 +45,71 @@ func (c *caller) call(cert, key string) (status int, serial int64, err error) {
 	return resp.StatusCode, resp.TLS.PeerCertificates[0].SerialNumber.Int64(), nil
 }
 
-// replace puts another content in a file's place, and sees to it that the file's
-// time tells.
-func (r *rig) replace(name, content string) {
-	r.t.Helper()
-	path := r.file(name+".new", content)
+// replaceFile replaces a file by renaming, with a later modification time.
+func (h *harness) replaceFile(name, content string) {
+	h.t.Helper()
+	path := h.writeFile(name+".new", content)
 	later := time.Now().Add(time.Second)
 	if err := os.Chtimes(path, later, later); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if err := os.Rename(path, strings.TrimSuffix(path, ".new")); err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 }
 
-// NEN 7512: the portal API shows who it is and wants to know who calls, and goes by
-// renewed certificates without being started again.
+// The portal API asks for client certificates (NEN 7512), and takes over renewed
+// certificates without a restart.
 func TestPortalAPIWithClientCertificates(t *testing.T) {
 	t.Parallel()
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"), portaltest.NewAuthority(t, "others")
+	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
+	servers, portals, others := portaltest.NewAuthority(t, "servers"), portaltest.NewAuthority(t, "portals"),
+		portaltest.NewAuthority(t, "others")
 	cert, key := servers.Issue(1, x509.ExtKeyUsageServerAuth)
-	r.file("server.pem", cert)
-	r.file("server-key.pem", key)
-	r.file("portal-ca.pem", portals.PEM())
-	text, err := os.ReadFile(r.conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.file("dossiersync.yaml", strings.Replace(string(text), "portal_api:\n",
-		"portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n", 1))
-	r.serve(app.Portal)
-	server, isTLS := strings.CutPrefix(r.api, "https://")
+	h.writeFile("server.pem", cert)
+	h.writeFile("server-key.pem", key)
+	h.writeFile("portal-ca.pem", portals.PEM())
+	h.changeConfig("portal_api:\n",
+		"portal_api:\n  tls: {cert_file: server.pem, key_file: server-key.pem, client_ca_file: portal-ca.pem}\n")
+	h.serve(app.Portal)
+	server, isTLS := strings.CutPrefix(h.portalAddress, "https://")
 	if !isTLS {
-		t.Fatalf("the portal API listens at %s", r.api)
+		t.Fatalf("the portal API listens at %s", h.portalAddress)
 	}
-	c := &caller{t, server, servers}
+	c := &tlsCaller{t, server, servers}
 
 	portalCert, portalKey := portals.Issue(10, x509.ExtKeyUsageClientAuth)
 	otherCert, otherKey := others.Issue(11, x509.ExtKeyUsageClientAuth)
 	wrongUse, wrongUseKey := portals.Issue(12, x509.ExtKeyUsageServerAuth)
-	admits := func(who, cert, key string, serial int64) {
+	wantAccepted := func(caller, cert, key string, serial int64) {
 		t.Helper()
-		// Without a token, which comes after the certificate.
+		// The token is checked after the certificate, and there is none.
 		if status, got, err := c.call(cert, key); err != nil || status != http.StatusUnauthorized || got != serial {
-			t.Errorf("%s is answered with %d by certificate %d, %v; want %d", who, status, got, err, serial)
+			t.Errorf("%s is answered with %d by certificate %d, %v; want %d", caller, status, got, err, serial)
 		}
 	}
-	refuses := func(who, cert, key string) {
+	wantRefused := func(caller, cert, key string) {
 		t.Helper()
 		if status, _, err := c.call(cert, key); err == nil {
-			t.Errorf("%s is answered with %d", who, status)
+			t.Errorf("%s is answered with %d", caller, status)
 		}
 	}
-	admits("the portal", portalCert, portalKey, 1)
-	refuses("who shows none", "", "")
-	refuses("whom another authority vouches for", otherCert, otherKey)
-	refuses("who shows a server's", wrongUse, wrongUseKey)
+	wantAccepted("the portal", portalCert, portalKey, 1)
+	wantRefused("a caller without a certificate", "", "")
+	wantRefused("a certificate of another authority", otherCert, otherKey)
+	wantRefused("a server certificate", wrongUse, wrongUseKey)
 
-	// Half of a renewal changes nothing yet.
+	// A new certificate is used once its key is there too.
 	cert, key = servers.Issue(2, x509.ExtKeyUsageServerAuth)
-	r.replace("server.pem", cert)
-	admits("the portal, before the key is there", portalCert, portalKey, 1)
-	r.replace("server-key.pem", key)
-	admits("the portal, after the renewal", portalCert, portalKey, 2)
-	if !strings.Contains(r.log.String(), "the old ones stay in use") {
+	h.replaceFile("server.pem", cert)
+	wantAccepted("the portal, before the key is there", portalCert, portalKey, 1)
+	h.replaceFile("server-key.pem", key)
+	wantAccepted("the portal, after the renewal", portalCert, portalKey, 2)
+	if !strings.Contains(h.log.String(), "the old ones stay in use") {
 		t.Error("the log does not say that the certificates could not be read")
 	}
 
-	r.replace("portal-ca.pem", others.PEM())
-	admits("the other authority's", otherCert, otherKey, 2)
-	refuses("who came by the authority that was withdrawn", portalCert, portalKey)
+	h.replaceFile("portal-ca.pem", others.PEM())
+	wantAccepted("a certificate of the new authority", otherCert, otherKey, 2)
+	wantRefused("a certificate of the old authority", portalCert, portalKey)
 }

@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/cmd/dossiersync/app"
 )
 
-// stored returns all that the replica holds for readers, a line each.
-func (w *world) stored() []string {
-	w.t.Helper()
+// storedRows returns everything stored for readers, one line per row.
+func (h *seededHarness) storedRows() []string {
+	h.t.Helper()
 	const q = `
 		SELECT concat_ws(' ', type, id, state, reason, client, at, category, open, ends, plan, goal, card, body, model)
 		FROM items WHERE tenant = 'amaris'
@@ -25,63 +24,57 @@ func (w *world) stored() []string {
 		UNION ALL SELECT concat_ws(' ', 'reference', target, key) FROM refs
 		UNION ALL SELECT concat_ws(' ', 'cursor', stream, type, as_of IS NULL) FROM cursors
 		ORDER BY 1`
-	rows, err := w.db.Pool().Query(w.t.Context(), q)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return list
+	return h.query(q)
 }
 
-func TestWhatAnOrganisationStopsSharingIsRemovedAndComesBack(t *testing.T) {
+// Types that an organisation no longer shares are removed, and come back when it shares
+// them again.
+func TestUnsharedTypesAreRemovedAndComeBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 3, newSourceClock(), simulator.Options{}, size{clients: 5, years: 0.3, cases: func(int) bool { return false }})
-	w.clock.pass(time.Minute)
-	w.update("sync")
-	before := w.stored()
+	h := newSeededHarness(t, 3, newClock(time.Now()), simulator.Options{},
+		sourceSize{clients: 5, years: 0.3, cases: func(int) bool { return false }})
+	h.clock.add(time.Minute)
+	h.mustUpdate("sync")
+	before := h.storedRows()
 
-	w.configure("search: {}", "search: {forms: [], contacts: [], goals: [], staff: []}")
-	w.clock.pass(time.Minute)
-	w.update("sync")
-	w.wantNowhere(w.onlySaidBy("QuestionnaireResponse", "RelatedPerson", "Goal"))
-	w.serve(app.Portal)
-	client := w.sim.List("Patient")[0].ID
-	w.grant(w.token("portal", "dossier:grants"), client, "dochter")
+	h.changeConfig(`search: \{\}`, "search: {forms: [], contacts: [], goals: [], staff: []}")
+	h.clock.add(time.Minute)
+	h.mustUpdate("sync")
+	h.wantNotStored(h.textsOnlyIn("QuestionnaireResponse", "RelatedPerson", "Goal"))
+	h.serve(app.Portal)
+	client := h.clientIDs()[0]
+	reader := h.grantAll(client)
 	var list struct {
 		Items     []json.RawMessage
 		Freshness struct{ Reason string }
 	}
-	if err := (portal{w.rig, w.token("dochter", "dossier:read")}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
+	if err := (portalReader{h.harness, reader}).fetch("/v1/dossiers/"+client+"/forms", &list); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.Items) > 0 || list.Freshness.Reason != "not-shared" {
 		t.Errorf("forms are %s, and empty because of %q", list.Items, list.Freshness.Reason)
 	}
 
-	w.configure("search: {forms: [], contacts: [], goals: [], staff: []}", "search: {}")
-	w.clock.pass(time.Minute)
-	w.update("sync")
-	if diff := cmp.Diff(before, w.stored()); diff != "" {
-		t.Errorf("shared again, it is not as it was:\n%s", diff)
+	h.changeConfig(`search: \{.*\}`, "search: {}")
+	h.clock.add(time.Minute)
+	h.mustUpdate("sync")
+	if diff := cmp.Diff(before, h.storedRows()); diff != "" {
+		t.Errorf("after sharing again, the replica differs (-before +after):\n%s", diff)
 	}
 }
 
-// onlySaidBy returns what the source says in resources of these types and nowhere
-// else.
-func (w *world) onlySaidBy(types ...string) []string {
-	w.t.Helper()
+// textsOnlyIn returns texts that occur in resources of these types and in no other.
+func (h *seededHarness) textsOnlyIn(types ...string) []string {
+	h.t.Helper()
 	var others strings.Builder
 	said := make(map[string]bool)
-	for name, raw := range w.sim.Resources() {
+	for name, raw := range h.sim.Resources() {
 		typ, _, _ := strings.Cut(name, "/")
 		if !slices.Contains(types, typ) {
 			others.Write(raw)
 			continue
 		}
-		for _, text := range sayings(readResource(w.t, raw)) {
+		for _, text := range textsOf(readResource(h.t, raw)) {
 			said[text] = said[text] || len(text) > 10
 		}
 	}
@@ -92,14 +85,14 @@ func (w *world) onlySaidBy(types ...string) []string {
 		}
 	}
 	if len(all) < 10 {
-		w.t.Fatalf("there are but %d texts to remove", len(all))
+		h.t.Fatalf("there are only %d texts to remove", len(all))
 	}
 	return all
 }
 
-// sayings returns the texts of a form's answers, how to reach a contact, the words
-// of a goal.
-func sayings(x resource) []string {
+// textsOf returns the answers of a form, the telecom of a contact, or the description of a
+// goal.
+func textsOf(x resource) []string {
 	var all []string
 	switch x.text("resourceType") {
 	case "RelatedPerson":
@@ -107,9 +100,9 @@ func sayings(x resource) []string {
 	case "Goal":
 		all = []string{x.text("description", "text")}
 	case "QuestionnaireResponse":
-		f := formFiller{given: make(map[string][]resource)}
-		f.collect(x)
-		for _, answers := range f.given {
+		f := formFiller{answers: make(map[string][]resource)}
+		f.collectAnswers(x)
+		for _, answers := range f.answers {
 			for _, a := range answers {
 				all = append(all, a.text("valueString"))
 			}
@@ -118,13 +111,13 @@ func sayings(x resource) []string {
 	return all
 }
 
-// wantNowhere checks that none of the texts is stored.
-func (w *world) wantNowhere(texts []string) {
-	w.t.Helper()
-	for _, line := range w.stored() {
+// wantNotStored fails the test if one of the texts is stored.
+func (h *seededHarness) wantNotStored(texts []string) {
+	h.t.Helper()
+	for _, line := range h.storedRows() {
 		for _, text := range texts {
 			if strings.Contains(line, text) {
-				w.t.Errorf("%q is still there: %s", text, line)
+				h.t.Errorf("%q is still stored: %s", text, line)
 			}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,7 +21,8 @@ import (
 	"dossiersync/store"
 )
 
-// nextMigration is what a release may do to the schema: add.
+// nextMigration is a migration of the next release. A release may only add to the
+// schema.
 const nextMigration = `
 ALTER TABLE runs ADD COLUMN next_release text;
 ALTER TABLE items ADD COLUMN next_release jsonb NOT NULL DEFAULT '{}';
@@ -32,8 +32,8 @@ CREATE INDEX items_next_release ON items (tenant, observed);
 DROP TABLE next_release;
 `
 
-// nextRelease builds this program as its next release would be: with one migration
-// more. It returns the program, and the version of its schema.
+// nextRelease builds the program with one more migration, and returns the program and
+// the version of its schema.
 func nextRelease(t *testing.T) (program string, version int) {
 	t.Helper()
 	folder, err := filepath.Abs("../../../store/migrations")
@@ -46,7 +46,8 @@ func nextRelease(t *testing.T) (program string, version int) {
 	}
 	dir := t.TempDir()
 	version = len(known) + 1
-	files := map[string]string{filepath.Join(folder, fmt.Sprintf("%03d_next_release.sql", version)): filepath.Join(dir, "next.sql")}
+	files := map[string]string{filepath.Join(folder,
+		fmt.Sprintf("%03d_next_release.sql", version)): filepath.Join(dir, "next.sql")}
 	overlay, err := json.Marshal(map[string]any{"Replace": files})
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +66,8 @@ func nextRelease(t *testing.T) (program string, version int) {
 	return program, version
 }
 
-// readers read all the time, each request over a connection of its own, at whichever
-// portal API has the address; none may fail.
+// readers send requests without a pause, each over a new connection, to the portal API
+// at the address. None may fail.
 type readers struct {
 	address atomic.Pointer[string]
 	asked   atomic.Int64
@@ -74,29 +75,29 @@ type readers struct {
 	ended   sync.WaitGroup
 }
 
-func (r *rig) read(token, client string) *readers {
-	r.t.Helper()
-	ctx, stop := context.WithCancel(r.t.Context())
+func (h *harness) startReaders(token, client string) *readers {
+	h.t.Helper()
+	ctx, stop := context.WithCancel(h.t.Context())
 	readers := &readers{stop: stop}
-	readers.address.Store(&r.api)
+	readers.address.Store(&h.portalAddress)
 	http := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for range 2 {
 		readers.ended.Go(func() {
 			for ctx.Err() == nil {
 				url := "http://" + *readers.address.Load() + "/v1/dossiers/" + client + "/timeline"
-				if status, err := ask(http, url, token); err != nil || status != 200 {
-					r.t.Errorf("a reader is answered with %d, %v", status, err)
+				if status, err := requestStatus(http, url, token); err != nil || status != 200 {
+					h.t.Errorf("a reader is answered with %d, %v", status, err)
 				}
 				readers.asked.Add(1)
 				time.Sleep(5 * time.Millisecond)
 			}
 		})
 	}
-	r.t.Cleanup(func() { stop(); readers.ended.Wait() })
+	h.t.Cleanup(func() { stop(); readers.ended.Wait() })
 	return readers
 }
 
-func ask(client *http.Client, url, token string) (int, error) {
+func requestStatus(client *http.Client, url, token string) (int, error) {
 	req, err := http.NewRequest(http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return 0, err
@@ -109,105 +110,114 @@ func ask(client *http.Client, url, token string) (int, error) {
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// move sends readers to another portal API, and ends the one before when some have
-// been there.
-func (s *readers) move(t *testing.T, from, to *process) {
+// moveTo sends the readers to another portal API. Once that has answered some requests,
+// the old process is stopped.
+func (s *readers) moveTo(t *testing.T, from, to *process) {
 	t.Helper()
-	address := strings.TrimPrefix(to.listensAt(app.PortalListener), "http://")
+	address := strings.TrimPrefix(to.addressOf(app.PortalListener), "http://")
 	s.address.Store(&address)
 	asked := s.asked.Load()
-	poll(t, "readers have moved", func() bool { return s.asked.Load() > asked+10 })
-	from.signal(syscall.SIGTERM)
-	if code := from.wait(); code != exitDone {
-		t.Errorf("%s: exit %d\n%s", from.name, code, &from.said)
-	}
+	waitUntil(t, "the readers have moved", func() bool { return s.asked.Load() > asked+10 })
+	from.stop()
 }
 
-// A new version comes in while the old one runs, in the midst of a run and of
-// reading, and can be taken back: the schema is migrated first, and then process by
-// process replaced. The next release is this one with a migration more: that the
-// changes of a real one are compatible is for its author to see to, who may only add.
-func TestUpgradeWhileItRuns(t *testing.T) {
+// upgrade is a program that is replaced by its next release while it runs.
+type upgrade struct {
+	*harness
+	next       string // the next release
+	version    int    // the schema version of the next release
+	oldPortal  *process
+	oldWorker  *process
+	runReached <-chan struct{} // closed when the first run asks for its third page of reports
+	releaseRun func()
+	readers    *readers
+}
+
+// newUpgrade starts the old release, whose worker is in the middle of a run, and
+// readers.
+func newUpgrade(t *testing.T) *upgrade {
+	t.Helper()
+	u := new(upgrade)
+	u.next, u.version = nextRelease(t)
+	sim := simulator.New(simulator.Options{})
+	fillDossiers(t, sim, dossiers.Options{Clients: 4, Years: 0.1, Seed: 5, Now: time.Now().Add(-time.Hour)})
+	u.harness = newAmarisHarness(t, sim)
+	p := u.putBehindProxy(faults.Options{})
+	u.changeConfig(`page_size: \d+`, "page_size: 20")
+	u.runReached, u.releaseRun = p.holdOne(isThirdReportPage())
+	t.Cleanup(u.releaseRun)
+	u.oldPortal, u.oldWorker = u.start("serve", "--only", "portal"), u.start("serve", "--only", "worker")
+	u.usePortalOf(u.oldPortal)
+	waitFor(t, "the old worker is in the middle of a run", u.runReached)
+	client := u.clientIDs()[0]
+	u.readers = u.startReaders(u.grantAll(client), client)
+	return u
+}
+
+// migrate migrates the schema while the old release runs. Before that, the next
+// release refuses to start.
+func (u *upgrade) migrate() {
+	u.t.Helper()
+	u.startBuild(u.next, "migrate", "check").wantExit(exitLeftOver)
+	if output := u.startBuild(u.next, "serve", "--only", "worker").wantExit(exitUsage); !strings.Contains(output,
+		"run dossiersync migrate") {
+		u.t.Errorf("on the old schema the next release says %s", output)
+	}
+	if output := u.startBuild(u.next, "migrate", "up").wantExit(exitDone); !strings.Contains(output,
+		fmt.Sprintf("to %d.", u.version)) {
+		u.t.Errorf("migrating says %s", output)
+	}
+	u.startBuild(u.next, "migrate", "check").wantExit(exitDone)
+}
+
+// wantComplete waits until the run is complete, in at least that many slices.
+func (u *upgrade) wantComplete(id int64, slices int) {
+	u.t.Helper()
+	waitUntil(u.t, fmt.Sprintf("run %d is complete", id), func() bool {
+		run, err := u.replica.Run(u.t.Context(), id)
+		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete && run.Slices >= slices
+	})
+}
+
+// A new release replaces the old one during a run and during reads, and is rolled back:
+// the schema is migrated first, then each process is replaced. The next release is this
+// one with one more migration. Whether the migrations of a real release are compatible
+// is not tested here.
+func TestUpgradeWhileRunning(t *testing.T) {
 	t.Parallel()
-	if !isLong() {
+	if !isLongRun() {
 		t.Skip("DOSSIERSYNC_LONG is not set: make check builds a next release")
 	}
-	next, version := nextRelease(t)
-	sim := simulator.New(simulator.Options{})
-	d, err := dossiers.Generate(dossiers.Options{Clients: 4, Years: 0.1, Seed: 5, Now: time.Now().Add(-time.Hour)})
+	u := newUpgrade(t)
+	u.migrate()
+
+	// Both releases run; the new worker finishes the run that the old one gives back.
+	newPortal, newWorker := u.startBuild(u.next, "serve", "--only", "portal"),
+		u.startBuild(u.next, "serve", "--only", "worker")
+	u.readers.moveTo(t, u.oldPortal, newPortal)
+	u.oldWorker.stop()
+	u.releaseRun()
+	u.wantComplete(1, 2)
+
+	// Roll back, on the new schema.
+	u.start("migrate", "check").wantExit(exitDone)
+	if output := u.start("migrate", "up").wantExit(exitDone); !strings.Contains(output,
+		fmt.Sprintf("at version %d already", u.version)) {
+		t.Errorf("the old release migrates: %s", output)
+	}
+	portal, worker := u.start("serve", "--only", "portal"), u.start("serve", "--only", "worker")
+	u.readers.moveTo(t, newPortal, portal)
+	newWorker.stop()
+	run, _, err := u.replica.RequestRun(t.Context(),
+		store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Fill(sim); err != nil {
-		t.Fatal(err)
-	}
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: sim})
-	front := newFront(t, sim, faults.Options{})
-	r.rewrite(`base_url: \S+`, "base_url: "+front.url)
-	r.rewrite(`page_size: \d+`, "page_size: 20")
-	come, release := front.holds(thirdPage())
-	t.Cleanup(release)
-	finishes := func(want int, p *process) string {
-		t.Helper()
-		if code := p.wait(); code != want {
-			t.Errorf("%s: exit %d, want %d\n%s", p.name, code, want, &p.said)
-		}
-		return p.said.String()
-	}
-
-	// The old version is at work.
-	oldPortal, oldWorker := r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
-	r.api = strings.TrimPrefix(oldPortal.listensAt(app.PortalListener), "http://")
-	waitFor(t, "the old worker is in the midst of a run", come)
-	client := sim.List("Patient")[0].ID
-	r.grant(r.token("portal", "dossier:grants"), client, "dochter")
-	readers := r.read(r.token("dochter", "dossier:read"), client)
-
-	// The new one does not work with the old schema, says so, and harms nobody.
-	finishes(exitLeftOver, r.startProgram(next, "migrate", "check"))
-	if said := finishes(exitUsage, r.startProgram(next, "serve", "--only", "worker")); !strings.Contains(said, "run dossiersync migrate") {
-		t.Errorf("on the old schema it says %s", said)
-	}
-	// Migrating waits for nobody, and the old version works on.
-	if said := finishes(exitDone, r.startProgram(next, "migrate", "up")); !strings.Contains(said, fmt.Sprintf("to %d.", version)) {
-		t.Errorf("migrating says %s", said)
-	}
-	finishes(exitDone, r.startProgram(next, "migrate", "check"))
-
-	// Old and new side by side; the run that the old worker gives back is finished.
-	newPortal, newWorker := r.startProgram(next, "serve", "--only", "portal"), r.startProgram(next, "serve", "--only", "worker")
-	readers.move(t, oldPortal, newPortal)
-	oldWorker.signal(syscall.SIGTERM)
-	finishes(exitDone, oldWorker)
-	release()
-	poll(t, "the new worker has finished the run", func() bool {
-		run, err := r.db.Run(t.Context(), 1)
-		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete && run.Slices > 1
-	})
-
-	// And back again, on the schema as it is now.
-	finishes(exitDone, r.start("migrate", "check"))
-	if said := finishes(exitDone, r.start("migrate", "up")); !strings.Contains(said, fmt.Sprintf("at version %d already", version)) {
-		t.Errorf("the old version migrates: %s", said)
-	}
-	oldPortal, oldWorker = r.start("serve", "--only", "portal"), r.start("serve", "--only", "worker")
-	readers.move(t, newPortal, oldPortal)
-	newWorker.signal(syscall.SIGTERM)
-	finishes(exitDone, newWorker)
-	run, _, err := r.db.RequestRun(t.Context(), store.RunRequest{Tenant: "amaris", Trigger: store.TriggerManual, Scope: store.Scope{Full: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	poll(t, "the old worker works", func() bool {
-		run, err := r.db.Run(t.Context(), run.ID)
-		return err == nil && run.State == store.RunDone && *run.Outcome == store.OutcomeComplete
-	})
-	finishes(exitDone, r.start("verify", "--tenant", "amaris"))
-	readers.stop()
-	readers.ended.Wait()
-	t.Logf("readers asked %d times", readers.asked.Load())
-	for _, p := range []*process{oldPortal, oldWorker} {
-		p.signal(syscall.SIGTERM)
-		finishes(exitDone, p)
-	}
+	u.wantComplete(run.ID, 1)
+	u.start("verify", "--tenant", "amaris").wantExit(exitDone)
+	u.readers.stop()
+	u.readers.ended.Wait()
+	t.Logf("readers sent %d requests", u.readers.asked.Load())
+	portal.stop()
+	worker.stop()
 }

@@ -11,20 +11,20 @@ import (
 	"dossiersync/portalapi/ops/operate"
 )
 
-func TestStatusIsWatched(t *testing.T) {
+// status --watch prints a table or a JSON line per interval until it is interrupted.
+func TestStatusWatch(t *testing.T) {
 	t.Parallel()
-	r := newRigOf(t, rigTenant{id: "amaris", name: "Amaris", sim: simulator.New(simulator.Options{})})
-	people, scripts := r.start("status", "--watch", "--every", "100ms"), r.start("--json", "status", "--watch", "--every", "100ms")
-	poll(t, "it is shown three times", func() bool {
-		return strings.Count(people.said.String(), "TENANT") > 2 && strings.Count(scripts.said.String(), "\n") > 2
+	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
+	table := h.start("status", "--watch", "--every", "100ms")
+	lines := h.start("--json", "status", "--watch", "--every", "100ms")
+	waitUntil(t, "the status is printed three times", func() bool {
+		return strings.Count(table.output.String(), "TENANT") > 2 && strings.Count(lines.output.String(), "\n") > 2
 	})
-	for _, p := range []*process{people, scripts} {
+	for _, p := range []*process{table, lines} {
 		p.signal(syscall.SIGINT)
-		if code := p.wait(); code != exitDone {
-			t.Errorf("%s: exit %d", p.name, code)
-		}
+		p.wantExit(exitDone)
 	}
-	for line := range strings.Lines(scripts.said.String()) {
+	for line := range strings.Lines(lines.output.String()) {
 		var answer struct {
 			At    time.Time
 			Items []operate.Status
@@ -36,10 +36,10 @@ func TestStatusIsWatched(t *testing.T) {
 			t.Errorf("a line is %s, %v", line, err)
 		}
 	}
-	if strings.Contains(people.said.String(), "\x1b") {
-		t.Error("what is no terminal is written to as one")
+	if strings.Contains(table.output.String(), "\x1b") {
+		t.Error("escape codes are written to a pipe")
 	}
-	if code, _, errs := r.run("status", "--watch", "--every", "0s"); code != exitUsage {
-		t.Errorf("without a pause: exit %d: %s", code, errs)
+	if code, _, errs := h.runCommand("status", "--watch", "--every", "0s"); code != exitUsage {
+		t.Errorf("with --every 0s: exit %d: %s", code, errs)
 	}
 }

@@ -2,20 +2,20 @@ package app
 
 import "runtime/debug"
 
-// Build says what this program is.
+// Build identifies this program.
 type Build struct {
 	Version   string `json:"version"`
 	Revision  string `json:"revision"`
 	GoVersion string `json:"go"`
 }
 
-// String tells builds apart.
+// String returns a text that differs between builds.
 func (b Build) String() string { return b.Version + " " + b.Revision }
 
 // Set when a release is built (-ldflags -X dossiersync/cmd/dossiersync/app.version=…).
 var version, revision string
 
-// BuildInfo returns what this program is.
+// BuildInfo returns the build of this program.
 func BuildInfo() Build {
 	b := Build{Version: version, Revision: "unknown", GoVersion: "unknown"}
 	if info, ok := debug.ReadBuildInfo(); ok {

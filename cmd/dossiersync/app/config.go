@@ -8,8 +8,8 @@ import (
 	"dossiersync/sync/fhir"
 )
 
-// LoadConfig reads the configuration file at path, and checks it against what can
-// be read of a source. A file that is wrong is refused with [config.Faults].
+// LoadConfig reads the configuration file at path, whose searches must be ones that the
+// FHIR source can make. A file with faults is refused with [config.Faults].
 func LoadConfig(path string, getenv func(string) (string, bool)) (*config.Config, error) {
 	return config.Load(path, getenv, fhirSearches())
 }
@@ -18,6 +18,9 @@ func LoadConfig(path string, getenv func(string) (string, bool)) (*config.Config
 func ParseConfig(name string, data []byte, getenv func(string) (string, bool)) (*config.Config, error) {
 	return config.Parse(name, data, getenv, os.ReadFile, fhirSearches())
 }
+
+// ConfigSchema returns the JSON Schema of the configuration file.
+func ConfigSchema() ([]byte, error) { return config.Schema(fhirSearches()) }
 
 func fhirSearches() config.Searches {
 	known := config.Searches{Check: func(stream, search string) error {

@@ -16,20 +16,19 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// Database is where the replica is, and how the two roles log in.
+// Database is the replica's database, with the log-ins of its two roles.
 type Database struct {
-	Owner  string // URL of the owner's log-in
-	Reader string // URL of the portal API's log-in
-	server *embedded.Server
-	// quarantine says how the bytes of what cannot be applied are kept.
+	Owner      string           // URL with the owner's log-in
+	Reader     string           // URL with the portal API's log-in
+	server     *embedded.Server // the private PostgreSQL; nil: not used
 	quarantine config.Quarantine
 }
 
-// EmbeddedName is the database inside a private PostgreSQL.
+// EmbeddedName is the name of the database in the private PostgreSQL.
 const EmbeddedName = "dossiersync"
 
-// OpenDatabase finds the configured database, or starts the private one and
-// brings it up to date.
+// OpenDatabase returns the configured database. If none is configured, it starts the
+// private PostgreSQL and migrates its database. The caller closes the Database.
 func OpenDatabase(ctx context.Context, cfg *config.Config) (*Database, error) {
 	if cfg.Database.IsZero() {
 		return openEmbedded(ctx, cfg)
@@ -74,7 +73,7 @@ func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err er
 	return db, store.EnsureReader(ctx, db.Owner, db.Reader)
 }
 
-// Close leaves the private server, if there is one.
+// Close leaves the private PostgreSQL, if it is used.
 func (d *Database) Close() error {
 	if d.server == nil {
 		return nil
@@ -82,14 +81,15 @@ func (d *Database) Close() error {
 	return d.server.Close()
 }
 
-// Open connects as the owner, and sees to it that the schema is this program's.
+// Open connects as the owner. A schema that has to be migrated first is a [UsageError].
 func (d *Database) Open(ctx context.Context) (*store.Store, error) {
 	m, err := store.MigrationStatus(ctx, d.Owner)
 	if err != nil {
 		return nil, err
 	}
 	if m.Pending() {
-		return nil, Usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate", m.Current, m.Latest)
+		return nil, Usagef("the database's schema is at version %d, and this program needs %d: run dossiersync migrate",
+			m.Current, m.Latest)
 	}
 	sealer, err := newSealer(d.quarantine)
 	if err != nil {
@@ -102,8 +102,8 @@ func (d *Database) Open(ctx context.Context) (*store.Store, error) {
 	return st.WithSealer(sealer), nil
 }
 
-// newSealer returns what encrypts the bytes of quarantined items; nil where no key
-// is configured, and none are kept.
+// newSealer returns what encrypts the bytes of quarantined items, or nil if no key is
+// configured.
 func newSealer(q config.Quarantine) (*store.Sealer, error) {
 	key, err := q.ReadKey()
 	if err != nil {
@@ -115,9 +115,9 @@ func newSealer(q config.Quarantine) (*store.Sealer, error) {
 	return store.NewSealer(key)
 }
 
-// derivedReader returns the URL by which the portal API logs in when none is
-// configured: a role of its own in the same database, whose password follows from
-// the owner's, so that every process can work it out and nobody need keep it.
+// derivedReader returns the portal API's log-in if none is configured: a role of its
+// own in the same database. Its password is derived from the owner's, so that every
+// process can compute it and it need not be kept anywhere.
 func derivedReader(owner string) (string, error) {
 	u, err := url.Parse(owner)
 	if err != nil || u.Scheme == "" {
@@ -125,7 +125,8 @@ func derivedReader(owner string) (string, error) {
 	}
 	password, ok := u.User.Password()
 	if !ok {
-		return "", Usagef("the portal API's own log-in cannot be derived from a database URL without a password: set portal_api.database")
+		return "", Usagef("the log-in of the portal API cannot be derived from a database URL without a password: " +
+			"set portal_api.database")
 	}
 	name := strings.TrimPrefix(u.Path, "/")
 	mac := hmac.New(sha256.New, []byte(password))

@@ -11,14 +11,14 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// NewLog returns the log of a service: JSON lines, to w, from level on.
+// NewLog returns a log of JSON lines to w, from level on.
 func NewLog(w io.Writer, level zapcore.LevelEnabler) *zap.Logger {
 	conf := zap.NewProductionEncoderConfig()
 	conf.TimeKey, conf.EncodeTime, conf.EncodeDuration = "time", zapcore.RFC3339TimeEncoder, zapcore.StringDurationEncoder
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(conf), zapcore.Lock(zapcore.AddSync(w)), level))
 }
 
-// switchLevel lets SIGUSR1 turn debugging on, and off again, until ctx ends.
+// switchLevel switches level to debug and back at each SIGUSR1, until ctx ends.
 func switchLevel(ctx context.Context, level zap.AtomicLevel, log *zap.Logger) error {
 	usual := level.Level()
 	asked := make(chan os.Signal, 1)
@@ -34,7 +34,7 @@ func switchLevel(ctx context.Context, level zap.AtomicLevel, log *zap.Logger) er
 		if level.Level() == to {
 			to = usual
 		}
-		log.Warn("the log's level changes", zap.Stringer("to", to))
+		log.Warn("log level changed", zap.Stringer("to", to))
 		level.SetLevel(to)
 	}
 }

@@ -11,13 +11,13 @@ import (
 
 const (
 	maintainEvery = 24 * time.Hour
-	// maintainAgain is how soon what failed is tried again.
+	// maintainAgain is the pause after a failure.
 	maintainAgain = 10 * time.Minute
 )
 
-// maintain keeps the database in shape now and every day, until ctx ends: months
-// for the access log ahead, and nothing older than it is to be kept. A failure is
-// no reason to stop anything: there are months ahead.
+// maintain does the database's upkeep now and every day, until ctx ends: it makes the
+// access log's next months, and drops old months and runs. A failure is logged and
+// tried again, which stops nothing because months are made well ahead.
 func maintain(ctx context.Context, st *store.Store, keepYears int, log *zap.Logger) error {
 	for {
 		pause := maintainEvery
@@ -25,7 +25,7 @@ func maintain(ctx context.Context, st *store.Store, keepYears int, log *zap.Logg
 			if ctx.Err() != nil {
 				return nil
 			}
-			log.Error("the database could not be kept in shape; it is tried again", zap.Error(err))
+			log.Error("database maintenance failed and will be tried again", zap.Error(err))
 			pause = maintainAgain
 		}
 		select {
@@ -42,7 +42,8 @@ func maintainOnce(ctx context.Context, st *store.Store, keepYears int, log *zap.
 		log.Info("access log maintained", zap.Strings("created", done.Created), zap.Strings("dropped", done.Dropped))
 	}
 	if done.Stuck {
-		log.Warn("some of the access log lies in its default partition and will not be dropped when its time has come: the database's clock has been wrong")
+		log.Warn("some entries of the access log are in its default partition, because the database's clock was wrong; " +
+			"they will not be dropped when they expire")
 	}
 	if err != nil {
 		return err

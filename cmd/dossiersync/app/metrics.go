@@ -6,11 +6,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"dossiersync/sync/fhir"
+	"dossiersync/store"
 )
 
-// NewRegistry returns a registry with what every process tells of itself.
-func NewRegistry() (*prometheus.Registry, error) {
+// newRegistry returns a registry with the metrics of the process and its build.
+func newRegistry() (*prometheus.Registry, error) {
 	reg := prometheus.NewRegistry()
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "dossiersync_build_info",
@@ -28,63 +28,38 @@ func NewRegistry() (*prometheus.Registry, error) {
 	return reg, nil
 }
 
-// sourceMetrics tells how requests to the sources fare.
-type sourceMetrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	waited   *prometheus.HistogramVec
-	bytes    *prometheus.CounterVec
-	state    *prometheus.GaugeVec
+// poolMetrics are the metrics of one role's connections to the database.
+type poolMetrics struct {
+	stats                           func() store.PoolStats
+	connections, max, waits, waited *prometheus.Desc
 }
 
-// newSourceMetrics registers the metrics with reg unless that is nil.
-func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
-	m := &sourceMetrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "dossiersync_source_requests_total",
-			Help: "Requests to the sources, by resource type and class of answer.",
-		}, []string{"tenant", "type", "class"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "dossiersync_source_request_duration_seconds",
-			Help:    "Time from the first byte sent to a source to the last received.",
-			Buckets: prometheus.ExponentialBuckets(0.005, 3, 9),
-		}, []string{"tenant"}),
-		waited: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "dossiersync_source_limiter_wait_duration_seconds",
-			Help:    "How long requests to the sources waited because of requests_per_second.",
-			Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
-		}, []string{"tenant"}),
-		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "dossiersync_source_received_bytes_total",
-			Help: "Bytes received from the sources, as packed.",
-		}, []string{"tenant"}),
-		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "dossiersync_breaker_state",
-			Help: "The circuit to a source: 0 closed, 1 half-open, 2 open.",
-		}, []string{"tenant"}),
+// newPoolMetrics returns the metrics of a role, owner or reader.
+func newPoolMetrics(role string, stats func() store.PoolStats) *poolMetrics {
+	fixed := prometheus.Labels{"role": role}
+	return &poolMetrics{
+		stats: stats,
+		connections: prometheus.NewDesc("dossiersync_database_connections",
+			"Connections to the database: in use, idle, or being opened.", []string{"state"}, fixed),
+		max: prometheus.NewDesc("dossiersync_database_max_connections",
+			"How many connections to the database there may be.", nil, fixed),
+		waits: prometheus.NewDesc("dossiersync_database_waits_total",
+			"How often something waited for a connection because none was free.", nil, fixed),
+		waited: prometheus.NewDesc("dossiersync_database_wait_seconds_total",
+			"How long in all something waited for a connection because none was free.", nil, fixed),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.waited, m.bytes, m.state} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	return m, nil
 }
 
-func (m *sourceMetrics) request(tenant string, r fhir.Request) {
-	m.requests.WithLabelValues(tenant, r.Type, r.Class).Inc()
-	m.waited.WithLabelValues(tenant).Observe(r.Waited.Seconds())
-	if r.Class == "refused" {
-		return // it was not sent
-	}
-	m.duration.WithLabelValues(tenant).Observe(r.Duration.Seconds())
-	m.bytes.WithLabelValues(tenant).Add(float64(r.Bytes))
-}
+// Describe implements prometheus.Collector.
+func (m *poolMetrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
 
-func (m *sourceMetrics) breaker(tenant, state string) {
-	value := map[string]float64{"closed": 0, "half-open": 1, "open": 2}[state]
-	m.state.WithLabelValues(tenant).Set(value)
+// Collect implements prometheus.Collector.
+func (m *poolMetrics) Collect(ch chan<- prometheus.Metric) {
+	s := m.stats()
+	for state, n := range map[string]int32{"used": s.Used, "idle": s.Idle, "opening": s.Opening} {
+		ch <- prometheus.MustNewConstMetric(m.connections, prometheus.GaugeValue, float64(n), state)
+	}
+	ch <- prometheus.MustNewConstMetric(m.max, prometheus.GaugeValue, float64(s.Max))
+	ch <- prometheus.MustNewConstMetric(m.waits, prometheus.CounterValue, float64(s.Waits))
+	ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds())
 }

@@ -2,8 +2,8 @@ package app
 
 import "fmt"
 
-// UsageError is a mistake in how a command was called or configured. The program
-// ends with exit code 2.
+// UsageError is a mistake in how a command was called or configured. The program exits
+// with code 2.
 type UsageError struct{ Err error }
 
 // Usagef returns a [UsageError].

@@ -18,17 +18,19 @@ type Asset struct {
 	Body  []byte
 }
 
-var media = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+var media = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
 
-// assets are the files by the name under which pages ask for them, which changes
-// with what is in them: a browser may keep them for ever.
+// assets has the files by name, and assetNames their URLs. A name contains a hash of the file, so
+// that browsers may keep it forever.
 var assets, assetNames = readAssets()
 
 func readAssets() (map[string]Asset, map[string]string) {
 	byName, names := make(map[string]Asset), make(map[string]string)
 	entries, err := fs.ReadDir(assetFiles, "assets")
 	if err != nil {
-		panic(err) // they are part of the program
+		panic(err) // the files are part of the program
 	}
 	for _, e := range entries {
 		ext := path.Ext(e.Name())
@@ -37,7 +39,7 @@ func readAssets() (map[string]Asset, map[string]string) {
 		}
 		body, err := assetFiles.ReadFile("assets/" + e.Name())
 		if err != nil {
-			panic(err) // they are part of the program
+			panic(err) // the files are part of the program
 		}
 		sum := sha256.Sum256(body)
 		name := strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext
@@ -47,7 +49,7 @@ func readAssets() (map[string]Asset, map[string]string) {
 	return byName, names
 }
 
-// FindAsset returns the file that pages ask for under that name.
+// FindAsset returns the file with the name.
 func FindAsset(name string) (Asset, bool) {
 	a, ok := assets[name]
 	return a, ok

@@ -1,8 +1,8 @@
-// Package console draws the operators' pages: HTML that is whole without a
-// script, one stylesheet, and htmx to keep what moves up to date. It only draws:
-// who may see what, and what happens on a press of a button, is decided in
-// package ops, which gives it what to draw.
+// Package console draws the operators' pages: HTML that works without a script, one stylesheet, and
+// htmx to update the parts of a page that change. It only draws: package ops decides who may see
+// and do what, and passes it the content (view.go). Templates are in templates/, and their
+// functions in funcs.go and words.go.
 //
-// Nothing in a page is a script or a style of its own, so that the policy sent
-// with it can forbid both, and nothing that is written in a dossier is on any.
+// No page contains a script or style of its own, so that its content security policy can forbid
+// both. No page contains text of a dossier.
 package console

@@ -10,22 +10,25 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// Page is one page: its frame, and what is in it.
+// Page is one page: its frame and its content.
 type Page struct {
-	Title  string // of the page, before the program's name
-	Here   string // the place in the menu: overview, quarantine, held, or none
-	User   string // who has logged in; empty: nobody needs to
-	Notice string // what has just been done
+	Title  string // the browser adds the program's name
+	Here   string // the current entry of the menu: overview, quarantine, held, or empty
+	User   string // who has logged in; empty: no users are configured, or nobody has logged in
+	Notice string // about the previous action
 	Body   any    // one of the types of view.go
 }
 
 var pages = parsePages()
 
-// names are the pages, each with its template.
-var names = []string{"overview", "tenant", "runs", "run", "quarantine", "item", "held", "approve", "why", "login", "failure"}
+// names has the names of the templates.
+var names = []string{
+	"overview", "tenant", "runs", "run", "quarantine", "item", "held", "approve", "why", "login", "failure",
+}
 
 func parsePages() map[string]*template.Template {
-	base := template.Must(template.New("base").Funcs(funcs).ParseFS(templateFiles, "templates/base.html", "templates/parts.html"))
+	base := template.New("base").Funcs(funcs)
+	template.Must(base.ParseFS(templateFiles, "templates/base.html", "templates/parts.html"))
 	list := make(map[string]*template.Template, len(names))
 	for _, name := range names {
 		list[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
@@ -33,7 +36,7 @@ func parsePages() map[string]*template.Template {
 	return list
 }
 
-// name returns the page's template.
+// name returns the name of the page's template.
 func (p *Page) name() string {
 	switch p.Body.(type) {
 	case Overview:
@@ -63,7 +66,7 @@ func (p *Page) name() string {
 // HTML returns the whole page.
 func (p *Page) HTML() ([]byte, error) { return p.render("page") }
 
-// Moving returns only that part of the page that keeps itself up to date.
+// Moving returns only the part of the page that keeps itself up to date.
 func (p *Page) Moving() ([]byte, error) { return p.render("moving") }
 
 func (p *Page) render(part string) ([]byte, error) {

@@ -1,16 +1,15 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"fmt"
 	"html/template"
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
-// when tells a moment as people say it, marked up for programs.
+// when formats t relative to now, like "today 15:04", with its machine-readable time.
 func when(t, now time.Time, zone *time.Location) template.HTML {
 	t, now = t.In(zone), now.In(zone)
 	text := t.Format("Mon 2 Jan 2006 15:04")
@@ -30,16 +29,18 @@ func when(t, now time.Time, zone *time.Location) template.HTML {
 	return mark(t, text)
 }
 
-// moment tells a moment in full, to the second.
+// moment formats t in full, to the second.
 func moment(t time.Time, zone *time.Location) template.HTML {
 	t = t.In(zone)
 	return mark(t, t.Format("Mon 2 Jan 2006 15:04:05"))
 }
 
 func mark(t time.Time, text string) template.HTML {
-	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + text + `</time>`) //nolint:gosec // digits and names of days
+	//nolint:gosec // digits and names of days
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + text + `</time>`)
 }
 
+// took returns how long the run took, or has taken so far.
 func took(r store.Run, now time.Time) string {
 	if r.StartedAt == nil {
 		return ""

@@ -1,21 +1,20 @@
 package console
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"time"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 )
 
-// Overview is how all tenants fare, those that need somebody first.
+// Overview is the status of all tenants, the most urgent first.
 type Overview struct {
 	Now     time.Time
 	Tenants []operate.Status
-	Live    bool // it keeps itself up to date
+	Live    bool // the page updates itself
 }
 
-// Behind lists the names of the tenants that are not fresh.
+// Behind returns the names of the tenants that are not fresh.
 func (o Overview) Behind() []string {
 	var list []string
 	for _, s := range o.Tenants {
@@ -43,14 +42,13 @@ type TenantPage struct {
 	Status operate.Status
 	Days   []operate.StripDay
 	Runs   []store.Run
-	Older  int64 // the run before which there are more; 0: there are none
-	// MayResync says that the user may ask for runs, MayApprove that they may let
-	// held removals go.
-	MayResync, MayApprove bool
+	Older  int64 // the run before which there are more; 0: no more
+
+	MayResync, MayApprove bool // the user's permissions
 	Form                  ResyncForm
 }
 
-// ResyncForm is what was filled in to ask for a run, and what is wrong with it.
+// ResyncForm is the content of the form that requests a run, and its faults.
 type ResyncForm struct {
 	Client, Stream, From, To string
 	Full, DryRun             bool
@@ -71,24 +69,24 @@ type RunPage struct {
 	Now       time.Time
 	Run       store.Run
 	Progress  operate.Progress
-	Trouble   string // what keeps the source from being read, while the run is not done
-	Live      bool   // it keeps itself up to date
+	Trouble   string // why the source cannot be read, while the run has not ended
+	Live      bool   // the page updates itself
 	MayCancel bool
 }
 
-// QuarantinePage is what could not be applied.
+// QuarantinePage is a list of the items in quarantine.
 type QuarantinePage struct {
 	Now     time.Time
 	Tenants []*operate.Tenant // to choose from
-	Tenant  string            // the one that is chosen; empty: all
+	Tenant  string            // the chosen one; empty: all
 	Items   []QuarantineRow
-	Next    string // the place from which to read on
-	// MayRetry says that the user may have all of it tried again.
-	MayRetry bool
+	Next    string // the place of the next page; empty: no more
+
+	MayRetry bool // the user's permission
 }
 
-// Tried returns the tenant all of whose items can be tried again from this page:
-// the one that is chosen, or the only one there is; nil: none.
+// Tried returns the tenant whose items can all be retried from this page: the chosen or only one;
+// nil: none.
 func (p QuarantinePage) Tried() *operate.Tenant {
 	if !p.MayRetry || len(p.Items) == 0 {
 		return nil
@@ -113,21 +111,21 @@ type ItemPage struct {
 	Now                  time.Time
 	Item                 store.QuarantinedItem
 	MayRetry, MayDiscard bool
-	Discarding           bool // to be confirmed
+	Discarding           bool // the page asks to confirm a discard
 	Reason, ReasonFault  string
 	ReasonLength         int
 }
 
-// Retriable reports whether the item can be asked for, or its bytes tell it.
+// Retriable reports whether the item can be retried: by its id, or from its bytes.
 func (p ItemPage) Retriable() bool { return p.Item.ID != "" || p.Item.Raw }
 
-// HeldPage is what waits for approval.
+// HeldPage is the removals that wait for approval.
 type HeldPage struct {
 	Now  time.Time
 	Held []HeldRow
 }
 
-// HeldRow is what is held of one stream.
+// HeldRow is the held removals of one stream.
 type HeldRow struct {
 	store.HeldRemovals
 	Tenant     *operate.Tenant
@@ -139,25 +137,25 @@ type ApprovePage struct {
 	Tenant *operate.Tenant
 	Now    time.Time
 	Held   store.HeldRemovals
-	More   bool // than whoever approved has seen: nothing was done
+	More   bool // nothing was approved, because there are more than the page had shown
 }
 
-// WhyPage asks for a client, and answers.
+// WhyPage asks for a client and a user, and shows the answer.
 type WhyPage struct {
 	Tenant       *operate.Tenant
 	Now          time.Time
 	Client, User string
 	Faults       map[string]string
-	Answer       *operate.Why // nil: not asked yet
+	Answer       *operate.Why // nil: no client was given
 }
 
 // LoginPage asks for a token.
 type LoginPage struct {
-	Next    string // where to go then
+	Next    string // the page to show after logging in
 	Failure string
 }
 
-// FailurePage says what went wrong.
+// FailurePage is the page for an error.
 type FailurePage struct {
 	Status int
 	Words  string

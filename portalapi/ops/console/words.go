@@ -15,7 +15,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// number groups digits by three.
+// number formats n with commas between thousands.
 func number(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
@@ -24,8 +24,7 @@ func number(n int64) string {
 	return s
 }
 
-// cell is a number in a table of many, of which those that are 0 are not to catch
-// the eye.
+// cell is a number in a table, where zeros are muted.
 func cell(n int64) template.HTML {
 	if n == 0 {
 		return `<span class="muted">0</span>`
@@ -33,7 +32,7 @@ func cell(n int64) template.HTML {
 	return template.HTML(number(n)) //nolint:gosec // digits and commas
 }
 
-// count tells how many there are of a thing.
+// count formats n with the singular or plural noun.
 func count(n int64, one, more string) string {
 	if n == 1 {
 		return "1 " + one
@@ -41,8 +40,8 @@ func count(n int64, one, more string) string {
 	return number(n) + " " + more
 }
 
-// tone names the colour of a word: good, warn, part, bad, calm or busy. No colour
-// says what the word does not.
+// tone returns the CSS class for a word: good, warn, part, bad, calm or busy. The colour adds
+// nothing to the word.
 func tone(word any) string {
 	switch fmt.Sprint(word) {
 	case "fresh", "complete", "on time", "shown", "read", "yes":
@@ -84,7 +83,7 @@ func yes(is bool) string {
 	return "no"
 }
 
-// some lists names, the first few of many.
+// some joins names, and only counts the last of many.
 func some(names []string) string {
 	const few = 4
 	if len(names) > few+1 {
@@ -96,7 +95,7 @@ func some(names []string) string {
 	return strings.Join(names, "")
 }
 
-// missing says which types the source has that no search asks for, the most first.
+// missing lists the types of the source without a search, those with most items first.
 func missing(counts map[string]int64) string {
 	types := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
@@ -107,7 +106,7 @@ func missing(counts map[string]int64) string {
 	return strings.Join(types, ", ")
 }
 
-// reason is how many items had an effect for a reason.
+// reason counts the items with an effect for a reason.
 type reason struct {
 	Count         int64
 	Word          store.Effect
@@ -122,7 +121,7 @@ func reasons(c store.Counts) []reason {
 	return list
 }
 
-// othersOf counts what of a stream is not shown in a state.
+// othersOf counts the items of a stream in a state other than shown.
 func othersOf(s operate.WhyStream, state string) int64 {
 	var n int64
 	for _, o := range s.Others {
@@ -133,7 +132,7 @@ func othersOf(s operate.WhyStream, state string) int64 {
 	return n
 }
 
-// seenMeanwhile tells what readers see while the newest version is in quarantine.
+// seenMeanwhile describes what readers see while the newest version is in quarantine.
 func seenMeanwhile(it store.QuarantinedItem) string {
 	switch {
 	case it.State == nil:
@@ -146,17 +145,20 @@ func seenMeanwhile(it store.QuarantinedItem) string {
 	return fmt.Sprintf("nothing: it is %s (%s)", *it.State, it.StateReason.Meaning())
 }
 
-// notes are what operators should know of a tenant besides how fresh it is.
+// notes are the remarks about a tenant that concern all of its readers.
 func notes(s operate.Status) []string {
 	var list []string
 	if s.AwaitingErasures != nil {
-		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and what was erased since may be back until dossiersync migrate --restored has succeeded.")
+		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and what was erased "+
+			"since may be back until dossiersync migrate --restored has succeeded.")
 	}
 	if s.AwaitingGrants != nil {
-		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and waits for the portal to send all grants again.")
+		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and waits for the portal "+
+			"to send all grants again.")
 	}
 	if s.EpochSince != nil && s.Now.Sub(*s.EpochSince) < 7*24*time.Hour {
-		list = append(list, fmt.Sprintf("The source was restored or replaced %s: everything is read again (epoch %d).", operate.Ago(s.Now, s.EpochSince), s.Epoch))
+		list = append(list, fmt.Sprintf("The source was restored or replaced %s: everything is read again (epoch %d).",
+			operate.Ago(s.Now, s.EpochSince), s.Epoch))
 	}
 	return list
 }

@@ -8,7 +8,7 @@ import (
 	"dossiersync/store"
 )
 
-func TestNumbersAndNamesAreSaidAsPeopleDo(t *testing.T) {
+func TestNumbersAndNamesForPeople(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 7: "7", 999: "999", 1000: "1,000", 12345: "12,345", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
 		if got := number(n); got != want {
@@ -27,7 +27,7 @@ func TestNumbersAndNamesAreSaidAsPeopleDo(t *testing.T) {
 	}
 }
 
-func TestMomentsAreSaidInTheZone(t *testing.T) {
+func TestMomentsAreInTheZone(t *testing.T) {
 	t.Parallel()
 	zone, err := time.LoadLocation("Europe/Amsterdam")
 	if err != nil {
@@ -48,7 +48,7 @@ func TestMomentsAreSaidInTheZone(t *testing.T) {
 	}
 }
 
-// What a template cannot draw is an error, and never half a page.
+// A template that cannot be executed is an error, and never half a page.
 func TestEveryPageHasATemplate(t *testing.T) {
 	t.Parallel()
 	for _, name := range names {

@@ -8,7 +8,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// stored tells what there is of a part, and what of it is not shown.
+// stored describes the items of a part: how many are shown, and how many are not.
 func (w *Why) stored(p *WhyPart, zone *time.Location) string {
 	text := fmt.Sprintf("%d shown", p.Shown)
 	switch {
@@ -24,7 +24,7 @@ func (w *Why) stored(p *WhyPart, zone *time.Location) string {
 	default:
 		text = "nothing to show"
 	}
-	var others = make(map[dossier.State]int64)
+	others := make(map[dossier.State]int64)
 	for _, s := range w.Streams {
 		for _, o := range s.Others {
 			if s.Stream == dossier.Stream(p.Part) {
@@ -40,7 +40,7 @@ func (w *Why) stored(p *WhyPart, zone *time.Location) string {
 	return text
 }
 
-// conclude says of a part, in a sentence, who sees what of it, and why no more.
+// conclude returns a sentence about who sees the items of a part, and why others do not.
 func (w *Why) conclude(p *WhyPart, zone *time.Location) string {
 	switch {
 	case w.Tenant.AwaitingErasures != nil:
@@ -56,7 +56,8 @@ func (w *Why) conclude(p *WhyPart, zone *time.Location) string {
 	case !p.Shared:
 		return "nobody sees any: the organisation does not share them (no search of this stream is configured)"
 	case p.Rechecking:
-		return fmt.Sprintf("nobody sees any until all have been read again, since the rules on what to hide have changed; %d are stored", p.Shown)
+		return fmt.Sprintf("nobody sees any until all have been read again, "+
+			"since the rules on what to hide have changed; %d are stored", p.Shown)
 	case w.User != nil:
 		return w.stored(p, zone) + "; " + w.toUser(p)
 	case len(p.Users) == 1:
@@ -77,7 +78,7 @@ func (w *Why) whyNobody(part dossier.Part) string {
 	return "no grant has this part"
 }
 
-// toUser says whether the user asked about sees a part that is there to be seen.
+// toUser returns whether the user in question sees a part that is shown to others, and why not.
 func (w *Why) toUser(p *WhyPart) string {
 	i := slices.IndexFunc(w.Grants, func(g WhyGrant) bool { return g.User == w.User.User })
 	switch {

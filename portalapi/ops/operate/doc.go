@@ -1,7 +1,8 @@
-// Package operate answers the operators' questions, each once: the command line,
-// the operators' API and the console say the same in their own forms. How is a
-// tenant doing, and how did it do at each slot? How far is a run? What does one
-// dossier show, to whom, and why nothing else?
+// Package operate answers the operators' questions once, for the command line, the operators' API
+// and the console: how up to date a tenant is (status.go) and how each slot went (strip.go), how
+// far a run is (progress.go), and what a dossier shows, to which users, and why nothing else
+// (why.go, conclude.go). words.go puts times, scopes and outcomes into English.
 //
-// The answers hold no names of people, and no text of a dossier.
+// The answers have no names of people and no text of a dossier. WhyOf writes to the access log
+// before it answers (I9).
 package operate

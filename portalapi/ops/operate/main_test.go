@@ -1,20 +1,19 @@
 package operate_test
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"os"
 	"testing"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-// tenant has the usual schedule.
+// tenant returns a tenant with the schedule.
 func tenant(t *testing.T, schedule string) *operate.Tenant {
 	t.Helper()
 	s, err := cron.ParseStandard("CRON_TZ=Europe/Amsterdam " + schedule)

@@ -9,32 +9,32 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Progress is how far a run is, or how far it came.
+// Progress is the progress of a run, or its result.
 type Progress struct {
 	Streams []StreamProgress
 	Total   StreamProgress
-	Current *StreamProgress // the stream that it reads now; nil: none
-	Phase   string          // what it does now, for people; empty: nothing, it has ended
-	Took    time.Duration   // until now, or to its end
-	Rate    float64         // items a second since it began; 0: cannot be told
-	// Remaining is how long reading takes still at that rate, of what the source has
-	// counted so far; nil: cannot be told.
+	Current *StreamProgress // the stream that is being read; nil: none
+	Phase   string          // what the run is doing, for people; empty: it has ended
+	Took    time.Duration   // from its start until now, or until its end
+	Rate    float64         // items a second since its start; 0: not known
+	// Remaining is how long the reading will still take at that rate, by the source's counts so
+	// far; nil: not known.
 	Remaining *time.Duration
 	Requests  int64
 }
 
-// StreamProgress is how far a run is with one stream.
+// StreamProgress is the progress of one stream of a run.
 type StreamProgress struct {
 	Stream   dossier.Stream
 	State    string // to come, reading, read, failed
 	Seen     int64
-	Expected *int64 // nil: the source has not said
+	Expected *int64 // nil: the source has given no count
 	Removed  int64
 	Counts   store.Counts
 	Failures []string
 }
 
-// Percent returns how much of what is expected has been seen, or -1.
+// Percent returns the percentage of the expected items that were seen, or -1 if it is not known.
 func (p StreamProgress) Percent() int {
 	switch {
 	case p.State == "read":
@@ -45,7 +45,7 @@ func (p StreamProgress) Percent() int {
 	return int(min(p.Seen*100 / *p.Expected, 100))
 }
 
-// ProgressOf returns how far the run, which has its types, is at now.
+// ProgressOf returns the progress at now of a run that was read with its types.
 func ProgressOf(ctx context.Context, st *store.Store, run *store.Run, now time.Time) (Progress, error) {
 	p := progressOf(run, now)
 	if run.State != store.RunRunning || p.Phase != finishing && len(p.Streams) > 0 {
@@ -64,7 +64,7 @@ func ProgressOf(ctx context.Context, st *store.Store, run *store.Run, now time.T
 	return p, nil
 }
 
-// finishing is what a run does when all is read and compared.
+// finishing is the phase of a run after reading and comparing.
 const finishing = "finishing: what is in quarantine, owed or changed by others"
 
 func progressOf(run *store.Run, now time.Time) Progress {
@@ -98,11 +98,12 @@ func progressOf(run *store.Run, now time.Time) Progress {
 	return p
 }
 
-// addType adds one type to its stream. Streams are in reading order, and the types
-// of one follow each other.
+// addType adds a type to its stream. The types are in reading order, those of a stream next to each
+// other.
 func (p *Progress) addType(t *store.RunType) {
 	if n := len(p.Streams); n == 0 || p.Streams[n-1].Stream != t.Stream {
-		p.Streams = append(p.Streams, StreamProgress{Stream: t.Stream, State: "read", Expected: new(int64), Counts: make(store.Effects).Counts()})
+		p.Streams = append(p.Streams, StreamProgress{
+			Stream: t.Stream, State: "read", Expected: new(int64), Counts: make(store.Effects).Counts()})
 	}
 	s := &p.Streams[len(p.Streams)-1]
 	seen := t.Effects.Seen()
@@ -133,8 +134,9 @@ func (p *Progress) addType(t *store.RunType) {
 
 func sum(a, b store.Counts) store.Counts {
 	out := store.Counts{
-		Seen: a.Seen + b.Seen, Created: a.Created + b.Created, Updated: a.Updated + b.Updated, Unchanged: a.Unchanged + b.Unchanged,
-		Hidden: a.Hidden + b.Hidden, Withdrawn: a.Withdrawn + b.Withdrawn, Superseded: a.Superseded + b.Superseded,
+		Seen: a.Seen + b.Seen, Created: a.Created + b.Created, Updated: a.Updated + b.Updated,
+		Unchanged: a.Unchanged + b.Unchanged,
+		Hidden:    a.Hidden + b.Hidden, Withdrawn: a.Withdrawn + b.Withdrawn, Superseded: a.Superseded + b.Superseded,
 		Quarantined: a.Quarantined + b.Quarantined, Reasons: make(store.Effects),
 	}
 	out.Reasons.Add(a.Reasons)
@@ -142,7 +144,7 @@ func sum(a, b store.Counts) store.Counts {
 	return out
 }
 
-// setPhase tells what the run does now.
+// setPhase sets the phase and the stream that is being read.
 func (p *Progress) setPhase(run *store.Run) {
 	switch {
 	case run.State == store.RunDone:
@@ -164,7 +166,7 @@ func (p *Progress) setPhase(run *store.Run) {
 	}
 }
 
-// setTime tells how long the run takes.
+// setTime sets the duration, the rate and the remaining time.
 func (p *Progress) setTime(run *store.Run, now time.Time, expected int64) {
 	if run.StartedAt == nil {
 		return

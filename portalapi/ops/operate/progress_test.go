@@ -10,7 +10,7 @@ import (
 	"dossiersync/store/dossier"
 )
 
-func TestProgressIsToldByStream(t *testing.T) {
+func TestProgressByStream(t *testing.T) {
 	t.Parallel()
 	began := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	many := func(n int64) *int64 { return &n }
@@ -40,7 +40,7 @@ func TestProgressIsToldByStream(t *testing.T) {
 	if p.Phase != "reading reports, stream 2 of 2" || p.Total.Seen != 500 || *p.Total.Expected != 1200 || p.Rate != 50 || *p.Remaining != 14*time.Second || p.Requests != 4 {
 		t.Errorf("in all: %+v", p)
 	}
-	// What the source has not counted cannot be told.
+	// Without a count of the source, the rest is not known.
 	unknown := run
 	unknown.Types = slices.Concat(run.Types, []store.RunType{typ(dossier.StreamForms, "QuestionnaireResponse", false, nil, 0)})
 	if p := progress(unknown, 10*time.Second); p.Total.Expected != nil || p.Streams[2].State != "to come" || p.Streams[2].Percent() != -1 || p.Remaining == nil {

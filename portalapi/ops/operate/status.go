@@ -16,21 +16,20 @@ type Status struct {
 	LastSuccess *time.Time           `json:"lastSuccess"` // when the run began; null: never
 	NextSlot    time.Time            `json:"nextSlot"`
 	Unreachable *time.Time           `json:"unreachableSince"`
-	// Trouble is what keeps the source from being read, and TroubleUntil until
-	// when it is left alone.
+	// Trouble is why the source cannot be read; it is tried again at TroubleUntil.
 	Trouble      *string    `json:"trouble"`
 	TroubleUntil *time.Time `json:"troubleUntil"`
 	Reconciled   *time.Time `json:"lastReconcile"` // of everything
 	Epoch        int32      `json:"epoch"`         // rises when the source was restored or replaced
 	EpochSince   *time.Time `json:"epochSince"`
-	// AwaitingGrants is since when nothing is shown, after a backup was restored,
-	// until the portal has sent all grants.
+	// AwaitingGrants is since when nothing is shown because, after the restore of a backup, the
+	// portal has not sent all grants.
 	AwaitingGrants *time.Time `json:"awaitingGrantsSince"`
-	// AwaitingErasures is since when nothing is shown, after a backup was restored,
-	// until what was erased is erased again.
+	// AwaitingErasures is since when nothing is shown because, after the restore of a backup,
+	// earlier erasures were not repeated.
 	AwaitingErasures *time.Time `json:"awaitingErasuresSince"`
-	// Requests is how many requests the last run, or the one that is running, has
-	// made to the source, of RequestBudget; 0: as many as it likes.
+	// Requests is how many requests the current or last run has made to the source. RequestBudget
+	// is the limit; 0: none.
 	Requests      int64                `json:"requests"`
 	RequestBudget int                  `json:"requestBudget"`
 	Pace          Pace                 `json:"pace"`
@@ -40,10 +39,8 @@ type Status struct {
 	LastMessage   *string              `json:"lastMessage"`
 	Quarantined   int64                `json:"quarantined"`
 
-	// Now is when this was so. Known is false before the tenant's first run, and
-	// Since is when it became so.
-	// Current is the run that is running and Last the one that has ended last, or
-	// nil.
+	// Now is the time of this status. Known is whether the tenant has had a run, and Since is its
+	// first. Current is the running run, and Last the run that ended last, or nil.
 	Now     time.Time  `json:"-"`
 	Known   bool       `json:"-"`
 	Since   time.Time  `json:"-"`
@@ -51,12 +48,11 @@ type Status struct {
 	Last    *store.Run `json:"-"`
 }
 
-// ShowsNothing reports whether nothing is shown to anybody, after a backup was
-// restored.
+// ShowsNothing reports whether nothing is shown to any user, after the restore of a backup.
 func (s *Status) ShowsNothing() bool { return s.AwaitingGrants != nil || s.AwaitingErasures != nil }
 
-// Statuses returns how the tenants fare, in their order, by as many statements
-// however many they are.
+// Statuses returns the status of each tenant, in the same order. The number of statements does not
+// depend on the number of tenants.
 func Statuses(ctx context.Context, st *store.Store, tenants []*Tenant) ([]Status, error) {
 	f, err := readFacts(ctx, st)
 	if err != nil {
@@ -64,12 +60,12 @@ func Statuses(ctx context.Context, st *store.Store, tenants []*Tenant) ([]Status
 	}
 	list := make([]Status, 0, len(tenants))
 	for _, t := range tenants {
-		list = append(list, f.of(t))
+		list = append(list, f.status(t))
 	}
 	return list, nil
 }
 
-// StatusOf returns how one tenant fares.
+// StatusOf returns the status of one tenant.
 func StatusOf(ctx context.Context, st *store.Store, t *Tenant) (Status, error) {
 	list, err := Statuses(ctx, st, []*Tenant{t})
 	if err != nil {
@@ -78,7 +74,7 @@ func StatusOf(ctx context.Context, st *store.Store, t *Tenant) (Status, error) {
 	return list[0], nil
 }
 
-// facts are what the store knows of every tenant.
+// facts is what the store knows of all tenants.
 type facts struct {
 	now         time.Time
 	tenants     map[string]store.Tenant
@@ -89,7 +85,10 @@ type facts struct {
 }
 
 func readFacts(ctx context.Context, st *store.Store) (*facts, error) {
-	f := &facts{tenants: make(map[string]store.Tenant), running: make(map[string]*store.Run), held: make(map[string][]store.HeldRemovals)}
+	f := &facts{
+		tenants: make(map[string]store.Tenant), running: make(map[string]*store.Run),
+		held: make(map[string][]store.HeldRemovals),
+	}
 	var err error
 	if f.now, err = st.Now(ctx); err != nil {
 		return nil, err
@@ -101,7 +100,7 @@ func readFacts(ctx context.Context, st *store.Store) (*facts, error) {
 	for _, t := range known {
 		f.tenants[t.ID] = t
 	}
-	// There is one running run per tenant at most.
+	// Each tenant has at most one running run (I11).
 	running, err := st.Runs(ctx, store.RunFilter{State: store.RunRunning, Limit: len(known) + 1})
 	if err != nil {
 		return nil, err
@@ -123,9 +122,8 @@ func readFacts(ctx context.Context, st *store.Store) (*facts, error) {
 	return f, err
 }
 
-// of puts together how the tenant fares. One that the replica does not know,
-// because no run was ever begun, is not late yet.
-func (f *facts) of(t *Tenant) Status {
+// status returns the status of a tenant. A tenant without any run so far is not late.
+func (f *facts) status(t *Tenant) Status {
 	known, last := f.tenants[t.ID], f.last[t.ID]
 	s := Status{
 		ID: t.ID, Name: t.Name, State: store.Fresh, NextSlot: t.Schedule.Next(f.now.In(t.Location)).In(t.Location),
@@ -133,7 +131,8 @@ func (f *facts) of(t *Tenant) Status {
 		Trouble: known.Trouble, TroubleUntil: t.in(known.TroubleUntil), Reconciled: t.in(known.Reconciled),
 		Epoch: known.Epoch, EpochSince: t.in(known.EpochSince),
 		AwaitingGrants: t.in(known.AwaitingGrants), AwaitingErasures: t.in(known.AwaitingErasures),
-		Requests: last.Requests, RequestBudget: t.RequestBudget, Pace: t.Pace, Held: f.held[t.ID], Quarantined: f.quarantined[t.ID],
+		Requests: last.Requests, RequestBudget: t.RequestBudget, Pace: t.Pace,
+		Held: f.held[t.ID], Quarantined: f.quarantined[t.ID],
 		Now: f.now.In(t.Location), Known: known.ID != "", Since: known.Since, Current: f.running[t.ID], Last: last.Ended,
 	}
 	if s.Held == nil {

@@ -11,38 +11,38 @@ import (
 )
 
 const (
-	// stripDays is how many days a strip shows, today among them, and stripSlots how
-	// many slots at most: those of a schedule that fires every few seconds are many.
+	// stripDays is how many days a strip shows, including today, and stripSlots how many slots at
+	// most, because a schedule may have many slots a day.
 	stripDays  = 14
 	stripSlots = 72
 )
 
-// SlotState says what came of a slot.
+// SlotState is how a slot went.
 type SlotState string
 
-// What came of a slot.
+// The states of slots.
 const (
 	SlotOnTime    SlotState = "on time"   // a complete run ended within 30 minutes
-	SlotLate      SlotState = "late"      // it ended later
-	SlotPartial   SlotState = "partial"   // something was left over
+	SlotLate      SlotState = "late"      // a complete run ended later
+	SlotPartial   SlotState = "partial"   // a partial run ended
 	SlotFailed    SlotState = "failed"    // the source could not be read
 	SlotCancelled SlotState = "cancelled" // an operator stopped it
 	SlotMissed    SlotState = "missed"    // no run
-	SlotRunning   SlotState = "running"   // a run is at it
+	SlotRunning   SlotState = "running"   // a run is running
 	SlotDue       SlotState = "due"       // no run yet, and not late
 )
 
-// SlotStates lists them, the best first.
+// SlotStates returns the states of slots, the best first.
 func SlotStates() []SlotState {
 	return []SlotState{SlotOnTime, SlotLate, SlotPartial, SlotFailed, SlotCancelled, SlotMissed, SlotRunning, SlotDue}
 }
 
-// Slot is one nominal moment, and what came of it.
+// Slot is one slot and how it went.
 type Slot struct {
 	At    time.Time
 	State SlotState
-	Run   int64  // the run that satisfied it, or that did not; 0: none
-	Words string // all of it, for people
+	Run   int64  // the run that determined the state; 0: none
+	Words string // the state and times, for people
 }
 
 // StripDay is the slots of one day in the tenant's zone.
@@ -51,8 +51,8 @@ type StripDay struct {
 	Slots []Slot
 }
 
-// Strip returns what came of the tenant's last slots, day by day, the oldest
-// first. It begins when the tenant became known.
+// Strip returns how the tenant's last slots went, day by day, oldest first, since the tenant's
+// first run.
 func Strip(ctx context.Context, st *store.Store, t *Tenant, s *Status) ([]StripDay, error) {
 	if !s.Known {
 		return nil, nil
@@ -84,9 +84,8 @@ func Strip(ctx context.Context, st *store.Store, t *Tenant, s *Status) ([]StripD
 	return days, nil
 }
 
-// lastSlots returns the slots after since and up to now, at most stripSlots of
-// them. A schedule tells only what comes next: it is asked from further and
-// further back.
+// lastSlots returns the last slots after since and up to now, at most stripSlots. A schedule only
+// has Next, so the slots are listed from moments further and further back until there are enough.
 func lastSlots(schedule store.Schedule, since, now time.Time) []time.Time {
 	oldest := time.Date(now.Year(), now.Month(), now.Day()-stripDays+1, 0, 0, 0, 0, now.Location())
 	if since.After(oldest) {
@@ -113,27 +112,29 @@ func lastSlots(schedule store.Schedule, since, now time.Time) []time.Time {
 	}
 }
 
-// outcomeOf tells what came of the slot at; next is the one that follows it.
+// outcomeOf returns how the slot at went; next is the following slot.
 func outcomeOf(at, next, now time.Time, runs []store.Run) Slot {
-	var of []*store.Run
+	var candidates []*store.Run
 	for i := range runs {
 		r := &runs[i]
 		named := r.Slot != nil && r.Slot.Equal(at)
 		began := r.StartedAt != nil && !r.StartedAt.Before(at) && r.StartedAt.Before(next)
 		waits := r.State == store.RunWaiting && next.After(now)
 		if named || began || waits {
-			of = append(of, r)
+			candidates = append(candidates, r)
 		}
 	}
 	s := Slot{At: at, State: SlotMissed}
-	if len(of) == 0 {
+	if len(candidates) == 0 {
 		if !now.After(at.Add(store.LateAfter)) {
 			s.State = SlotDue
 		}
 		s.Words = map[SlotState]string{SlotMissed: "missed, there was no run", SlotDue: "due, no run yet"}[s.State]
 		return s
 	}
-	best := slices.MinFunc(of, func(a, b *store.Run) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID)) })
+	best := slices.MinFunc(candidates, func(a, b *store.Run) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.ID, b.ID))
+	})
 	s.Run = best.ID
 	s.State, s.Words = stateOf(at, best)
 	return s
@@ -156,6 +157,7 @@ func rank(r *store.Run) int {
 	return 5
 }
 
+// stateOf returns the state of the slot at that run r determines, and its words.
 func stateOf(at time.Time, r *store.Run) (SlotState, string) {
 	switch r.State {
 	case store.RunRunning:

@@ -1,21 +1,19 @@
 package operate_test
 
 import (
-	"dossiersync/portalapi/ops/operate"
-
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store/storetest"
 )
 
 const usual = "0 7-23/4 * * *"
 
-// moments are in the zone, on a day on which nothing happens to clocks unless it is
-// 29 March.
+// Times are in the zone, on a day without a change of clocks, except on 29 March.
 func at(t *testing.T, tenant *operate.Tenant, text string) time.Time {
 	t.Helper()
 	m, err := time.ParseInLocation("2006-01-02 15:04", text, tenant.Location)
@@ -25,7 +23,7 @@ func at(t *testing.T, tenant *operate.Tenant, text string) time.Time {
 	return m
 }
 
-func TestStripTellsWhatCameOfEachSlot(t *testing.T) {
+func TestStripShowsHowEachSlotWent(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	a := tenant(t, usual)
@@ -105,8 +103,7 @@ func TestStripTellsWhatCameOfEachSlot(t *testing.T) {
 	}
 }
 
-// However often a schedule fires, a strip has room for so many slots, and for two
-// weeks.
+// A strip is limited to stripSlots slots and to two weeks, however often a schedule fires.
 func TestStripIsBounded(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)

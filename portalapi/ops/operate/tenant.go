@@ -15,21 +15,20 @@ type Tenant struct {
 	Name     string
 	Location *time.Location
 	Schedule store.Schedule
-	Cron     string         // the schedule in the operator's own words
-	Shared   []dossier.Part // what it shares with its clients; nil: every part
-	// RequestBudget is how many requests a run may make to the source; 0: any
-	// number.
+	Cron     string         // the schedule as configured
+	Shared   []dossier.Part // the parts that it shares with its clients; nil: all
+	// RequestBudget is how many requests a run may make to the source; 0: no limit.
 	RequestBudget int
 	Pace          Pace
 }
 
-// Pace is how fast the source is asked at most.
+// Pace limits the requests to the source.
 type Pace struct {
 	RequestsPerSecond float64 `json:"requestsPerSecond"`
 	Concurrency       int     `json:"concurrency"` // requests at once
 }
 
-// Check fails where something is missing that every answer needs.
+// Check fails if a required field is missing.
 func (t *Tenant) Check() error {
 	if t.ID == "" || t.Location == nil || t.Schedule == nil {
 		return fmt.Errorf("tenant %q has no id, location or schedule", t.ID)
@@ -37,7 +36,7 @@ func (t *Tenant) Check() error {
 	return nil
 }
 
-// portal returns the tenant as the portal API explains it.
+// portal returns the tenant for [portalapi.Explain].
 func (t *Tenant) portal() portalapi.Tenant {
 	return portalapi.Tenant{ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Shared: t.Shared}
 }

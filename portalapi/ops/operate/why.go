@@ -10,9 +10,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// WhyOf answers what the client's dossier shows, to whom, and why nothing else;
-// with a user, also what they see of it. The access log has by then that the operator
-// by has asked, or it fails with [store.ErrLogUnavailable].
+// WhyOf returns what the client's dossier shows, to which users, and why nothing else; with a user,
+// also what that user sees. It first writes to the access log that the operator by has asked, and
+// fails with [store.ErrLogUnavailable] if it cannot.
 func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by string) (*Why, error) {
 	why, err := st.Why(ctx, t.ID, client, user, by)
 	if err != nil {
@@ -44,27 +44,27 @@ func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by str
 	return w, nil
 }
 
-// Why is all that decides what one dossier shows.
+// Why is everything that decides what one dossier shows.
 type Why struct {
 	Client   string       `json:"client"`
-	Known    *KnownClient `json:"known"` // null: the replica has never heard of the client
+	Known    *KnownClient `json:"known"` // null: the replica does not know the client
 	Tenant   Status       `json:"tenant"`
 	Owed     *time.Time   `json:"backfillOwedSince"` // null: the history has been read
 	Grants   []WhyGrant   `json:"grants"`
 	Streams  []WhyStream  `json:"streams"`
-	Nameless int64        `json:"quarantinedWithoutClient"` // of the tenant's; may be of this client
-	User     *WhyUser     `json:"user"`                     // null: none was asked about
+	Nameless int64        `json:"quarantinedWithoutClient"` // in the tenant; may be of this client
+	User     *WhyUser     `json:"user"`                     // null: no user was given
 	Parts    []WhyPart    `json:"parts"`
-	Runs     []store.Run  `json:"runs"` // the tenant's last
+	Runs     []store.Run  `json:"runs"` // the tenant's last ones
 }
 
-// KnownClient is how the replica has the client.
+// KnownClient is the client in the replica.
 type KnownClient struct {
 	store.ClientStanding
 	Meaning string `json:"meaning"` // of the reason
 }
 
-// WhyUser is the user who was asked about.
+// WhyUser is the user in question.
 type WhyUser struct {
 	User  string `json:"user"`
 	Opens bool   `json:"opens"` // false: the portal API answers as if there were no such dossier, or 503 after a restore
@@ -74,7 +74,7 @@ type WhyUser struct {
 type WhyGrant struct {
 	store.GrantOn
 	Counts        bool     `json:"counts"`        // today
-	ContactCounts *bool    `json:"contactCounts"` // null: it names none
+	ContactCounts *bool    `json:"contactCounts"` // null: the grant has no contact
 	Meanings      []string `json:"meanings"`      // of its faults
 }
 
@@ -90,15 +90,15 @@ func newWhyGrant(g store.GrantOn) WhyGrant {
 	return w
 }
 
-// WhyStream is what the replica has of one stream.
+// WhyStream counts the client's items of one stream.
 type WhyStream struct {
 	Stream dossier.Stream `json:"stream"`
 	Shown  int64          `json:"shown"`
 	Newest *time.Time     `json:"newest"`
-	Others []WhyOther     `json:"others"` // what is not shown
+	Others []WhyOther     `json:"others"` // not shown
 }
 
-// WhyOther is what of a stream is not shown for one reason.
+// WhyOther counts the items of a stream that are not shown for one reason.
 type WhyOther struct {
 	State   dossier.State  `json:"state"`
 	Reason  dossier.Reason `json:"reason"`
@@ -106,7 +106,7 @@ type WhyOther struct {
 	Count   int64          `json:"count"`
 }
 
-// whyStreams sorts what there is by stream, in reading order.
+// whyStreams groups the counts by stream, in reading order.
 func whyStreams(items []store.ItemCount) []WhyStream {
 	list := []WhyStream{}
 	for _, stream := range dossier.Streams() {
@@ -130,7 +130,7 @@ func whyStreams(items []store.ItemCount) []WhyStream {
 	return list
 }
 
-// WhyPart is what decides about one part of the dossier.
+// WhyPart is everything that decides what one part of the dossier shows.
 type WhyPart struct {
 	Part       dossier.Part         `json:"part"`
 	Shared     bool                 `json:"shared"`
@@ -138,19 +138,20 @@ type WhyPart struct {
 	State      store.FreshnessState `json:"state"`
 	Rechecking bool                 `json:"rechecking"`
 	Incomplete bool                 `json:"incomplete"`
-	Shown      int64                `json:"shown"` // to whoever has the right
+	Shown      int64                `json:"shown"` // to users with the right
 	Newest     *time.Time           `json:"newest"`
-	Users      []string             `json:"users"`      // who have the right today
-	Sees       *int64               `json:"sees"`       // how many the user asked about sees; null: none was
-	Reason     *string              `json:"reason"`     // what the portal API gives as reason for an empty list
+	Users      []string             `json:"users"`      // with the right today
+	Sees       *int64               `json:"sees"`       // how many the user in question sees; null: no user was given
+	Reason     *string              `json:"reason"`     // the portal API's reason for an empty list
 	Conclusion string               `json:"conclusion"` // for people
 }
 
 var kindOfPart = map[dossier.Part]dossier.Kind{
-	dossier.PartReports: dossier.KindReport, dossier.PartForms: dossier.KindForm, dossier.PartCarePlans: dossier.KindCarePlan,
+	dossier.PartReports: dossier.KindReport, dossier.PartForms: dossier.KindForm,
+	dossier.PartCarePlans: dossier.KindCarePlan,
 }
 
-// part puts together what there is to say of a part.
+// part returns what decides about a part.
 func (w *Why) part(portal portalapi.Tenant, why *store.Why, part dossier.Part) WhyPart {
 	p := WhyPart{Part: part, Users: []string{}}
 	for _, n := range why.Items {
@@ -163,10 +164,11 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part dossier.Part) W
 			p.Users = append(p.Users, g.User)
 		}
 	}
-	// As it is to somebody with every right.
+	// The part as a user with every right sees it.
 	entitled := why.Standing
 	if why.Client != nil && why.Client.State == dossier.StateShown {
-		entitled.Dossier = &store.Dossier{Client: w.Client, Manager: true, Parts: dossier.Parts(), Deceased: why.Client.Deceased}
+		entitled.Dossier = &store.Dossier{
+			Client: w.Client, Manager: true, Parts: dossier.Parts(), Deceased: why.Client.Deceased}
 	}
 	e := portalapi.Explain(portal, &entitled, part)
 	p.Shared, p.AsOf, p.State, p.Rechecking, p.Incomplete = e.Shared, e.AsOf, e.State, e.Rechecking, e.Incomplete
@@ -182,7 +184,7 @@ func (w *Why) part(portal portalapi.Tenant, why *store.Why, part dossier.Part) W
 		}
 	}
 	if !e.Shared {
-		seen = 0 // what was stored before is not served
+		seen = 0 // items that were stored before are not served
 	}
 	if asked.Dossier != nil && seen == 0 {
 		reason := portalapi.Explain(portal, asked, part).Reason

@@ -8,10 +8,12 @@ import (
 	"dossiersync/store"
 )
 
-// Moment tells when, in the zone.
-func Moment(t time.Time, zone *time.Location) string { return t.In(zone).Format("2006-01-02 15:04") }
+// Moment returns t to the minute in the zone, with the zone's name.
+func Moment(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2006-01-02 15:04 MST")
+}
 
-// Ago tells a past moment as people say it; nil is never.
+// Ago returns how long ago t was, like "5 min ago"; nil is "never".
 func Ago(now time.Time, t *time.Time) string {
 	if t == nil {
 		return "never"
@@ -26,7 +28,7 @@ func Ago(now time.Time, t *time.Time) string {
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
-// Span tells how long, to the minute, or under a minute to the second.
+// Span formats d to the minute, or to the second if it is shorter than a minute.
 func Span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -37,7 +39,7 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// OutcomeWord tells how a run ended, or how it is.
+// OutcomeWord returns the run's outcome, or its state if it has not ended.
 func OutcomeWord(run *store.Run) string {
 	if run.Outcome == nil {
 		return string(run.State)
@@ -45,7 +47,7 @@ func OutcomeWord(run *store.Run) string {
 	return string(*run.Outcome)
 }
 
-// ScopeWords says a scope as people would.
+// ScopeWords describes a scope, including the client.
 func ScopeWords(s store.Scope, zone *time.Location) string {
 	var words []string
 	add := func(when bool, format string, args ...any) {
@@ -73,7 +75,7 @@ func ScopeWords(s store.Scope, zone *time.Location) string {
 	return text
 }
 
-// ScopeBrief says a scope in a word or two, and of which client to nobody.
+// ScopeBrief describes a scope in a few words, without the client's id.
 func ScopeBrief(s store.Scope) string {
 	var words []string
 	switch {

@@ -20,7 +20,7 @@ var (
 	namesText string
 )
 
-// Book holds all texts, parsed. It is safe for use by several goroutines.
+// Book holds all parsed texts. It is safe for concurrent use.
 type Book struct {
 	sentences map[string][]Template
 	documents map[string][]Template
@@ -29,14 +29,14 @@ type Book struct {
 	names     map[string][]string
 }
 
-// Goal is one of the goals that care plans choose from.
+// Goal is a goal that care plans may have.
 type Goal struct {
 	Domain   string // mentaal, lichamelijk, participatie or wonen
-	Setting  string // "" for every one
+	Setting  string // "": all
 	Title    Template
 	Actions  []Template
-	Reports  []Template // what reports on this goal say
-	Progress []Template // what evaluations say
+	Reports  []Template // texts of reports about the goal
+	Progress []Template // texts of evaluations
 }
 
 // Open parses the texts.
@@ -59,7 +59,7 @@ func Open() (*Book, error) {
 	return b, nil
 }
 
-// Pick returns one of the names of a group: "vrouw", "straat", …
+// Pick returns a random name of a group: "vrouw", "straat", …
 func (b *Book) Pick(r *rand.Rand, group string) string {
 	list := b.names[group]
 	return list[r.IntN(len(list))]
@@ -68,7 +68,7 @@ func (b *Book) Pick(r *rand.Rand, group string) string {
 // Names returns all names of a group, in order.
 func (b *Book) Names(group string) []string { return b.names[group] }
 
-// Goals returns the goals that fit a setting.
+// Goals returns the goals for a setting.
 func (b *Book) Goals(setting string) []Goal {
 	var fitting []Goal
 	for _, g := range b.goals {

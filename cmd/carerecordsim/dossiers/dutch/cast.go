@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// Cast says who and what one text is about. It remembers whom the text has
-// named, so each text needs its own.
+// Cast holds the names for one text. It remembers which names the text has used, so each text
+// needs its own.
 type Cast struct {
 	Name        string // {n}, at first: "mevrouw Van der Zonneweide"
 	Short       string // {n}, from then on: "mevrouw"

@@ -1,4 +1,3 @@
-// Package dutch writes the Dutch of fictional dossiers: reports, documents,
-// goals and names, from the text files beside it. What it writes depends only
-// on the random source it is given.
+// Package dutch writes the Dutch texts of fictional dossiers: reports, documents, goals
+// and names, from the text files beside it. The texts depend only on the random source.
 package dutch

@@ -13,7 +13,7 @@ func testCast() *Cast {
 	}
 }
 
-func TestSayFillsSlotsAndChoices(t *testing.T) {
+func TestRenderFillsSlotsAndChoices(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 1))
 	for text, want := range map[string]string{
@@ -31,14 +31,13 @@ func TestSayFillsSlotsAndChoices(t *testing.T) {
 			t.Errorf("parseTemplate(%q): %v", text, err)
 			continue
 		}
-		if got := parsed.Say(r, testCast()); err == nil && got != want {
+		if got := parsed.Render(r, testCast()); err == nil && got != want {
 			t.Errorf("%q says %q, want %q", text, got, want)
 		}
 	}
 }
 
-// Every text can be told in every shift and setting, and shows none of the
-// marks it was made from.
+// Every text can be rendered in every shift and setting, without marks of its template.
 func TestTextsAreCleanDutch(t *testing.T) {
 	t.Parallel()
 	book, err := Open()
@@ -48,7 +47,8 @@ func TestTextsAreCleanDutch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	check := func(text string) {
 		t.Helper()
-		if text == "" || strings.ContainsAny(text, "{}[]|") || strings.Contains(text, "  ") || strings.TrimSpace(text) != text ||
+		if text == "" || strings.ContainsAny(text, "{}[]|") || strings.Contains(text, "  ") ||
+			strings.TrimSpace(text) != text ||
 			strings.Contains(text, " .") || strings.Contains(text, "..") {
 			t.Errorf("not clean: %q", text)
 		}
@@ -62,14 +62,14 @@ func TestTextsAreCleanDutch(t *testing.T) {
 				different[text] = true
 			}
 			for _, g := range book.Goals(setting) {
-				check(g.Title.Say(r, testCast()))
+				check(g.Title.Render(r, testCast()))
 				check(book.GoalReport(r, testCast(), &g, Evening, setting))
 				if len(g.Actions) == 0 || len(g.Progress) == 0 {
 					t.Errorf("%s goal without actions or evaluations: %v", g.Domain, g.Title)
 				}
 				for _, list := range [][]Template{g.Actions, g.Progress} {
 					for _, text := range list {
-						check(text.Say(r, testCast()))
+						check(text.Render(r, testCast()))
 					}
 				}
 			}
@@ -89,9 +89,8 @@ func TestTextsAreCleanDutch(t *testing.T) {
 	}
 }
 
-// A form that can be filled in has texts where people write, and options where
-// they choose.
-func TestFormsAreWhole(t *testing.T) {
+// Every form has texts for questions of text, and options for questions of choice.
+func TestFormsAreComplete(t *testing.T) {
 	t.Parallel()
 	book, err := Open()
 	if err != nil {
@@ -132,17 +131,17 @@ func TestFormsAreWhole(t *testing.T) {
 	}
 }
 
-func TestFormsAreRefusedWithTheirLine(t *testing.T) {
+func TestFormErrorsNameTheLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"== a\n":                                "line 1: form \"a\" without a version",
 		"boolean a: A?\n":                       "line 1: \"boolean a: A?\" before any form",
 		"== a 1\n  boolean a: A?\n":             "line 2: a is too deep",
-		"== a 1\n\nvraag a: A?\n":               "line 3: \"vraag a: A?\" is no question",
-		"== a 1\nboolean a A?\n":                "line 2: \"boolean a A?\" is no question",
-		"== a 1\n= a: A\n":                      "line 2: \"= a: A\" below nothing",
+		"== a 1\n\nvraag a: A?\n":               "line 3: \"vraag a: A?\" is not a question",
+		"== a 1\nboolean a A?\n":                "line 2: \"boolean a A?\" is not a question",
+		"== a 1\n= a: A\n":                      "line 2: \"= a: A\" has no question above it",
 		"== a 1\nchoice a: A?\n  = a\n":         "line 3: option \"a\" without a label",
-		"== a 1\ntext a: A?\n  ~ [x\n":          "line 3: a choice that does not end: \"x\"",
+		"== a 1\ntext a: A?\n  ~ [x\n":          "line 3: this choice does not end: \"x\"",
 		"== a 1\ntext a: A?\n  ? b\n":           "line 3: condition \"b\"",
 		"== a 1\ntext a: A?\n  + from a to b\n": "line 3: strconv.Atoi: parsing \"a\": invalid syntax",
 		"== a 1\ntext a: A?\n  + colour\n":      "line 3: trait [\"colour\"]",

@@ -7,31 +7,31 @@ import (
 	"strings"
 )
 
-// Form is a form that people in care fill in, in one version.
+// Form is one version of a form.
 type Form struct {
 	Code, Version, Title string
 	Questions            []*Question
 }
 
-// Question is an item of a form: a group, a display or a question. Questions
-// below a question belong to its answer.
+// Question is an item of a form: a group, a display or a question. Questions below a question
+// belong to its answer.
 type Question struct {
 	Kind, Link, Text string
 	Options          []Choice
-	Samples          []Template // what people write
+	Samples          []Template // example answers
 	After            string     // asked only when the question of that link …
 	Answer           string     // … has this answer
-	Skipped          bool       // now and then
+	Skipped          bool       // sometimes without an answer
 	Repeats          bool
 	Hidden           bool
 	Total            bool   // of the scores of the answers before it
 	Unit             string // of a quantity
 	Low, High        int    // of a number, in units of its last digit
-	Digits           int    // behind its point
+	Digits           int    // after the decimal point
 	Questions        []*Question
 }
 
-// Choice is an option to choose.
+// Choice is an answer option.
 type Choice struct {
 	Code, Label string
 	Score       string // "": none
@@ -45,7 +45,7 @@ var questionKinds = []string{
 // Forms returns every version of every form.
 func (b *Book) Forms() []*Form { return b.forms }
 
-// formParser reads forms.txt, whose comment says how it is written.
+// formParser parses forms.txt; a comment in that file describes the format.
 type formParser struct {
 	forms []*Form
 	open  []*Question // the question of each depth, down to the last one read
@@ -84,7 +84,7 @@ func (p *formParser) line(content string, depth int) error {
 		return nil
 	case slices.Contains([]string{"=", "~", "?", "+"}, mark):
 		if depth < 1 || depth > len(p.open) {
-			return fmt.Errorf("%q below nothing", content)
+			return fmt.Errorf("%q has no question above it", content)
 		}
 		return p.open[depth-1].attribute(mark, rest)
 	}
@@ -96,7 +96,7 @@ func (p *formParser) question(kind, rest string, depth int) error {
 	q.Kind, q.Skipped = strings.CutSuffix(kind, "!")
 	var ok bool
 	if q.Link, q.Text, ok = strings.Cut(rest, ": "); !ok || !slices.Contains(questionKinds, q.Kind) {
-		return fmt.Errorf("%q is no question", kind+" "+rest)
+		return fmt.Errorf("%q is not a question", kind+" "+rest)
 	}
 	if depth > len(p.open) {
 		return fmt.Errorf("%s is too deep", q.Link)

@@ -21,34 +21,34 @@ const (
 	Evening   = "avond"
 )
 
-// aside is a topic that a report may go on with, and how often it does.
-type aside struct {
+// secondaryTopic is a topic that may follow in a report, and its probability.
+type secondaryTopic struct {
 	topic  string
 	weight int
 }
 
 var (
-	dayAsides = []aside{
+	dayTopics = []secondaryTopic{
 		{"eten", 22}, {"stemming", 18}, {"bezoek", 9}, {"contact", 8}, {"medicatie", 13},
 		{"huid", 8}, {"lopen", 10}, {"afspraak", 7}, {"val", 1}, {"feest", 1},
 	}
-	nightAsides = []aside{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
+	nightTopics = []secondaryTopic{{"nachtzorg", 9}, {"huid", 3}, {"val", 1}}
 )
 
-// Report writes a report of one to six sentences on a shift.
+// Report writes a report of one to six sentences about a shift.
 func (b *Book) Report(r *rand.Rand, c *Cast, shift, setting string) string {
 	sentences := []string{b.say(r, c, b.both(shift, setting))}
-	asides, extra := dayAsides, [...]int{0, 0, 1, 1, 1, 2, 2, 3, 4}[r.IntN(9)]
+	topics, extra := dayTopics, [...]int{0, 0, 1, 1, 1, 2, 2, 3, 4}[r.IntN(9)]
 	if shift == Night {
-		asides, extra = nightAsides, extra/2
+		topics, extra = nightTopics, extra/2
 	}
-	var told []string
+	var used []string
 	for range extra {
-		topic := pickAside(r, asides)
-		if slices.Contains(told, topic) {
-			continue // nobody writes twice about the meal
+		topic := pickTopic(r, topics)
+		if slices.Contains(used, topic) {
+			continue // one meal per report
 		}
-		told = append(told, topic)
+		used = append(used, topic)
 		sentences = append(sentences, b.say(r, c, b.sentences[topic]))
 	}
 	if r.IntN(6) == 0 {
@@ -57,7 +57,7 @@ func (b *Book) Report(r *rand.Rand, c *Cast, shift, setting string) string {
 	return join(r, sentences)
 }
 
-// GoalReport writes a report on a goal, mostly on that alone.
+// GoalReport writes a report about a goal, mostly about that alone.
 func (b *Book) GoalReport(r *rand.Rand, c *Cast, g *Goal, shift, setting string) string {
 	var sentences []string
 	if r.IntN(3) == 0 {
@@ -73,8 +73,7 @@ func (b *Book) GoalReport(r *rand.Rand, c *Cast, g *Goal, shift, setting string)
 	return join(r, sentences)
 }
 
-// Document writes one of the longer texts: overdracht, mdo, brief or soep, as
-// its paragraphs.
+// Document writes the paragraphs of a longer text: overdracht, mdo, brief or soep.
 func (b *Book) Document(r *rand.Rand, c *Cast, kind string) []string {
 	var paragraphs []string
 	for i := 1; ; i++ {
@@ -86,22 +85,22 @@ func (b *Book) Document(r *rand.Rand, c *Cast, kind string) []string {
 	}
 }
 
-// both returns the sentences of a topic, and those for one case of it.
+// both returns the sentences of a topic, and those of a special case of the topic.
 func (b *Book) both(topic, special string) []Template {
 	return slices.Concat(b.sentences[topic], b.sentences[topic+" "+special])
 }
 
 func (b *Book) say(r *rand.Rand, c *Cast, group []Template) string {
-	return group[r.IntN(len(group))].Say(r, c)
+	return group[r.IntN(len(group))].Render(r, c)
 }
 
-func pickAside(r *rand.Rand, asides []aside) string {
+func pickTopic(r *rand.Rand, topics []secondaryTopic) string {
 	total := 0
-	for _, a := range asides {
+	for _, a := range topics {
 		total += a.weight
 	}
 	n := r.IntN(total)
-	for _, a := range asides {
+	for _, a := range topics {
 		if n -= a.weight; n < 0 {
 			return a.topic
 		}
@@ -109,8 +108,7 @@ func pickAside(r *rand.Rand, asides []aside) string {
 	panic("unreachable: n is below the sum of the weights")
 }
 
-// join makes one text of the sentences: mostly a line, now and then
-// paragraphs, and rarely with the line ends of Windows.
+// join joins sentences: mostly on a line, sometimes as paragraphs, rarely with CRLF.
 func join(r *rand.Rand, sentences []string) string {
 	if len(sentences) < 3 || r.IntN(5) > 0 {
 		return strings.Join(sentences, " ")

@@ -22,7 +22,7 @@ type node struct {
 func parseTemplate(s string) (Template, error) {
 	t, rest, err := parseSequence(s, false)
 	if err == nil && rest != "" {
-		err = fmt.Errorf("%q begins with what closes nothing", rest)
+		err = fmt.Errorf("%q closes no choice", rest)
 	}
 	return t, err
 }
@@ -67,7 +67,7 @@ func parseChoice(s string) (n node, rest string, err error) {
 			return n, "", err
 		}
 		if after == "" {
-			return n, "", fmt.Errorf("a choice that does not end: %q", s)
+			return n, "", fmt.Errorf("this choice does not end: %q", s)
 		}
 		n.choices = append(n.choices, choice)
 		s = after[1:]
@@ -77,8 +77,8 @@ func parseChoice(s string) (n node, rest string, err error) {
 	}
 }
 
-// Say fills the template in, as one or more whole sentences.
-func (t Template) Say(r *rand.Rand, c *Cast) string {
+// Render fills in the template, as whole sentences.
+func (t Template) Render(r *rand.Rand, c *Cast) string {
 	var b strings.Builder
 	t.write(&b, r, c)
 	return tidy(b.String())
@@ -97,8 +97,7 @@ func (t Template) write(b *strings.Builder, r *rand.Rand, c *Cast) {
 	}
 }
 
-// tidy sets capitals at the beginning of sentences and removes the spaces that
-// empty choices leave.
+// tidy capitalises sentences and removes the spaces of empty choices.
 func tidy(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))

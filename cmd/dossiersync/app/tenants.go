@@ -1,0 +1,65 @@
+package app
+
+import (
+	"slices"
+
+	"dossiersync/config"
+	"dossiersync/portalapi"
+	"dossiersync/portalapi/ops/operate"
+	"dossiersync/store/dossier"
+	"dossiersync/sync/fhir"
+)
+
+// OpsTenant returns the configured tenant with that id as operators see it, or nil if
+// it is not configured.
+func OpsTenant(cfg *config.Config, id string) *operate.Tenant {
+	for i := range cfg.Tenants {
+		if cfg.Tenants[i].ID == id {
+			t := opsTenant(&cfg.Tenants[i])
+			return &t
+		}
+	}
+	return nil
+}
+
+func opsTenants(cfg *config.Config) []operate.Tenant {
+	list := make([]operate.Tenant, 0, len(cfg.Tenants))
+	for i := range cfg.Tenants {
+		list = append(list, opsTenant(&cfg.Tenants[i]))
+	}
+	return list
+}
+
+func opsTenant(t *config.Tenant) operate.Tenant {
+	f := &t.Source.FHIR
+	return operate.Tenant{
+		ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, Cron: t.Schedule.Text,
+		Shared: sharedParts(t), RequestBudget: f.RequestsPerRun,
+		Pace: operate.Pace{RequestsPerSecond: f.RequestsPerSecond, Concurrency: f.Concurrency},
+	}
+}
+
+func portalTenants(cfg *config.Config) []portalapi.Tenant {
+	list := make([]portalapi.Tenant, 0, len(cfg.Tenants))
+	for i := range cfg.Tenants {
+		t := &cfg.Tenants[i]
+		kinds := make([]dossier.Kind, 0, len(t.Mapping.Timeline))
+		for _, k := range t.Mapping.Timeline {
+			kinds = append(kinds, dossier.Kind(k))
+		}
+		list = append(list, portalapi.Tenant{
+			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
+			Labels: t.Mapping.Labels, Timeline: kinds, Shared: sharedParts(t),
+		})
+	}
+	return list
+}
+
+// sharedParts returns the parts that the tenant shares with its clients: those for which
+// at least one stream is pulled. It is never nil.
+func sharedParts(t *config.Tenant) []dossier.Part {
+	pulled := fhir.Searches(searches(t), codes(t.Mapping.ReportCodes))
+	return slices.DeleteFunc(slices.Clone(dossier.Parts()), func(part dossier.Part) bool {
+		return !slices.ContainsFunc(part.Streams(), func(s dossier.Stream) bool { return len(pulled[s]) > 0 })
+	})
+}

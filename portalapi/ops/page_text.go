@@ -1,0 +1,43 @@
+package ops
+
+import "dossiersync/portalapi/web"
+
+// This file holds the console's English sentences about results and faults. The Dutch titles of
+// problems, for the API, are in package web.
+
+// failures has the title and text of the page for each type of problem.
+var failures = map[web.ProblemType][2]string{
+	web.NotFound: {"Not found", "This does not exist, or you may not see it."},
+	web.NotAllowed: {"Not allowed", "You may not do this. Which tenants and rights you have is set under ops.users; " +
+		"without users, the console is reached as localhost only, and never from another website."},
+	web.MethodNotAllowed: {"Not possible", "This address cannot be asked in this way."},
+	web.InvalidParameter: {"Not understood", "Something in the address or in the form cannot be read."},
+	web.TooLarge:         {"Too large", "The form holds too much."},
+	web.UnsupportedMedia: {"Not understood", "This is not a form of the console."},
+	web.Unavailable:      {"Not now", "The database does not answer, or this cannot be logged. Try again in a moment."},
+}
+
+var otherFailure = [2]string{"Something went wrong", "The log says more. Try again in a moment."}
+
+// fieldFaults has the text for each wrong field of a form.
+var fieldFaults = map[string]string{
+	"client": "This cannot be a client's id: letters, digits, dots and dashes only.",
+	"user":   "This cannot be a user.",
+	"stream": "There is no such stream.",
+	"from":   "Give a date such as 2026-03-01, or ask for everything from the beginning, not both.",
+	"to":     "Give a date such as 2026-03-01 that is not before the first.",
+	"reason": "Say why in one line of 500 characters at most.",
+}
+
+// The login page's faults.
+const (
+	wrongTokenText    = "No user has this token."
+	tooManyTokensText = "No user has this token, and your address has tried too many such tokens. Wait half a minute."
+)
+
+// notices has the text about the previous action, by the parameter told of the page that shows it.
+var notices = map[string]string{
+	"asked": "The run is requested.", "waits": "A run of the same scope was already waiting: this one.",
+	"cancelled": "The run is asked to stop.", "ended": "The run had already ended.",
+	"discarded": "The item is discarded.",
+}
