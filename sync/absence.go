@@ -25,8 +25,8 @@ const (
 // settleAbsences reads the stream's suspects by their ids and removes those that are gone, unless
 // they are more than the brake allows. A suspect is an item that the census lacks.
 //
-// It settles only the types that this run has listed whole by all their searches: a suspicion or a
-// confirmation of an earlier run counts for nothing without a complete list of today.
+// It settles only types that this run has listed completely by all their searches. An absence that
+// an earlier run found is not used without a complete list of this run.
 func (s *slice) settleAbsences(ctx context.Context, stream dossier.Stream, types []string) (more bool, err error) {
 	st, approved := s.syncer.store, s.claim.Run.Scope.Approve
 	b, err := st.Brake(ctx, s.claim, stream)
@@ -158,8 +158,8 @@ func (s *slice) look(ctx context.Context, a store.Absence) (presence, error) {
 	if found != foundByNone {
 		return presence{unsure: found == foundUnclear, item: item}, nil
 	}
-	// Searches that find nothing at all prove nothing about one record: perhaps we have lost the
-	// right to see what they find. An operator's approval overrules that.
+	// If the searches of a type find nothing at all, they prove nothing about one record: the
+	// source may no longer let us see that type. An operator's approval overrules that.
 	listed := s.claim.Run.Scope.Approve
 	if !listed {
 		listed, err = s.syncer.store.HasListed(ctx, s.claim, a.Stream, a.Ref.Type)
