@@ -37,9 +37,9 @@
 // cannot be logged is not stored.
 //
 // The answer is true as of its snapshot, which is later than the request. So a right that was
-// revoked before a request shows nothing in its answer. A right that is revoked while the answer
-// waits for the log or is being sent does not call the answer back; its entry is in the log by
-// then.
+// revoked before a request shows nothing in its answer. If a right is revoked while the answer
+// waits for the log or is being sent, the answer is sent all the same, and its entry is in the
+// log.
 //
 // # Honest freshness (I10)
 //

@@ -83,9 +83,9 @@ func (a *application) noteVerdict(it *dossier.Item, key string, v verdict) {
 	}
 }
 
-// noteOlder notes an item that is older than its stored or quarantined version. From a list,
-// which may be an old one, it is read again by its id. Read by its id, it means that the
-// source itself has gone back.
+// noteOlder notes an item that is older than its stored or quarantined version. If a list
+// brought it, which may be an old list, the item is read again by its id. If that read
+// brought it, the source was restored.
 func (a *application) noteOlder(it *dossier.Item, key string) {
 	switch {
 	case it.State == dossier.StateWithdrawn && it.Reason == dossier.WithdrawnDeleted:

@@ -35,7 +35,7 @@ type writes struct {
 	clients      []*dossier.Item
 	contacts     []*dossier.Item
 	definitions  []definition
-	aliases      []string // names that may stand for another questionnaire now, or for none
+	aliases      []string // names of questionnaires that may now belong to another one, or to none
 	replacements replacements
 	superseded   []string // keys of reports that were hidden because others replace them
 }

@@ -58,9 +58,10 @@
 //   - Batches may be repeated. A cursor moves in the transaction of the last batch of a window that was
 //     read to its end, so the replica holds everything up to each cursor, and perhaps more (I3).
 //   - Within an epoch an older version never replaces a newer one. When a direct read finds an older
-//     state, the source was put back: OpenEpoch begins a new epoch and everything is read again (I4).
-//   - An item that cannot be applied is quarantined, retried by each run, and makes the run partial; the
-//     cursor passes it. Every item that a run has seen is counted once, with one effect (I2).
+//     state, the source was restored: OpenEpoch begins a new epoch and everything is read again (I4).
+//   - An item that cannot be applied is quarantined, retried by each run of the whole tenant, and makes
+//     the run partial; the cursor passes it. Every item that a run has seen is counted once, with one
+//     effect (I2).
 //   - Items are removed because the source says so, or because their absence was confirmed; too many
 //     absences at once are held for an operator (I5). Content that must not be shown is not stored (I6).
 //   - The change number of a tenant rises under the lock of the tenant's row, as the last statement of

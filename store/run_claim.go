@@ -10,7 +10,7 @@ import (
 )
 
 // LeaseTime is how long a claim on a run lasts without being renewed, by the database's clock.
-// Every page and batch renews it.
+// A timer of the worker renews it, and so does every batch.
 const LeaseTime = 60 * time.Second
 
 var (

@@ -11,8 +11,8 @@ import (
 // hangsAfter is how long a slice may make no headway before it loses its lease.
 const hangsAfter = 15 * time.Minute
 
-// keepLease renews the run's lease while the slice works, beside the renewals that come with each
-// page and batch. It stops the slice when the claim is lost or an operator cancels the run. The
+// keepLease renews the run's lease while the slice works, beside the renewals that come with
+// each batch. It stops the slice when the claim is lost or an operator cancels the run. The
 // lease of a slice that hangs is left to expire, so that the tenant is not held forever. The
 // channel is closed when no more renewal will come.
 func (s *slice) keepLease(ctx context.Context, stop context.CancelCauseFunc) <-chan struct{} {

@@ -173,7 +173,7 @@ func (w *window) see(it *dossier.Item) {
 }
 
 // drained decides, at the end of a pass, whether the window is drained: all passes together have
-// brought as many records as the source counts, or further passes bring nothing new. It returns
+// brought as many records as the source counts, or barrenPasses passes have brought nothing new. It returns
 // nil if another pass is needed.
 func (w *window) drained() *store.Drained {
 	d := &store.Drained{Upto: w.to, Last: w.to.Equal(w.t.To)}
@@ -207,7 +207,7 @@ func (w *window) cut() time.Time {
 
 // endAt ends the window at the moment cut, if the source's count agrees that nothing before it is
 // missing. If not, a record was skipped or the order is not what it seems; then the window is
-// shortened to end at cut, and read again.
+// shortened to end at cut, and read again: endAt returns nil.
 func (w *window) endAt(ctx context.Context, cut time.Time) (*store.Drained, error) {
 	counted, err := w.search(ctx,
 		source.Query{Type: w.typ, Client: w.client, From: w.from, To: cut, CountOnly: true})

@@ -1,28 +1,27 @@
 // Package fhir is the FHIR R4 source: it asks a care record system over HTTP,
-// and maps what it answers to the store's row types. Nothing outside this
-// package knows FHIR.
+// and maps its answers to the items of package dossier. Apart from the settings
+// of package config, which name FHIR types and codes, no other package knows FHIR.
 //
 // # Asking
 //
-// A [Source] is polite before it is quick. Every call takes one of a few slots,
-// waits as long as the source has asked everybody to wait, and then makes up to
-// four attempts; an attempt waits for the limiter, asks the breaker, and only
-// then sends. What came of it is sorted once (trouble.go) into a
-// [source.Failure]: whoever calls never sees a status code.
+// A [Source] keeps the load on the server low. Every call takes one of a few slots,
+// waits as long as the server has asked by Retry-After, and then makes up to four
+// attempts. An attempt waits for the limiter of requests per second, asks the
+// circuit breaker, and then sends. A failure gets its kind in one place
+// (trouble.go), as a [source.Failure], so callers never see a status code.
 //
 // Servers differ in what they understand, and some refuse a whole search for one
-// parameter. What a search asks for beyond the plainest FHIR is therefore a
-// feature: when a search is refused, it is tried without, and what was refused is
-// not asked for again by this Source (features.go). An answer beyond the limit
-// makes the pages of its type smaller, until they fit again. Likewise for what was
-// deleted: a server has a history of it, or a search for it, or neither
-// (deletions.go).
+// parameter. Each parameter that a search can do without is therefore a feature:
+// when a search is refused, it is tried without the parameter, and this Source does
+// not send a refused parameter again (features.go). After an answer that is larger
+// than the limit, the Source asks for smaller pages of that type. Deletions are
+// asked for by history or by search; some servers have neither (deletions.go).
 //
 // Nothing is sent to another origin than the base URL's: not for a redirect, not
-// for a next link, not for the file in which a document has its text (file.go). Ways
-// of authenticating are transports around the one that carries the requests
-// (auth.go), so that a credential goes there and nowhere else; a secret or a key goes
-// to its token URL.
+// for a next link, not for the file in which a document has its text (file.go). A
+// way of authenticating is an http.RoundTripper around the one that sends the
+// requests (auth.go), so that a credential is sent to the base URL's origin only.
+// A client secret or a signed assertion is sent to the token URL only.
 //
 // # Reading
 //
@@ -44,19 +43,18 @@
 // what is not understood hides. Only then is the body looked at. So
 //
 //   - an envelope that cannot be read is quarantined, and nothing may stay shown;
-//   - an envelope that hides or withdraws is obeyed, however broken the body;
+//   - an envelope that hides or withdraws takes effect, even if the body cannot be read;
 //   - a body that cannot be read is quarantined with EnvelopeRead: the last good
 //     version may stay. A text that cannot be fetched is a body that cannot be read;
-//   - where this program itself fails, nothing is known: it is as an envelope that
+//   - if this program itself fails on a resource, that is treated as an envelope that
 //     cannot be read.
 //
-// A modifierExtension counts wherever it is met in what is read: FHIR allows it
-// on parts of a resource too.
+// A modifierExtension is judged wherever it is found in the parts that are read:
+// FHIR allows it on the elements of a resource too.
 //
 // # Not here
 //
-// What a form's questions are called is looked up when it is rendered, and so is
-// which of them were to be answered (enableWhen is not read at all). Value sets that
-// do not come along with their questionnaire are not pulled, and neither are care
-// teams.
+// The texts of a form's questions are looked up in its Questionnaire when the form is
+// rendered, by package render. ValueSets that are not contained in their Questionnaire
+// are not read, and neither are CareTeams.
 package fhir

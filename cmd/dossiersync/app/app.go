@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -104,7 +107,11 @@ func (a *App) build(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Level != (zap.AtomicLevel{}) {
-		a.services = append(a.services, func(ctx context.Context) error { return switchLevel(ctx, o.Level, a.log) })
+		// From now on, because the first listener is announced before the services run.
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGUSR1)
+		a.closers = append(a.closers, func() { signal.Stop(signals) })
+		a.services = append(a.services, func(ctx context.Context) error { return switchLevel(ctx, o.Level, a.log, signals) })
 	}
 	if o.Only != Portal {
 		if err := a.addOwnersParts(ctx, o.Only); err != nil {

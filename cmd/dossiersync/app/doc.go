@@ -1,6 +1,6 @@
 // Package app is the application: it builds the parts of dossiersync as a
 // [config.Config] asks, and runs them in one process. The commands, the acceptance tests
-// and the bench all use it, so that nothing else joins the module's packages.
+// and the bench all use it, and no other package connects the parts.
 //
 // # Building
 //
@@ -19,7 +19,7 @@
 // ends after the services, which write to it. [App.Close] releases what New opened,
 // the last first.
 //
-// Secrets and certificates are read when they are needed, so that they can be renewed
+// Secrets and certificates are read each time they are used, so that they can be renewed
 // while the service runs.
 //
 // # What it leaves to its callers

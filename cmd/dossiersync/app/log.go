@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -18,17 +16,14 @@ func NewLog(w io.Writer, level zapcore.LevelEnabler) *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(conf), zapcore.Lock(zapcore.AddSync(w)), level))
 }
 
-// switchLevel switches level to debug and back at each SIGUSR1, until ctx ends.
-func switchLevel(ctx context.Context, level zap.AtomicLevel, log *zap.Logger) error {
+// switchLevel switches level to debug and back at each signal, until ctx ends.
+func switchLevel(ctx context.Context, level zap.AtomicLevel, log *zap.Logger, signals <-chan os.Signal) error {
 	usual := level.Level()
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1)
-	defer signal.Stop(asked)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-asked:
+		case <-signals:
 		}
 		to := zapcore.DebugLevel
 		if level.Level() == to {
