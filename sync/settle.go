@@ -115,7 +115,7 @@ func (s *slice) settleType(ctx context.Context, t store.AbsentType, listed bool)
 // holdBeyondLimits holds the type's removals, or its reveals, if those that are confirmed so far
 // pass a limit. It reports whether nothing is left to look at.
 func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool, error) {
-	st, all := s.syncer.store, true
+	st, isHeld, all := s.syncer.store, false, true
 	for _, reveals := range []bool{false, true} {
 		tally, err := st.Tally(ctx, s.claim, t, reveals)
 		if err != nil {
@@ -141,8 +141,9 @@ func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool,
 		s.log.Warn("more is missing at the source than is believed without an operator; it is held",
 			zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Bool("reveals", reveals),
 			zap.String("rule", string(rule)), zap.Int64("items", n))
+		isHeld = true
 	}
-	return all, nil
+	return isHeld && all, nil
 }
 
 // limits decides how much of a type may be removed or revealed by inference.

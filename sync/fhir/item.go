@@ -58,10 +58,34 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 		it.EnvelopeRead = true
 		return m.quarantine(it, raw, *r.failed)
 	}
+	it.Missing = m.missing(r, k, &it)
 	if !envelopeOnly {
 		it.Hash = r.hash(t, &it)
 	}
 	return it
+}
+
+// missing returns what a hidden record lacks, if it is hidden for what it lacks and
+// not for what it says.
+func (m *mapper) missing(r *resource, k *kindOfResource, it *dossier.Item) dossier.Missing {
+	if it.State != dossier.StateHidden {
+		return ""
+	}
+	switch it.Reason {
+	case dossier.HiddenEmpty, dossier.HiddenNotADocument:
+		return dossier.MissingContent
+	case dossier.HiddenNoClient:
+		return dossier.MissingClient
+	case dossier.HiddenUnknownStatus:
+		if !r.get("status").ok() && !r.get("lifecycleStatus").ok() {
+			return dossier.MissingStatus
+		}
+	case dossier.HiddenNotAReport:
+		if k.code != "" && !r.get(k.code).ok() {
+			return dossier.MissingCode
+		}
+	}
+	return ""
 }
 
 // identify reads who the resource says it is, and returns what is wrong with

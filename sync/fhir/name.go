@@ -30,6 +30,19 @@ func nameOf(v value) string {
 	return best
 }
 
+// familyOf returns the family name of v, a list of HumanNames, that is in force.
+func familyOf(v value) string {
+	best, rank := "", 0
+	for _, name := range v.each() {
+		if n := nameRank(name.get("use").str()); n > rank {
+			if s := line(name.get("family").strIfText()); s != "" {
+				best, rank = s, n
+			}
+		}
+	}
+	return best
+}
+
 func nameRank(use string) int {
 	switch use {
 	case "official":

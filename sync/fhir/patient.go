@@ -46,5 +46,10 @@ func patientRemains(m *mapper, r *resource) dossier.Content {
 }
 
 func (m *mapper) patient(r *resource, _ *envelope) (dossier.Content, verdict) {
-	return &dossier.Client{Name: nameOf(r.get("name")), Deceased: hasDied(r)}, shown
+	return &dossier.Client{
+		Name:      nameOf(r.get("name")),
+		Family:    familyOf(r.get("name")),
+		BirthDate: r.get("birthDate").strIfText(),
+		Deceased:  hasDied(r),
+	}, shown
 }

@@ -23,7 +23,8 @@ func TestPatient(t *testing.T) {
 		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &dossier.Client{Name: "Jo de Wit"}},
 		{"no name", []string{"name", ""}, &dossier.Client{}},
 		{"a BSN is not stored", []string{"identifier", `[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"111222333"}]`}, &dossier.Client{Name: "Jo de Wit"}},
-		{"a partial date of birth", []string{"birthDate", `"1934"`}, &dossier.Client{Name: "Jo de Wit"}},
+		{"a partial date of birth", []string{"birthDate", `"1934"`}, &dossier.Client{Name: "Jo de Wit", BirthDate: "1934"}},
+		{"a date of birth that is none", []string{"birthDate", `1934`}, &dossier.Client{Name: "Jo de Wit"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

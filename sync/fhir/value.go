@@ -104,6 +104,15 @@ func (v value) at(i int) value {
 	return value{}
 }
 
+// strIfText returns the text of what only helps dossiersync itself: a value of another
+// kind is no fault of the record.
+func (v value) strIfText() string {
+	if !v.ok() || v.node().kind != text {
+		return ""
+	}
+	return v.str()
+}
+
 // str returns the text.
 func (v value) str() string {
 	if !v.ok() {
