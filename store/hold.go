@@ -49,6 +49,20 @@ const (
 	HeldEveryMark HoldRule = "every-mark" // every mark of the type vanished
 )
 
+var holdRuleMeanings = map[HoldRule]string{
+	HeldDay:       "more are missing within a day than are removed without an operator",
+	HeldWeek:      "more are missing within 7 days than are removed without an operator",
+	HeldHalf:      "half of the type or more is missing",
+	HeldPart:      "a client would be left with nothing in a part of the dossier",
+	HeldDeletions: "the source names half of the type or more as deleted",
+	HeldRefused:   "the source refuses to show single items",
+	HeldReveals:   "more marks are missing than is believed without an operator",
+	HeldEveryMark: "every mark of the type is missing",
+}
+
+// Meaning says the rule in words, for an operator.
+func (r HoldRule) Meaning() string { return holdRuleMeanings[r] }
+
 // HoldState is what was decided on a hold.
 type HoldState string
 

@@ -54,8 +54,7 @@ func (s *slice) leftOver(short int64) string {
 	case s.wentBack:
 		return "the source was restored or replaced, it has older records than before; everything is read again"
 	case s.compared.held > 0:
-		return count(s.compared.held, "removal") +
-			" held, more than may be removed without an operator; see dossiersync reconcile"
+		return count(s.compared.held, "item") + " held for an operator; see dossiersync held"
 	case s.compared.failed > 0:
 		return count(s.compared.failed, "type") + " could not be compared in full"
 	case s.compared.unsure == 1:

@@ -121,7 +121,7 @@ func TestBrakeHoldsManyRemovalsUntilApproved(t *testing.T) {
 		if got := len(h.reportTexts()); got != 60 {
 			t.Fatalf("%d reports are shown, want all 60", got)
 		}
-		if got := message(run); !strings.Contains(got, "removals held") {
+		if got := message(run); !strings.Contains(got, "items held") {
 			t.Errorf("the run's message is %q", got)
 		}
 	}

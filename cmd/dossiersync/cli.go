@@ -46,6 +46,7 @@ type cli struct {
 	Runs       runsCmd       `cmd:"" help:"List runs, newest first."`
 	Run        runCmd        `cmd:"" help:"Show one run in full, or cancel it."`
 	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard items that could not be applied."`
+	Held       heldCmd       `cmd:"" help:"Show and decide on removals that wait for an operator."`
 	Why        whyCmd        `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
 	Reconcile  reconcileCmd  `cmd:"" help:"Compare the replica with the source, and repair the differences."`
 	Verify     verifyCmd     `cmd:"" help:"Compare every item with the source, and report the differences."`

@@ -46,7 +46,7 @@ func TestCase70EverythingEmpty(t *testing.T) {
 		{[]faults.Rule{empty}, store.Scope{Full: true}, store.OutcomeComplete, ""},
 		{[]faults.Rule{empty}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial,
 			"would not say whether 24 items are still there"},
-		{[]faults.Rule{empty, none}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "removals held"},
+		{[]faults.Rule{empty, none}, store.Scope{Only: store.StepReconcile}, store.OutcomePartial, "items held"},
 		{nil, store.Scope{Only: store.StepReconcile}, store.OutcomeComplete, ""},
 	} {
 		s.proxy.setFaults(tt.rules...)

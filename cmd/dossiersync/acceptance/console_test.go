@@ -81,7 +81,7 @@ func (b *consoleBrowser) approveRemovals(sim *simulator.Server) {
 		sim.Forget("Observation", fmt.Sprintf("report-%02d", i))
 	}
 	b.send("/tenants/amaris/reconcile", nil)
-	b.waitForOutcome("partial", "removals held")
+	b.waitForOutcome("partial", "items held")
 	b.open("/held-removals")
 	b.wantText("reports", "25")
 	b.open("/tenants/amaris/approve/reports")

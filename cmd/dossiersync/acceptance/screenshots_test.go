@@ -60,7 +60,7 @@ func screenshotRows(client string) []string {
 		INSERT INTO runs (tenant, trigger, slot, state, outcome, message, requested_at, started_at, finished_at)
 		SELECT t, CASE WHEN t = 'szr' AND n IN (9, 30) THEN 'catch-up' ELSE 'schedule' END, s, 'done', outcome,
 			CASE WHEN outcome = 'failed' THEN 'search Observation: HTTP 503 Service Unavailable'
-				WHEN t = 'szr' AND outcome = 'partial' THEN '439 removals held; 2 items in quarantine'
+				WHEN t = 'szr' AND outcome = 'partial' THEN '439 items held for an operator; 2 items in quarantine'
 				WHEN outcome = 'partial' THEN '1 item in quarantine; see dossiersync quarantine' END,
 			s + interval '12 s', s + interval '14 s',
 			s + CASE WHEN t = 'szr' AND n IN (9, 30) THEN interval '94 min' ELSE make_interval(secs => 48 + (n * 17 + length(t) * 5) % 40) END
