@@ -23,6 +23,7 @@
 //	             searched client by client; epochs
 //	reconcile    a complete list of the source (a census) compared with the items; the absences that
 //	             follow, and the brake on removals
+//	hold         sets of absences that wait for an operator
 //	verify       the replica compared with the source, item by item, without changing either
 //	unshare      the items of types that the tenant no longer shares are removed
 //	tenant       tenants, whether their source can be reached, and how fresh they are

@@ -57,7 +57,8 @@ func (s *Store) Suspects(ctx context.Context, c Claim, t AbsentType, listed bool
 		FROM absences a
 		LEFT JOIN items i USING (tenant, key)
 		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type
-		  AND a.state IN ('suspect', 'approved')
+		  -- what is held because the source refused to show it is asked for in every run
+		  AND (a.state IN ('suspect', 'approved') OR a.state = 'held' AND a.refused >= 2)
 		  AND (@listed OR a.missing <> 'record' OR a.by_feed OR a.state = 'approved')
 		  AND a.tried IS DISTINCT FROM @run
 		ORDER BY a.key
@@ -92,12 +93,13 @@ func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs
 }
 
 // AbsentTypes returns the types that have absences of the tenant to settle: any but
-// those that are held or kept.
+// those that are kept, or held for their number.
 func (s *Store) AbsentTypes(ctx context.Context, tenant string) ([]AbsentType, error) {
 	const q = `
 		SELECT DISTINCT stream, type
 		FROM absences
-		WHERE tenant = @tenant AND state IN ('suspect', 'confirmed', 'approved')
+		WHERE tenant = @tenant
+		  AND (state IN ('suspect', 'confirmed', 'approved') OR state = 'held' AND refused >= 2)
 		ORDER BY stream, type`
 	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
 	if err != nil {
@@ -113,8 +115,9 @@ func (s *Store) AbsentTypes(ctx context.Context, tenant string) ([]AbsentType, e
 // ConfirmAbsence notes that a direct read confirmed the absence.
 func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
 	const q = `
-		UPDATE absences SET state = 'confirmed', tried = @run
-		WHERE tenant = @tenant AND key = @key AND state IN ('suspect', 'approved')`
+		UPDATE absences SET state = 'confirmed', tried = @run, refused = 0, hold = NULL
+		WHERE tenant = @tenant AND key = @key
+		  AND (state IN ('suspect', 'approved') OR state = 'held' AND refused >= 2)`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID})
 }
 
@@ -125,7 +128,8 @@ func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string, refu
 	const q = `
 		UPDATE absences SET
 			tried = @run,
-			state = CASE WHEN state = 'confirmed' THEN 'suspect' ELSE state END,
+			state = CASE WHEN state = 'confirmed' OR state = 'held' AND NOT @refused THEN 'suspect' ELSE state END,
+			hold = CASE WHEN @refused THEN hold END,
 			refused = CASE
 				WHEN NOT @refused THEN 0
 				WHEN slot IS NOT DISTINCT FROM @slot THEN refused

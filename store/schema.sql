@@ -130,6 +130,7 @@ BEGIN
         JOIN clients c ON c.tenant = g.tenant AND c.id = g.client AND c.state = 'shown'
         WHERE g.tenant = my_tenant AND g.user_id = me AND g.state = 'accepted'
           AND (asked = '' OR g.client = asked)
+          AND coalesce(g.updated_at > c.grants_after, true)
           AND coalesce(g.valid_from <= today, true)
           AND coalesce(g.valid_until >= today, true)
           AND (g.contact IS NULL OR EXISTS (
@@ -177,6 +178,8 @@ CREATE TABLE tenants (
     recheck_turn      smallint NOT NULL DEFAULT 0,
     awaiting_grants   timestamptz,
     awaiting_erasures timestamptz,
+    identity_key      bytea,
+    dormant_after     interval NOT NULL DEFAULT '90 days'::interval,
     CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );
 
@@ -189,18 +192,25 @@ GRANT SELECT (id, name, timezone, change, since, succeeded, unreachable, awaitin
     awaiting_erasures) ON tenants TO dossiersync_reader;
 
 CREATE TABLE clients (
-    tenant      text NOT NULL,
-    id          text NOT NULL,
-    state       text NOT NULL,
-    reason      text,
-    name        text,
-    deceased    boolean NOT NULL DEFAULT false,
-    replaced_by text,
-    change      bigint NOT NULL DEFAULT 0,
-    since       timestamptz NOT NULL DEFAULT now(),
+    tenant       text NOT NULL,
+    id           text NOT NULL,
+    state        text NOT NULL,
+    reason       text,
+    name         text,
+    deceased     boolean NOT NULL DEFAULT false,
+    replaced_by  text,
+    change       bigint NOT NULL DEFAULT 0,
+    since        timestamptz NOT NULL DEFAULT now(),
+    gone         timestamptz,
+    birth        bytea,
+    family       bytea,
+    grants_after timestamptz,
+    grants_void  text,
     CONSTRAINT clients_pkey PRIMARY KEY (tenant, id),
     CONSTRAINT clients_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
     CONSTRAINT clients_check CHECK (state = 'shown' OR name IS NULL),
+    CONSTRAINT clients_grants_void_check CHECK (grants_void = ANY (ARRAY['dormant',
+        'another-person'])),
     CONSTRAINT clients_state_check CHECK (state = ANY (ARRAY['shown', 'hidden', 'withdrawn']))
 );
 
@@ -245,6 +255,7 @@ CREATE TABLE items (
     card     json,
     body     json,
     model    json,
+    looked   timestamptz,
     CONSTRAINT items_pkey PRIMARY KEY (tenant, key),
     CONSTRAINT items_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
     CONSTRAINT items_check CHECK (state = 'shown'
@@ -255,6 +266,10 @@ CREATE TABLE items (
 CREATE INDEX items_absent ON items (tenant, stream, observed) WHERE reason = 'absent';
 
 CREATE INDEX items_by_client ON items (tenant, client, kind, at, key) WHERE client IS NOT NULL;
+
+CREATE INDEX items_not_stated ON items (tenant, stream, type,
+    looked NULLS FIRST) WHERE state = 'hidden' AND (reason = ANY (ARRAY['empty', 'no-client',
+    'not-a-document', 'unknown-status', 'quarantined']));
 
 ALTER TABLE items ENABLE ROW LEVEL SECURITY;
 
@@ -312,12 +327,13 @@ CREATE INDEX replacements_by_key ON replacements (tenant, key);
 ALTER TABLE replacements ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE rereads (
-    tenant text NOT NULL,
-    key    text COLLATE "C" NOT NULL,
-    stream text NOT NULL,
-    type   text NOT NULL,
-    id     text NOT NULL,
-    tried  bigint,
+    tenant   text NOT NULL,
+    key      text COLLATE "C" NOT NULL,
+    stream   text NOT NULL,
+    type     text NOT NULL,
+    id       text NOT NULL,
+    tried    bigint,
+    unstated boolean NOT NULL DEFAULT false,
     CONSTRAINT rereads_pkey PRIMARY KEY (tenant, key)
 );
 
@@ -589,19 +605,54 @@ CREATE UNLOGGED TABLE censuses (
 
 ALTER TABLE censuses ENABLE ROW LEVEL SECURITY;
 
-CREATE TABLE absences (
-    tenant text NOT NULL,
-    key    text COLLATE "C" NOT NULL,
-    stream text NOT NULL,
-    type   text NOT NULL,
-    id     text NOT NULL,
-    state  text NOT NULL,
-    since  timestamptz NOT NULL DEFAULT now(),
-    tried  bigint,
-    CONSTRAINT absences_pkey PRIMARY KEY (tenant, key),
-    CONSTRAINT absences_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
-    CONSTRAINT absences_state_check CHECK (state = ANY (ARRAY['suspect', 'confirmed', 'held']))
+CREATE TABLE holds (
+    id      bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    tenant  text NOT NULL,
+    stream  text NOT NULL,
+    type    text NOT NULL,
+    reveals boolean NOT NULL DEFAULT false,
+    rule    text NOT NULL,
+    state   text NOT NULL DEFAULT 'open',
+    since   timestamptz NOT NULL DEFAULT now(),
+    run     bigint NOT NULL,
+    until   timestamptz,
+    decided timestamptz,
+    by      text,
+    note    text,
+    CONSTRAINT holds_pkey PRIMARY KEY (id),
+    CONSTRAINT holds_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
+    CONSTRAINT holds_check CHECK ((state = 'kept') = (until IS NOT NULL)),
+    CONSTRAINT holds_state_check CHECK (state = ANY (ARRAY['open', 'kept', 'approved', 'ended']))
 );
+
+CREATE INDEX holds_open ON holds (tenant, id) WHERE state <> 'ended';
+
+ALTER TABLE holds ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE absences (
+    tenant  text NOT NULL,
+    key     text COLLATE "C" NOT NULL,
+    stream  text NOT NULL,
+    type    text NOT NULL,
+    id      text NOT NULL,
+    state   text NOT NULL,
+    since   timestamptz NOT NULL DEFAULT now(),
+    tried   bigint,
+    missing text NOT NULL DEFAULT 'record',
+    hold    bigint,
+    by_feed boolean NOT NULL DEFAULT false,
+    refused smallint NOT NULL DEFAULT 0,
+    slot    timestamptz,
+    CONSTRAINT absences_pkey PRIMARY KEY (tenant, key),
+    CONSTRAINT absences_hold_fkey FOREIGN KEY (hold) REFERENCES holds(id),
+    CONSTRAINT absences_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
+    CONSTRAINT absences_missing_check CHECK (missing = ANY (ARRAY['record', 'content', 'client',
+        'status', 'code', 'mark'])),
+    CONSTRAINT absences_state_check CHECK (state = ANY (ARRAY['suspect', 'confirmed', 'held',
+        'kept', 'approved']))
+);
+
+CREATE INDEX absences_by_hold ON absences (hold) WHERE hold IS NOT NULL;
 
 CREATE INDEX absences_by_stream ON absences (tenant, stream, state, key);
 
@@ -674,3 +725,17 @@ CREATE TABLE erasure_keys (
 );
 
 ALTER TABLE erasure_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE inferred (
+    tenant  text NOT NULL,
+    at      timestamptz NOT NULL DEFAULT now(),
+    stream  text NOT NULL,
+    type    text NOT NULL,
+    client  text,
+    part    text,
+    reveals boolean NOT NULL
+);
+
+CREATE INDEX inferred_by_type ON inferred (tenant, stream, type, at);
+
+ALTER TABLE inferred ENABLE ROW LEVEL SECURITY;

@@ -189,7 +189,8 @@ const (
 		FROM statements
 		ORDER BY oid, ordinal, text`
 
-	// By oid, tables come in the order in which the migrations make them.
+	// By oid, tables come in the order in which the migrations make them. A table to which an older
+	// one has been given a foreign key comes before that.
 	tableStatements = `
 		WITH tables AS (
 			SELECT *
@@ -302,5 +303,9 @@ const (
 			GROUP BY t.oid, t.relname, r.rolname, a.privilege_type)
 		SELECT text
 		FROM statements
-		ORDER BY oid, ordinal, name COLLATE "C", text COLLATE "C"`
+		ORDER BY
+			(SELECT least(statements.oid, min(c.conrelid))
+			 FROM pg_constraint c
+			 WHERE c.confrelid = statements.oid AND c.contype = 'f'),
+			statements.oid DESC, ordinal, name COLLATE "C", text COLLATE "C"`
 )

@@ -144,8 +144,10 @@ func TestApprovalCoversOnlyTheShownNumber(t *testing.T) {
 		t.Errorf("the page is\n%s", body)
 	}
 	before := s.newest()
-	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO absences (tenant, key, stream, type, id, state) VALUES ('szr', 'b', 'reports', 'Observation', 'b', 'held'),
-		('szr', 'f', 'forms', 'QuestionnaireResponse', 'f', 'held')`); err != nil {
+	if _, err := s.Pool().Exec(t.Context(), `
+		WITH h AS (INSERT INTO holds (tenant, stream, type, rule, run) VALUES
+			('szr', 'reports', 'Observation', 'day', 1), ('szr', 'forms', 'QuestionnaireResponse', 'day', 1) RETURNING id, stream, type)
+		INSERT INTO absences (tenant, key, stream, type, id, state, hold) SELECT 'szr', h.stream, h.stream, h.type, h.stream, 'held', h.id FROM h`); err != nil {
 		t.Fatal(err)
 	}
 	for _, seen := range []string{"412", "", "many", "-1"} {

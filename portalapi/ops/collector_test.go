@@ -19,7 +19,8 @@ func TestMetricsOfTenants(t *testing.T) {
 		`UPDATE tenants SET succeeded = now() - interval '3 days', unreachable = now() - interval '100 seconds' WHERE id = 'amaris'`,
 		`INSERT INTO runs (tenant, trigger, state, outcome) VALUES ('amaris', 'schedule', 'done', 'failed'), ('amaris', 'schedule', 'done', 'failed')`,
 		`INSERT INTO runs (tenant, trigger, requested_at) VALUES ('szr', 'manual', now() - interval '500 seconds')`,
-		`INSERT INTO absences (tenant, key, type, id, stream, state) SELECT 'amaris', k, 'Observation', k, 'reports', 'held' FROM unnest('{a,b,c}'::text[]) k`,
+		`WITH h AS (INSERT INTO holds (tenant, stream, type, rule, run) VALUES ('amaris', 'reports', 'Observation', 'day', 1) RETURNING id)
+			INSERT INTO absences (tenant, key, type, id, stream, state, hold) SELECT 'amaris', k, 'Observation', k, 'reports', 'held', h.id FROM h, unnest('{a,b,c}'::text[]) k`,
 	} {
 		if _, err := d.Pool().Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)

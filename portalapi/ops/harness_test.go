@@ -44,7 +44,8 @@ func newFilledHarness(t *testing.T, change ...func(*ops.Options)) *filledHarness
 			('szr', '` + s.stray + `', 'forms', 'QuestionnaireResponse', NULL, NULL, 'bad-json', '', '` + marked + `'),
 			('szr', '5xE4w6UEAgpxV2HZxJrlAC', 'clients', 'Patient', '9999', '9999', 'bad-body', '', '` + marked + `'),
 			('amaris', '6xE4w6UEAgpxV2HZxJrlAD', 'reports', 'Observation', 'o4', '2001', 'too-large', '', NULL)`,
-		`INSERT INTO absences (tenant, key, stream, type, id, state) SELECT 'szr', 'a' || g, 'reports', 'Observation', 'a' || g, 'held' FROM generate_series(1, 412) g`,
+		`WITH h AS (INSERT INTO holds (tenant, stream, type, rule, run) VALUES ('szr', 'reports', 'Observation', 'day', 1) RETURNING id)
+			INSERT INTO absences (tenant, key, stream, type, id, state, hold) SELECT 'szr', 'a' || g, 'reports', 'Observation', 'a' || g, 'held', h.id FROM h, generate_series(1, 412) g`,
 	} {
 		if _, err := s.Pool().Exec(t.Context(), q); err != nil {
 			t.Fatalf("%v\n%s", err, q)

@@ -9,7 +9,7 @@ CREATE TABLE holds (
     tenant   text NOT NULL REFERENCES tenants,
     stream   text NOT NULL,
     type     text NOT NULL,
-    reveals  boolean NOT NULL,               -- marks are absent: held items stay hidden
+    reveals  boolean NOT NULL DEFAULT false, -- marks are absent: held items stay hidden
     rule     text NOT NULL,                  -- which limit was passed
     state    text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'kept', 'approved', 'ended')),
     since    timestamptz NOT NULL DEFAULT now(),

@@ -127,18 +127,20 @@ func TestCase05ItemOnWrongClient(t *testing.T) {
 	}
 }
 
-// Given a client whose records all vanish without a tombstone: a reconcile withdraws and
-// purges all of it.
+// Given a client of three whose records all vanish without a tombstone: a reconcile withdraws and
+// purges all of it. The grant stays, and opens nothing while the client is not shown (I5a).
 func TestCase06NoLongerShared(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 6, storyOptions{})
+	s.putReports("bea", 1)
+	s.putReports("cor", 1)
 	s.step("the client is shared")
 	s.wantReports(s.client, dayReport("verslag", "Een verslag."))
 	s.wantContacts(s.client, contact{ID: "dochter", Name: "Dochter van casus", Relationship: "dochter", Active: true})
 	s.step("everything vanishes without a tombstone")
 	s.reconcile()
 	s.wantNoDossier(s.client)
-	s.wantGrant(s.client, "revoked")
+	s.wantGrant(s.client, "accepted")
 	for typ, name := range map[string]string{
 		"Observation": "verslag", "QuestionnaireResponse": "formulier", "Goal": "plan-doel",
 		"CarePlan": "plan", "RelatedPerson": "dochter",

@@ -72,9 +72,14 @@ func screenshotRows(client string) []string {
 			('wilgenhof', '5xE4w6UEAgpxV2HZxJrlAC', 'reports', 'DocumentReference', 'doc-771', '100031', now() - interval '2 days', 'too-large', 'attachment of more than 10 MiB', now() - interval '13 hours', now() - interval '74 minutes', 4),
 			('szr', '3xE4w6UEAgpxV2HZxJrlAA', 'reports', 'Observation', '88120', '100020', now() - interval '1 day', 'bad-date', 'effectiveDateTime is no date', now() - interval '26 hours', now() - interval '5 hours', 6),
 			('szr', '?4xE4w6UEAgpxV2HZxJrlAB', 'forms', 'QuestionnaireResponse', NULL, NULL, NULL, 'bad-json', 'not an object', now() - interval '9 hours', now() - interval '5 hours', 2)`,
-		`INSERT INTO absences (tenant, key, stream, type, id, state, since)
-			SELECT 'szr', stream || g, stream, type, stream || g, 'held', now() - interval '9 hours'
-			FROM (VALUES ('reports', 'Observation', 412), ('contacts', 'RelatedPerson', 27)) v(stream, type, n), generate_series(1, n) g`,
+		`WITH h AS (
+				INSERT INTO holds (tenant, stream, type, rule, run, since)
+				SELECT 'szr', stream, type, 'day', 1, now() - interval '9 hours'
+				FROM (VALUES ('reports', 'Observation'), ('contacts', 'RelatedPerson')) v(stream, type)
+				RETURNING id, stream, type)
+			INSERT INTO absences (tenant, key, stream, type, id, state, since, hold)
+			SELECT 'szr', stream || g, stream, type, stream || g, 'held', now() - interval '9 hours', h.id
+			FROM h, generate_series(1, CASE stream WHEN 'reports' THEN 412 ELSE 27 END) g`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by) VALUES
 			('amaris', '` + client + `', 'dochter', 'representative', '{reports,forms,care-plans}', 'accepted', 'portal'),
 			('amaris', '` + client + `', 'zoon', 'contact', '{reports}', 'invited', 'portal')`,
