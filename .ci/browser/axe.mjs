@@ -17,7 +17,7 @@ await main(async browser => {
   await tellSource('slow');
   await page.goto('/tenants/amaris');
   await page.check('#resync-full');
-  await page.click('button:text("Ask for the run")');
+  await page.click('button:text("Request the run")');
   await page.waitForSelector('.progress-total');
   await tellSource('stand');
   const run = new URL(page.url()).pathname;
@@ -29,13 +29,13 @@ await main(async browser => {
   }
   await page.goto('/tenants/amaris');
   await page.fill('#resync-client', 'no id');
-  await page.click('button:text("Ask for the run")');
+  await page.click('button:text("Request the run")');
   await page.waitForSelector('[aria-invalid]');
   await checkPage(page, 'a form with a fault');
   await page.goto('/tenants/amaris/why');
   await page.fill('#why-client', process.env.CLIENT);
   await page.fill('#why-user', 'dochter');
-  await page.click('button:text("Tell me why")');
+  await page.click('button:text("Explain")');
   await page.waitForSelector('#answer');
   await checkPage(page, 'why it is empty');
   await page.goto(run);

@@ -32,7 +32,7 @@ async function watch(page, scripts) {
   await tellSource('slow');
   await page.click('a:text("Amaris")');
   await page.check('#resync-full');
-  await page.click('button:text("Ask for the run")');
+  await page.click('button:text("Request the run")');
   await page.waitForURL(/\/runs\/\d+/);
   await page.wants('everything anew');
   if (scripts) await page.evaluate(() => { window.untouched = true; });
@@ -52,7 +52,7 @@ async function retry(page, scripts, item) {
   await page.click(`a:text("Observation ${item}")`);
   await page.wants('has an invalid date');
   await tellSource('mend/' + item);
-  await page.click('button:text("Try it again now")');
+  await page.click('button:text("Retry now")');
   await page.waitForURL(/\/runs\/\d+/);
   await ended(page, scripts, 'complete');
   await page.click('nav a:text("Quarantine")');
@@ -97,7 +97,7 @@ async function approve(page, scripts) {
 async function why(page) {
   await page.goto('/tenants/amaris');
   await page.fill('#why-client', client);
-  await page.click('button:text("Tell me why")');
+  await page.click('button:text("Explain")');
   await page.wants(`Client ${client}`, 'There is no grant on this dossier');
 }
 

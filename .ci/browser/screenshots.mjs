@@ -34,7 +34,7 @@ await main(async browser => {
     await page.goto('/tenants/amaris/why');
     await page.fill('#why-client', process.env.CLIENT);
     await page.fill('#why-user', 'zoon');
-    await page.click('button:text("Tell me why")');
+    await page.click('button:text("Explain")');
     await page.waitForSelector('#answer');
     await take(page, 'why');
   }
