@@ -1,4 +1,4 @@
-# Everything a newcomer needs is installed by these targets themselves.
+# These targets install the tools that they need.
 SHELL := /bin/sh
 GO ?= go
 CACHE := $(CURDIR)/.cache
@@ -7,8 +7,8 @@ LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X dossiersync/cmd/dossiersync/app.version=$(VERSION) -X dossiersync/cmd/dossiersync/app.revision=$(REVISION)
-# What a release is built with: the same source and toolchain give the same bytes,
-# in whatever folder, and whether or not git is there.
+# Builds a release: the same source and toolchain give the same bytes, in any folder, with
+# or without git.
 RELEASE := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 COMPOSE_VERSION := v2.16.2
@@ -16,10 +16,10 @@ COMPOSE_TOOL := $(CACHE)/bin/compose-go-$(COMPOSE_VERSION)/compose-config
 
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: demo
-demo: deps build ## Run everything on this machine and show it (ARGS=--once: sync, print the summary, end)
+demo: deps build ## Run everything on this machine (ARGS=--once: sync, print the summary, end)
 	@bin/demo $(ARGS)
 
 .PHONY: test
@@ -28,8 +28,8 @@ test: deps ## Run the tests
 	$(GO) test -timeout 20m ./...
 
 .PHONY: check
-check: export DOSSIERSYNC_LONG = 1 # tests wait for leases to pass
-check: openapi lint check-deploy browser race ## Run what takes longer: the race detector, the linters, a browser, what lies in deploy/
+check: export DOSSIERSYNC_LONG = 1 # some tests wait for leases to expire
+check: openapi lint check-deploy browser race ## Run the slower checks: race detector, linters, browser, deploy/
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -41,7 +41,7 @@ lint: $(LINT) ## Run the linter
 	$(LINT) run ./...
 
 .PHONY: check-deploy
-check-deploy: deps $(COMPOSE_TOOL) ## Check what lies in deploy/, the Dockerfile and releases by their own tools
+check-deploy: deps $(COMPOSE_TOOL) ## Check deploy/, the Dockerfile and releases with promtool, compose-go and others
 	@.ci/lint-dockerfile Dockerfile
 	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin:$(dir $(COMPOSE_TOOL)) && export DOSSIERSYNC_DEPLOY_TOOLS && \
 		$(GO) test -count=1 -timeout 30m ./deploy && \
@@ -51,11 +51,11 @@ IN_BROWSER = chromium=$$(.ci/install-chromium) && tools=$$(.ci/npm-install brows
 	DOSSIERSYNC_CHROMIUM=$$chromium DOSSIERSYNC_BROWSER_TOOLS=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 10m
 
 .PHONY: browser
-browser: deps ## Try the operators' console in a real browser, and have axe look at every page
+browser: deps ## Test the operators' console in Chromium, and every page with axe
 	@$(IN_BROWSER) -run '^TestOperatorWorkInBrowser$$'
 
 .PHONY: screenshots
-screenshots: deps ## Take the pictures of the console that the README shows, into docs/screenshots/
+screenshots: deps ## Take the README's screenshots of the console, into docs/screenshots/
 	@export DOSSIERSYNC_SCREENSHOTS=$(CURDIR)/docs/screenshots && $(IN_BROWSER) -run '^TestScreenshots$$'
 
 $(COMPOSE_TOOL):
@@ -66,7 +66,7 @@ $(COMPOSE_TOOL):
 SOAKTIME ?= 10m
 SOAKCHECKS ?= 1000
 .PHONY: soak
-soak: deps ## Soak it in faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on: readers must see what the source holds
+soak: deps ## Inject faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on; readers must see what the source has
 	DOSSIERSYNC_CHECKS=$(SOAKCHECKS) $(GO) test ./sync -run '^TestReplicaEqualsSource' -count=1 -timeout 0
 	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync/acceptance -run '^TestSoak|^TestReplicaEqualsSourceAfterKilled' -count=1 -timeout 0 -v
 
@@ -89,7 +89,7 @@ fuzz: ## Run every fuzz function for FUZZTIME (20s)
 	done
 
 .PHONY: bench
-bench: deps build ## Print a table of ratios measured in one run (ARGS=--quick: smaller numbers, in a minute)
+bench: deps build ## Measure speed as ratios within one run (ARGS=--quick: less data, one minute)
 	@bin/bench $(ARGS)
 
 .PHONY: build
@@ -105,7 +105,7 @@ dist: ## Build static binaries for linux and darwin, amd64 and arm64, into dist/
 	done
 	@cd dist && { sha256sum dossiersync-* 2>/dev/null || shasum -a 256 dossiersync-*; } > SHA256SUMS
 
-# What the Dockerfile runs.
+# For the Dockerfile.
 OUT ?= bin
 .PHONY: binaries
 binaries:
@@ -115,7 +115,7 @@ binaries:
 deps: ## Install PostgreSQL, if it is missing
 	@.ci/install-postgresql
 
-# Tests read the replica through it too.
+# Tests also read the replica through pgbouncer.
 .PHONY: pgbouncer
 pgbouncer:
 	@.ci/install-pgbouncer
@@ -133,5 +133,5 @@ $(LINT):
 	@mv $(CACHE)/bin/golangci-lint $@
 
 .PHONY: clean
-clean: ## Remove what was built and the demo's data
+clean: ## Remove binaries and the demo's data
 	rm -rf bin dist data

@@ -41,19 +41,19 @@ func bare(t *testing.T, programs map[string]string, name string, args ...string)
 // A newcomer without root and without sudo is told what to do.
 func TestStepsSayWhatTheyCannotInstall(t *testing.T) {
 	t.Parallel()
-	const node = "Linting the contracts and the Dockerfile needs npm: get Node.js"
+	const node = "Linting the contracts and the Dockerfile needs npm: install Node.js"
 	for _, tt := range []struct {
 		programs map[string]string
 		name     string
 		args     []string
 		says     []string // nothing: it succeeds
 	}{
-		{map[string]string{}, "../.ci/as-root", []string{"apt-get", "update"}, []string{"this needs root, and there is no sudo: run 'apt-get update' as root"}},
+		{map[string]string{}, "../.ci/as-root", []string{"apt-get", "update"}, []string{"this needs root and sudo is not installed: run 'apt-get update' as root"}},
 		{map[string]string{"sudo": `[ "$*" = "apt-get update" ]`}, "../.ci/as-root", []string{"apt-get", "update"}, nil},
 		{map[string]string{}, "../.ci/install-npm", nil, []string{node}},
 		{map[string]string{"apt-get": "exit 0"}, "../.ci/install-npm", nil, []string{"run 'apt-get update -qq' as root", node}},
-		{map[string]string{"apt-get": "exit 0", "node": "exit 0"}, "../.ci/install-npm", nil, []string{"there is no sudo", node}},
-		{map[string]string{"node": "[ $# = 1 ] && echo v18.20.0; exit 1", "npm": "exit 0"}, "../.ci/install-npm", nil, []string{"Node.js v18.20.0 is too old for the linters: get Node.js"}},
+		{map[string]string{"apt-get": "exit 0", "node": "exit 0"}, "../.ci/install-npm", nil, []string{"sudo is not installed", node}},
+		{map[string]string{"node": "[ $# = 1 ] && echo v18.20.0; exit 1", "npm": "exit 0"}, "../.ci/install-npm", nil, []string{"Node.js v18.20.0 is too old for the linters: install Node.js"}},
 		{map[string]string{"node": "exit 0", "npm": "exit 0"}, "../.ci/install-npm", nil, nil},
 	} {
 		said, ok := bare(t, tt.programs, tt.name, tt.args...)

@@ -1,43 +1,43 @@
-// Every page of the console, as axe sees it.
-import { judge, login, main, must, told, visitor } from './browser.mjs';
+// Checks every page of the console with axe.
+import { checkPage, login, main, must, tellSource, openPage } from './browser.mjs';
 
 await main(async browser => {
-  const page = await visitor(browser);
+  const page = await openPage(browser);
   await page.goto('/login');
-  await judge(page, 'log in');
+  await checkPage(page, 'log in');
   await login(page, 'the token of ann');
 
-  // Something of everything: removals held, an item in quarantine, a run in progress.
-  await told('lose');
+  // Make pages with content: held removals, an item in quarantine, a run in progress.
+  await tellSource('lose');
   await page.goto('/tenants/amaris');
   await page.click('button:text("Reconcile")');
   await page.locator('#cancel').waitFor({ state: 'detached' });
   await page.goto('/quarantine');
   const item = await page.locator('tbody a').first().getAttribute('href');
-  await told('slow');
+  await tellSource('slow');
   await page.goto('/tenants/amaris');
   await page.check('#resync-full');
-  await page.click('button:text("Ask for the run")');
+  await page.click('button:text("Request the run")');
   await page.waitForSelector('.progress-total');
-  await told('stand');
+  await tellSource('stand');
   const run = new URL(page.url()).pathname;
 
   for (const at of ['/', run + '?live=no', '/tenants/amaris', '/tenants/amaris/runs', '/runs/1', '/quarantine', item, item + '/discard',
     '/held-removals', '/tenants/amaris/approve/reports', '/tenants/amaris/why', '/nowhere']) {
     await page.goto(at);
-    await judge(page, at);
+    await checkPage(page, at);
   }
   await page.goto('/tenants/amaris');
   await page.fill('#resync-client', 'no id');
-  await page.click('button:text("Ask for the run")');
+  await page.click('button:text("Request the run")');
   await page.waitForSelector('[aria-invalid]');
-  await judge(page, 'a form with a fault');
+  await checkPage(page, 'a form with a fault');
   await page.goto('/tenants/amaris/why');
   await page.fill('#why-client', process.env.CLIENT);
   await page.fill('#why-user', 'dochter');
-  await page.click('button:text("Tell me why")');
+  await page.click('button:text("Explain")');
   await page.waitForSelector('#answer');
-  await judge(page, 'why it is empty');
+  await checkPage(page, 'why it is empty');
   await page.goto(run);
-  must(await page.locator('.progress-total').count() === 1, 'the run ended before all was seen');
+  must(await page.locator('.progress-total').count() === 1, 'the run ended before all pages were checked');
 });

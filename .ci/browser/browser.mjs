@@ -1,4 +1,4 @@
-// A browser, what it complains of, and what a test asks of a page.
+// Helpers of the browser tests: they open pages of the console and collect faults.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 
@@ -6,49 +6,49 @@ const tools = createRequire(process.env.DOSSIERSYNC_BROWSER_TOOLS + '/');
 const { chromium } = tools('playwright-core');
 const axe = readFileSync(tools.resolve('axe-core/axe.min.js'), 'utf8');
 
-export const console_ = process.env.CONSOLE; // where it listens
-const source = process.env.SOURCE; // where the test takes orders about the care record system
+export const console_ = process.env.CONSOLE; // the console's URL
+const source = process.env.SOURCE; // the URL at which the Go test changes the care record system
 
-// launch starts the browser that is installed, with a profile of its own.
+// launch starts the installed browser with a new profile.
 export const launch = () => chromium.launch({
   executablePath: process.env.DOSSIERSYNC_CHROMIUM,
-  chromiumSandbox: process.getuid() !== 0, // Chromium refuses to be root in a sandbox
+  chromiumSandbox: process.getuid() !== 0, // Chromium's sandbox does not work as root
   args: ['--disable-gpu', '--disable-lcd-text', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
 export const faults = [];
 
-// wrong notes a fault, and lets the test go on.
-export const wrong = (...words) => faults.push(words.join(' '));
+// addFault records a fault; the test continues.
+export const addFault = (...words) => faults.push(words.join(' '));
 
-// must ends the test unless so.
+// must ends the test unless so is true.
 export function must(so, ...words) {
   if (!so) throw new Error(words.join(' '));
 }
 
-// told has the test change what the care record system does or holds.
-export async function told(order) {
+// tellSource has the Go test change the care record system: its data, or its speed.
+export async function tellSource(order) {
   const answer = await fetch(`${source}/${order}`, { method: 'POST' });
-  must(answer.ok, order, 'is answered with', answer.status);
+  must(answer.ok, order, 'returned status', answer.status);
 }
 
-// visitor opens a window of its own. Whatever the browser complains of is a fault:
-// a script or style that the policy forbids, a script that fails, a missing file.
-export async function visitor(browser, options = {}) {
+// openPage opens a page in a new browser context. Every error or warning of the browser is
+// a fault: a script or style that the policy forbids, a script that fails, a missing file.
+export async function openPage(browser, options = {}) {
   const window = await browser.newContext({ baseURL: console_, viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
   window.setDefaultTimeout(30000);
   const page = await window.newPage();
   page.on('console', m => {
-    // That a page itself is answered with 4xx is for the test to judge.
+    // Whether a page itself may have status 4xx is checked by the test.
     const itself = m.location().url === page.url() && m.text().startsWith('Failed to load resource');
-    if (['error', 'warning'].includes(m.type()) && !itself) wrong(page.url(), 'complains:', m.text());
+    if (['error', 'warning'].includes(m.type()) && !itself) addFault(page.url(), 'logs:', m.text());
   });
-  page.on('pageerror', e => wrong(page.url(), 'fails:', e.message));
-  page.on('request', r => { if (!r.url().startsWith(console_) && !r.url().startsWith('data:')) wrong(page.url(), 'asks elsewhere:', r.url()); });
+  page.on('pageerror', e => addFault(page.url(), 'fails:', e.message));
+  page.on('request', r => { if (!r.url().startsWith(console_) && !r.url().startsWith('data:')) addFault(page.url(), 'requests another host:', r.url()); });
   page.says = async () => (await page.textContent('body')).replace(/\s+/g, ' ');
   page.wants = async (...texts) => {
     const says = (await page.says()).toLowerCase();
-    for (const text of texts) must(says.includes(text.toLowerCase()), page.url(), 'does not say', JSON.stringify(text), 'but', says);
+    for (const text of texts) must(says.includes(text.toLowerCase()), page.url(), 'does not contain', JSON.stringify(text), 'but', says);
   };
   return page;
 }
@@ -60,9 +60,9 @@ export async function login(page, user) {
   await page.waitForURL(url => url.pathname !== '/login');
 }
 
-// judge has axe look at the page, for WCAG 2.1 A and AA, and looks whether it fits
-// the window: by day and by night, wide and narrow.
-export async function judge(page, name) {
+// checkPage checks the page with axe against WCAG 2.1 A and AA, and that it fits the window:
+// in light and dark colours, wide and narrow.
+export async function checkPage(page, name) {
   await page.evaluate(axe);
   for (const colorScheme of ['light', 'dark']) for (const width of [1280, 400]) {
     await page.emulateMedia({ colorScheme });
@@ -73,18 +73,18 @@ export async function judge(page, name) {
         .map(v => v.id + ': ' + v.help + ': ' + v.nodes.map(n => n.html).slice(0, 3).join(' ')),
     }), ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']);
     const where = `${name}, ${colorScheme}, ${width} pixels wide:`;
-    if (over > 0) wrong(where, over, 'pixels too wide');
-    for (const v of violations) wrong(where, v);
+    if (over > 0) addFault(where, over, 'pixels too wide');
+    for (const v of violations) addFault(where, v);
   }
 }
 
-// main runs a story, and says what was wrong.
+// main runs a story, prints the faults, and sets the exit code.
 export async function main(story) {
   const browser = await launch();
   try {
     await story(browser);
   } catch (e) {
-    wrong(e.stack);
+    addFault(e.stack);
   } finally {
     await browser.close();
   }

@@ -1,24 +1,24 @@
-// What an operator does in the console: once with scripts, once without.
-import { judge, login, main, must, told, visitor } from './browser.mjs';
+// An operator's work in the console, once with JavaScript and once without.
+import { checkPage, login, main, must, tellSource, openPage } from './browser.mjs';
 
 const client = process.env.CLIENT;
 
-// ended waits until the run whose page is open has ended. Without scripts the page
-// is loaded again, as it says itself.
+// ended waits until the run on the open page has ended. Without JavaScript it reloads the
+// page, as the page itself advises.
 async function ended(page, scripts, ...texts) {
   for (let deadline = Date.now() + 60000; await page.locator('#cancel').count() > 0;) {
     must(Date.now() < deadline, page.url(), 'does not end:', await page.says());
     if (scripts) await page.waitForTimeout(100);
     else await page.reload();
   }
-  // Whatever the run is about, it tells of what is left in quarantine.
+  // The outcome is partial while items are left in quarantine.
   const outcome = await page.textContent('.lead .badge');
-  must(['complete', 'partial'].includes(outcome), page.url(), 'came to', outcome);
+  must(['complete', 'partial'].includes(outcome), page.url(), 'ended as', outcome);
   await page.wants(...texts);
 }
 
-// moves waits until the progress differs from what it was, and returns it.
-async function moves(page, scripts, was) {
+// progressAfter waits until the progress differs from was, and returns it.
+async function progressAfter(page, scripts, was) {
   for (let deadline = Date.now() + 30000; ;) {
     const now = (await page.locator('.progress-total p').allTextContents()).join();
     if (now !== was && /[1-9]/.test(now)) return now;
@@ -29,21 +29,21 @@ async function moves(page, scripts, was) {
 }
 
 async function watch(page, scripts) {
-  await told('slow');
+  await tellSource('slow');
   await page.click('a:text("Amaris")');
   await page.check('#resync-full');
-  await page.click('button:text("Ask for the run")');
+  await page.click('button:text("Request the run")');
   await page.waitForURL(/\/runs\/\d+/);
   await page.wants('everything anew');
   if (scripts) await page.evaluate(() => { window.untouched = true; });
-  let seen = await moves(page, scripts);
+  let seen = await progressAfter(page, scripts);
   if (scripts) await page.focus('#cancel');
-  for (let i = 0; i < 2; i++) seen = await moves(page, scripts, seen);
+  for (let i = 0; i < 2; i++) seen = await progressAfter(page, scripts, seen);
   if (scripts) {
-    must(await page.evaluate(() => window.untouched), 'the page was loaded again');
+    must(await page.evaluate(() => window.untouched), 'the page was reloaded');
     must(await page.evaluate(() => document.activeElement.id) === 'cancel', 'the focus is lost when the page updates itself');
   }
-  await told('fast');
+  await tellSource('fast');
   await ended(page, scripts, 'in quarantine');
 }
 
@@ -51,25 +51,25 @@ async function retry(page, scripts, item) {
   await page.click('nav a:text("Quarantine")');
   await page.click(`a:text("Observation ${item}")`);
   await page.wants('has an invalid date');
-  await told('mend/' + item);
-  await page.click('button:text("Try it again now")');
+  await tellSource('mend/' + item);
+  await page.click('button:text("Retry now")');
   await page.waitForURL(/\/runs\/\d+/);
   await ended(page, scripts, 'complete');
   await page.click('nav a:text("Quarantine")');
   must(!(await page.says()).includes(`Observation ${item}`), item, 'is still in quarantine');
 }
 
-// resync uses no mouse: Tab leads to the field, Enter sends the form.
+// resync uses the keyboard only: Tab moves to the field, Enter sends the form.
 async function resync(page, scripts) {
   await page.goto('/tenants/amaris');
   for (let i = 0; await page.evaluate(() => document.activeElement.id) !== 'resync-client'; i++) {
-    must(i < 200, 'Tab does not lead to the form');
+    must(i < 200, 'Tab does not reach the form');
     await page.keyboard.press('Tab');
   }
   await page.keyboard.type('no id');
   await page.keyboard.press('Enter');
   await page.waitForSelector('#resync-client[aria-invalid]');
-  must(await page.evaluate(() => document.activeElement.id) === 'resync-client', 'the field that is wrong has not the focus');
+  must(await page.evaluate(() => document.activeElement.id) === 'resync-client', 'the invalid field does not have the focus');
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.type(client);
   await page.keyboard.press('Enter');
@@ -79,7 +79,7 @@ async function resync(page, scripts) {
 }
 
 async function approve(page, scripts) {
-  await told('lose');
+  await tellSource('lose');
   await page.goto('/tenants/amaris');
   await page.click('button:text("Reconcile")');
   await page.waitForURL(/\/runs\/\d+/);
@@ -97,18 +97,18 @@ async function approve(page, scripts) {
 async function why(page) {
   await page.goto('/tenants/amaris');
   await page.fill('#why-client', client);
-  await page.click('button:text("Tell me why")');
+  await page.click('button:text("Explain")');
   await page.wants(`Client ${client}`, 'There is no grant on this dossier');
 }
 
 async function operator(browser, scripts, item) {
-  const page = await visitor(browser, { javaScriptEnabled: scripts });
+  const page = await openPage(browser, { javaScriptEnabled: scripts });
   await page.goto('/quarantine');
-  await page.keyboard.type('x'); // goes nowhere: no field takes the focus by itself
+  await page.keyboard.type('x'); // typed nowhere: no field has the focus at first
   await page.fill('#token', 'nobody');
   await page.keyboard.press('Enter');
   await page.waitForSelector('[role=alert]');
-  if (scripts) await judge(page, 'a login that is refused');
+  if (scripts) await checkPage(page, 'a refused login');
   await login(page, 'the token of ann');
   await page.goto('/');
   await page.wants('Overview', 'Amaris', 'up to date');

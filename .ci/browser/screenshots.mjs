@@ -1,12 +1,12 @@
-// The pictures of the console that the README shows.
+// Takes the README's screenshots of the console.
 import { mkdirSync, statSync } from 'node:fs';
-import { login, main, must, visitor } from './browser.mjs';
+import { login, main, must, openPage } from './browser.mjs';
 
 const folder = process.env.DOSSIERSYNC_SCREENSHOTS;
 const largest = 150 * 1024;
 const tallest = 960;
 
-// take takes a picture of the page, as far down as there is something to see.
+// take takes a screenshot of the page, down to the end of its content.
 async function take(page, name) {
   const path = `${folder}/${name}.png`;
   await page.evaluate(() => document.activeElement.blur());
@@ -21,7 +21,7 @@ await main(async browser => {
     ['light', { overview: '/', tenant: '/tenants/szr', quarantine: '/quarantine', 'held-removals': '/held-removals' }],
     ['dark', { 'overview-dark': '/' }],
   ]) {
-    const page = await visitor(browser, { colorScheme });
+    const page = await openPage(browser, { colorScheme });
     await login(page, 'the token of ann');
     for (const [name, at] of Object.entries(pages)) {
       await page.goto(at);
@@ -34,7 +34,7 @@ await main(async browser => {
     await page.goto('/tenants/amaris/why');
     await page.fill('#why-client', process.env.CLIENT);
     await page.fill('#why-user', 'zoon');
-    await page.click('button:text("Tell me why")');
+    await page.click('button:text("Explain")');
     await page.waitForSelector('#answer');
     await take(page, 'why');
   }

@@ -1,11 +1,14 @@
 #!/bin/sh
-# Makes the database and its roles, as a superuser, once: PostgreSQL's image runs this
-# when its folder is empty. Elsewhere set PGHOST, PGUSER and such, and SECRETS to the
-# folder with the two passwords.
+# Makes the database and its roles. Run it once, as a superuser, before dossiersync
+# migrate. PostgreSQL's image runs it when its data folder is empty. To run it elsewhere,
+# set PGHOST, PGUSER and so on, and SECRETS to the folder with the files owner_password
+# and reader_password.
 #
-# dossiersync owns the database and nothing else: it can neither make roles nor reach
-# another database. dossiersync_portal owns nothing at all, and sees rows through
-# row-level security only; a list of all grants it stages in a temporary table.
+# dossiersync owns the database. It cannot make roles, so this script makes those that
+# the schema needs. dossiersync_reader is the role that the row-level security policies
+# are for. dossiersync_portal, as which the portal API logs in, owns nothing and reads
+# rows only through these policies; it may make temporary tables, because PUT /v1/grants
+# loads its list into one.
 set -eu
 secrets=${SECRETS:-/run/secrets}
 

@@ -276,7 +276,7 @@ func TestButtonsNeedTheirPermission(t *testing.T) {
 		{"/quarantine/" + s.bad, `/retry"`, "ann chef"},
 		{"/quarantine/" + s.bad, `/discard"`, "chef"},
 		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", `/retry"`, ""}, // has neither id nor bytes
-		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", "cannot be tried again by itself", "ann bob chef"},
+		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", "cannot be retried alone", "ann bob chef"},
 		{"/quarantine?tenant=szr", `action="/tenants/szr/retry"`, "ann chef"},
 		{"/quarantine", "/retry", ""}, // of several, one is to be chosen
 		{"/held-removals", `/approve/reports"`, "chef"},
@@ -299,15 +299,15 @@ func TestPagesShowTheirContent(t *testing.T) {
 		page string
 		want []string
 	}{
-		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations is not up to date: SZR", "stale", "the circuit is open; left alone for", "3 items", "412 removals", "running"}},
-		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale", "The source cannot be read, first 1 h 00 min ago: search Observation: the circuit is open.", "It is left alone for", "The source was restored or replaced", "one client", "missed, there was no run"}},
+		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations is not up to date: SZR", "stale", "the circuit is open; the next try is in", "3 items", "412 removals", "running"}},
+		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale", "The source is unreachable, first 1 h 00 min ago: search Observation: the circuit is open.", "The next try is in", "The source was restored or replaced", "one client", "missed, there was no run"}},
 		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
 		"waiting":    {v.get(runPage(s.waiting)).Body.String(), []string{"waiting for its turn", "everything from the beginning of client 1042"}},
 		"done":       {v.get(runPage(s.done)).Body.String(), []string{"partial", "2 items in quarantine"}},
 		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has an invalid date", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
-		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only the command line shows them"}},
+		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only quarantine show --raw prints them"}},
 		"stray":      {v.get("/quarantine/" + url.PathEscape(s.stray)).Body.String(), []string{"QuestionnaireResponse without an id", "none, or it could not be read"}},
-		"held":       {v.get("/held-removals").Body.String(), []string{"412", "needs the right approve"}},
+		"held":       {v.get("/held-removals").Body.String(), []string{"412", "you lack the right approve"}},
 		"why":        {why, []string{"this user does not see them: their grant does not count today", "the invitation was not accepted yet", "1 hidden", "This user may not open the dossier"}},
 	} {
 		page := html.UnescapeString(tt.page)

@@ -36,11 +36,11 @@ func newSourceMetrics(reg prometheus.Registerer) (*sourceMetrics, error) {
 		}, []string{"tenant"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_source_received_bytes_total",
-			Help: "Bytes received from the sources, as packed.",
+			Help: "Bytes received from the sources, before decompression.",
 		}, []string{"tenant"}),
 		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "dossiersync_breaker_state",
-			Help: "The circuit to a source: 0 closed, 1 half-open, 2 open.",
+			Help: "The circuit breaker of a source: 0 closed, 1 half-open, 2 open.",
 		}, []string{"tenant"}),
 	}
 	if reg == nil {
