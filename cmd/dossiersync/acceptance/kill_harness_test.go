@@ -69,7 +69,9 @@ func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 func isSlow(p behaviours.Preset) bool { return p.Name == "smart-bulk" || p.Behaviour.LateCommits > 0 }
 
 // isUnproven reports whether not everything of such a source can be read and proved complete yet.
-func isUnproven(p behaviours.Preset) bool { return p.Behaviour.WideFails > 0 || p.Behaviour.CountOff > 0 }
+func isUnproven(p behaviours.Preset) bool {
+	return p.Behaviour.WideFails > 0 || p.Behaviour.CountOff > 0
+}
 
 // randomFaults are the faults to draw from, each with its probability per request.
 var randomFaults = []struct {
