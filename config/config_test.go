@@ -135,11 +135,12 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 				Lag: 150 * time.Second, Overlap: 150 * time.Second,
 			}},
 			Mapping: config.Mapping{
-				Timeline: []string{"report", "form"},
-				Author:   "name-and-role",
+				DocumentTime: "service",
+				Timeline:     []string{"report", "form"},
+				Author:       "name-and-role",
 				Labels: config.Labels{
 					Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan",
-					General: "Algemeen", CarePlan: "Zorgleefplan",
+					General: "Algemeen", CarePlan: "Zorgleefplan", Report: "Rapportage", Form: "Vragenlijst",
 				},
 			},
 		}},
@@ -273,7 +274,7 @@ tenants:
 		"domains":    {a.Mapping.Domains, []config.Rule{{Match: config.Match{Category: config.Code{System: "s", Code: "c"}}, Set: "wonen"}}},
 		"show":       {a.Mapping.Show, config.Show{InProgress: true}},
 		"timeline":   {len(a.Mapping.Timeline), 0},
-		"labels":     {a.Mapping.Labels, config.Labels{Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan", General: "Algemeen", CarePlan: "Plan"}},
+		"labels":     {a.Mapping.Labels, config.Labels{Reports: "Rapportages", Forms: "Vragenlijsten", CarePlans: "Zorgplan", General: "Algemeen", CarePlan: "Plan", Report: "Rapportage", Form: "Vragenlijst"}},
 	} {
 		if diff := cmp.Diff(test.want, test.got); diff != "" {
 			t.Errorf("%s, -want +got:\n%s", name, diff)

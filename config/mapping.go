@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Mapping turns what a source sends into what a portal shows.
 type Mapping struct {
@@ -18,6 +21,9 @@ type Mapping struct {
 	Hide []Match
 	// Show says which states a tenant shows that are hidden otherwise.
 	Show Show
+	// DocumentTime is the date by which a document stands on the time line: "service", that of the
+	// care it is about, or "indexed". Default: service.
+	DocumentTime string
 	// Timeline has the kinds that make cards: "report", "form", both or
 	// neither. Default: both.
 	Timeline []string
@@ -66,20 +72,32 @@ type Labels struct {
 	CarePlans string // default: Zorgplan
 	General   string // the category; default: Algemeen
 	CarePlan  string // the category; default: Zorgleefplan
+	// Report and Form are what one of them is called that has no title. Default: the singular of
+	// Reports and Forms where that is known, else Rapportage and Vragenlijst.
+	Report string
+	Form   string
+}
+
+// singular holds the singulars of words that portals use for reports and forms.
+var singular = map[string]string{
+	"rapportages": "Rapportage", "rapportage": "Rapportage", "rapporten": "Rapport", "verslagen": "Verslag", "verslaglegging": "Verslag",
+	"dagrapportages": "Dagrapportage", "notities": "Notitie", "berichten": "Bericht", "documenten": "Document",
+	"vragenlijsten": "Vragenlijst", "formulieren": "Formulier", "lijsten": "Lijst", "metingen": "Meting", "meetinstrumenten": "Meetinstrument",
 }
 
 func (v value) mapping() Mapping {
 	s := v.section()
 	defer s.end()
 	return Mapping{
-		ReportCodes: s.key("report_codes").codes(),
-		Category:    s.key("category").rules("general", "care-plan"),
-		Domains:     s.key("domains").rules("mentaal", "lichamelijk", "participatie", "wonen"),
-		Hide:        s.key("hide").hide(),
-		Show:        s.key("show").show(),
-		Timeline:    s.key("timeline").timeline(),
-		Author:      s.key("author").oneOf("name-and-role", "name-and-role", "role", "organisation"),
-		Labels:      s.key("labels").labels(),
+		ReportCodes:  s.key("report_codes").codes(),
+		Category:     s.key("category").rules("general", "care-plan"),
+		Domains:      s.key("domains").rules("mentaal", "lichamelijk", "participatie", "wonen"),
+		Hide:         s.key("hide").hide(),
+		Show:         s.key("show").show(),
+		Timeline:     s.key("timeline").timeline(),
+		DocumentTime: s.key("document_time").oneOf("service", "service", "indexed"),
+		Author:       s.key("author").oneOf("name-and-role", "name-and-role", "role", "organisation"),
+		Labels:       s.key("labels").labels(),
 	}
 }
 
@@ -169,9 +187,12 @@ func (v value) timeline() []string {
 func (v value) labels() Labels {
 	s := v.section()
 	defer s.end()
+	reports, forms := s.key("reports").text("Rapportages"), s.key("forms").text("Vragenlijsten")
 	return Labels{
-		Reports:   s.key("reports").text("Rapportages"),
-		Forms:     s.key("forms").text("Vragenlijsten"),
+		Reports:   reports,
+		Forms:     forms,
+		Report:    s.key("report").text(cmp.Or(singular[strings.ToLower(reports)], "Rapportage")),
+		Form:      s.key("form").text(cmp.Or(singular[strings.ToLower(forms)], "Vragenlijst")),
 		CarePlans: s.key("care-plans").text("Zorgplan"),
 		General:   s.key("general").text("Algemeen"),
 		CarePlan:  s.key("care-plan").text("Zorgleefplan"),

@@ -6,7 +6,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// definition is a questionnaire that is stored or withheld.
+// definition is a questionnaire that is stored or withheld; or staff, who may be named by an identifier,
+// without a model.
 type definition struct {
 	key   string
 	it    *dossier.Item
@@ -26,15 +27,23 @@ func (a *application) queueDefinitions(b *pgx.Batch) {
 	const put = `
 		INSERT INTO definitions (tenant, alias, key, updated, model) VALUES (@tenant, @alias, @key, @updated, @model)
 		ON CONFLICT (tenant, alias, key) DO UPDATE SET updated = excluded.updated, model = excluded.model`
+	const keep = `DELETE FROM definitions WHERE tenant = @tenant AND key = @key AND alias <> ALL (@aliases) RETURNING alias`
 	const remove = `DELETE FROM definitions WHERE tenant = @tenant AND key = @key RETURNING alias`
 	w, tenant := &a.out, a.tenant()
 	for _, d := range w.definitions {
-		q, ok := d.it.Content.(*dossier.Questionnaire)
-		if !ok || d.it.State != dossier.StateShown {
+		names := namesOf(d.it)
+		if d.it.State != dossier.StateShown || d.it.Content == nil {
 			b.Queue(remove, pgx.StrictNamedArgs{"tenant": tenant, "key": d.key}).Query(w.collectGone)
 			continue
 		}
-		for _, ref := range q.Names() {
+		if d.it.Content.Kind() == dossier.KindStaff {
+			aliases := make([]string, len(names))
+			for i, ref := range names {
+				aliases[i] = dossier.Key(tenant, ref)
+			}
+			b.Queue(keep, pgx.StrictNamedArgs{"tenant": tenant, "key": d.key, "aliases": aliases}).Query(w.collectGone)
+		}
+		for _, ref := range names {
 			alias := dossier.Key(tenant, ref)
 			w.targets = append(w.targets, alias)
 			b.Queue(put, pgx.StrictNamedArgs{"tenant": tenant, "alias": alias, "key": d.key,
@@ -55,6 +64,17 @@ func (a *application) queueDefinitions(b *pgx.Batch) {
 		b.Queue(touch, pgx.StrictNamedArgs{"tenant": tenant, "keys": w.touched.keys, "updated": w.touched.updated}).
 			Query(w.collectGone)
 	}
+}
+
+// namesOf lists by what others may name the item instead of by its record.
+func namesOf(it *dossier.Item) []dossier.Ref {
+	switch c := it.Content.(type) {
+	case *dossier.Questionnaire:
+		return c.Names()
+	case *dossier.Staff:
+		return c.Identifiers
+	}
+	return nil
 }
 
 // collectGone notes names that may stand for another questionnaire now, or for

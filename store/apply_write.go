@@ -86,6 +86,8 @@ func (w *writes) put(tenant, key string, epoch int32, it *dossier.Item, r Render
 		w.clients = append(w.clients, it)
 	case dossier.StreamContacts:
 		w.contacts = append(w.contacts, it)
+	case dossier.StreamStaff:
+		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamQuestionnaires:
 		w.definitions = append(w.definitions, definition{key: key, it: it, model: r.Model})
 	}

@@ -65,6 +65,12 @@ func (l Lookup) Shown(ref dossier.Ref) *Shown {
 	return s
 }
 
+// Hidden reports whether ref names a record that the replica knows and that is not for readers: what
+// others call it is not shown either (I6). A record that is not known is not hidden.
+func (l Lookup) Hidden(ref dossier.Ref) bool {
+	return !ref.IsZero() && l.around.hidden[dossier.Key(l.tenant, ref)]
+}
+
 // Members returns the parts of plans and the agreements that name the care plan
 // ref, are shown, and belong to the same client or to none; in no order. Where
 // there are more than [MaxMembers], some may be missing, and the second result

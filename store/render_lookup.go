@@ -15,6 +15,7 @@ type surroundings struct {
 	names   []string // keys of what the items name
 	plans   []string // keys of those that are care plans
 	shown   map[string]*Shown
+	hidden  map[string]bool     // keys of those that are not for readers
 	members map[string][]*Shown // by the key of the plan
 }
 
@@ -39,7 +40,17 @@ const (
 			SELECT key, kind, coalesce(client, ''), card, body, model FROM items
 			WHERE tenant = @tenant AND key = n AND state = 'shown'
 			UNION ALL
-			SELECT alias, 'questionnaire', '', NULL, NULL, model FROM (` + definitionOf + `) d) i`
+			SELECT alias, 'questionnaire', '', NULL, NULL, model FROM (` + definitionOf + `) d WHERE d.model::text <> 'null'
+			UNION ALL
+			SELECT * FROM (
+				SELECT d.alias, i.kind, '', i.card, i.body, i.model FROM definitions d
+				JOIN items i ON i.tenant = @tenant AND i.key = d.key AND i.state = 'shown' AND i.kind = 'staff'
+				WHERE d.tenant = @tenant AND d.alias = n ORDER BY d.updated DESC NULLS LAST, d.key DESC LIMIT 1) s) i`
+	// Records that a mark, a rule, or a status hides; not those that are only empty or replaced.
+	hiddenSQL = `
+		SELECT n FROM unnest(@names::text[]) n CROSS JOIN LATERAL (
+			SELECT FROM items
+			WHERE tenant = @tenant AND key = n AND state = 'hidden' AND reason = ANY(@reasons) OFFSET 0) i`
 	membersSQL = `
 		SELECT p, m.* FROM unnest(@plans::text[]) p CROSS JOIN LATERAL (
 			SELECT i.* FROM refs r CROSS JOIN LATERAL (
@@ -60,11 +71,15 @@ const (
 			WHERE tenant = @tenant AND key = r.target AND state = 'shown' AND stream <> 'care-plans' OFFSET 0) i`
 )
 
+// hidingReasons are those by which a record, and what it is called, is not for readers.
+var hidingReasons = []string{string(dossier.HiddenMarked), string(dossier.HiddenModifierExtension),
+	string(dossier.HiddenImplicitRules), string(dossier.HiddenStatus), string(dossier.HiddenUnknownStatus), string(dossier.HiddenQuarantined)}
+
 // queue reads them.
 func (s *surroundings) queue(b *pgx.Batch) {
 	slices.Sort(s.names)
 	s.names = slices.Compact(s.names)
-	s.shown, s.members = make(map[string]*Shown), make(map[string][]*Shown)
+	s.shown, s.hidden, s.members = make(map[string]*Shown), make(map[string]bool), make(map[string][]*Shown)
 	collect := func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Shown])
 		for _, found := range list {
@@ -73,6 +88,14 @@ func (s *surroundings) queue(b *pgx.Batch) {
 		return err
 	}
 	b.Queue(shownSQL, pgx.StrictNamedArgs{"tenant": s.tenant, "names": s.names}).Query(collect)
+	hiding := pgx.StrictNamedArgs{"tenant": s.tenant, "names": s.names, "reasons": hidingReasons}
+	b.Queue(hiddenSQL, hiding).Query(func(rows pgx.Rows) error {
+		keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, key := range keys {
+			s.hidden[key] = true
+		}
+		return err
+	})
 	if len(s.plans) == 0 {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 
 	"context"
 	"errors"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -140,10 +141,16 @@ func (r *slice) typeFailed(ctx context.Context, t *store.RunType, err error) err
 	}
 	// A type that was read before is not one that the source does not know: it
 	// fails like any other, or what is amiss would look like the end of it.
-	unsupported := f.Kind == source.Unsupported && t.Upto == nil && r.cursors[t.TypeID].Upto == nil && t.Effects.Seen() == 0
+	typ, _ := r.sourceType(t.TypeID)
+	refused := typ.Optional && f.Status >= http.StatusBadRequest && f.Kind != source.Throttled
+	unsupported := (f.Kind == source.Unsupported || refused) && t.Upto == nil && r.cursors[t.TypeID].Upto == nil && t.Effects.Seen() == 0
 	message := f.Error()
 	t.Failure, t.Done = &message, unsupported
-	r.log.Warn("a type cannot be read", zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Error(f))
+	level := zap.WarnLevel
+	if unsupported && typ.Optional {
+		level = zap.InfoLevel
+	}
+	r.log.Log(level, "a type cannot be read", zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Error(f))
 	return r.syncer.store.FailType(ctx, r.claim, t.TypeID, message, unsupported)
 }
 

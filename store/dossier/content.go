@@ -77,6 +77,14 @@ type Staff struct {
 	PersonName   string    `json:"personName,omitempty"`  // of a role: the name written beside Person
 	Organization Ref       `json:"organization,omitzero"` // of a role: where
 	OrgName      string    `json:"orgName,omitempty"`     // of a role: the name written beside Organization
+	// Identifiers are what a reference may name it by instead of by its record, made by [Identified].
+	Identifiers []Ref `json:"identifiers,omitempty"`
+}
+
+// Identified names a record by an identifier of it, as FHIR's logical references do. It holds a digest:
+// the identifiers of staff are not for readers.
+func Identified(system, value string) Ref {
+	return Ref{Type: "identifier", ID: Key("", Ref{Type: system, ID: value})}
 }
 
 // Report is one entry of the day reports, or a document.
@@ -116,12 +124,18 @@ type Goal struct {
 	Start       string   `json:"start,omitempty"`       // FHIR date
 	Targets     []Target `json:"targets,omitempty"`
 	Notes       []Note   `json:"notes,omitempty"`
+	// StatusReason says in words why Status is what it is.
+	StatusReason string       `json:"statusReason,omitempty"`
+	ExpressedBy  Party        `json:"expressedBy,omitzero"`
+	Outcomes     []Evaluation `json:"outcomes,omitempty"` // what was achieved
 }
 
 // Target is one measure of a goal.
 type Target struct {
 	Text string `json:"text"`
 	Due  string `json:"due,omitempty"` // FHIR date
+	// DueWithin is how long reaching it may take, in Dutch: 6 weken.
+	DueWithin string `json:"dueWithin,omitempty"`
 }
 
 // Note is a remark with its author and moment.
@@ -131,37 +145,57 @@ type Note struct {
 	Text   string `json:"text"`
 }
 
+// Evaluation is how something in a plan goes, or went.
+type Evaluation struct {
+	Note
+
+	// Of is the record that says it, where that is one of the source; the evaluation is not for
+	// readers if that record is hidden.
+	Of       Ref   `json:"of,omitzero"`
+	Action   int   `json:"action,omitempty"` // the place in the plan's Actions, from 1; 0: of none
+	Goals    []Ref `json:"goals,omitempty"`
+	OwnGoals []int `json:"ownGoals,omitempty"` // places in the plan's OwnGoals
+}
+
 // Action is what is done for a goal.
 type Action struct {
 	Description string `json:"description"`
-	Status      string `json:"status,omitempty"`
-	Domain      Domain `json:"domain,omitzero"`
-	Goals       []Ref  `json:"goals,omitempty"`
-	OwnGoals    []int  `json:"ownGoals,omitempty"` // places in the plan's OwnGoals
+	// Of is the record that is described, where Description is no more than what the plan calls it.
+	Of       Ref     `json:"of,omitzero"`
+	Status   string  `json:"status,omitempty"`
+	Domain   Domain  `json:"domain,omitzero"`
+	Goals    []Ref   `json:"goals,omitempty"`
+	OwnGoals []int   `json:"ownGoals,omitempty"` // places in the plan's OwnGoals
+	Timing   string  `json:"timing,omitempty"`   // when and how often, in Dutch
+	Product  string  `json:"product,omitempty"`
+	Amount   string  `json:"amount,omitempty"`
+	Location string  `json:"location,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	Team     []Party `json:"team,omitempty"` // who does it
 }
 
 // CarePlan is a care plan with what hangs on it, or a part of one.
 type CarePlan struct {
-	Title       string   `json:"title,omitempty"` // empty: the tenant's word for a plan
-	Description string   `json:"description,omitempty"`
-	Status      string   `json:"status"`               // FHIR status
-	Open        bool     `json:"open"`                 // the source says it is in force
-	Superseded  bool     `json:"superseded,omitempty"` // it would be open, had not another plan taken its place
-	Start       string   `json:"start,omitempty"`      // FHIR date
-	End         string   `json:"end,omitempty"`        // FHIR date
-	Ends        string   `json:"ends,omitempty"`       // the last local date (YYYY-MM-DD) on which it counts
-	At          Moment   `json:"at"`                   // its place in a list: start of period, else created
-	Author      []Party  `json:"author,omitempty"`
-	Team        []Party  `json:"team,omitempty"`      // who else works on it
-	Addresses   []string `json:"addresses,omitempty"` // what it is about: conditions, in words
-	Goals       []Ref    `json:"goals,omitempty"`
-	OwnGoals    []Goal   `json:"ownGoals,omitempty"` // goals written inside the plan, without an identity
-	Actions     []Action `json:"actions,omitempty"`
-	Evaluations []Note   `json:"evaluations,omitempty"`
-	Notes       []Note   `json:"notes,omitempty"`     // remarks on the plan as a whole
-	Narrative   string   `json:"narrative,omitempty"` // plain text
-	Replaces    []Ref    `json:"replaces,omitempty"`
-	PartOf      []Ref    `json:"partOf,omitempty"` // plans of which it says it is a part, the likeliest first
+	Title       string       `json:"title,omitempty"` // empty: the tenant's word for a plan
+	Description string       `json:"description,omitempty"`
+	Status      string       `json:"status"`               // FHIR status
+	Open        bool         `json:"open"`                 // the source says it is in force
+	Superseded  bool         `json:"superseded,omitempty"` // it would be open, had not another plan taken its place
+	Start       string       `json:"start,omitempty"`      // FHIR date
+	End         string       `json:"end,omitempty"`        // FHIR date
+	Ends        string       `json:"ends,omitempty"`       // the last local date (YYYY-MM-DD) on which it counts
+	At          Moment       `json:"at"`                   // its place in a list: start of period, else created
+	Author      []Party      `json:"author,omitempty"`
+	Team        []Party      `json:"team,omitempty"`      // who else works on it
+	Addresses   []string     `json:"addresses,omitempty"` // what it is about: conditions, in words
+	Goals       []Ref        `json:"goals,omitempty"`
+	OwnGoals    []Goal       `json:"ownGoals,omitempty"` // goals written inside the plan, without an identity
+	Actions     []Action     `json:"actions,omitempty"`
+	Evaluations []Evaluation `json:"evaluations,omitempty"`
+	Notes       []Note       `json:"notes,omitempty"`     // remarks on the plan as a whole
+	Narrative   string       `json:"narrative,omitempty"` // plain text
+	Replaces    []Ref        `json:"replaces,omitempty"`
+	PartOf      []Ref        `json:"partOf,omitempty"` // plans of which it says it is a part, the likeliest first
 }
 
 // PlanAgreement is an agreement to care plans that the source keeps as a record
@@ -210,7 +244,10 @@ func (g *Goal) Refs() []Ref {
 	for _, n := range g.Notes {
 		refs = n.Author.appendTo(refs)
 	}
-	return refs
+	for _, e := range g.Outcomes {
+		refs = appendRefs(refs, e.Of)
+	}
+	return g.ExpressedBy.appendTo(refs)
 }
 
 // Refs implements [Content].
@@ -218,7 +255,10 @@ func (p *CarePlan) Refs() []Ref {
 	refs := appendRefs(nil, p.PartOf...)
 	refs = appendRefs(refs, p.Goals...)
 	for _, a := range p.Actions {
-		refs = appendRefs(refs, a.Goals...)
+		refs = appendRefs(appendRefs(refs, a.Goals...), a.Of)
+		for _, who := range a.Team {
+			refs = who.appendTo(refs)
+		}
 	}
 	for _, a := range p.Author {
 		refs = a.appendTo(refs)
@@ -226,10 +266,11 @@ func (p *CarePlan) Refs() []Ref {
 	for _, a := range p.Team {
 		refs = a.appendTo(refs)
 	}
-	for _, list := range [][]Note{p.Evaluations, p.Notes} {
-		for _, n := range list {
-			refs = n.Author.appendTo(refs)
-		}
+	for _, e := range p.Evaluations {
+		refs = appendRefs(e.Author.appendTo(refs), e.Of)
+	}
+	for _, n := range p.Notes {
+		refs = n.Author.appendTo(refs)
 	}
 	for _, g := range p.OwnGoals {
 		refs = appendRefs(refs, g.Refs()...)

@@ -21,9 +21,11 @@ type Question struct {
 	// questionnaire-hidden).
 	Hidden bool `json:"hidden,omitempty"`
 	// Total says that its answer is the form's score.
-	Total   bool       `json:"total,omitempty"`
-	Options []Option   `json:"options,omitempty"`
-	Items   []Question `json:"items,omitempty"`
+	Total   bool     `json:"total,omitempty"`
+	Options []Option `json:"options,omitempty"`
+	// Units are the units that an answer may have, as options: system|code, and the word for it.
+	Units []Option   `json:"units,omitempty"`
+	Items []Question `json:"items,omitempty"`
 	// When says by which answers it is asked at all; empty: always. Any says that
 	// one of the conditions is enough.
 	When []Condition `json:"when,omitempty"`
@@ -62,7 +64,8 @@ type Form struct {
 	Questionnaire Ref            `json:"questionnaire,omitzero"`
 	Own           *Questionnaire `json:"own,omitempty"` // written inside the form
 	Items         []FormItem     `json:"items,omitempty"`
-	Score         string         `json:"score,omitempty"` // a decimal, where the form itself says it
+	Score         string         `json:"score,omitempty"`   // a decimal, where the form itself says it
+	ScoreOf       string         `json:"scoreOf,omitempty"` // the linkId of the question that asks for Score; empty: none does
 	// Pruned says that answers were left out which the questionnaire hides: they
 	// are not stored. To be rendered by another questionnaire, the form has to be
 	// read again.
@@ -79,19 +82,25 @@ type FormItem struct {
 
 // Answer is one answer, of any of FHIR's types.
 type Answer struct {
-	// Display is the answer as a Dutch reader would say it: ja, 3 maart 2025.
+	// Type is what FHIR R4 calls the type of value[x]: Boolean, Quantity.
+	Type string `json:"type,omitempty"`
+	// Display is the answer as a Dutch reader would say it: Ja, 3 maart 2025.
 	// Empty for a coded answer without words of its own: then the question's
 	// option has them.
 	Display string `json:"display,omitempty"`
 	// Value is JSON: a boolean, an integer, or a string (decimals are strings,
-	// as the source wrote them); for a coding {system, code}, for a quantity
+	// written out with the digits that the source gave); for a coding {system, code}, for a quantity
 	// {value, unit} and, if it is no exact value, comparator; for an attachment
 	// {title, contentType, size}; null for a reference.
 	Value json.RawMessage `json:"value"`
+	// Unit tells the unit of a quantity from others: system|code. Empty: it has words at most.
+	Unit string `json:"unit,omitempty"`
+	// Moment is when a date or dateTime is.
+	Moment Moment `json:"moment,omitzero"`
 	// Option tells a chosen option from others: system|code, or the value
 	// itself.
 	Option string     `json:"option,omitempty"`
-	Ref    Ref        `json:"ref,omitzero"`    // whom it names, where the answer itself does not say
+	Ref    Ref        `json:"ref,omitzero"`    // whom or what it names
 	Score  string     `json:"score,omitempty"` // the ordinal value, a decimal, where the answer itself says it
 	Items  []FormItem `json:"items,omitempty"` // questions that this answer raised
 }

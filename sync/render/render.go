@@ -44,7 +44,7 @@ type Renderer struct {
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
-const renderVersion = 2
+const renderVersion = 3
 
 // New returns the renderer of one tenant, whose times are shown in zone.
 func New(tenant string, zone *time.Location, rules Rules) *Renderer {
@@ -234,6 +234,12 @@ func (r *Renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
 		return staffJSON{Organization: s.Name}
 	case dossier.StaffRole:
 		person, org := staffOf(look.Shown(s.Person)), staffOf(look.Shown(s.Organization))
+		if look.Hidden(s.Person) {
+			s = &dossier.Staff{Role: s.Role, OrgName: s.OrgName, Organization: s.Organization}
+		}
+		if look.Hidden(s.Organization) {
+			s = &dossier.Staff{Role: s.Role, PersonName: s.PersonName}
+		}
 		return staffJSON{
 			Name: cmp.Or(person.Name, s.PersonName), Role: cmp.Or(s.Role, person.Role),
 			Organization: cmp.Or(org.Organization, s.OrgName),
@@ -255,6 +261,15 @@ func staffOf(s *store.Shown) staffJSON {
 		st.Name = c.Name
 	}
 	return st
+}
+
+// clientName returns what a client is called; empty for what is none.
+func clientName(s *store.Shown) string {
+	var n nameJSON
+	if s != nil && s.Kind == dossier.KindClient {
+		_ = json.Unmarshal(s.Card, &n) // marshalled by this package
+	}
+	return n.Name
 }
 
 // author sums up who wrote something by the tenant's rule: the first party that
@@ -290,6 +305,9 @@ func (r *Renderer) author(parties []dossier.Party, look store.Lookup) *authorJSO
 // party resolves one party, as far as it can be.
 func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	var st staffJSON
+	if look.Hidden(p.Ref) && p.Inline == nil {
+		return st
+	}
 	switch found := look.Shown(p.Ref); {
 	case p.Inline != nil:
 		st = r.staff(p.Inline, look)
@@ -300,7 +318,7 @@ func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 		if dossier.StaffKindOf(p.Ref.Type) == dossier.StaffOrganization {
 			st.Organization = cmp.Or(st.Organization, p.Display)
 		} else {
-			st.Name = p.Display
+			st.Name = cmp.Or(p.Display, clientName(look.Shown(p.Ref)))
 		}
 	}
 	return st

@@ -55,6 +55,9 @@ type Type struct {
 	// Hiding changes when other items than before would be hidden: until all
 	// have been read again, none of the type's may be shown.
 	Hiding string
+	// Optional says that the tenant did not ask for the type, so that a source that does not know it,
+	// or does not give it to us, lacks nothing.
+	Optional bool
 }
 
 // Query asks for one page of one type.

@@ -47,8 +47,8 @@ func NewSyncer(cfg *config.Config, st *store.Store, o SyncerOptions) (*dossiersy
 			RequestsPerRun: int64(t.Source.FHIR.RequestsPerRun), MaxRemoved: t.MaxRemoved,
 			Rules: render.Rules{
 				Author:      render.AuthorRule(t.Mapping.Author),
-				ReportTitle: t.Mapping.Labels.Reports,
-				FormTitle:   t.Mapping.Labels.Forms,
+				ReportTitle: t.Mapping.Labels.Report,
+				FormTitle:   t.Mapping.Labels.Form,
 				PlanTitle:   t.Mapping.Labels.CarePlans,
 			},
 		})
@@ -79,6 +79,7 @@ func newSource(t *config.Tenant, observed *sourceMetrics, o SyncerOptions) (sour
 		ReportCodes: codes(m.ReportCodes), Category: rules(m.Category), Domain: rules(m.Domains),
 		ShowPreliminary: m.Show.Preliminary, ShowSuperseded: m.Show.Superseded,
 		ShowInProgress: m.Show.InProgress, ShowStopped: m.Show.Stopped,
+		DocumentTime: fhir.DocumentTime(m.DocumentTime),
 	}
 	for _, hide := range m.Hide {
 		mapping.Hide = append(mapping.Hide, fhir.Rule{Match: match(hide)})
