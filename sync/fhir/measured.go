@@ -119,10 +119,9 @@ func absence(get func(string) value) string {
 func (m *mapper) components(v value) []string {
 	var all []string
 	for _, c := range v.each() {
-		label, is := wordsOrCode(c.get("code")), ""
-		if is, _ = m.valueText(c.get); is == "" {
-			is = absence(c.get)
-		}
+		label := wordsOrCode(c.get("code"))
+		is, _ := m.valueText(c.get)
+		is = cmp.Or(is, absence(c.get))
 		switch {
 		case is == "":
 		case label == "":

@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// ucum is the system of UCUM's unit codes.
-const ucum = "http://unitsofmeasure.org"
-
 // quantity returns v, a Quantity, with all the decimals that the source wrote.
 func quantity(v value) string {
 	return join(v.get("comparator").str(), dutchNumber(v.get("value")), unitOf(v))
