@@ -83,6 +83,8 @@ type (
 		Name         string `json:"name,omitempty"`
 		Role         string `json:"role,omitempty"`
 		Organization string `json:"organization,omitempty"`
+		// Nameless says that the name is not for readers, and that no other is to stand for it.
+		Nameless bool `json:"nameless,omitempty"`
 	}
 	nameJSON struct {
 		Name string `json:"name"`
@@ -234,16 +236,17 @@ func (r *Renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
 		return staffJSON{Organization: s.Name}
 	case dossier.StaffRole:
 		person, org := staffOf(look.Shown(s.Person)), staffOf(look.Shown(s.Organization))
-		if look.Hidden(s.Person) {
-			s = &dossier.Staff{Role: s.Role, OrgName: s.OrgName, Organization: s.Organization}
-		}
-		if look.Hidden(s.Organization) {
-			s = &dossier.Staff{Role: s.Role, PersonName: s.PersonName}
-		}
-		return staffJSON{
+		st := staffJSON{
 			Name: cmp.Or(person.Name, s.PersonName), Role: cmp.Or(s.Role, person.Role),
 			Organization: cmp.Or(org.Organization, s.OrgName),
 		}
+		if look.Hidden(s.Person) {
+			st.Name, st.Nameless = "", true
+		}
+		if look.Hidden(s.Organization) {
+			st.Organization = ""
+		}
+		return st
 	}
 	return staffJSON{Name: s.Name, Role: s.Role}
 }
@@ -314,7 +317,7 @@ func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	case found != nil:
 		st = staffOf(found)
 	}
-	if st.Name == "" {
+	if st.Name == "" && !st.Nameless {
 		if dossier.StaffKindOf(p.Ref.Type) == dossier.StaffOrganization {
 			st.Organization = cmp.Or(st.Organization, p.Display)
 		} else {

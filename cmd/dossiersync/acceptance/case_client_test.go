@@ -43,7 +43,7 @@ func TestCase02OutOfCareAndBack(t *testing.T) {
 	s.wantNowhere("Voor het vertrek", "Tijdens de afwezigheid", "Casus 2")
 	s.next("returns")
 	s.wantReports(s.client, daily("eerste", "Voor het vertrek."), daily("tweede", "Na de terugkeer."),
-		report{ID: "afwezig", At: "2024-11-21T13:30:00+01:00", Precision: "second", Title: "Rapportages", Category: "general", Text: "Tijdens de afwezigheid."})
+		report{ID: "afwezig", At: "2024-11-21T13:30:00+01:00", Precision: "second", Title: "Rapportage", Category: "general", Text: "Tijdens de afwezigheid."})
 }
 
 func TestCase03DeceasedAndLaterCorrectedToAlive(t *testing.T) {
@@ -95,7 +95,7 @@ func TestCase05ItemOnTheWrongClient(t *testing.T) {
 	wrong := s.id("ander")
 	all := view{
 		Reports: []report{daily("verslag", "Hoort bij casus 5.")},
-		Forms:   []form{filled("formulier", "Vragenlijsten", "Vraag niet beschikbaar = Hoort bij casus 5.")},
+		Forms:   []form{filled("formulier", "Vragenlijst", "Vraag niet beschikbaar = Hoort bij casus 5.")},
 		Plans: []plan{{ID: "plan", Title: "Zorgleefplan", State: "expired", Start: "2024-10-22", End: "2025-10-22", Author: "Joke Voorbeeld, verzorgende IG",
 			Domains: []string{"lichamelijk", "  goal plan-doel Hoort bij casus 5 (active)", "  action Twee keer per dag een stukje lopen. (in-progress) plan-doel"}}},
 	}

@@ -45,11 +45,11 @@ func TestCase30Amended(t *testing.T) {
 func TestCase31QuestionnaireChangedVersionOrMissingOrLate(t *testing.T) {
 	t.Parallel()
 	s := tell(t, 31, setting{})
-	const none = "Vraag niet beschikbaar = 1"
+	const none = "Vraag niet beschikbaar = Antwoord zonder tekst (code 1)"
 	first := filled("versie-1", "Vragen van 2024", "Hoe slaapt u? = Goed")
 	second := filled("versie-2", "Vragen van 2025", "Hoe was uw nacht? = Prima")
-	third := filled("versie-3", "Vragenlijsten", none)
-	missing := filled("nergens", "Vragenlijsten", none)
+	third := filled("versie-3", "Vragenlijst", none)
+	missing := filled("nergens", "Vragenlijst", none)
 	without := first
 	without.ID = "zonder-versie"
 	s.next("forms of a version, of another one, of none, of a missing questionnaire and of a late one")
@@ -75,7 +75,7 @@ func TestCase32NestedGroupsAnswerItemRepeats(t *testing.T) {
 		"De dag",
 		"  Ochtend",
 		"    Wat eet u? = Brood | Een eitje",
-		"  Slaapt u overdag? = ja",
+		"  Slaapt u overdag? = Ja",
 		"  > Waar? = In de stoel bij het raam",
 		"Een naaste",
 		"  Naam = Annie",
@@ -88,7 +88,7 @@ func TestCase33EveryAnswerType(t *testing.T) {
 	s := tell(t, 33, setting{})
 	s.next("a form asks for everything")
 	answers := filled("formulier", "Alle soorten vragen",
-		"Heeft u pijn? = nee",
+		"Heeft u pijn? = Nee",
 		"Lengte in meters = 1,50",
 		"Aantal kinderen = 3",
 		"Datum van verhuizing = 3 maart 2025",
@@ -148,20 +148,20 @@ func TestCase34HiddenItems(t *testing.T) {
 	t.Parallel()
 	s := tell(t, 34, setting{})
 	s.next("some answers are not for eyes")
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
+	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = Nee", "Wat gaat er goed? = Het lopen"))
 	// What is not asked depends on the answers, and on the questionnaire.
 	s.change("QuestionnaireResponse", "formulier", func(f map[string]any) {
 		items, _ := f["item"].([]any)
 		items[0].(map[string]any)["answer"] = []any{map[string]any{"valueBoolean": true}}
 	})
 	s.sync()
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
+	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = Ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
 	s.change("Questionnaire", "vragen-1", func(q map[string]any) {
 		items, _ := q["item"].([]any)
 		delete(items[3].(map[string]any), "extension")
 	})
 	s.sync()
-	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
+	s.wantForms(s.client, filled("formulier", "Pijn", "Heeft u pijn? = Ja", "Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
 }
 
 // What the questionnaire hides is not stored either (I6).

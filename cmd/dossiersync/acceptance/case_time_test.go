@@ -163,7 +163,7 @@ func TestCase56TheSourcesClockIsPutBack(t *testing.T) {
 		}
 		s.know(dossier.Ref{Type: "Observation", ID: "c-verslag"})
 	}
-	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages", Category: "general"}
+	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportage", Category: "general"}
 
 	s.clock.set(right.Add(48 * time.Hour)) // two days fast
 	s.put(`{"resourceType": "Patient", "id": "c", "name": [{"text": "Mevrouw C"}]}`)

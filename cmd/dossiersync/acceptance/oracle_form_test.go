@@ -28,7 +28,7 @@ func (o *oracle) forms(clients map[string]*dossierOf) {
 		}
 		v := formView{Title: definition.text("title"), Lines: f.lines}
 		if v.Title == "" {
-			v.Title = "Vragenlijsten" // the organisation's word
+			v.Title = "Vragenlijst" // one of what the organisation calls so
 		}
 		v.timeView, _ = o.when(x.text("authored"), x.text("meta", "lastUpdated"))
 		if x.text("status") == "amended" {
@@ -134,6 +134,13 @@ func isHidden(q resource) bool {
 // conditions that there are, the simulator has one kind.
 func (f *formFiller) isAsked(q resource) bool {
 	for _, c := range q.parts("enableWhen") {
+		trigger := c.text("question")
+		if isHidden(f.questions[trigger]) {
+			continue // it may have been computed again since
+		}
+		if len(f.given[trigger]) == 0 && f.isAsked(f.questions[trigger]) {
+			continue // it may have been answered, and not sent
+		}
 		met := slices.ContainsFunc(f.given[c.text("question")], func(a resource) bool {
 			if code := c.text("answerCoding", "code"); code != "" {
 				return a.text("valueCoding", "code") == code
@@ -152,9 +159,9 @@ func (f *formFiller) said(q, a resource) string {
 	comma := func(s string) string { return strings.Replace(s, ".", ",", 1) }
 	switch {
 	case a.says("valueBoolean", true):
-		return "ja"
+		return "Ja"
 	case a.says("valueBoolean", false):
-		return "nee"
+		return "Nee"
 	case a["valueDecimal"] != nil:
 		return comma(a.text("valueDecimal"))
 	case a["valueInteger"] != nil:
@@ -174,11 +181,13 @@ func (f *formFiller) said(q, a resource) string {
 	case a["valueAttachment"] != nil:
 		return a.text("valueAttachment", "title")
 	case a["valueReference"] != nil:
-		if s := a.text("valueReference", "display"); s != "" {
-			return s
-		}
 		named := f.all[a.text("valueReference", "reference")]
-		if named == nil || !isForClients(named) {
+		switch s := a.text("valueReference", "display"); {
+		case named != nil && !isForClients(named):
+			return "Niet beschikbaar"
+		case s != "":
+			return s
+		case named == nil:
 			return "Niet beschikbaar"
 		}
 		return f.name(named)
@@ -197,5 +206,5 @@ func (f *formFiller) chosen(q, c resource) string {
 			return o.text("display")
 		}
 	}
-	return c.text("code")
+	return "Antwoord zonder tekst (code " + c.text("code") + ")"
 }
