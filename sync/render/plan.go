@@ -148,13 +148,20 @@ func (b *planJSON) complete() {
 	}
 	for i := range b.Domains {
 		for j := range b.Domains[i].Goals {
-			g := &b.Domains[i].Goals[j]
-			g.Evaluations = orNone(g.Evaluations)
+			b.Domains[i].Goals[j].complete()
 		}
 		for j := range b.Domains[i].Actions {
 			a := &b.Domains[i].Actions[j]
 			a.Performer, a.Evaluations = orNone(a.Performer), orNone(a.Evaluations)
 		}
+	}
+}
+
+// complete is the same for a goal; a target without a text had an empty one.
+func (g *goalJSON) complete() {
+	g.Evaluations = orNone(g.Evaluations)
+	for i := range g.Targets {
+		g.Targets[i].Text = orNil(orEmpty(g.Targets[i].Text))
 	}
 }
 
@@ -362,7 +369,7 @@ func shownGoal(s *store.Shown) (goalJSON, dossier.Domain, bool) {
 	if json.Unmarshal(s.Body, &g) != nil || json.Unmarshal(s.Model, &model) != nil {
 		return g, dossier.Domain{}, false
 	}
-	g.Evaluations = orNone(g.Evaluations)
+	g.complete()
 	return g, model.Domain, true
 }
 
