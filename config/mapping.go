@@ -191,8 +191,8 @@ func (v value) labels() Labels {
 	return Labels{
 		Reports:   reports,
 		Forms:     forms,
-		Report:    s.key("report").text(cmp.Or(singular[strings.ToLower(reports)], "Rapportage")),
-		Form:      s.key("form").text(cmp.Or(singular[strings.ToLower(forms)], "Vragenlijst")),
+		Report:    s.key("single_report").text(cmp.Or(singular[strings.ToLower(reports)], "Rapportage")),
+		Form:      s.key("single_form").text(cmp.Or(singular[strings.ToLower(forms)], "Vragenlijst")),
 		CarePlans: s.key("care-plans").text("Zorgplan"),
 		General:   s.key("general").text("Algemeen"),
 		CarePlan:  s.key("care-plan").text("Zorgleefplan"),

@@ -226,6 +226,9 @@ func (r *slice) dueForReconcile(ctx context.Context) ([]store.Census, error) {
 	}
 	var due []store.Census
 	for _, t := range r.types {
+		if typ, _ := r.sourceType(t.TypeID); typ.Optional && t.Upto == nil && r.cursors[t.TypeID].Upto == nil {
+			continue // the source may not have it, and nothing of it is here
+		}
 		feed := r.cursors[t.TypeID].Feed
 		if t.Failure != nil || !all && !r.isShort(t.Stream) && (!scheduled || r.isFirstRead() || feed != nil && *feed) {
 			continue

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
@@ -227,6 +228,48 @@ func TestTypeThatTheSourceNeverKnewIsLeftOut(t *testing.T) {
 	}
 	if got := b.one(`SELECT count(*)::text FROM cursors WHERE stream = 'goals'`); got != "0" {
 		t.Error("it has a cursor, and so a say in how fresh all is")
+	}
+}
+
+// A type that nobody asked for may be refused; one that the tenant asked for, or that was read, may not.
+func TestOptionalTypeThatIsRefusedIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		optional bool
+		fails    error
+		want     store.Outcome
+	}{
+		{"refused", true, failing(source.Unauthorized, 403), store.OutcomeComplete},
+		{"unknown", true, failing(source.Unsupported, 404), store.OutcomeComplete},
+		{"an error of the server", true, failing(source.Unreachable, 500), store.OutcomeComplete},
+		{"asked for", false, failing(source.Unauthorized, 403), store.OutcomePartial},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t, client("a", 1), report("r", "a", "een", 2))
+			f.types = append(f.types, source.Type{Stream: dossier.StreamCarePlans, Name: "Consent", Fingerprint: "f", Optional: test.optional})
+			f.script = func(a asked) error {
+				if a.Type.Name == "Consent" {
+					return test.fails
+				}
+				return nil
+			}
+			b := newBenchOf(t, f)
+			b.syncs(test.want, store.Scope{})
+			b.syncs(test.want, store.Scope{Only: store.StepReconcile})
+			f.script = nil
+			f.pass(4 * time.Hour)
+			b.syncs(store.OutcomeComplete, store.Scope{})
+			f.script = func(a asked) error {
+				if a.Type.Name == "Consent" {
+					return test.fails
+				}
+				return nil
+			}
+			f.pass(4 * time.Hour)
+			b.syncs(store.OutcomePartial, store.Scope{})
+		})
 	}
 }
 

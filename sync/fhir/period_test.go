@@ -18,7 +18,7 @@ func on(t testing.TB, day, raw string) dossier.Content {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.now = func() time.Time { return at.UTC() }
+	m.now = at.UTC
 	name := strings.SplitN(raw, `"`, 5)[3]
 	it := m.item(&resource{limits: m.limits}, testType(t, m, name), []byte(raw), false)
 	if it.Content == nil {

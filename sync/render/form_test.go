@@ -34,7 +34,7 @@ func TestAnswerInWords(t *testing.T) {
 		return dossier.Answer{Type: "Quantity", Display: display, Value: json.RawMessage(`{"value":"5","unit":"` + unit + `"}`), Unit: code}
 	}
 	kilo := []dossier.Option{{Value: ucum + "kg", Display: "kg"}}
-	two := append(kilo[:1:1], dossier.Option{Value: ucum + "g", Display: "gram"})
+	two := []dossier.Option{kilo[0], {Value: ucum + "g", Display: "gram"}}
 	for _, test := range []struct {
 		name  string
 		q     dossier.Question
