@@ -35,6 +35,14 @@ func dutchNumber(v value) string {
 	return v.decimal().Dutch()
 }
 
+// literal returns the number v as it is written; empty for what is no number.
+func (v value) literal() string {
+	if !v.ok() || v.node().kind != number {
+		return ""
+	}
+	return string(v.node().is.of(v.r.raw))
+}
+
 // whole returns the whole number v, however it is written: 1.2E+2 is 120.
 func (v value) whole() int64 {
 	n, ok := v.decimal().Int()

@@ -39,7 +39,7 @@ func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *dos
 		Status:       get("lifecycleStatus").str(),
 		Start:        m.literal(get("startDate")),
 		Notes:        m.notes(nil, r, get("note")),
-		StatusReason: m.text(get("statusReason")),
+		StatusReason: cmp.Or(m.text(asText(get("statusReason"))), wordsOrCode(asObject(get("statusReason")))),
 		ExpressedBy:  m.party(r, get("expressedBy")),
 	}
 	for _, c := range appendConcept(nil, get("achievementStatus")) {

@@ -62,11 +62,24 @@ func TestTelecomByPeriodAndRank(t *testing.T) {
 		{"mobile", `{"system":"phone","value":"1","use":"home"},{"system":"phone","value":"2","use":"mobile"}`, "2"},
 		{"old", `{"system":"phone","value":"1","use":"old"}`, ""},
 		{"all have ended", `{"system":"phone","value":"1","period":{"end":"2021"}}`, ""},
+		{"an unreadable period", `{"system":"phone","value":"1","period":{"start":"0000-00-00","end":7}}`, "1"},
+		{"an unreadable rank", `{"system":"phone","value":"1","rank":"a"},{"system":"phone","value":"2","rank":1e9}`, "1"},
 		{"with a scheme", `{"system":"phone","value":"tel:+31612345678"}`, "+31612345678"},
 	} {
 		raw := `{"resourceType":"RelatedPerson","id":"k","patient":{"reference":"Patient/c1"},"name":[{"text":"Ria"}],"telecom":[` + test.telecom + `]}`
 		if got := on(t, "2025-03-03", raw).(*dossier.Contact).Phone; got != test.want {
 			t.Errorf("%s: got %q, want %q", test.label, got, test.want)
+		}
+	}
+}
+
+// Identifiers and periods that cannot be read cost no person.
+func TestUnreadableIdentifiersAreHarmless(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []string{`"identifier":7`, `"identifier":[7,{"system":1,"value":[]}]`, `"identifier":{"system":"a"}`} {
+		raw := `{"resourceType":"Practitioner","id":"p","name":[{"text":"Jan","period":"altijd"}],` + broken + `}`
+		if got := on(t, "2025-03-03", raw).(*dossier.Staff); got.Name != "Jan" || got.Identifiers != nil {
+			t.Errorf("%s: got %+v", broken, got)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package fhir
 import (
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"dossiersync/store/dossier"
@@ -36,8 +37,8 @@ func (m *mapper) telecom(v value, system string) string {
 			continue
 		}
 		is := place{rank: math.MaxInt64, kind: 1}
-		if rank := p.get("rank"); rank.ok() {
-			is.rank = rank.whole()
+		if n, err := strconv.ParseInt(p.get("rank").literal(), 10, 32); err == nil {
+			is.rank = n
 		}
 		if use == "mobile" || isMobile(p.get("_system")) {
 			is.kind = 0

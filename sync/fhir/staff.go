@@ -72,8 +72,9 @@ func (m *mapper) staffReference(v value) target {
 // identified returns what v, an Identifier, names; zero if it tells nothing apart. A citizen service
 // number is never kept (Wabvpz art. 10 gives no ground to keep one here).
 func identified(v value) dossier.Ref {
-	system, id := v.get("system").str(), line(v.get("value").str())
-	if system == "" || id == "" || v.get("use").str() == "old" || isCitizenNumber(system) {
+	v = asObject(v)
+	system, id := asText(v.get("system")).str(), line(asText(v.get("value")).str())
+	if system == "" || id == "" || asText(v.get("use")).str() == "old" || isCitizenNumber(system) {
 		return dossier.Ref{}
 	}
 	return dossier.Identified(system, id)
@@ -92,7 +93,7 @@ const maxIdentifiers = 16
 // identifiers returns what the elements of v, a list of Identifier, name.
 func identifiers(v value) []dossier.Ref {
 	var all []dossier.Ref
-	for _, e := range v.each() {
+	for _, e := range asList(v) {
 		if ref := identified(e); !ref.IsZero() && !slices.Contains(all, ref) && len(all) < maxIdentifiers {
 			all = append(all, ref)
 		}

@@ -325,7 +325,9 @@ func summary(all []string, questions []questionJSON) []string {
 			if label != "" && !strings.ContainsRune("?!.", rune(label[len(label)-1])) {
 				label += ":"
 			}
-			all = append(all, label+" "+strings.Join(answers, ", "))
+			if answers != nil {
+				all = append(all, label+" "+strings.Join(answers, ", "))
+			}
 		}
 		for _, a := range q.Answers {
 			all = summary(all, a.Questions)
