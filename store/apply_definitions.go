@@ -6,8 +6,8 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// definition is a questionnaire that is stored or withheld; or staff, who may be named by an identifier,
-// without a model.
+// definition is a record that others may name otherwise than by its key, and that is stored or
+// withheld: a questionnaire by its canonical URL, staff by an identifier. That of staff has no model.
 type definition struct {
 	key   string
 	it    *dossier.Item
@@ -20,14 +20,16 @@ const definitionOf = `
 	SELECT alias, model FROM definitions
 	WHERE tenant = @tenant AND alias = n ORDER BY updated DESC NULLS LAST, key DESC LIMIT 1`
 
-// queueDefinitions keeps what forms know questionnaires by. One that is hidden or
+// queueDefinitions keeps by what forms know questionnaires, and other records staff. One that is hidden or
 // withdrawn labels nothing any more; one that merely has a newer version now
 // leaves the older ones as they were.
 func (a *application) queueDefinitions(b *pgx.Batch) {
 	const put = `
 		INSERT INTO definitions (tenant, alias, key, updated, model) VALUES (@tenant, @alias, @key, @updated, @model)
 		ON CONFLICT (tenant, alias, key) DO UPDATE SET updated = excluded.updated, model = excluded.model`
-	const keep = `DELETE FROM definitions WHERE tenant = @tenant AND key = @key AND alias <> ALL (@aliases) RETURNING alias`
+	const keep = `
+		DELETE FROM definitions
+		WHERE tenant = @tenant AND key = @key AND alias <> ALL (@aliases) RETURNING alias`
 	const remove = `DELETE FROM definitions WHERE tenant = @tenant AND key = @key RETURNING alias`
 	w, tenant := &a.out, a.tenant()
 	for _, d := range w.definitions {

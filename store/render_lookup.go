@@ -40,7 +40,8 @@ const (
 			SELECT key, kind, coalesce(client, ''), card, body, model FROM items
 			WHERE tenant = @tenant AND key = n AND state = 'shown'
 			UNION ALL
-			SELECT alias, 'questionnaire', '', NULL, NULL, model FROM (` + definitionOf + `) d WHERE d.model::text <> 'null'
+			SELECT alias, 'questionnaire', '', NULL, NULL, model
+			FROM (` + definitionOf + `) d WHERE d.model::text <> 'null' -- which stands for staff
 			UNION ALL
 			SELECT * FROM (
 				SELECT d.alias, i.kind, '', i.card, i.body, i.model FROM definitions d

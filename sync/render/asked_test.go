@@ -220,7 +220,7 @@ func TestConditionLooksAtTheNearestAnswer(t *testing.T) {
 	}
 }
 
-// A condition that is met never leaves out an answer, and neither do more answers to choose from.
+// No answer is left out both by a comparison and by its opposite, or by comparing a text with another type.
 func FuzzConditionNeverDropsForDoubt(f *testing.F) {
 	f.Add("Integer", "3", "=", "Integer", "4")
 	f.Add("Quantity", `{"value":"1","unit":"kg"}`, ">", "Quantity", `{"value":"2","unit":"g"}`)
