@@ -17,12 +17,12 @@ func (m *mapper) people(r *resource, e *envelope, p *dossier.CarePlan) {
 	}
 	for _, v := range r.get("careTeam").each() {
 		t := m.reference(v)
-		in := r.inside(t.inside)
+		in := m.inside(r, t.inside)
 		if in.get("resourceType").str() != "CareTeam" {
 			p.Team = m.appendParty(p.Team, r, v)
 			continue
 		}
-		if isActiveTeam(in) {
+		if isActiveTeam(in) && m.counts(in.get("period")) {
 			p.Team = append(p.Team, m.members(r, e, in)...)
 		}
 	}
@@ -46,6 +46,9 @@ func isActiveTeam(v value) bool {
 func (m *mapper) members(r *resource, e *envelope, v value) []dossier.Party {
 	var all []dossier.Party
 	for _, one := range v.get("participant").each() {
+		if !m.counts(one.get("period")) {
+			continue
+		}
 		p := m.party(r, one.get("member"))
 		role := firstWords(one.get("role"))
 		switch {
@@ -70,8 +73,13 @@ func (m *mapper) conditions(r *resource, v value) []string {
 	for _, e := range v.each() {
 		t := m.reference(e)
 		s := t.display
-		if s == "" {
-			s = words(r.inside(t.inside).get("code"))
+		if in := r.inside(t.inside); in.ok() {
+			if !m.judgeContained(r, in) {
+				continue
+			}
+			if s == "" {
+				s = wordsOrCode(in.get("code"))
+			}
 		}
 		if s != "" && !slices.Contains(all, s) {
 			all = append(all, s)

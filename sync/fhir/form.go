@@ -38,7 +38,7 @@ func (m *mapper) form(r *resource, _ *envelope) (dossier.Content, verdict) {
 	updated := r.get("meta").get("lastUpdated")
 	f := &dossier.Form{
 		At:      m.firstMoment(r.get("authored"), updated),
-		Title:   line(extension(r.get("_questionnaire"), extDisplay).get("valueString").str()),
+		Title:   dutchLine(extension(r.get("_questionnaire"), extDisplay).get("valueString")),
 		Authors: m.formAuthors(r),
 	}
 	f.AtUnknown = !r.get("authored").ok()
@@ -53,7 +53,7 @@ func (m *mapper) form(r *resource, _ *envelope) (dossier.Content, verdict) {
 	m.answered(r, f)
 	reading := formReader{m: m, r: r}
 	f.Items = reading.items(r.get("item"))
-	f.Score = reading.score.total()
+	f.Score, f.ScoreOf = reading.score.total()
 	if !reading.answered {
 		return nil, hidden(dossier.HiddenEmpty)
 	}
@@ -88,7 +88,7 @@ func questionnaireOf(r *resource) string {
 func (m *mapper) answered(r *resource, f *dossier.Form) {
 	s := questionnaireOf(r)
 	if id, ok := strings.CutPrefix(s, "#"); ok {
-		if in := r.inside(id); in.get("resourceType").str() == "Questionnaire" {
+		if in := m.inside(r, id); in.get("resourceType").str() == "Questionnaire" {
 			f.Own = m.readQuestionnaire(r, in.get)
 		}
 		return

@@ -17,11 +17,12 @@ type mapper struct {
 	zone   *time.Location
 	limits Limits
 	rules  Mapping
+	now    func() time.Time // nil: the clock's
 }
 
-// text returns the text of v as a reader gets it.
+// text returns the text of v as a reader gets it, in Dutch if the source has it so.
 func (m *mapper) text(v value) string {
-	s := clean(v.str())
+	s := clean(v.dutch())
 	if tooLong(s, m.limits.Text) {
 		v.fault(dossier.TooLarge, "too long")
 	}

@@ -26,6 +26,9 @@ type Mapping struct {
 	// participatie or wonen, or the name of another. The first that matches
 	// counts; without one the words of the goal's category do.
 	Domain []Rule
+	// DocumentTime says which date places a document on the time line; empty stands for
+	// [DocumentService].
+	DocumentTime DocumentTime
 	// ShowPreliminary shows reports before they are final.
 	ShowPreliminary bool
 	// ShowSuperseded shows documents that another has replaced.
@@ -35,6 +38,18 @@ type Mapping struct {
 	// ShowStopped shows forms that were given up before they were completed.
 	ShowStopped bool
 }
+
+// DocumentTime says which date places a document on the time line.
+type DocumentTime string
+
+const (
+	// DocumentService is the start of the care that the document is about (context.period), else its
+	// date.
+	DocumentService DocumentTime = "service"
+	// DocumentIndexed is when the document was indexed (date), which after a move to another system
+	// may be one day for all.
+	DocumentIndexed DocumentTime = "indexed"
+)
 
 // Rule sets something for the records that it matches.
 type Rule struct {
@@ -106,6 +121,11 @@ func (m Mapping) validate() error {
 				errs = append(errs, fmt.Errorf("%s rule %d sets %q, which is none", list, i+1, r.Set))
 			}
 		}
+	}
+	switch m.DocumentTime {
+	case "", DocumentService, DocumentIndexed:
+	default:
+		errs = append(errs, fmt.Errorf("document time %q is none", m.DocumentTime))
 	}
 	check("category", m.Category, func(s string) bool { return s == dossier.CategoryGeneral || s == dossier.CategoryCarePlan })
 	check("domain", m.Domain, func(s string) bool { return s != "" })

@@ -37,7 +37,7 @@ func TestObservationText(t *testing.T) {
 		want   string
 	}{
 		{"case 24 value before narrative", []string{"text", narrative}, "Goed geslapen."},
-		{"value before note", []string{"note", `[{"text":"noot"}]`}, "Goed geslapen."},
+		{"notes after the value", []string{"note", `[{"text":"noot"}]`}, "Goed geslapen.\n\nnoot"},
 		{"notes without a value", []string{"valueString", "", "note", `[{"text":"een"},{"text":" "},{"text":"twee"}]`, "text", narrative}, "een\n\ntwee"},
 		{"narrative without either", []string{"valueString", "", "text", narrative}, "Uit de narrative"},
 		{"empty value", []string{"valueString", `"  "`, "note", `[{"text":"noot"}]`}, "noot"},

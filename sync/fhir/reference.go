@@ -19,7 +19,7 @@ type target struct {
 // reference reads v, a Reference. Under the source's own base an absolute
 // reference is as good as a relative one.
 func (m *mapper) reference(v value) target {
-	t := target{display: line(v.get("display").str()), kind: v.get("type").str()}
+	t := target{display: dutchLine(v.get("display")), kind: v.get("type").str()}
 	s := v.get("reference").str()
 	if inside, ok := strings.CutPrefix(s, "#"); ok {
 		t.inside = inside
@@ -99,6 +99,15 @@ func isTypeName(s string) bool {
 }
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// pulled returns the record that v, a Reference, names, if its type is pulled.
+func (m *mapper) pulled(v value) dossier.Ref {
+	ref := m.reference(v).Ref
+	if _, ok := dossier.StreamOf(ref.Type); !ok {
+		return dossier.Ref{}
+	}
+	return ref
+}
 
 // refs returns the records of the given type that v, a list of Reference, names.
 func (m *mapper) refs(v value, kind string) []dossier.Ref {

@@ -85,11 +85,11 @@ var titleExtensions = []string{
 // title returns what r is called: by a title of its own, else by what it is.
 func title(r *resource, own, kind value) string {
 	for _, url := range titleExtensions {
-		if s := line(r.extension(url).get("valueString").str()); s != "" {
+		if s := dutchLine(r.extension(url).get("valueString")); s != "" {
 			return s
 		}
 	}
-	if s := line(own.str()); s != "" {
+	if s := dutchLine(own); s != "" {
 		return s
 	}
 	return words(kind)

@@ -81,7 +81,7 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	}
 	found := o.all[to]
 	if found != nil && !isForClients(found) {
-		found = nil
+		return "", "", "" // nor by the name that others write beside the reference
 	}
 	typ, _, _ := strings.Cut(to, "/")
 	switch {
@@ -92,6 +92,9 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	case typ == "Practitioner" && found != nil:
 		name, role = o.name(found), conceptText(found.part("qualification", "code"))
 	case typ == "PractitionerRole" && found != nil:
+		if of := o.all[found.text("practitioner", "reference")]; of != nil && !isForClients(of) {
+			display = ""
+		}
 		name, _, _ = o.party(found, found.part("practitioner"))
 		_, _, organisation = o.party(found, found.part("organization"))
 		role = conceptText(found.part("code"))

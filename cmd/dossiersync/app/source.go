@@ -93,6 +93,7 @@ func mapping(m *config.Mapping) fhir.Mapping {
 		ReportCodes: codes(m.ReportCodes), Category: rules(m.Category), Domain: rules(m.Domains), Hide: hide,
 		ShowPreliminary: m.Show.Preliminary, ShowSuperseded: m.Show.Superseded,
 		ShowInProgress: m.Show.InProgress, ShowStopped: m.Show.Stopped,
+		DocumentTime: fhir.DocumentTime(m.DocumentTime),
 	}
 }
 
