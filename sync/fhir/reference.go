@@ -22,6 +22,9 @@ func (m *mapper) reference(v value) target {
 	t := target{display: line(v.get("display").str()), kind: v.get("type").str()}
 	s := v.get("reference").str()
 	if inside, ok := strings.CutPrefix(s, "#"); ok {
+		if v.r.hides(inside) {
+			return target{} // neither it nor what it is called is for readers
+		}
 		t.inside = inside
 		return t
 	}
@@ -109,18 +112,4 @@ func (m *mapper) refs(v value, kind string) []dossier.Ref {
 		}
 	}
 	return refs
-}
-
-// inside returns r's contained resource with this id.
-func (r *resource) inside(id string) value {
-	if id == "" {
-		return value{}
-	}
-	if r.contained == nil {
-		r.contained = make(map[string]value)
-		for _, c := range r.get("contained").each() {
-			r.contained[c.get("id").str()] = c
-		}
-	}
-	return r.contained[id]
 }
