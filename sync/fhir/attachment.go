@@ -162,7 +162,10 @@ func (m *mapper) textIn(v, from value, b []byte, contentType string) (s string, 
 		from.fault(dossier.BadText, "not a text in the character set it claims")
 		return "", true
 	case textRank(claimed) == 1:
-		s = plainHTML(s)
+		var wrong plain
+		if s, wrong = plainHTML(s); wrong != "" {
+			from.fault(dossier.BadBody, string(wrong))
+		}
 	}
 	if s = clean(s); tooLong(s, m.limits.Text) {
 		from.fault(dossier.TooLarge, "too long")
