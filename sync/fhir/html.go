@@ -34,8 +34,20 @@ func plainXHTML(src string) (text string, wrong plain) {
 	return plainTree(root)
 }
 
-// plainTree returns the text of a document.
+// plainTree returns the text of a document. Some write markup into it that is escaped once too
+// often; it is read as well.
 func plainTree(root *html.Node) (text string, wrong plain) {
+	if text, wrong = textOfTree(root); wrong != "" || !strings.ContainsAny(text, "<&") {
+		return text, wrong
+	}
+	inner, wrong := readable(text)
+	if wrong != "" {
+		return text, ""
+	}
+	return clean(inner), ""
+}
+
+func textOfTree(root *html.Node) (text string, wrong plain) {
 	sheet, wrong := readSheets(root)
 	if wrong != "" {
 		return "", wrong

@@ -124,9 +124,12 @@ func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *dossi
 	}
 }
 
+// maxDetail is the most characters of what is said about an item that could not be applied.
+const maxDetail = 300
+
 // quarantine makes it an item that could not be applied.
 func (m *mapper) quarantine(it dossier.Item, raw []byte, f fault) dossier.Item {
-	it.State, it.Reason, it.Detail = dossier.StateQuarantined, f.reason, f.detail
+	it.State, it.Reason, it.Detail = dossier.StateQuarantined, f.reason, cut(f.detail, maxDetail)
 	it.Content, it.Hash = nil, dossier.Hash{}
 	it.Raw, it.RawCut = bytes.Clone(raw[:min(len(raw), m.limits.Raw)]), len(raw) > m.limits.Raw
 	return it

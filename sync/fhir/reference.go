@@ -44,12 +44,26 @@ func (m *mapper) resolve(s string) dossier.Ref {
 		}
 		s = rest
 	}
+	s = m.withoutBase(s)
 	s, _, _ = strings.Cut(s, "/_history/")
 	name, id, ok := strings.Cut(s, "/")
 	if !ok || !isTypeName(name) || !isID(id) {
 		return dossier.Ref{}
 	}
 	return dossier.Ref{Type: name, ID: id}
+}
+
+// withoutBase returns s, a relative reference, without the slash that some write before it, and
+// without the base's path.
+func (m *mapper) withoutBase(s string) string {
+	rest, ok := strings.CutPrefix(s, "/")
+	if !ok || m.base == nil {
+		return rest
+	}
+	if path := strings.Trim(m.base.Path, "/"); path != "" {
+		rest = strings.TrimPrefix(rest, path+"/")
+	}
+	return rest
 }
 
 // underBase returns what follows base in the URL s. Whether that says http or
