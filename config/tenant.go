@@ -35,6 +35,9 @@ type FHIR struct {
 	// BaseURL is absolute, without a slash at its end.
 	BaseURL *url.URL
 	Auth    Auth
+	// AttachmentPrefixes are where files of documents may be fetched from, and where redirects and
+	// links to a next page may lead, beside the base URL: addresses on its server. Default: none.
+	AttachmentPrefixes []string
 	// Search has the searches of the streams that are not read as usual. A stream
 	// with an empty list is not pulled: the organisation does not share it.
 	Search map[string][]string

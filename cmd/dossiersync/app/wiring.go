@@ -86,7 +86,7 @@ func newSource(t *config.Tenant, observed *sourceMetrics, o SyncerOptions) (sour
 	src, err := fhir.New(fhir.Options{
 		Tenant: t.ID, BaseURL: f.BaseURL, Transport: transport,
 		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
-		Searches: searches(t), Mapping: mapping, Zone: t.Location,
+		Searches: searches(t), Mapping: mapping, Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
 		Observe:   func(r fhir.Request) { observed.request(t.ID, r) },
 		OnBreaker: func(state string) { observed.breaker(t.ID, state) },
 	})
