@@ -193,7 +193,7 @@ func decodeBase64(s string) ([]byte, bool) {
 // happens to be made of such letters alone is left as it is: what comes out has to be a text too.
 func unpacked(b []byte) []byte {
 	s := strings.TrimSpace(string(b))
-	if len(s) < 16 || len(strings.TrimRight(strings.NewReplacer("\r", "", "\n", "").Replace(s), ""))%4 != 0 || strings.ContainsAny(s, " \t") {
+	if len(s) < 16 || len(strings.NewReplacer("\r", "", "\n", "").Replace(s))%4 != 0 || strings.ContainsAny(s, " \t") {
 		return b
 	}
 	inner, err := base64.StdEncoding.DecodeString(s)

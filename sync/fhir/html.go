@@ -145,6 +145,8 @@ func (w *htmlWriter) node(n *html.Node, c textContext) {
 func (w *htmlWriter) element(n *html.Node, c textContext) {
 	l := w.doc.sheet.of(n)
 	switch {
+	case machineElements[n.Data] && isUnseen(n):
+		return
 	case isUnseen(n) || l.hides():
 		delete(l, "display")
 		w.border(borderOf(n, l, c.boxes))

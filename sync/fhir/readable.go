@@ -48,7 +48,8 @@ func unescaped(s string) string {
 var commonTags = setOf(`a abbr address article b big blockquote body br caption center cite code col colgroup dd del div dl dt em
 	fieldset figure font form h1 h2 h3 h4 h5 h6 head header hr html i img input ins kbd label li main mark menu meta nobr ol
 	optgroup option p paragraph pre q s samp section select small span strike strong style sub sup table tbody td textarea
-	tfoot th thead title tr tt u ul var wbr list item content linkhtml`)
+	tfoot th thead title tr tt u ul var wbr list item content linkhtml rendermultimedia footnote html script noscript iframe
+	object template footer nav aside details summary dialog figcaption hgroup ruby rt rp xml button output time data bdi bdo`)
 
 // inlineTags leave the line breaks of the text around them as they are.
 var inlineTags = setOf("a abbr b big cite code del em font i ins kbd label mark nobr q s samp small span strike strong sub sup tt u var")

@@ -24,7 +24,7 @@ const maxRepairs = 200
 //
 // Where what was meant cannot be known the second result says what is wrong.
 func repair(src string, isXHTML bool) (string, plain) {
-	r := repairer{src: src, xhtml: isXHTML, lastSelect: lastIndexFold(src, "</select")}
+	r := repairer{src: src, xhtml: isXHTML, lastSelect: lastIndexFold(src, "</select"), styled: indexFold(src, "<style") >= 0}
 	for !r.done {
 		if r.rounds++; r.rounds > maxRepairs {
 			return "", "its markup is broken in too many places"
@@ -47,6 +47,7 @@ type repairer struct {
 	chosen int  // how many select elements are open
 	words  bool // some text was written
 
+	styled     bool // it has style sheets, so that a class may hide
 	lastSelect int // where the last end tag of a select begins; -1: there is none
 }
 
@@ -68,7 +69,12 @@ func (r *repairer) round() plain {
 				return wrong
 			}
 		case xhtml.StartTagToken, xhtml.SelfClosingTagToken:
-			if isCut, hides := torn(z); isCut {
+			if strings.Contains(tagName(raw, 1), "@") {
+				r.out.WriteString(html.EscapeString(raw)) // an address: no element is called so
+				r.at, r.words = end, true
+				continue
+			}
+			if isCut, hides := r.torn(z); isCut {
 				return r.cutTag(raw, hides)
 			}
 			again, wrong := r.startTag(tagName(raw, 1), raw, end)
@@ -105,7 +111,7 @@ func (r *repairer) unfinished() plain {
 		return ""
 	}
 	lower := strings.ToLower(rest[:strings.IndexByte(rest, '>')])
-	return r.cutTag(rest, strings.Contains(lower, "hidden") || strings.Contains(lower, "style") || strings.Contains(lower, "class"))
+	return r.cutTag(rest, strings.Contains(lower, "hidden") || strings.Contains(lower, "style") || r.styled && strings.Contains(lower, "class"))
 }
 
 // cutTag ends the tag at r.at with its first >. Where it may have said that what follows is hidden,
@@ -125,15 +131,17 @@ func (r *repairer) cutTag(raw string, hides bool) plain {
 
 // torn reports whether an attribute of z's tag has swallowed other tags, and whether one of its
 // attributes may hide it.
-func torn(z *xhtml.Tokenizer) (isTorn, hides bool) {
+func (r *repairer) torn(z *xhtml.Tokenizer) (isTorn, hides bool) {
 	_, more := z.TagName()
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
-		switch k := string(key); {
-		case k == "hidden", k == "style", k == "class" && !strings.Contains(string(value), ">"):
+		k := string(key)
+		switch {
+		case k == "hidden", k == "style", k == "class" && r.styled:
 			hides = true
-		case wordless[k]:
+		}
+		if wordless[k] {
 			s := string(value)
 			gt := strings.IndexByte(s, '>')
 			isTorn = isTorn || gt >= 0 && strings.Contains(s[gt:], "<")
