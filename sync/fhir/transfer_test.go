@@ -165,10 +165,10 @@ func TestRedirectsStayUnderTheBase(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	for path, want := range map[string]string{
-		"/fhir/moved?geheim": "",
-		"/moved?geheim":      "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
-		"/fhir/../moved":     "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
-		"/fhir/%2e%2e/moved": "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
+		"/fhir/moved?geheim":                         "",
+		"/moved?geheim":                              "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
+		"/fhir/../moved":                             "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
+		"/fhir/%2e%2e/moved":                         "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
 		other.URL + "/fhir/DocumentReference?geheim": "search DocumentReference: the source's answer cannot be understood: " + string(errOtherOrigin),
 		"/fhir/DocumentReference?geheim":             "search DocumentReference: the source's answer cannot be understood: " + string(errRedirects),
 	} {
