@@ -39,7 +39,7 @@ func (m *mapper) isClientSide(r *resource, v value) bool {
 	t := m.reference(v)
 	kind := t.kind
 	if t.inside != "" {
-		kind = r.inside(t.inside).get("resourceType").str()
+		kind = m.inside(r, t.inside).get("resourceType").str()
 	}
 	return kind == "Patient" || kind == "RelatedPerson"
 }

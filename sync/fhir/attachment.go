@@ -113,11 +113,11 @@ func (m *mapper) inlineText(r *resource, t *bestText, v, data value, kind format
 		return false
 	}
 	s, state := m.textIn(r, v, data, b, "", kind)
-	switch {
-	case state == textWithheld:
+	switch state {
+	case textWithheld:
 		r.withheld = true
 		return true
-	case state == textRead:
+	case textRead:
 		t.add(s, kind)
 		return kind != anyBytes // of which it is not said that it is a text, and so it is listed too
 	}

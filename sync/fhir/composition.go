@@ -49,6 +49,9 @@ func (m *mapper) composition(r *resource, e *envelope) (dossier.Content, verdict
 		p.Text = m.narrative(r.get("text"))
 	}
 	if p.Text == "" {
+		if hasEntries(r.get("section")) && !r.withheld {
+			r.fail(dossier.BadBody, "section: entries without a text") // it says something, in a way that is not read
+		}
 		return nil, hidden(dossier.HiddenEmpty)
 	}
 	if tooLong(p.Text, m.limits.Text) {
@@ -77,6 +80,19 @@ func (m *mapper) sections(r *resource, v value) string {
 		}
 	}
 	return strings.Join(all, "\n\n")
+}
+
+// hasEntries reports whether v, a list of sections, refers to records that say what it says.
+func hasEntries(v value) bool {
+	for _, s := range v.each() {
+		for range s.get("entry").each() {
+			return true
+		}
+		if hasEntries(s.get("section")) {
+			return true
+		}
+	}
+	return false
 }
 
 // hidesSection reports whether v, a section of r, is not for readers: a hide rule matches its

@@ -14,6 +14,14 @@ type contained struct {
 }
 
 // inside returns r's contained resource with this id, if there is one that may be shown.
+func (m *mapper) inside(r *resource, id string) value {
+	if in := r.inside(id); in.ok() && m.judgeContained(r, in) {
+		return in
+	}
+	return value{}
+}
+
+// inside is the mapper's, where r was loaded by one.
 func (r *resource) inside(id string) value {
 	if r.hides(id) {
 		return value{}
@@ -48,10 +56,14 @@ func (r *resource) hides(id string) bool {
 	return c.hidden
 }
 
-// isShownInside reports whether v, a resource that r contains, may be shown as part of r: by the
-// marks, rules, status and subject by which it would be judged if it stood alone (I6, I7). FHIR
+// judgeContained reports whether v, a resource that r contains, may be shown as part of r (I6, I7).
+// It is called by way of r, since the table of kinds cannot refer to itself.
+func (*mapper) judgeContained(r *resource, v value) bool { return r.judge == nil || r.judge(r, v) }
+
+// judge reports whether v, a resource that r contains, may be shown as part of r: by the
+// marks, rules, status and subject by which it would be judged if it stood alone. FHIR
 // forbids labels in contained resources (dom-5), so where there is one it counts all the more.
-func (m *mapper) isShownInside(r *resource, v value) bool {
+func (m *mapper) judge(r *resource, v value) bool {
 	if !v.ok() {
 		return false
 	}
@@ -102,7 +114,7 @@ func otherStatus(_ *mapper, r *resource) verdict {
 // belongsTo reports whether in, contained in r, is about r's client, or about nobody in
 // particular.
 func (m *mapper) belongsTo(r, in *resource) bool {
-	for _, member := range [...]string{"subject", "patient", "beneficiary"} {
+	for _, member := range [...]string{"subject", "patient", "beneficiary", "for"} {
 		if of := in.get(member); of.ok() && of.node().kind == object && !m.isClientOf(r, of) {
 			return false
 		}

@@ -33,7 +33,7 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 			it = m.quarantine(it, raw, fault{dossier.BadBody, "the program failed on it"})
 		}
 	}()
-	r.judge = m.isShownInside
+	r.judge = m.judge
 	visible, labels, err := m.withoutLabelled(raw)
 	if err == nil {
 		err = r.load(visible)

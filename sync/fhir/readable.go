@@ -59,7 +59,7 @@ var inlineTags = setOf("a abbr b big cite code del em font i ins kbd label mark 
 func asMarkup(s string) (marked string, isMarkup bool) {
 	var out strings.Builder
 	open := make(map[string]int)
-	clear, inline := false, true
+	certain, inline := false, true
 	z := xhtml.NewTokenizer(strings.NewReader(s))
 	done := 0
 	for {
@@ -78,13 +78,13 @@ func asMarkup(s string) (marked string, isMarkup bool) {
 			known = commonTags[name] || strings.Contains(name, ":")
 			open[name]++
 			inline = inline && (!known || inlineTags[name])
-			clear = clear || known && (voidElements[name] || strings.Contains(raw, "=") || kind == xhtml.SelfClosingTagToken)
+			certain = certain || known && (voidElements[name] || strings.Contains(raw, "=") || kind == xhtml.SelfClosingTagToken)
 		case xhtml.EndTagToken:
 			name := tagName(raw, 2)
 			known = commonTags[name] || strings.Contains(name, ":")
 			if open[name] > 0 {
 				open[name]--
-				clear = clear || known
+				certain = certain || known
 			}
 		}
 		if !known {
@@ -95,5 +95,5 @@ func asMarkup(s string) (marked string, isMarkup bool) {
 	if marked = out.String(); inline {
 		marked = strings.ReplaceAll(breaks(marked), "\n", "<br>")
 	}
-	return marked, clear
+	return marked, certain
 }

@@ -48,7 +48,7 @@ type repairer struct {
 	words  bool // some text was written
 
 	styled     bool // it has style sheets, so that a class may hide
-	lastSelect int // where the last end tag of a select begins; -1: there is none
+	lastSelect int  // where the last end tag of a select begins; -1: there is none
 }
 
 // round copies tokens until one needs mending; that ends the round, because the tokenizer has to

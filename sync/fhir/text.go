@@ -36,9 +36,14 @@ func isClean(s string) bool {
 	return true
 }
 
-// line returns s as one line: like clean, with every run of blank space as one space. It is for
-// names and titles, and no longer than maxLine.
+// line returns s as one line: like clean, with every run of blank space as one space, and without
+// markup. It is for names and titles, and no longer than maxLine.
 func line(s string) string {
+	if strings.ContainsAny(s, "<&") {
+		if words, wrong := readable(s); wrong == "" {
+			s = words
+		}
+	}
 	if !isLine(s) {
 		s = strings.Join(strings.FieldsFunc(printable(breaks(s)), isBlank), " ")
 	}
