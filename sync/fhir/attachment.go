@@ -230,7 +230,7 @@ const (
 func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string, kind format) (string, textState) {
 	verify(v, b)
 	b = unpacked(b)
-	if isRichText(b) || kind == anyBytes && !isReadable(b) {
+	if isRichText(b) || kind == anyBytes && !isProse(b) {
 		return "", textNot
 	}
 	if isBinary(b) {
@@ -262,6 +262,20 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 		from.fault(dossier.TooLarge, "too long")
 	}
 	return s, state
+}
+
+// isProse reports whether b, of which nobody says what it is, surely is a text for people, and not
+// a message between machines.
+func isProse(b []byte) bool {
+	s := strings.TrimLeft(string(b), " \t\r\n\ufeff")
+	switch {
+	case !isReadable(b), s == "":
+		return false
+	case isWholeHTML(s):
+		return true
+	}
+	return !strings.ContainsRune("{[<%#", rune(s[0])) && !strings.HasPrefix(s, "MSH|") && !strings.HasPrefix(s, "BEGIN:") &&
+		strings.ContainsAny(strings.TrimSpace(s), " \n")
 }
 
 // isRichText reports whether b is RTF, which is listed whatever it is said to be.

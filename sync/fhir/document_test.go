@@ -122,6 +122,7 @@ func TestDocumentAttachments(t *testing.T) {
 		{"RTF", inline("text/rtf", `{\rtf1 tekst}`), dossier.Attachment{ContentType: "text/rtf", Size: size(13)}},
 		{"RTF called plain text", inline("text/plain", `{\rtf1 tekst}`), dossier.Attachment{ContentType: "text/plain", Size: size(13)}},
 		{"octets that are no text", inline("application/octet-stream", "\x00\x01"), dossier.Attachment{ContentType: "application/octet-stream", Size: size(2)}},
+		{"octets that are for machines", inline("application/octet-stream", `{"a": 1}`), dossier.Attachment{ContentType: "application/octet-stream", Size: size(8)}},
 		{"other XML", inline("application/xml", "<rekening>5</rekening>"), dossier.Attachment{ContentType: "application/xml", Size: size(22)}},
 		{"content kept elsewhere", `{"contentType":"text/plain","_data":{"extension":[{"url":"x","valueString":"y"}]},"size":89471}`,
 			dossier.Attachment{ContentType: "text/plain", Size: size(89471)}},

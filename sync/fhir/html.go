@@ -219,7 +219,7 @@ func borderOf(n *html.Node, l looks, isBox bool) int {
 		border = 2
 	case blocks[n.Data]:
 		border = 1
-	case n.Data == "td", n.Data == "th":
+	case n.Data == "td", n.Data == "th", n.Data == "button":
 		border = 0
 	}
 	if isBox {

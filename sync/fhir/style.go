@@ -2,6 +2,8 @@ package fhir
 
 import (
 	"bytes"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/andybalholm/cascadia"
@@ -166,15 +168,31 @@ func joinTokens(tokens []css.Token) string {
 
 // appendDeclaration appends a declaration if it is of one of shownProperties.
 func appendDeclaration(all []declaration, property []byte, tokens []css.Token) []declaration {
-	d := declaration{property: strings.ToLower(string(property))}
+	d := declaration{property: strings.ToLower(plainCSS(string(property)))}
 	if !shownProperties[d.property] {
 		return all
 	}
-	d.value = strings.ToLower(strings.TrimSpace(joinTokens(tokens)))
+	d.value = strings.ToLower(strings.TrimSpace(plainCSS(joinTokens(tokens))))
 	if value, ok := strings.CutSuffix(d.value, "important"); ok && strings.HasSuffix(strings.TrimSpace(value), "!") {
 		d.value, d.important = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(value), "!")), true
 	}
 	return append(all, d)
+}
+
+var escapedCSS = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})\s?|(.))`)
+
+// plainCSS returns s without escapes (CSS Syntax §4.3.7).
+func plainCSS(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	return escapedCSS.ReplaceAllStringFunc(s, func(found string) string {
+		code, err := strconv.ParseUint(strings.TrimSpace(found[1:]), 16, 32)
+		if err != nil {
+			return found[1:]
+		}
+		return string(rune(code))
+	})
 }
 
 // inlineStyle reads a style attribute.
