@@ -15,7 +15,7 @@ type format int
 
 const (
 	noText    format = iota // listed as an attachment
-	anyBytes                // bytes of which nothing is known; as text only if they surely are
+	anyBytes                // RTF, or bytes of which nothing is known: listed, and read if they surely are a text
 	clinical                // CDA, or XHTML that is called XML
 	hypertext               // HTML or XHTML
 	plainText               // text/plain and the like
@@ -31,7 +31,7 @@ func formatOf(contentType string) format {
 	case "application/xml", "text/xml", "application/cda+xml", "text/cda+xml", "application/hl7-v3+xml", "application/hl7-cda+xml",
 		"application/hl7-sda+xml", "application/x-hl7-cda+xml", "application/vnd.hl7cda+xml", "application/hl7+xml":
 		return clinical
-	case "application/octet-stream", "binary/octet-stream":
+	case "application/octet-stream", "binary/octet-stream", "text/rtf", "application/rtf", "text/richtext", "application/x-rtf":
 		return anyBytes
 	}
 	return noText
@@ -119,7 +119,9 @@ func (m *mapper) inlineText(r *resource, t *bestText, v, data value, kind format
 		return true
 	case textRead:
 		t.add(s, kind)
-		return kind != anyBytes // of which it is not said that it is a text, and so it is listed too
+		return true
+	case textListed:
+		t.add(s, anyBytes)
 	}
 	return false
 }
@@ -174,12 +176,14 @@ func (m *mapper) fetched(r *resource, p *dossier.Report, t *bestText, all []text
 			lost, why = &from, got.wrong
 			continue
 		}
-		switch s, state := m.textIn(r, f.attachment, from, got.data, got.contentType, f.kind); state {
-		case textRead:
+		s, state := m.textIn(r, f.attachment, from, got.data, got.contentType, f.kind)
+		switch state {
+		case textRead, textListed:
 			t.add(s, f.kind)
 		case textWithheld:
 			r.withheld = true
-		default:
+		}
+		if state == textListed || state == textNot {
 			p.Attachments = append(p.Attachments, attachment(f.attachment))
 		}
 	}
@@ -221,6 +225,7 @@ type textState int
 
 const (
 	textRead     textState = iota
+	textListed             // it is read, and listed too: readers may want it as it was made
 	textNot                // it is none: it is listed
 	textWithheld           // it says that it is not for readers
 )
@@ -230,7 +235,18 @@ const (
 func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string, kind format) (string, textState) {
 	verify(v, b)
 	b = unpacked(b)
-	if isRichText(b) || kind == anyBytes && !isProse(b) {
+	state := textRead
+	if kind == anyBytes {
+		state = textListed
+	}
+	switch {
+	case isRichText(b):
+		s, ok := plainRTF(b)
+		if !ok || tooLong(s, m.limits.Text) {
+			return "", textNot
+		}
+		return s, textListed
+	case kind == anyBytes && !isProse(b):
 		return "", textNot
 	}
 	if isBinary(b) {
@@ -246,7 +262,6 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 		from.fault(dossier.BadText, string(wrong))
 		return "", textRead
 	}
-	state := textRead
 	switch {
 	case kind == hypertext || isWholeHTML(s):
 		s, wrong = plainHTML(s)
