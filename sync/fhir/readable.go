@@ -10,7 +10,8 @@ import (
 
 // readable returns the words of s, which is said to be plain text, without the markup that it holds
 // all the same. What could be ordinary prose ("a < b > c") stays as it is: it takes a pair of known
-// tags, a line break, or a tag with an attribute; or an entity.
+// tags, a line break, or a tag with an attribute; or an entity. Where there are only tags within
+// lines, a < or & that is not escaped says that it is no HTML.
 func readable(s string) (string, plain) {
 	if !strings.ContainsAny(s, "<&") {
 		return s, ""
@@ -59,7 +60,7 @@ var inlineTags = setOf("a abbr b big cite code del em font i ins kbd label mark 
 func asMarkup(s string) (marked string, isMarkup bool) {
 	var out strings.Builder
 	open := make(map[string]int)
-	certain, inline := false, true
+	certain, inline, loose := false, true, false
 	z := xhtml.NewTokenizer(strings.NewReader(s))
 	done := 0
 	for {
@@ -73,11 +74,13 @@ func asMarkup(s string) (marked string, isMarkup bool) {
 		known := kind == xhtml.TextToken || kind == xhtml.DoctypeToken || strings.HasPrefix(raw, "<!--") || strings.HasPrefix(raw, "<![") ||
 			strings.HasPrefix(raw, "<?xml")
 		switch kind {
+		case xhtml.TextToken:
+			loose = loose || strings.ContainsAny(entity.ReplaceAllString(raw, ""), "<&")
 		case xhtml.StartTagToken, xhtml.SelfClosingTagToken:
 			name := tagName(raw, 1)
 			known = commonTags[name] || strings.Contains(name, ":")
 			open[name]++
-			inline = inline && (!known || inlineTags[name])
+			inline = inline && (!known || inlineTags[name] || rawElements[name])
 			certain = certain || known && (voidElements[name] || strings.Contains(raw, "=") || kind == xhtml.SelfClosingTagToken)
 		case xhtml.EndTagToken:
 			name := tagName(raw, 2)
@@ -95,5 +98,5 @@ func asMarkup(s string) (marked string, isMarkup bool) {
 	if marked = out.String(); inline {
 		marked = strings.ReplaceAll(breaks(marked), "\n", "<br>")
 	}
-	return marked, certain
+	return marked, certain && (!inline || !loose)
 }

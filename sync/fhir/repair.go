@@ -129,25 +129,24 @@ func (r *repairer) cutTag(raw string, hides bool) plain {
 	return ""
 }
 
-// torn reports whether an attribute of z's tag has swallowed other tags, and whether one of its
-// attributes may hide it.
+// torn reports whether an attribute of z's tag has swallowed other tags, so that what should be its
+// closing quote stands in a name, and whether one of the attributes may hide the element.
 func (r *repairer) torn(z *xhtml.Tokenizer) (isTorn, hides bool) {
 	_, more := z.TagName()
+	swallowed, quoted := false, false
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
 		k := string(key)
-		switch {
-		case k == "hidden", k == "style", k == "class" && r.styled:
-			hides = true
-		}
+		hides = hides || k == "hidden" || k == "style" || k == "class" && r.styled
+		quoted = quoted || strings.ContainsAny(k, `"'<`)
 		if wordless[k] {
 			s := string(value)
 			gt := strings.IndexByte(s, '>')
-			isTorn = isTorn || gt >= 0 && strings.Contains(s[gt:], "<")
+			swallowed = swallowed || gt >= 0 && strings.Contains(s[gt:], "<")
 		}
 	}
-	return isTorn, hides
+	return swallowed && quoted, hides
 }
 
 // wordless are attributes in whose values no > belongs.
@@ -157,8 +156,9 @@ var wordless = setOf("class id name href src align valign width height border ce
 func (r *repairer) comment(raw string) (again bool, wrong plain) {
 	if rest, ok := strings.CutPrefix(r.src[r.at:], "<![CDATA["); ok {
 		text, _, ended := strings.Cut(rest, "]]>")
-		if !ended && !r.xhtml || !r.xhtml && !strings.Contains(text, ">") {
-			return false, "" // in HTML a comment up to the first >
+		before, _, cut := strings.Cut(text, ">")
+		if !r.xhtml && (!ended || !cut || tagStart.MatchString(before)) {
+			return false, "" // in HTML a comment up to the first >, unless that would cut a sentence in two
 		}
 		r.out.WriteString(html.EscapeString(text))
 		r.words = true
@@ -176,7 +176,8 @@ func (r *repairer) comment(raw string) (again bool, wrong plain) {
 
 var (
 	// anyTag is a tag of an element that holds text of a document.
-	anyTag = regexp.MustCompile(`(?i)</?(head|body|html|p|div|table|tr|td|th|ul|ol|li|h[1-6]|br|hr|span|b|i|u|strong|em|pre|section|article)[\s/>]`)
+	anyTag   = regexp.MustCompile(`(?i)</?(head|body|html|p|div|table|tr|td|th|ul|ol|li|h[1-6]|br|hr|span|b|i|u|strong|em|pre|section|article)[\s/>]`)
+	tagStart = regexp.MustCompile(`<[/A-Za-z]`)
 	// bodyTag is a tag that stands where a document's head has ended.
 	bodyTag = regexp.MustCompile(`(?i)<(/head|body|/body|/html)[\s/>]`)
 )

@@ -153,9 +153,26 @@ func (s *sheet) add(selectors string, all []declaration) (slow bool) {
 		return false // a state such as :hover, or a part that is not text of the document
 	}
 	for _, one := range group {
-		*s = append(*s, sheetRule{one, all})
+		of := all
+		if weight := one.Specificity(); weight[0] == 0 && weight[1] == 0 {
+			of = withoutHiding(all) // what hides a whole type is about the page, not about what it says
+		}
+		if len(of) > 0 {
+			*s = append(*s, sheetRule{one, of})
+		}
 	}
 	return strings.ContainsAny(selectors, "~+:")
+}
+
+// withoutHiding returns all but the declarations by which an element is not seen.
+func withoutHiding(all []declaration) []declaration {
+	var kept []declaration
+	for _, d := range all {
+		if l := (looks{d.property: d.value}); !l.hides() && d.property != "visibility" {
+			kept = append(kept, d)
+		}
+	}
+	return kept
 }
 
 func joinTokens(tokens []css.Token) string {

@@ -78,11 +78,12 @@ func printable(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	before, strong := rune(0), rune(0) // strong is the last letter
+	embedded := embeddings(s)
 	for i, r := range s {
 		kept := keepPrintable(r)
 		if kept < 0 && r > 0x7f {
 			after, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
-			if isNeeded(before, strong, r, after) {
+			if embedded[i] || isNeeded(before, strong, r, after) {
 				kept = r
 			}
 		}
@@ -131,6 +132,42 @@ func isNeeded(before, strong, r, after rune) bool {
 		return before == '🏴' || 0xe0020 <= before && before <= 0xe007f
 	}
 	return false
+}
+
+// embeddings returns the places in s of pairs of characters that embed, within one line, words that
+// are written from the right. Overrides are none: they turn around any words.
+func embeddings(s string) map[int]bool {
+	if !strings.ContainsAny(s, "\u202a\u202b\u2066\u2067\u2068") {
+		return nil
+	}
+	type opening struct {
+		at    int
+		ends  rune
+		keeps bool
+	}
+	kept := make(map[int]bool)
+	var open []opening
+	for i, r := range s {
+		switch n := len(open); {
+		case r == '\n':
+			open = open[:0]
+		case r == '\u202a' || r == '\u202b' || r == '\u202d' || r == '\u202e':
+			open = append(open, opening{at: i, ends: '\u202c'})
+		case '\u2066' <= r && r <= '\u2068':
+			open = append(open, opening{at: i, ends: '\u2069'})
+		case n > 0 && r == open[n-1].ends:
+			o := open[n-1]
+			if first, _ := utf8.DecodeRuneInString(s[o.at:]); o.keeps && first != '\u202d' && first != '\u202e' {
+				kept[o.at], kept[i] = true, true
+			}
+			if open = open[:n-1]; n > 1 {
+				open[n-2].keeps = open[n-2].keeps || o.keeps
+			}
+		case n > 0 && unicode.In(r, fromTheRight...):
+			open[n-1].keeps = true
+		}
+	}
+	return kept
 }
 
 var (

@@ -11,10 +11,11 @@ import (
 )
 
 // letters returns a text without what layout may change: blank space, control
-// characters, the dash before an item of a list.
+// characters, the dash or number before an item of a list, the line between cells.
 func letters(s string) string {
+	s = numbered.ReplaceAllString(s, "")
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '\ufeff' || r == '\u200b' {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '|' || r == '\ufeff' || r == '\u200b' {
 			return -1
 		}
 		return r
@@ -25,9 +26,10 @@ func letters(s string) string {
 func words(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 var (
-	unseen = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style|iframe|object|title|noscript|template)\b[^>]*>.*?</(script|style|iframe|object|title|noscript|template)\s*>`)
-	images = regexp.MustCompile(`(?is)<img\b[^>]*\balt="([^"]*)"[^>]*>`)
-	tags   = regexp.MustCompile(`(?s)<[^>]*>`)
+	unseen   = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style|iframe|object|title|noscript|template)\b[^>]*>.*?</(script|style|iframe|object|title|noscript|template)\s*>`)
+	images   = regexp.MustCompile(`(?is)<img\b[^>]*\balt="([^"]*)"[^>]*>`)
+	numbered = regexp.MustCompile(`\b[0-9]+\.(\s|$)`)
+	tags     = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
 // shownOf returns what a browser shows of HTML that is not made to hide anything.
