@@ -63,7 +63,7 @@ func (m *mapper) contents(r *resource, p *dossier.Report) (readable bool) {
 		if !a.ok() {
 			continue
 		}
-		if r.hides(strings.TrimPrefix(a.get("url").str(), "#")) && !a.get("data").ok() {
+		if id, ok := strings.CutPrefix(a.get("url").str(), "#"); ok && r.hides(id) && !a.get("data").ok() {
 			r.withheld = true
 			continue
 		}
@@ -263,10 +263,10 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 		return "", textRead
 	}
 	switch {
+	case kind == clinical || isWholeXML(s, kind):
+		s, state, wrong = m.plainXML(s)
 	case kind == hypertext || isWholeHTML(s):
 		s, wrong = plainHTML(s)
-	case kind == clinical:
-		s, state, wrong = m.plainXML(s)
 	default:
 		s, wrong = readable(s)
 	}
@@ -295,6 +295,13 @@ func isProse(b []byte) bool {
 
 // isRichText reports whether b is RTF, which is listed whatever it is said to be.
 func isRichText(b []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(`{\rtf`)) }
+
+// isWholeXML reports whether s, which is said to be of that format, is XML all the same: CDA, or in a
+// plain text anything.
+func isWholeXML(s string, kind format) bool {
+	head := strings.TrimLeft(s[:min(len(s), 1000)], " \t\r\n\ufeff")
+	return strings.HasPrefix(head, "<") && strings.Contains(head, "ClinicalDocument") || kind == plainText && strings.HasPrefix(head, "<?xml")
+}
 
 // isBinary reports whether b begins as a file does that is no text.
 func isBinary(b []byte) bool {

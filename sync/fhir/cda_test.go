@@ -31,7 +31,7 @@ func TestClinicalDocument(t *testing.T) { // case 18
 		{"packed body", `<ClinicalDocument xmlns="urn:hl7-org:v3"><component><nonXMLBody><text mediaType="text/plain" representation="B64">dGVrc3Q=</text></nonXMLBody></component></ClinicalDocument>`, "tekst"},
 		{"XHTML called XML", `<html xmlns="http://www.w3.org/1999/xhtml"><body><p>a</p><p>b</p></body></html>`, "a\n\nb"},
 	} {
-		for _, kind := range []string{"text/xml", "application/hl7-v3+xml", "application/hl7-cda+xml;charset=utf-8"} {
+		for _, kind := range []string{"text/plain", "text/xml", "application/hl7-v3+xml", "application/hl7-cda+xml;charset=utf-8"} {
 			got := contentOf[*dossier.Report](t, rules, with(t, document, content(inline(kind, test.src))...))
 			if got.Text != test.want || got.Attachments != nil {
 				t.Errorf("%s as %s: got %q and %v", test.name, kind, got.Text, got.Attachments)

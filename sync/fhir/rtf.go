@@ -221,7 +221,7 @@ func (r *rtfReader) script(kind int, on bool) {
 func (r *rtfReader) unicode(n int) {
 	if !r.isUnseen() {
 		r.decode()
-		r.units = append(r.units, uint16(n)) //nolint:gosec // RTF writes it so
+		r.units = append(r.units, uint16(n))
 	}
 	r.passing = r.group.skipAfter
 }
