@@ -107,10 +107,11 @@ type markupDocument struct {
 
 // A textContext is what an element's text inherits.
 type textContext struct {
-	unseen bool // visibility: hidden
-	pre    bool // blank space counts
-	boxes  bool // each child is a box, such as in a flex container
-	lists  int  // within how many
+	unseen bool         // visibility: hidden
+	pre    bool         // blank space counts
+	boxes  bool         // each child is a box, such as in a flex container
+	lists  int          // within how many
+	items  *listCounter // of the list around it; nil: there is none
 }
 
 // An htmlWriter writes text as a browser would break it into lines.
@@ -153,6 +154,9 @@ func (w *htmlWriter) element(n *html.Node, c textContext) {
 		return
 	case struckElements[n.Data] || l.strikes() || isRevisedAway(n):
 		w.space = true
+		if isItem(n) {
+			c.items.take(n) // it counts, but is not said
+		}
 		return
 	}
 	border := borderOf(n, l, c.boxes)
@@ -263,8 +267,8 @@ func (w *htmlWriter) special(n *html.Node, c textContext, l looks) bool {
 		w.lines = max(w.lines, 1)
 	case "ul", "ol", "menu", "dir", "list":
 		w.list(n, c, l)
-	case "li", "item": // of no list
-		w.item(n, c, "- ")
+	case "li", "item":
+		w.item(n, c)
 	case "table":
 		w.table(n, c)
 	case "sup", "sub", "footnote":

@@ -12,46 +12,42 @@ import (
 // maxIndent is within how many lists lines are still indented further.
 const maxIndent = 12
 
+// A listCounter numbers the items of one list.
+type listCounter struct {
+	style      string // "" for a dash
+	next, step int
+}
+
+// take returns the marker of n, the next item.
+func (l *listCounter) take(n *html.Node) string {
+	if l == nil || l.style == "" {
+		return "- "
+	}
+	if value, err := strconv.Atoi(strings.TrimSpace(attribute(n, "value"))); err == nil {
+		l.next = value
+	}
+	l.next += l.step
+	return numeral(l.next-l.step, l.style) + ". "
+}
+
+func isItem(n *html.Node) bool { return n.Data == "li" || n.Data == "item" }
+
 // list writes a list, each item after its number or a dash.
 func (w *htmlWriter) list(n *html.Node, c textContext, l looks) {
 	c.lists++
-	style := listStyle(n, l)
-	next, step := 1, 1
-	if style != "" {
-		if _, reversed := hasAttribute(n, "reversed"); reversed {
-			next, step = w.countItems(n), -1
-		}
-		if start, err := strconv.Atoi(strings.TrimSpace(attribute(n, "start"))); err == nil {
-			next = start
-		}
+	c.items = &listCounter{style: listStyle(n, l), next: 1, step: 1}
+	if _, reversed := hasAttribute(n, "reversed"); reversed {
+		c.items.next, c.items.step = w.countItems(n), -1
+	}
+	if start, err := strconv.Atoi(strings.TrimSpace(attribute(n, "start"))); err == nil {
+		c.items.next = start
 	}
 	for child := range n.ChildNodes() {
-		if child.Type != html.ElementNode || child.Data != "li" && child.Data != "item" {
-			if isList(child) {
-				w.indented(child, c)
-			} else {
-				w.node(child, c)
-			}
-			continue
+		if isList(child) {
+			w.indented(child, c)
+		} else {
+			w.node(child, c)
 		}
-		look := w.doc.sheet.of(child)
-		if isUnseen(child) || look.hides() {
-			continue // it does not count either (CSS Lists §4.6)
-		}
-		if value, err := strconv.Atoi(strings.TrimSpace(attribute(child, "value"))); err == nil && style != "" {
-			next = value
-		}
-		marker := "- "
-		if style != "" {
-			marker = numeral(next, style) + ". "
-		}
-		next += step
-		if struckElements[child.Data] || look.strikes() || isRevisedAway(child) {
-			continue
-		}
-		inner := c
-		inner.inherit(child, look)
-		w.item(child, inner, marker)
 	}
 }
 
@@ -67,7 +63,9 @@ func (w *htmlWriter) indented(n *html.Node, c textContext) {
 }
 
 // item writes a list item after its marker.
-func (w *htmlWriter) item(n *html.Node, c textContext, marker string) {
+func (w *htmlWriter) item(n *html.Node, c textContext) {
+	marker := c.items.take(n)
+	c.items = nil
 	text, lead, lines := w.part(n, c)
 	w.embed(text, max(lead, 1), max(lines, 1), marker, c)
 }
@@ -126,8 +124,12 @@ func listStyle(n *html.Node, l looks) string {
 func (w *htmlWriter) countItems(n *html.Node) int {
 	count := 0
 	for c := range n.ChildNodes() {
-		if c.Type == html.ElementNode && (c.Data == "li" || c.Data == "item") && !isUnseen(c) && !w.doc.sheet.of(c).hides() {
+		switch {
+		case c.Type != html.ElementNode || isList(c) || isUnseen(c) || w.doc.sheet.of(c).hides():
+		case isItem(c):
 			count++
+		default:
+			count += w.countItems(c)
 		}
 	}
 	return count

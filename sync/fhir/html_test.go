@@ -79,6 +79,9 @@ func TestPlainHTMLMeaning(t *testing.T) {
 		{"case 05 ordered", "<ol><li>a<li>b</ol><ol start=4><li>c<li value=9>d<li>e</ol>", "1. a\n2. b\n4. c\n9. d\n10. e"},
 		{"letters and Romans", "<ol type=a start=26><li>a<li>b</ol><ol type=I start=3><li>c<li>d</ol>", "z. a\naa. b\nIII. c\nIV. d"},
 		{"reversed", "<ol reversed><li>a<li hidden>x<li>b</ol>", "2. a\n1. b"},
+		{"items within", "<ol><div><li>a<li><s>x</s><li>c</div></ol>", "1. a\n3. c"},
+		{"struck item counts", `<ol><li>a<li style="text-decoration:line-through">x<li>c</ol>`, "1. a\n3. c"},
+		{"cell of several lines", "<table><tr><td>1.<td>a<br>b<tr><td>2.<td>c</table>", "1. | a\n  b\n2. | c"},
 		{"nested", "<ol><li>a<ul><li>b<li>c</ul><li>d</ol>", "1. a\n   - b\n   - c\n2. d"},
 		{"case 08 Office", "<xml><w:View>Normal</w:View></xml><p>a<o:p></o:p></p><!--[if mso]>x<![endif]--><![if !x]>· <![endif]>b", "a\n\n· b"},
 		{"case 10 form controls", `<select><option>x<option selected>a</select><input value="38,2"><input type=checkbox checked>b<input type=radio>c

@@ -232,6 +232,8 @@ func (t *tableReader) line(texts []string) {
 			}
 			t.put(strings.TrimRight(strings.Join(parts, cellBorder), " "))
 		}
+	case allHave(texts[:len(texts)-1], 1):
+		t.put(strings.Join(texts[:len(texts)-1], cellBorder) + cellBorder + indent(texts[len(texts)-1], "  "))
 	default:
 		t.put(texts[0])
 		for _, s := range texts[1:] {
