@@ -14,18 +14,19 @@ type contained struct {
 }
 
 // inside returns r's contained resource with this id, if there is one that may be shown.
-func (m *mapper) inside(r *resource, id string) value {
-	if in := r.inside(id); in.ok() && m.judgeContained(r, in) {
-		return in
-	}
-	return value{}
-}
+func (*mapper) inside(r *resource, id string) value { return r.inside(id) }
 
-// inside is the mapper's, where r was loaded by one.
+// inside is the same without a mapper.
 func (r *resource) inside(id string) value {
 	if r.hides(id) {
 		return value{}
 	}
+	return r.within(id)
+}
+
+// within returns r's contained resource with this id, whether it may be shown or not.
+func (r *resource) within(id string) value {
+	r.hides(id)
 	return r.contained[id].is
 }
 

@@ -91,10 +91,10 @@ var unseenElements = setOf(`noembed noframes iframe object audio video canvas em
 // struckElements hold what is no longer said.
 var struckElements = setOf("s strike del")
 
-// paragraphs begin and end with an empty line, blocks with a new one.
+// paragraphElements begin and end with an empty line, blockElements with a new one.
 var (
-	paragraphs = setOf("p h1 h2 h3 h4 h5 h6 table pre blockquote paragraph listing xmp plaintext")
-	blocks     = setOf(`div li dt dd tr caption article header footer main aside nav address fieldset form figure
+	paragraphElements = setOf("p h1 h2 h3 h4 h5 h6 table pre blockquote paragraph listing xmp plaintext")
+	blockElements     = setOf(`div li dt dd tr caption article header footer main aside nav address fieldset form figure
 		figcaption body html thead tbody tfoot center details summary legend hgroup search dialog item option optgroup
 		marquee text title component ul ol dl menu dir list hr section`)
 )
@@ -219,9 +219,9 @@ func (c *textContext) inherit(n *html.Node, l looks) {
 func borderOf(n *html.Node, l looks, isBox bool) int {
 	border := -1
 	switch {
-	case paragraphs[n.Data]:
+	case paragraphElements[n.Data]:
 		border = 2
-	case blocks[n.Data]:
+	case blockElements[n.Data]:
 		border = 1
 	case n.Data == "td", n.Data == "th", n.Data == "button":
 		border = 0

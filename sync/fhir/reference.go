@@ -22,10 +22,9 @@ func (m *mapper) reference(v value) target {
 	t := target{display: line(v.get("display").str()), kind: v.get("type").str()}
 	s := v.get("reference").str()
 	if inside, ok := strings.CutPrefix(s, "#"); ok {
-		if v.r.hides(inside) {
-			return target{} // neither it nor what it is called is for readers
+		if t.inside = inside; v.r.hides(inside) {
+			t.display = "" // what may not be shown is not named either
 		}
-		t.inside = inside
 		return t
 	}
 	t.Ref = m.resolve(s)

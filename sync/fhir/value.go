@@ -142,9 +142,6 @@ func (v value) bool() bool {
 	return v.r.raw[p.is.start] == 't'
 }
 
-// maxNumber is the most characters of one number (I12).
-const maxNumber = 128
-
 // number returns the number as it is written: 1.50 is not 1.5.
 func (v value) number() string {
 	if !v.ok() {
@@ -153,10 +150,6 @@ func (v value) number() string {
 	p := v.node()
 	if p.kind != number {
 		v.fault(v.r.blame, "not a number")
-		return ""
-	}
-	if p.is.end-p.is.start > maxNumber {
-		v.fault(dossier.TooLarge, "too long")
 		return ""
 	}
 	return string(p.is.of(v.r.raw))
