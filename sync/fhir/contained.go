@@ -14,7 +14,12 @@ type contained struct {
 }
 
 // inside returns r's contained resource with this id, if there is one that may be shown.
-func (*mapper) inside(r *resource, id string) value { return r.inside(id) }
+func (m *mapper) inside(r *resource, id string) value {
+	if in := r.within(id); in.ok() && m.judgeContained(r, in) {
+		return in
+	}
+	return value{}
+}
 
 // inside is the same without a mapper.
 func (r *resource) inside(id string) value {
@@ -59,7 +64,12 @@ func (r *resource) hides(id string) bool {
 
 // judgeContained reports whether v, a resource that r contains, may be shown as part of r (I6, I7).
 // It is called by way of r, since the table of kinds cannot refer to itself.
-func (*mapper) judgeContained(r *resource, v value) bool { return r.judge == nil || r.judge(r, v) }
+func (*mapper) judgeContained(r *resource, v value) bool {
+	if id := v.get("id").str(); r.within(id) == v {
+		return !r.hides(id) // it is judged once
+	}
+	return r.judge == nil || r.judge(r, v)
+}
 
 // judge reports whether v, a resource that r contains, may be shown as part of r: by the
 // marks, rules, status and subject by which it would be judged if it stood alone. FHIR
