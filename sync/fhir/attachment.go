@@ -28,10 +28,12 @@ func formatOf(contentType string) format {
 		return plainText
 	case "text/html", "application/xhtml+xml":
 		return hypertext
-	case "application/xml", "text/xml", "application/cda+xml", "text/cda+xml", "application/hl7-v3+xml", "application/hl7-cda+xml",
+	case "application/xml", "text/xml", "application/cda+xml", "text/cda+xml", "application/hl7-v3+xml",
+		"application/hl7-cda+xml",
 		"application/hl7-sda+xml", "application/x-hl7-cda+xml", "application/vnd.hl7cda+xml", "application/hl7+xml":
 		return clinical
-	case "application/octet-stream", "binary/octet-stream", "text/rtf", "application/rtf", "text/richtext", "application/x-rtf":
+	case "application/octet-stream", "binary/octet-stream",
+		"text/rtf", "application/rtf", "text/richtext", "application/x-rtf":
 		return anyBytes
 	}
 	return noText
@@ -289,7 +291,8 @@ func isProse(b []byte) bool {
 	case isWholeHTML(s):
 		return true
 	}
-	return !strings.ContainsRune("{[<%#", rune(s[0])) && !strings.HasPrefix(s, "MSH|") && !strings.HasPrefix(s, "BEGIN:") &&
+	return !strings.ContainsRune("{[<%#", rune(s[0])) &&
+		!strings.HasPrefix(s, "MSH|") && !strings.HasPrefix(s, "BEGIN:") &&
 		strings.ContainsAny(strings.TrimSpace(s), " \n")
 }
 
@@ -300,12 +303,15 @@ func isRichText(b []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(b, " \t\r
 // plain text anything.
 func isWholeXML(s string, kind format) bool {
 	head := strings.TrimLeft(s[:min(len(s), 1000)], " \t\r\n\ufeff")
-	return strings.HasPrefix(head, "<") && strings.Contains(head, "ClinicalDocument") || kind == plainText && strings.HasPrefix(head, "<?xml")
+	return strings.HasPrefix(head, "<") && strings.Contains(head, "ClinicalDocument") ||
+		kind == plainText && strings.HasPrefix(head, "<?xml")
 }
 
 // isBinary reports whether b begins as a file does that is no text.
 func isBinary(b []byte) bool {
-	for _, magic := range [...]string{"%PDF-", "PK\x03\x04", "\xff\xd8\xff", "\x89PNG", "GIF8", "\xd0\xcf\x11\xe0", "II*\x00", "MM\x00*", "\x1f\x8b"} {
+	for _, magic := range [...]string{
+		"%PDF-", "PK\x03\x04", "\xff\xd8\xff", "\x89PNG", "GIF8", "\xd0\xcf\x11\xe0", "II*\x00", "MM\x00*", "\x1f\x8b",
+	} {
 		if bytes.HasPrefix(b, []byte(magic)) {
 			return true
 		}

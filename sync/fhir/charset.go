@@ -171,7 +171,8 @@ func ownCharset(b []byte) string {
 // decodeBase64 reads FHIR's base64Binary, which may be broken into lines and, from some, lack its
 // padding, have it doubled, use the alphabet of URLs, or come as a data URL.
 func decodeBase64(s string) ([]byte, bool) {
-	if head, data, ok := strings.Cut(s, ";base64,"); ok && strings.HasPrefix(strings.ToLower(strings.TrimSpace(head)), "data:") && len(head) < 200 {
+	head, data, ok := strings.Cut(s, ";base64,")
+	if ok && len(head) < 200 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(head)), "data:") {
 		s = data
 	}
 	s = strings.Map(func(r rune) rune {

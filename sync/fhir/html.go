@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	entities "html"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -14,6 +15,9 @@ const maxPlain = 64 << 20
 // links. The result is plain text, and not safe to be written as HTML. Where words were surely lost
 // wrong says how.
 func plainHTML(src string) (text string, wrong plain) {
+	if !strings.ContainsRune(src, '<') {
+		return clean(entities.UnescapeString(src)), "" // no markup: its lines are those of a text
+	}
 	parse := parseXHTML
 	if !isXHTML(src) {
 		parse = func(src string) (*html.Node, plain) { return parseHTML(src, false) }
@@ -81,7 +85,8 @@ func holdsWords(n *html.Node) bool {
 }
 
 // machineElements hold nothing for people.
-var machineElements = setOf(`script style head title meta link base xml template metadata w:worddocument w:latentstyles w:view
+var machineElements = setOf(`script style head title meta link base xml template metadata
+	w:worddocument w:latentstyles w:view
 	o:documentproperties o:officedocumentsettings m:mathpr x:excelworkbook`)
 
 // unseenElements are not shown, whatever is in them.
@@ -191,7 +196,8 @@ func isUnseen(n *html.Node) bool {
 // isRevisedAway reports whether n is CDA's content that a later version has deleted or struck out
 // (CDA R2 §4.3.5.2).
 func isRevisedAway(n *html.Node) bool {
-	return strings.EqualFold(attribute(n, "revised"), "delete") || strings.Contains(strings.ToLower(attribute(n, "stylecode")), "strike")
+	return strings.EqualFold(attribute(n, "revised"), "delete") ||
+		strings.Contains(strings.ToLower(attribute(n, "stylecode")), "strike")
 }
 
 func (c *textContext) inherit(n *html.Node, l looks) {

@@ -51,8 +51,10 @@ func (w *htmlWriter) list(n *html.Node, c textContext, l looks) {
 	}
 }
 
+var listElements = setOf("ul ol list menu dir")
+
 func isList(n *html.Node) bool {
-	return n.Type == html.ElementNode && (n.Data == "ul" || n.Data == "ol" || n.Data == "list" || n.Data == "menu" || n.Data == "dir")
+	return n.Type == html.ElementNode && listElements[n.Data]
 }
 
 // indented writes n, a list that stands directly in another.
@@ -160,7 +162,10 @@ func roman(n int) string {
 	for _, step := range []struct {
 		worth int
 		sign  string
-	}{{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}} {
+	}{
+		{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"},
+		{10, "x"}, {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"},
+	} {
 		for ; n >= step.worth; n -= step.worth {
 			b.WriteString(step.sign)
 		}

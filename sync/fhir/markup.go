@@ -144,7 +144,8 @@ func flatten(src string) string {
 var nestingOnly = setOf("div span b i u font em strong small big tt code center section article blockquote label")
 
 // voidElements have no content and no end tag (HTML §13.1.2).
-var voidElements = setOf("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr")
+var voidElements = setOf(`area base basefont bgsound br col embed frame hr img input keygen link meta param source
+	track wbr`)
 
 func setOf(names string) map[string]bool {
 	set := make(map[string]bool)

@@ -46,14 +46,17 @@ func unescaped(s string) string {
 }
 
 // commonTags are the elements that may occur in what people, or their editors, call text.
-var commonTags = setOf(`a abbr address article b big blockquote body br caption center cite code col colgroup dd del div dl dt em
-	fieldset figure font form h1 h2 h3 h4 h5 h6 head header hr html i img input ins kbd label li main mark menu meta nobr ol
-	optgroup option p paragraph pre q s samp section select small span strike strong style sub sup table tbody td textarea
-	tfoot th thead title tr tt u ul var wbr list item content linkhtml rendermultimedia footnote html script noscript iframe
-	object template footer nav aside details summary dialog figcaption hgroup ruby rt rp xml button output time data bdi bdo`)
+var commonTags = setOf(`a abbr address article b big blockquote body br caption center cite code col colgroup dd del
+	div dl dt em fieldset figure font form h1 h2 h3 h4 h5 h6 head header hr html i img input ins
+	kbd label li main mark menu meta nobr ol optgroup option p paragraph pre q s samp section
+	select small span strike strong style sub sup table tbody td textarea tfoot th thead title tr
+	tt u ul var wbr list item content linkhtml rendermultimedia footnote html script noscript
+	iframe object template footer nav aside details summary dialog figcaption hgroup ruby rt rp xml
+	button output time data bdi bdo`)
 
 // inlineTags leave the line breaks of the text around them as they are.
-var inlineTags = setOf("a abbr b big cite code del em font i ins kbd label mark nobr q s samp small span strike strong sub sup tt u var")
+var inlineTags = setOf(`a abbr b big cite code del em font i ins kbd label mark nobr q s samp small span strike strong
+	sub sup tt u var`)
 
 // asMarkup returns s as HTML that a parser can read, if it clearly is HTML: with what only looks
 // like a tag escaped, and with its line breaks where its tags have none.
@@ -71,8 +74,8 @@ func asMarkup(s string) (marked string, isMarkup bool) {
 			break
 		}
 		done += len(raw)
-		known := kind == xhtml.TextToken || kind == xhtml.DoctypeToken || strings.HasPrefix(raw, "<!--") || strings.HasPrefix(raw, "<![") ||
-			strings.HasPrefix(raw, "<?xml")
+		known := kind == xhtml.TextToken || kind == xhtml.DoctypeToken || strings.HasPrefix(raw, "<!--") ||
+			strings.HasPrefix(raw, "<![") || strings.HasPrefix(raw, "<?xml")
 		switch kind {
 		case xhtml.TextToken:
 			loose = loose || strings.ContainsAny(entity.ReplaceAllString(raw, ""), "<&")

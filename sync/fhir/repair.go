@@ -24,7 +24,10 @@ const maxRepairs = 200
 //
 // Where what was meant cannot be known the second result says what is wrong.
 func repair(src string, isXHTML bool) (string, plain) {
-	r := repairer{src: src, xhtml: isXHTML, lastSelect: lastIndexFold(src, "</select"), styled: indexFold(src, "<style") >= 0}
+	r := repairer{
+		src: src, xhtml: isXHTML,
+		lastSelect: lastIndexFold(src, "</select"), styled: indexFold(src, "<style") >= 0,
+	}
 	for !r.done {
 		if r.rounds++; r.rounds > maxRepairs {
 			return "", "its markup is broken in too many places"
@@ -111,7 +114,9 @@ func (r *repairer) unfinished() plain {
 		return ""
 	}
 	lower := strings.ToLower(rest[:strings.IndexByte(rest, '>')])
-	return r.cutTag(rest, strings.Contains(lower, "hidden") || strings.Contains(lower, "style") || r.styled && strings.Contains(lower, "class"))
+	hides := strings.Contains(lower, "hidden") || strings.Contains(lower, "style") ||
+		r.styled && strings.Contains(lower, "class")
+	return r.cutTag(rest, hides)
 }
 
 // cutTag ends the tag at r.at with its first >. Where it may have said that what follows is hidden,
@@ -150,7 +155,8 @@ func (r *repairer) torn(z *xhtml.Tokenizer) (isTorn, hides bool) {
 }
 
 // wordless are attributes in whose values no > belongs.
-var wordless = setOf("class id name href src align valign width height border cellpadding cellspacing lang dir rel target type color face size bgcolor")
+var wordless = setOf(`class id name href src align valign width height border cellpadding cellspacing lang dir rel
+	target type color face size bgcolor`)
 
 // comment mends a comment; again says that the round is over.
 func (r *repairer) comment(raw string) (again bool, wrong plain) {
@@ -167,7 +173,8 @@ func (r *repairer) comment(raw string) (again bool, wrong plain) {
 		}
 		return true, ""
 	}
-	if strings.HasPrefix(raw, "<!--") && r.at+len(raw) == len(r.src) && !strings.HasSuffix(raw, "-->") && !strings.HasSuffix(raw, "--!>") &&
+	ended := strings.HasSuffix(raw, "-->") || strings.HasSuffix(raw, "--!>")
+	if strings.HasPrefix(raw, "<!--") && r.at+len(raw) == len(r.src) && !ended &&
 		anyTag.MatchString(raw) && raw != "<!-->" && raw != "<!--->" {
 		return false, "a comment has no end"
 	}
@@ -176,7 +183,8 @@ func (r *repairer) comment(raw string) (again bool, wrong plain) {
 
 var (
 	// anyTag is a tag of an element that holds text of a document.
-	anyTag   = regexp.MustCompile(`(?i)</?(head|body|html|p|div|table|tr|td|th|ul|ol|li|h[1-6]|br|hr|span|b|i|u|strong|em|pre|section|article)[\s/>]`)
+	anyTag = regexp.MustCompile(`(?i)</?(head|body|html|p|div|table|tr|td|th|ul|ol|li|h[1-6]|br|hr|span` +
+		`|b|i|u|strong|em|pre|section|article)[\s/>]`)
 	tagStart = regexp.MustCompile(`<[/A-Za-z]`)
 	// bodyTag is a tag that stands where a document's head has ended.
 	bodyTag = regexp.MustCompile(`(?i)<(/head|body|/body|/html)[\s/>]`)
@@ -211,7 +219,8 @@ func (r *repairer) endsInItself(name, raw string) bool {
 		return false
 	}
 	before := raw[:len(raw)-2]
-	return len(before) == len(name)+1 || strings.ContainsAny(before[len(before)-1:], "\"' \t\r\n") || !strings.Contains(before, "=")
+	return len(before) == len(name)+1 || !strings.Contains(before, "=") ||
+		strings.ContainsAny(before[len(before)-1:], "\"' \t\r\n")
 }
 
 // separate writes what keeps words apart around a tag that html.Parse ignores where it stands.

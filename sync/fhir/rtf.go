@@ -156,14 +156,17 @@ func (r *rtfReader) symbol(c byte) {
 }
 
 // rtfParts are the destinations that are not text of the document.
-var rtfParts = setOf(`colortbl stylesheet info pict object header headerl headerr headerf footer footerl footerr footerf fldinst
+var rtfParts = setOf(`colortbl stylesheet info pict object header headerl headerr headerf footer footerl footerr
+	footerf fldinst
 	listtable listoverridetable revtbl rsidtbl generator themedata colorschememapping datastore latentstyles xmlnstbl
 	bkmkstart bkmkend filetbl annotation atnid atnauthor private template`)
 
 // rtfWords are the control words that stand for text.
 var rtfWords = map[string]string{
-	"par": "\n", "line": "\n", "sect": "\n", "page": "\n", "row": "\n", "tab": "\t", "cell": cellBorder, "emdash": "—", "endash": "–",
-	"bullet": "•", "lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”", "emspace": " ", "enspace": " ",
+	"par": "\n", "line": "\n", "sect": "\n", "page": "\n", "row": "\n", "tab": "\t", "cell": cellBorder,
+	"emdash": "—", "endash": "–",
+	"bullet": "•", "lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”",
+	"emspace": " ", "enspace": " ",
 }
 
 func (r *rtfReader) word(word string, n int, has bool) {
@@ -294,7 +297,8 @@ func (r *rtfReader) flush() {
 
 // fontSets are the code pages of the character sets of fonts.
 var fontSets = map[int]int{
-	77: 10000, 128: 932, 129: 949, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258, 177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250,
+	77: 10000, 128: 932, 129: 949, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258,
+	177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250,
 }
 
 // codePage returns the character set with this number in Windows, Windows-1252 if it is not known.

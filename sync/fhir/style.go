@@ -22,7 +22,8 @@ const (
 // shownProperties are the CSS properties that decide whether text is seen, and where its lines end.
 var shownProperties = map[string]bool{
 	"display": true, "visibility": true, "opacity": true, "content-visibility": true, "white-space": true,
-	"text-decoration": true, "text-decoration-line": true, "vertical-align": true, "list-style": true, "list-style-type": true,
+	"text-decoration": true, "text-decoration-line": true, "vertical-align": true,
+	"list-style": true, "list-style-type": true,
 }
 
 // A declaration is one of CSS: property: value.
@@ -90,7 +91,8 @@ func appliesTo(media string) bool {
 	switch {
 	case strings.TrimSpace(media) == "", strings.Contains(media, "all"):
 		return true
-	case strings.Contains(media, "max-width"), strings.Contains(media, "max-device-width"), strings.Contains(media, "not "):
+	case strings.Contains(media, "max-width"), strings.Contains(media, "max-device-width"),
+		strings.Contains(media, "not "):
 		return false
 	}
 	return strings.Contains(media, "screen") || !strings.Contains(media, "print") && !strings.Contains(media, "speech")

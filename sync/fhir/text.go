@@ -107,7 +107,8 @@ func keepPrintable(r rune) rune {
 		return r
 	case r == '\u2028' || r == '\u2029' || r == '\u0085':
 		return '\n'
-	case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && !isPrependedSign(r), r == '\u034f', r == '\u115f', r == '\u1160', r == '\u3164':
+	case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && !isPrependedSign(r),
+		r == '\u034f', r == '\u115f', r == '\u1160', r == '\u3164':
 		return -1
 	}
 	return r
@@ -172,14 +173,16 @@ func embeddings(s string) map[int]bool {
 
 var (
 	fromTheRight = []*unicode.RangeTable{unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko}
-	joining      = []*unicode.RangeTable{unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mongolian, unicode.Devanagari, unicode.Bengali,
+	joining      = []*unicode.RangeTable{unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mongolian,
+		unicode.Devanagari, unicode.Bengali,
 		unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam,
 		unicode.Sinhala, unicode.Khmer, unicode.Myanmar, unicode.Tibetan, unicode.Ethiopic}
 )
 
 // isEmoji reports whether r may stand in an emoji beside a joiner.
 func isEmoji(r rune) bool {
-	return unicode.Is(unicode.So, r) || r == 0xfe0f || 0x1f3fb <= r && r <= 0x1f3ff || 0x2190 <= r && r <= 0x2bff || 0x1f000 <= r && r <= 0x1faff
+	return unicode.Is(unicode.So, r) || r == 0xfe0f || 0x1f3fb <= r && r <= 0x1f3ff ||
+		0x2190 <= r && r <= 0x2bff || 0x1f000 <= r && r <= 0x1faff
 }
 
 func isBlank(r rune) bool { return unicode.IsSpace(r) || r == '\u200b' }
