@@ -268,7 +268,10 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 	case kind == clinical || isWholeXML(s, kind):
 		s, state, wrong = m.plainXML(s)
 	case kind == hypertext || isWholeHTML(s):
-		s, wrong = plainHTML(s)
+		pictured := holdsPictures(s)
+		if s, wrong = plainHTML(s); s == "" && wrong == "" && pictured {
+			return "", textNot
+		}
 	default:
 		s, wrong = readable(s)
 	}
@@ -305,6 +308,17 @@ func isWholeXML(s string, kind format) bool {
 	head := strings.TrimLeft(s[:min(len(s), 1000)], " \t\r\n\ufeff")
 	return strings.HasPrefix(head, "<") && strings.Contains(head, "ClinicalDocument") ||
 		kind == plainText && strings.HasPrefix(head, "<?xml")
+}
+
+// holdsPictures reports whether HTML shows something that is not text, such as a letter that was
+// scanned.
+func holdsPictures(src string) bool {
+	for _, tag := range [...]string{"<img", "<image", "<embed", "<object", "<iframe", "<svg", "<canvas", "<video"} {
+		if indexFold(src, tag) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // isBinary reports whether b begins as a file does that is no text.

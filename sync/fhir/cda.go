@@ -48,6 +48,8 @@ func (m *mapper) clinicalDocument(top *html.Node) (string, textState, plain) {
 		return "", textRead, "its text is too long"
 	case text == "" && c.withheld:
 		return "", textWithheld, ""
+	case text == "" && c.entries:
+		return "", textRead, "its sections have entries, and no text"
 	case text == "" && c.words:
 		return "", textRead, "all of its text is hidden, struck out or not understood"
 	}
@@ -60,6 +62,7 @@ type cdaReader struct {
 	all      []string
 	left     int
 	words    bool // there are words in its sections, shown or not
+	entries  bool // a section has entries and no text
 	withheld bool // a section is not for readers
 }
 
@@ -83,6 +86,7 @@ func (c *cdaReader) section(n *html.Node) {
 		w.children(narrative, textContext{})
 		text = clean(string(w.out))
 	}
+	c.entries = c.entries || text == "" && child(n, "entry") != nil
 	before := len(c.all)
 	c.all = append(c.all, text)
 	c.components(n)

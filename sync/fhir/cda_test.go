@@ -47,6 +47,7 @@ func TestClinicalDocument(t *testing.T) { // case 18
 		"all marked":     {cda(section(`<confidentialityCode code="NOPAT"/>`, "weg", "")), dossier.StateHidden, dossier.HiddenModifierExtension},
 		"empty":          {cda(section("", "", "")), dossier.StateHidden, dossier.HiddenEmpty},
 		"not understood": {cda(section("", `<content revised="delete">weg</content>`, "")), dossier.StateQuarantined, dossier.BadBody},
+		"entries alone":  {cda(section("", "", "<entry><observation/></entry>")), dossier.StateQuarantined, dossier.BadBody},
 		"broken":         {"<ClinicalDocument><a></ClinicalDocument>", dossier.StateQuarantined, dossier.BadBody},
 		"PDF in it": {`<ClinicalDocument xmlns="urn:hl7-org:v3"><component><nonXMLBody><text mediaType="application/pdf" representation="B64">JVBERi0=</text></nonXMLBody></component></ClinicalDocument>`,
 			dossier.StateShown, ""},

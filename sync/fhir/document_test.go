@@ -123,6 +123,7 @@ func TestDocumentAttachments(t *testing.T) {
 		{"RTF without words", inline("text/plain", `{\rtf1 \par}`), dossier.Attachment{ContentType: "text/plain", Size: size(12)}},
 		{"octets that are no text", inline("application/octet-stream", "\x00\x01"), dossier.Attachment{ContentType: "application/octet-stream", Size: size(2)}},
 		{"octets that are for machines", inline("application/octet-stream", `{"a": 1}`), dossier.Attachment{ContentType: "application/octet-stream", Size: size(8)}},
+		{"HTML of a picture", inline("text/html", `<IMG src="data:x">`), dossier.Attachment{ContentType: "text/html", Size: size(18)}},
 		{"other XML", inline("application/xml", "<rekening>5</rekening>"), dossier.Attachment{ContentType: "application/xml", Size: size(22)}},
 		{"content kept elsewhere", `{"contentType":"text/plain","_data":{"extension":[{"url":"x","valueString":"y"}]},"size":89471}`,
 			dossier.Attachment{ContentType: "text/plain", Size: size(89471)}},

@@ -306,17 +306,17 @@ func rawLength(s, name string) int {
 	}
 }
 
-// indexFold is strings.Index for an ASCII needle in lower case, in any case of s.
+// indexFold is strings.Index for an ASCII needle that begins with <, in any case of s.
 func indexFold(s, needle string) int {
 	for from := 0; ; {
-		i := strings.Index(s[from:], needle[:2])
+		i := strings.IndexByte(s[from:], needle[0])
 		if i < 0 || from+i+len(needle) > len(s) {
 			return -1
 		}
 		if i += from; strings.EqualFold(s[i:i+len(needle)], needle) {
 			return i
 		}
-		from = i + 2
+		from = i + 1
 	}
 }
 
