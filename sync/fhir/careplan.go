@@ -83,7 +83,7 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 		if t.Type == "Goal" && !slices.Contains(p.Goals, t.Ref) {
 			p.Goals = append(p.Goals, t.Ref)
 		}
-		in := m.inside(r, t.inside)
+		in := r.inside(t.inside)
 		_, known := own[t.inside]
 		if known || in.get("resourceType").str() != "Goal" || goalVerdict(in.get("lifecycleStatus").str()) != shown {
 			continue
@@ -108,7 +108,7 @@ func (m *mapper) activity(r *resource, p *dossier.CarePlan, own map[string]int, 
 		goals.add(detail)
 		a, is = m.action(r, detail)
 	} else if order := v.get("reference"); order.ok() {
-		goals.add(m.inside(r, m.reference(order).inside))
+		goals.add(r.inside(m.reference(order).inside))
 		a, is = m.ordered(r, order)
 	}
 	place := 0

@@ -17,7 +17,7 @@ func (m *mapper) people(r *resource, e *envelope, p *dossier.CarePlan) {
 	}
 	for _, v := range r.get("careTeam").each() {
 		t := m.reference(v)
-		in := m.inside(r, t.inside)
+		in := r.inside(t.inside)
 		if in.get("resourceType").str() != "CareTeam" {
 			p.Team = m.appendParty(p.Team, r, v)
 			continue
@@ -73,13 +73,8 @@ func (m *mapper) conditions(r *resource, v value) []string {
 	for _, e := range v.each() {
 		t := m.reference(e)
 		s := t.display
-		if in := r.inside(t.inside); in.ok() {
-			if !m.judgeContained(r, in) {
-				continue
-			}
-			if s == "" {
-				s = wordsOrCode(in.get("code"))
-			}
+		if s == "" {
+			s = wordsOrCode(r.inside(t.inside).get("code"))
 		}
 		if s != "" && !slices.Contains(all, s) {
 			all = append(all, s)

@@ -18,8 +18,9 @@
 // deleted: a server has a history of it, or a search for it, or neither
 // (deletions.go).
 //
-// Nothing is sent to another origin than the base URL's: not for a redirect, not
-// for a next link, not for the file in which a document has its text (file.go). Ways
+// Nothing is sent to another origin than the base URL's, nor outside its path: not for a
+// redirect, not for a next link, not for the file in which a document has its text, which
+// is a Binary below it (reach.go, file.go); the configuration may name other paths. Ways
 // of authenticating are transports around the one that carries the requests
 // (auth.go), so that a credential goes there and nowhere else; a secret or a key goes
 // to its token URL.
@@ -49,6 +50,12 @@
 //     version may stay. A text that cannot be fetched is a body that cannot be read;
 //   - where this program itself fails, nothing is known: it is as an envelope that
 //     cannot be read.
+//
+// Marks and rules reach below the record: what it contains, its sections, its labelled
+// elements and its files are judged alike (contained.go, inline.go, binary.go). Text is made
+// plain once, here: HTML by the tree that a browser would build (repair.go, html.go), XHTML
+// and CDA by the rules of XML. Where that loses words the record cannot be read: "empty"
+// means that the source said nothing.
 //
 // A modifierExtension counts wherever it is met in what is read: FHIR allows it
 // on parts of a resource too.

@@ -88,7 +88,7 @@ func questionnaireOf(r *resource) string {
 func (m *mapper) answered(r *resource, f *dossier.Form) {
 	s := questionnaireOf(r)
 	if id, ok := strings.CutPrefix(s, "#"); ok {
-		if in := m.inside(r, id); in.get("resourceType").str() == "Questionnaire" {
+		if in := r.inside(id); in.get("resourceType").str() == "Questionnaire" {
 			f.Own = m.readQuestionnaire(r, in.get)
 		}
 		return

@@ -80,7 +80,7 @@ func (m *mapper) named(r *resource, v value) string {
 	if t.inside == "" {
 		return t.display
 	}
-	in := m.inside(r, t.inside)
+	in := r.inside(t.inside)
 	if !in.ok() {
 		return ""
 	}

@@ -14,6 +14,7 @@ import (
 // be used concurrently.
 type mapper struct {
 	base   *url.URL
+	reach  reach
 	zone   *time.Location
 	limits Limits
 	rules  Mapping
@@ -22,8 +23,11 @@ type mapper struct {
 
 // text returns the text of v as a reader gets it, in Dutch if the source has it so.
 func (m *mapper) text(v value) string {
-	s := clean(v.dutch())
-	if tooLong(s, m.limits.Text) {
+	s, wrong := readable(v.dutch())
+	if wrong != "" {
+		v.fault(dossier.BadBody, string(wrong))
+	}
+	if s = clean(s); tooLong(s, m.limits.Text) {
 		v.fault(dossier.TooLarge, "too long")
 	}
 	return s

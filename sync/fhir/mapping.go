@@ -72,18 +72,31 @@ type Match struct {
 // BgLZ+, zib2020).
 var reportCode = Code{"http://snomed.info/sct", "11591000146107"}
 
-// noPatient is the code of v3-ActCode that says: not for the patient. It counts
-// whatever system it is written with.
-var noPatient = Code{Code: "NOPAT"}
-
 // marks are the codes of one record by which rules know it.
-type marks struct{ code, category, tag, security []Code }
+type marks struct {
+	code, category, tag, security []Code
+	// forbidden is set where a label says NOPAT (v3-ActCode), with any system and in any spelling.
+	forbidden bool
+}
+
+// cleared returns m without any marks, to be filled again.
+func (m marks) cleared() marks {
+	return marks{code: m.code[:0], category: m.category[:0], tag: m.tag[:0], security: m.security[:0]}
+}
 
 func (m Match) matches(have *marks) bool {
 	return (m.Code.IsZero() || m.Code.matches(have.code)) &&
 		(m.Category.IsZero() || m.Category.matches(have.category)) &&
 		(m.Tag.IsZero() || m.Tag.matches(have.tag)) &&
 		(m.Security.IsZero() || m.Security.matches(have.security))
+}
+
+// mayMatch is matches for hide rules, where doubt about how a code is written counts as a match.
+func (m Match) mayMatch(have *marks) bool {
+	return (m.Code.IsZero() || m.Code.resembles(have.code)) &&
+		(m.Category.IsZero() || m.Category.resembles(have.category)) &&
+		(m.Tag.IsZero() || m.Tag.resembles(have.tag)) &&
+		(m.Security.IsZero() || m.Security.resembles(have.security))
 }
 
 // firstMatch returns what the first of rules that matches sets.
@@ -106,8 +119,7 @@ func (m Mapping) isReport(have *marks) bool {
 
 // isHidden reports whether a record that carries have is not for the client.
 func (m Mapping) isHidden(have *marks) bool {
-	_, hide := firstMatch(m.Hide, have)
-	return hide || noPatient.matches(have.security)
+	return have.forbidden || slices.ContainsFunc(m.Hide, func(r Rule) bool { return r.Match.mayMatch(have) })
 }
 
 func (m Mapping) validate() error {

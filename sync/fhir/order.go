@@ -25,12 +25,12 @@ func (m *mapper) ordered(r *resource, v value) (a dossier.Action, ok bool) {
 	t := m.reference(v)
 	kind := t.kind
 	if t.inside != "" {
+		if r.hides(t.inside) {
+			return a, false
+		}
 		in := r.inside(t.inside)
 		kind = in.get("resourceType").str()
 		if in.ok() {
-			if !m.judgeContained(r, in) {
-				return a, false
-			}
 			if a, ok = m.order(r, in); !ok {
 				return a, false
 			}

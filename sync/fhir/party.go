@@ -14,15 +14,12 @@ func (m *mapper) party(r *resource, v value) dossier.Party {
 	p := dossier.Party{Display: t.display}
 	switch {
 	case t.inside != "":
-		in := m.inside(r, t.inside)
+		in := r.inside(t.inside)
 		switch p.Inline = m.inlineStaff(r, in); {
 		case p.Inline != nil:
 			p.Inline.Identifiers = nil
 		case p.Display == "" && hasPlainName(in.get("resourceType").str()):
 			p.Display = dutchLine(in.get("name"))
-		}
-		if !in.ok() && r.inside(t.inside).ok() {
-			p = dossier.Party{} // not for the client's eyes, and neither is what it is called
 		}
 	case isPulledParty(t.Type):
 		p.Ref = t.Ref

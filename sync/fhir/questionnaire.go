@@ -152,7 +152,7 @@ func (q *questionReader) options(v value) []dossier.Option {
 		}
 	}
 	if id, ok := strings.CutPrefix(v.get("answerValueSet").str(), "#"); ok && all == nil {
-		set := q.m.inside(q.r, id)
+		set := q.r.inside(id)
 		for _, include := range set.get("compose").get("include").each() {
 			all = appendConceptOptions(all, include.get("system").str(), include.get("concept"))
 		}

@@ -22,7 +22,9 @@ func (m *mapper) reference(v value) target {
 	t := target{display: dutchLine(v.get("display")), kind: v.get("type").str()}
 	s := v.get("reference").str()
 	if inside, ok := strings.CutPrefix(s, "#"); ok {
-		t.inside = inside
+		if t.inside = inside; v.r.hides(inside) {
+			t.display = "" // what may not be shown is not named either
+		}
 		return t
 	}
 	t.Ref = m.resolve(s)
@@ -41,12 +43,26 @@ func (m *mapper) resolve(s string) dossier.Ref {
 		}
 		s = rest
 	}
+	s = m.withoutBase(s)
 	s, _, _ = strings.Cut(s, "/_history/")
 	name, id, ok := strings.Cut(s, "/")
 	if !ok || !isTypeName(name) || !isID(id) {
 		return dossier.Ref{}
 	}
 	return dossier.Ref{Type: name, ID: id}
+}
+
+// withoutBase returns s, a relative reference, without the slash that some write before it, and
+// without the base's path.
+func (m *mapper) withoutBase(s string) string {
+	rest, ok := strings.CutPrefix(s, "/")
+	if !ok || m.base == nil {
+		return rest
+	}
+	if path := strings.Trim(m.base.Path, "/"); path != "" {
+		rest = strings.TrimPrefix(rest, path+"/")
+	}
+	return rest
 }
 
 // underBase returns what follows base in the URL s. Whether that says http or
@@ -118,18 +134,4 @@ func (m *mapper) refs(v value, kind string) []dossier.Ref {
 		}
 	}
 	return refs
-}
-
-// inside returns r's contained resource with this id.
-func (r *resource) inside(id string) value {
-	if id == "" {
-		return value{}
-	}
-	if r.contained == nil {
-		r.contained = make(map[string]value)
-		for _, c := range r.get("contained").each() {
-			r.contained[c.get("id").str()] = c
-		}
-	}
-	return r.contained[id]
 }

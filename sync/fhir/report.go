@@ -118,16 +118,3 @@ func (m *mapper) correct(p *dossier.Report, at ...value) {
 		p.CorrectedAt = p.At
 	}
 }
-
-// narrative returns the text of v, a Narrative, without its markup.
-func (m *mapper) narrative(v value) string {
-	if v.get("status").str() == "empty" {
-		return ""
-	}
-	div := v.get("div")
-	s := plainHTML(div.str())
-	if tooLong(s, m.limits.Text) {
-		div.fault(dossier.TooLarge, "too long")
-	}
-	return s
-}

@@ -44,12 +44,12 @@ func (m *mapper) role(r *resource, get func(string) value) *dossier.Staff {
 	}
 	who := m.staffReference(get("practitioner"))
 	s.Person, s.PersonName = who.Ref, who.display
-	if in := m.inside(r, who.inside); in.ok() && s.PersonName == "" {
+	if in := r.inside(who.inside); in.ok() && s.PersonName == "" {
 		s.PersonName = m.nameOf(in.get("name"))
 	}
 	where := m.staffReference(get("organization"))
 	s.Organization, s.OrgName = where.Ref, where.display
-	if in := m.inside(r, where.inside); in.ok() && s.OrgName == "" {
+	if in := r.inside(where.inside); in.ok() && s.OrgName == "" {
 		s.OrgName = dutchLine(in.get("name"))
 	}
 	return s

@@ -10,11 +10,12 @@ import (
 	"unicode"
 )
 
-// withoutLayout removes what mapping may change in a layout: space, control characters, and the
-// dash of list items.
+// withoutLayout removes what mapping may change in a layout: space, control characters, the dash
+// or number of list items, and the line between cells.
 func withoutLayout(s string) string {
+	s = numbers.ReplaceAllString(s, "")
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '\ufeff' || r == '\u200b' {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '|' || r == '\ufeff' || r == '\u200b' {
 			return -1
 		}
 		return r
@@ -27,6 +28,7 @@ func foldSpace(s string) string { return strings.Join(strings.Fields(s), " ") }
 var (
 	hiddenHTML = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style|iframe|object|title|noscript|template)\b[^>]*>.*?</(script|style|iframe|object|title|noscript|template)\s*>`)
 	images     = regexp.MustCompile(`(?is)<img\b[^>]*\balt="([^"]*)"[^>]*>`)
+	numbers    = regexp.MustCompile(`\b[0-9]+\.(\s|$)`)
 	tags       = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
