@@ -45,6 +45,36 @@ func TestContainedResourcesAreJudged(t *testing.T) { // cases 64, 82
 	}
 }
 
+// Types that are not pulled have codes in several shapes.
+func TestContainedResourcesOfOtherTypesAreJudged(t *testing.T) {
+	t.Parallel()
+	rules := Mapping{Hide: []Rule{
+		{Match: Match{Category: Code{Code: "juridisch"}}}, {Match: Match{Code: Code{Code: "geheim"}}},
+	}}
+	for name, test := range map[string]struct {
+		more  string
+		shown bool
+	}{
+		"unmarked":             {``, true},
+		"category of codes":    {`,"category":["food"]`, true},
+		"one category":         {`,"category":{"coding":[{"code":"juridisch"}]}`, false},
+		"a list of categories": {`,"category":[{"coding":[{"code":"x"}]},{"coding":[{"code":"juridisch"}]}]`, false},
+		"code":                 {`,"code":{"coding":[{"code":"geheim"}],"text":"Noten"}`, false},
+		"label":                {`,"securityLabel":[{"coding":[{"code":"NOPAT"}]}]`, false},
+		"another's":            {`,"patient":{"reference":"Patient/c2"}`, false},
+		"refuted":              {`,"verificationStatus":{"coding":[{"code":"refuted"}]}`, false},
+	} {
+		if !strings.Contains(test.more, `"code":{`) {
+			test.more += `,"code":{"text":"Noten"}`
+		}
+		raw := with(t, carePlan, "addresses", `[{"reference":"#a"}]`,
+			"contained", `[{"resourceType":"AllergyIntolerance","id":"a"`+test.more+`}]`)
+		if got := len(contentOf[*dossier.CarePlan](t, rules, raw).Addresses) == 1; got != test.shown {
+			t.Errorf("%s: shown is %t", name, got)
+		}
+	}
+}
+
 func TestMarksInAnySpellingHide(t *testing.T) {
 	t.Parallel()
 	const system = `"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode",`
