@@ -16,12 +16,13 @@ const (
 	extQualifier     = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier"
 )
 
-// nameOf returns how the person is called that v, a list of HumanName, names:
-// by the official name, else the usual one, else the first that is not outdated.
-func nameOf(v value) string {
+// nameOf returns how the person is called whom v, a list of HumanName, names: by the official name,
+// else the usual one, else the first that is not outdated. A name whose period has ended, or is still
+// to begin, is none.
+func (m *mapper) nameOf(v value) string {
 	best, rank := "", 0
 	for _, name := range v.each() {
-		if n := nameRank(name.get("use").str()); n > rank {
+		if n := nameRank(name.get("use").str()); n > rank && m.counts(name.get("period")) {
 			if s := fullName(name); s != "" {
 				best, rank = s, n
 			}

@@ -46,5 +46,5 @@ func patientRemains(m *mapper, r *resource) dossier.Content {
 }
 
 func (m *mapper) patient(r *resource, _ *envelope) (dossier.Content, verdict) {
-	return &dossier.Client{Name: nameOf(r.get("name")), Deceased: hasDied(r)}, shown
+	return &dossier.Client{Name: m.nameOf(r.get("name")), Deceased: hasDied(r)}, shown
 }
