@@ -141,11 +141,13 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 				Lag: 150 * time.Second, Overlap: 150 * time.Second,
 			}},
 			Mapping: config.Mapping{
-				Timeline: []string{"report", "form"},
-				Author:   "name-and-role",
+				DocumentTime: "service",
+				Timeline:     []string{"report", "form"},
+				Author:       "name-and-role",
 				Labels: map[string]string{
 					"reports": "Rapportages", "forms": "Vragenlijsten", "care-plans": "Zorgplan",
 					"general": "Algemeen", "care-plan": "Zorgleefplan",
+					"single_report": "Rapportage", "single_form": "Vragenlijst",
 				},
 			},
 		}},

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Mapping turns what a source sends into what a portal shows.
 type Mapping struct {
@@ -16,14 +19,27 @@ type Mapping struct {
 	// Hide matches what is never stored readably, beside what is marked NOPAT.
 	Hide []Match
 	Show Show
+	// DocumentTime is the date at which a document stands on the time line: "service", that
+	// of the care it is about, or "indexed".
+	DocumentTime string
 	// Timeline has the kinds of items that get a card: "report", "form", both or none.
 	Timeline []string
 	// Author is what readers see of an author: "name-and-role", "role" or
 	// "organisation".
 	Author string
 	// Labels are the words that readers see for each part ("reports", "forms",
-	// "care-plans") and category ("general", "care-plan").
+	// "care-plans") and category ("general", "care-plan"), and the titles of a report or form
+	// that has none ("single_report", "single_form").
 	Labels map[string]string
+}
+
+// singulars holds the singulars of words that portals use for reports and forms.
+var singulars = map[string]string{
+	"rapportages": "Rapportage", "rapportage": "Rapportage", "rapporten": "Rapport",
+	"verslagen": "Verslag", "verslaglegging": "Verslag", "dagrapportages": "Dagrapportage",
+	"notities": "Notitie", "berichten": "Bericht", "documenten": "Document",
+	"vragenlijsten": "Vragenlijst", "formulieren": "Formulier", "lijsten": "Lijst",
+	"metingen": "Meting", "meetinstrumenten": "Meetinstrument",
 }
 
 // Rule gives Set to what Match matches.
@@ -62,14 +78,15 @@ func (v value) mapping() Mapping {
 	s := v.section()
 	defer s.end()
 	return Mapping{
-		ReportCodes: s.key("report_codes").codes(),
-		Category:    s.key("category").rules("general", "care-plan"),
-		Domains:     s.key("domains").rules("mentaal", "lichamelijk", "participatie", "wonen"),
-		Hide:        s.key("hide").hide(),
-		Show:        s.key("show").show(),
-		Timeline:    s.key("timeline").timeline(),
-		Author:      s.key("author").oneOf("name-and-role", "name-and-role", "role", "organisation"),
-		Labels:      s.key("labels").labels(),
+		ReportCodes:  s.key("report_codes").codes(),
+		Category:     s.key("category").rules("general", "care-plan"),
+		Domains:      s.key("domains").rules("mentaal", "lichamelijk", "participatie", "wonen"),
+		Hide:         s.key("hide").hide(),
+		Show:         s.key("show").show(),
+		DocumentTime: s.key("document_time").oneOf("service", "service", "indexed"),
+		Timeline:     s.key("timeline").timeline(),
+		Author:       s.key("author").oneOf("name-and-role", "name-and-role", "role", "organisation"),
+		Labels:       s.key("labels").labels(),
 	}
 }
 
@@ -169,5 +186,13 @@ func (v value) labels() map[string]string {
 	} {
 		labels[label[0]] = s.key(label[0]).text(label[1])
 	}
+	labels["single_report"] = s.key("single_report").title(labels["reports"], "Rapportage")
+	labels["single_form"] = s.key("single_form").title(labels["forms"], "Vragenlijst")
 	return labels
+}
+
+// title reads the title of a single item. Default: the singular of plural, or def if the
+// singular is not known.
+func (v value) title(plural, def string) string {
+	return v.text(cmp.Or(singulars[strings.ToLower(plural)], def))
 }

@@ -38,3 +38,17 @@ func TestFaultsOfMappings(t *testing.T) {
 		"7:tenants[0].mapping.labels.report: is not a key here; did you mean reports?",
 		"7:tenants[0].mapping.labels.forms: has no value; give it one, or remove the key")
 }
+
+func TestTitleOfSingleItemFollowsItsLabel(t *testing.T) {
+	t.Parallel()
+	for labels, want := range map[string]string{
+		"labels: {reports: Verslagen, forms: Formulieren}":               "Verslag, Formulier",
+		"labels: {reports: Logboek, forms: Logboek}":                     "Rapportage, Vragenlijst",
+		"labels: {reports: Verslagen, single_report: A, single_form: B}": "A, B",
+	} {
+		got := mustParse(t, mapping(labels)).Tenants[0].Mapping.Labels
+		if got := got["single_report"] + ", " + got["single_form"]; got != want {
+			t.Errorf("%s: got %s, want %s", labels, got, want)
+		}
+	}
+}

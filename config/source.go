@@ -15,6 +15,9 @@ type Source struct {
 type FHIR struct {
 	BaseURL *url.URL // absolute, without a slash at its end
 	Auth    Auth
+	// AttachmentPrefixes are addresses on the same server that may be read beside those below
+	// BaseURL: files of documents, and where redirects and links to a next page lead.
+	AttachmentPrefixes []string
 	// Search has the searches of the streams for which the default ones do not fit. A
 	// stream with an empty list is not pulled: the organisation does not share it.
 	Search            map[string][]string
@@ -36,17 +39,38 @@ func (v value) source() Source {
 func (v value) fhir() FHIR {
 	s := v.section()
 	defer s.end()
+	base := s.key("base_url").required("give the address of the FHIR server, such as https://ecd.example/fhir").baseURL()
 	return FHIR{
-		BaseURL:           s.key("base_url").required("give the address of the FHIR server, such as https://ecd.example/fhir").baseURL(),
-		Auth:              s.key("auth").auth(),
-		Search:            s.key("search").searches(),
-		PageSize:          s.key("page_size").whole(500, 1, 10_000),
-		Concurrency:       s.key("concurrency").whole(4, 1, 64),
-		RequestsPerSecond: s.key("requests_per_second").rate(50, 10_000),
-		RequestsPerRun:    s.key("requests_per_run").whole(0, 0, 1_000_000_000),
-		Lag:               s.key("lag").duration(150 * time.Second),
-		Overlap:           s.key("overlap").duration(150 * time.Second),
+		BaseURL:            base,
+		Auth:               s.key("auth").auth(),
+		AttachmentPrefixes: s.key("attachment_prefixes").prefixes(base),
+		Search:             s.key("search").searches(),
+		PageSize:           s.key("page_size").whole(500, 1, 10_000),
+		Concurrency:        s.key("concurrency").whole(4, 1, 64),
+		RequestsPerSecond:  s.key("requests_per_second").rate(50, 10_000),
+		RequestsPerRun:     s.key("requests_per_run").whole(0, 0, 1_000_000_000),
+		Lag:                s.key("lag").duration(150 * time.Second),
+		Overlap:            s.key("overlap").duration(150 * time.Second),
 	}
+}
+
+// prefixes reads beginnings of addresses. They must be on the server of base, because requests carry
+// its credentials.
+func (v value) prefixes(base *url.URL) []string {
+	var all []string
+	for _, item := range v.list() {
+		u := item.url("https://ecd.example/files/")
+		switch {
+		case u == nil:
+		case u.RawQuery != "" || u.ForceQuery:
+			item.faultf("has a ? part; give the beginning of addresses, without what differs")
+		case base != nil && (u.Scheme != base.Scheme || !strings.EqualFold(u.Host, base.Host)):
+			item.faultf("is on another server than base_url; requests carry the credentials of that one")
+		default:
+			all = append(all, u.String())
+		}
+	}
+	return all
 }
 
 func (v value) baseURL() *url.URL {

@@ -33,6 +33,20 @@ func TestFaultsOfSources(t *testing.T) {
 		`8:tenants[0].source.fhir.lag: must be a time with its unit, such as 150s or 15m, from 0s to 24h, not "150"`)
 	check(t, source("overlap: 25h"),
 		`8:tenants[0].source.fhir.overlap: must be a time with its unit, such as 150s or 15m, from 0s to 24h, not "25h"`)
+	check(t, source("attachment_prefixes: [https://files.example/]"),
+		"8:tenants[0].source.fhir.attachment_prefixes[0]: is on another server than base_url; requests carry the credentials of that one")
+	check(t, source("attachment_prefixes: [\"https://ecd.example/files?id=\"]"),
+		"8:tenants[0].source.fhir.attachment_prefixes[0]: has a ? part; give the beginning of addresses, without what differs")
+	check(t, source("attachment_prefixes: [/files]"),
+		"8:tenants[0].source.fhir.attachment_prefixes[0]: must be a whole http or https address, such as https://ecd.example/files/")
 	check(t, source("lag: -1s"),
 		`8:tenants[0].source.fhir.lag: must be a time with its unit, such as 150s or 15m, from 0s to 24h, not "-1s"`)
+}
+
+func TestAttachmentPrefixes(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, source("attachment_prefixes: [https://ecd.example/files/, https://ecd.example/x]"))
+	if got := strings.Join(c.Tenants[0].Source.FHIR.AttachmentPrefixes, " "); got != "https://ecd.example/files/ https://ecd.example/x" {
+		t.Errorf("got %q", got)
+	}
 }

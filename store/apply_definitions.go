@@ -6,14 +6,16 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// definition is a questionnaire that is stored or withheld.
+// definition is a record that others may name otherwise than by its key, and that is stored or
+// withheld: a questionnaire by its canonical URL, staff by an identifier. The model of staff is
+// JSON's null.
 type definition struct {
 	key   string
 	it    *dossier.Item
 	model []byte
 }
 
-// definitionOf selects the questionnaire that forms call n. If several have that name, it is
+// definitionOf selects the definition that others call n. If several have that name, it is
 // the one that the source updated last.
 const definitionOf = `
 				SELECT alias, model
@@ -22,9 +24,10 @@ const definitionOf = `
 				ORDER BY updated DESC NULLS LAST, key DESC
 				LIMIT 1`
 
-// queueDefinitions updates table definitions, in which forms look up their questionnaires. A
-// questionnaire that is hidden or withdrawn loses its names. A newer version leaves the names
-// of older versions as they are.
+// queueDefinitions updates table definitions, in which forms look up their questionnaires, and
+// other records staff. A record that is hidden or withdrawn loses its names. A newer version of
+// a questionnaire leaves the names of older versions as they are; staff keep only the names
+// that they have now.
 func (a *application) queueDefinitions(b *pgx.Batch) {
 	const put = `
 		INSERT INTO definitions (tenant, alias, key, updated, model)
@@ -36,22 +39,46 @@ func (a *application) queueDefinitions(b *pgx.Batch) {
 		DELETE FROM definitions
 		WHERE tenant = @tenant AND key = @key
 		RETURNING alias`
+	const keep = `
+		DELETE FROM definitions
+		WHERE tenant = @tenant AND key = @key AND alias <> ALL (@aliases)
+		RETURNING alias`
 	w := &a.out
 	for _, d := range w.definitions {
-		q, ok := d.it.Content.(*dossier.Questionnaire)
-		if !ok || d.it.State != dossier.StateShown {
+		if d.it.Content == nil || d.it.State != dossier.StateShown {
 			args := pgx.StrictNamedArgs{"tenant": a.tenant, "key": d.key}
 			b.Queue(remove, args).Query(collectKeys(&w.aliases))
 			continue
 		}
-		for _, ref := range q.Names() {
-			alias := dossier.Key(a.tenant, ref)
+		aliases := a.aliasesOf(d.it)
+		if d.it.Content.Kind() == dossier.KindStaff {
+			args := pgx.StrictNamedArgs{"tenant": a.tenant, "key": d.key, "aliases": aliases}
+			b.Queue(keep, args).Query(collectKeys(&w.aliases))
+		}
+		for _, alias := range aliases {
 			w.targets = append(w.targets, alias)
 			b.Queue(put, pgx.StrictNamedArgs{"tenant": a.tenant, "alias": alias, "key": d.key,
 				"updated": timeOrNull(d.it.Updated), "model": d.model})
 		}
 	}
 	a.queueTouchedDefinitions(b)
+}
+
+// aliasesOf returns the keys of the references by which others may name the item instead of by
+// its record. It is never nil.
+func (a *application) aliasesOf(it *dossier.Item) []string {
+	var names []dossier.Ref
+	switch c := it.Content.(type) {
+	case *dossier.Questionnaire:
+		names = c.Names()
+	case *dossier.Staff:
+		names = c.Identifiers
+	}
+	aliases := make([]string, len(names))
+	for i, ref := range names {
+		aliases[i] = dossier.Key(a.tenant, ref)
+	}
+	return aliases
 }
 
 // queueTouchedDefinitions gives the present names of a questionnaire its new time; names that

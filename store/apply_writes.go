@@ -35,7 +35,7 @@ type writes struct {
 	clients      []*dossier.Item
 	contacts     []*dossier.Item
 	definitions  []definition
-	aliases      []string // names of questionnaires that may now belong to another one, or to none
+	aliases      []string // names that may now belong to another record, or to none
 	replacements replacements
 	superseded   []string // keys of reports that were hidden because others replace them
 }
@@ -72,6 +72,8 @@ func (w *writes) put(tenant, key string, epoch int32, it *dossier.Item, r Render
 		w.clients = append(w.clients, it)
 	case dossier.StreamContacts:
 		w.contacts = append(w.contacts, it)
+	case dossier.StreamStaff:
+		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamQuestionnaires:
 		w.definitions = append(w.definitions, definition{key: key, it: it, model: r.Model})
 	}

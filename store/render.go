@@ -73,6 +73,13 @@ func (l Lookup) Shown(ref dossier.Ref) *Shown {
 	return s
 }
 
+// Hidden reports whether ref names a record that the replica has and that is not for readers. A
+// name that others write beside the reference is not shown then either (I6). A record that the
+// replica does not have is not hidden.
+func (l Lookup) Hidden(ref dossier.Ref) bool {
+	return !ref.IsZero() && l.around.hidden[dossier.Key(l.tenant, ref)]
+}
+
 // Members returns the shown parts and agreements that name the care plan ref and belong to
 // the same client or to none, in no order. tooMany reports that there are more than
 // [MaxMembers]; some may then be missing.

@@ -15,6 +15,7 @@ type surroundings struct {
 	names   []string // keys of the items that are named
 	plans   []string // keys of the care plans among those to be rendered
 	shown   map[string]*Shown
+	hidden  map[string]bool     // keys of named items that are not for readers
 	members map[string][]*Shown // by the key of the plan
 }
 
@@ -40,7 +41,27 @@ const (
 			WHERE tenant = @tenant AND key = n AND state = 'shown'
 			UNION ALL
 			SELECT alias, 'questionnaire', '', NULL, NULL, model
-			FROM (` + definitionOf + `) d) i`
+			FROM (` + definitionOf + `) d
+			WHERE d.model::text <> 'null' -- the model of staff
+			UNION ALL
+			SELECT * FROM (
+				SELECT d.alias, i.kind, '', i.card, i.body, i.model
+				FROM definitions d
+				JOIN items i ON i.tenant = @tenant AND i.key = d.key
+				WHERE d.tenant = @tenant AND d.alias = n
+				  AND i.state = 'shown' AND i.kind = 'staff'
+				ORDER BY d.updated DESC NULLS LAST, d.key DESC
+				LIMIT 1) s) i`
+	// hiddenSQL finds records that a mark, a rule or a status hides; records that are only
+	// empty or replaced are not among them.
+	hiddenSQL = `
+		SELECT n
+		FROM unnest(@names::text[]) n
+		CROSS JOIN LATERAL ( -- by key
+			SELECT
+			FROM items
+			WHERE tenant = @tenant AND key = n AND state = 'hidden' AND reason = ANY(@reasons)
+			OFFSET 0) i`
 	membersSQL = `
 		SELECT p, m.*
 		FROM unnest(@plans::text[]) p
@@ -81,16 +102,25 @@ const (
 			OFFSET 0) i`
 )
 
+// hidingReasons are the reasons for which readers see neither a record nor its name.
+var hidingReasons = []string{
+	string(dossier.HiddenMarked), string(dossier.HiddenModifierExtension), string(dossier.HiddenImplicitRules),
+	string(dossier.HiddenStatus), string(dossier.HiddenUnknownStatus), string(dossier.HiddenQuarantined),
+}
+
 // queue reads the surroundings of the items that were added.
 func (s *surroundings) queue(b *pgx.Batch) {
 	slices.Sort(s.names)
 	s.names = slices.Compact(s.names)
 	s.shown, s.members = make(map[string]*Shown), make(map[string][]*Shown)
+	s.hidden = make(map[string]bool)
 	b.Queue(shownSQL, pgx.StrictNamedArgs{"tenant": s.tenant, "names": s.names}).Query(s.scanShown)
+	args := pgx.StrictNamedArgs{"tenant": s.tenant, "names": s.names, "reasons": hidingReasons}
+	b.Queue(hiddenSQL, args).Query(s.scanHidden)
 	if len(s.plans) == 0 {
 		return
 	}
-	args := pgx.StrictNamedArgs{"tenant": s.tenant, "plans": s.plans, "limit": MaxMembers + 1}
+	args = pgx.StrictNamedArgs{"tenant": s.tenant, "plans": s.plans, "limit": MaxMembers + 1}
 	b.Queue(membersSQL, args).Query(s.scanMembers)
 	b.Queue(signatoriesSQL, args).Query(s.scanShown)
 }
@@ -99,6 +129,14 @@ func (s *surroundings) scanShown(rows pgx.Rows) error {
 	list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Shown])
 	for _, found := range list {
 		s.shown[found.Key] = found
+	}
+	return err
+}
+
+func (s *surroundings) scanHidden(rows pgx.Rows) error {
+	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, key := range keys {
+		s.hidden[key] = true
 	}
 	return err
 }

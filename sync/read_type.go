@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"net/http"
 
 	"go.uber.org/zap"
 
@@ -56,10 +57,16 @@ func (s *slice) typeFailed(ctx context.Context, t *store.RunType, err error) err
 	// A type that was read before is known to exist. If the source now denies that, the type has
 	// failed, because it would else count as read to its end.
 	wasRead := t.Upto != nil || s.cursors[t.TypeID].Upto != nil || t.Effects.Seen() != 0
-	unknown := f.Kind == source.Unsupported && !wasRead
+	typ, _ := s.sourceType(t.TypeID)
+	refused := typ.Optional && f.Status >= http.StatusBadRequest && f.Kind != source.Throttled
+	unknown := (f.Kind == source.Unsupported || refused) && !wasRead
 	message := f.Error()
 	t.Failure, t.Done = &message, unknown
-	s.log.Warn("a type cannot be read",
+	level := zap.WarnLevel
+	if unknown && typ.Optional {
+		level = zap.InfoLevel
+	}
+	s.log.Log(level, "a type cannot be read",
 		zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Error(f))
 	return s.syncer.store.FailType(ctx, s.claim, t.TypeID, message, unknown)
 }

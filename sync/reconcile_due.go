@@ -37,6 +37,9 @@ func (s *slice) dueForReconcile(ctx context.Context) ([]store.Census, error) {
 	withoutFeed := scheduled && !s.isFirstRead()
 	var due []store.Census
 	for _, t := range s.types {
+		if typ, _ := s.sourceType(t.TypeID); typ.Optional && t.Upto == nil && s.cursors[t.TypeID].Upto == nil {
+			continue // the source may not have the type, and no item of it was read
+		}
 		feed := s.cursors[t.TypeID].Feed
 		hasFeed := feed != nil && *feed
 		isDue := all || s.isShort(t.Stream) || withoutFeed && !hasFeed

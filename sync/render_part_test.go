@@ -32,7 +32,8 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 			p.Goals = []dossier.Ref{to("g1")}
 			p.Actions = []dossier.Action{{Description: "Dagelijks wandelen", Status: "in-progress",
 				Goals: []dossier.Ref{to("g1")}}}
-			p.Evaluations, p.Notes = []dossier.Note{note(10, "tweede")}, []dossier.Note{note(40, "van het geheel")}
+			p.Evaluations, p.Notes = []dossier.Evaluation{{Note: note(10, "tweede")}},
+				[]dossier.Note{note(40, "van het geheel")}
 		}),
 		planOf("eten", 3, withPartOf("p"), func(p *dossier.CarePlan) {
 			p.Title, p.Description, p.At, p.Status = "Dieet", "Zonder zout.", beginsOn(1), "on-hold"
@@ -43,7 +44,7 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 		}),
 		planOf("wonen", 3, withPartOf("p"), func(p *dossier.CarePlan) {
 			p.Title, p.At, p.Goals, p.Notes = "Eigen kamer", beginsOn(2), []dossier.Ref{to("g3")}, nil
-			p.Evaluations = []dossier.Note{note(20, "eerste"), note(5, "derde")}
+			p.Evaluations = []dossier.Evaluation{{Note: note(20, "eerste")}, {Note: note(5, "derde")}}
 			p.Team = []dossier.Party{{Ref: dossier.Ref{Type: practitioners.Name, ID: "n1"}}, {Display: "Jan"}}
 		}),
 		planOf("los", 3, withPartOf("eten"), func(p *dossier.CarePlan) {
@@ -55,7 +56,14 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 		t.Fatalf("%d plans are listed, want 1", len(list))
 	}
 	key := func(id string) string { return dossier.Key(tenant, to(id)) }
-	const none = `"achievement":null,"start":null,"targets":[],"notes":[]`
+	const none = `"achievement":null,"start":null,"targets":[],"notes":[],` +
+		`"statusReason":null,"expressedBy":null,"evaluations":[]`
+	const bare = `"timing":null,"performer":[],"product":null,"amount":null,"location":null,` +
+		`"reason":null,"evaluations":[]}`
+	const about = `,"goals":[],"action":null}`
+	action := func(plan, place string) string {
+		return `{"id":"` + dossier.Key(tenant, dossier.Ref{Type: carePlans.Name + "#action", ID: plan + "#" + place}) + `",`
+	}
 	goalJSON := func(id, description string) string {
 		return `{"id":"` + key(id) + `","description":"` + description + `","status":"active",` + none + `}`
 	}
@@ -66,12 +74,14 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 		`"team":[{"name":"Fatima de Wit","role":"verpleegkundige"},{"name":"Jan","role":null}],"domains":[` +
 		`{"code":"lichamelijk","name":"Lichamelijk","goals":[` + goalJSON("g1", "Veilig lopen") + `,` +
 		goalJSON("g2", "Goed eten") + `],` +
-		`"actions":[{"description":"Dagelijks wandelen","status":"in-progress","goals":["` + key("g1") + `"]}]},` +
+		`"actions":[` + action("p", "1") + `"description":"Dagelijks wandelen","status":"in-progress",` +
+		`"goals":["` + key("g1") + `"],` + bare + `]},` +
 		`{"code":"wonen","name":"Wonen","goals":[` + goalJSON("g3", "Eigen kamer") + `],"actions":[]},` +
 		`{"code":null,"name":null,"goals":[],` +
-		`"actions":[{"description":"Bijvoeding","status":"in-progress","goals":[]}]}],` +
-		`"evaluations":[{` + day("01:20") + `"text":"eerste"},{` + day("01:10") + `"text":"tweede"},{` +
-		day("01:05") + `"text":"derde"}],` +
+		`"actions":[` + action("los", "0") + `"description":"Bijvoeding","status":"in-progress","goals":[],` +
+		bare + `]}],` +
+		`"evaluations":[{` + day("01:20") + `"text":"eerste"` + about + `,{` + day("01:10") + `"text":"tweede"` +
+		about + `,{` + day("01:05") + `"text":"derde"` + about + `],` +
 		`"notes":[{` + day("01:50") + `"text":"van het eten"},{` + day("01:40") + `"text":"van het geheel"},` +
 		`{"at":null,"precision":null,"author":null,"text":"zonder datum"}],` +
 		`"agreement":null,"narrative":"Dieet\nElke dag wegen."}`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 	dossiersync "dossiersync/sync"
 	"dossiersync/sync/source"
 )
@@ -246,6 +247,47 @@ func TestTypeTheSourceNeverKnewIsLeftOut(t *testing.T) {
 	}
 	if got := h.queryText(`SELECT count(*)::text FROM cursors WHERE stream = 'goals'`); got != "0" {
 		t.Error("the type has a cursor, which would count for freshness")
+	}
+}
+
+// A type that the tenant did not ask for may be refused. A type that the tenant asked for, or that
+// was read before, may not.
+func TestOptionalTypeThatIsRefusedIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		optional bool
+		fails    error
+		want     store.Outcome
+	}{
+		{"refused", true, failure(source.Unauthorized, 403), store.OutcomeComplete},
+		{"unknown", true, failure(source.Unsupported, 404), store.OutcomeComplete},
+		{"an error of the server", true, failure(source.Unreachable, 500), store.OutcomeComplete},
+		{"asked for", false, failure(source.Unauthorized, 403), store.OutcomePartial},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFakeSource(t, client("a", 1), report("r", "a", "een", 2))
+			consents := source.Type{Stream: dossier.StreamCarePlans, Name: "Consent", Fingerprint: "f",
+				Optional: tc.optional}
+			f.types = append(f.types, consents)
+			refuse := func(a request) error {
+				if a.of(consents) {
+					return tc.fails
+				}
+				return nil
+			}
+			f.script = refuse
+			h := newHarness(t, f)
+			h.wantSync(tc.want, store.Scope{})
+			h.wantSync(tc.want, store.Scope{Only: store.StepReconcile})
+			f.script = nil
+			f.advance(4 * time.Hour)
+			h.wantSync(store.OutcomeComplete, store.Scope{})
+			f.script = refuse
+			f.advance(4 * time.Hour)
+			h.wantSync(store.OutcomePartial, store.Scope{})
+		})
 	}
 }
 

@@ -20,9 +20,11 @@ type Question struct {
 	// Hidden reports that people are not to see it (the extension questionnaire-hidden).
 	Hidden bool `json:"hidden,omitempty"`
 	// Total reports that its answer is the form's score.
-	Total   bool       `json:"total,omitempty"`
-	Options []Option   `json:"options,omitempty"`
-	Items   []Question `json:"items,omitempty"`
+	Total   bool     `json:"total,omitempty"`
+	Options []Option `json:"options,omitempty"`
+	// Units are the units that an answer may have. An option's value is as [Answer.Unit].
+	Units []Option   `json:"units,omitempty"`
+	Items []Question `json:"items,omitempty"`
 	// When holds the conditions on which it is asked; empty: always. With Any, one of them
 	// is enough.
 	When []Condition `json:"when,omitempty"`
@@ -59,7 +61,8 @@ type Form struct {
 	Questionnaire Ref            `json:"questionnaire,omitzero"`
 	Own           *Questionnaire `json:"own,omitempty"` // written inside the form
 	Items         []FormItem     `json:"items,omitempty"`
-	Score         string         `json:"score,omitempty"` // a decimal, where the form itself has one
+	Score         string         `json:"score,omitempty"`   // a decimal, where the form itself has one
+	ScoreOf       string         `json:"scoreOf,omitempty"` // the linkId of the question that asks for Score; empty: none
 	// Pruned reports that answers which the questionnaire hides were left out and are not
 	// stored. Before another questionnaire can label it, the form has to be read again.
 	Pruned bool `json:"pruned,omitempty"`
@@ -75,17 +78,23 @@ type FormItem struct {
 
 // Answer is one answer, of any of FHIR's types.
 type Answer struct {
-	// Display is the answer in Dutch words: ja, 3 maart 2025. It is empty for a coded answer
+	// Type is FHIR R4's name of the type of value[x]: Boolean, Quantity.
+	Type string `json:"type,omitempty"`
+	// Display is the answer in Dutch words: Ja, 3 maart 2025. It is empty for a coded answer
 	// without words of its own, whose words the question's option has.
 	Display string `json:"display,omitempty"`
 	// Value is JSON: a boolean, an integer, or a string (decimals are strings,
-	// as the source wrote them); for a coding {system, code}, for a quantity
-	// {value, unit} and, if it is no exact value, comparator; for an attachment
+	// written out with the digits that the source gave); for a coding
+	// {system, code}, for a quantity {value, unit} and, if it is no exact value, comparator; for an attachment
 	// {title, contentType, size}; null for a reference.
 	Value json.RawMessage `json:"value"`
+	// Unit identifies the unit of a quantity: system|code. It is empty if the unit has no code.
+	Unit string `json:"unit,omitempty"`
+	// Moment is the time of a date or dateTime.
+	Moment Moment `json:"moment,omitzero"`
 	// Option identifies a chosen option: system|code, or the value itself.
 	Option string     `json:"option,omitempty"`
-	Ref    Ref        `json:"ref,omitzero"`    // the record that it names, where the answer has no words for it
+	Ref    Ref        `json:"ref,omitzero"`    // the record that it names
 	Score  string     `json:"score,omitempty"` // the ordinal value, a decimal, where the answer itself has one
 	Items  []FormItem `json:"items,omitempty"` // questions that this answer raised
 }

@@ -51,6 +51,14 @@ type Staff struct {
 	PersonName   string    `json:"personName,omitempty"`  // of a role: the name written beside Person
 	Organization Ref       `json:"organization,omitzero"` // of a role: where
 	OrgName      string    `json:"orgName,omitempty"`     // of a role: the name written beside Organization
+	// Identifiers are the references, made by [Identified], by which others may name the record.
+	Identifiers []Ref `json:"identifiers,omitempty"`
+}
+
+// Identified returns the reference to a record by one of its identifiers (FHIR R4 §2.3.0.2,
+// logical references). It holds a digest, because identifiers of staff are not for readers.
+func Identified(system, value string) Ref {
+	return Ref{Type: "identifier", ID: Key("", Ref{Type: system, ID: value})}
 }
 
 // Party is an author as an item names one: by reference, by a name written beside it, or

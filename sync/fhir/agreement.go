@@ -17,7 +17,7 @@ func (m *mapper) signature(r *resource, _ *envelope) (dossier.Content, verdict) 
 			if !consents && !m.isClientSide(r, who) {
 				continue
 			}
-			if a.By = m.party(r, who); !a.By.Ref.IsZero() {
+			if a.By = m.party(r, who); isPulledParty(a.By.Ref.Type) {
 				a.By.Display = ""
 			}
 			a.At = m.firstMoment(s.get("when"), r.get("recorded"))

@@ -27,6 +27,7 @@ func (f *formReader) answer(it *dossier.FormItem, v value) (a dossier.Answer, ok
 		is.fault(dossier.BadBody, "an answer of an unknown kind")
 		return a, false
 	}
+	a.Type = kind
 	read(f.m, f.r, &a, is)
 	a.Option = f.m.option(kind, is)
 	a.Score = ordinal(is, v.get("_value"+kind))
@@ -41,13 +42,10 @@ var answerKinds = map[string]func(*mapper, *resource, *dossier.Answer, value){
 		a.Display, a.Value = dutchBool(v.bool()), asJSON(v.bool())
 	},
 	"Decimal": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
-		a.Display, a.Value = dutchNumber(v.number()), asJSON(v.number())
+		a.Display, a.Value = dutchNumber(v), asJSON(v.written())
 	},
 	"Integer": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
-		n, err := strconv.ParseInt(v.number(), 10, 64)
-		if err != nil {
-			v.fault(dossier.BadBody, "not a whole number")
-		}
+		n := v.whole()
 		a.Display, a.Value = strconv.FormatInt(n, 10), asJSON(n)
 	},
 	"Date":     answerMoment,
@@ -62,7 +60,7 @@ var answerKinds = map[string]func(*mapper, *resource, *dossier.Answer, value){
 	"String": answerText,
 	"Uri":    answerText,
 	"Coding": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
-		a.Display = line(v.get("display").str())
+		a.Display = dutchLine(v.get("display"))
 		a.Value = asJSON(struct {
 			System string `json:"system"`
 			Code   string `json:"code"`
@@ -74,7 +72,8 @@ var answerKinds = map[string]func(*mapper, *resource, *dossier.Answer, value){
 			Value      string `json:"value"`
 			Unit       string `json:"unit"`
 			Comparator string `json:"comparator,omitempty"`
-		}{v.get("value").number(), unitOf(v), v.get("comparator").str()})
+		}{v.get("value").written(), unitOf(v), v.get("comparator").str()})
+		a.Unit = unitCode(v)
 	},
 	"Attachment": func(_ *mapper, _ *resource, a *dossier.Answer, v value) {
 		described := attachment(v)
@@ -88,15 +87,15 @@ var answerKinds = map[string]func(*mapper, *resource, *dossier.Answer, value){
 		if a.Display = p.Display; a.Display == "" && p.Inline != nil {
 			a.Display = join(p.Inline.Name, p.Inline.PersonName)
 		}
-		if a.Display == "" {
-			a.Ref = p.Ref
+		if a.Ref = p.Ref; a.Ref.IsZero() {
+			a.Ref = m.pulled(v)
 		}
 	},
 }
 
 func answerMoment(m *mapper, _ *resource, a *dossier.Answer, v value) {
 	d := m.moment(v)
-	a.Display, a.Value = dutchMoment(d, m.zone), asJSON(d.Literal)
+	a.Display, a.Value, a.Moment = dutchMoment(d, m.zone), asJSON(d.Literal), d
 }
 
 func answerText(m *mapper, _ *resource, a *dossier.Answer, v value) {
@@ -111,7 +110,7 @@ func (m *mapper) option(kind string, v value) string {
 	case "Coding":
 		return Code{System: v.get("system").str(), Code: v.get("code").str()}.option()
 	case "Integer":
-		return v.number()
+		return strconv.FormatInt(v.whole(), 10)
 	case "Date", "Time":
 		return v.str()
 	case "String":

@@ -1,7 +1,7 @@
 package fhir
 
 import (
-	"crypto/sha1" //nolint:gosec // FHIR R4 has it for Attachment.hash
+	"bytes"
 	"encoding/base64"
 	"mime"
 	"slices"
@@ -10,11 +10,53 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// contents reads the document's content, of which the elements are formats of
-// one thing: the best text that there is, plain rather than HTML, and what else
-// there is as attachments. It reports whether there was any text, if only an empty
-// one. A text that is in a file of the source's is fetched unless a better one is
-// at hand; where the only text cannot be had the document cannot be read.
+// A format is how content that may be shown as text is read. The better ones are greater.
+type format int
+
+const (
+	noText    format = iota // listed as an attachment
+	anyBytes                // RTF, or bytes of which nothing is known: listed, and read if they surely are a text
+	clinical                // CDA, or XHTML that is called XML
+	hypertext               // HTML or XHTML
+	plainText               // text/plain and the like
+)
+
+// formatOf returns how content of the type is read.
+func formatOf(contentType string) format {
+	switch media, _ := mediaType(contentType); media {
+	case "text/plain", "text/markdown", "text/x-markdown":
+		return plainText
+	case "text/html", "application/xhtml+xml":
+		return hypertext
+	case "application/xml", "text/xml", "application/cda+xml", "text/cda+xml", "application/hl7-v3+xml",
+		"application/hl7-cda+xml",
+		"application/hl7-sda+xml", "application/x-hl7-cda+xml", "application/vnd.hl7cda+xml", "application/hl7+xml":
+		return clinical
+	case "application/octet-stream", "binary/octet-stream",
+		"text/rtf", "application/rtf", "text/richtext", "application/x-rtf":
+		return anyBytes
+	}
+	return noText
+}
+
+// mediaType returns the media type and the character set that contentType names, also where the
+// rest of it is not as RFC 9110 has it.
+func mediaType(contentType string) (media, charset string) {
+	if media, params, err := mime.ParseMediaType(contentType); err == nil {
+		return media, params["charset"]
+	}
+	lower := strings.ToLower(contentType)
+	media, rest, _ := strings.Cut(strings.NewReplacer(",", ";", " ", ";").Replace(strings.TrimSpace(lower)), ";")
+	if _, s, ok := strings.Cut(rest, "charset="); ok {
+		charset, _, _ = strings.Cut(strings.Trim(s, `"';`), ";")
+	}
+	return media, strings.Trim(charset, `"'`)
+}
+
+// contents reads the document's content: its elements are formats of one thing. It takes the best
+// text, plain before HTML before CDA, and lists what is no text as attachments. It reports whether
+// there was any text, if only an empty one. A text in a file of the source's is fetched unless a
+// better one is at hand; a document whose only text cannot be had cannot be read.
 func (m *mapper) contents(r *resource, p *dossier.Report) (readable bool) {
 	var t bestText
 	var apart []textFile
@@ -23,48 +65,82 @@ func (m *mapper) contents(r *resource, p *dossier.Report) (readable bool) {
 		if !a.ok() {
 			continue
 		}
-		rank := textRank(a.get("contentType").str())
+		if id, ok := strings.CutPrefix(a.get("url").str(), "#"); ok && r.hides(id) && !a.get("data").ok() {
+			r.withheld = true
+			continue
+		}
+		kind := formatOf(a.get("contentType").str())
 		data := dataOf(r, a)
 		where, fetchable := m.fileURL(a)
 		switch {
-		case rank > 0 && data.ok():
-			b, ok := decodeBase64(data.str())
-			if !ok {
-				data.fault(dossier.BadBody, "not base64")
-			} else if s, known := m.textIn(a, data, b, ""); known {
-				t.add(s, rank)
+		case kind != noText && data.ok():
+			if m.inlineText(r, &t, a, data, kind) {
 				continue
 			}
-		case rank > 0 && saysEmpty(a):
-			t.add("", rank)
+		case kind > anyBytes && saysEmpty(a):
+			t.add("", kind)
 			continue
-		case rank > 0 && fetchable:
-			apart = append(apart, textFile{a, where, rank})
+		case kind > anyBytes && fetchable:
+			apart = append(apart, textFile{a, where, kind})
 			continue
 		}
-		if a.get("data").ok() || a.get("url").ok() || a.get("title").ok() {
+		if saysSomething(a) {
 			p.Attachments = append(p.Attachments, attachment(a))
 		}
 	}
-	m.fetched(r, &t, apart)
+	m.fetched(r, p, &t, apart)
 	p.Text = clean(strings.Join(t.all, "\n\n"))
-	return t.rank > 0
+	if tooLong(p.Text, m.limits.Text) {
+		r.fail(dossier.TooLarge, "content: too long")
+	}
+	return t.rank > noText
 }
 
-// saysEmpty reports whether v, an Attachment without content, says that there is
-// none to be had.
+// saysSomething reports whether v, an Attachment, is more than a content type: content may also be
+// kept elsewhere, which an extension on data says (HAPI's externalized binaries).
+func saysSomething(v value) bool {
+	for _, member := range [...]string{"data", "_data", "url", "_url", "title", "hash", "size"} {
+		if v.get(member).ok() {
+			return true
+		}
+	}
+	return false
+}
+
+// inlineText adds to t the text of v, an Attachment that holds data; false if that is to be listed.
+func (m *mapper) inlineText(r *resource, t *bestText, v, data value, kind format) bool {
+	b, ok := decodeBase64(data.str())
+	if !ok {
+		data.fault(dossier.BadBody, "not base64")
+		return false
+	}
+	s, state := m.textIn(r, v, data, b, "", kind)
+	switch state {
+	case textWithheld:
+		r.withheld = true
+		return true
+	case textRead:
+		t.add(s, kind)
+		return true
+	case textListed:
+		t.add(s, anyBytes)
+	}
+	return false
+}
+
+// saysEmpty reports whether v, an Attachment without content, says that there is none to be had.
 func saysEmpty(v value) bool {
 	size, ok := sizeOf(v)
-	return ok && size == 0 && !v.get("data").ok() && !v.get("url").ok()
+	return ok && size == 0 && !v.get("data").ok() && !v.get("_data").ok() && !v.get("url").ok()
 }
 
 // bestText keeps the best of a document's texts; of equals all.
 type bestText struct {
 	all  []string
-	rank int
+	rank format
 }
 
-func (t *bestText) add(s string, rank int) {
+func (t *bestText) add(s string, rank format) {
 	switch {
 	case rank > t.rank:
 		t.all, t.rank = []string{s}, rank
@@ -77,110 +153,184 @@ func (t *bestText) add(s string, rank int) {
 type textFile struct {
 	attachment value
 	url        string
-	rank       int
+	kind       format
 }
 
-// fetched adds to t the texts that are in files.
-func (m *mapper) fetched(r *resource, t *bestText, all []textFile) {
+// fetched adds to t the texts that are in files. A file that turns out to be no text is listed.
+func (m *mapper) fetched(r *resource, p *dossier.Report, t *bestText, all []textFile) {
 	inline := t.rank
 	var lost *value
 	var why string
 	for _, f := range all {
-		if f.rank < inline {
+		if f.kind < inline {
 			continue
 		}
 		from := f.attachment.get("url")
 		got := r.file(f.url)
-		if got.wrong == "" && !isServedAs(got.contentType, f.rank) {
+		if got.wrong == "" && !m.allowsFile(r, got) {
+			r.withheld = true
+			continue
+		}
+		if got.wrong == "" && !isServedAs(got.contentType, f.kind) {
 			got.wrong = "the file is of another content type than it is said to be"
 		}
 		if got.wrong != "" {
 			lost, why = &from, got.wrong
 			continue
 		}
-		s, known := m.textIn(f.attachment, from, got.data, got.contentType)
-		if !known {
-			lost, why = &from, "the file is in an unknown character set"
-			continue
+		s, state := m.textIn(r, f.attachment, from, got.data, got.contentType, f.kind)
+		switch state {
+		case textRead, textListed:
+			t.add(s, f.kind)
+		case textWithheld:
+			r.withheld = true
 		}
-		t.add(s, f.rank)
+		if state == textListed || state == textNot {
+			p.Attachments = append(p.Attachments, attachment(f.attachment))
+		}
 	}
-	if t.rank == 0 && lost != nil {
+	if t.rank == noText && lost != nil {
 		lost.fault(dossier.BadBody, why)
 	}
 }
 
-// isServedAs reports whether a file served as contentType can be a text of that
-// rank. Many servers call every file a stream of octets.
-func isServedAs(contentType string, rank int) bool {
-	media, _, _ := mime.ParseMediaType(contentType)
-	return media == "" || media == "application/octet-stream" || textRank(contentType) == rank
+// isServedAs reports whether a file served as contentType can be a text of that format. Many
+// servers call every file a stream of octets.
+func isServedAs(contentType string, kind format) bool {
+	served := formatOf(contentType)
+	media, _ := mediaType(contentType)
+	return media == "" || served == anyBytes || served == kind
 }
 
-// textRank returns how well content of the type does as a text: 2 if it is plain, 1
-// if it is HTML, 0 if it is none.
-func textRank(contentType string) int {
-	switch media, _, _ := mime.ParseMediaType(contentType); media {
-	case "text/plain":
-		return 2
-	case "text/html", "application/xhtml+xml":
-		return 1
-	}
-	return 0
-}
-
-// dataOf returns the data of v, an Attachment, in base64: its own, or that of a
-// Binary that r contains.
+// dataOf returns the data of v, an Attachment, in base64: its own, that of a Binary that r
+// contains, or that of a data URL (RFC 2397).
 func dataOf(r *resource, v value) value {
 	if data := v.get("data"); data.ok() {
 		return data
 	}
-	id, ok := strings.CutPrefix(v.get("url").str(), "#")
-	if in := r.inside(id); ok && in.get("resourceType").str() == "Binary" {
+	at := v.get("url")
+	if s := at.str(); strings.HasPrefix(s, "data:") && strings.Contains(s[:min(len(s), 200)], ";base64,") {
+		return at
+	}
+	id, ok := strings.CutPrefix(at.str(), "#")
+	if !ok {
+		return value{}
+	}
+	if in := r.inside(id); in.get("resourceType").str() == "Binary" {
 		return in.get("data")
 	}
 	return value{}
 }
 
-// textIn returns the text that b is, the content of v, an Attachment; known is
-// false for a character set that this program cannot read. Faults are from's. If v
-// does not say in which character set it is, contentType may.
-func (m *mapper) textIn(v, from value, b []byte, contentType string) (s string, known bool) {
+// A textState is what came of reading content as text.
+type textState int
+
+const (
+	textRead     textState = iota
+	textListed             // it is read, and listed too: readers may want it as it was made
+	textNot                // it is none: it is listed
+	textWithheld           // it says that it is not for readers
+)
+
+// textIn returns the text that b is, the content of v, an Attachment. Faults are from's. If v does
+// not say in which character set it is, contentType may.
+func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string, kind format) (string, textState) {
 	verify(v, b)
-	claimed := v.get("contentType").str()
-	_, params, _ := mime.ParseMediaType(claimed)
-	charset := params["charset"]
-	if charset == "" {
-		_, params, _ = mime.ParseMediaType(contentType)
-		charset = params["charset"]
+	b = unpacked(b)
+	state := textRead
+	if kind == anyBytes {
+		state = textListed
 	}
-	s, known, ok := decodeText(b, charset)
 	switch {
-	case !known:
-		return "", false
-	case !ok:
-		from.fault(dossier.BadText, "not a text in the character set it claims")
-		return "", true
-	case textRank(claimed) == 1:
-		s = plainHTML(s)
+	case isRichText(b):
+		s, ok := plainRTF(b)
+		if !ok || tooLong(s, m.limits.Text) {
+			return "", textNot
+		}
+		return s, textListed
+	case kind == anyBytes && !isProse(b):
+		return "", textNot
+	}
+	if isBinary(b) {
+		from.fault(dossier.BadText, string(notText))
+		return "", textRead
+	}
+	_, charset := mediaType(v.get("contentType").str())
+	if charset == "" {
+		_, charset = mediaType(contentType)
+	}
+	s, wrong := decodeText(b, charset, kind != plainText)
+	if wrong != "" {
+		from.fault(dossier.BadText, string(wrong))
+		return "", textRead
+	}
+	switch {
+	case kind == clinical || isWholeXML(s, kind):
+		s, state, wrong = m.plainXML(s)
+	case kind == hypertext || isWholeHTML(s):
+		pictured := holdsPictures(s)
+		if s, wrong = plainHTML(s); s == "" && wrong == "" && pictured {
+			return "", textNot
+		}
+	default:
+		s, wrong = readable(s)
+	}
+	if wrong != "" {
+		from.fault(dossier.BadBody, string(wrong))
 	}
 	if s = clean(s); tooLong(s, m.limits.Text) {
 		from.fault(dossier.TooLarge, "too long")
 	}
-	return s, true
+	return s, state
 }
 
-// verify compares b with the size and the hash (SHA-1, FHIR R4 §2.24.1.1) that
-// v, an Attachment, claims. A text that may be half of one is not shown.
-func verify(v value, b []byte) {
-	if size, ok := sizeOf(v); ok && size != int64(len(b)) {
-		v.get("size").fault(dossier.BadBody, "not the size of the data")
+// isProse reports whether b, of which nobody says what it is, surely is a text for people, and not
+// a message between machines.
+func isProse(b []byte) bool {
+	s := strings.TrimLeft(string(b), " \t\r\n\ufeff")
+	switch {
+	case !isReadable(b), s == "":
+		return false
+	case isWholeHTML(s):
+		return true
 	}
-	want, ok := decodeBase64(v.get("hash").str())
-	sum := sha1.Sum(b) //nolint:gosec // as above
-	if v.get("hash").ok() && (!ok || string(want) != string(sum[:])) {
-		v.get("hash").fault(dossier.BadBody, "not the hash of the data")
+	return !strings.ContainsRune("{[<%#", rune(s[0])) &&
+		!strings.HasPrefix(s, "MSH|") && !strings.HasPrefix(s, "BEGIN:") &&
+		strings.ContainsAny(strings.TrimSpace(s), " \n")
+}
+
+// isRichText reports whether b is RTF, which is listed whatever it is said to be.
+func isRichText(b []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte(`{\rtf`)) }
+
+// isWholeXML reports whether s, which is said to be of that format, is XML all the same: CDA, or in a
+// plain text anything.
+func isWholeXML(s string, kind format) bool {
+	head := strings.TrimLeft(s[:min(len(s), 1000)], " \t\r\n\ufeff")
+	return strings.HasPrefix(head, "<") && strings.Contains(head, "ClinicalDocument") ||
+		kind == plainText && strings.HasPrefix(head, "<?xml")
+}
+
+// holdsPictures reports whether HTML shows something that is not text, such as a letter that was
+// scanned.
+func holdsPictures(src string) bool {
+	for _, tag := range [...]string{"<img", "<image", "<embed", "<object", "<iframe", "<svg", "<canvas", "<video"} {
+		if indexFold(src, tag) >= 0 {
+			return true
+		}
 	}
+	return false
+}
+
+// isBinary reports whether b begins as a file does that is no text.
+func isBinary(b []byte) bool {
+	for _, magic := range [...]string{
+		"%PDF-", "PK\x03\x04", "\xff\xd8\xff", "\x89PNG", "GIF8", "\xd0\xcf\x11\xe0", "II*\x00", "MM\x00*", "\x1f\x8b",
+	} {
+		if bytes.HasPrefix(b, []byte(magic)) {
+			return true
+		}
+	}
+	return false
 }
 
 // attachment describes v, an Attachment.

@@ -1,13 +1,15 @@
 package fhir
 
 import (
+	"slices"
+
 	"dossiersync/store/dossier"
 )
 
 func carePlanStatus(_ *mapper, r *resource) verdict {
 	switch r.get("status").str() {
 	case "active", "on-hold", "completed", "revoked":
-		return shown
+		return intentVerdict(r.get("intent").str())
 	case "draft":
 		return hidden(dossier.HiddenStatus)
 	case "entered-in-error":
@@ -16,10 +18,22 @@ func carePlanStatus(_ *mapper, r *resource) verdict {
 	return hidden(dossier.HiddenUnknownStatus)
 }
 
+// intentVerdict is the verdict on a plan or an order with that intent, a modifier element: what was
+// only proposed, or is one of several options, is nothing that will be done. Some sources leave it out.
+func intentVerdict(intent string) verdict {
+	switch intent {
+	case "", "plan", "directive", "order", "original-order", "reflex-order", "filler-order", "instance-order":
+		return shown
+	case "proposal", "option":
+		return hidden(dossier.HiddenStatus)
+	}
+	return hidden(dossier.HiddenUnknownStatus)
+}
+
 func (m *mapper) carePlan(r *resource, e *envelope) (dossier.Content, verdict) {
 	status, period := r.get("status").str(), r.get("period")
 	p := &dossier.CarePlan{
-		Title:       line(r.get("title").str()),
+		Title:       dutchLine(r.get("title")),
 		Description: m.text(r.get("description")),
 		Status:      status,
 		Open:        status == "active" || status == "on-hold",
@@ -58,17 +72,24 @@ func isBare(p *dossier.CarePlan) bool {
 // contains, by their ids. A contained goal that may not be shown is left out.
 func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 	own := make(map[string]int)
-	for _, v := range r.get("goal").each() {
+	refs := slices.Collect(eachOf(r.get("goal")))
+	for _, e := range r.get("extension").each() {
+		if e.get("url").str() == extPertainsToGoal {
+			refs = append(refs, e.get("valueReference"))
+		}
+	}
+	for _, v := range refs {
 		t := m.reference(v)
-		if t.Type == "Goal" {
+		if t.Type == "Goal" && !slices.Contains(p.Goals, t.Ref) {
 			p.Goals = append(p.Goals, t.Ref)
 		}
 		in := r.inside(t.inside)
 		_, known := own[t.inside]
-		if known || in.get("resourceType").str() != "Goal" || !isShownInside(in) {
+		if known || in.get("resourceType").str() != "Goal" || goalVerdict(in.get("lifecycleStatus").str()) != shown {
 			continue
 		}
-		have := marks{category: appendConcepts(nil, in.get("category")), code: appendConcept(nil, in.get("description"))}
+		have := marks{category: appendConcepts(nil, in.get("category")), code: appendConcept(nil, in.get("description")),
+			tag: appendCodings(nil, in.get("meta").get("tag")), security: appendCodings(nil, in.get("meta").get("security"))}
 		if g := m.readGoal(r, in.get, &have); g.Description != "" {
 			own[t.inside] = len(p.OwnGoals)
 			p.OwnGoals = append(p.OwnGoals, *g)
@@ -77,78 +98,100 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 	return own
 }
 
-// isShownInside reports whether the status of v, a contained Goal, allows it to
-// be shown.
-func isShownInside(v value) bool {
-	switch v.get("lifecycleStatus").str() {
-	case "planned", "accepted", "active", "on-hold", "completed", "cancelled":
-		return !v.get("implicitRules").ok()
-	}
-	return false
-}
-
 // activity adds to p what v, one of its activities, says: what is done, and how
 // it went. own are the places of p.OwnGoals.
 func (m *mapper) activity(r *resource, p *dossier.CarePlan, own map[string]int, v value) {
+	goals := activityGoals{m: m, own: own}
+	goals.add(v)
+	a, is := dossier.Action{}, false
 	if detail := v.get("detail"); detail.ok() {
-		if a, ok := m.action(r, own, detail); ok {
-			p.Actions = append(p.Actions, a)
-		}
-	} else if s := m.orderText(r, v.get("reference")); s != "" {
-		p.Actions = append(p.Actions, dossier.Action{Description: s})
+		goals.add(detail)
+		a, is = m.action(r, detail)
+	} else if order := v.get("reference"); order.ok() {
+		goals.add(r.inside(m.reference(order).inside))
+		a, is = m.ordered(r, order)
 	}
-	p.Evaluations = m.notes(p.Evaluations, r, v.get("progress"))
-	for _, outcome := range v.get("outcomeCodeableConcept").each() {
-		if s := words(outcome); s != "" {
-			p.Evaluations = append(p.Evaluations, dossier.Note{Text: s})
+	place := 0
+	if is {
+		a.Goals, a.OwnGoals = goals.refs, goals.places
+		p.Actions = append(p.Actions, a)
+		place = len(p.Actions)
+	}
+	from := len(p.Evaluations)
+	for _, n := range m.notes(nil, r, v.get("progress")) {
+		p.Evaluations = append(p.Evaluations, dossier.Evaluation{Note: n})
+	}
+	p.Evaluations = m.outcomes(p.Evaluations, r, v.get("outcomeCodeableConcept"), v.get("outcomeReference"))
+	for i := from; i < len(p.Evaluations); i++ {
+		e := &p.Evaluations[i]
+		e.Action, e.Goals, e.OwnGoals = place, goals.refs, goals.places
+	}
+}
+
+// activityGoals collects the goals that an activity is for.
+type activityGoals struct {
+	m      *mapper
+	own    map[string]int // the places of the plan's own goals, by their ids
+	refs   []dossier.Ref
+	places []int
+}
+
+// add adds the goals that v names: by its member goal, or by an extension.
+func (g *activityGoals) add(v value) {
+	for _, one := range v.get("goal").each() {
+		g.one(one)
+	}
+	for _, e := range v.get("extension").each() {
+		if e.get("url").str() == extPertainsToGoal {
+			g.one(e.get("valueReference"))
 		}
 	}
 }
 
-// action reads v, an activity's detail; ok is false where it may not be shown,
-// or says nothing.
-func (m *mapper) action(r *resource, own map[string]int, v value) (a dossier.Action, ok bool) {
+func (g *activityGoals) one(v value) {
+	t := g.m.reference(v)
+	if t.Type == "Goal" && !slices.Contains(g.refs, t.Ref) {
+		g.refs = append(g.refs, t.Ref)
+	}
+	if i, known := g.own[t.inside]; known && !slices.Contains(g.places, i) {
+		g.places = append(g.places, i)
+	}
+}
+
+// action reads v, an activity's detail; ok is false where it may not be shown.
+func (m *mapper) action(r *resource, v value) (a dossier.Action, ok bool) {
 	a.Status = v.get("status").str()
 	switch a.Status {
 	case "not-started", "scheduled", "in-progress", "on-hold", "completed", "cancelled", "stopped", "unknown", "":
 	default:
 		return a, false
 	}
-	if a.Description = m.text(v.get("description")); a.Description == "" {
-		a.Description = words(v.get("code"))
+	a.Timing, a.Reason = m.scheduled(v, "scheduled"), reasons(v.get("reasonCode"))
+	a.Product, a.Amount = m.product(r, v, "product"), joinWith(", ", quantity(v.get("quantity")), perDay(v.get("dailyAmount")))
+	a.Location = m.named(r, v.get("location"))
+	a.Team = m.parties(r, v.get("performer"))
+	a.Description = m.text(v.get("description"))
+	if a.Description == "" {
+		a.Description = wordsOrCode(v.get("code"))
 	}
 	if a.Description == "" {
-		return a, false
+		a.Description, a.Product = a.Product, ""
+	}
+	if a.Description == "" {
+		if a.Description = orderKinds[v.get("kind").str()]; a.Description == "" {
+			a.Description = "Activiteit"
+		}
+		a.Description += ": niet beschikbaar"
 	}
 	if v.get("doNotPerform").bool() { // a modifier: it turns the meaning around
 		a.Description = "Niet doen: " + a.Description
 	}
 	have := marks{code: appendConcept(nil, v.get("code"))}
+	if m.rules.isHidden(&have) {
+		return a, false
+	}
 	if set, found := firstMatch(m.rules.Domain, &have); found {
 		a.Domain = domainNamed(set)
 	}
-	for _, g := range v.get("goal").each() {
-		t := m.reference(g)
-		if t.Type == "Goal" {
-			a.Goals = append(a.Goals, t.Ref)
-		}
-		if i, known := own[t.inside]; known {
-			a.OwnGoals = append(a.OwnGoals, i)
-		}
-	}
 	return a, true
-}
-
-// orderText returns what v, a Reference to an order, asks for, as far as it is
-// written in r.
-func (m *mapper) orderText(r *resource, v value) string {
-	t := m.reference(v)
-	if t.display != "" {
-		return t.display
-	}
-	in := r.inside(t.inside)
-	if s := line(in.get("description").str()); s != "" {
-		return s
-	}
-	return words(in.get("code"))
 }

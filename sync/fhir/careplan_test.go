@@ -40,10 +40,11 @@ func TestCarePlan(t *testing.T) {
 			{Description: "Niet doen: tillen", Status: "not-started"},
 			{Description: "Fysiotherapie"},
 		},
-		Evaluations: []dossier.Note{
-			{At: at(t, "2025-02-01T10:00:00Z"), Author: dossier.Party{Ref: dossier.Ref{Type: "Practitioner", ID: "s1"}}, Text: "Ging goed."},
-			{Text: "Geslaagd"},
-			{Author: dossier.Party{Display: "Mw. X"}, Text: "Losse noot"},
+		Evaluations: []dossier.Evaluation{
+			{Note: dossier.Note{At: at(t, "2025-02-01T10:00:00Z"), Author: dossier.Party{Ref: dossier.Ref{Type: "Practitioner", ID: "s1"}}, Text: "Ging goed."},
+				Action: 1, Goals: []dossier.Ref{{Type: "Goal", ID: "g1"}}},
+			{Note: dossier.Note{Text: "Geslaagd"}, Action: 2},
+			{Note: dossier.Note{Author: dossier.Party{Display: "Mw. X"}, Text: "Losse noot"}},
 		},
 		Replaces: []dossier.Ref{{Type: "CarePlan", ID: "p0"}}, // case 38
 		PartOf:   []dossier.Ref{{Type: "CarePlan", ID: "pp"}, {Type: "CarePlan", ID: "pb"}},

@@ -22,7 +22,7 @@ func (m *mapper) people(r *resource, e *envelope, p *dossier.CarePlan) {
 			p.Team = m.appendParty(p.Team, r, v)
 			continue
 		}
-		if isActiveTeam(in) {
+		if isActiveTeam(in) && m.counts(in.get("period")) {
 			p.Team = append(p.Team, m.members(r, e, in)...)
 		}
 	}
@@ -46,6 +46,9 @@ func isActiveTeam(v value) bool {
 func (m *mapper) members(r *resource, e *envelope, v value) []dossier.Party {
 	var all []dossier.Party
 	for _, one := range v.get("participant").each() {
+		if !m.counts(one.get("period")) {
+			continue
+		}
 		p := m.party(r, one.get("member"))
 		role := firstWords(one.get("role"))
 		switch {
@@ -71,7 +74,7 @@ func (m *mapper) conditions(r *resource, v value) []string {
 		t := m.reference(e)
 		s := t.display
 		if s == "" {
-			s = words(r.inside(t.inside).get("code"))
+			s = wordsOrCode(r.inside(t.inside).get("code"))
 		}
 		if s != "" && !slices.Contains(all, s) {
 			all = append(all, s)

@@ -55,14 +55,15 @@ var usual = times{
 
 func newClient(o Options, t times) *client {
 	t.patience = o.Patience
+	within := newReach(o)
 	return &client{
 		base: o.BaseURL,
 		http: &http.Client{Transport: o.Transport, CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			switch {
-			case !sameOrigin(req.URL, o.BaseURL):
-				return errOtherOrigin
-			case len(via) >= 5:
+			if len(via) >= 5 {
 				return errRedirects
+			}
+			if wrong := within.trouble(req.URL); wrong != "" {
+				return wrong
 			}
 			return nil
 		}},

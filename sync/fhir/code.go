@@ -75,11 +75,11 @@ func appendConcepts(codes []Code, v value) []Code {
 // words returns what v, a CodeableConcept, is called: its text, else the
 // display of its first coding that has one.
 func words(v value) string {
-	if s := line(v.get("text").str()); s != "" {
+	if s := dutchLine(v.get("text")); s != "" {
 		return s
 	}
 	for _, coding := range v.get("coding").each() {
-		if s := line(coding.get("display").str()); s != "" {
+		if s := dutchLine(coding.get("display")); s != "" {
 			return s
 		}
 	}

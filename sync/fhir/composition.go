@@ -31,7 +31,7 @@ func markComposition(_ *mapper, r *resource, e *envelope) {
 func (m *mapper) composition(r *resource, e *envelope) (dossier.Content, verdict) {
 	p := &dossier.Report{
 		Title:    title(r, r.get("title"), r.get("type")),
-		Text:     m.sections(r.get("section")),
+		Text:     m.sections(r, r.get("section")),
 		Authors:  m.parties(r, r.get("author")),
 		Replaces: m.replaced(r, "targetReference", "Composition"),
 	}
@@ -45,10 +45,13 @@ func (m *mapper) composition(r *resource, e *envelope) (dossier.Content, verdict
 		about = append(about, event.get("detail"))
 	}
 	m.file(r, p, e, about...)
-	if p.Text == "" {
+	if p.Text == "" && !r.withheld { // else the narrative may hold what was left out
 		p.Text = m.narrative(r.get("text"))
 	}
 	if p.Text == "" {
+		if hasEntries(r.get("section")) && !r.withheld {
+			r.fail(dossier.BadBody, "section: entries without a text") // it says something, in a way that is not read
+		}
 		return nil, hidden(dossier.HiddenEmpty)
 	}
 	if tooLong(p.Text, m.limits.Text) {
@@ -58,11 +61,16 @@ func (m *mapper) composition(r *resource, e *envelope) (dossier.Content, verdict
 }
 
 // sections returns what v, a list of sections, says, each under its title. A
-// section without a text, and without sections that have one, is left out.
-func (m *mapper) sections(v value) string {
+// section without a text, and without sections that have one, is left out, and so is one
+// that is not for readers.
+func (m *mapper) sections(r *resource, v value) string {
 	var all []string
 	for _, s := range v.each() {
-		parts := []string{m.narrative(s.get("text")), m.sections(s.get("section"))}
+		if m.hidesSection(r, s) {
+			r.withheld = true
+			continue
+		}
+		parts := []string{m.narrative(s.get("text")), m.sections(r, s.get("section"))}
 		text := clean(strings.Join(parts, "\n\n"))
 		if title := sectionTitle(s); title != "" && text != "" {
 			text = title + "\n" + text
@@ -72,6 +80,44 @@ func (m *mapper) sections(v value) string {
 		}
 	}
 	return strings.Join(all, "\n\n")
+}
+
+// hasEntries reports whether v, a list of sections, refers to records that say what it says.
+func hasEntries(v value) bool {
+	for _, s := range v.each() {
+		for range s.get("entry").each() {
+			return true
+		}
+		if hasEntries(s.get("section")) {
+			return true
+		}
+	}
+	return false
+}
+
+// hidesSection reports whether v, a section of r, is not for readers: a hide rule matches its
+// code, which serves as its category too, or it is labelled, or about another client (I6, I7).
+func (m *mapper) hidesSection(r *resource, v value) bool {
+	codes := appendConcept(nil, v.get("code"))
+	have := marks{code: codes, category: codes}
+	for _, e := range v.get("extension").each() {
+		if !isSecurityLabel(e.get("url").str()) {
+			continue
+		}
+		if concept := e.get("valueCodeableConcept"); concept.ok() {
+			have.appendLabels(&have.security, concept.get("coding"))
+		} else {
+			have.appendLabel(&have.security, e.get("valueCoding"))
+		}
+	}
+	focus := m.resolve(v.get("focus").get("reference").str())
+	return m.rules.isHidden(&have) || focus.Type == "Patient" && focus.ID != r.envelope.client
+}
+
+// isSecurityLabel reports whether an extension with this URL labels the element that carries it.
+func isSecurityLabel(url string) bool {
+	name := bare(url[strings.LastIndexByte(url, '/')+1:])
+	return strings.Contains(name, "SECLABEL") || strings.Contains(name, "SECURITYLABEL")
 }
 
 // soep holds the Dutch titles of the sections of a SOEP report, which many

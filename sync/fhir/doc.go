@@ -17,11 +17,12 @@
 // than the limit, the Source asks for smaller pages of that type. Deletions are
 // asked for by history or by search; some servers have neither (deletions.go).
 //
-// Nothing is sent to another origin than the base URL's: not for a redirect, not
-// for a next link, not for the file in which a document has its text (file.go). A
-// way of authenticating is an http.RoundTripper around the one that sends the
-// requests (auth.go), so that a credential is sent to the base URL's origin only.
-// A client secret or a signed assertion is sent to the token URL only.
+// Nothing is sent to another origin than the base URL's, nor outside its path: not for
+// a redirect, not for a next link, not for the file in which a document has its text,
+// which is a Binary below the base URL (reach.go, file.go). The configuration may name
+// other paths. A way of authenticating is an http.RoundTripper around the one that sends
+// the requests (auth.go), so that a credential is sent to the base URL's origin only. A
+// client secret or a signed assertion is sent to the token URL only.
 //
 // # Reading
 //
@@ -48,6 +49,13 @@
 //     version may stay. A text that cannot be fetched is a body that cannot be read;
 //   - if this program itself fails on a resource, that is treated as an envelope that
 //     cannot be read.
+//
+// Marks and rules apply below the record too: the resources that it contains, its
+// sections, its labelled elements and its files are judged in the same way
+// (contained.go, inline.go, binary.go). Text is made plain in one place: HTML by the tree
+// that a browser would build (repair.go, html.go), XHTML and CDA by the rules of XML. If
+// that would lose words, the record cannot be read; "empty" means that the source sent no
+// words.
 //
 // A modifierExtension is judged wherever it is found in the parts that are read:
 // FHIR allows it on the elements of a resource too.

@@ -38,7 +38,15 @@ func (m *mapper) document(r *resource, e *envelope) (dossier.Content, verdict) {
 	}
 	context := r.get("context")
 	updated := r.get("meta").get("lastUpdated")
-	m.date(r, p, r.get("date"), context.get("period").get("start"), updated)
+	date, period := r.get("date"), context.get("period")
+	if m.rules.DocumentTime == DocumentIndexed {
+		m.date(r, p, date, period.get("start"), period.get("end"), updated)
+	} else {
+		m.date(r, p, period.get("start"), date, period.get("end"), updated)
+		if indexed := m.moment(date); indexed != p.At {
+			p.RecordedAt = indexed
+		}
+	}
 	if r.get("docStatus").str() == "amended" {
 		m.correct(p, updated)
 	}

@@ -119,7 +119,14 @@ func TestDocumentAttachments(t *testing.T) {
 			dossier.Attachment{Title: "Brief", ContentType: "text/plain", Size: size(3654)}},
 		{"case 59 a Binary", `{"contentType":"application/pdf","url":"Binary/7"}`, dossier.Attachment{ContentType: "application/pdf"}},
 		{"inline PDF", inline("application/pdf", "%PDF-1.7 x"), dossier.Attachment{ContentType: "application/pdf", Size: size(10)}},
-		{"unknown character set", inline("text/plain; charset=x-onbekend", "tekst"), dossier.Attachment{ContentType: "text/plain; charset=x-onbekend", Size: size(5)}},
+		{"broken RTF", inline("text/rtf", `{\rtf1 tekst`), dossier.Attachment{ContentType: "text/rtf", Size: size(12)}},
+		{"RTF without words", inline("text/plain", `{\rtf1 \par}`), dossier.Attachment{ContentType: "text/plain", Size: size(12)}},
+		{"octets that are no text", inline("application/octet-stream", "\x00\x01"), dossier.Attachment{ContentType: "application/octet-stream", Size: size(2)}},
+		{"octets that are for machines", inline("application/octet-stream", `{"a": 1}`), dossier.Attachment{ContentType: "application/octet-stream", Size: size(8)}},
+		{"HTML of a picture", inline("text/html", `<IMG src="data:x">`), dossier.Attachment{ContentType: "text/html", Size: size(18)}},
+		{"other XML", inline("application/xml", "<rekening>5</rekening>"), dossier.Attachment{ContentType: "application/xml", Size: size(22)}},
+		{"content kept elsewhere", `{"contentType":"text/plain","_data":{"extension":[{"url":"x","valueString":"y"}]},"size":89471}`,
+			dossier.Attachment{ContentType: "text/plain", Size: size(89471)}},
 		{"no content type", `{"data":"eA==","title":"x"}`, dossier.Attachment{Title: "x", Size: size(1)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,10 +147,11 @@ func TestDocumentContentFaults(t *testing.T) { // case 59
 		detail        string
 	}{
 		{"size mismatch", inline("text/plain", "tekst", `,"size":4`), dossier.BadBody, "content[0].attachment.size: not the size of the data"},
-		{"hash mismatch", inline("text/plain", "tekst", `,"hash":"AAAA"`), dossier.BadBody, "content[0].attachment.hash: not the hash of the data"},
+		{"hash mismatch", inline("text/plain", "tekst", `,"hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAA="`), dossier.BadBody, "content[0].attachment.hash: not the hash of the data"},
 		{"not base64", `{"contentType":"text/plain","data":"@@@"}`, dossier.BadBody, "content[0].attachment.data: not base64"},
 		{"a PDF that claims to be text", inline("text/plain", "%PDF-\x00\x01\xff"), dossier.BadText, "content[0].attachment.data: not a text in the character set it claims"},
 		{"no UTF-8 that claims to be", inline("text/plain;charset=utf-8", "caf\xe9"), dossier.BadText, "content[0].attachment.data: not a text in the character set it claims"},
+		{"unknown character set", inline("text/plain; charset=x-onbekend", "caf\xe9"), dossier.BadText, "content[0].attachment.data: it is in an unknown character set"},
 		{"too long", inline("text/plain", strings.Repeat("x", 1<<20+1)), dossier.TooLarge, "content[0].attachment.data: too long"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package fhir
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"dossiersync/store/dossier"
@@ -34,14 +33,10 @@ func dutchMoment(m dossier.Moment, zone *time.Location) string {
 
 func dutchBool(b bool) string {
 	if b {
-		return "ja"
+		return "Ja"
 	}
-	return "nee"
+	return "Nee"
 }
-
-// dutchNumber returns the decimal s with a comma, and all the digits that it was
-// written with.
-func dutchNumber(s string) string { return strings.Replace(s, ".", ",", 1) }
 
 // dutchTime reads a FHIR time, and returns its hours and minutes.
 func dutchTime(s string) (string, bool) {

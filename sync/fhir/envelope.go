@@ -31,17 +31,16 @@ type envelope struct {
 // and nothing of the record may be shown or stay shown.
 func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
 	e := &r.envelope
-	*e = envelope{id: r.get("id").str(), marks: marks{
-		e.marks.code[:0], e.marks.category[:0], e.marks.tag[:0], e.marks.security[:0]}}
+	*e = envelope{id: r.get("id").str(), marks: e.marks.cleared()}
 	meta := r.get("meta")
 	e.version = meta.get("versionId").str()
 	if len(e.version) > maxVersion {
 		meta.get("versionId").fault(dossier.BadEnvelope, "too long")
 	}
-	e.marks.tag = appendCodings(e.marks.tag, meta.get("tag"))
-	e.marks.security = appendCodings(e.marks.security, meta.get("security"))
+	e.marks.appendLabels(&e.marks.tag, meta.get("tag"))
+	e.marks.appendLabels(&e.marks.security, meta.get("security"))
 	if k.label != "" {
-		e.marks.security = appendConcepts(e.marks.security, r.get(k.label))
+		e.marks.appendLabelConcepts(&e.marks.security, r.get(k.label))
 	}
 	if k.code != "" {
 		if c := r.get(k.code); c.ok() && c.node().kind == array {
@@ -58,6 +57,7 @@ func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
 	}
 	own := k.client(m, r, e)
 	e.verdict = m.decide(r, k, e, own)
+	r.contained = nil // who the client is, by which it is judged, is known only now
 	return e
 }
 

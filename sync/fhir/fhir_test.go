@@ -30,7 +30,8 @@ func mustZone() *time.Location {
 
 // testMapper returns a mapper of a tenant with these rules.
 func testMapper(rules Mapping) *mapper {
-	return &mapper{base: mustURL("https://ecd.example/fhir"), zone: mustZone(), limits: Limits{}.withDefaults(), rules: rules}
+	base := mustURL("https://ecd.example/fhir")
+	return &mapper{base: base, reach: newReach(Options{BaseURL: base}), zone: mustZone(), limits: Limits{}.withDefaults(), rules: rules}
 }
 
 // testType returns the type of resources called name.

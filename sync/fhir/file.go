@@ -22,24 +22,30 @@ const maxFiles = 8
 type file struct {
 	data        []byte
 	contentType string // as it was served; empty: not said
+	binary      []byte // the Binary that it came in; nil: it came as it is
+	context     string // the record by which it may be read, as the server said beside it
 	wrong       string // why there is none, for operators; empty: there is
 }
 
-// fileURL returns where the file is that v, an Attachment, points to: on the
-// source's own origin only, which is where its credentials may go. Behind a proxy
-// a server may not know whether it is reached by http or https.
+// fileURL returns where the file is that v, an Attachment, points to: a Binary of the source's, or
+// below a prefix that the configuration names. Credentials go along, so nothing else is asked for.
+// Behind a proxy a server may not know whether it is reached by http or https.
 func (m *mapper) fileURL(v value) (string, bool) {
-	u, err := url.Parse(v.get("url").str())
-	if err != nil || u.String() == "" || u.Opaque != "" {
+	s := v.get("url").str()
+	u, err := url.Parse(s)
+	if err != nil || s == "" || u.Opaque != "" || u.User != nil || len(s) > maxLink {
 		return "", false
 	}
-	base := m.base.JoinPath("/")
+	base := m.reach.base
+	if u.Host == "" && strings.HasPrefix(u.Path, "/Binary/") {
+		u.Path = strings.TrimPrefix(u.Path, "/") // of the base, not of the host
+	}
 	if u.Host != "" && u.Scheme != "" && strings.EqualFold(hostPort(u, base.Scheme), hostPort(base, base.Scheme)) {
 		u.Scheme, u.Host = base.Scheme, base.Host
 	}
 	u = base.ResolveReference(u)
 	u.Fragment, u.RawFragment = "", ""
-	if !sameOrigin(u, base) || len(u.String()) > maxLink {
+	if !m.reach.isBinary(u) && !m.reach.underPrefix(u) {
 		return "", false
 	}
 	return u.String(), true
@@ -119,7 +125,9 @@ func (s *Source) fetch(ctx context.Context, u string) (file, error) {
 	case err != nil:
 		return file{}, err
 	}
-	return openFile(ans.body, ans.header.Get("Content-Type"), s.limits), nil
+	opened := openFile(ans.body, ans.header.Get("Content-Type"), s.limits)
+	opened.context = ans.header.Get("X-Security-Context") // FHIR R4 §2.40.4: of a file that came as it is
+	return opened, nil
 }
 
 // openFile takes a file out of the Binary that a server may have sent it in (FHIR
@@ -140,10 +148,14 @@ func openFile(body []byte, contentType string, limits Limits) file {
 	default:
 		return file{data: body, contentType: contentType}
 	}
-	data, ok := decodeBase64(r.get("data").str())
+	written := r.get("data")
+	if !written.ok() {
+		written = r.get("content") // before R4
+	}
+	data, ok := decodeBase64(written.str())
 	kind := r.get("contentType").str()
 	if !ok || r.failed != nil {
 		return file{wrong: "the file's Binary cannot be read"}
 	}
-	return file{data: data, contentType: kind}
+	return file{data: data, contentType: kind, binary: body}
 }

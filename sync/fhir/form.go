@@ -38,7 +38,7 @@ func (m *mapper) form(r *resource, _ *envelope) (dossier.Content, verdict) {
 	updated := r.get("meta").get("lastUpdated")
 	f := &dossier.Form{
 		At:      m.firstMoment(r.get("authored"), updated),
-		Title:   line(extension(r.get("_questionnaire"), extDisplay).get("valueString").str()),
+		Title:   dutchLine(extension(r.get("_questionnaire"), extDisplay).get("valueString")),
 		Authors: m.formAuthors(r),
 	}
 	f.AtUnknown = !r.get("authored").ok()
@@ -53,7 +53,7 @@ func (m *mapper) form(r *resource, _ *envelope) (dossier.Content, verdict) {
 	m.answered(r, f)
 	reading := formReader{m: m, r: r}
 	f.Items = reading.items(r.get("item"))
-	f.Score = reading.score.total()
+	f.Score, f.ScoreOf = reading.score.total()
 	if !reading.answered {
 		return nil, hidden(dossier.HiddenEmpty)
 	}

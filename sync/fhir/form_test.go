@@ -32,7 +32,7 @@ func TestForm(t *testing.T) {
 		},
 		Canonical: "https://ecd.example/vragen/valrisico|2",
 		Items: []dossier.FormItem{
-			{LinkID: "1", Text: "Gevallen?", Answers: []dossier.Answer{{Display: "ja", Value: json.RawMessage("true")}}},
+			{LinkID: "1", Text: "Gevallen?", Answers: []dossier.Answer{{Type: "Boolean", Display: "Ja", Value: json.RawMessage("true")}}},
 			{LinkID: "2", Text: "Niet ingevuld"},
 		},
 	}
@@ -169,7 +169,7 @@ func TestFormHiddenByQuestionnaire(t *testing.T) {
 
 func TestFormTree(t *testing.T) { // case 32
 	t.Parallel()
-	yes := []dossier.Answer{{Display: "ja", Value: json.RawMessage("true")}}
+	yes := []dossier.Answer{{Type: "Boolean", Display: "Ja", Value: json.RawMessage("true")}}
 	got := contentOf[*dossier.Form](t, Mapping{}, with(t, form, "item", `[
 		{"linkId":"g","text":"Groep","item":[
 			{"linkId":"g.1","answer":[{"valueBoolean":true,"item":[{"linkId":"g.1.1","answer":[{"valueBoolean":true}]}]}]},
@@ -177,9 +177,9 @@ func TestFormTree(t *testing.T) { // case 32
 		{"linkId":"g","text":"Groep","item":[{"linkId":"g.1","answer":[{"item":[{"linkId":"los","answer":[{"valueBoolean":true}]}]}]}]}]`)).Items
 	want := []dossier.FormItem{
 		{LinkID: "g", Text: "Groep", Items: []dossier.FormItem{
-			{LinkID: "g.1", Answers: []dossier.Answer{{Display: "ja", Value: json.RawMessage("true"),
+			{LinkID: "g.1", Answers: []dossier.Answer{{Type: "Boolean", Display: "Ja", Value: json.RawMessage("true"),
 				Items: []dossier.FormItem{{LinkID: "g.1.1", Answers: yes}}}}},
-			{LinkID: "g.2", Items: []dossier.FormItem{{LinkID: "g.2.1", Answers: append(yes[:1:1], dossier.Answer{Display: "nee", Value: json.RawMessage("false")})}}},
+			{LinkID: "g.2", Items: []dossier.FormItem{{LinkID: "g.2.1", Answers: append(yes[:1:1], dossier.Answer{Type: "Boolean", Display: "Nee", Value: json.RawMessage("false")})}}},
 		}},
 		{LinkID: "g", Text: "Groep", Items: []dossier.FormItem{{LinkID: "g.1", Answers: []dossier.Answer{{Value: json.RawMessage("null"),
 			Items: []dossier.FormItem{{LinkID: "los", Answers: yes}}}}}}},
@@ -214,10 +214,15 @@ func TestFormWithoutAnswersIsHidden(t *testing.T) {
 func TestFormAnswers(t *testing.T) { // case 33
 	t.Parallel()
 	for _, test := range []struct{ name, answer, display, value, option string }{
-		{"boolean", `"valueBoolean":true`, "ja", `true`, ""},
-		{"boolean, no", `"valueBoolean":false`, "nee", `false`, ""},
+		{"boolean", `"valueBoolean":true`, "Ja", `true`, ""},
+		{"boolean, no", `"valueBoolean":false`, "Nee", `false`, ""},
 		{"decimal", `"valueDecimal":1.50`, "1,50", `"1.50"`, ""},
 		{"decimal, negative", `"valueDecimal":-0.5`, "-0,5", `"-0.5"`, ""},
+		{"decimal with an exponent", `"valueDecimal":7.20e1`, "72,0", `"72.0"`, ""},
+		{"small decimal with an exponent", `"valueDecimal":5E-7`, "0,0000005", `"0.0000005"`, ""},
+		{"integer with an exponent", `"valueInteger":1.2E+2`, "120", `120`, "120"},
+		{"quantity with an exponent", `"valueQuantity":{"value":1.2E+2,"unit":"mmHg"}`, "120 mmHg", `{"value":"120","unit":"mmHg"}`, ""},
+		{"quantity in UCUM", `"valueQuantity":{"value":120,"system":"http://unitsofmeasure.org","code":"mm[Hg]"}`, "120 mmHg", `{"value":"120","unit":"mmHg"}`, ""},
 		{"decimal beyond a float", `"valueDecimal":0.10000000000000000000000001`, "0,10000000000000000000000001", `"0.10000000000000000000000001"`, ""},
 		{"integer", `"valueInteger":42`, "42", `42`, "42"},
 		{"date", `"valueDate":"2025-03-03"`, "3 maart 2025", `"2025-03-03"`, "2025-03-03"},
@@ -248,10 +253,14 @@ func TestFormAnswers(t *testing.T) { // case 33
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			want := []dossier.Answer{{Display: test.display, Value: json.RawMessage(test.value), Option: test.option}}
-			if test.name == "reference without words" {
+			if strings.HasPrefix(test.option, "Practitioner/") {
 				want[0].Ref = dossier.Ref{Type: "Practitioner", ID: "s1"}
 			}
 			got := contentOf[*dossier.Form](t, Mapping{}, answers(t, `[{`+test.answer+`}]`)).Items[0].Answers
+			if !strings.HasPrefix(test.answer, `"value`+got[0].Type+`"`) {
+				t.Errorf("type %s", got[0].Type)
+			}
+			got[0].Type, got[0].Unit, got[0].Moment = "", "", dossier.Moment{}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -281,6 +290,8 @@ func TestFormAnswerFaults(t *testing.T) { // case 33
 		{"two values", `{"valueInteger":1,"valueString":"x"}`, dossier.BadBody, "item[0].answer[0].valueString: given beside another"},
 		{"a decimal as a whole number", `{"valueInteger":1.5}`, dossier.BadBody, "item[0].answer[0].valueInteger: not a whole number"},
 		{"a whole number without end", `{"valueInteger":99999999999999999999999}`, dossier.BadBody, "item[0].answer[0].valueInteger: not a whole number"},
+		{"a decimal without end", `{"valueDecimal":1e999999999}`, dossier.BadBody, "item[0].answer[0].valueDecimal: a number of more digits than are read"},
+		{"a quantity of too many digits", `{"valueQuantity":{"value":` + strings.Repeat("1", 4000) + `}}`, dossier.BadBody, "item[0].answer[0].valueQuantity.value: a number of more digits than are read"},
 		{"a text as a decimal", `{"valueDecimal":"1,5"}`, dossier.BadBody, "item[0].answer[0].valueDecimal: not a number"},
 		{"no date", `{"valueDate":"31-12-2025"}`, dossier.BadDate, "item[0].answer[0].valueDate: not a FHIR date"},
 		{"no time", `{"valueTime":"25:00:00"}`, dossier.BadDate, "item[0].answer[0].valueTime: not a FHIR time"},
@@ -315,6 +326,8 @@ func TestFormScore(t *testing.T) { // case 35
 		{"ordinals with decimals", []string{item("1", "", coded("0.5")), item("2", "", coded("1.25")), item("3", "", coded("-1"))}, "0.75"},
 		{"ordinals of some answers only", []string{item("1", "", coded("4")), item("2", "", coded(""))}, ""},
 		{"an ordinal on another type", []string{`{"linkId":"1","answer":[{"valueInteger":2,"_valueInteger":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/itemWeight","valueDecimal":3}]}}]}`}, "3"},
+		{"ordinals with an exponent", []string{item("1", "", coded("1E+1")), item("2", "", coded("2"))}, "12"},
+		{"total with an exponent", []string{item("9", "Totaalscore", `{"valueDecimal":1.3E+1}`)}, "13"},
 		{"an absurd ordinal", []string{item("1", "", coded("1e999999999"))}, ""},
 		{"total by its text", []string{item("1", "", coded("4")), item("9", "Totaalscore", `{"valueDecimal":7.0}`)}, "7.0"},
 		{"total by its linkId", []string{item("totaal-score", "", `{"valueInteger":7}`)}, "7"},

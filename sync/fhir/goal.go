@@ -1,13 +1,17 @@
 package fhir
 
 import (
-	"strings"
+	"cmp"
+	"slices"
 
 	"dossiersync/store/dossier"
 )
 
-func goalStatus(_ *mapper, r *resource) verdict {
-	switch r.get("lifecycleStatus").str() {
+func goalStatus(_ *mapper, r *resource) verdict { return goalVerdict(r.get("lifecycleStatus").str()) }
+
+// goalVerdict is the verdict on a goal with that lifecycleStatus.
+func goalVerdict(status string) verdict {
+	switch status {
 	case "planned", "accepted", "active", "on-hold", "completed", "cancelled":
 		return shown
 	case "proposed", "rejected":
@@ -30,11 +34,13 @@ func (m *mapper) goal(r *resource, e *envelope) (dossier.Content, verdict) {
 // the resource that it is, or that it is contained in.
 func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *dossier.Goal {
 	g := &dossier.Goal{
-		Description: words(get("description")),
-		Domain:      m.domainOf(have, get("category")),
-		Status:      get("lifecycleStatus").str(),
-		Start:       m.literal(get("startDate")),
-		Notes:       m.notes(nil, r, get("note")),
+		Description:  wordsOrCode(get("description")),
+		Domain:       m.domainOf(have, get("category")),
+		Status:       get("lifecycleStatus").str(),
+		Start:        m.literal(get("startDate")),
+		Notes:        m.notes(nil, r, get("note")),
+		StatusReason: cmp.Or(m.text(asText(get("statusReason"))), wordsOrCode(asObject(get("statusReason")))),
+		ExpressedBy:  m.party(r, get("expressedBy")),
 	}
 	for _, c := range appendConcept(nil, get("achievementStatus")) {
 		if c.System == "http://terminology.hl7.org/CodeSystem/goal-achievement" {
@@ -42,77 +48,54 @@ func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *dos
 		}
 	}
 	for _, v := range get("target").each() {
-		t := dossier.Target{Text: targetText(v), Due: m.literal(v.get("dueDate"))}
+		t := dossier.Target{Text: m.targetText(v), Due: m.literal(v.get("dueDate")), DueWithin: duration(v.get("dueDuration"))}
 		if t != (dossier.Target{}) {
 			g.Targets = append(g.Targets, t)
 		}
 	}
+	g.Outcomes = m.outcomes(nil, r, get("outcomeCode"), get("outcomeReference"))
 	return g
+}
+
+// outcomes appends what was achieved: by codes, a list of CodeableConcept, and by refs, a list of
+// Reference.
+func (m *mapper) outcomes(all []dossier.Evaluation, r *resource, codes, refs value) []dossier.Evaluation {
+	for _, c := range codes.each() {
+		if s := wordsOrCode(c); s != "" {
+			all = append(all, dossier.Evaluation{Note: dossier.Note{Text: s}})
+		}
+	}
+	for _, v := range refs.each() {
+		if s := m.named(r, v); s != "" {
+			all = append(all, dossier.Evaluation{Note: dossier.Note{Text: s}, Of: m.pulled(v)})
+		}
+	}
+	return all
+}
+
+// named returns what v, a Reference, is called, or says where r contains it; nothing where that is
+// not for readers.
+func (m *mapper) named(r *resource, v value) string {
+	t := m.reference(v)
+	if t.inside == "" {
+		return t.display
+	}
+	in := r.inside(t.inside)
+	if !in.ok() {
+		return ""
+	}
+	return cmp.Or(t.display, m.orderWords(r, in))
 }
 
 // targetText returns v, a Goal's target, in words: what is measured, and what
 // it should become.
-func targetText(v value) string {
-	what, detail := words(v.get("measure")), targetDetail(v)
+func (m *mapper) targetText(v value) string {
+	what, detail := wordsOrCode(v.get("measure")), ""
+	if kind, d := v.choice("detail"); slices.Contains(valueKinds, kind) {
+		detail = line(m.inWords(kind, d))
+	}
 	if what == "" || detail == "" {
 		return what + detail
 	}
 	return what + ": " + detail
-}
-
-func targetDetail(v value) string {
-	for _, member := range []string{"detailString", "detailCodeableConcept", "detailQuantity", "detailRange",
-		"detailRatio", "detailBoolean", "detailInteger"} {
-		d := v.get(member)
-		if !d.ok() {
-			continue
-		}
-		switch member {
-		case "detailString":
-			return line(d.str())
-		case "detailCodeableConcept":
-			return words(d)
-		case "detailQuantity":
-			return quantity(d)
-		case "detailRange":
-			return quantityRange(d)
-		case "detailRatio":
-			return quantity(d.get("numerator")) + " : " + quantity(d.get("denominator"))
-		case "detailBoolean":
-			return dutchBool(d.bool())
-		case "detailInteger":
-			return d.number()
-		}
-	}
-	return ""
-}
-
-// quantity returns v, a Quantity, with all the decimals that the source wrote.
-func quantity(v value) string {
-	return join(v.get("comparator").str(), dutchNumber(v.get("value").number()), unitOf(v))
-}
-
-// unitOf returns the unit of v, a Quantity, in the words of the source, else its
-// code if that is one that people read: neither 1 nor an {annotation} (UCUM §2.1).
-func unitOf(v value) string {
-	if s := line(v.get("unit").str()); s != "" {
-		return s
-	}
-	if s := v.get("code").str(); s != "1" && !strings.HasPrefix(s, "{") {
-		return s
-	}
-	return ""
-}
-
-func quantityRange(v value) string {
-	low, high := v.get("low"), v.get("high")
-	switch {
-	case !high.ok():
-		return join("ten minste", quantity(low))
-	case !low.ok():
-		return join("ten hoogste", quantity(high))
-	case low.get("unit").str() == high.get("unit").str():
-		return join(dutchNumber(low.get("value").number()), "tot", quantity(high))
-	}
-	return join(quantity(low), "tot", quantity(high))
 }

@@ -32,8 +32,8 @@ func TestGoalTargets(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]string{
 		`{"detailString":"zelf\n scheren"}`:                                     "zelf scheren",
-		`{"detailBoolean":true}`:                                                "ja",
-		`{"detailBoolean":false}`:                                               "nee",
+		`{"detailBoolean":true}`:                                                "Ja",
+		`{"detailBoolean":false}`:                                               "Nee",
 		`{"detailInteger":3}`:                                                   "3",
 		`{"detailQuantity":{"value":1.50}}`:                                     "1,50",
 		`{"detailQuantity":{"comparator":"<","value":7.0,"unit":"%"}}`:          "< 7,0 %",

@@ -33,9 +33,15 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 			it = m.quarantine(it, raw, fault{dossier.BadBody, "the program failed on it"})
 		}
 	}()
-	if err := r.load(raw); err != nil {
+	r.judge = m.judge
+	visible, labels, err := m.withoutLabelled(raw)
+	if err == nil {
+		err = r.load(visible)
+	}
+	if err != nil {
 		return m.quarantine(it, raw, fault{reasonOf(err), "resource: " + err.Error()})
 	}
+	r.labels, r.withheld = labels, labels.withheld
 	if f := m.identify(r, &it); f != nil {
 		return m.quarantine(it, raw, *f)
 	}
@@ -123,7 +129,14 @@ func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *dossi
 		r.fail(dossier.TooDeep, "resource: nested too deep")
 		return
 	}
+	if r.labels.whole || e.marks.wantsInline() && !r.labels.understood {
+		it.State, it.Reason = dossier.StateHidden, dossier.HiddenModifierExtension
+		return
+	}
 	content, v := k.body(m, r, e)
+	if r.withheld && (v.reason == dossier.HiddenEmpty || v.reason == dossier.HiddenNotADocument) {
+		v.reason = dossier.HiddenModifierExtension // there was something, and it is not for readers
+	}
 	switch {
 	case r.modified: // also where something else cannot be read
 		it.State, it.Reason = dossier.StateHidden, dossier.HiddenModifierExtension
@@ -135,9 +148,12 @@ func (m *mapper) readBody(r *resource, k *kindOfResource, e *envelope, it *dossi
 	}
 }
 
+// maxDetail is the most characters of what is said about an item that could not be applied.
+const maxDetail = 300
+
 // quarantine makes it an item that could not be applied.
 func (m *mapper) quarantine(it dossier.Item, raw []byte, f fault) dossier.Item {
-	it.State, it.Reason, it.Detail = dossier.StateQuarantined, f.reason, f.detail
+	it.State, it.Reason, it.Detail = dossier.StateQuarantined, f.reason, cut(f.detail, maxDetail)
 	it.Content, it.Hash = nil, dossier.Hash{}
 	it.Raw, it.RawCut = bytes.Clone(raw[:min(len(raw), m.limits.Raw)]), len(raw) > m.limits.Raw
 	return it

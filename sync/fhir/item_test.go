@@ -245,7 +245,7 @@ func TestPanicQuarantinesTheItem(t *testing.T) {
 // What nobody reads can be as broken as it likes.
 func TestFaultsInUnreadMembersAreHarmless(t *testing.T) {
 	t.Parallel()
-	raw := strings.Replace(observation, `"status"`, `"text":{"div":"`+"\xff"+`\u0000"},"component":[nul],"identifier":7,"status"`, 1)
+	raw := strings.Replace(observation, `"status"`, `"text":{"div":"`+"\xff"+`\u0000"},"referenceRange":[nul],"identifier":7,"status"`, 1)
 	if it := mapOneOf(t, "Observation", raw); it.State != dossier.StateShown {
 		t.Errorf("got %s %s %s", it.State, it.Reason, it.Detail)
 	}

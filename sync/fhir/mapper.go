@@ -15,15 +15,20 @@ import (
 type mapper struct {
 	base    *url.URL
 	aliases []*url.URL // other addresses of the same base
+	reach   reach
 	zone    *time.Location
 	limits  Limits
 	rules   Mapping
+	now     func() time.Time // nil: the clock's
 }
 
-// text returns the text of v as a reader gets it.
+// text returns the text of v as a reader gets it, in Dutch if the source has it so.
 func (m *mapper) text(v value) string {
-	s := clean(v.str())
-	if tooLong(s, m.limits.Text) {
+	s, wrong := readable(v.dutch())
+	if wrong != "" {
+		v.fault(dossier.BadBody, string(wrong))
+	}
+	if s = clean(s); tooLong(s, m.limits.Text) {
 		v.fault(dossier.TooLarge, "too long")
 	}
 	return s

@@ -26,6 +26,9 @@ type Mapping struct {
 	// participatie or wonen, or the name of another. The first that matches
 	// counts; without one the words of the goal's category do.
 	Domain []Rule
+	// DocumentTime says which date places a document on the time line; empty stands for
+	// [DocumentService].
+	DocumentTime DocumentTime
 	// ShowPreliminary shows reports before they are final.
 	ShowPreliminary bool
 	// ShowSuperseded shows documents that another has replaced.
@@ -35,6 +38,18 @@ type Mapping struct {
 	// ShowStopped shows forms that were given up before they were completed.
 	ShowStopped bool
 }
+
+// DocumentTime says which date places a document on the time line.
+type DocumentTime string
+
+const (
+	// DocumentService is the start of the care that the document is about (context.period), else its
+	// date.
+	DocumentService DocumentTime = "service"
+	// DocumentIndexed is when the document was indexed (date), which after a move to another system
+	// may be one day for all.
+	DocumentIndexed DocumentTime = "indexed"
+)
 
 // Rule sets something for the records that it matches.
 type Rule struct {
@@ -57,18 +72,31 @@ type Match struct {
 // BgLZ+, zib2020).
 var reportCode = Code{"http://snomed.info/sct", "11591000146107"}
 
-// noPatient is the code of v3-ActCode that says: not for the patient. It counts
-// whatever system it is written with.
-var noPatient = Code{Code: "NOPAT"}
-
 // marks are the codes of one record by which rules know it.
-type marks struct{ code, category, tag, security []Code }
+type marks struct {
+	code, category, tag, security []Code
+	// forbidden is set where a label says NOPAT (v3-ActCode), with any system and in any spelling.
+	forbidden bool
+}
+
+// cleared returns m without any marks, to be filled again.
+func (m marks) cleared() marks {
+	return marks{code: m.code[:0], category: m.category[:0], tag: m.tag[:0], security: m.security[:0]}
+}
 
 func (m Match) matches(have *marks) bool {
 	return (m.Code.IsZero() || m.Code.matches(have.code)) &&
 		(m.Category.IsZero() || m.Category.matches(have.category)) &&
 		(m.Tag.IsZero() || m.Tag.matches(have.tag)) &&
 		(m.Security.IsZero() || m.Security.matches(have.security))
+}
+
+// mayMatch is matches for hide rules, where doubt about how a code is written counts as a match.
+func (m Match) mayMatch(have *marks) bool {
+	return (m.Code.IsZero() || m.Code.resembles(have.code)) &&
+		(m.Category.IsZero() || m.Category.resembles(have.category)) &&
+		(m.Tag.IsZero() || m.Tag.resembles(have.tag)) &&
+		(m.Security.IsZero() || m.Security.resembles(have.security))
 }
 
 // firstMatch returns what the first of rules that matches sets.
@@ -91,8 +119,7 @@ func (m Mapping) isReport(have *marks) bool {
 
 // isHidden reports whether a record that carries have is not for the client.
 func (m Mapping) isHidden(have *marks) bool {
-	_, hide := firstMatch(m.Hide, have)
-	return hide || noPatient.matches(have.security)
+	return have.forbidden || slices.ContainsFunc(m.Hide, func(r Rule) bool { return r.Match.mayMatch(have) })
 }
 
 func (m Mapping) validate() error {
@@ -106,6 +133,11 @@ func (m Mapping) validate() error {
 				errs = append(errs, fmt.Errorf("%s rule %d sets %q, which is none", list, i+1, r.Set))
 			}
 		}
+	}
+	switch m.DocumentTime {
+	case "", DocumentService, DocumentIndexed:
+	default:
+		errs = append(errs, fmt.Errorf("document time %q is none", m.DocumentTime))
 	}
 	check("category", m.Category, func(s string) bool { return s == dossier.CategoryGeneral || s == dossier.CategoryCarePlan })
 	check("domain", m.Domain, func(s string) bool { return s != "" })

@@ -16,26 +16,22 @@ const (
 	extQualifier     = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier"
 )
 
-// nameOf returns how the person is called that v, a list of HumanName, names:
-// by the official name, else the usual one, else the first that is not outdated.
-func nameOf(v value) string {
-	best, rank := "", 0
-	for _, name := range v.each() {
-		if n := nameRank(name.get("use").str()); n > rank {
-			if s := fullName(name); s != "" {
-				best, rank = s, n
-			}
-		}
-	}
-	return best
+// nameOf returns how the person is called whom v, a list of HumanName, names: by the official name,
+// else the usual one, else the first that is not outdated. A name whose period has ended, or is still
+// to begin, is none.
+func (m *mapper) nameOf(v value) string { return m.bestName(v, fullName) }
+
+// familyOf returns the family name of the person whom v, a list of HumanName, names.
+func (m *mapper) familyOf(v value) string {
+	return m.bestName(v, func(name value) string { return line(name.get("family").strIfText()) })
 }
 
-// familyOf returns the family name of v, a list of HumanNames, that is in force.
-func familyOf(v value) string {
+// bestName returns the text that part gives of the best name of v, a list of HumanName.
+func (m *mapper) bestName(v value, part func(name value) string) string {
 	best, rank := "", 0
 	for _, name := range v.each() {
-		if n := nameRank(name.get("use").str()); n > rank {
-			if s := line(name.get("family").strIfText()); s != "" {
+		if n := nameRank(name.get("use").str()); n > rank && m.counts(name.get("period")) {
+			if s := part(name); s != "" {
 				best, rank = s, n
 			}
 		}

@@ -28,9 +28,7 @@ func (m *mapper) observation(r *resource, e *envelope) (dossier.Content, verdict
 		RecordedAt: m.moment(issued),
 	}
 	updated := r.get("meta").get("lastUpdated")
-	period := r.get("effectivePeriod")
-	m.date(r, p, r.get("effectiveDateTime"), period.get("start"), r.get("effectiveInstant"), period.get("end"),
-		issued, updated)
+	m.date(r, p, append(m.effective(r), issued, updated)...)
 	if s := r.get("status").str(); s == "amended" || s == "corrected" {
 		m.correct(p, updated, issued)
 	}
@@ -41,20 +39,23 @@ func (m *mapper) observation(r *resource, e *envelope) (dossier.Content, verdict
 	return p, shown
 }
 
-// observationText returns what was written: the value, else the notes, and only
-// where there is neither the narrative, which may be another report's.
+// observationText returns what was written: the value, the components and the notes; and only where
+// there is none of these the narrative, which may be another report's.
 func (m *mapper) observationText(r *resource) string {
-	if s := m.text(r.get("valueString")); s != "" {
-		return s
-	}
-	var all []string
+	stated, _ := m.valueText(r.get)
+	parts := []string{stated, strings.Join(m.components(r.get("component")), "\n")}
 	for _, n := range r.get("note").each() {
-		if s := m.text(n.get("text")); s != "" {
-			all = append(all, s)
-		}
+		parts = append(parts, m.text(n.get("text")))
 	}
-	if len(all) > 0 {
-		return strings.Join(all, "\n\n")
+	text := paragraphs(parts...)
+	if text == "" {
+		text = m.narrative(r.get("text"))
 	}
-	return m.narrative(r.get("text"))
+	if text == "" {
+		text = absence(r.get)
+	}
+	if tooLong(text, m.limits.Text) {
+		r.fail(dossier.TooLarge, "resource: too long")
+	}
+	return text
 }

@@ -37,7 +37,7 @@ func TestObservationText(t *testing.T) {
 		want   string
 	}{
 		{"case 24 value before narrative", []string{"text", narrative}, "Goed geslapen."},
-		{"value before note", []string{"note", `[{"text":"noot"}]`}, "Goed geslapen."},
+		{"notes after the value", []string{"note", `[{"text":"noot"}]`}, "Goed geslapen.\n\nnoot"},
 		{"notes without a value", []string{"valueString", "", "note", `[{"text":"een"},{"text":" "},{"text":"twee"}]`, "text", narrative}, "een\n\ntwee"},
 		{"narrative without either", []string{"valueString", "", "text", narrative}, "Uit de narrative"},
 		{"empty value", []string{"valueString", `"  "`, "note", `[{"text":"noot"}]`}, "noot"},
@@ -46,6 +46,8 @@ func TestObservationText(t *testing.T) {
 		{"case 22 right-to-left", []string{"valueString", `"שלום \u200f(a)"`}, "שלום \u200f(a)"},
 		{"case 22 CRLF", []string{"valueString", `"een\r\ntwee\rdrie\n\nvier\r\n"`}, "een\ntwee\ndrie\n\nvier"},
 		{"markup is text", []string{"valueString", `"<b>niet</b> & zo"`}, "<b>niet</b> & zo"},
+		{"markup gives its words", []string{"valueString", `"<b>wel</b> &amp; zo"`}, "wel & zo"},
+		{"prose is no markup", []string{"valueString", `"a < b > c"`}, "a < b > c"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

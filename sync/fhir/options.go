@@ -48,6 +48,11 @@ type Options struct {
 	// Limits bounds what an answer may hold.
 	Limits Limits
 
+	// AttachmentPrefixes are where files of documents may be fetched from beside {base}/Binary/{id}, and
+	// where redirects and links to a next page may lead beside the base URL: URLs on the base URL's
+	// origin, or paths there.
+	AttachmentPrefixes []string
+
 	// Observe is told of every attempt. It may be nil.
 	Observe func(Request)
 	// OnBreaker is told when the circuit to the source changes: "closed",
@@ -83,6 +88,14 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.PageSize < 0 || o.Concurrency < 0 || o.RequestsPerSecond < 0 || o.Patience < 0 {
 		fault("page size, concurrency, requests per second and patience must not be negative")
+	}
+	for i, prefix := range o.AttachmentPrefixes {
+		if o.BaseURL == nil {
+			break
+		}
+		if _, wrong := parsePrefix(o.BaseURL, prefix); wrong != "" {
+			fault("attachment prefix %d: %w", i+1, wrong)
+		}
 	}
 	o.PageSize = cmp.Or(o.PageSize, 500)
 	o.Concurrency = cmp.Or(o.Concurrency, 4)

@@ -63,7 +63,7 @@ func TestSearchesOfATenant(t *testing.T) {
 			t.Errorf("%s: no fingerprint", typ.Name)
 		}
 	}
-	want := []string{"Patient?", "RelatedPerson?", "Questionnaire?", "Goal?", "CarePlan?", "Observation?code=a", "Observation?category=c&code=b",
+	want := []string{"Patient?", "RelatedPerson?", "Questionnaire?", "Goal?", "CarePlan?", "Provenance?", "Consent?", "Observation?code=a", "Observation?category=c&code=b",
 		"QuestionnaireResponse?"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,8 @@
 package fhir
 
 import (
+	"slices"
+
 	"dossiersync/store/dossier"
 )
 
@@ -12,9 +14,17 @@ func (m *mapper) party(r *resource, v value) dossier.Party {
 	p := dossier.Party{Display: t.display}
 	switch {
 	case t.inside != "":
-		p.Inline = m.inlineStaff(r, r.inside(t.inside))
+		in := r.inside(t.inside)
+		switch p.Inline = m.inlineStaff(r, in); {
+		case p.Inline != nil:
+			p.Inline.Identifiers = nil
+		case p.Display == "" && hasPlainName(in.get("resourceType").str()):
+			p.Display = dutchLine(in.get("name"))
+		}
 	case isPulledParty(t.Type):
 		p.Ref = t.Ref
+	default:
+		p.Ref = m.staffReference(v).Ref
 	}
 	return p
 }
@@ -46,16 +56,21 @@ func isPulledParty(kind string) bool {
 	return false
 }
 
+// hasPlainName reports whether the name of a resource of the type is a text.
+func hasPlainName(kind string) bool {
+	return slices.Contains([]string{"CareTeam", "HealthcareService", "Location", "Group"}, kind)
+}
+
 // inlineStaff reads v, a resource that r contains; nil if it says nothing about
 // who wrote something.
 func (m *mapper) inlineStaff(r *resource, v value) *dossier.Staff {
 	switch v.get("resourceType").str() {
 	case "Practitioner":
-		return practitioner(v.get("name"), v.get("qualification"))
+		return m.readPractitioner(v.get)
 	case "Organization":
-		return organization(v.get("name"))
+		return readOrganization(v.get)
 	case "Patient", "RelatedPerson":
-		return &dossier.Staff{What: dossier.StaffPerson, Name: nameOf(v.get("name"))}
+		return &dossier.Staff{What: dossier.StaffPerson, Name: m.nameOf(v.get("name"))}
 	case "PractitionerRole":
 		return m.role(r, v.get)
 	}
@@ -68,7 +83,7 @@ func (m *mapper) note(r *resource, v value) dossier.Note {
 	if who := v.get("authorReference"); who.ok() {
 		n.Author = m.party(r, who)
 	} else {
-		n.Author.Display = line(v.get("authorString").str())
+		n.Author.Display = dutchLine(v.get("authorString"))
 	}
 	return n
 }

@@ -47,8 +47,8 @@ func patientRemains(m *mapper, r *resource) dossier.Content {
 
 func (m *mapper) patient(r *resource, _ *envelope) (dossier.Content, verdict) {
 	return &dossier.Client{
-		Name:      nameOf(r.get("name")),
-		Family:    familyOf(r.get("name")),
+		Name:      m.nameOf(r.get("name")),
+		Family:    m.familyOf(r.get("name")),
 		BirthDate: r.get("birthDate").strIfText(),
 		Deceased:  hasDied(r),
 	}, shown

@@ -32,7 +32,7 @@ func (m *mapper) questionnaire(r *resource, _ *envelope) (dossier.Content, verdi
 func (m *mapper) readQuestionnaire(r *resource, get func(string) value) *dossier.Questionnaire {
 	reading := questionReader{m: m, r: r}
 	q := &dossier.Questionnaire{
-		URL: line(get("url").str()), Version: line(get("version").str()), Title: line(get("title").str()),
+		URL: line(get("url").str()), Version: line(get("version").str()), Title: dutchLine(get("title")),
 		Items: reading.items(get("item")),
 	}
 	if reading.total.linkID != "" {
@@ -56,6 +56,7 @@ func (q *questionReader) items(v value) []dossier.Question {
 			Text:    q.m.questionText(e),
 			Hidden:  extension(e, extHidden).get("valueBoolean").bool(),
 			Options: q.options(e),
+			Units:   units(e),
 			When:    q.conditions(e),
 			Any:     e.get("enableBehavior").str() == "any",
 		}
@@ -74,7 +75,7 @@ func (q *questionReader) conditions(v value) []dossier.Condition {
 		kind, is := e.choice("answer")
 		if read, known := answerKinds[kind]; known {
 			read(q.m, q.r, &c.Answer, is)
-			c.Answer.Display, c.Answer.Option = "", q.m.option(kind, is)
+			c.Answer.Type, c.Answer.Display, c.Answer.Option = kind, "", q.m.option(kind, is)
 		}
 		all = append(all, c)
 	}
@@ -90,12 +91,12 @@ func (m *mapper) questionText(v value) string {
 	s := m.text(v.get("text"))
 	if s == "" {
 		for _, coding := range v.get("code").each() {
-			if s = line(coding.get("display").str()); s != "" {
+			if s = dutchLine(coding.get("display")); s != "" {
 				break
 			}
 		}
 	}
-	prefix := line(v.get("prefix").str())
+	prefix := dutchLine(v.get("prefix"))
 	if prefix == "" || s == "" || strings.HasPrefix(s, prefix) {
 		return s
 	}
@@ -138,9 +139,11 @@ func (q *questionReader) options(v value) []dossier.Option {
 		one := dossier.Option{Value: q.m.option(kind, is), Score: ordinal(is, o, o.get("_value"+kind))}
 		switch kind {
 		case "Coding", "Reference":
-			one.Display = line(is.get("display").str())
+			one.Display = dutchLine(is.get("display"))
 		case "Date":
 			one.Display = dutchMoment(q.m.moment(is), q.m.zone)
+		case "Time":
+			one.Display, _ = dutchTime(is.str())
 		default:
 			one.Display = one.Value
 		}
@@ -167,9 +170,55 @@ func appendConceptOptions(all []dossier.Option, system string, v value) []dossie
 		if s := c.get("system").str(); s != "" {
 			code.System = s
 		}
-		if code.Code != "" {
-			all = append(all, dossier.Option{Value: code.String(), Display: line(c.get("display").str()), Score: ordinal(c)})
+		if code.Code != "" && !isAbstract(c) {
+			all = append(all, dossier.Option{Value: code.String(), Display: conceptWord(c), Score: ordinal(c)})
+		}
+		if nested := c.get("contains"); nested.ok() {
+			all = appendConceptOptions(all, code.System, nested)
 		}
 	}
 	return all
+}
+
+func isAbstract(v value) bool { return v.get("abstract").ok() && v.get("abstract").bool() }
+
+// conceptWord returns what v, a concept of a ValueSet, is called: in Dutch if it has a designation so.
+func conceptWord(v value) string {
+	for _, d := range v.get("designation").each() {
+		lang := strings.ToLower(d.get("language").str())
+		if s := line(d.get("value").str()); s != "" && (lang == "nl" || strings.HasPrefix(lang, "nl-")) {
+			return s
+		}
+	}
+	return dutchLine(v.get("display"))
+}
+
+// The extensions by which an item says in which units its answer may be.
+const (
+	extUnit       = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
+	extUnitOption = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
+)
+
+// units returns the units in which v, an item, is answered: the one that it fixes, else those that it
+// offers.
+func units(v value) []dossier.Option {
+	var fixed, offered []dossier.Option
+	for _, e := range v.get("extension").each() {
+		unit := e.get("valueCoding")
+		one := dossier.Option{Value: unitCode(unit), Display: dutchLine(unit.get("display"))}
+		if one.Display == "" {
+			one.Display = unitWord(line(unit.get("code").str()))
+		}
+		switch url := e.get("url").str(); {
+		case one == (dossier.Option{}):
+		case url == extUnit:
+			fixed = append(fixed, one)
+		case url == extUnitOption:
+			offered = append(offered, one)
+		}
+	}
+	if fixed != nil {
+		return fixed
+	}
+	return offered
 }

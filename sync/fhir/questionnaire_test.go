@@ -35,11 +35,11 @@ func TestQuestionnaire(t *testing.T) {
 			{LinkID: "h", Text: "Intern", Hidden: true}, // case 34
 			{LinkID: "i", Text: "2. Anders", Options: []dossier.Option{
 				{Value: "geen", Display: "geen"}, {Value: "3", Display: "3"}, {Value: "2025-03-03", Display: "3 maart 2025"},
-				{Value: "08:00:00", Display: "08:00:00"}, {Value: "Practitioner/s1", Display: "S. de Boer"}}},
+				{Value: "08:00:00", Display: "08:00"}, {Value: "Practitioner/s1", Display: "S. de Boer"}}},
 			{LinkID: "j", Text: "Score", Total: true, Any: true, When: []dossier.Condition{ // case 34
-				{LinkID: "g.1", Operator: "=", Answer: dossier.Answer{Value: json.RawMessage(`{"system":"https://x","code":"nooit"}`), Option: "https://x|nooit"}},
-				{LinkID: "g.2", Operator: ">", Answer: dossier.Answer{Value: json.RawMessage(`{"value":"1.50","unit":"mmHg"}`)}},
-				{LinkID: "h", Operator: "exists", Answer: dossier.Answer{Value: json.RawMessage(`true`)}},
+				{LinkID: "g.1", Operator: "=", Answer: dossier.Answer{Type: "Coding", Value: json.RawMessage(`{"system":"https://x","code":"nooit"}`), Option: "https://x|nooit"}},
+				{LinkID: "g.2", Operator: ">", Answer: dossier.Answer{Type: "Quantity", Value: json.RawMessage(`{"value":"1.50","unit":"mmHg"}`)}},
+				{LinkID: "h", Operator: "exists", Answer: dossier.Answer{Type: "Boolean", Value: json.RawMessage(`true`)}},
 			}},
 		},
 	}

@@ -19,10 +19,12 @@ type target struct {
 // reference reads v, a Reference. Under the source's own base an absolute
 // reference is as good as a relative one.
 func (m *mapper) reference(v value) target {
-	t := target{display: line(v.get("display").str()), kind: v.get("type").str()}
+	t := target{display: dutchLine(v.get("display")), kind: v.get("type").str()}
 	s := v.get("reference").str()
 	if inside, ok := strings.CutPrefix(s, "#"); ok {
-		t.inside = inside
+		if t.inside = inside; v.r.hides(inside) {
+			t.display = "" // what may not be shown is not named either
+		}
 		return t
 	}
 	t.Ref = m.resolve(s)
@@ -44,17 +46,26 @@ func (m *mapper) resolve(s string) dossier.Ref {
 		}
 		s = rest
 	}
-	if rest, ok := strings.CutPrefix(s, "/"); ok { // from the server's root, or meant so
-		if s = rest; m.base != nil {
-			s = strings.TrimPrefix(s, strings.Trim(m.base.EscapedPath(), "/")+"/")
-		}
-	}
+	s = m.withoutBase(s)
 	s, _, _ = strings.Cut(s, "/_history/")
 	name, id, ok := strings.Cut(s, "/")
 	if !ok || !isTypeName(name) || !isID(id) {
 		return dossier.Ref{}
 	}
 	return dossier.Ref{Type: name, ID: id}
+}
+
+// withoutBase returns s, a relative reference, without the slash that some write before it, and
+// without the base's path.
+func (m *mapper) withoutBase(s string) string {
+	rest, ok := strings.CutPrefix(s, "/")
+	if !ok || m.base == nil {
+		return rest
+	}
+	if path := strings.Trim(m.base.Path, "/"); path != "" {
+		rest = strings.TrimPrefix(rest, path+"/")
+	}
+	return rest
 }
 
 // underBase returns what follows base in the URL s. Whether that says http or
@@ -108,6 +119,15 @@ func isTypeName(s string) bool {
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
+// pulled returns the record that v, a Reference, names, if its type is pulled.
+func (m *mapper) pulled(v value) dossier.Ref {
+	ref := m.reference(v).Ref
+	if _, ok := dossier.StreamOf(ref.Type); !ok {
+		return dossier.Ref{}
+	}
+	return ref
+}
+
 // refs returns the records of the given type that v, a list of Reference, names.
 func (m *mapper) refs(v value, kind string) []dossier.Ref {
 	var refs []dossier.Ref
@@ -117,18 +137,4 @@ func (m *mapper) refs(v value, kind string) []dossier.Ref {
 		}
 	}
 	return refs
-}
-
-// inside returns r's contained resource with this id.
-func (r *resource) inside(id string) value {
-	if id == "" {
-		return value{}
-	}
-	if r.contained == nil {
-		r.contained = make(map[string]value)
-		for _, c := range r.get("contained").each() {
-			r.contained[c.get("id").str()] = c
-		}
-	}
-	return r.contained[id]
 }

@@ -32,6 +32,7 @@ func TestResolve(t *testing.T) {
 		{"https://ecd.example/fhir", "/other/Patient/1", ""},
 		{"https://ecd.example/fhir", "http://intern:8080/r4/Patient/1", "Patient/1"},
 		{"https://ecd.example/fhir", "https://extern.example/fhir/Patient/1", ""},
+		{"https://ecd.example/fhir", "//ecd.example/fhir/Patient/1", ""},
 		{"https://ecd.example/fhir", "Patient/1/2", ""},
 		{"https://ecd.example/fhir", "../Patient/1", ""},
 		{"https://ecd.example/fhir", "patient/1", ""},

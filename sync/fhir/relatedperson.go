@@ -1,7 +1,9 @@
 package fhir
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"dossiersync/store/dossier"
@@ -10,10 +12,10 @@ import (
 func (m *mapper) relatedPerson(r *resource, _ *envelope) (dossier.Content, verdict) {
 	active := r.get("active")
 	c := &dossier.Contact{
-		Name:         nameOf(r.get("name")),
+		Name:         m.nameOf(r.get("name")),
 		Relationship: relationship(r.get("relationship")),
-		Phone:        telecom(r.get("telecom"), "phone"),
-		Email:        telecom(r.get("telecom"), "email"),
+		Phone:        m.telecom(r.get("telecom"), "phone"),
+		Email:        m.telecom(r.get("telecom"), "email"),
 		Active:       !active.ok() || active.bool(),
 		Ends:         m.ends(r.get("period").get("end")),
 	}
@@ -23,23 +25,30 @@ func (m *mapper) relatedPerson(r *resource, _ *envelope) (dossier.Content, verdi
 	return c, shown
 }
 
-// telecom returns the first ContactPoint of the system among v that is in use;
-// of several telephones a mobile one, which is the person's own.
-func telecom(v value, system string) string {
-	best, rank := "", 0
+// telecom returns the ContactPoint of the system among v that is to be used: of those that count
+// today the one of the best rank, and of telephones of one rank a mobile one, which is the person's
+// own. One without a rank comes after those that have one (FHIR R4, ContactPoint.rank).
+func (m *mapper) telecom(v value, system string) string {
+	type place struct{ rank, kind int64 }
+	best, at := "", place{}
 	for _, p := range v.each() {
-		if p.get("system").str() != system {
+		use := p.get("use").str()
+		if p.get("system").str() != system || use == "old" || !m.counts(p.get("period")) {
 			continue
 		}
-		n := 1
-		switch use := p.get("use").str(); {
-		case use == "old":
-			continue
-		case use == "mobile" || isMobile(p.get("_system")):
-			n = 2
+		is := place{rank: math.MaxInt64, kind: 1}
+		if n, err := strconv.ParseInt(p.get("rank").literal(), 10, 32); err == nil {
+			is.rank = n
 		}
-		if s := line(p.get("value").str()); s != "" && n > rank {
-			best, rank = s, n
+		if use == "mobile" || isMobile(p.get("_system")) {
+			is.kind = 0
+		}
+		s := line(p.get("value").str())
+		for _, scheme := range []string{"tel:", "mailto:"} {
+			s = strings.TrimPrefix(s, scheme)
+		}
+		if s != "" && (best == "" || is.rank < at.rank || is.rank == at.rank && is.kind < at.kind) {
+			best, at = s, is
 		}
 	}
 	return best
@@ -58,7 +67,7 @@ func isMobile(system value) bool {
 func relationship(v value) string {
 	var all []string
 	for _, concept := range v.each() {
-		s := line(concept.get("text").str())
+		s := dutchLine(concept.get("text"))
 		if s == "" {
 			s = dutchRelation(appendConcept(nil, concept))
 		}

@@ -85,11 +85,11 @@ var titleExtensions = []string{
 // title returns what r is called: by a title of its own, else by what it is.
 func title(r *resource, own, kind value) string {
 	for _, url := range titleExtensions {
-		if s := line(r.extension(url).get("valueString").str()); s != "" {
+		if s := dutchLine(r.extension(url).get("valueString")); s != "" {
 			return s
 		}
 	}
-	if s := line(own.str()); s != "" {
+	if s := dutchLine(own); s != "" {
 		return s
 	}
 	return words(kind)
@@ -117,17 +117,4 @@ func (m *mapper) correct(p *dossier.Report, at ...value) {
 	if p.CorrectedAt = m.firstMoment(at...); p.CorrectedAt.IsZero() {
 		p.CorrectedAt = p.At
 	}
-}
-
-// narrative returns the text of v, a Narrative, without its markup.
-func (m *mapper) narrative(v value) string {
-	if v.get("status").str() == "empty" {
-		return ""
-	}
-	div := v.get("div")
-	s := plainHTML(div.str())
-	if tooLong(s, m.limits.Text) {
-		div.fault(dossier.TooLarge, "too long")
-	}
-	return s
 }

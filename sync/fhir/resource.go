@@ -25,13 +25,19 @@ type resource struct {
 	nodes  []node
 	deep   bool // nested beyond the limit, wherever it is
 
-	contained map[string]value // by id; nil: not looked at yet
+	// judge reports whether a resource that this one contains may be shown; nil: all of them may.
+	judge     func(*resource, value) bool
+	contained map[string]contained // by id; nil: not looked at yet
 
 	files  map[string]file // by URL: what was fetched for the resource
 	wanted []string        // URLs of files that reading it would need
 
 	// modified says that something in what was read has a modifierExtension.
 	modified bool
+	// labels says what was left out of raw for the labels of its elements.
+	labels inlineLabels
+	// withheld says that something in the resource is not for readers, and was left out.
+	withheld bool
 	// blame is the reason for faults that say no more than that something is
 	// not as FHIR has it.
 	blame  dossier.Reason
@@ -63,7 +69,7 @@ func (r *resource) load(raw []byte) error {
 // begin makes r stand for an object in raw of which no member was added yet.
 func (r *resource) begin(raw []byte) {
 	*r = resource{limits: r.limits, raw: raw, fields: r.fields[:0], nodes: r.nodes[:0],
-		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, files: r.files, wanted: r.wanted[:0]}
+		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, judge: r.judge, files: r.files, wanted: r.wanted[:0]}
 }
 
 // add adds a member.

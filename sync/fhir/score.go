@@ -1,12 +1,12 @@
 package fhir
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 	"unicode"
 
 	"dossiersync/store/dossier"
+	"dossiersync/sync/decimal"
 )
 
 // scoring finds the score that a form states: the answer to the question for it,
@@ -16,7 +16,7 @@ import (
 type scoring struct {
 	asked    surest
 	stated   string // the last answer to the question for it
-	ordinals []string
+	ordinals []decimal.Decimal
 	partial  bool
 }
 
@@ -45,50 +45,42 @@ func (s *scoring) answer(it *dossier.FormItem, kind string, v value, ordinal str
 	case "Decimal", "Integer":
 		number = v.number()
 	case "String":
-		number = line(v.str())
+		number = strings.Replace(line(v.str()), ",", ".", 1)
 	case "Quantity":
 		number = v.get("value").number()
 	}
-	if isDecimal(number) {
+	if n, ok := scoreOf(number); ok {
 		if s.asked.take(it.LinkID, max(totalRank(it.LinkID), totalRank(it.Text))) {
-			s.stated = number
+			s.stated = n.String()
 		}
 	}
-	switch {
-	case ordinal != "":
-		s.ordinals = append(s.ordinals, ordinal)
-	case kind == "Coding":
+	if n, ok := scoreOf(ordinal); ok {
+		s.ordinals = append(s.ordinals, n)
+	} else if kind == "Coding" {
 		s.partial = true
 	}
 }
 
-// total returns the form's score, if it states one.
-func (s *scoring) total() string {
+// total returns the form's score, if it states one, and the linkId of the question that asks for it,
+// if there is one.
+func (s *scoring) total() (score, linkID string) {
 	switch {
 	case s.asked.linkID != "":
-		return s.stated
+		return s.stated, s.asked.linkID
 	case s.partial || len(s.ordinals) == 0:
-		return ""
+		return "", ""
 	}
-	sum, digits := new(big.Rat), 0
-	for _, o := range s.ordinals {
-		n, ok := new(big.Rat).SetString(o)
-		if !ok {
-			return ""
-		}
-		sum.Add(sum, n)
-		_, fraction, _ := strings.Cut(o, ".")
-		digits = max(digits, len(fraction))
+	var sum decimal.Decimal
+	for _, n := range s.ordinals {
+		sum = sum.Add(n)
 	}
-	return sum.FloatString(digits)
+	return sum.String(), ""
 }
 
-// isDecimal reports whether s is a decimal of a size that scores have, written
-// without an exponent.
-func isDecimal(s string) bool {
-	whole, fraction, point := strings.Cut(strings.TrimPrefix(s, "-"), ".")
-	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-	return len(s) <= 20 && digits(whole) && (!point || digits(fraction))
+// scoreOf reads s as a score; ok is false for what is no number of a size that scores have.
+func scoreOf(s string) (n decimal.Decimal, ok bool) {
+	n, err := decimal.Parse(s)
+	return n, err == nil && len(n.String()) <= 20
 }
 
 // The extensions by which an option or an answer carries a number to score with.
@@ -104,8 +96,12 @@ func ordinal(all ...value) string {
 			continue
 		}
 		for _, url := range ordinalExtensions {
-			if s := extension(v, url).get("valueDecimal").number(); isDecimal(s) {
-				return s
+			_, is := extension(v, url).choice("value")
+			if !is.ok() || is.node().kind != number {
+				continue
+			}
+			if n, ok := scoreOf(is.number()); ok {
+				return n.String()
 			}
 		}
 	}

@@ -146,8 +146,9 @@ func (s *Source) follow(link string) (*url.URL, error) {
 		return nil, plain("the link to the next page is not a URL")
 	}
 	u = s.base.ResolveReference(u)
-	if u.Fragment = ""; !sameOrigin(u, s.base) {
-		return nil, plain("the link to the next page: " + string(errOtherOrigin))
+	u.Fragment = ""
+	if wrong := s.mapper.reach.trouble(u); wrong != "" {
+		return nil, plain("the link to the next page: " + string(wrong))
 	}
 	return u, nil
 }

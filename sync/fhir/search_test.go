@@ -544,7 +544,7 @@ func TestDescribe(t *testing.T) {
 				names = append(names, string(typ.Stream)+" "+typ.Name)
 			}
 			want := []string{"clients Patient", "contacts RelatedPerson", "staff Practitioner", "staff PractitionerRole", "staff Organization",
-				"questionnaires Questionnaire", "goals Goal", "care-plans CarePlan", "reports Observation", "reports DocumentReference",
+				"questionnaires Questionnaire", "goals Goal", "care-plans CarePlan", "care-plans Provenance", "care-plans Consent", "reports Observation", "reports DocumentReference",
 				"reports Composition", "forms QuestionnaireResponse"}
 			if diff := cmp.Diff(want, names); diff != "" {
 				t.Error(diff)

@@ -32,8 +32,6 @@ func Searches(given map[dossier.Stream][]string, reportCodes []Code) map[dossier
 
 func usualSearches(stream dossier.Stream, reportCodes []Code) []string {
 	switch {
-	case stream == dossier.StreamCarePlans:
-		return []string{"CarePlan"}
 	case stream != dossier.StreamReports:
 		return stream.Types()
 	case reportCodes == nil:
@@ -45,6 +43,10 @@ func usualSearches(stream dossier.Stream, reportCodes []Code) []string {
 	return []string{"Observation?" + url.Values{"code": {codes}}.Encode(), "DocumentReference",
 		"Composition?" + url.Values{"type": {codes}}.Encode()}
 }
+
+// isExtra reports whether resources of the type only add to others, and many sources have none: the
+// agreements to care plans.
+func isExtra(name string) bool { return name == "Provenance" || name == "Consent" }
 
 // tokenValue writes codes as one search value that any of them matches (FHIR R4
 // §3.1.1.4.10; escapes as in §3.1.1.4.2).
@@ -117,7 +119,8 @@ func (o Options) types(m *mapper) ([]source.Type, error) {
 				errs = append(errs, fmt.Errorf("search %q of %s %w", s, stream, err))
 				continue
 			}
-			t := source.Type{Stream: stream, Name: k.name, Query: query, Fingerprint: m.fingerprint(k), Hiding: m.hiding(k)}
+			t := source.Type{Stream: stream, Name: k.name, Query: query, Fingerprint: m.fingerprint(k), Hiding: m.hiding(k),
+				Optional: o.Searches[stream] == nil && isExtra(k.name)}
 			if slices.Contains(all, t) {
 				errs = append(errs, fmt.Errorf("search %q of %s is given twice", s, stream))
 			}

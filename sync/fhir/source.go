@@ -34,6 +34,7 @@ func newSource(o Options, t times) (*Source, error) {
 	if err := errors.Join(err, wrong); err != nil {
 		return nil, fmt.Errorf("source of %s: %w", o.Tenant, err)
 	}
+	m.reach = newReach(o)
 	base := o.BaseURL.JoinPath("/")
 	return &Source{
 		base: base, client: newClient(o, t), mapper: m, types: types,

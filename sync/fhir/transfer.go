@@ -30,7 +30,7 @@ func (c *client) do(ctx context.Context, req request) (response, error) {
 	}
 	r.Header.Set("Accept", "application/fhir+json")
 	if req.file {
-		r.Header.Set("Accept", "text/plain, text/html;q=0.9, */*;q=0.1")
+		r.Header.Set("Accept", "application/fhir+json, application/json;q=0.9, */*;q=0.1")
 	}
 	r.Header.Set("Accept-Encoding", "gzip")
 	r.Header.Set("Cache-Control", "no-cache") // hapi-fhir #1929: answers may be a minute old otherwise

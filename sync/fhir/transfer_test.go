@@ -156,7 +156,7 @@ func TestBrokenAnswersAreRetried(t *testing.T) {
 	}
 }
 
-func TestRedirectsStayOnTheOrigin(t *testing.T) {
+func TestRedirectsStayUnderTheBase(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -165,12 +165,15 @@ func TestRedirectsStayOnTheOrigin(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	for path, want := range map[string]string{
-		"/moved?geheim": "",
+		"/fhir/moved?geheim":                         "",
+		"/moved?geheim":                              "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
+		"/fhir/../moved":                             "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
+		"/fhir/%2e%2e/moved":                         "search DocumentReference: the source's answer cannot be understood: " + string(errOutside),
 		other.URL + "/fhir/DocumentReference?geheim": "search DocumentReference: the source's answer cannot be understood: " + string(errOtherOrigin),
 		"/fhir/DocumentReference?geheim":             "search DocumentReference: the source's answer cannot be understood: " + string(errRedirects),
 	} {
 		s, q := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/moved" {
+			if strings.HasSuffix(r.URL.Path, "/moved") {
 				_, _ = io.WriteString(w, emptyBundle)
 				return
 			}

@@ -1,6 +1,9 @@
 package fhir
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
 // A kind is what a JSON value is.
 type kind uint8
@@ -60,12 +63,8 @@ func (r *resource) readValue(i int, n int32, depth int) (kind, int, error) {
 	switch c := r.raw[i]; {
 	case (c == '{' || c == '[') && depth >= r.limits.Depth:
 		return 0, 0, errDeep
-	case c == '{':
-		end, err := r.readObject(i, n, depth)
-		return object, end, err
-	case c == '[':
-		end, err := r.readArray(i, n, depth)
-		return array, end, err
+	case c == '{' || c == '[':
+		return r.readParts(i, n, depth)
 	case c == '"':
 		end, escaped, err := scanString(r.raw, i)
 		r.nodes[n].escaped = escaped
@@ -87,69 +86,21 @@ func (r *resource) readValue(i int, n int32, depth int) (kind, int, error) {
 	return 0, 0, errSyntax
 }
 
-func (r *resource) readArray(i int, n int32, depth int) (int, error) {
-	i = skipSpace(r.raw, i+1)
-	for first := true; ; first = false {
-		if first && i < len(r.raw) && r.raw[i] == ']' {
-			return i + 1, nil
-		}
-		end, err := r.read(i, n, span{}, depth+1)
-		if err != nil {
-			return 0, err
-		}
-		i = skipSpace(r.raw, end)
-		switch {
-		case i >= len(r.raw):
-			return 0, errCutOff
-		case r.raw[i] == ']':
-			return i + 1, nil
-		case r.raw[i] != ',':
-			return 0, errSyntax
-		}
-		i = skipSpace(r.raw, i+1)
+// readParts reads the parts of the array or object that begins at raw[i], whose node is n.
+func (r *resource) readParts(i int, n int32, depth int) (kind, int, error) {
+	if r.raw[i] == '[' {
+		end, err := walk(r.raw, i, '[', ']', func(i int) (int, error) { return r.read(i, n, span{}, depth+1) })
+		return array, end, err
 	}
-}
-
-func (r *resource) readObject(i int, n int32, depth int) (int, error) {
-	i = skipSpace(r.raw, i+1)
-	for first := true; ; first = false {
-		switch {
-		case i >= len(r.raw):
-			return 0, errCutOff
-		case first && r.raw[i] == '}':
-			return i + 1, nil
-		case r.raw[i] != '"':
+	end, err := membersAt(r.raw, i, func(name span, i int) (int, error) {
+		written := name.of(r.raw)
+		if bytes.ContainsFunc(written, func(c rune) bool { return c < ' ' || c == '\\' }) {
 			return 0, errSyntax
 		}
-		end, escaped, err := scanString(r.raw, i)
-		if err != nil {
-			return 0, err
-		}
-		if escaped {
-			return 0, errSyntax
-		}
-		name := span{int32(i + 1), int32(end - 1)}
-		if string(name.of(r.raw)) == "modifierExtension" {
+		if string(written) == "modifierExtension" {
 			r.modified = true
 		}
-		if i = skipSpace(r.raw, end); i >= len(r.raw) {
-			return 0, errCutOff
-		}
-		if r.raw[i] != ':' {
-			return 0, errSyntax
-		}
-		if end, err = r.read(skipSpace(r.raw, i+1), n, name, depth+1); err != nil {
-			return 0, err
-		}
-		i = skipSpace(r.raw, end)
-		switch {
-		case i >= len(r.raw):
-			return 0, errCutOff
-		case r.raw[i] == '}':
-			return i + 1, nil
-		case r.raw[i] != ',':
-			return 0, errSyntax
-		}
-		i = skipSpace(r.raw, i+1)
-	}
+		return r.read(i, n, name, depth+1)
+	})
+	return object, end, err
 }

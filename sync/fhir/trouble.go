@@ -34,6 +34,7 @@ func (p plain) Error() string { return string(p) }
 const (
 	errTooLarge    plain = "the answer is larger than the limit"
 	errOtherOrigin plain = "it leads to another origin (scheme, host or port) than base_url"
+	errOutside     plain = "it leads outside the path of base_url, and of every prefix in attachment_prefixes"
 	errRedirects   plain = "too many redirects"
 	errPacking     plain = "the answer is packed in an unknown way"
 	errWebPage     plain = "the answer is a web page or XML, not FHIR JSON: is base_url right, and is there a log-in page in front?"
@@ -68,7 +69,7 @@ func sortOut(ctx context.Context, act string, ans response, err error) *trouble 
 		return &trouble{failure: f}
 	case isCertificate(err):
 		return &trouble{failure: f, guilty: true}
-	case wrong == errTooLarge, wrong == errOtherOrigin, wrong == errRedirects, wrong == errPacking,
+	case wrong == errTooLarge, wrong == errOtherOrigin, wrong == errOutside, wrong == errRedirects, wrong == errPacking,
 		wrong == errWebPage, wrong == errNotJSON:
 		f.Kind, f.Status = source.Invalid, ans.status
 		return &trouble{failure: f, answered: true}

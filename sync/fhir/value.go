@@ -165,19 +165,32 @@ func (v value) number() string {
 }
 
 // path says where in its resource the value is, in the manner of FHIRPath:
-// performer[1].reference. It holds names from FHIR only, never contents.
+// performer[1].reference. It holds names from FHIR only, never contents: what could be none is "?".
 func (v value) path() string {
 	p := v.node()
 	if p.parent < 0 {
-		return string(p.name.of(v.r.raw))
+		return placeName(p.name.of(v.r.raw))
 	}
 	up := value{v.r, p.parent}
 	if up.node().kind == object {
-		return up.path() + "." + string(p.name.of(v.r.raw))
+		return up.path() + "." + placeName(p.name.of(v.r.raw))
 	}
 	i := 0
 	for n := up.n + 1; n < v.n; n = v.r.nodes[n].after {
 		i++
 	}
 	return up.path() + "[" + strconv.Itoa(i) + "]"
+}
+
+// placeName returns a member's name if it could be one of FHIR's.
+func placeName(name []byte) string {
+	if len(name) == 0 || len(name) > 64 {
+		return "?"
+	}
+	for _, c := range name {
+		if !isLetter(c) && (c < '0' || '9' < c) && c != '_' {
+			return "?"
+		}
+	}
+	return string(name)
 }

@@ -12,8 +12,11 @@ import (
 
 type (
 	formJSON struct {
-		Questions []questionJSON `json:"questions"`
-		Score     *string        `json:"score"`
+		Questions    []questionJSON `json:"questions"`
+		Score        *string        `json:"score"`
+		ScoreName    *string        `json:"scoreName"`
+		ScoreMeaning *string        `json:"scoreMeaning"`
+		Notice       *string        `json:"notice"`
 	}
 	questionJSON struct {
 		Label     string         `json:"label"`
@@ -31,6 +34,9 @@ type (
 // show; the answers stay.
 const labelUnknown = "Vraag niet beschikbaar"
 
+// noticeUnknown says why questions have no words of their own.
+const noticeUnknown = "De vragenlijst waar deze antwoorden bij horen, is niet beschikbaar. Daardoor kunnen vragen of de titel ontbreken."
+
 // answerUnknown stands for whom an answer names, where the source does not say or
 // show it.
 const answerUnknown = "Niet beschikbaar"
@@ -39,23 +45,31 @@ const answerUnknown = "Niet beschikbaar"
 // answers. Questions that the questionnaire hides from people are left out, also of
 // the model, which is what is stored beside (I6).
 func (r *Renderer) form(key string, f *dossier.Form, look store.Lookup) (card cardJSON, body formJSON, model *dossier.Form) {
-	l := labels{definition: definitionOf(f, look), renderer: r, look: look}
+	l := labels{definition: definitionOf(f, look), renderer: r, look: look, scoreOf: f.ScoreOf}
 	if l.definition != nil {
-		l.questions = make(map[string]*dossier.Question)
-		l.index(l.definition.Items)
+		l.questions, l.parents = make(map[string]*dossier.Question), make(map[*dossier.Question]*dossier.Question)
+		l.absent = make(map[absent]bool)
+		l.index(l.definition.Items, nil)
 	}
-	body = formJSON{Questions: l.items(f.Items, nil)}
-	body.Score = orNil(cmp.Or(f.Score, l.total))
+	places := l.plant(f.Items, nil)
+	body = formJSON{Questions: l.items(places)}
+	body.Score = orNil(cmp.Or(f.Score, l.score.number))
+	if body.Score != nil {
+		body.ScoreName, body.ScoreMeaning = orNil(l.score.name), orNil(l.score.meaning)
+	}
 	title := f.Title
 	if l.definition != nil {
 		title = cmp.Or(title, l.definition.Title)
 	}
+	if l.definition == nil && (title == "" || l.unlabelled) {
+		body.Notice = orNil(noticeUnknown)
+	}
 	bare := *f
-	bare.Items = l.kept(f.Items, nil)
+	bare.Items = l.kept(places)
 	bare.Pruned = f.Pruned || l.pruned
 	return cardJSON{
 		ID: key, Kind: dossier.KindForm, At: r.time(f.At), Precision: f.At.Precision,
-		Title: cmp.Or(title, r.rules.FormTitle), Excerpt: excerpt(summary(body.Questions)),
+		Title: cmp.Or(title, r.rules.FormTitle), Excerpt: excerpt(strings.Join(summary(nil, body.Questions), " · ")),
 		Author: r.author(f.Authors, look), CorrectedAt: r.timeOrNil(f.CorrectedAt),
 	}, body, &bare
 }
@@ -83,108 +97,242 @@ func definitionOf(f *dossier.Form, look store.Lookup) *dossier.Questionnaire {
 // labels gives a form's items their words.
 type labels struct {
 	definition *dossier.Questionnaire
-	questions  map[string]*dossier.Question // by linkId
-	total      string                       // the answer to the question that asks for the score
-	pruned     bool                         // kept has left something out
+	questions  map[string]*dossier.Question            // by linkId
+	parents    map[*dossier.Question]*dossier.Question // the group or question that one stands in
+	absent     map[absent]bool                         // what disabledAt has found
+	scoreOf    string                                  // the linkId of the question that the form's own score answers
+	score      score
+	pruned     bool // kept has left something out
+	unlabelled bool // a question has no words
 	renderer   *Renderer
 	look       store.Lookup
 }
 
-func (l *labels) index(items []dossier.Question) {
+// A score is what the questions say about the form's score.
+type score struct{ number, name, meaning string }
+
+func (l *labels) index(items []dossier.Question, up *dossier.Question) {
 	for i := range items {
-		l.questions[items[i].LinkID] = &items[i]
-		l.index(items[i].Items)
+		q := &items[i]
+		l.questions[q.LinkID], l.parents[q] = q, up
+		l.index(q.Items, q)
 	}
 }
 
-// items renders items, which are within those of around.
-func (l *labels) items(items []dossier.FormItem, around [][]dossier.FormItem) []questionJSON {
+// items renders places of one list.
+func (l *labels) items(places []*place) []questionJSON {
 	out := []questionJSON{}
-	around = append(slices.Clip(around), items)
-	for _, it := range items {
-		q := l.questions[it.LinkID]
+	for _, p := range places {
+		if l.isLeftOut(p) {
+			continue
+		}
+		q := p.q
 		if q == nil {
 			q = &dossier.Question{}
 		}
-		if q.Hidden || !asked(q, around) {
-			continue
+		rendered := questionJSON{Label: cmp.Or(q.Text, p.item.Text), Answers: []answerJSON{}, Questions: l.items(p.items)}
+		if rendered.Label == "" && (len(p.item.Items) == 0 || len(p.item.Answers) > 0) {
+			rendered.Label, l.unlabelled = labelUnknown, true // a group may do without words
 		}
-		rendered := questionJSON{Label: cmp.Or(q.Text, it.Text), Answers: []answerJSON{}, Questions: l.items(it.Items, around)}
-		if rendered.Label == "" && len(it.Items) == 0 {
-			rendered.Label = labelUnknown // a group may do without words
+		for i, a := range p.item.Answers {
+			rendered.Answers = append(rendered.Answers, l.answer(q, a, p.answers[i]))
 		}
-		for _, a := range it.Answers {
-			rendered.Answers = append(rendered.Answers, l.answer(q, a, around))
-		}
-		if q.Total && len(rendered.Answers) == 1 {
-			l.total = rendered.Answers[0].Display
+		if q.Total && len(rendered.Answers) == 1 || q.LinkID == l.scoreOf && l.scoreOf != "" || p.item.LinkID == l.scoreOf && l.scoreOf != "" {
+			l.scored(p, rendered)
 		}
 		out = append(out, rendered)
 	}
 	return out
 }
 
+// scored notes that p, rendered as q, says the form's score.
+func (l *labels) scored(p *place, q questionJSON) {
+	if len(q.Answers) == 0 {
+		return
+	}
+	last := len(q.Answers) - 1
+	l.score = score{number: scoreOf(p.item.Answers[last], q.Answers[last].Display)}
+	if q.Label != labelUnknown {
+		l.score.name = strings.TrimRight(q.Label, ": ")
+	}
+	var meaning []string
+	for _, below := range q.Answers[last].Questions {
+		for _, a := range below.Answers {
+			meaning = append(meaning, a.Display)
+		}
+	}
+	if meaning == nil {
+		meaning = l.explained(p)
+	}
+	l.score.meaning = strings.Join(meaning, ", ")
+}
+
+// meaningWords are how a question begins that asks what a score means.
+var meaningWords = []string{"interpretatie", "betekenis", "conclusie", "uitslag", "risicoklasse", "risicocategorie", "risiconiveau",
+	"interpretation", "meaning"}
+
+// explained returns the answers to the one question beside p, or below it, that asks what the score
+// means.
+func (l *labels) explained(p *place) []string {
+	var found *place
+	for _, other := range append(slices.Clip(p.items), p.list...) {
+		label := other.item.Text
+		if other.q != nil {
+			label = cmp.Or(other.q.Text, label)
+		}
+		label = strings.ToLower(cmp.Or(label, other.item.LinkID))
+		means := slices.ContainsFunc(meaningWords, func(w string) bool { return strings.HasPrefix(label, w) })
+		if other == p || !means || len(other.item.Answers) == 0 || l.isLeftOut(other) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = other
+	}
+	if found == nil {
+		return nil
+	}
+	q := found.q
+	if q == nil {
+		q = &dossier.Question{}
+	}
+	var said []string
+	for _, a := range found.item.Answers {
+		said = append(said, l.said(q, a))
+	}
+	return said
+}
+
 // kept returns the items without those that are not for people. The conditions by
 // which questions are asked are weighed by all there is.
-func (l *labels) kept(items []dossier.FormItem, around [][]dossier.FormItem) []dossier.FormItem {
+func (l *labels) kept(places []*place) []dossier.FormItem {
 	var out []dossier.FormItem
-	around = append(slices.Clip(around), items)
-	for _, it := range items {
-		if q := l.questions[it.LinkID]; q != nil && (q.Hidden || !asked(q, around)) {
+	for _, p := range places {
+		if l.isLeftOut(p) {
 			l.pruned = true
 			continue
 		}
-		it.Items = l.kept(it.Items, around)
+		it := *p.item
+		it.Items = l.kept(p.items)
 		it.Answers = slices.Clone(it.Answers)
 		for i := range it.Answers {
-			it.Answers[i].Items = l.kept(it.Answers[i].Items, around)
+			it.Answers[i].Items = l.kept(p.answers[i])
 		}
 		out = append(out, it)
 	}
 	return out
 }
 
-func (l *labels) answer(q *dossier.Question, a dossier.Answer, around [][]dossier.FormItem) answerJSON {
-	display := a.Display
-	if display == "" {
-		for _, o := range q.Options {
-			if o.Value == a.Option {
-				display = o.Display
-			}
-		}
-	}
-	isReference := a.Option != "" && string(a.Value) == "null"
-	switch {
-	case display != "":
-	case isReference:
-		named := l.renderer.party(dossier.Party{Ref: a.Ref}, l.look)
-		display = cmp.Or(named.Name, named.Role, named.Organization, answerUnknown)
-	default:
-		// A code without words says at least that something was chosen.
-		_, display = cutCode(a.Option)
-	}
+func (l *labels) answer(q *dossier.Question, a dossier.Answer, below []*place) answerJSON {
 	value := a.Value
 	if value == nil {
 		value = json.RawMessage("null")
 	}
-	return answerJSON{Display: display, Value: value, Questions: l.items(a.Items, around)}
+	return answerJSON{Display: l.said(q, a), Value: value, Questions: l.items(below)}
 }
 
-// summary is the beginning of a form as one text.
-func summary(questions []questionJSON) string {
-	var b strings.Builder
+// said returns the answer a to q as a person would read it.
+func (l *labels) said(q *dossier.Question, a dossier.Answer) string {
+	if a.Type == "Reference" || a.Option != "" && string(a.Value) == "null" {
+		return l.saidOfRecord(a)
+	}
+	if a.Display != "" {
+		if unit := unitFor(q, a); unit != "" {
+			return a.Display + " " + unit
+		}
+		return a.Display
+	}
+	if a.Option == "" {
+		return ""
+	}
+	system, code := cutCode(a.Option)
+	if s := cmp.Or(optionOf(q.Options, a.Option), dossier.CommonWord(system, code), l.optionAnywhere(a.Option)); s != "" {
+		return s
+	}
+	return "Antwoord zonder tekst (code " + code + ")"
+}
+
+// optionOf returns what an option is called; of one written without its system, if just one has the
+// code.
+func optionOf(options []dossier.Option, option string) string {
+	system, code := cutCode(option)
+	found, several := "", false
+	for _, o := range options {
+		if o.Value == option && o.Display != "" {
+			return o.Display
+		}
+		if s, c := cutCode(o.Value); c == code && (s == "" || system == "") {
+			several = several || found != "" && found != o.Display
+			found = o.Display
+		}
+	}
+	if several {
+		return ""
+	}
+	return found
+}
+
+// optionAnywhere returns what the option is called in another question of the questionnaire.
+func (l *labels) optionAnywhere(option string) string {
+	if system, _ := cutCode(option); system == "" || l.definition == nil {
+		return ""
+	}
+	return optionWithin(l.definition.Items, option)
+}
+
+func optionWithin(items []dossier.Question, option string) string {
+	for i := range items {
+		for _, o := range items[i].Options {
+			if o.Value == option && o.Display != "" {
+				return o.Display
+			}
+		}
+		if s := optionWithin(items[i].Items, option); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// saidOfRecord returns what an answer that names a record says: never what somebody is called who is
+// not for readers (I6).
+func (l *labels) saidOfRecord(a dossier.Answer) string {
+	if l.look.Hidden(a.Ref) {
+		return answerUnknown
+	}
+	if a.Display != "" {
+		return a.Display
+	}
+	named := l.renderer.party(dossier.Party{Ref: a.Ref}, l.look)
+	return cmp.Or(named.Name, named.Role, named.Organization, answerUnknown)
+}
+
+// summary appends the questions with their answers, each as one text, as far as an excerpt needs them.
+func summary(all []string, questions []questionJSON) []string {
 	for _, q := range questions {
-		if b.Len() > 4*excerptRunes {
+		if len(all) > excerptRunes {
 			break
 		}
 		if len(q.Answers) > 0 {
 			var answers []string
 			for _, a := range q.Answers {
-				answers = append(answers, a.Display)
+				if a.Display != "" {
+					answers = append(answers, strings.TrimRight(a.Display, ". "))
+				}
 			}
-			b.WriteString(strings.TrimRight(q.Label, ":") + " " + strings.TrimRight(strings.Join(answers, ", "), ". ") + ". ")
+			label := strings.TrimRight(q.Label, ": ")
+			if label != "" && !strings.ContainsRune("?!.", rune(label[len(label)-1])) {
+				label += ":"
+			}
+			if answers != nil {
+				all = append(all, label+" "+strings.Join(answers, ", "))
+			}
 		}
-		b.WriteString(summary(q.Questions))
+		for _, a := range q.Answers {
+			all = summary(all, a.Questions)
+		}
+		all = summary(all, q.Questions)
 	}
-	return b.String()
+	return all
 }

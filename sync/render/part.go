@@ -106,6 +106,7 @@ func (r *Renderer) members(plan dossier.Ref, look store.Lookup) (parts []part, a
 		if err := json.Unmarshal(s.Body, &one.body); err != nil {
 			return nil, nil, err
 		}
+		one.body.complete()
 		if size += len(s.Body); size > store.MaxBodies {
 			return nil, nil, errors.New("its parts are too large together")
 		}
@@ -149,6 +150,8 @@ func (a agreement) isNewer(than agreement) bool {
 func (r *Renderer) agreedBy(p dossier.Party, look store.Lookup) *string {
 	found := look.Shown(p.Ref)
 	switch {
+	case look.Hidden(p.Ref):
+		return nil
 	case found != nil && found.Kind != dossier.KindStaff:
 		var n nameJSON
 		_ = json.Unmarshal(found.Card, &n)
@@ -201,9 +204,8 @@ func (b *planJSON) add(parts []part) {
 		b.Evaluations = append(b.Evaluations, p.Evaluations...)
 		b.Notes = append(b.Notes, p.Notes...)
 	}
-	for _, list := range [][]noteJSON{b.Evaluations, b.Notes} {
-		slices.SortStableFunc(list, func(a, b noteJSON) int { return moment(b.At).Compare(moment(a.At)) })
-	}
+	slices.SortStableFunc(b.Evaluations, func(a, b evaluationJSON) int { return moment(b.At).Compare(moment(a.At)) })
+	slices.SortStableFunc(b.Notes, func(a, b noteJSON) int { return moment(b.At).Compare(moment(a.At)) })
 }
 
 func joined(a, b *string) *string {

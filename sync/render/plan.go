@@ -24,14 +24,14 @@ type (
 		End   *string `json:"end"`
 	}
 	planJSON struct {
-		Description *string        `json:"description"`
-		Addresses   []string       `json:"addresses"`
-		Team        []authorJSON   `json:"team"`
-		Domains     []domainJSON   `json:"domains"`
-		Evaluations []noteJSON     `json:"evaluations"`
-		Notes       []noteJSON     `json:"notes"`
-		Agreement   *agreementJSON `json:"agreement"`
-		Narrative   *string        `json:"narrative"`
+		Description *string          `json:"description"`
+		Addresses   []string         `json:"addresses"`
+		Team        []authorJSON     `json:"team"`
+		Domains     []domainJSON     `json:"domains"`
+		Evaluations []evaluationJSON `json:"evaluations"`
+		Notes       []noteJSON       `json:"notes"`
+		Agreement   *agreementJSON   `json:"agreement"`
+		Narrative   *string          `json:"narrative"`
 	}
 	domainJSON struct {
 		Code    *string      `json:"code"`
@@ -47,15 +47,36 @@ type (
 		Start       *string      `json:"start"`
 		Targets     []targetJSON `json:"targets"`
 		Notes       []noteJSON   `json:"notes"`
+
+		StatusReason *string     `json:"statusReason"`
+		ExpressedBy  *authorJSON `json:"expressedBy"`
+		Evaluations  []noteJSON  `json:"evaluations"`
 	}
 	targetJSON struct {
-		Text string  `json:"text"`
-		Due  *string `json:"due"`
+		Text      *string `json:"text"`
+		Due       *string `json:"due"`
+		DueWithin *string `json:"dueWithin"`
 	}
 	actionJSON struct {
+		ID          string   `json:"id"`
 		Description string   `json:"description"`
 		Status      *string  `json:"status"`
 		Goals       []string `json:"goals"`
+
+		Timing      *string      `json:"timing"`
+		Performer   []authorJSON `json:"performer"`
+		Product     *string      `json:"product"`
+		Amount      *string      `json:"amount"`
+		Location    *string      `json:"location"`
+		Reason      *string      `json:"reason"`
+		Evaluations []noteJSON   `json:"evaluations"`
+	}
+	// evaluationJSON is a note on what is done, and on the goals that it is done for.
+	evaluationJSON struct {
+		noteJSON
+
+		Goals  []string `json:"goals"`
+		Action *string  `json:"action"`
 	}
 	agreementJSON struct {
 		By *string `json:"by"`
@@ -67,9 +88,15 @@ func (r *Renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON
 	out := goalJSON{
 		ID: key, Description: g.Description, Status: g.Status, Achievement: orNil(g.Achievement), Start: orNil(g.Start),
 		Targets: make([]targetJSON, 0, len(g.Targets)), Notes: r.notes(g.Notes, look),
+		StatusReason: orNil(g.StatusReason), ExpressedBy: r.author([]dossier.Party{g.ExpressedBy}, look), Evaluations: []noteJSON{},
 	}
 	for _, t := range g.Targets {
-		out.Targets = append(out.Targets, targetJSON{t.Text, orNil(t.Due)})
+		out.Targets = append(out.Targets, targetJSON{orNil(t.Text), orNil(t.Due), orNil(t.DueWithin)})
+	}
+	for _, e := range g.Outcomes {
+		if !look.Hidden(e.Of) {
+			out.Evaluations = append(out.Evaluations, r.note(e.Note, look))
+		}
 	}
 	return out
 }
@@ -93,7 +120,7 @@ func (r *Renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, l
 	description, narrative := p.Description, p.Narrative
 	if len(within) > 0 {
 		if !all.acts {
-			all.itself(cmp.Or(p.Title, p.Description), actionStatus(p))
+			all.itself(r.placeKey(ref, "action", 0), cmp.Or(p.Title, p.Description), actionStatus(p))
 			if p.Title == "" {
 				description = ""
 			}
@@ -102,19 +129,56 @@ func (r *Renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, l
 	}
 	body := planJSON{
 		Description: orNil(description), Addresses: append([]string{}, p.Addresses...), Team: r.team(p.Team, look), Domains: all.list(),
-		Evaluations: r.notes(p.Evaluations, look), Notes: r.notes(p.Notes, look),
+		Evaluations: all.evaluations, Notes: r.notes(p.Notes, look),
 		Agreement: agreement, Narrative: orNil(narrative),
 	}
 	body.add(parts)
 	return card, body, nil
 }
 
+// placeKey is the id of what has no identity of its own, but a place in a plan.
+func (r *Renderer) placeKey(plan dossier.Ref, kind string, place int) string {
+	return r.key(dossier.Ref{Type: plan.Type + "#" + kind, ID: plan.ID + "#" + strconv.Itoa(place)})
+}
+
+// complete sets the lists that a body lacks which an earlier version rendered.
+func (b *planJSON) complete() {
+	for i := range b.Evaluations {
+		b.Evaluations[i].Goals = orNone(b.Evaluations[i].Goals)
+	}
+	for i := range b.Domains {
+		for j := range b.Domains[i].Goals {
+			b.Domains[i].Goals[j].complete()
+		}
+		for j := range b.Domains[i].Actions {
+			a := &b.Domains[i].Actions[j]
+			a.Performer, a.Evaluations = orNone(a.Performer), orNone(a.Evaluations)
+		}
+	}
+}
+
+// complete is the same for a goal; a target without a text had an empty one.
+func (g *goalJSON) complete() {
+	g.Evaluations = orNone(g.Evaluations)
+	for i := range g.Targets {
+		g.Targets[i].Text = orNil(orEmpty(g.Targets[i].Text))
+	}
+}
+
+func orNone[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 // domains are a plan's goals and actions, by domain.
 type domains struct {
-	groups map[dossier.Domain]*domainJSON
-	of     map[string]dossier.Domain // the domain of each goal, by id
-	ids    []string                  // of the goals, in their order
-	acts   bool                      // there are actions
+	groups      map[dossier.Domain]*domainJSON
+	of          map[string]dossier.Domain // the domain of each goal, by id
+	ids         []string                  // of the goals, in their order
+	acts        bool                      // there are actions
+	evaluations []evaluationJSON          // the newest first
 }
 
 // domains groups the goals and actions that a plan names itself. A goal that is
@@ -128,25 +192,67 @@ func (r *Renderer) domains(plan dossier.Ref, p *dossier.CarePlan, look store.Loo
 	}
 	own := make([]string, len(p.OwnGoals))
 	for i := range p.OwnGoals {
-		// They have no identity of their own, but a place in the plan's.
-		own[i] = r.key(dossier.Ref{Type: plan.Type + "#goal", ID: plan.ID + "#" + strconv.Itoa(i)})
+		own[i] = r.placeKey(plan, "goal", i)
 		d.goal(r.goal(own[i], &p.OwnGoals[i], look), p.OwnGoals[i].Domain)
 	}
-	for _, a := range p.Actions {
-		action := actionJSON{Description: a.Description, Status: orNil(a.Status), Goals: []string{}}
-		for _, ref := range a.Goals {
-			if _, ok := d.of[r.key(ref)]; ok {
-				action.Goals = append(action.Goals, r.key(ref))
-			}
+	d.evaluations = r.evaluations(plan, p, d, own, look)
+	for i, a := range p.Actions {
+		if look.Hidden(a.Of) {
+			continue
 		}
-		for _, i := range a.OwnGoals {
-			if i >= 0 && i < len(own) {
-				action.Goals = append(action.Goals, own[i])
+		action := actionJSON{
+			ID: r.placeKey(plan, "action", i+1), Description: a.Description, Status: orNil(a.Status),
+			Goals: d.goalIDs(r, a.Goals, a.OwnGoals, own), Timing: orNil(a.Timing), Performer: r.team(a.Team, look),
+			Product: orNil(a.Product), Amount: orNil(a.Amount), Location: orNil(a.Location), Reason: orNil(a.Reason),
+			Evaluations: []noteJSON{},
+		}
+		for _, e := range d.evaluations {
+			if orEmpty(e.Action) == action.ID {
+				action.Evaluations = append(action.Evaluations, e.noteJSON)
 			}
 		}
 		d.act(action, a.Domain)
 	}
+	for _, e := range d.evaluations {
+		for _, id := range e.Goals {
+			d.evaluate(id, e.noteJSON)
+		}
+	}
 	return d
+}
+
+// evaluations renders how a plan's actions and goals go, the newest first.
+func (r *Renderer) evaluations(plan dossier.Ref, p *dossier.CarePlan, d *domains, own []string, look store.Lookup) []evaluationJSON {
+	list := slices.Clone(p.Evaluations)
+	slices.SortStableFunc(list, func(a, b dossier.Evaluation) int { return b.At.Time.Compare(a.At.Time) })
+	out := []evaluationJSON{}
+	for _, e := range list {
+		if look.Hidden(e.Of) {
+			continue
+		}
+		one := evaluationJSON{noteJSON: r.note(e.Note, look), Goals: d.goalIDs(r, e.Goals, e.OwnGoals, own)}
+		if i := e.Action - 1; i >= 0 && i < len(p.Actions) && !look.Hidden(p.Actions[i].Of) {
+			one.Action = orNil(r.placeKey(plan, "action", e.Action))
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// goalIDs returns the ids of those goals that are in the plan: own has those of its own goals.
+func (d *domains) goalIDs(r *Renderer, goals []dossier.Ref, places []int, own []string) []string {
+	ids := []string{}
+	for _, ref := range goals {
+		if _, ok := d.of[r.key(ref)]; ok {
+			ids = append(ids, r.key(ref))
+		}
+	}
+	for _, i := range places {
+		if i >= 0 && i < len(own) {
+			ids = append(ids, own[i])
+		}
+	}
+	return ids
 }
 
 func (d *domains) group(of dossier.Domain) *domainJSON {
@@ -156,15 +262,42 @@ func (d *domains) group(of dossier.Domain) *domainJSON {
 	return d.groups[of]
 }
 
-// goal adds a goal, unless it is there.
+// goal adds a goal; to one that is there, what the evaluations of another part of the plan say.
 func (d *domains) goal(g goalJSON, of dossier.Domain) {
 	if _, again := d.of[g.ID]; again {
+		for _, n := range g.Evaluations {
+			d.evaluate(g.ID, n)
+		}
 		return
 	}
 	d.of[g.ID] = of
 	d.ids = append(d.ids, g.ID)
 	group := d.group(of)
 	group.Goals = append(group.Goals, g)
+}
+
+// evaluate adds n to the evaluations of the goal of that id, unless it is there, the newest first.
+func (d *domains) evaluate(id string, n noteJSON) {
+	group := d.groups[d.of[id]]
+	for i := range group.Goals {
+		g := &group.Goals[i]
+		if g.ID != id || slices.ContainsFunc(g.Evaluations, n.equals) {
+			continue
+		}
+		g.Evaluations = append(g.Evaluations, n)
+		slices.SortStableFunc(g.Evaluations, func(a, b noteJSON) int { return moment(b.At).Compare(moment(a.At)) })
+	}
+}
+
+// equals reports whether two notes say the same, at one moment, by one author.
+func (n noteJSON) equals(o noteJSON) bool {
+	same := func(a, b *authorJSON) bool {
+		if a == nil || b == nil {
+			return a == b
+		}
+		return orEmpty(a.Name) == orEmpty(b.Name) && orEmpty(a.Role) == orEmpty(b.Role)
+	}
+	return n.Text == o.Text && orEmpty(n.At) == orEmpty(o.At) && same(n.Author, o.Author)
 }
 
 // act adds an action. One without a domain of its own stands in that of its first
@@ -179,14 +312,15 @@ func (d *domains) act(a actionJSON, of dossier.Domain) {
 }
 
 // itself adds a part as an action, unless it is called what one of its goals says.
-func (d *domains) itself(description string, status *string) {
+func (d *domains) itself(id, description string, status *string) {
 	for _, group := range d.groups {
 		if slices.ContainsFunc(group.Goals, func(g goalJSON) bool { return g.Description == description }) {
 			return
 		}
 	}
 	if description != "" {
-		d.act(actionJSON{Description: description, Status: status, Goals: d.ids}, dossier.Domain{})
+		d.act(actionJSON{ID: id, Description: description, Status: status, Goals: d.ids, Performer: []authorJSON{}, Evaluations: []noteJSON{}},
+			dossier.Domain{})
 	}
 }
 
@@ -235,6 +369,7 @@ func shownGoal(s *store.Shown) (goalJSON, dossier.Domain, bool) {
 	if json.Unmarshal(s.Body, &g) != nil || json.Unmarshal(s.Model, &model) != nil {
 		return g, dossier.Domain{}, false
 	}
+	g.complete()
 	return g, model.Domain, true
 }
 

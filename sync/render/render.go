@@ -44,7 +44,7 @@ type Renderer struct {
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
-const renderVersion = 3
+const renderVersion = 4
 
 // New returns the renderer of one tenant, whose times are shown in zone.
 func New(tenant string, zone *time.Location, rules Rules) *Renderer {
@@ -83,6 +83,8 @@ type (
 		Name         string `json:"name,omitempty"`
 		Role         string `json:"role,omitempty"`
 		Organization string `json:"organization,omitempty"`
+		// Nameless says that the name is not for readers, and that no other is to stand for it.
+		Nameless bool `json:"nameless,omitempty"`
 	}
 	nameJSON struct {
 		Name string `json:"name"`
@@ -234,10 +236,17 @@ func (r *Renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
 		return staffJSON{Organization: s.Name}
 	case dossier.StaffRole:
 		person, org := staffOf(look.Shown(s.Person)), staffOf(look.Shown(s.Organization))
-		return staffJSON{
+		st := staffJSON{
 			Name: cmp.Or(person.Name, s.PersonName), Role: cmp.Or(s.Role, person.Role),
 			Organization: cmp.Or(org.Organization, s.OrgName),
 		}
+		if look.Hidden(s.Person) {
+			st.Name, st.Nameless = "", true
+		}
+		if look.Hidden(s.Organization) {
+			st.Organization = ""
+		}
+		return st
 	}
 	return staffJSON{Name: s.Name, Role: s.Role}
 }
@@ -255,6 +264,15 @@ func staffOf(s *store.Shown) staffJSON {
 		st.Name = c.Name
 	}
 	return st
+}
+
+// clientName returns what a client is called; empty for what is none.
+func clientName(s *store.Shown) string {
+	var n nameJSON
+	if s != nil && s.Kind == dossier.KindClient {
+		_ = json.Unmarshal(s.Card, &n) // marshalled by this package
+	}
+	return n.Name
 }
 
 // author sums up who wrote something by the tenant's rule: the first party that
@@ -290,17 +308,20 @@ func (r *Renderer) author(parties []dossier.Party, look store.Lookup) *authorJSO
 // party resolves one party, as far as it can be.
 func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	var st staffJSON
+	if look.Hidden(p.Ref) && p.Inline == nil {
+		return st
+	}
 	switch found := look.Shown(p.Ref); {
 	case p.Inline != nil:
 		st = r.staff(p.Inline, look)
 	case found != nil:
 		st = staffOf(found)
 	}
-	if st.Name == "" {
+	if st.Name == "" && !st.Nameless {
 		if dossier.StaffKindOf(p.Ref.Type) == dossier.StaffOrganization {
 			st.Organization = cmp.Or(st.Organization, p.Display)
 		} else {
-			st.Name = p.Display
+			st.Name = cmp.Or(p.Display, clientName(look.Shown(p.Ref)))
 		}
 	}
 	return st

@@ -52,6 +52,9 @@ type Type struct {
 	// Hiding changes when other items than before would be hidden. No item of the type may then
 	// be shown until all have been read again.
 	Hiding string
+	// Optional reports that the tenant did not ask for the type. A source that does not know the
+	// type, or refuses it, then lacks nothing.
+	Optional bool
 }
 
 // Query asks for one page of one type.

@@ -46,7 +46,7 @@ func TestCase02OutOfCareAndBack(t *testing.T) {
 	s.wantNowhere("Voor het vertrek", "Tijdens de afwezigheid", "Casus 2")
 	s.step("the client returns")
 	s.wantReports(s.client, dayReport("eerste", "Voor het vertrek."), dayReport("tweede", "Na de terugkeer."),
-		report{ID: "afwezig", At: "2024-11-21T13:30:00+01:00", Precision: "second", Title: "Rapportages",
+		report{ID: "afwezig", At: "2024-11-21T13:30:00+01:00", Precision: "second", Title: "Rapportage",
 			Category: "general", Text: "Tijdens de afwezigheid."})
 }
 
@@ -105,7 +105,7 @@ func TestCase05ItemOnWrongClient(t *testing.T) {
 	wrong := s.id("ander")
 	all := dossierView{
 		Reports: []report{dayReport("verslag", "Hoort bij casus 5.")},
-		Forms:   []form{completedForm("formulier", "Vragenlijsten", "Vraag niet beschikbaar = Hoort bij casus 5.")},
+		Forms:   []form{completedForm("formulier", "Vragenlijst", "Vraag niet beschikbaar = Hoort bij casus 5.")},
 		Plans: []plan{{ID: "plan", Title: "Zorgleefplan", State: "expired", Start: "2024-10-22", End: "2025-10-22",
 			Author: "Joke Voorbeeld, verzorgende IG",
 			Domains: []string{"lichamelijk", "  goal plan-doel Hoort bij casus 5 (active)",

@@ -49,11 +49,11 @@ func TestCase30AmendedForm(t *testing.T) {
 func TestCase31QuestionnaireVersions(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 31, storyOptions{})
-	const none = "Vraag niet beschikbaar = 1"
+	const none = "Vraag niet beschikbaar = Antwoord zonder tekst (code 1)"
 	first := completedForm("versie-1", "Vragen van 2024", "Hoe slaapt u? = Goed")
 	second := completedForm("versie-2", "Vragen van 2025", "Hoe was uw nacht? = Prima")
-	third := completedForm("versie-3", "Vragenlijsten", none)
-	missing := completedForm("nergens", "Vragenlijsten", none)
+	third := completedForm("versie-3", "Vragenlijst", none)
+	missing := completedForm("nergens", "Vragenlijst", none)
 	without := first
 	without.ID = "zonder-versie"
 	s.step("forms answer several versions of a questionnaire")
@@ -81,7 +81,7 @@ func TestCase32NestedAndRepeatedQuestions(t *testing.T) {
 		"De dag",
 		"  Ochtend",
 		"    Wat eet u? = Brood | Een eitje",
-		"  Slaapt u overdag? = ja",
+		"  Slaapt u overdag? = Ja",
 		"  > Waar? = In de stoel bij het raam",
 		"Een naaste",
 		"  Naam = Annie",
@@ -95,7 +95,7 @@ func TestCase33EveryAnswerType(t *testing.T) {
 	s := newStory(t, 33, storyOptions{})
 	s.step("a form has an answer of every type")
 	answers := completedForm("formulier", "Alle soorten vragen",
-		"Heeft u pijn? = nee",
+		"Heeft u pijn? = Nee",
 		"Lengte in meters = 1,50",
 		"Aantal kinderen = 3",
 		"Datum van verhuizing = 3 maart 2025",
@@ -161,21 +161,21 @@ func TestCase34HiddenItems(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, 34, storyOptions{})
 	s.step("a form has hidden and disabled questions")
-	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = nee", "Wat gaat er goed? = Het lopen"))
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = Nee", "Wat gaat er goed? = Het lopen"))
 	// Another answer enables the question; another questionnaire shows the hidden one.
 	s.change("QuestionnaireResponse", "formulier", func(f map[string]any) {
 		items, _ := f["item"].([]any)
 		items[0].(map[string]any)["answer"] = []any{map[string]any{"valueBoolean": true}}
 	})
 	s.sync()
-	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja",
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = Ja",
 		"Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is"))
 	s.change("Questionnaire", "vragen-1", func(q map[string]any) {
 		items, _ := q["item"].([]any)
 		delete(items[3].(map[string]any), "extension")
 	})
 	s.sync()
-	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = ja",
+	s.wantForms(s.client, completedForm("formulier", "Pijn", "Heeft u pijn? = Ja",
 		"Waar heeft u pijn? = Oud antwoord op een vraag die niet gesteld is", "Intern nummer = INT-4711"))
 }
 

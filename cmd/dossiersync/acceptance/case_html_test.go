@@ -25,7 +25,7 @@ func TestCase57HTMLOfEveryKind(t *testing.T) {
 		doc("links", "Klik Klik Klik Goed"),
 		doc("diep", "Diep"),
 		doc("stuk", "Niet gesloten en\n\ndoor elkaar \u00a0 <b> &onbekend; <"),
-		doc("tabel", "Dag maandag\nUur 10\n\nNa de tabel\n- Een\n- Twee"),
+		doc("tabel", "Dag | maandag\nUur | 10\n\nNa de tabel\n1. Een\n2. Twee"),
 		doc("meta", "Tekst"),
 		doc("commentaar", "Blijft\n\ncdata\n\n]]>"), // as in browsers
 		soepReport("verslag", "Subjectief\nVoor en na.\n\nfoto"),

@@ -21,7 +21,7 @@ func TestCase61PageThreeOfSevenFails(t *testing.T) {
 	third := faults.Match{Type: "Observation", Interaction: faults.Search, Page: 3}
 	for _, fault := range []faults.Fault{faults.HTML(), faults.Truncate(0.5), faults.Outcome(), faults.Status(500)} {
 		s.proxy.setFaults(onEvery(third, fault))
-		s.wantRun(store.Scope{}, store.OutcomePartial, "1 of 12 types could not be read: search Observation")
+		s.wantRun(store.Scope{}, store.OutcomePartial, "1 of 14 types could not be read: search Observation")
 		if got := s.reportCursor(); got != "" {
 			t.Errorf("%s: reports are read up to %s", fault, got)
 		}

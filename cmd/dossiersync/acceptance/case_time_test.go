@@ -176,7 +176,7 @@ func TestCase56SourceClockIsPutBack(t *testing.T) {
 		}
 		s.register(dossier.Ref{Type: "Observation", ID: "c-verslag"})
 	}
-	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportages",
+	r := report{ID: "verslag", At: "2024-11-21T09:00:00+01:00", Precision: "second", Title: "Rapportage",
 		Category: "general"}
 
 	s.clock.set(right.Add(48 * time.Hour)) // two days fast

@@ -28,7 +28,7 @@ func (o *oracle) forms(clients map[string]*shownDossier) {
 		}
 		v := formView{Title: definition.text("title"), Lines: f.lines}
 		if v.Title == "" {
-			v.Title = "Vragenlijsten" // the organisation's word
+			v.Title = "Vragenlijst" // the singular of the organisation's word
 		}
 		v.timeView, _ = o.timeOf(x.text("authored"), x.text("meta", "lastUpdated"))
 		if x.text("status") == "amended" {
@@ -133,7 +133,14 @@ func isHidden(q resource) bool {
 // isAsked evaluates enableWhen, of which the simulator writes one kind only.
 func (f *formFiller) isAsked(q resource) bool {
 	for _, c := range q.parts("enableWhen") {
-		met := slices.ContainsFunc(f.answers[c.text("question")], func(a resource) bool {
+		trigger := c.text("question")
+		if isHidden(f.questions[trigger]) {
+			continue // it may have been computed again since
+		}
+		if len(f.answers[trigger]) == 0 && f.isAsked(f.questions[trigger]) {
+			continue // it may have been answered, and not sent
+		}
+		met := slices.ContainsFunc(f.answers[trigger], func(a resource) bool {
 			if code := c.text("answerCoding", "code"); code != "" {
 				return a.text("valueCoding", "code") == code
 			}
@@ -151,9 +158,9 @@ func (f *formFiller) answerText(q, a resource) string {
 	comma := func(s string) string { return strings.Replace(s, ".", ",", 1) }
 	switch {
 	case a.hasBool("valueBoolean", true):
-		return "ja"
+		return "Ja"
 	case a.hasBool("valueBoolean", false):
-		return "nee"
+		return "Nee"
 	case a["valueDecimal"] != nil:
 		return comma(a.text("valueDecimal"))
 	case a["valueInteger"] != nil:
@@ -173,11 +180,13 @@ func (f *formFiller) answerText(q, a resource) string {
 	case a["valueAttachment"] != nil:
 		return a.text("valueAttachment", "title")
 	case a["valueReference"] != nil:
-		if s := a.text("valueReference", "display"); s != "" {
-			return s
-		}
 		named := f.all[a.text("valueReference", "reference")]
-		if named == nil || !isForClients(named) {
+		switch s := a.text("valueReference", "display"); {
+		case named != nil && !isForClients(named):
+			return "Niet beschikbaar"
+		case s != "":
+			return s
+		case named == nil:
 			return "Niet beschikbaar"
 		}
 		return f.name(named)
@@ -196,5 +205,5 @@ func (f *formFiller) codingText(q, c resource) string {
 			return o.text("display")
 		}
 	}
-	return c.text("code")
+	return "Antwoord zonder tekst (code " + c.text("code") + ")"
 }

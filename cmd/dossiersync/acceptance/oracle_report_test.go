@@ -70,12 +70,8 @@ func (o *oracle) observation(x resource) (v reportView, ok bool) {
 		return v, false
 	}
 	v.Text = x.text("valueString")
-	if strings.TrimSpace(v.Text) == "" {
-		var all []string
-		for _, n := range x.parts("note") {
-			all = append(all, n.text("text"))
-		}
-		v.Text = strings.Join(all, " ")
+	for _, n := range x.parts("note") {
+		v.Text += " " + n.text("text")
 	}
 	if strings.TrimSpace(v.Text) == "" {
 		v.Text = htmlText(x.text("text", "div"))
@@ -136,7 +132,11 @@ func (o *oracle) document(x resource) (v reportView, ok bool) {
 		v.Text = htmlText(byKind["text/html"])
 	}
 	o.link(x, &v, "context.related")
-	v, ok = o.dated(x, v, "author", x.text("date"), x.part("context").text("period", "start"))
+	start := x.part("context").text("period", "start")
+	if start != "" && start != x.text("date") {
+		v.RecordedAt = o.formatted(x.text("date"))
+	}
+	v, ok = o.dated(x, v, "author", start, x.text("date"))
 	return v, ok || len(v.Attachments) > 0
 }
 

@@ -10,11 +10,12 @@ import (
 	"unicode"
 )
 
-// withoutLayout removes what mapping may change in a layout: space, control characters, and the
-// dash of list items.
+// withoutLayout removes what mapping may change in a layout: space, control characters, the dash
+// or number of list items, and the line between cells.
 func withoutLayout(s string) string {
+	s = numbers.ReplaceAllString(s, "")
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '\ufeff' || r == '\u200b' {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '-' || r == '|' || r == '\ufeff' || r == '\u200b' {
 			return -1
 		}
 		return r
@@ -27,6 +28,7 @@ func foldSpace(s string) string { return strings.Join(strings.Fields(s), " ") }
 var (
 	hiddenHTML = regexp.MustCompile(`(?is)<!--.*?-->|<(script|style|iframe|object|title|noscript|template)\b[^>]*>.*?</(script|style|iframe|object|title|noscript|template)\s*>`)
 	images     = regexp.MustCompile(`(?is)<img\b[^>]*\balt="([^"]*)"[^>]*>`)
+	numbers    = regexp.MustCompile(`\b[0-9]+\.(\s|$)`)
 	tags       = regexp.MustCompile(`(?s)<[^>]*>`)
 )
 
@@ -81,7 +83,7 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	}
 	found := o.all[to]
 	if found != nil && !isForClients(found) {
-		found = nil
+		return "", "", "" // nor by the name that others write beside the reference
 	}
 	typ, _, _ := strings.Cut(to, "/")
 	switch {
@@ -92,6 +94,9 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 	case typ == "Practitioner" && found != nil:
 		name, role = o.name(found), conceptText(found.part("qualification", "code"))
 	case typ == "PractitionerRole" && found != nil:
+		if of := o.all[found.text("practitioner", "reference")]; of != nil && !isForClients(of) {
+			display = ""
+		}
 		name, _, _ = o.party(found, found.part("practitioner"))
 		_, _, organisation = o.party(found, found.part("organization"))
 		role = conceptText(found.part("code"))

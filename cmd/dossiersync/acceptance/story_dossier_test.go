@@ -41,7 +41,7 @@ type report struct {
 type form struct {
 	ID, At, Precision, Title, Author string
 	CorrectedAt, RecordedAt          string
-	Questions                        []string // "Slaapt u? = ja"; a nested question is indented, below an answer by ">"
+	Questions                        []string // "Slaapt u? = Ja"; a nested question is indented, below an answer by ">"
 	Score                            string
 }
 

@@ -22,7 +22,7 @@ func newSource(t *config.Tenant, metrics *sourceMetrics, o SyncerOptions) (sourc
 	src, err := fhir.New(fhir.Options{
 		Tenant: t.ID, BaseURL: f.BaseURL, Transport: transport,
 		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
-		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location,
+		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
 		Observe:   func(r fhir.Request) { metrics.observe(t.ID, r) },
 		OnBreaker: func(state string) { metrics.setBreaker(t.ID, state) },
 	})
@@ -93,6 +93,7 @@ func mapping(m *config.Mapping) fhir.Mapping {
 		ReportCodes: codes(m.ReportCodes), Category: rules(m.Category), Domain: rules(m.Domains), Hide: hide,
 		ShowPreliminary: m.Show.Preliminary, ShowSuperseded: m.Show.Superseded,
 		ShowInProgress: m.Show.InProgress, ShowStopped: m.Show.Stopped,
+		DocumentTime: fhir.DocumentTime(m.DocumentTime),
 	}
 }
 

@@ -45,8 +45,8 @@ func NewSyncer(cfg *config.Config, st *store.Store, o SyncerOptions) (*dossiersy
 			Source: src, Lag: f.Lag, Overlap: f.Overlap, RequestsPerRun: int64(f.RequestsPerRun),
 			Rules: render.Rules{
 				Author:      render.AuthorRule(t.Mapping.Author),
-				ReportTitle: labels["reports"],
-				FormTitle:   labels["forms"],
+				ReportTitle: labels["single_report"],
+				FormTitle:   labels["single_form"],
 				PlanTitle:   labels["care-plans"],
 			},
 		})

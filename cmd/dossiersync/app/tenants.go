@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"slices"
 
 	"dossiersync/config"
@@ -43,13 +44,17 @@ func portalTenants(cfg *config.Config) []portalapi.Tenant {
 	list := make([]portalapi.Tenant, 0, len(cfg.Tenants))
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
+		// Titles of single items are stored with the items.
+		labels := maps.Clone(t.Mapping.Labels)
+		delete(labels, "single_report")
+		delete(labels, "single_form")
 		kinds := make([]dossier.Kind, 0, len(t.Mapping.Timeline))
 		for _, k := range t.Mapping.Timeline {
 			kinds = append(kinds, dossier.Kind(k))
 		}
 		list = append(list, portalapi.Tenant{
 			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
-			Labels: t.Mapping.Labels, Timeline: kinds, Shared: sharedParts(t),
+			Labels: labels, Timeline: kinds, Shared: sharedParts(t),
 		})
 	}
 	return list

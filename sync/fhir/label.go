@@ -1,0 +1,99 @@
+package fhir
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// appendLabels appends to marks the codes of v, a list of Coding that labels a resource or a part
+// of one. A label that means "not for the patient" however it is spelt, and one that says nothing
+// at all, sets marks.forbidden: doubt about a mark hides (I6).
+func (m *marks) appendLabels(codes *[]Code, v value) {
+	for _, coding := range v.each() {
+		m.appendLabel(codes, coding)
+	}
+}
+
+func (m *marks) appendLabel(codes *[]Code, coding value) {
+	code, display := coding.get("code").str(), coding.get("display").str()
+	*codes = appendCoding(*codes, coding)
+	isSecurity := codes == &m.security
+	if saysNoPatient(code) || saysNoPatient(display) || isSecurity && bare(code) == "" && bare(display) == "" {
+		m.forbidden = true
+	}
+}
+
+// appendLabelConcepts is appendLabels for v, a list of CodeableConcept.
+func (m *marks) appendLabelConcepts(codes *[]Code, v value) {
+	for _, concept := range v.each() {
+		m.appendLabels(codes, concept.get("coding"))
+		if saysNoPatient(concept.get("text").str()) {
+			m.forbidden = true
+		}
+	}
+}
+
+// noPatientPhrases are displays that mean NOPAT: the one of HL7 v3-ActCode, and its Dutch
+// equivalents.
+var noPatientPhrases = []string{
+	"nodisclosuretopatient", "notforpatient", "notforclient", "nietvoorpatient", "nietvoordepatient",
+	"nietvoorclient", "nietvoordeclient", "nietzichtbaarvoorclient", "nietzichtbaarvoordeclient",
+	"nietzichtbaarvoorpatient", "nietzichtbaarvoordepatient",
+}
+
+// saysNoPatient reports whether s, the code or the display of a label, means NOPAT: in either
+// case, between other words, or with blanks or invisible characters in it.
+func saysNoPatient(s string) bool {
+	if s == "" {
+		return false
+	}
+	whole := bare(s)
+	if whole == "NOPAT" {
+		return true
+	}
+	words := strings.FieldsFunc(visible(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, "NOPAT") }) ||
+		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(strings.ToLower(whole), p) })
+}
+
+// visible returns s in compatibility form and without the characters that nobody sees.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || unicode.IsControl(r) || unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(s))
+}
+
+// bare returns the letters and digits of s, in upper case and without diacritics.
+func bare(s string) string {
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, visible(s)))
+}
+
+// resembles reports whether c, of a hide rule, may mean one of codes: a code that is written
+// without its system, in another case, or with blanks around it still hides.
+func (c Code) resembles(codes []Code) bool {
+	return slices.ContainsFunc(codes, func(have Code) bool {
+		if have == c || c.System == "" && have.Code == c.Code {
+			return true
+		}
+		return foldCode(have.Code) == foldCode(c.Code) &&
+			(c.System == "" || foldCode(have.System) == "" || foldSystem(have.System) == foldSystem(c.System))
+	})
+}
+
+func foldCode(s string) string { return strings.ToLower(strings.TrimSpace(visible(s))) }
+
+func foldSystem(s string) string {
+	s = strings.TrimRight(foldCode(s), "/")
+	return strings.TrimPrefix(strings.TrimPrefix(s, "https:"), "http:")
+}
