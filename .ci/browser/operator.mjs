@@ -83,7 +83,7 @@ async function approve(page, scripts) {
   await page.goto('/tenants/amaris');
   await page.click('button:text("Reconcile")');
   await page.waitForURL(/\/runs\/\d+/);
-  await ended(page, scripts, 'partial', 'removals held');
+  await ended(page, scripts, 'partial', 'items held');
   await page.click('nav a:text("Held removals")');
   await page.click('a:text("Approve")');
   await page.wants('of reports are held');
