@@ -60,6 +60,7 @@ var traces = []struct{ table, where string }{
 	{"decisions", `
 		tenant = @tenant
 		AND EXISTS (SELECT FROM unnest(@keys::text[]) k WHERE right(object, length(k)) = k)`},
+	{"inferred", `tenant = @tenant AND client = @client`},
 	{"cursors", `tenant = @tenant AND client = @client`},
 	{"backfills", `tenant = @tenant AND client = @client`},
 	{"contacts", `tenant = @tenant AND client = @client`},

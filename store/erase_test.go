@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"dossiersync/store"
 	"dossiersync/store/storetest"
 )
 
@@ -30,5 +32,26 @@ func TestErasureKeepsDecisionsOnOtherItems(t *testing.T) {
 	}
 	if got := r.one(`SELECT string_agg(object, ' ') FROM decisions`); got != others {
 		t.Errorf("decisions on %q stay, want on %q", got, others)
+	}
+}
+
+// A table that names clients is erased from, unless the law says that its rows stay (NEN 7513).
+func TestErasureKnowsEveryTableOfClients(t *testing.T) {
+	t.Parallel()
+	r := newHarness(t, storetest.NewReplica(t))
+	tables := strings.Fields(r.one(`
+		SELECT string_agg(table_name, ' ')
+		FROM information_schema.columns
+		WHERE table_schema = 'public'
+		  AND column_name = 'client'
+		  AND table_name NOT LIKE 'access_log%'`))
+	if len(tables) < 5 {
+		t.Fatalf("only %v have clients", tables)
+	}
+	// Table censuses names the client up to which a list has come, until the run ends.
+	for _, table := range tables {
+		if table != "erasures" && table != "censuses" && !slices.Contains(store.TracedTables(), table) {
+			t.Errorf("%s names clients, and an erasure leaves its rows", table)
+		}
 	}
 }

@@ -22,3 +22,12 @@ func IdentityArgs(id Identity) pgx.StrictNamedArgs { return id.args("", "") }
 
 // LogKeepYears is the shortest time for which the access log must be kept.
 const LogKeepYears = logKeepYears
+
+// TracedTables returns the tables of which an erasure deletes a client's rows.
+func TracedTables() []string {
+	var tables []string
+	for _, t := range traces {
+		tables = append(tables, t.table)
+	}
+	return tables
+}

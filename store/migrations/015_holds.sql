@@ -32,6 +32,8 @@ ALTER TABLE absences
     DROP CONSTRAINT absences_state_check,
     -- approved: an operator lets it go; a fresh look comes first.
     ADD CONSTRAINT absences_state_check CHECK (state IN ('suspect', 'confirmed', 'held', 'kept', 'approved'));
+-- What was held before belongs to no set. The next complete list judges it anew.
+UPDATE absences SET state = 'suspect' WHERE state = 'held';
 CREATE INDEX absences_by_hold ON absences (hold) WHERE hold IS NOT NULL;
 
 -- What was removed or revealed by inference, for the limits of a day and of a week.
