@@ -22,9 +22,10 @@ type reconcileCmd struct {
 func (*reconcileCmd) Help() string {
 	return `Compares everything in the source with everything in the replica, and repairs the
 differences. An item that the source no longer lists is read by its id before it is
-removed. If more items of a stream would be removed within 24 hours than max_removed,
-and more than 20, none of them is: the removals are held until you have checked them
-and run this command with --approve, which lists and reads everything again.
+removed. If more items of a type would be removed within 24 hours than max_removed,
+and more than 20, or half of the type, none of them is: they are held until you have
+checked them (see dossiersync held) and approved them there or with --approve, which
+lists and reads everything again.
 
 Examples:
   dossiersync reconcile --tenant amaris

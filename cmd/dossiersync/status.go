@@ -134,9 +134,8 @@ func printRemarks(w io.Writer, s *operate.Status, now time.Time) {
 		fmt.Fprintf(w, "%s: %s%s\n", s.ID, *s.Trouble, next)
 	}
 	for _, h := range s.Held {
-		fmt.Fprintf(w, "%s: %d removals of %s are held, the oldest found %s; check them, then approve: "+
-			"dossiersync reconcile --tenant %s --stream %s --approve --by YOU\n",
-			s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID, h.Stream)
+		fmt.Fprintf(w, "%s: %d items of %s are held for an operator, the oldest found %s; "+
+			"dossiersync held --tenant %s shows why\n", s.ID, h.Items, h.Stream, ago(now, &h.Since), s.ID)
 	}
 	if s.EpochSince != nil {
 		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(now, s.EpochSince), s.Epoch)
