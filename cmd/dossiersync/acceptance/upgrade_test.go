@@ -202,7 +202,7 @@ func TestUpgradeWhileRunning(t *testing.T) {
 	// Roll back, on the new schema.
 	u.start("migrate", "check").wantExit(exitDone)
 	if output := u.start("migrate", "up").wantExit(exitDone); !strings.Contains(output,
-		fmt.Sprintf("at version %d already", u.version)) {
+		fmt.Sprintf("already at version %d", u.version)) {
 		t.Errorf("the old release migrates: %s", output)
 	}
 	portal, worker := u.start("serve", "--only", "portal"), u.start("serve", "--only", "worker")
