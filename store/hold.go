@@ -126,7 +126,7 @@ func (s *Store) endHolds(ctx context.Context, c Claim) error {
 	return nil
 }
 
-// Holds returns the holds of a tenant that have not ended, the oldest first; of all
+// Holds returns the holds of a tenant that have items left, the oldest first; of all
 // tenants, if tenant is empty.
 func (s *Store) Holds(ctx context.Context, tenant string) ([]Hold, error) {
 	const q = `
@@ -135,7 +135,7 @@ func (s *Store) Holds(ctx context.Context, tenant string) ([]Hold, error) {
 			count(DISTINCT i.client) FILTER (WHERE a.stream = h.stream),
 			count(a.key) FILTER (WHERE a.stream <> h.stream)
 		FROM holds h
-		LEFT JOIN absences a ON a.hold = h.id
+		JOIN absences a ON a.hold = h.id
 		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
 		WHERE h.state <> 'ended' AND (@tenant = '' OR h.tenant = @tenant)
 		GROUP BY h.id
@@ -164,7 +164,7 @@ type HeldItem struct {
 	Refused bool            `json:"refused"`
 }
 
-// HeldItems returns items of the hold, by client and key and after a key; at most
+// HeldItems returns items of the hold whose keys come after a key, by key; at most
 // limit. Of one client only, if client is not empty.
 func (s *Store) HeldItems(ctx context.Context, tenant string, hold int64, client, after string, limit int) ([]HeldItem, error) {
 	const q = `
@@ -186,53 +186,59 @@ func (s *Store) HeldItems(ctx context.Context, tenant string, hold int64, client
 	return list, nil
 }
 
-// HoldDecision is what an operator decides on held items.
+// HoldDecision is what an operator decides on a hold.
 type HoldDecision struct {
 	Tenant string
-	Hold   int64  // 0: every open hold
-	Type   string // only holds of this type; empty: of every type
+	Hold   int64
 	Client string // only this client's items; empty: everybody's
 	State  HoldState
 	Until  time.Time // of [HoldKept]
 	By     string
 	Note   string
-	// Seen is how many items the operator was shown: if more are held now, nothing is
-	// decided.
+	// Seen is how many items of the type the operator was shown ([Hold.Items]): if more are
+	// held now, nothing is decided.
 	Seen int64
+}
+
+// decisions maps the states that an operator may decide to the state of the items and to the
+// kind of the decision.
+var decisions = map[HoldState]struct {
+	items string
+	kind  DecisionKind
+}{
+	HoldOpen:     {"held", DecisionReopen},
+	HoldKept:     {"kept", DecisionKeep},
+	HoldApproved: {"approved", DecisionApprove},
 }
 
 // ErrHoldGrew says that more is held than the operator was shown.
 var ErrHoldGrew = errors.New("more is held now than was shown")
 
-// DecideHold carries out the decision and returns on how many items. An approved item
-// is removed, or revealed, by the next run, after a fresh look; a kept one stays as it
-// is and is judged anew when its time is over; [HoldOpen] takes a decision back. It
-// fails with [ErrNotFound] where nothing such is held and with [ErrHoldGrew].
+// DecideHold stores the decision and returns on how many items of the type it is. What
+// belongs to a held client goes with the client. An approved item is removed, or revealed,
+// by the next run, after a fresh look; a kept one stays as it is and is judged anew when
+// its time is over; [HoldOpen] takes a decision back. A decision on one client's items makes
+// them a hold of their own. DecideHold fails with [ErrNotFound] if nothing such is held, and
+// with [ErrHoldGrew].
 func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 	const find = `
 		SELECT count(*)
 		FROM absences a
-		JOIN holds h ON h.id = a.hold
+		JOIN holds h ON h.id = a.hold AND h.stream = a.stream
 		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
-		WHERE a.tenant = @tenant AND (@hold = 0 OR h.id = @hold) AND (@type = '' OR h.type = @type)
-		  AND (@client = '' OR i.client = @client)`
-	const items = `
-		UPDATE absences a SET state = @state, tried = NULL
-		FROM holds h
-		WHERE a.tenant = @tenant AND h.id = a.hold AND (@hold = 0 OR h.id = @hold) AND (@type = '' OR h.type = @type)
-		  AND (@client = '' OR EXISTS (
-			SELECT FROM items i WHERE i.tenant = a.tenant AND i.key = a.key AND i.client = @client))`
-	const holds = `
+		WHERE a.tenant = @tenant AND h.id = @hold AND (@client = '' OR i.client = @client)`
+	const items = `UPDATE absences SET state = @state, tried = NULL WHERE tenant = @tenant AND hold = @hold`
+	const hold = `
 		UPDATE holds SET state = @state, until = @until, decided = now(), by = @by, note = nullif(@note, '')
-		WHERE tenant = @tenant AND state <> 'ended' AND (@hold = 0 OR id = @hold) AND (@type = '' OR type = @type)`
-	itemState := map[HoldState]string{HoldOpen: "held", HoldKept: "kept", HoldApproved: "approved"}[d.State]
-	if itemState == "" {
+		WHERE tenant = @tenant AND id = @hold`
+	decision, ok := decisions[d.State]
+	if !ok {
 		return 0, fmt.Errorf("decide on a hold: %q is no decision", d.State)
 	}
-	which := pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold, "type": d.Type, "client": d.Client}
 	var n int64
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, find, which).Scan(&n); err != nil {
+		args := pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold, "client": d.Client}
+		if err := tx.QueryRow(ctx, find, args).Scan(&n); err != nil {
 			return err
 		}
 		switch {
@@ -241,23 +247,24 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 		case n > d.Seen:
 			return ErrHoldGrew
 		}
-		args := pgx.StrictNamedArgs{"state": itemState}
-		for name, value := range which {
-			args[name] = value
-		}
-		if _, err := tx.Exec(ctx, items, args); err != nil {
-			return err
-		}
-		if d.Client == "" {
-			_, err := tx.Exec(ctx, holds, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold, "type": d.Type,
-				"state": d.State, "until": timeOrNull(d.Until), "by": d.By, "note": d.Note})
-			if err != nil {
+		id := d.Hold
+		if d.Client != "" {
+			var err error
+			if id, err = splitHold(ctx, tx, args); err != nil {
 				return err
 			}
 		}
-		what := map[HoldState]DecisionKind{HoldOpen: DecisionReopen, HoldKept: DecisionKeep, HoldApproved: DecisionApprove}[d.State]
-		return recordDecision(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: what,
-			Object: d.object(n), Reason: cmp.Or(d.Note, "-")})
+		_, err := tx.Exec(ctx, items, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id, "state": decision.items})
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id,
+			"state": d.State, "until": timeOrNull(d.Until), "by": d.By, "note": d.Note})
+		if err != nil {
+			return err
+		}
+		return recordDecision(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: decision.kind,
+			Object: fmt.Sprintf("%d items of hold %d", n, id), Reason: cmp.Or(d.Note, "-")})
 	})
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHoldGrew) {
 		return n, err
@@ -268,16 +275,25 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 	return n, nil
 }
 
-// object says in the record of decisions what was decided on.
-func (d HoldDecision) object(items int64) string {
-	object := fmt.Sprintf("%d items", items)
-	if d.Hold != 0 {
-		object += fmt.Sprintf(" of hold %d", d.Hold)
-	}
-	if d.Type != "" {
-		object += " of " + d.Type
-	}
-	return object
+// splitHold moves the items of one client into a hold of their own, and returns its id. args
+// are the tenant, the hold and the client.
+func splitHold(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) (int64, error) {
+	const split = `
+		WITH own AS (
+			INSERT INTO holds (tenant, stream, type, reveals, rule, run, since)
+			SELECT tenant, stream, type, reveals, rule, run, since
+			FROM holds
+			WHERE tenant = @tenant AND id = @hold
+			RETURNING id),
+		moved AS (
+			UPDATE absences a SET hold = own.id
+			FROM own, items i
+			WHERE a.tenant = @tenant AND a.hold = @hold
+			  AND i.tenant = a.tenant AND i.key = a.key AND i.client = @client)
+		SELECT id FROM own`
+	var id int64
+	err := tx.QueryRow(ctx, split, args).Scan(&id)
+	return id, err
 }
 
 // ApproveHolds approves the removals that are held of the stream, of every stream if that is
@@ -306,9 +322,12 @@ func (s *Store) ApproveHolds(ctx context.Context, c Claim, stream dossier.Stream
 		if _, err := tx.Exec(ctx, holds, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "stream": stream, "by": by}); err != nil {
 			return err
 		}
-		d := HoldDecision{Type: string(stream)}
+		object := fmt.Sprintf("%d items", tag.RowsAffected())
+		if stream != "" {
+			object += " of " + string(stream)
+		}
 		return recordDecision(ctx, tx, Decision{Tenant: c.Run.Tenant, By: by, What: DecisionApprove,
-			Object: d.object(tag.RowsAffected()), Reason: fmt.Sprintf("run %d", c.Run.ID)})
+			Object: object, Reason: fmt.Sprintf("run %d", c.Run.ID)})
 	})
 	if err != nil {
 		return fmt.Errorf("approve what is held of %s: %w", c.Run.Tenant, err)
