@@ -43,7 +43,6 @@ const (
 	HeldWeek      HoldRule = "week"       // three times that within 7 days
 	HeldHalf      HoldRule = "half"       // half of the type or more
 	HeldPart      HoldRule = "part"       // a client would be left with nothing in a part
-	HeldDeletions HoldRule = "deletions"  // a feed of deletions named half of the type or more
 	HeldRefused   HoldRule = "refused"    // the source refuses single records for two slots
 	HeldReveals   HoldRule = "reveals"    // more marks vanished than are believed
 	HeldEveryMark HoldRule = "every-mark" // every mark of the type vanished
@@ -54,7 +53,6 @@ var holdRuleMeanings = map[HoldRule]string{
 	HeldWeek:      "more are missing within 7 days than are removed without an operator",
 	HeldHalf:      "half of the type or more is missing",
 	HeldPart:      "a client would be left with nothing in a part of the dossier",
-	HeldDeletions: "the source names half of the type or more as deleted",
 	HeldRefused:   "the source refuses to show single items",
 	HeldReveals:   "more marks are missing than is believed without an operator",
 	HeldEveryMark: "every mark of the type is missing",
@@ -140,11 +138,7 @@ func (s *Store) Holds(ctx context.Context, tenant string) ([]Hold, error) {
 		WHERE h.state <> 'ended' AND (@tenant = '' OR h.tenant = @tenant)
 		GROUP BY h.id
 		ORDER BY h.tenant, h.id`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
-	if err != nil {
-		return nil, fmt.Errorf("read holds: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Hold])
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[Hold], q, pgx.StrictNamedArgs{"tenant": tenant})
 	if err != nil {
 		return nil, fmt.Errorf("read holds: %w", err)
 	}
@@ -174,12 +168,8 @@ func (s *Store) HeldItems(ctx context.Context, tenant string, hold int64, client
 		WHERE a.tenant = @tenant AND a.hold = @hold AND a.key > @after AND (@client = '' OR i.client = @client)
 		ORDER BY a.key
 		LIMIT @limit`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[HeldItem], q, pgx.StrictNamedArgs{
 		"tenant": tenant, "hold": hold, "client": client, "after": after, "limit": limit})
-	if err != nil {
-		return nil, fmt.Errorf("read the items of hold %d: %w", hold, err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[HeldItem])
 	if err != nil {
 		return nil, fmt.Errorf("read the items of hold %d: %w", hold, err)
 	}

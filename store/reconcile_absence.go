@@ -22,8 +22,6 @@ type Absence struct {
 	Missing dossier.Missing
 	// Approved says that an operator lets it go, whatever the limits.
 	Approved bool
-	// ByFeed says that a feed of deletions named it among more than are believed.
-	ByFeed bool
 }
 
 // AbsentType is the type whose absences are judged together.
@@ -40,11 +38,11 @@ func (t AbsentType) args(c Claim, more pgx.StrictNamedArgs) pgx.StrictNamedArgs 
 	return args
 }
 
-const absenceColumns = `a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved', a.by_feed`
+const absenceColumns = `a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved'`
 
 func scanAbsence(row pgx.CollectableRow) (Absence, error) {
 	var a Absence
-	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client, &a.Missing, &a.Approved, &a.ByFeed)
+	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client, &a.Missing, &a.Approved)
 	return a, err
 }
 
@@ -59,7 +57,7 @@ func (s *Store) Suspects(ctx context.Context, c Claim, t AbsentType, listed bool
 		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type
 		  -- what is held because the source refused to show it is asked for in every run
 		  AND (a.state IN ('suspect', 'approved') OR a.state = 'held' AND a.refused >= 2)
-		  AND (@listed OR a.missing <> 'record' OR a.by_feed OR a.state = 'approved')
+		  AND (@listed OR a.missing <> 'record' OR a.state = 'approved')
 		  AND a.tried IS DISTINCT FROM @run
 		ORDER BY a.key
 		LIMIT @limit`
@@ -81,11 +79,7 @@ func (s *Store) ConfirmedAbsences(ctx context.Context, c Claim, t AbsentType, re
 }
 
 func (s *Store) absences(ctx context.Context, q string, args pgx.StrictNamedArgs) ([]Absence, error) {
-	rows, err := s.pool.Query(ctx, q, args)
-	if err != nil {
-		return nil, fmt.Errorf("read absences: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, scanAbsence)
+	list, err := queryList(ctx, s.pool, scanAbsence, q, args)
 	if err != nil {
 		return nil, fmt.Errorf("read absences: %w", err)
 	}
@@ -101,11 +95,7 @@ func (s *Store) AbsentTypes(ctx context.Context, tenant string) ([]AbsentType, e
 		WHERE tenant = @tenant
 		  AND (state IN ('suspect', 'confirmed', 'approved') OR state = 'held' AND refused >= 2)
 		ORDER BY stream, type`
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant})
-	if err != nil {
-		return nil, fmt.Errorf("read absences: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[AbsentType])
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[AbsentType], q, pgx.StrictNamedArgs{"tenant": tenant})
 	if err != nil {
 		return nil, fmt.Errorf("read absences: %w", err)
 	}
@@ -163,22 +153,6 @@ func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
 func (s *Store) EndAbsence(ctx context.Context, c Claim, key string) error {
 	const q = `DELETE FROM absences WHERE tenant = @tenant AND key = @key`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key})
-}
-
-// AddDeletions notes records that a feed of deletions named, and that are shown, as
-// suspects: there are more of them than are believed without a look.
-func (s *Store) AddDeletions(ctx context.Context, c Claim, t AbsentType, ids []string) error {
-	const q = `
-		INSERT INTO absences (tenant, key, stream, type, id, state, by_feed)
-		SELECT tenant, key, stream, type, id, 'suspect', true
-		FROM items
-		WHERE tenant = @tenant AND key = ANY(@keys) AND state = 'shown'
-		ON CONFLICT (tenant, key) DO UPDATE SET by_feed = true`
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = dossier.Key(c.Run.Tenant, dossier.Ref{Type: t.Type, ID: id})
-	}
-	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "keys": keys})
 }
 
 func (s *Store) noteAbsence(ctx context.Context, c Claim, q string, args pgx.StrictNamedArgs) error {
@@ -239,7 +213,6 @@ type Tally struct {
 	LastWeek  int64 // and in the last 7 days
 	Confirmed int64 // absences that a look has confirmed and that wait to be judged
 	Suspects  int64 // absences that nobody has looked at
-	ByFeed    int64 // of these two: named by a feed of deletions
 	Refused   int64 // suspects that the source has refused to show in two slots
 	// EmptiesPart says that a client that is shown would be left with nothing in a
 	// part that had five items or more.
@@ -261,7 +234,6 @@ func (s *Store) Tally(ctx context.Context, c Claim, t AbsentType, reveals bool) 
 			   AND at > now() - interval '7 days'),
 			count(*) FILTER (WHERE state = 'confirmed'),
 			count(*) FILTER (WHERE state = 'suspect'),
-			count(*) FILTER (WHERE by_feed AND state IN ('confirmed', 'suspect')),
 			count(*) FILTER (WHERE refused >= 2 AND state = 'suspect'),
 			false
 		FROM absences

@@ -640,7 +640,6 @@ CREATE TABLE absences (
     tried   bigint,
     missing text NOT NULL DEFAULT 'record',
     hold    bigint,
-    by_feed boolean NOT NULL DEFAULT false,
     refused smallint NOT NULL DEFAULT 0,
     slot    timestamptz,
     CONSTRAINT absences_pkey PRIMARY KEY (tenant, key),

@@ -184,8 +184,6 @@ func (l limits) passed(t store.Tally, reveals bool) store.HoldRule {
 	}
 	most := max(int64(l.maxRemoved*float64(before)), free)
 	switch {
-	case t.ByFeed > 0:
-		return store.HeldDeletions
 	case before >= 2 && 2*day >= before:
 		return store.HeldHalf
 	case day > most:

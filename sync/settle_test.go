@@ -29,7 +29,6 @@ func TestLimitsOfInference(t *testing.T) {
 		{"one of two", reports, store.Tally{Shown: 2, Confirmed: 1}, false, store.HeldHalf},
 		{"the only one", reports, store.Tally{Shown: 1, Confirmed: 1}, false, ""},
 		{"a client's whole part", reports, store.Tally{Shown: 1000, Confirmed: 5, EmptiesPart: true}, false, store.HeldPart},
-		{"a feed named half", reports, store.Tally{Shown: 1000, Confirmed: 5, ByFeed: 5}, false, store.HeldDeletions},
 		{"one client of few", clients, store.Tally{Shown: 12, Confirmed: 1}, false, ""},
 		{"two clients of few", clients, store.Tally{Shown: 12, Confirmed: 2}, false, store.HeldDay},
 		{"all clients of few", clients, store.Tally{Shown: 12, Confirmed: 12}, false, store.HeldHalf},

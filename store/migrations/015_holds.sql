@@ -26,7 +26,6 @@ ALTER TABLE absences
     ADD COLUMN missing text NOT NULL DEFAULT 'record'
         CHECK (missing IN ('record', 'content', 'client', 'status', 'code', 'mark')),
     ADD COLUMN hold    bigint REFERENCES holds,
-    ADD COLUMN by_feed boolean NOT NULL DEFAULT false,   -- a feed of deletions named it, among too many
     ADD COLUMN refused smallint NOT NULL DEFAULT 0,      -- in how many slots the source refused to show it
     ADD COLUMN slot    timestamptz,                      -- the last of them
     DROP CONSTRAINT absences_state_check,

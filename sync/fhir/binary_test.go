@@ -101,7 +101,7 @@ func TestReach(t *testing.T) {
 	} {
 		var got []string
 		at := mustURL(u)
-		if r.allows(at) {
+		if r.trouble(at) == "" {
 			got = append(got, "ask")
 		}
 		if r.isBinary(at) {

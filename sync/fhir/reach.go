@@ -42,9 +42,6 @@ func parsePrefix(base *url.URL, prefix string) (*url.URL, plain) {
 	return u, ""
 }
 
-// allows reports whether u may be asked for.
-func (r reach) allows(u *url.URL) bool { return r.trouble(u) == "" }
-
 // trouble returns why u may not be asked for; "" if it may.
 func (r reach) trouble(u *url.URL) plain {
 	switch {
