@@ -86,17 +86,15 @@ func (s *slice) reconcileStreams(
 		}
 		compared = compared && list[i].Compared
 	}
-	anew := false
-	if !compared {
-		if anew, err = s.compareCensuses(ctx, streams); err != nil {
-			return false, err
-		}
+	if compared { // by an earlier slice
+		return false, nil
+	}
+	anew, err := s.compareCensuses(ctx, streams)
+	if err != nil {
+		return false, err
 	}
 	for _, stream := range streams {
 		for _, typ := range s.listedWhole(stream, list) {
-			if compared {
-				break // queued when it was compared
-			}
 			if err := s.syncer.store.QueueUnstated(ctx, s.claim, store.AbsentType{Stream: stream, Type: typ}, unstatedAtMost); err != nil {
 				return false, err
 			}
