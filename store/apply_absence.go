@@ -83,7 +83,9 @@ func (a *application) queueAbsences(b *pgx.Batch) {
 		ON CONFLICT (tenant, key) DO UPDATE SET missing = excluded.missing`
 	const end = `
 		DELETE FROM absences
-		WHERE tenant = @tenant AND key = ANY(@keys) AND (@all OR missing <> 'record')`
+		WHERE tenant = @tenant
+		  AND key = ANY(@keys)
+		  AND (@all OR missing <> 'record')`
 	const log = `
 		INSERT INTO inferred (tenant, stream, type, client, part, reveals)
 		SELECT @tenant, @stream, @type, nullif(client, ''), nullif(part, ''), reveals

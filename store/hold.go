@@ -81,7 +81,10 @@ func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals
 		RETURNING id`
 	const hold = `
 		UPDATE absences SET state = 'held', hold = @hold
-		WHERE tenant = @tenant AND stream = @stream AND type = @type AND (missing = 'mark') = @reveals
+		WHERE tenant = @tenant
+		  AND stream = @stream
+		  AND type = @type
+		  AND (missing = 'mark') = @reveals
 		  AND state IN ('suspect', 'confirmed')
 		  AND (NOT @refused OR refused >= 2 AND state = 'suspect')`
 	var n int64
@@ -111,10 +114,14 @@ func (s *Store) endHolds(ctx context.Context, c Claim) error {
 	const again = `
 		UPDATE absences a SET state = 'suspect', hold = NULL, tried = NULL
 		FROM holds h
-		WHERE h.tenant = @tenant AND h.state = 'kept' AND h.until <= now() AND a.hold = h.id`
+		WHERE h.tenant = @tenant
+		  AND h.state = 'kept'
+		  AND h.until <= now()
+		  AND a.hold = h.id`
 	const ended = `
 		UPDATE holds h SET state = 'ended', until = NULL
-		WHERE h.tenant = @tenant AND h.state <> 'ended'
+		WHERE h.tenant = @tenant
+		  AND h.state <> 'ended'
 		  AND NOT EXISTS (SELECT FROM absences a WHERE a.hold = h.id)`
 	for _, q := range []string{again, ended} {
 		if err := s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
@@ -128,14 +135,16 @@ func (s *Store) endHolds(ctx context.Context, c Claim) error {
 // tenants, if tenant is empty.
 func (s *Store) Holds(ctx context.Context, tenant string) ([]Hold, error) {
 	const q = `
-		SELECT h.id, h.tenant, h.stream, h.type, h.reveals, h.rule, h.state, h.since, h.run, h.until, h.decided, h.by, h.note,
+		SELECT h.id, h.tenant, h.stream, h.type, h.reveals, h.rule, h.state,
+			h.since, h.run, h.until, h.decided, h.by, h.note,
 			count(a.key) FILTER (WHERE a.stream = h.stream),
 			count(DISTINCT i.client) FILTER (WHERE a.stream = h.stream),
 			count(a.key) FILTER (WHERE a.stream <> h.stream)
 		FROM holds h
 		JOIN absences a ON a.hold = h.id
 		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
-		WHERE h.state <> 'ended' AND (@tenant = '' OR h.tenant = @tenant)
+		WHERE h.state <> 'ended'
+		  AND (@tenant = '' OR h.tenant = @tenant)
 		GROUP BY h.id
 		ORDER BY h.tenant, h.id`
 	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[Hold], q, pgx.StrictNamedArgs{"tenant": tenant})
@@ -162,10 +171,14 @@ type HeldItem struct {
 // limit. Of one client only, if client is not empty.
 func (s *Store) HeldItems(ctx context.Context, tenant string, hold int64, client, after string, limit int) ([]HeldItem, error) {
 	const q = `
-		SELECT a.key, a.stream, a.type, coalesce(i.client, ''), i.kind, i.at, a.missing, a.since, a.refused >= 2
+		SELECT a.key, a.stream, a.type, coalesce(i.client, ''), i.kind, i.at,
+			a.missing, a.since, a.refused >= 2
 		FROM absences a
 		LEFT JOIN items i USING (tenant, key)
-		WHERE a.tenant = @tenant AND a.hold = @hold AND a.key > @after AND (@client = '' OR i.client = @client)
+		WHERE a.tenant = @tenant
+		  AND a.hold = @hold
+		  AND a.key > @after
+		  AND (@client = '' OR i.client = @client)
 		ORDER BY a.key
 		LIMIT @limit`
 	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[HeldItem], q, pgx.StrictNamedArgs{
@@ -216,11 +229,22 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 		FROM absences a
 		JOIN holds h ON h.id = a.hold AND h.stream = a.stream
 		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
-		WHERE a.tenant = @tenant AND h.id = @hold AND (@client = '' OR i.client = @client)`
-	const items = `UPDATE absences SET state = @state, tried = NULL WHERE tenant = @tenant AND hold = @hold`
+		WHERE a.tenant = @tenant
+		  AND h.id = @hold
+		  AND (@client = '' OR i.client = @client)`
+	const items = `
+		UPDATE absences SET state = @state, tried = NULL
+		WHERE tenant = @tenant
+		  AND hold = @hold`
 	const hold = `
-		UPDATE holds SET state = @state, until = @until, decided = now(), by = @by, note = nullif(@note, '')
-		WHERE tenant = @tenant AND id = @hold`
+		UPDATE holds SET
+			state = @state,
+			until = @until,
+			decided = now(),
+			by = @by,
+			note = nullif(@note, '')
+		WHERE tenant = @tenant
+		  AND id = @hold`
 	decision, ok := decisions[d.State]
 	if !ok {
 		return 0, fmt.Errorf("decide on a hold: %q is no decision", d.State)
@@ -273,13 +297,17 @@ func splitHold(ctx context.Context, tx pgx.Tx, args pgx.StrictNamedArgs) (int64,
 			INSERT INTO holds (tenant, stream, type, reveals, rule, run, since)
 			SELECT tenant, stream, type, reveals, rule, run, since
 			FROM holds
-			WHERE tenant = @tenant AND id = @hold
+			WHERE tenant = @tenant
+			  AND id = @hold
 			RETURNING id),
 		moved AS (
 			UPDATE absences a SET hold = own.id
 			FROM own, items i
-			WHERE a.tenant = @tenant AND a.hold = @hold
-			  AND i.tenant = a.tenant AND i.key = a.key AND i.client = @client)
+			WHERE a.tenant = @tenant
+			  AND a.hold = @hold
+			  AND i.tenant = a.tenant
+			  AND i.key = a.key
+			  AND i.client = @client)
 		SELECT id FROM own`
 	var id int64
 	err := tx.QueryRow(ctx, split, args).Scan(&id)
@@ -292,11 +320,17 @@ func (s *Store) ApproveHolds(ctx context.Context, c Claim, stream dossier.Stream
 	const items = `
 		UPDATE absences a SET state = 'approved', tried = NULL
 		FROM holds h
-		WHERE a.tenant = @tenant AND h.id = a.hold AND NOT h.reveals AND (@stream = '' OR h.stream = @stream)
+		WHERE a.tenant = @tenant
+		  AND h.id = a.hold
+		  AND NOT h.reveals
+		  AND (@stream = '' OR h.stream = @stream)
 		  AND a.state = 'held'`
 	const holds = `
 		UPDATE holds SET state = 'approved', until = NULL, decided = now(), by = @by
-		WHERE tenant = @tenant AND NOT reveals AND state = 'open' AND (@stream = '' OR stream = @stream)`
+		WHERE tenant = @tenant
+		  AND NOT reveals
+		  AND state = 'open'
+		  AND (@stream = '' OR stream = @stream)`
 	by := "unknown"
 	if c.Run.RequestedBy != nil {
 		by = *c.Run.RequestedBy
@@ -340,7 +374,8 @@ func (s *Store) HeldRemovals(ctx context.Context, tenant string) ([]HeldRemovals
 		SELECT a.tenant, a.stream, count(*), min(a.since)
 		FROM absences a
 		JOIN holds h ON h.id = a.hold AND h.stream = a.stream
-		WHERE a.state = 'held' AND (@tenant = '' OR a.tenant = @tenant)
+		WHERE a.state = 'held'
+		  AND (@tenant = '' OR a.tenant = @tenant)
 		GROUP BY a.tenant, a.stream
 		ORDER BY a.tenant, a.stream`
 	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[HeldRemovals], q, pgx.StrictNamedArgs{"tenant": tenant})

@@ -38,7 +38,8 @@ func (t AbsentType) args(c Claim, more pgx.StrictNamedArgs) pgx.StrictNamedArgs 
 	return args
 }
 
-const absenceColumns = `a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved'`
+const absenceColumns = `
+			a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved'`
 
 func scanAbsence(row pgx.CollectableRow) (Absence, error) {
 	var a Absence
@@ -54,7 +55,9 @@ func (s *Store) Suspects(ctx context.Context, c Claim, t AbsentType, listed bool
 		SELECT ` + absenceColumns + `
 		FROM absences a
 		LEFT JOIN items i USING (tenant, key)
-		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type
+		WHERE a.tenant = @tenant
+		  AND a.stream = @stream
+		  AND a.type = @type
 		  -- what is held because the source refused to show it is asked for in every run
 		  AND (a.state IN ('suspect', 'approved') OR a.state = 'held' AND a.refused >= 2)
 		  AND (@listed OR a.missing <> 'record' OR a.state = 'approved')
@@ -71,8 +74,11 @@ func (s *Store) ConfirmedAbsences(ctx context.Context, c Claim, t AbsentType, re
 		SELECT ` + absenceColumns + `
 		FROM absences a
 		LEFT JOIN items i USING (tenant, key)
-		WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type
-		  AND a.state = 'confirmed' AND (a.missing = 'mark') = @reveals
+		WHERE a.tenant = @tenant
+		  AND a.stream = @stream
+		  AND a.type = @type
+		  AND a.state = 'confirmed'
+		  AND (a.missing = 'mark') = @reveals
 		ORDER BY a.key
 		LIMIT @limit`
 	return s.absences(ctx, q, t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "limit": limit}))
@@ -106,7 +112,8 @@ func (s *Store) AbsentTypes(ctx context.Context, tenant string) ([]AbsentType, e
 func (s *Store) ConfirmAbsence(ctx context.Context, c Claim, key string) error {
 	const q = `
 		UPDATE absences SET state = 'confirmed', tried = @run, refused = 0, hold = NULL
-		WHERE tenant = @tenant AND key = @key
+		WHERE tenant = @tenant
+		  AND key = @key
 		  AND (state IN ('suspect', 'approved') OR state = 'held' AND refused >= 2)`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID})
 }
@@ -118,14 +125,17 @@ func (s *Store) MarkAbsenceUnsure(ctx context.Context, c Claim, key string, refu
 	const q = `
 		UPDATE absences SET
 			tried = @run,
-			state = CASE WHEN state = 'confirmed' OR state = 'held' AND NOT @refused THEN 'suspect' ELSE state END,
+			state = CASE
+				WHEN state = 'confirmed' OR state = 'held' AND NOT @refused THEN 'suspect'
+				ELSE state END,
 			hold = CASE WHEN @refused THEN hold END,
 			refused = CASE
 				WHEN NOT @refused THEN 0
 				WHEN slot IS NOT DISTINCT FROM @slot THEN refused
 				ELSE refused + 1 END,
 			slot = CASE WHEN @refused THEN @slot ELSE slot END
-		WHERE tenant = @tenant AND key = @key`
+		WHERE tenant = @tenant
+		  AND key = @key`
 	return s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{
 		"tenant": c.Run.Tenant, "key": key, "run": c.Run.ID, "refused": refused, "slot": slotOf(c.Run)})
 }
@@ -140,7 +150,12 @@ func slotOf(r Run) time.Time {
 
 // UnsureAbsences counts the items that the run could not tell of whether they are gone.
 func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
-	const q = `SELECT count(*) FROM absences WHERE tenant = @tenant AND state = 'suspect' AND tried = @run`
+	const q = `
+		SELECT count(*)
+		FROM absences
+		WHERE tenant = @tenant
+		  AND state = 'suspect'
+		  AND tried = @run`
 	var n int64
 	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}).Scan(&n)
 	if err != nil {
@@ -171,28 +186,42 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 		DELETE FROM absences a
 		WHERE a.tenant = @tenant AND NOT EXISTS (
 			SELECT FROM items i
-			WHERE i.tenant = a.tenant AND i.key = a.key
+			WHERE i.tenant = a.tenant
+			  AND i.key = a.key
 			  AND (i.state = 'shown' AND a.missing <> 'mark' OR i.state = 'hidden' AND a.missing = 'mark'))`
 	// A client that is there again takes its items out of the client's hold.
 	const apart = `
 		UPDATE absences a SET state = 'suspect', hold = NULL
 		FROM holds h
-		WHERE a.tenant = @tenant AND h.id = a.hold AND h.stream = 'clients' AND a.stream <> 'clients'
+		WHERE a.tenant = @tenant
+		  AND h.id = a.hold
+		  AND h.stream = 'clients'
+		  AND a.stream <> 'clients'
 		  AND NOT EXISTS (
-			SELECT FROM items i JOIN absences k ON k.tenant = i.tenant AND k.stream = 'clients' AND k.id = i.client
-			WHERE i.tenant = a.tenant AND i.key = a.key)`
+			SELECT
+			FROM items i
+			JOIN absences k ON k.tenant = i.tenant AND k.stream = 'clients' AND k.id = i.client
+			WHERE i.tenant = a.tenant
+			  AND i.key = a.key)`
 	const along = `
 		UPDATE absences a SET state = k.state, hold = k.hold
 		FROM items i, absences k
-		WHERE a.tenant = @tenant AND a.stream <> 'clients' AND a.missing <> 'mark'
-		  AND i.tenant = a.tenant AND i.key = a.key
-		  AND k.tenant = a.tenant AND k.stream = 'clients' AND k.id = i.client
+		WHERE a.tenant = @tenant
+		  AND a.stream <> 'clients'
+		  AND a.missing <> 'mark'
+		  AND i.tenant = a.tenant
+		  AND i.key = a.key
+		  AND k.tenant = a.tenant
+		  AND k.stream = 'clients'
+		  AND k.id = i.client
 		  AND k.state IN ('held', 'kept')
 		  AND (a.hold, a.state) IS DISTINCT FROM (k.hold, k.state)`
 	// What an earlier run confirmed counts for nothing today.
 	const old = `
 		UPDATE absences SET state = 'suspect'
-		WHERE tenant = @tenant AND state = 'confirmed' AND tried IS DISTINCT FROM @run`
+		WHERE tenant = @tenant
+		  AND state = 'confirmed'
+		  AND tried IS DISTINCT FROM @run`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant}
 	for _, q := range []string{over, apart, along} {
 		if err := s.noteAbsence(ctx, c, q, args); err != nil {
@@ -224,20 +253,33 @@ func (s *Store) Tally(ctx context.Context, c Claim, t AbsentType, reveals bool) 
 	const q = `
 		SELECT
 			(SELECT count(*) FROM items
-			 WHERE tenant = @tenant AND stream = @stream AND type = @type
-			   AND CASE WHEN @reveals THEN state = 'hidden' AND reason = ANY(@marks) ELSE state = 'shown' END),
+			 WHERE tenant = @tenant
+			   AND stream = @stream
+			   AND type = @type
+			   AND CASE WHEN @reveals
+				THEN state = 'hidden' AND reason = ANY(@marks)
+				ELSE state = 'shown' END),
 			(SELECT count(*) FROM inferred
-			 WHERE tenant = @tenant AND stream = @stream AND type = @type AND reveals = @reveals
+			 WHERE tenant = @tenant
+			   AND stream = @stream
+			   AND type = @type
+			   AND reveals = @reveals
 			   AND at > now() - interval '24 hours'),
 			(SELECT count(*) FROM inferred
-			 WHERE tenant = @tenant AND stream = @stream AND type = @type AND reveals = @reveals
+			 WHERE tenant = @tenant
+			   AND stream = @stream
+			   AND type = @type
+			   AND reveals = @reveals
 			   AND at > now() - interval '7 days'),
 			count(*) FILTER (WHERE state = 'confirmed'),
 			count(*) FILTER (WHERE state = 'suspect'),
 			count(*) FILTER (WHERE refused >= 2 AND state = 'suspect'),
 			false
 		FROM absences
-		WHERE tenant = @tenant AND stream = @stream AND type = @type AND (missing = 'mark') = @reveals`
+		WHERE tenant = @tenant
+		  AND stream = @stream
+		  AND type = @type
+		  AND (missing = 'mark') = @reveals`
 	// Parts are made of several types; what another type removed today counts.
 	const empties = `
 		WITH gone AS (
@@ -245,15 +287,24 @@ func (s *Store) Tally(ctx context.Context, c Claim, t AbsentType, reveals bool) 
 			FROM absences a
 			JOIN items i USING (tenant, key)
 			JOIN clients c ON c.tenant = a.tenant AND c.id = i.client AND c.state = 'shown'
-			WHERE a.tenant = @tenant AND a.missing <> 'mark' AND a.state = 'confirmed'
-			  AND i.state = 'shown' AND i.part IS NOT NULL
+			WHERE a.tenant = @tenant
+			  AND a.missing <> 'mark'
+			  AND a.state = 'confirmed'
+			  AND i.state = 'shown'
+			  AND i.part IS NOT NULL
 			GROUP BY i.client, i.part)
 		SELECT EXISTS (
 			SELECT FROM gone g
 			WHERE (SELECT count(*) FROM items i
-			       WHERE i.tenant = @tenant AND i.client = g.client AND i.part = g.part AND i.state = 'shown') = g.n
+			       WHERE i.tenant = @tenant
+			         AND i.client = g.client
+			         AND i.part = g.part
+			         AND i.state = 'shown') = g.n
 			  AND g.n + (SELECT count(*) FROM inferred f
-			       WHERE f.tenant = @tenant AND f.client = g.client AND f.part = g.part AND NOT f.reveals
+			       WHERE f.tenant = @tenant
+			         AND f.client = g.client
+			         AND f.part = g.part
+			         AND NOT f.reveals
 			         AND f.at > now() - interval '24 hours') >= 5)`
 	args := t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "marks": dossier.MarkReasons()})
 	tally, err := queryOne(ctx, s.pool, pgx.RowToStructByPos[Tally], q, args)

@@ -30,7 +30,8 @@ func (s *Store) Rereads(ctx context.Context, c Claim, limit int) ([]Reread, erro
 	const q = `
 		SELECT key, stream, type, id, unstated
 		FROM rereads
-		WHERE tenant = @tenant AND tried IS DISTINCT FROM @run
+		WHERE tenant = @tenant
+		  AND tried IS DISTINCT FROM @run
 		ORDER BY key
 		LIMIT @limit`
 	scan := func(row pgx.CollectableRow) (r Reread, err error) {
@@ -50,7 +51,8 @@ func (s *Store) Rereads(ctx context.Context, c Claim, limit int) ([]Reread, erro
 func (s *Store) MarkRereadFailed(ctx context.Context, c Claim, key string) error {
 	const q = `
 		UPDATE rereads SET tried = @run
-		WHERE tenant = @tenant AND key = @key`
+		WHERE tenant = @tenant
+		  AND key = @key`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "key": key}
 	if err := s.asClaimant(ctx, c, q, args); err != nil {
 		return fmt.Errorf("mark a re-read as failed: %w", err)
@@ -67,10 +69,14 @@ func (s *Store) MarkRereadAbsent(ctx context.Context, c Claim, key string) error
 			UPDATE rereads SET tried = @run
 			WHERE tenant = @tenant AND key = @key AND EXISTS (
 				SELECT FROM items
-				WHERE tenant = @tenant AND key = @key AND state <> 'withdrawn')
+				WHERE tenant = @tenant
+				  AND key = @key
+				  AND state <> 'withdrawn')
 			RETURNING key)
 		DELETE FROM rereads
-		WHERE tenant = @tenant AND key = @key AND NOT EXISTS (SELECT FROM again)`
+		WHERE tenant = @tenant
+		  AND key = @key
+		  AND NOT EXISTS (SELECT FROM again)`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "key": key}
 	if err := s.asClaimant(ctx, c, q, args); err != nil {
 		return fmt.Errorf("mark a re-read item as absent: %w", err)
@@ -82,7 +88,8 @@ func (s *Store) MarkRereadAbsent(ctx context.Context, c Claim, key string) error
 func (s *Store) EndReread(ctx context.Context, c Claim, key string) error {
 	const q = `
 		DELETE FROM rereads
-		WHERE tenant = @tenant AND key = @key`
+		WHERE tenant = @tenant
+		  AND key = @key`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "key": key}
 	if err := s.asClaimant(ctx, c, q, args); err != nil {
 		return fmt.Errorf("end a re-read: %w", err)
@@ -98,19 +105,26 @@ func (s *Store) QueueUnstated(ctx context.Context, c Claim, t AbsentType, limit 
 		WITH held AS (
 			SELECT a.key, a.stream, a.type, a.id
 			FROM absences a
-			WHERE a.tenant = @tenant AND a.stream = @stream AND a.type = @type AND a.missing <> 'record'
+			WHERE a.tenant = @tenant
+			  AND a.stream = @stream
+			  AND a.type = @type
+			  AND a.missing <> 'record'
 			ORDER BY a.since
 			LIMIT @limit),
 		hidden AS (
 			SELECT key, stream, type, id
 			FROM items
-			WHERE tenant = @tenant AND stream = @stream AND type = @type
-			  AND state = 'hidden' AND reason = ANY(@reasons)
+			WHERE tenant = @tenant
+			  AND stream = @stream
+			  AND type = @type
+			  AND state = 'hidden'
+			  AND reason = ANY(@reasons)
 			ORDER BY looked NULLS FIRST
 			LIMIT @limit),
 		looked AS (
 			UPDATE items SET looked = now()
-			WHERE tenant = @tenant AND key IN (SELECT key FROM hidden))
+			WHERE tenant = @tenant
+			  AND key IN (SELECT key FROM hidden))
 		INSERT INTO rereads (tenant, key, stream, type, id, unstated)
 		SELECT @tenant, key, stream, type, id, true FROM held
 		UNION
