@@ -12,9 +12,9 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// Hold is a set of absences that one comparison found and that passed a limit, so
-// that nothing of it is removed, or revealed, until an operator decides or the source
-// shows it again. Later absences form a set of their own.
+// Hold is a set of absences that one comparison found and that passed a limit. None of
+// its items is removed, or revealed, until an operator decides or the source shows it
+// again. Later absences form a set of their own.
 type Hold struct {
 	ID      int64          `json:"id"`
 	Tenant  string         `json:"tenant"`
@@ -44,7 +44,7 @@ const (
 	HeldHalf      HoldRule = "half"       // half of the type or more
 	HeldPart      HoldRule = "part"       // a client would be left with nothing in a part
 	HeldRefused   HoldRule = "refused"    // the source refuses single records for two slots
-	HeldReveals   HoldRule = "reveals"    // more marks vanished than are believed
+	HeldReveals   HoldRule = "reveals"    // more marks vanished in a day than the limit of I6
 	HeldEveryMark HoldRule = "every-mark" // every mark of the type vanished
 )
 
@@ -54,7 +54,7 @@ var holdRuleMeanings = map[HoldRule]string{
 	HeldHalf:      "half of the type or more is missing",
 	HeldPart:      "a client would be left with nothing in a part of the dossier",
 	HeldRefused:   "the source refuses to show single items",
-	HeldReveals:   "more marks are missing than is believed without an operator",
+	HeldReveals:   "more marks are missing than are taken away without an operator",
 	HeldEveryMark: "every mark of the type is missing",
 }
 

@@ -14,20 +14,19 @@ import (
 )
 
 const (
-	// lookedAtOnce is how many absences are looked at at the same time. The source's own limits
-	// come on top.
+	// lookedAtOnce is how many records are read at the same time. The source's own limits apply too.
 	lookedAtOnce = 4
 	// absencesAtOnce is how many absences are taken from the store at a time.
 	absencesAtOnce = 100
 )
 
-// settle decides on what is stored and the source no longer shows, and on what is hidden and no
-// longer marked, although the source has stated neither (I5, I6). Each absence is looked at by
-// reading the record by its id. The confirmed absences of a type are then judged as a set: they
-// are carried out, or held if they are more than is believed without an operator.
+// settle decides on absences: items that are stored and that the source no longer shows, and items
+// that are hidden and whose mark the source no longer has, although the source stated neither (I5,
+// I6). Each record is read by its id. The confirmed absences of a type are then judged together:
+// the items are removed, or shown; or held, if they pass a limit.
 //
-// Records that are missing from a list are settled only if this run has listed their type whole by
-// all its searches: an earlier run's list counts for nothing.
+// Records that are missing from a list are settled only if this run has listed their type
+// completely, by all its searches. A list of an earlier run is not used.
 func (s *slice) settle(ctx context.Context) (more bool, err error) {
 	st := s.syncer.store
 	if s.claim.Run.Scope.Client != "" {
@@ -59,7 +58,7 @@ func (s *slice) settle(ctx context.Context) (more bool, err error) {
 				return more, err
 			}
 		}
-		// What belongs to a client that is held, or that is gone now, is not absent by itself.
+		// The items of a client that is held, or was removed just now, are not judged themselves.
 		if stream == dossier.StreamClients {
 			if err := st.SettleAbsences(ctx, s.claim); err != nil {
 				return false, err
@@ -69,7 +68,8 @@ func (s *slice) settle(ctx context.Context) (more bool, err error) {
 	return false, s.countUnsettled(ctx)
 }
 
-// countUnsettled counts what is held, and what the source would not tell of.
+// countUnsettled counts the held items, and the records of which the source did not say whether
+// they exist.
 func (s *slice) countUnsettled(ctx context.Context) error {
 	held, err := s.syncer.store.HeldRemovals(ctx, s.tenant.ID)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *slice) countUnsettled(ctx context.Context) error {
 	return err
 }
 
-// settleType looks at the type's absences, and carries out or holds its removals and its reveals.
+// settleType reads the records of the type's absences, and then removes, shows or holds the items.
 func (s *slice) settleType(ctx context.Context, t store.AbsentType, listed bool) (more bool, err error) {
 	for {
 		held, err := s.holdBeyondLimits(ctx, t)
@@ -112,8 +112,8 @@ func (s *slice) settleType(ctx context.Context, t store.AbsentType, listed bool)
 	return false, nil
 }
 
-// holdBeyondLimits holds the type's removals, or its reveals, if those that are confirmed so far
-// pass a limit. It reports whether nothing is left to look at.
+// holdBeyondLimits holds the type's removals, or its reveals, if the confirmed ones pass a limit. It
+// reports whether it has held all that was left.
 func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool, error) {
 	st, isHeld, all := s.syncer.store, false, true
 	for _, reveals := range []bool{false, true} {
@@ -138,7 +138,7 @@ func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool,
 		if err != nil {
 			return false, err
 		}
-		s.log.Warn("more is missing at the source than is believed without an operator; it is held",
+		s.log.Warn("the source lacks more than is removed or shown without an operator; the items are held",
 			zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Bool("reveals", reveals),
 			zap.String("rule", string(rule)), zap.Int64("items", n))
 		isHeld = true
@@ -155,7 +155,7 @@ type limits struct {
 const (
 	removedFreely  = 20 // removals of a type in 24 hours that are never too many by number
 	revealedFreely = 20
-	// A few clients are many people: fewer of them are removed freely.
+	// A client takes a whole dossier along, so fewer clients are removed without an operator.
 	clientsFreely      = 3
 	clientsFreelyOfFew = 1
 	fewClients         = 20
@@ -196,8 +196,8 @@ func (l limits) passed(t store.Tally, reveals bool) store.HoldRule {
 	return ""
 }
 
-// look reads the suspects by their ids and records what that shows. Those that an operator has
-// approved and that are still absent are carried out at once.
+// look reads the suspects by their ids and stores the result. An absence that an operator has
+// approved, and that the read confirms, is carried out at once.
 func (s *slice) look(ctx context.Context, t store.AbsentType, suspects []store.Absence) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(lookedAtOnce)

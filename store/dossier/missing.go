@@ -2,8 +2,8 @@ package dossier
 
 import "slices"
 
-// Missing is what an item lacks that was there before, or that every record of its
-// type has, so that nothing in it states why it is not to be shown (I5).
+// Missing is the part that a record lacks, if the record is hidden for that and says
+// nothing itself about being hidden (I5).
 type Missing string
 
 // What can be missing.
@@ -17,7 +17,7 @@ const (
 )
 
 // MarkReasons lists the reasons of items that a mark or a rule hides. Such an item is
-// shown again only after a look at the record itself.
+// shown again only after its record was read by its id.
 func MarkReasons() []Reason {
 	return []Reason{HiddenMarked, HiddenModifierExtension, HiddenImplicitRules}
 }
@@ -25,7 +25,8 @@ func MarkReasons() []Reason {
 // IsMark reports whether a mark or a rule is the reason.
 func (r Reason) IsMark() bool { return slices.Contains(MarkReasons(), r) }
 
-// UnstatedReasons lists the reasons that hide an item although nothing in it need have said so.
+// UnstatedReasons lists the reasons for which an item may be hidden without a statement of the
+// source.
 func UnstatedReasons() []Reason {
 	return []Reason{HiddenEmpty, HiddenNoClient, HiddenNotADocument, HiddenUnknownStatus, HiddenQuarantined}
 }
