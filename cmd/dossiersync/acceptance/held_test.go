@@ -12,21 +12,35 @@ import (
 )
 
 // held returns the sets that the command held lists.
-func (s *story) held() []store.Hold {
-	s.t.Helper()
+func (h *harness) held() []store.Hold {
+	h.t.Helper()
 	var out struct{ Holds []store.Hold }
-	if err := json.Unmarshal([]byte(s.mustRun("held", "--tenant", "amaris", "--json")), &out); err != nil {
-		s.t.Fatal(err)
+	if err := json.Unmarshal([]byte(h.mustRun("held", "--tenant", "amaris", "--json")), &out); err != nil {
+		h.t.Fatal(err)
 	}
 	return out.Holds
 }
 
 // decideHeld decides on a set, with the flags given in words.
-func (s *story) decideHeld(verb string, set int64, flags string) (code int, stderr string) {
-	s.t.Helper()
+func (h *harness) decideHeld(verb string, set int64, flags string) (code int, stderr string) {
+	h.t.Helper()
 	args := []string{"held", verb, fmt.Sprint(set), "--tenant", "amaris", "--note", "test", "--by", "Anna de Vries"}
-	code, _, stderr = s.runCommand(append(args, strings.Fields(flags)...)...)
+	code, _, stderr = h.runCommand(append(args, strings.Fields(flags)...)...)
 	return code, stderr
+}
+
+// approveHeld approves every set that is held; there must be one.
+func (h *harness) approveHeld() {
+	h.t.Helper()
+	sets := h.held()
+	if len(sets) == 0 {
+		h.t.Error("nothing is held")
+	}
+	for _, set := range sets {
+		if code, stderr := h.decideHeld("approve", set.ID, fmt.Sprintf("--items %d", set.Items)); code != exitDone {
+			h.t.Errorf("approve ends with %d: %s", code, stderr)
+		}
+	}
 }
 
 // newStoryWithMishap returns a story of four clients with six reports each, after a mishap of the
