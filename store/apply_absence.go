@@ -33,9 +33,13 @@ func (a *application) missingIn(it *dossier.Item, old *stored) dossier.Missing {
 }
 
 // keepMark gives an item that a mark hid before, and that is hidden for another reason now, the
-// old reason: if the record becomes readable later, the mark must not have been forgotten.
+// old reason: if the record becomes readable later, the mark must not have been forgotten. A merge
+// is stored as such, because grants end with it.
 func (a *application) keepMark(it *dossier.Item, old *stored) {
-	if old.isMarked() && it.State == dossier.StateHidden && !it.Reason.IsMark() && !a.batch.RulesChanged {
+	if !old.isMarked() || a.batch.RulesChanged {
+		return
+	}
+	if it.State == dossier.StateHidden && !it.Reason.IsMark() && it.Reason != dossier.HiddenMerged {
 		it.Reason, it.Hash, it.Client = old.reason, old.hash, old.client
 	}
 }

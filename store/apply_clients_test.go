@@ -31,6 +31,7 @@ func TestOnlyAMergeRevokesGrants(t *testing.T) {
 		{"unreadable once", []func(int) dossier.Item{unread, shown}, "accepted"},
 		{"merged", []func(int) dossier.Item{merged, shown}, "revoked"},
 		{"merged when out of care", []func(int) dossier.Item{inactive, merged}, "revoked"},
+		{"merged when marked", []func(int) dossier.Item{marked, merged}, "revoked"},
 		{"marked when out of care", []func(int) dossier.Item{inactive, marked}, "accepted"},
 		{"merged after an unreadable version", []func(int) dossier.Item{unread, merged}, "revoked"},
 	} {
