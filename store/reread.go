@@ -61,13 +61,17 @@ func (s *Store) MarkRereadFailed(ctx context.Context, c Claim, key string) error
 }
 
 // MarkRereadAbsent stores that the source does not have the item. While the replica still
-// holds the item, the answer may be a mistake, so the next run tries again; otherwise the
-// re-read ends. It fails with [ErrFenced].
+// holds the item, the answer may be a mistake, so the next run tries again. Otherwise the
+// re-read ends, and so does one that [Store.QueueUnstated] queues anew with each reconcile. It
+// fails with [ErrFenced].
 func (s *Store) MarkRereadAbsent(ctx context.Context, c Claim, key string) error {
 	const q = `
 		WITH again AS (
 			UPDATE rereads SET tried = @run
-			WHERE tenant = @tenant AND key = @key AND EXISTS (
+			WHERE tenant = @tenant
+			  AND key = @key
+			  AND NOT unstated
+			  AND EXISTS (
 				SELECT FROM items
 				WHERE tenant = @tenant
 				  AND key = @key
