@@ -88,7 +88,8 @@ func (p *process) sweep() error {
 		return err
 	}
 	for _, name := range names {
-		if err := p.all("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		// The locks are read later than the names: a process that ended in between dropped its own.
+		if err := p.all("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)"); err != nil {
 			return err
 		}
 	}
