@@ -85,6 +85,9 @@ func (v value) config() Config {
 	}
 	private := !s.key("database").given() && !s.key("database_file").filled()
 	c.PortalAPI = s.key("portal_api").portalAPI(private)
+	if c.PortalAPI.ProofKeyFile == "" {
+		c.PortalAPI.ProofKeyFile = filepath.Join(c.DataDir, "portal.key")
+	}
 	c.Ops = s.key("ops").ops(private, c.Tenants)
 	return c
 }

@@ -128,8 +128,8 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	want := &config.Config{
 		DataDir: "etc/data", ErasuresFile: "etc/data/erasures.jsonl", AccessLog: config.AccessLog{KeepYears: 5},
 		PortalAPI: config.PortalAPI{
-			Listen: "127.0.0.1:8080",
-			Auth:   config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant"},
+			Listen: "127.0.0.1:8080", ProofKeyFile: "etc/data/portal.key",
+			Auth: config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant"},
 		},
 		Ops: config.Ops{Listen: "127.0.0.1:8081"},
 		Tenants: []config.Tenant{{

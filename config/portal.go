@@ -8,8 +8,11 @@ type PortalAPI struct {
 	// Database is the database's address with the reader's log-in. Zero: derived from
 	// [Config.Database].
 	Database Credential
-	TLS      TLS
-	Auth     TokenAuth
+	// ProofKeyFile holds the secret with which the portal API proves to the database for whom it asks.
+	// It need not exist.
+	ProofKeyFile string
+	TLS          TLS
+	Auth         TokenAuth
 }
 
 // TokenAuth describes the bearer tokens that the portal API accepts.
@@ -29,10 +32,11 @@ func (v value) portalAPI(private bool) PortalAPI {
 	s := v.section()
 	defer s.end()
 	p := PortalAPI{
-		Listen:   s.key("listen").listener("127.0.0.1:8080", private),
-		Database: s.database(),
-		TLS:      s.key("tls").tls(),
-		Auth:     s.key("auth").tokenAuth(),
+		Listen:       s.key("listen").listener("127.0.0.1:8080", private),
+		Database:     s.database(),
+		ProofKeyFile: s.key("proof_key_file").filePath(""),
+		TLS:          s.key("tls").tls(),
+		Auth:         s.key("auth").tokenAuth(),
 	}
 	if private && !p.Database.IsZero() {
 		s.faultf("has a database for readers, while the replica itself has none; give `database` too, or remove both")

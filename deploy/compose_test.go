@@ -167,7 +167,11 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	if m, err := store.Migrate(t.Context(), at("owner_url")); err != nil || m.Pending() {
 		t.Fatalf("as the owner it is migrated to %+v, %v", m, err)
 	}
-	reader, err := store.OpenPortal(t.Context(), at("reader_url"))
+	keys, err := store.ReadProofKeys(filepath.Join(secrets, "portal_key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := store.OpenPortal(t.Context(), at("reader_url"), keys)
 	if err != nil {
 		t.Fatalf("the portal API cannot log in: %v", err)
 	}
@@ -177,6 +181,9 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
+	if err := owner.PutProofKeys(t.Context(), keys, false, "amaris"); err != nil {
+		t.Fatal(err)
+	}
 	takesGrants(t, owner, reader)
 	var rights string
 	if err := owner.RiverPool().QueryRow(t.Context(), `
@@ -184,7 +191,7 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		FROM pg_roles WHERE rolname LIKE 'dossiersync%'`).Scan(&rights); err != nil {
 		t.Fatal(err)
 	}
-	if rights != "dossiersync, dossiersync_portal, dossiersync_reader" {
+	if rights != "dossiersync, dossiersync_answers, dossiersync_portal, dossiersync_reader" {
 		t.Errorf("the roles are: %s", rights)
 	}
 
@@ -220,7 +227,7 @@ func takesGrants(t *testing.T, owner *store.Store, reader *store.Portal) {
 		grants = grants[1:]
 		return &g, nil
 	}}
-	put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, list, "portal", store.NewAccessLog(reader, "portal-api"),
+	put, err := reader.PutGrants(t.Context(), store.Identity{Tenant: "amaris", User: "portal"}, list, "portal",
 		store.AccessEvent{Tenant: "amaris", Action: "change", Event: "grants", Outcome: "success", User: "portal"})
 	if err != nil || put.Changed != 1 {
 		t.Errorf("a list of all grants has changed %+v, %v", put, err)

@@ -138,8 +138,8 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 	t.Parallel()
 	breaks := map[string]func(p *harness) (mend func()){
 		"no right to write": func(p *harness) func() {
-			p.exec(`REVOKE INSERT ON access_log FROM dossiersync_reader`)
-			return func() { p.exec(`GRANT INSERT ON access_log TO dossiersync_reader`) }
+			p.exec(`REVOKE INSERT ON access_log FROM dossiersync_answers`)
+			return func() { p.exec(`GRANT INSERT ON access_log TO dossiersync_answers`) }
 		},
 		"locked": func(p *harness) func() {
 			tx, err := p.db.Begin(t.Context())
@@ -200,7 +200,7 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 func TestDatabaseDownIsUnavailable(t *testing.T) {
 	t.Parallel()
 	p := newDossierHarness(t)
-	p.exec(`REVOKE EXECUTE ON FUNCTION identify(text, text, text, text) FROM dossiersync_reader`)
+	p.exec(`REVOKE EXECUTE ON FUNCTION portal_dossier(text, text, text, bigint, bytea) FROM dossiersync_reader`)
 	a := p.get("daughter", "/v1/dossiers/1")
 	if kind, _ := a.problem(t); a.status != http.StatusInternalServerError || kind != "internal" {
 		t.Errorf("a missing right is answered with %d %s", a.status, kind)

@@ -186,7 +186,7 @@ func newTraced(t *testing.T) (*harness, *statements) {
 	t.Helper()
 	r, asked := storetest.NewReplica(t), new(statements)
 	var err error
-	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL, store.WithTracer(asked)); err != nil {
+	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL, r.Keys, store.WithTracer(asked)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Reader.Close)

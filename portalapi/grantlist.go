@@ -55,7 +55,7 @@ func (a *API) putGrants(ctx context.Context, c *call) (*result, error) {
 	}
 	list := &grantList{in: in}
 	grants := store.GrantList{Next: list.next, AsOf: func() *time.Time { return list.asOf }}
-	stored, err := a.portal.PutGrants(ctx, c.identity(), grants, c.event.OnBehalfOf, a.access, c.event)
+	stored, err := a.portal.PutGrants(ctx, c.identity(), grants, c.event.OnBehalfOf, c.event)
 	if duplicate, ok := errors.AsType[*store.DuplicateGrantError](err); ok {
 		return nil, web.Invalid(fmt.Sprintf("items[%d].user", duplicate.Index),
 			"Deze gebruiker staat er bij deze cliënt al.")

@@ -436,7 +436,7 @@ func TestOneUploadPerTenantAtATime(t *testing.T) {
 	server := httptest.NewServer(p.handler)
 	t.Cleanup(server.Close)
 	first := p.beginUpload(server, p.token("portal", "dossier:grants"))
-	p.waitFor(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%')`)
+	p.waitFor(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT portal_begin_list%' AND state = 'idle in transaction')`)
 	a := p.manage(http.MethodPut, allGrants, `{"items":[]}`)
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "30" {
 		t.Errorf("another list is answered with %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
@@ -517,7 +517,7 @@ func TestUploadsOfSeveralTenantsRunAtOnce(t *testing.T) {
 	var first []*upload
 	for n, tenant := range []string{"amaris", "szr", "drie"} {
 		first = append(first, p.beginUpload(server, token(tenant)))
-		p.waitFor(fmt.Sprintf(`SELECT count(*) = %d FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'copy "listed"%%'`, n+1))
+		p.waitFor(fmt.Sprintf(`SELECT count(*) = %d FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT portal_begin_list%%' AND state = 'idle in transaction'`, n+1))
 	}
 	for _, tenant := range []string{"amaris", "vier"} {
 		a := p.do(http.MethodPut, allGrants, token(tenant), `{"items":[]}`, "Content-Type", "application/json", "Dossier-Actor", "beheer")

@@ -141,11 +141,7 @@ func (a *API) putGrant(ctx context.Context, c *call) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, _, err := a.portal.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, a.access, c.event)
-	if err != nil {
-		return nil, err
-	}
-	st, err := a.portal.Register(ctx, c.identity())
+	st, stored, _, err := a.portal.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, c.event)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +156,7 @@ func (a *API) deleteGrant(ctx context.Context, c *call) (*result, error) {
 	if err := c.beginGrant(); err != nil {
 		return nil, err
 	}
-	err := a.portal.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, a.access, c.event)
+	err := a.portal.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, c.event)
 	return &result{}, err
 }
 

@@ -72,7 +72,7 @@ func newHarnessOn(t testing.TB, replica *storetest.Replica, change ...func(*port
 	for _, f := range change {
 		f(&o)
 	}
-	log := store.NewAccessLog(p.Reader, "portal")
+	log := store.NewAccessLog(p.Reader)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -87,6 +87,9 @@ func newHarnessOn(t testing.TB, replica *storetest.Replica, change ...func(*port
 	p.handler = portaltest.Checked(t, p.api)
 	for _, tn := range o.Tenants {
 		if err := p.PutTenant(t.Context(), tn.ID, tn.Name, tn.Location.String()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.PutProofKeys(t.Context(), p.Keys, false, tn.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -265,7 +265,7 @@ func TestMetricsAndLogsHoldNoPersonalData(t *testing.T) {
 	p.get("daughter", "/v1/dossiers/client-77/timeline?from=1999-01-01&zoek=geheim")
 	p.get("daughter", "/v1/nergens/client-77")
 	p.do("BREW", "/v1/dossiers/client-77", "", "")
-	p.exec(`REVOKE EXECUTE ON FUNCTION identify(text, text, text, text) FROM dossiersync_reader`)
+	p.exec(`REVOKE EXECUTE ON FUNCTION portal_dossier(text, text, text, bigint, bytea) FROM dossiersync_reader`)
 	p.get("daughter", "/v1/dossiers/client-77")
 
 	families, err := registry.Gather()

@@ -186,7 +186,7 @@ func (s *seeds) accesses() []logged {
 	rows, err := s.db.Query(s.t.Context(), `
 		SELECT action, event, outcome, user_id, coalesce(user_name, ''), coalesce(user_role, ''), coalesce(on_behalf_of, ''),
 			coalesce(client, ''), coalesce(object, ''), coalesce(query, '')
-		FROM access_log WHERE source = 'portal' ORDER BY time`)
+		FROM access_log WHERE source = 'portal-api' ORDER BY time`)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -42,7 +43,8 @@ type AccessEvent struct {
 // AccessLog appends events. Events that arrive together share one commit.
 type AccessLog struct {
 	config  *pgxpool.Config
-	source  string
+	keys    *ProofKeys
+	now     func() time.Time // of the proofs
 	pending chan pendingEvent
 
 	// OnCommit, unless nil, is called after each commit with its duration and its error. It must be
@@ -55,12 +57,12 @@ type pendingEvent struct {
 	done  chan error
 }
 
-// NewAccessLog returns the log, to be written as the role that p reads as; source names the part of
-// the system that logs. Nothing is written before Run.
-func NewAccessLog(p *Portal, source string) *AccessLog {
+// NewAccessLog returns the portal API's log, to be written as the role that p reads as. Nothing is
+// written before Run.
+func NewAccessLog(p *Portal) *AccessLog {
 	config := p.pool.Config()
 	config.MaxConns, config.MinConns = 1, 0
-	return &AccessLog{config: config, source: source, pending: make(chan pendingEvent)}
+	return &AccessLog{config: config, keys: p.keys, now: p.now, pending: make(chan pendingEvent)}
 }
 
 // Append returns once the event is committed. After a second it fails with [ErrLogUnavailable], and
@@ -114,7 +116,7 @@ func (l *AccessLog) gather(first pendingEvent) []pendingEvent {
 	return batch
 }
 
-func (l *AccessLog) commit(ctx context.Context, db execer, batch []pendingEvent) {
+func (l *AccessLog) commit(ctx context.Context, pool *pgxpool.Pool, batch []pendingEvent) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), logWait, ErrLogUnavailable)
 	defer cancel()
 	events := make([]AccessEvent, len(batch))
@@ -122,21 +124,64 @@ func (l *AccessLog) commit(ctx context.Context, db execer, batch []pendingEvent)
 		events[i] = batch[i].event
 	}
 	began := time.Now()
-	err := l.insert(ctx, db, events...)
+	refused, err := l.add(ctx, pool, events)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
 	}
 	if l.OnCommit != nil {
 		l.OnCommit(time.Since(began), err)
 	}
-	for _, p := range batch {
+	for i, p := range batch {
+		if err == nil && slices.Contains(refused, int32(i+1)) {
+			p.done <- fmt.Errorf("%w: %w", ErrLogUnavailable, errProof)
+			continue
+		}
 		p.done <- err
 	}
 }
 
-// insert writes events in one statement; PostgreSQL refuses COPY under row-level security. Text that
-// PostgreSQL would refuse is made valid, so that one event cannot keep the others from being logged.
-func (l *AccessLog) insert(ctx context.Context, db execer, events ...AccessEvent) error {
+// add writes events by one call, each with a proof of its own, and returns the places, from 1 on, of
+// those that the database has refused.
+func (l *AccessLog) add(ctx context.Context, db *pgxpool.Pool, events []AccessEvent) (refused []int32, err error) {
+	columns := eventColumns(events)
+	minutes, proofs := make([]int64, len(events)), make([][]byte, len(events))
+	tenants, users, clients := columns[0], columns[4], columns[10]
+	now := l.now()
+	for i := range events {
+		p := l.keys.prove(purposeLog, Identity{Tenant: tenants[i], User: users[i]}, clients[i], now)
+		minutes[i], proofs[i] = p.minute, p.mac
+	}
+	args := []any{minutes, proofs}
+	for _, c := range columns {
+		args = append(args, c)
+	}
+	err = db.QueryRow(ctx, `SELECT portal_log`+parameters(len(args)), args...).Scan(&refused)
+	return refused, err
+}
+
+// eventColumns returns the columns of events: tenant, action, event, outcome, user, user's name, user's
+// role, on behalf of, purpose, access point, client, object and query. Text that PostgreSQL would
+// refuse is made valid, so that one event cannot keep the others from being logged.
+func eventColumns(events []AccessEvent) [13][]string {
+	var columns [13][]string
+	for i := range events {
+		e := &events[i]
+		for n, text := range [13]string{
+			e.Tenant, e.Action, e.Event, e.Outcome, e.User, e.UserName, e.UserRole, e.OnBehalfOf, e.Purpose,
+			e.AccessPoint, e.Client, e.Object, e.Query,
+		} {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+			}
+			columns[n] = append(columns[n], text)
+		}
+	}
+	return columns
+}
+
+// logWithin logs events of source in the transaction of the acts that they are about: both happen or
+// neither does.
+func logWithin(ctx context.Context, tx pgx.Tx, source string, events ...AccessEvent) error {
 	const q = `
 		INSERT INTO access_log (
 			tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
@@ -144,49 +189,19 @@ func (l *AccessLog) insert(ctx context.Context, db execer, events ...AccessEvent
 		SELECT tenant, action, event, outcome, user_id, nullif(user_name, ''),
 		       nullif(user_role, ''), nullif(on_behalf_of, ''), nullif(purpose, ''),
 		       nullif(access_point, ''), nullif(client, ''), nullif(object, ''),
-		       nullif(query, ''), @source
+		       nullif(query, ''), $14
 		FROM unnest(
-			@tenant::text[], @action::text[], @event::text[], @outcome::text[],
-			@user_id::text[], @user_name::text[], @user_role::text[], @on_behalf_of::text[],
-			@purpose::text[], @access_point::text[], @client::text[], @object::text[],
-			@query::text[]) e (
+			$1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+			$8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) e (
 			tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
 			access_point, client, object, query)`
-	column := func(field func(e *AccessEvent) string) []string {
-		list := make([]string, len(events))
-		for i := range events {
-			list[i] = strings.ReplaceAll(strings.ToValidUTF8(field(&events[i]), "\uFFFD"), "\x00", "\uFFFD")
-		}
-		return list
-	}
-	_, err := db.Exec(ctx, q, pgx.StrictNamedArgs{
-		"source":       l.source,
-		"tenant":       column(func(e *AccessEvent) string { return e.Tenant }),
-		"action":       column(func(e *AccessEvent) string { return e.Action }),
-		"event":        column(func(e *AccessEvent) string { return e.Event }),
-		"outcome":      column(func(e *AccessEvent) string { return e.Outcome }),
-		"user_id":      column(func(e *AccessEvent) string { return e.User }),
-		"user_name":    column(func(e *AccessEvent) string { return e.UserName }),
-		"user_role":    column(func(e *AccessEvent) string { return e.UserRole }),
-		"on_behalf_of": column(func(e *AccessEvent) string { return e.OnBehalfOf }),
-		"purpose":      column(func(e *AccessEvent) string { return e.Purpose }),
-		"access_point": column(func(e *AccessEvent) string { return e.AccessPoint }),
-		"client":       column(func(e *AccessEvent) string { return e.Client }),
-		"object":       column(func(e *AccessEvent) string { return e.Object }),
-		"query":        column(func(e *AccessEvent) string { return e.Query }),
-	})
-	return err
-}
-
-type execer interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
-// within logs events in the transaction of the acts that they are about: both happen or neither does.
-func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
-	if err := l.insert(ctx, tx, events...); err != nil {
+	var args []any
+	for _, c := range eventColumns(events) {
+		args = append(args, c)
+	}
+	if _, err := tx.Exec(ctx, q, append(args, source)...); err != nil {
 		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
 	}
 	return nil
@@ -197,35 +212,9 @@ func (l *AccessLog) within(ctx context.Context, tx pgx.Tx, events ...AccessEvent
 func (s *Store) logOperator(ctx context.Context, e AccessEvent) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logWait, ErrLogUnavailable)
 	defer cancel()
-	log := AccessLog{source: "operator"}
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return log.within(ctx, tx, e) })
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error { return logWithin(ctx, tx, "operator", e) })
 	if err != nil && !errors.Is(err, ErrLogUnavailable) {
 		err = fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
 	}
 	return err
-}
-
-// withinEach logs e in the transaction of the acts that it is about: once for each row of the
-// temporary table changed, with the row's action, client and user. It waits for a lock on the log for
-// logWait.
-func (l *AccessLog) withinEach(ctx context.Context, tx pgx.Tx, e AccessEvent) error {
-	const q = `
-		INSERT INTO access_log (
-			tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object,
-			source)
-		SELECT @tenant, action, @event, @outcome, @user, nullif(@behalf, ''), nullif(@point, ''),
-		       client, user_id, @source
-		FROM changed`
-	const wait = `SELECT set_config('lock_timeout', @wait, true)`
-	_, err := tx.Exec(ctx, wait, pgx.StrictNamedArgs{"wait": logWait.String()})
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, q, pgx.StrictNamedArgs{
-		"tenant": e.Tenant, "event": e.Event, "outcome": e.Outcome, "user": e.User,
-		"behalf": e.OnBehalfOf, "point": e.AccessPoint, "source": l.source})
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLogUnavailable, classify(err))
-	}
-	return nil
 }

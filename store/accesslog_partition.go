@@ -288,7 +288,7 @@ func dropOldest(
 		return false, err
 	}
 	if len(events) > 0 {
-		if err := (&AccessLog{source: "worker"}).within(ctx, tx, events...); err != nil {
+		if err := logWithin(ctx, tx, "worker", events...); err != nil {
 			return false, err
 		}
 	}

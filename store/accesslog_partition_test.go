@@ -231,7 +231,7 @@ func TestPartitionsAreAppendOnly(t *testing.T) {
 			`SELECT FROM %s`,
 			`INSERT INTO %s (tenant, action, event, outcome, user_id, source) VALUES ('', '', '', '', '', '')`,
 		} {
-			asPortalRole(t, l.Replica, store.Identity{Tenant: "amaris", User: "x"}, func(tx pgx.Tx) {
+			asAnswers(t, l.Replica, store.Identity{Tenant: "amaris", User: "x"}, "read", "", func(tx pgx.Tx) {
 				if _, err := tx.Exec(t.Context(), fmt.Sprintf(sql, p)); err == nil {
 					t.Errorf("the portal's role may "+sql, p)
 				}
@@ -257,7 +257,7 @@ func TestPortalRoleCannotDateLogEntries(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	for _, column := range []string{"time", "id"} {
-		asPortalRole(t, r, store.Identity{Tenant: "amaris", User: "x"}, func(tx pgx.Tx) {
+		asAnswers(t, r, store.Identity{Tenant: "amaris", User: "x"}, "read", "", func(tx pgx.Tx) {
 			value := map[string]string{"time": "now()", "id": "gen_random_uuid()"}[column]
 			_, err := tx.Exec(t.Context(), `INSERT INTO access_log (`+column+`, tenant, action, event, outcome, user_id, source)
 				VALUES (`+value+`, 'amaris', 'read', 'report', 'success', 'x', 'test')`)

@@ -15,7 +15,7 @@ import (
 
 func runLog(t *testing.T, r *storetest.Replica) *store.AccessLog {
 	t.Helper()
-	log := store.NewAccessLog(r.Reader, "test")
+	log := store.NewAccessLog(r.Reader)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- log.Run(ctx) }()
@@ -52,7 +52,7 @@ func TestAppendReturnsOnceCommitted(t *testing.T) {
 				SELECT count(*)
 				FROM access_log
 				WHERE user_id = $1
-				  AND source = 'test'`, user).Scan(&found)
+				  AND source = 'portal-api'`, user).Scan(&found)
 			if err == nil && found != 1 {
 				err = fmt.Errorf("%s is logged %d times", user, found)
 			}
@@ -97,13 +97,13 @@ func TestOddTextIsLogged(t *testing.T) {
 func TestAppendFailsWithinASecond(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
-	idle := store.NewAccessLog(r.Reader, "test") // without Run
+	idle := store.NewAccessLog(r.Reader) // without Run
 	began := time.Now()
 	if err := idle.Append(t.Context(), event("x")); !errors.Is(err, store.ErrLogUnavailable) {
 		t.Errorf("a log that does not run: %v", err)
 	}
 	log := runLog(t, r)
-	if _, err := r.Pool().Exec(t.Context(), `REVOKE INSERT ON access_log FROM dossiersync_reader`); err != nil {
+	if _, err := r.Pool().Exec(t.Context(), `REVOKE INSERT ON access_log FROM dossiersync_answers`); err != nil {
 		t.Fatal(err)
 	}
 	if err := log.Append(t.Context(), event("x")); !errors.Is(err, store.ErrLogUnavailable) {

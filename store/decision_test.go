@@ -82,7 +82,7 @@ func TestDecisionsAreClosedToTheReaderRole(t *testing.T) {
 		`SELECT * FROM decisions`, `UPDATE decisions SET reason = 'x'`, `DELETE FROM decisions`, `TRUNCATE decisions`,
 		`INSERT INTO decisions (tenant, by, what, object, reason) VALUES ('amaris', 'x', 'discard', 'x', 'x')`,
 	} {
-		asPortalRole(t, r.Replica, store.Identity{Tenant: tenant, User: "x"}, func(tx pgx.Tx) {
+		asAnswers(t, r.Replica, store.Identity{Tenant: tenant, User: "x"}, "read", "", func(tx pgx.Tx) {
 			if _, err := tx.Exec(t.Context(), sql); err == nil {
 				t.Errorf("the reader's role may %s", sql)
 			}

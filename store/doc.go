@@ -3,8 +3,8 @@
 // No other package writes SQL.
 //
 // Two handles lead to it. [Store] logs in as the owner and is the worker's and the operators'.
-// [Portal] logs in as a role that owns nothing, reads through row-level security, and is the portal
-// API's.
+// [Portal] is the portal API's: it logs in as a role that can read no table, and calls functions of
+// the database (migration 016) that check rights and are bound by row-level security themselves.
 //
 // # Which file serves what
 //
@@ -27,7 +27,8 @@
 //	verify       the replica compared with the source, item by item, without changing either
 //	unshare      the items of types that the tenant no longer shares are removed
 //	tenant       tenants, whether their source can be reached, and how fresh they are
-//	portal       the reads of the portal API, the rights they need, and the grants
+//	portal       the calls of the portal API: its reads, and the grants
+//	proof        the keys with which the portal API proves to the database for whom it asks
 //	accesslog    the access log and its monthly partitions
 //	erase        a client is erased for good, and again after a backup was restored
 //	why          what one dossier shows to one user, explained to an operator
@@ -68,9 +69,9 @@
 //   - The change number of a tenant rises under the lock of the tenant's row, as the last statement of
 //     every transaction that changes what readers see: numbers become visible in order.
 //   - A new client has a backfill from the transaction that stores the client until its history is read.
-//   - Every statement of the portal finds only what the user may read, twice over: by its own conditions
-//     and by row-level security (I8; see portal_rights.go). An access is logged before it is answered
-//     (I9).
+//   - Every call of the portal finds only what the user may read, twice over: by the conditions of the
+//     function that it calls and by row-level security (I8; see migration 016). An access is logged
+//     before it is answered (I9).
 //
 // # Clocks
 //

@@ -96,8 +96,7 @@ func (s *Store) Erase(ctx context.Context, tenant, client, by string) (Erased, e
 		if out.Removed, err = eachTrace(ctx, tx, `DELETE FROM `, tenant, client, keys); err != nil {
 			return err
 		}
-		log := AccessLog{source: "operator"}
-		return log.within(ctx, tx, AccessEvent{
+		return logWithin(ctx, tx, "operator", AccessEvent{
 			Tenant: tenant, Action: "delete", Event: "erasure", Outcome: "success",
 			User: by, Client: client,
 		})

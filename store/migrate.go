@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -162,13 +163,14 @@ func EnsureDatabase(ctx context.Context, url, name string) error {
 	return nil
 }
 
-// portalRole is the role that the policies of row-level security are for. It cannot log in; the roles
-// that the portal API logs in as are members of it.
+// portalRole is the role that may execute the functions of the portal API, and has no other right. It
+// cannot log in; the roles that the portal API logs in as are members of it.
 const portalRole = "dossiersync_reader"
 
 // EnsureReader creates the role named in readerURL, unless it exists, sets its password to that of
-// readerURL, and makes it a member of [portalRole]. The role in ownerURL must be allowed to create
-// roles; where it is not, the error says what an administrator has to run.
+// readerURL, makes it a member of [portalRole], and limits it (see deploy/compose/roles.sh). The role
+// in ownerURL must be allowed to create roles; where it is not, the error says what an administrator
+// has to run.
 func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 	u, err := url.Parse(readerURL)
 	if err != nil {
@@ -189,18 +191,25 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		if _, err := tx.Exec(ctx, q, args); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, ensureReader)
+		if _, err := tx.Exec(ctx, ensureReader); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, limitFunctions)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("make the reader's role (or let an administrator run "+
-			"CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT, TEMPORARY ON DATABASE … TO it, "+
+		return fmt.Errorf("make the reader's role (or let an administrator run deploy/compose/roles.sh, or "+
+			"CREATE ROLE … LOGIN PASSWORD … IN ROLE %s and GRANT CONNECT ON DATABASE … TO it, "+
 			"and set portal_api.database): %w", portalRole, err)
 	}
 	return nil
 }
 
-const ensureReader = `
+// readerConnections is how many connections the portal API's role may have, unless an administrator
+// has set another number.
+const readerConnections = 200
+
+var ensureReader = `
 	DO $$
 	DECLARE
 		reader text := current_setting('dossiersync.reader');
@@ -210,15 +219,50 @@ const ensureReader = `
 		PERFORM pg_advisory_xact_lock(hashtext('dossiersync reader'));
 		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = reader) THEN
 			EXECUTE format(
-				'CREATE ROLE %I LOGIN PASSWORD %L IN ROLE dossiersync_reader', reader, secret);
+				'CREATE ROLE %I LOGIN PASSWORD %L CONNECTION LIMIT ` + strconv.Itoa(readerConnections) + `
+					IN ROLE dossiersync_reader', reader, secret);
 		ELSE
 			EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', reader, secret);
 			EXECUTE format('GRANT dossiersync_reader TO %I', reader);
 		END IF;
+		-- The functions set the first two themselves where they differ, which takes longer.
+		EXECUTE format('ALTER ROLE %I SET search_path = pg_catalog, public, pg_temp', reader);
+		EXECUTE format('ALTER ROLE %I SET plan_cache_mode = force_generic_plan', reader);
+		EXECUTE format('ALTER ROLE %I SET lock_timeout = ''5s''', reader);
+		EXECUTE format('ALTER ROLE %I SET statement_timeout = ''60s''', reader);
+		EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = ''60s''', reader);
 		-- The portal roles of other databases on this server are members of the same role.
-		EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', db);
-		-- A list of all grants is read into temporary tables.
-		EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO %I', db, reader);
+		EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', db);
+		EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM %I', db, reader);
+		EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', db, reader);
+		-- A list of all grants is read into temporary tables, by functions of this role.
+		EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO dossiersync_answers', db);
+	END
+	$$`
+
+// limitFunctions takes from everybody what the portal API's role could harm others with: advisory
+// locks, large objects, and temporary files without bound. Only a superuser can; for an owner who is
+// none, deploy/compose/roles.sh does the same.
+const limitFunctions = `
+	DO $$
+	DECLARE
+		f regprocedure;
+	BEGIN
+		IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+			RETURN;
+		END IF;
+		EXECUTE format('ALTER ROLE %I SET temp_file_limit = ''256MB''', current_setting('dossiersync.reader'));
+		FOR f IN
+			SELECT oid
+			FROM pg_proc
+			WHERE pronamespace = 'pg_catalog'::regnamespace
+			  AND (proname ~ '^pg_(try_)?advisory_' OR proname ~ '^lo_' OR proname IN ('lowrite', 'loread'))
+		LOOP
+			EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+			IF f::text LIKE 'pg\_%' THEN
+				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_answers', f);
+			END IF;
+		END LOOP;
 	END
 	$$`
 

@@ -1,10 +1,12 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,21 +16,28 @@ import (
 // ErrUnavailable reports that the database cannot answer now. The same request may succeed later.
 var ErrUnavailable = errors.New("the database is not available")
 
-// Portal is the portal API's handle on the replica. It logs in as a role that owns nothing;
-// row-level security decides what a request may read, from the [Identity] with which the request's
-// transaction begins (portal_rights.go describes how). It is safe for concurrent use.
+// Portal is the portal API's handle on the replica. It logs in as a role that has no table and only
+// calls the functions of migration 016, each with a proof made with its keys (proof.go). It is safe
+// for concurrent use.
 type Portal struct {
 	pool *pgxpool.Pool
+	keys *ProofKeys
+	now  func() time.Time // of the proofs
 }
 
-// OpenPortal connects to the database at url as a member of [portalRole]. It refuses a role that
-// row-level security does not hold for, and one that may not make the temporary tables of
-// [Portal.PutGrants]. A pooler that gives a connection to another client after each transaction,
-// such as pgbouncer, may stand in between: every setting ends with its transaction.
-func OpenPortal(ctx context.Context, url string, opts ...Option) (*Portal, error) {
+// OpenPortal connects to the database at url as a member of [portalRole], to make proofs with keys. It
+// refuses a role that has more rights than the portal API needs. A pooler that gives a connection to
+// another client after each transaction, such as pgbouncer, may stand in between: a call is one
+// transaction, and every setting ends with it.
+func OpenPortal(ctx context.Context, url string, keys *ProofKeys, opts ...Option) (*Portal, error) {
 	pool, err := openPool(ctx, url, "dossiersync portal", nil, opts...)
 	if err != nil {
 		return nil, err
+	}
+	if pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		pool.Close()
+		return nil, errors.New("portal_api.database must not ask for the simple protocol: " +
+			"the database would show proofs to other sessions of the role")
 	}
 	if pool, err = withoutPreparing(ctx, pool); err != nil {
 		return nil, err
@@ -37,30 +46,25 @@ func OpenPortal(ctx context.Context, url string, opts ...Option) (*Portal, error
 		pool.Close()
 		return nil, err
 	}
-	return &Portal{pool: pool}, nil
+	return &Portal{pool: pool, keys: keys, now: time.Now}, nil
 }
 
-// checkRole returns an error if the portal API must not or cannot work as the role that it has
-// logged in as.
+// checkRole returns an error if the portal API must not work as the role that it has logged in as.
 func checkRole(ctx context.Context, pool *pgxpool.Pool) error {
 	const q = `
-		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE'),
-		       has_database_privilege(current_database(), 'TEMPORARY')
+		SELECT r.rolsuper OR r.rolbypassrls OR pg_has_role(c.relowner, 'USAGE')
+		       OR has_any_column_privilege(c.oid, 'SELECT')
 		FROM pg_roles r
 		CROSS JOIN pg_class c
 		WHERE r.rolname = current_user
-		  AND c.oid = 'items'::regclass`
-	var unbound, temporary bool
-	if err := pool.QueryRow(ctx, q).Scan(&unbound, &temporary); err != nil {
-		return fmt.Errorf("look at the reader's role: %w", err)
+		  AND c.oid = 'public.items'::regclass`
+	var unbound bool
+	if err := pool.QueryRow(ctx, q).Scan(&unbound); err != nil {
+		return fmt.Errorf("look at the portal API's role: %w", plainly(err))
 	}
 	if unbound {
-		return errors.New("the portal API must not log in as the database's owner or as a superuser, because " +
-			"row-level security does not hold for them: give portal_api.database a role of its own, or leave it out")
-	}
-	if !temporary {
-		return errors.New("the portal API's role must be able to make temporary tables, into which a list of all grants " +
-			"is read: let an administrator run GRANT TEMPORARY ON DATABASE … TO that role")
+		return errors.New("the portal API must not log in as the database's owner, as a superuser or as any role that " +
+			"can read a table: give portal_api.database a role of its own, or leave it out")
 	}
 	return nil
 }
@@ -108,56 +112,41 @@ type Identity struct {
 	User   string
 }
 
-// read runs the statements that queue adds in one round trip and one snapshot, with the rights of id
-// on one client (empty: on none). If the user may open the client's dossier, it is stored in s. Every
-// method fails with [ErrUnavailable] where the database cannot answer.
-func (p *Portal) read(
-	ctx context.Context, id Identity, client string, s *Standing, queue func(b *pgx.Batch),
+// ask calls a function of the database, and scans its only row: the standing into s, and the columns
+// of f that columns names into dest. Its parameters begin with those of [Portal.callArgs] or
+// [Portal.tenantArgs]. Every method fails with [ErrUnavailable] where the database cannot answer.
+func (p *Portal) ask(
+	ctx context.Context, s *Standing, function, columns string, args []any, dest ...any,
 ) error {
-	return p.readAs(ctx, id, "", client, s, queue)
-}
-
-// readAs is read under a scope of the portal's server.
-func (p *Portal) readAs(
-	ctx context.Context, id Identity, scope, client string, s *Standing, queue func(b *pgx.Batch),
-) error {
-	return p.inBatch(ctx, func(b *pgx.Batch) {
-		b.Queue(identify, id.args(scope, cmp.Or(client, noClient))).Query(func(rows pgx.Rows) error {
-			list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Dossier])
-			if len(list) > 0 {
-				s.Dossier = list[0]
-			}
-			return err
-		})
-		queue(b)
-	})
-}
-
-// inBatch runs the statements that queue adds in one round trip and one snapshot.
-func (p *Portal) inBatch(ctx context.Context, queue func(b *pgx.Batch)) error {
-	var b pgx.Batch
-	b.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`)
-	queue(&b)
-	b.Queue(`COMMIT`)
-	return classify(p.pool.SendBatch(ctx, &b).Close())
-}
-
-// asPortal runs f in a transaction that may manage the tenant's grants.
-func (p *Portal) asPortal(ctx context.Context, id Identity, f func(tx pgx.Tx) error) error {
-	return classify(inTx(ctx, p.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, identify, id.args(scopeGrants, "")); err != nil {
-			return err
-		}
-		return f(tx)
-	}))
-}
-
-// collect returns a function that reads a query's rows into list.
-func collect[T any](list *[]T, scan pgx.RowToFunc[T]) func(pgx.Rows) error {
-	return func(rows pgx.Rows) (err error) {
-		*list, err = pgx.CollectRows(rows, scan)
-		return err
+	var row standingRow
+	q := `SELECT ` + standingColumns + columns + ` FROM ` + function + ` f`
+	if err := p.pool.QueryRow(ctx, q, args...).Scan(append(row.targets(), dest...)...); err != nil {
+		return classify(err)
 	}
+	return row.into(s)
+}
+
+// callArgs returns the arguments that a function about a client begins with (tenant, user, client,
+// minute, proof), and more.
+func (p *Portal) callArgs(purpose string, id Identity, client string, more ...any) []any {
+	proof := p.keys.prove(purpose, id, client, p.now())
+	return append([]any{id.Tenant, id.User, client, proof.minute, proof.mac}, more...)
+}
+
+// tenantArgs returns the arguments that a function about no single client begins with (tenant, user,
+// minute, proof), and more.
+func (p *Portal) tenantArgs(purpose string, id Identity, more ...any) []any {
+	proof := p.keys.prove(purpose, id, "", p.now())
+	return append([]any{id.Tenant, id.User, proof.minute, proof.mac}, more...)
+}
+
+// parameters returns a list of n parameters, from $1 on.
+func parameters(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "$" + strconv.Itoa(i+1)
+	}
+	return "(" + strings.Join(list, ", ") + ")"
 }
 
 // cut shortens list to limit, and reports whether it was longer.
@@ -169,13 +158,16 @@ func cut[T any](list []T, limit int) ([]T, bool) {
 }
 
 // classify adds [ErrUnavailable] to an error that the next attempt may not meet: the connection
-// failed, the server is shutting down, or the server is overloaded.
+// failed, the server is shutting down, or the server is overloaded. It gives the errors that functions
+// raise (SQLSTATE DS…) their names.
 func classify(err error) error {
 	var scan pgx.ScanArgError
 	switch pg, ok := errors.AsType[*pgconn.PgError](err); {
 	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable),
 		errors.Is(err, ErrUnavailable), errors.Is(err, ErrListAsOf), errors.As(err, &scan):
 		return err
+	case ok && raised[pg.Code] != nil:
+		return fmt.Errorf("%w (%w)", raised[pg.Code], refusal{pg})
 	case ok && transient[pg.Code[:min(2, len(pg.Code))]]:
 		return fmt.Errorf("%w: %w", ErrUnavailable, refusal{pg})
 	case ok:
@@ -183,6 +175,19 @@ func classify(err error) error {
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
+
+// raised holds the errors that the functions of migration 016 raise, by SQLSTATE.
+var raised = map[string]error{
+	"DS001": fmt.Errorf("%w: its clock and that of the portal API differ by more than two minutes", ErrUnavailable),
+	"DS002": errProof,
+	"DS003": ErrLogUnavailable,
+	"DS004": ErrAwaitingGrants,
+}
+
+// errProof reports that the database refuses the proofs of this process for a tenant.
+var errProof = fmt.Errorf("%w: it does not accept the portal API's proof: it does not have the key of "+
+	"portal_api.proof_key_file for this tenant (run dossiersync migrate where that file is), "+
+	"or this log-in is not the tenant's", ErrUnavailable)
 
 // transient holds the classes of SQLSTATE that pass by themselves.
 var transient = map[string]bool{

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Access is a day's events of one kind, by one user, on one dossier, folded into one.
@@ -34,77 +32,6 @@ type AccessQuery struct {
 	Limit    int
 }
 
-// accesses reads a page of the access log. It folds only the days of the page, which days finds one
-// by one along index access_log_by_client, so that a page of a long log costs no more than one of a
-// short log.
-const accesses = `
-	WITH RECURSIVE zone AS MATERIALIZED (
-		SELECT timezone
-		FROM tenants
-		WHERE id = @tenant),
-	-- The days on which there are events, the newest first; the last row is NULL. LIMIT in begins
-	-- ends the recursion, since PostgreSQL computes no more rows than are asked for.
-	days (day) AS (
-		(SELECT (a.time AT TIME ZONE z.timezone)::date
-		FROM access_log a
-		CROSS JOIN zone z
-		WHERE a.tenant = @tenant
-		  AND a.client = @client
-		  AND ` + mayManage + `
-		  AND a.time >= @from
-		  AND a.time < @before
-		ORDER BY a.time DESC
-		LIMIT 1)
-		UNION ALL
-		SELECT (
-			SELECT (a.time AT TIME ZONE z.timezone)::date
-			FROM access_log a
-			WHERE a.tenant = @tenant
-			  AND a.client = @client
-			  AND ` + mayManage + `
-			  AND a.time >= @from
-			  AND a.time < d.day::timestamp AT TIME ZONE z.timezone
-			ORDER BY a.time DESC
-			LIMIT 1)
-		FROM days d
-		CROSS JOIN zone z
-		WHERE d.day IS NOT NULL),
-	-- When the oldest day of the page begins: every day has one access at least.
-	begins AS MATERIALIZED (
-		SELECT min(d.day)::timestamp AT TIME ZONE z.timezone AS at
-		FROM (
-			SELECT day
-			FROM days
-			WHERE day IS NOT NULL
-			LIMIT @limit) d
-		CROSS JOIN zone z
-		GROUP BY z.timezone),
-	folded AS (
-		SELECT (a.time AT TIME ZONE z.timezone)::date AS day,
-		       min(a.time) AS first, max(a.time) AS last, count(*) AS count,
-		       a.action, a.event, a.outcome, a.user_id,
-		       (array_agg(a.user_name ORDER BY a.time DESC))[1] AS user_name,
-		       (array_agg(a.user_role ORDER BY a.time DESC))[1] AS user_role,
-		       a.on_behalf_of,
-		       md5(ROW(a.action, a.event, a.outcome, a.user_id, a.on_behalf_of)::text)
-		           COLLATE "C" AS key
-		FROM access_log a
-		CROSS JOIN zone z
-		CROSS JOIN begins b
-		WHERE a.tenant = @tenant
-		  AND a.client = @client
-		  AND ` + mayManage + `
-		  AND a.time >= @from
-		  AND a.time < @before
-		  AND a.time >= b.at
-		GROUP BY 1, a.action, a.event, a.outcome, a.user_id, a.on_behalf_of)
-	SELECT day, first, last, count, action, event, outcome, user_id, user_name, user_role,
-	       on_behalf_of, key
-	FROM folded
-	WHERE (last, key) < (@at, @key)
-	ORDER BY last DESC, key DESC
-	LIMIT @limit`
-
 // Accesses returns the accesses to the dossier, the newest first, and whether there are more. Only
 // managers are shown any.
 func (p *Portal) Accesses(
@@ -117,19 +44,30 @@ func (p *Portal) Accesses(
 	} else if q.StartDay.Before(before) {
 		before = q.StartDay
 	}
+	// One more access to see whether there are more, and one more day because the accesses of the day
+	// on which the page begins may all have been shown.
+	args := p.callArgs(purposeRead, id, client, from, before, at, q.Start.Key, q.Limit+2)
+	const columns = `,
+		f.days, f.firsts, f.lasts, f.counts, f.actions, f.events, f.outcomes, f.users,
+		f.user_names, f.user_roles, f.on_behalf_of, f.keys`
 	var s Standing
-	var list []Access
-	err := p.read(ctx, id, client, &s, func(b *pgx.Batch) {
-		queueStanding(b, id, client, &s)
-		// One more access to see whether there are more, and one more day because the accesses of the
-		// day on which the page begins may all have been shown.
-		b.Queue(accesses, pgx.StrictNamedArgs{
-			"tenant": id.Tenant, "client": client, "from": from, "before": before, "at": at, "key": q.Start.Key,
-			"limit": q.Limit + 2,
-		}).Query(collect(&list, pgx.RowToStructByPos[Access]))
-	})
+	var days, firsts, lasts []time.Time
+	var counts []int64
+	var actions, events, outcomes, users, keys []string
+	var names, roles, behalves []*string
+	err := p.ask(ctx, &s, `portal_accesses`+parameters(len(args)), columns, args,
+		&days, &firsts, &lasts, &counts, &actions, &events, &outcomes, &users,
+		&names, &roles, &behalves, &keys)
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read the access log: %w", err)
+	}
+	list := make([]Access, len(keys))
+	for i := range list {
+		list[i] = Access{
+			Day: days[i], First: firsts[i], Last: lasts[i], Count: counts[i], Action: actions[i],
+			Event: events[i], Outcome: outcomes[i], User: users[i], UserName: names[i], UserRole: roles[i],
+			OnBehalfOf: behalves[i], Key: keys[i],
+		}
 	}
 	list, more := cut(list, q.Limit)
 	return s, list, more, nil

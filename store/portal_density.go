@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"dossiersync/store/dossier"
 )
 
@@ -40,35 +38,20 @@ type Density struct {
 func (p *Portal) Density(
 	ctx context.Context, id Identity, client string, q DensityQuery,
 ) (Standing, []Density, bool, error) {
-	count := `
-		SELECT date_trunc(@by, i.at AT TIME ZONE (
-		           SELECT t.timezone FROM tenants t WHERE t.id = @tenant))::date AS start,
-		       count(*) FILTER (WHERE i.kind = 'report'),
-		       count(*) FILTER (WHERE i.kind = 'form')
-		FROM items i
-		WHERE i.tenant = @tenant
-		  AND i.client = @client
-		  AND i.kind = ANY(@kinds)
-		  AND ` + readable + `
-		  AND i.at >= @from
-		  AND i.at < @to
-		  AND (@category = '' OR i.kind <> 'report' OR i.category = @category)
-		GROUP BY start
-		ORDER BY start DESC
-		LIMIT @limit`
+	const columns = `, f.starts, f.reports, f.forms`
 	from, to := interval(q.From, q.To)
-	args := pgx.StrictNamedArgs{
-		"tenant": id.Tenant, "client": client, "by": q.By, "kinds": q.Kinds, "category": q.Category,
-		"from": from, "to": to, "limit": listMax + 1,
-	}
+	args := p.callArgs(purposeRead, id, client,
+		string(q.By), q.Kinds, q.Category, from, to, listMax+1)
 	var s Standing
-	var periods []Density
-	err := p.read(ctx, id, client, &s, func(b *pgx.Batch) {
-		queueStanding(b, id, client, &s)
-		b.Queue(count, args).Query(collect(&periods, pgx.RowToStructByPos[Density]))
-	})
+	var starts []time.Time
+	var reports, forms []int64
+	err := p.ask(ctx, &s, `portal_density`+parameters(len(args)), columns, args, &starts, &reports, &forms)
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read a density: %w", err)
+	}
+	periods := make([]Density, len(starts))
+	for i := range periods {
+		periods[i] = Density{starts[i], reports[i], forms[i]}
 	}
 	periods, more := cut(periods, listMax)
 	return s, periods, more, nil

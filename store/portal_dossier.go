@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store/dossier"
 )
@@ -48,23 +47,41 @@ const listMax = 1000
 func (p *Portal) Dossiers(
 	ctx context.Context, id Identity, after string,
 ) (Standing, []Dossier, bool, error) {
-	const q = identify + `
-		WHERE d.client > @after
-		ORDER BY d.client
-		LIMIT @limit`
+	const columns = `,
+		f.clients, f.names, f.roles, f.managers, f.parts, f.versions, f.dead, f.changes`
 	var s Standing
-	var list []Dossier
-	args := id.args("", "")
-	args["after"], args["limit"] = after, listMax+1
-	err := p.inBatch(ctx, func(b *pgx.Batch) {
-		b.Queue(q, args).Query(collect(&list, pgx.RowToStructByPos[Dossier]))
-		queueStanding(b, id, "", &s)
-	})
+	var clients, parts []string
+	var names []*string
+	var roles []Role
+	var managers, dead []bool
+	var versions, changes []int64
+	args := p.tenantArgs(purposeRead, id, after, listMax+1)
+	err := p.ask(ctx, &s, `portal_dossiers`+parameters(len(args)), columns, args,
+		&clients, &names, &roles, &managers, &parts, &versions, &dead, &changes)
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read dossiers: %w", err)
 	}
+	list := make([]Dossier, len(clients))
+	for i := range list {
+		list[i] = Dossier{
+			Client: clients[i], Role: roles[i], Manager: managers[i], Parts: splitParts(parts[i]),
+			GrantVersion: versions[i], Deceased: dead[i], Change: changes[i],
+		}
+		if names[i] != nil {
+			list[i].Name = *names[i]
+		}
+	}
 	list, more := cut(list, listMax)
 	return s, list, more, nil
+}
+
+// splitParts returns the parts that a function of the database has joined by spaces.
+func splitParts(joined string) []dossier.Part {
+	parts := []dossier.Part{}
+	for p := range strings.FieldsSeq(joined) {
+		parts = append(parts, dossier.Part(p))
+	}
+	return parts
 }
 
 // PartCount is the number of items of one kind in a dossier that the user may read.
@@ -74,18 +91,24 @@ type PartCount struct {
 	Newest *time.Time
 }
 
-// queueCounts adds the statement that counts the items that the current user may read.
-func queueCounts(b *pgx.Batch, id Identity, client string, counts *[]PartCount) {
-	q := `
-		SELECT i.kind, count(*), max(i.at)
-		FROM items i
-		WHERE i.tenant = @tenant
-		  AND i.client = @client
-		  AND i.kind IN ('report', 'form', 'care-plan')
-		  AND ` + readable + `
-		GROUP BY i.kind`
-	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
-	b.Queue(q, args).Query(collect(counts, pgx.RowToStructByPos[PartCount]))
+// countColumns are the columns of counts, which a [partCounts] holds.
+const countColumns = `, f.kinds, f.counts, f.newest`
+
+// partCounts are counts as the database returns them.
+type partCounts struct {
+	kinds  []dossier.Kind
+	counts []int64
+	newest []*time.Time
+}
+
+func (c *partCounts) targets() []any { return []any{&c.kinds, &c.counts, &c.newest} }
+
+func (c *partCounts) list() []PartCount {
+	list := make([]PartCount, len(c.kinds))
+	for i := range list {
+		list[i] = PartCount{c.kinds[i], c.counts[i], c.newest[i]}
+	}
+	return list
 }
 
 // Dossier returns the standing of one dossier and the number of its items by kind.
@@ -93,13 +116,11 @@ func (p *Portal) Dossier(
 	ctx context.Context, id Identity, client string,
 ) (Standing, []PartCount, error) {
 	var s Standing
-	var counts []PartCount
-	err := p.read(ctx, id, client, &s, func(b *pgx.Batch) {
-		queueStanding(b, id, client, &s)
-		queueCounts(b, id, client, &counts)
-	})
+	var counts partCounts
+	args := p.callArgs(purposeRead, id, client)
+	err := p.ask(ctx, &s, `portal_dossier`+parameters(len(args)), countColumns, args, counts.targets()...)
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read a dossier: %w", err)
 	}
-	return s, counts, nil
+	return s, counts.list(), nil
 }

@@ -54,222 +54,114 @@ func (e *DuplicateGrantError) Error() string {
 // PutGrants holds a connection while it reads the list, and keeps no more than a few grants in
 // memory.
 func (p *Portal) PutGrants(
-	ctx context.Context, id Identity, all GrantList, by string, log *AccessLog, e AccessEvent,
+	ctx context.Context, id Identity, all GrantList, by string, e AccessEvent,
 ) (GrantsPut, error) {
 	var out GrantsPut
 	var listErr error // a fault of the list, not of the database
-	err := p.asPortal(ctx, id, func(tx pgx.Tx) error {
-		if err := beginList(ctx, tx, id.Tenant); err != nil {
+	err := inTx(ctx, p.pool, func(tx pgx.Tx) error {
+		var mine bool
+		args := p.tenantArgs(purposeGrants, id)
+		if err := tx.QueryRow(ctx, `SELECT portal_begin_list`+parameters(len(args)), args...).Scan(&mine); err != nil {
 			return err
 		}
-		if listErr = readList(ctx, tx, all); listErr != nil {
-			return listErr
+		if !mine {
+			return ErrListBusy
 		}
 		var err error
-		if out, err = mergeList(ctx, tx, id.Tenant, all.AsOf(), by); err != nil {
-			return err
+		if listErr, err = p.sendList(ctx, tx, id, all); listErr != nil || err != nil {
+			return errors.Join(listErr, err)
 		}
-		if _, err := tx.Exec(ctx, `SELECT grants_received()`); err != nil {
-			return err
+		out, err = p.endList(ctx, tx, id, all.AsOf(), by, e)
+		if duplicate, ok := errors.AsType[*DuplicateGrantError](err); ok {
+			listErr = duplicate
 		}
-		if err := log.withinEach(ctx, tx, e); err != nil {
-			return err
-		}
-		e.Query = fmt.Sprintf("changed=%d&revoked=%d&kept=%d", out.Changed, out.Revoked, out.Kept)
-		return log.within(ctx, tx, e)
+		return err
 	})
-	if listErr != nil {
-		err = listErr // without classify's ErrUnavailable
+	if listErr == nil {
+		listErr = awaitedTenant(classify(err))
 	}
-	if err != nil {
-		return GrantsPut{}, fmt.Errorf("put the grants of %s: %w", id.Tenant, err)
+	if listErr != nil {
+		return GrantsPut{}, fmt.Errorf("put the grants of %s: %w", id.Tenant, listErr)
 	}
 	return out, nil
 }
 
-// beginList makes the temporary tables listed (the list) and changed (the grants whose change is to be logged). It
-// fails with [ErrListBusy] while another list of the tenant is being stored.
-func beginList(ctx context.Context, tx pgx.Tx, tenant string) error {
-	const alone = `
-		SELECT pg_try_advisory_xact_lock(
-		           hashtextextended('dossiersync all grants of ' || @tenant, 0)),
-		       -- identify asks for generic plans, which know nothing of the list's size.
-		       set_config('plan_cache_mode', 'force_custom_plan', true)`
-	var mine bool
-	if err := tx.QueryRow(ctx, alone, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&mine, nil); err != nil {
-		return err
-	}
-	if !mine {
-		return ErrListBusy
-	}
-	for _, sql := range []string{
-		`CREATE TEMPORARY TABLE listed (
-			n bigint, client text, user_id text, role text, manager boolean, parts text[],
-			state text, valid_from date, valid_until date, contact text, name text
-		) ON COMMIT DROP`,
-		`CREATE TEMPORARY TABLE changed (
-			action text, client text, user_id text
-		) ON COMMIT DROP`,
-	} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return err
+// bunchSize is how many grants of a list are sent at once.
+const bunchSize = 1000
+
+// sendList sends the list to the database. listErr is an error of the list itself.
+func (p *Portal) sendList(
+	ctx context.Context, tx pgx.Tx, id Identity, all GrantList,
+) (listErr, err error) {
+	for first := int64(0); ; {
+		var b bunch
+		for len(b.users) < bunchSize {
+			g, err := all.Next()
+			if err != nil {
+				return err, nil
+			}
+			if g == nil {
+				break
+			}
+			b.add(g)
 		}
-	}
-	return nil
-}
-
-var listedColumns = append([]string{"n", "client", "user_id"}, strings.Split(grantFields, ", ")...)
-
-// readList reads the list into the table listed.
-func readList(ctx context.Context, tx pgx.Tx, all GrantList) error {
-	const twice = `
-		SELECT n
-		FROM (
-			SELECT n, row_number() OVER (PARTITION BY client, user_id ORDER BY n) AS nth
-			FROM listed) l
-		WHERE nth > 1
-		ORDER BY n
-		LIMIT 1`
-	var nextErr error
-	n := int64(-1)
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"listed"}, listedColumns, pgx.CopyFromFunc(func() ([]any, error) {
-		g, err := all.Next()
-		if err != nil || g == nil {
-			nextErr = err
+		if len(b.users) == 0 {
+			return nil, nil
+		}
+		args := p.tenantArgs(purposeGrants, id, b.args(first)...)
+		if _, err := tx.Exec(ctx, `SELECT portal_add_to_list`+parameters(len(args)), args...); err != nil {
 			return nil, err
 		}
-		n++
-		return []any{n, g.Client, g.User,
-			g.Role, g.Manager, g.Parts, g.State, g.From, g.Until, g.Contact, g.Name}, nil
-	}))
-	if nextErr != nil {
-		return nextErr
+		first += int64(len(b.users))
 	}
-	if err != nil {
-		return err
-	}
-	// Without statistics the planner would not know how long the list is.
-	for _, sql := range []string{`CREATE INDEX ON listed (user_id, client)`, `ANALYZE listed`} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return err
-		}
-	}
-	var second int64
-	switch err := tx.QueryRow(ctx, twice).Scan(&second); {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil
-	case err != nil:
-		return err
-	}
-	return &DuplicateGrantError{second}
 }
 
-// changedLater is true for grants g that were changed after the list was taken. endedLater is also
-// true for grants that were revoked for a reason that the list does not know.
-const (
-	changedLater = `g.updated_at > coalesce(@as_of::timestamptz + interval '1 minute', now())`
-	endedLater   = `(` + changedLater + ` OR g.state = 'revoked' AND (
-				g.updated_by = '` + SystemUser + `'
-				OR g.updated_at > coalesce(@as_of::timestamptz - interval '1 minute', now())))`
-)
+// bunch is some grants of a list, column by column.
+type bunch struct {
+	clients, users, parts []string
+	roles                 []Role
+	managers              []bool
+	states                []GrantState
+	froms, untils         []*time.Time
+	contacts, names       []*string
+}
 
-// checkAsOf fails with [ErrListAsOf] if a list cannot be as of that time. An unknown tenant passes,
-// because storing its grants fails.
-func checkAsOf(ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time) error {
-	const q = `
-		SELECT coalesce(
-		           @as_of::timestamptz
-		           BETWEEN coalesce(awaiting_grants - interval '1 minute', '-infinity')
-		               AND now() + interval '1 minute',
-		           true)
-		FROM tenants
-		WHERE id = @tenant`
+func (b *bunch) add(g *Grant) {
+	parts := make([]string, len(g.Parts))
+	for i, p := range g.Parts {
+		parts[i] = string(p)
+	}
+	b.clients, b.users = append(b.clients, g.Client), append(b.users, g.User)
+	b.roles, b.managers = append(b.roles, g.Role), append(b.managers, g.Manager)
+	b.parts, b.states = append(b.parts, strings.Join(parts, " ")), append(b.states, g.State)
+	b.froms, b.untils = append(b.froms, g.From), append(b.untils, g.Until)
+	b.contacts, b.names = append(b.contacts, g.Contact), append(b.names, g.Name)
+}
+
+// args returns the arguments of function portal_add_to_list. first is the place of the first grant.
+func (b *bunch) args(first int64) []any {
+	return []any{first, b.clients, b.users, b.roles, b.managers, b.parts, b.states, b.froms, b.untils, b.contacts, b.names}
+}
+
+// endList makes the tenant's grants equal to the list that was sent. It fails with [ErrListAsOf] if the
+// list cannot be as of that time, and with a [DuplicateGrantError].
+func (p *Portal) endList(
+	ctx context.Context, tx pgx.Tx, id Identity, asOf *time.Time, by string, e AccessEvent,
+) (out GrantsPut, err error) {
+	args := p.tenantArgs(purposeGrants, id, asOf, by, e.Event, e.AccessPoint, SystemUser)
+	q := `
+		SELECT twice, possible, coalesce(changed, 0), coalesce(revoked, 0), coalesce(kept, 0)
+		FROM portal_end_list` + parameters(len(args))
+	var twice *int64
 	var possible bool
-	err := tx.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "as_of": asOf}).Scan(&possible)
+	err = tx.QueryRow(ctx, q, args...).Scan(&twice, &possible, &out.Changed, &out.Revoked, &out.Kept)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil
-	case err == nil && !possible:
-		return ErrListAsOf
-	}
-	return err
-}
-
-// mergeList makes the tenant's grants equal to the table listed, and adds the changed ones to the
-// table changed.
-func mergeList(
-	ctx context.Context, tx pgx.Tx, tenant string, asOf *time.Time, by string,
-) (GrantsPut, error) {
-	put := `
-		WITH put AS (
-			INSERT INTO grants AS g (tenant, client, user_id, updated_by, ` + grantFields + `)
-			SELECT @tenant, client, user_id, @by, ` + grantFields + `
-			FROM listed l
-			-- Most grants are as they were: an upsert would lock each of them.
-			WHERE NOT EXISTS (
-				SELECT
-				FROM grants o
-				WHERE o.tenant = @tenant
-				  AND o.client = l.client
-				  AND o.user_id = l.user_id
-				  AND (` + prefixed("o", grantFields) + `)
-				      IS NOT DISTINCT FROM (` + prefixed("l", grantFields) + `))
-			ORDER BY user_id, client
-			ON CONFLICT (tenant, user_id, client) DO UPDATE
-			SET (` + grantFields + `) = (` + prefixed("excluded", grantFields) + `),
-			    version = g.version + 1,
-			    updated_at = now(),
-			    updated_by = excluded.updated_by
-			WHERE (` + prefixed("g", grantFields) + `)
-			      IS DISTINCT FROM (` + prefixed("excluded", grantFields) + `)
-			  AND NOT ` + endedLater + `
-			RETURNING client, user_id)
-		INSERT INTO changed
-		SELECT 'change', client, user_id
-		FROM put`
-	const revoke = `
-		WITH revoked AS (
-			UPDATE grants g
-			SET state = 'revoked',
-			    version = version + 1,
-			    updated_at = now(),
-			    updated_by = @by
-			WHERE g.tenant = @tenant
-			  AND g.state <> 'revoked'
-			  AND NOT ` + changedLater + `
-			  AND NOT EXISTS (
-				SELECT
-				FROM listed l
-				WHERE l.client = g.client
-				  AND l.user_id = g.user_id)
-			RETURNING client, user_id)
-		INSERT INTO changed
-		SELECT 'delete', client, user_id
-		FROM revoked`
-	kept := `
-		SELECT count(*)
-		FROM listed l
-		JOIN grants g ON g.tenant = @tenant AND g.client = l.client AND g.user_id = l.user_id
-		WHERE (` + prefixed("g", grantFields) + `)
-		      IS DISTINCT FROM (` + prefixed("l", grantFields) + `)`
-	var out GrantsPut
-	if err := checkAsOf(ctx, tx, tenant, asOf); err != nil {
+	case err != nil:
 		return out, err
+	case twice != nil:
+		return out, &DuplicateGrantError{*twice}
+	case !possible:
+		return out, ErrListAsOf
 	}
-	args := pgx.StrictNamedArgs{"tenant": tenant, "as_of": asOf, "by": by}
-	tag, err := tx.Exec(ctx, put, args)
-	if err != nil {
-		return out, awaitedTenant(err)
-	}
-	out.Changed = tag.RowsAffected()
-	if tag, err = tx.Exec(ctx, revoke, args); err != nil {
-		return out, err
-	}
-	out.Revoked = tag.RowsAffected()
-	return out, tx.QueryRow(ctx, kept, pgx.StrictNamedArgs{"tenant": tenant}).Scan(&out.Kept)
-}
-
-// prefixed returns a list of columns with the table's name before each.
-func prefixed(table, columns string) string {
-	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+	return out, nil
 }

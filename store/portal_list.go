@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"dossiersync/store/dossier"
 )
 
@@ -78,175 +76,29 @@ type List struct {
 	Older, Newer bool
 }
 
-const (
-	// today is the date in the tenant's zone.
-	today = `(SELECT (now() AT TIME ZONE t.timezone)::date FROM tenants t WHERE t.id = @tenant)`
-
-	openToday = `i.open AND coalesce(i.ends >= ` + today + `, true)`
-)
-
-// A direction is how a page is read along index items_by_client (…, kind, at, key).
-type direction struct {
-	beyond string // the operator between a row and the page's start
-	order  string // the sort order of at and of key
-}
-
-var (
-	towardsOlder = direction{beyond: "<", order: "DESC"}
-	towardsNewer = direction{beyond: ">", order: "ASC"}
-)
-
-func (q *ListQuery) direction() direction {
-	if q.Newer {
-		return towardsNewer
-	}
-	return towardsOlder
-}
-
-// orderBy returns the ORDER BY clause over columns at and key of a table, or of the only one where
-// table is empty.
-func (d direction) orderBy(table string) string {
-	if table != "" {
-		table += "."
-	}
-	return `ORDER BY ` + table + `at ` + d.order + `, ` + table + `key ` + d.order
-}
-
-// branch returns the statement that reads a page of one kind: kind is the name of its parameter. It
-// is one scan along items_by_client in the direction, without a sort.
-func (d direction) branch(kind string) string {
-	return `(
-		SELECT i.key, i.at, i.card, i.body, ` + openToday + ` AS open, i.plan, i.goal
-		FROM items i
-		WHERE i.tenant = @tenant
-		  AND i.client = @client
-		  AND i.kind = ` + kind + `
-		  AND ` + readable + `
-		  AND i.at >= @from
-		  AND i.at < @to
-		  AND (@category = '' OR i.kind <> 'report' OR i.category = @category)
-		  AND (@open::boolean IS NULL OR (` + openToday + `) = @open)
-		  AND (i.at, i.key) ` + d.beyond + ` (@at, @key)
-		` + d.orderBy("i") + `
-		LIMIT @limit)`
-}
-
-// cards returns the statement that shapes a page without bodies.
-func (d direction) cards() string {
-	return `
-		SELECT key, at, card, NULL::json, open, NULL::json, NULL::json, count(*) OVER ()
-		FROM page l
-		` + d.orderBy("l")
-}
-
-// bodies returns the statement that shapes a page with bodies: items are left out once the bodies
-// before them add up to @max_bodies, and total still counts them.
-func (d direction) bodies() string {
-	return `
-		SELECT l.key, l.at, l.card, l.body, l.open, links.plan, links.goal, l.total
-		FROM (
-			SELECT *, count(*) OVER () AS total,
-			       sum(octet_length(body::text)) OVER (` + d.orderBy("") + `)
-			           - octet_length(body::text) AS before
-			FROM page) l` + withLinks + `
-		WHERE coalesce(l.before, 0) < @max_bodies
-		` + d.orderBy("l")
-}
-
-// withLinks joins rows l with the cards of the plan and the goal that they name, where the user may
-// read these. A link to a part of a plan is replaced by a link to the plan.
-var withLinks = `
-		LEFT JOIN LATERAL (
-			SELECT coalesce((
-				SELECT i.plan
-				FROM items i
-				WHERE i.tenant = @tenant
-				  AND i.key = l.plan
-				  AND i.client = @client
-				  AND i.kind = 'care-plan-part'
-				  AND ` + readable + `), l.plan) AS plan) whole ON true
-		LEFT JOIN LATERAL (
-			-- Both cards by one look at the index: the aggregates take them apart.
-			SELECT (array_agg(i.card) FILTER (
-			           WHERE i.key = whole.plan AND i.kind = 'care-plan'))[1] AS plan,
-			       (array_agg(i.card) FILTER (WHERE i.key = l.goal))[1] AS goal
-			FROM items i
-			WHERE i.tenant = @tenant
-			  AND i.key IN (whole.plan, l.goal)
-			  AND i.client = @client
-			  AND ` + readable + `) links ON true`
-
-// sql returns the statement that reads the page. Two kinds are read apart, each along the index,
-// and merged.
-func (q *ListQuery) sql() string {
-	d := q.direction()
-	page := d.branch("@kind1")
-	if len(q.Kinds) == 2 {
-		page = `(` + page + `
-			UNION ALL ` + d.branch("@kind2") + `
-			` + d.orderBy("") + `
-			LIMIT @limit)`
-	}
-	shape := d.cards()
-	if q.Bodies {
-		shape = d.bodies()
-	}
-	return `WITH page AS MATERIALIZED ` + page + shape
-}
-
-func (q *ListQuery) args(id Identity, client string) pgx.StrictNamedArgs {
-	from, to := interval(q.From, q.To)
-	at := q.Start.At
-	if at.IsZero() {
-		at = newestEnd
-	}
-	args := pgx.StrictNamedArgs{
-		"tenant": id.Tenant, "client": client, "kind1": q.Kinds[0], "category": q.Category,
-		"from": from, "to": to, "open": q.Open, "at": at, "key": q.Start.Key, "limit": q.Limit + 1,
-	}
-	if len(q.Kinds) == 2 {
-		args["kind2"] = q.Kinds[1]
-	}
-	if q.Bodies {
-		args["max_bodies"] = MaxBodies
-	}
-	return args
-}
-
-// newerProbe returns the query of the one item before the page that q starts.
-func (q *ListQuery) newerProbe() *ListQuery {
-	probe := *q
-	probe.Bodies, probe.Newer, probe.Limit = false, true, 0
-	return &probe
-}
-
 // List returns a page of the dossier's items of the kinds asked for, as far as the user may read
 // them. Without kinds it returns the standing alone.
 func (p *Portal) List(ctx context.Context, id Identity, client string, q ListQuery) (List, error) {
 	var list List
-	total := 0
-	err := p.read(ctx, id, client, &list.Standing, func(b *pgx.Batch) {
-		queueStanding(b, id, client, &list.Standing)
-		if len(q.Kinds) == 0 {
-			return
+	if len(q.Kinds) == 0 {
+		const standing = `(SELECT portal_standing($1, $2, $3, $4, $5) AS s)`
+		err := p.ask(ctx, &list.Standing, standing, ``, p.callArgs(purposeRead, id, client))
+		if err != nil {
+			return List{}, fmt.Errorf("read a standing: %w", err)
 		}
-		b.Queue(q.sql(), q.args(id, client)).Query(
-			collect(&list.Items, func(row pgx.CollectableRow) (Listed, error) {
-				var l Listed
-				return l, row.Scan(&l.Key, &l.At, &l.Card, &l.Body, &l.Open, &l.Plan, &l.Goal, &total)
-			}))
-		if q.Between {
-			probe := q.newerProbe()
-			b.Queue(`SELECT EXISTS (`+probe.sql()+`)`, probe.args(id, client)).QueryRow(func(row pgx.Row) error {
-				return row.Scan(&list.Newer)
-			})
-		}
-	})
+		return list, nil
+	}
+	const columns = `,
+		f.keys, f.ats, f.cards, f.opens, f.bodies, f.plans, f.goals, coalesce(f.has_newer, false)`
+	var rows listRows
+	args := p.callArgs(purposeRead, id, client, q.args()...)
+	err := p.ask(ctx, &list.Standing, `portal_list`+listParameters, columns, args, &rows.keys, &rows.ats,
+		&rows.cards, &rows.opens, &rows.bodies, &rows.plans, &rows.goals, &list.Newer)
 	if err != nil {
 		return List{}, fmt.Errorf("read a list: %w", err)
 	}
-	list.Items, _ = cut(list.Items, q.Limit)
-	more, started := total > len(list.Items), !q.Start.At.IsZero()
+	list.Items = rows.items(q.Limit, q.Bodies)
+	more, started := len(rows.keys) > len(list.Items), !q.Start.At.IsZero()
 	if q.Newer {
 		slices.Reverse(list.Items)
 		list.Older, list.Newer = true, more
@@ -256,38 +108,70 @@ func (p *Portal) List(ctx context.Context, id Identity, client string, q ListQue
 	return list, nil
 }
 
+// args returns the arguments of function portal_list after those of [Portal.callArgs].
+func (q *ListQuery) args() []any {
+	from, to := interval(q.From, q.To)
+	at := q.Start.At
+	if at.IsZero() {
+		at = newestEnd
+	}
+	var second *dossier.Kind
+	if len(q.Kinds) == 2 {
+		second = &q.Kinds[1]
+	}
+	return []any{
+		q.Kinds[0], second, q.Category, from, to, q.Open, at, q.Start.Key, q.Newer, q.Between,
+		q.Limit, q.Bodies, int64(MaxBodies),
+	}
+}
+
+var listParameters = parameters(18)
+
+// listRows is a page as the database returns it: one item more than its limit shows that there are
+// more, and bodies end with the item that makes the page full.
+type listRows struct {
+	keys                        []string
+	ats                         []time.Time
+	opens                       []*bool
+	cards, bodies, plans, goals [][]byte
+}
+
+// items returns the items of the page.
+func (r *listRows) items(limit int, bodies bool) []Listed {
+	n := min(limit, len(r.keys))
+	if bodies {
+		n = len(r.bodies)
+	}
+	items := make([]Listed, n)
+	for i := range items {
+		items[i] = Listed{Key: r.keys[i], At: r.ats[i], Card: r.cards[i], Open: r.opens[i]}
+		if bodies {
+			items[i].Body, items[i].Plan, items[i].Goal = r.bodies[i], r.plans[i], r.goals[i]
+		}
+	}
+	return items
+}
+
 // Item returns one item of the dossier with its body, or nil if the dossier has no such item of that
 // kind that the user may read.
 func (p *Portal) Item(
 	ctx context.Context, id Identity, client, key string, kind dossier.Kind,
 ) (Standing, *Listed, error) {
-	q := `
-		SELECT l.key, l.card, l.body, l.open, links.plan, links.goal
-		FROM (
-			SELECT i.key, i.card, i.body, i.plan, i.goal, ` + openToday + ` AS open
-			FROM items i
-			WHERE i.tenant = @tenant
-			  AND i.key = @key
-			  AND i.client = @client
-			  AND i.kind = @kind
-			  AND ` + readable + `) l` + withLinks
+	const columns = `, f.key, f.card, f.body, f.is_open, f.plan, f.goal`
 	var s Standing
-	var items []*Listed
-	err := p.read(ctx, id, client, &s, func(b *pgx.Batch) {
-		queueStanding(b, id, client, &s)
-		args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client, "key": key, "kind": kind}
-		b.Queue(q, args).Query(collect(&items, func(row pgx.CollectableRow) (*Listed, error) {
-			var l Listed
-			return &l, row.Scan(&l.Key, &l.Card, &l.Body, &l.Open, &l.Plan, &l.Goal)
-		}))
-	})
+	var found *string
+	var l Listed
+	args := p.callArgs(purposeRead, id, client, key, kind)
+	err := p.ask(ctx, &s, `portal_item`+parameters(len(args)), columns, args,
+		&found, &l.Card, &l.Body, &l.Open, &l.Plan, &l.Goal)
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read an item: %w", err)
 	}
-	if len(items) == 0 {
+	if found == nil {
 		return s, nil, nil
 	}
-	return s, items[0], nil
+	l.Key = *found
+	return s, &l, nil
 }
 
 // Contacts returns the contacts in the client's care record, ordered by key and beginning after the
@@ -295,30 +179,18 @@ func (p *Portal) Item(
 func (p *Portal) Contacts(
 	ctx context.Context, id Identity, client, after string,
 ) (Standing, []Listed, bool, error) {
-	q := `
-		SELECT i.key, i.card, ` + openToday + `
-		FROM items i
-		WHERE i.tenant = @tenant
-		  AND i.client = @client
-		  AND i.kind = 'contact'
-		  AND ` + readable + `
-		  AND i.key > @after
-		ORDER BY i.key
-		LIMIT @limit`
+	const columns = `, f.keys, f.cards, f.opens`
 	var s Standing
-	var list []Listed
-	err := p.read(ctx, id, client, &s, func(b *pgx.Batch) {
-		queueStanding(b, id, client, &s)
-		args := pgx.StrictNamedArgs{
-			"tenant": id.Tenant, "client": client, "after": after, "limit": listMax + 1,
-		}
-		b.Queue(q, args).Query(collect(&list, func(row pgx.CollectableRow) (Listed, error) {
-			var l Listed
-			return l, row.Scan(&l.Key, &l.Card, &l.Open)
-		}))
-	})
+	var rows listRows
+	args := p.callArgs(purposeRead, id, client, after, listMax+1)
+	err := p.ask(ctx, &s, `portal_contacts`+parameters(len(args)), columns, args,
+		&rows.keys, &rows.cards, &rows.opens)
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read contacts: %w", err)
+	}
+	list := make([]Listed, len(rows.keys))
+	for i := range list {
+		list[i] = Listed{Key: rows.keys[i], Card: rows.cards[i], Open: rows.opens[i]}
 	}
 	list, more := cut(list, listMax)
 	return s, list, more, nil

@@ -21,22 +21,31 @@ import (
 // unprepared is the parameter of a URL that keeps pgx from preparing statements.
 const unprepared = "&default_query_exec_mode=exec"
 
-// I8 holds through pgbouncer too.
-func TestPgbouncerKeepsRowSecurity(t *testing.T) {
+// A call leaves no setting to the next one, which pgbouncer may give the same connection.
+func TestPgbouncerKeepsNoSettings(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
 	pooled := *r
 	pooled.ReaderURL = storetest.Pgbouncer(t, r.ReaderURL, 1) + unprepared
-	wantRowsOfUsers(t, &pooled)
-	// All transactions have run on the same connection.
-	asPortalRole(t, &pooled, store.Identity{}, func(tx pgx.Tx) {
+	reader, err := store.OpenPortal(t.Context(), pooled.ReaderURL, r.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	_, counts, err := reader.Dossier(t.Context(), store.Identity{Tenant: "szr", User: "son"}, "1")
+	if err != nil || len(counts) != 3 {
+		t.Fatalf("son reads %v, %v", counts, err)
+	}
+	asPortalRole(t, &pooled, func(tx pgx.Tx) {
 		var left string
 		const q = `
 			SELECT concat(
 			           current_setting('dossiersync.tenant', true),
 			           current_setting('dossiersync.user', true),
-			           current_setting('dossiersync.scope', true))`
+			           current_setting('dossiersync.purpose', true),
+			           current_setting('dossiersync.opened', true),
+			           current_setting('dossiersync.readable', true))`
 		if err := tx.QueryRow(t.Context(), q).Scan(&left); err != nil || left != "" {
 			t.Errorf("settings of earlier transactions: %q, %v", left, err)
 		}
@@ -61,7 +70,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
-	reader, err := store.OpenPortal(t.Context(), storetest.Pgbouncer(t, r.ReaderURL, 3))
+	reader, err := store.OpenPortal(t.Context(), storetest.Pgbouncer(t, r.ReaderURL, 3), r.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +116,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 			}
 		}
 	}
-	log := store.NewAccessLog(reader, "pooled")
+	log := store.NewAccessLog(reader)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- log.Run(ctx) }()
@@ -148,7 +157,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 				Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted,
 			}
 			amaris := store.Identity{Tenant: "amaris", User: "portal"}
-			_, _, err := reader.PutGrant(t.Context(), amaris, grant, "x", log, event("portal"))
+			_, _, _, err := reader.PutGrant(t.Context(), amaris, grant, "x", event("portal"))
 			if err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 				return err
 			}
@@ -157,7 +166,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 				Parts: dossier.Parts(), State: store.GrantAccepted,
 			})
 			szr := store.Identity{Tenant: "szr", User: "portal"}
-			put, err := reader.PutGrants(t.Context(), szr, all, "x", log, event("portal"))
+			put, err := reader.PutGrants(t.Context(), szr, all, "x", event("portal"))
 			if (err != nil || put != store.GrantsPut{}) && !errors.Is(err, store.ErrLogUnavailable) {
 				return fmt.Errorf("a list equal to the grants has changed %v, %w", put, err)
 			}

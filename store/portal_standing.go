@@ -2,9 +2,8 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store/dossier"
 )
@@ -40,76 +39,81 @@ var ErrAwaitingGrants = fmt.Errorf(
 var ErrAwaitingErasures = fmt.Errorf(
 	"%w: it was restored from a backup, and waits for erasures to be carried out again", ErrUnavailable)
 
-// queueStanding adds the statements that read the client's standing for the current user. They are
-// the same for every user and every client, known or not (I8). They fail with [ErrAwaitingErasures]
-// or [ErrAwaitingGrants] where nothing may be shown.
-func queueStanding(b *pgx.Batch, id Identity, client string, s *Standing) {
-	queueAnyStanding(b, id, client, s, true)
+// standingColumns are the fields of type standing that a [standingRow] holds.
+const standingColumns = `
+	now(), (f.s).client, (f.s).name, (f.s).role, (f.s).manager, (f.s).parts, (f.s).version,
+	(f.s).deceased, (f.s).change, (f.s).user_name, (f.s).since, (f.s).succeeded, (f.s).unreachable,
+	(f.s).awaiting, (f.s).awaiting_erasures, (f.s).owed, (f.s).streams, (f.s).as_of,
+	(f.s).rechecking, (f.s).unread, (f.s).incomplete`
+
+// standingRow is a standing as the database returns it.
+type standingRow struct {
+	now                                     time.Time
+	client, name, role, userName            *string
+	manager, deceased                       *bool
+	parts                                   []dossier.Part
+	version, change                         *int64
+	since, succeeded, unreachable, awaiting *time.Time
+	awaitingErasures, owed                  bool
+	// Of each cursor of a whole type.
+	streams    []dossier.Stream
+	asOf       []*time.Time
+	rechecking []bool
+
+	unread     []dossier.Stream // of types of which no page has come yet
+	incomplete []dossier.Stream // of the client's items in quarantine
 }
 
-// queueAnyStanding is queueStanding for operators too: unless guarded, it does not fail where nothing
-// may be shown, but says so in s.Awaiting.
-func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, guarded bool) {
-	s.Streams = make(map[dossier.Stream]StreamState)
-	args := pgx.StrictNamedArgs{"tenant": id.Tenant, "client": client}
-	const tenant = `
-		SELECT now(), t.since, t.succeeded, t.unreachable,
-		       coalesce(t.awaiting_erasures, t.awaiting_grants),
-		       t.awaiting_erasures IS NOT NULL,
-		       EXISTS (
-		           SELECT
-		           FROM backfills
-		           WHERE tenant = @tenant
-		             AND client = @client
-		             AND NOT recheck)
-		FROM (VALUES (@tenant)) asked (id) -- a row for an unknown tenant too
-		LEFT JOIN tenants t USING (id)`
-	b.Queue(tenant, args).QueryRow(func(row pgx.Row) error {
-		var since *time.Time
-		var erasures bool
-		err := row.Scan(&s.Now, &since, &s.Succeeded, &s.Unreachable, &s.Awaiting, &erasures, &s.Owed)
-		switch {
-		case err != nil || s.Awaiting == nil || !guarded:
-		case erasures:
-			err = ErrAwaitingErasures
-		default:
-			err = ErrAwaitingGrants
+// targets returns what the columns are scanned into.
+func (r *standingRow) targets() []any {
+	return []any{
+		&r.now, &r.client, &r.name, &r.role, &r.manager, &r.parts, &r.version,
+		&r.deceased, &r.change, &r.userName, &r.since, &r.succeeded, &r.unreachable,
+		&r.awaiting, &r.awaitingErasures, &r.owed, &r.streams, &r.asOf,
+		&r.rechecking, &r.unread, &r.incomplete,
+	}
+}
+
+// into stores the row in s. It fails with [ErrAwaitingErasures] or [ErrAwaitingGrants] where nothing
+// may be shown.
+func (r *standingRow) into(s *Standing) error {
+	r.intoAny(s)
+	switch {
+	case s.Awaiting == nil:
+		return nil
+	case r.awaitingErasures:
+		return ErrAwaitingErasures
+	}
+	return ErrAwaitingGrants
+}
+
+// intoAny is into for operators, who see that nothing may be shown in s.Awaiting.
+func (r *standingRow) intoAny(s *Standing) {
+	*s = Standing{
+		Now: r.now, Succeeded: r.succeeded, Unreachable: r.unreachable, Owed: r.owed, Awaiting: r.awaiting,
+		Streams: make(map[dossier.Stream]StreamState, len(r.streams)),
+	}
+	if r.since != nil {
+		s.Since = *r.since
+	}
+	if r.client != nil {
+		s.Dossier = &Dossier{
+			Client: *r.client, Role: Role(*r.role), Manager: *r.manager, Parts: r.parts, GrantVersion: *r.version,
+			Deceased: *r.deceased, Change: *r.change, UserName: r.userName,
 		}
-		if since != nil {
-			s.Since = *since
+		if r.name != nil {
+			s.Dossier.Name = *r.name
 		}
-		return err
-	})
-	const streams = `
-		WITH streams AS (
-			SELECT stream, min(as_of) AS as_of, bool_and(as_of IS NOT NULL) AS whole,
-			       bool_or(rechecking) AS rechecking
-			FROM cursors
-			WHERE tenant = @tenant
-			  AND client = ''
-			GROUP BY stream)
-		SELECT s.stream,
-		       CASE WHEN s.whole AND NOT EXISTS (
-		           SELECT
-		           FROM unread u
-		           WHERE u.tenant = @tenant
-		             AND u.stream = s.stream
-		             AND NOT u.unsupported) THEN s.as_of END,
-		       s.rechecking,
-		       EXISTS (
-		           SELECT
-		           FROM quarantine q
-		           WHERE q.tenant = @tenant
-		             AND q.client = @client
-		             AND q.stream = s.stream)
-		FROM streams s`
-	b.Queue(streams, args).Query(func(rows pgx.Rows) error {
-		var name dossier.Stream
-		var st StreamState
-		_, err := pgx.ForEachRow(rows, []any{&name, &st.AsOf, &st.Rechecking, &st.Incomplete}, func() error {
-			s.Streams[name] = st
-			return nil
-		})
-		return err
-	})
+	}
+	for i, name := range r.streams {
+		st, seen := s.Streams[name]
+		switch at := r.asOf[i]; {
+		case slices.Contains(r.unread, name):
+		case !seen, at == nil || st.AsOf != nil && at.Before(*st.AsOf):
+			st.AsOf = at
+		}
+		st.Rechecking = st.Rechecking || r.rechecking[i]
+		st.Incomplete = slices.Contains(r.incomplete, name)
+		s.Streams[name] = st
+	}
 }

@@ -35,7 +35,7 @@ func (s *Store) QuarantineRaw(ctx context.Context, key, by string) ([]byte, erro
 		if raw, err = s.unseal(e.Tenant, key, sealed); err != nil {
 			return err
 		}
-		return (&AccessLog{source: "operator"}).within(ctx, tx, e)
+		return logWithin(ctx, tx, "operator", e)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("show the raw bytes of a quarantined item: %w", err)

@@ -82,3 +82,11 @@ func collectKeys(keys *[]string) func(pgx.Rows) error {
 		return err
 	}
 }
+
+// collect returns a function that reads a query's rows into list.
+func collect[T any](list *[]T, scan pgx.RowToFunc[T]) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*list, err = pgx.CollectRows(rows, scan)
+		return err
+	}
+}

@@ -21,8 +21,8 @@ const (
 -- The comments on tables and columns are in migrations/.
 --
 -- Left out are the tables and types of the job queue (river_…), which River's migrations make;
--- table dossiersync_schema_version, in which tern keeps the version of the schema; and role
--- dossiersync_reader, which has no LOGIN and belongs to the server. The worker adds a partition of
+-- table dossiersync_schema_version, in which tern keeps the version of the schema; and roles
+-- dossiersync_reader and dossiersync_answers, which have no LOGIN and belong to the server. The worker adds a partition of
 -- access_log for each month, and one of census for each reconcile.
 
 -- Functions come before the tables that they name.
@@ -83,10 +83,16 @@ func schemaOf(t *testing.T, url string) string {
 	if others := texts(t, conn, unknownObjects); len(others) > 0 {
 		t.Errorf("the schema has objects that are not written to %s: %v", schemaFile, others)
 	}
-	statements := append(texts(t, conn, schemaGrants), texts(t, conn, functionStatements)...)
-	for _, s := range texts(t, conn, tableStatements) {
-		statements = append(statements, layOut(s))
+	var statements []string
+	for _, q := range []string{schemaGrants, typeStatements, functionStatements} {
+		statements = append(statements, texts(t, conn, q)...)
 	}
+	for _, q := range []string{tableStatements, viewStatements} {
+		for _, s := range texts(t, conn, q) {
+			statements = append(statements, layOut(s))
+		}
+	}
+	statements = append(statements, texts(t, conn, ownerStatements)...)
 	return strings.Join(statements, ";\n\n") + ";\n"
 }
 
@@ -134,7 +140,7 @@ const (
 		SELECT format('%s (%s)', c.relname, c.relkind)
 		FROM pg_class c
 		WHERE c.relnamespace = 'public'::regnamespace
-		  AND c.relkind NOT IN ('r', 'p', 'i', 'I', 'c')
+		  AND c.relkind NOT IN ('r', 'p', 'i', 'I', 'c', 'v')
 		  AND c.relname NOT LIKE 'river\_%'
 		  -- The sequences of identity columns, made with their tables.
 		  AND NOT EXISTS (
@@ -163,6 +169,56 @@ const (
 			WHERE n.nspname = 'public'
 			  AND a.grantee <> n.nspowner
 			ORDER BY r.rolname, a.privilege_type)`
+
+	// Composite types come before the functions that return them.
+	typeStatements = `
+		SELECT format(E'CREATE TYPE %I AS (\n    %s\n)', c.relname,
+		           string_agg(rpad(quote_ident(a.attname), 18) || format_type(a.atttypid, a.atttypmod),
+		               E',\n    ' ORDER BY a.attnum))
+		FROM pg_class c
+		JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+		WHERE c.relnamespace = 'public'::regnamespace
+		  AND c.relkind = 'c'
+		  AND c.relname NOT LIKE 'river\_%'
+		GROUP BY c.oid, c.relname
+		ORDER BY c.oid`
+
+	// Functions are given to their owners last, because these may make none.
+	ownerStatements = `
+		SELECT text
+		FROM (
+			SELECT 1 AS ordinal, '' AS name, 'GRANT CREATE ON SCHEMA public TO dossiersync_answers' AS text
+			UNION ALL
+			SELECT 2, p.oid::regprocedure::text, format('ALTER FUNCTION %s OWNER TO %I',
+			    p.oid::regprocedure, pg_get_userbyid(p.proowner))
+			FROM pg_proc p
+			WHERE p.pronamespace = 'public'::regnamespace
+			  AND pg_get_userbyid(p.proowner) = 'dossiersync_answers'
+			UNION ALL
+			SELECT 3, '', 'REVOKE CREATE ON SCHEMA public FROM dossiersync_answers') s
+		ORDER BY ordinal, name COLLATE "C"`
+
+	viewStatements = `
+		WITH views AS (
+			SELECT *
+			FROM pg_class
+			WHERE relnamespace = 'public'::regnamespace
+			  AND relkind = 'v'),
+		statements (oid, ordinal, text) AS (
+			SELECT oid, 1, format(E'CREATE VIEW %I WITH (%s) AS\n%s', relname,
+			    array_to_string(reloptions, ', '), rtrim(pg_get_viewdef(oid, true), ';'))
+			FROM views
+			UNION ALL
+			SELECT v.oid, 2, format('GRANT %s ON %I TO %I',
+			    string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type), v.relname, r.rolname)
+			FROM views v
+			CROSS JOIN aclexplode(v.relacl) a
+			JOIN pg_roles r ON r.oid = a.grantee
+			WHERE a.grantee <> v.relowner
+			GROUP BY v.oid, v.relname, r.rolname)
+		SELECT text
+		FROM statements
+		ORDER BY oid, ordinal, text`
 
 	functionStatements = `
 		WITH functions AS (
@@ -304,6 +360,8 @@ const (
 		SELECT text
 		FROM statements
 		ORDER BY
+			-- A policy may read a table that comes later.
+			ordinal = 5 AND text LIKE '%FROM %',
 			(SELECT least(statements.oid, min(c.conrelid))
 			 FROM pg_constraint c
 			 WHERE c.confrelid = statements.oid AND c.contype = 'f'),

@@ -54,7 +54,7 @@ type GrantOn struct {
 // GrantFault is a reason why a grant does not count.
 type GrantFault string
 
-// faults has the meaning of each fault for operators. Each is a condition of function identify that the
+// faults has the meaning of each fault for operators. Each is a condition of view open_dossiers that the
 // grant does not meet; see [grantsOn].
 var faults = map[GrantFault]string{
 	"invited":           "the invitation was not accepted yet",
@@ -115,12 +115,13 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 		GROUP BY 1, 4
 		ORDER BY 1, 2, 3, 4`
 	var w Why
-	id := Identity{Tenant: tenant, User: user}
 	args := pgx.StrictNamedArgs{"tenant": tenant, "client": client}
-	// Row-level security does not hold for the owner; the conditions in the statements do.
-	err := (&Portal{pool: s.pool}).read(ctx, id, client, &w.Standing, func(b *pgx.Batch) {
-		queueAnyStanding(b, id, client, &w.Standing, false)
-		queueCounts(b, id, client, &w.Counts)
+	var row standingRow
+	var counts partCounts
+	err := s.inSnapshot(ctx, func(b *pgx.Batch) {
+		const q = `SELECT ` + standingColumns + countColumns + ` FROM why_standing(@tenant, @user, @client) f`
+		b.Queue(q, pgx.StrictNamedArgs{"tenant": tenant, "user": user, "client": client}).QueryRow(
+			func(r pgx.Row) error { return r.Scan(append(row.targets(), counts.targets()...)...) })
 		b.Queue(known, args).Query(func(rows pgx.Rows) error {
 			list, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[ClientStanding])
 			if len(list) > 0 {
@@ -138,6 +139,8 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 	if err != nil {
 		return Why{}, fmt.Errorf("explain a dossier of %s: %w", tenant, err)
 	}
+	row.intoAny(&w.Standing)
+	w.Counts = counts.list()
 	e := AccessEvent{
 		Tenant: tenant, Action: "read", Event: "why", Outcome: "success",
 		User: by, Client: client, Object: user,
@@ -148,7 +151,16 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 	return w, nil
 }
 
-// grantsOn reads each grant with the conditions of function identify that it does not meet.
+// inSnapshot runs the statements that queue adds in one round trip and one snapshot.
+func (s *Store) inSnapshot(ctx context.Context, queue func(b *pgx.Batch)) error {
+	var b pgx.Batch
+	b.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`)
+	queue(&b)
+	b.Queue(`COMMIT`)
+	return classify(s.pool.SendBatch(ctx, &b).Close())
+}
+
+// grantsOn reads each grant with the conditions of view open_dossiers that it does not meet.
 const grantsOn = `
 	WITH local AS (
 		SELECT (now() AT TIME ZONE timezone)::date AS today

@@ -125,7 +125,7 @@ func TestRestoredBackupHidesWhatEndedSince(t *testing.T) {
 	h := newHarness(t, f)
 	h.wantSync(store.OutcomeComplete, store.Scope{})
 	h.putGrant("c1")
-	reader, err := store.OpenPortal(t.Context(), h.ReaderURL)
+	reader, err := store.OpenPortal(t.Context(), h.ReaderURL, h.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}

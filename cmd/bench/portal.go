@@ -151,17 +151,22 @@ func (s *setup) startAPI(ctx context.Context, url, jwks string) (string, error) 
 	if err := store.EnsureReader(ctx, url, reader.String()); err != nil {
 		return "", err
 	}
+	keys := filepath.Join(s.dir, "portal.key")
+	if err := putProofKeys(ctx, url, keys); err != nil {
+		return "", err
+	}
 	conf := filepath.Join(s.dir, "portal.yaml")
 	text := fmt.Sprintf(`database: %s
 portal_api:
   listen: %s
   database: %s
+  proof_key_file: %s
   auth: {issuer: "%s", audience: %s, jwks_file: %s}
 tenants:
   - id: %s
     name: Bench
     source: {fhir: {base_url: "https://ecd.example/fhir"}}
-`, strconv.Quote(url), address, strconv.Quote(reader.String()), benchIssuer, benchAudience, strconv.Quote(jwks), tenantID)
+`, strconv.Quote(url), address, strconv.Quote(reader.String()), strconv.Quote(keys), benchIssuer, benchAudience, strconv.Quote(jwks), tenantID)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return "", err
 	}
@@ -187,6 +192,20 @@ tenants:
 	}
 	said, _ := os.ReadFile(log.Name())
 	return "", fmt.Errorf("the portal API does not listen after 30 s: %s", said)
+}
+
+// putProofKeys makes a key file, and the database accept its proofs.
+func putProofKeys(ctx context.Context, url, path string) error {
+	keys, err := store.EnsureProofKeys(path)
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return st.PutProofKeys(ctx, keys, false, tenantID)
 }
 
 // bareCmd serves the cards of a dossier's first page without any checks.

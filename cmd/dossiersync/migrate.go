@@ -34,8 +34,10 @@ type migrateUpCmd struct {
 
 // Help implements kong's HelpProvider.
 func (*migrateUpCmd) Help() string {
-	return `Brings the schema up to date, and creates the portal API's role if its log-in is
-derived from the owner's. It can be repeated without harm. The private PostgreSQL (no
+	return `Brings the schema up to date, creates the portal API's role if its log-in is derived
+from the owner's, makes portal_api.proof_key_file if there is none, and stores the key
+of each configured tenant. It can be repeated without harm; repeat it after you have
+added a tenant or changed the key. The private PostgreSQL (no
 database in the configuration) is migrated at every start.
 
 A backup holds rights that were revoked since, and dossiers that were erased since.
@@ -161,6 +163,9 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 		if err := store.EnsureReader(ctx, db.Owner, db.Reader); err != nil {
 			return err
 		}
+	}
+	if err := db.PutProofKeys(ctx); err != nil {
+		return err
 	}
 	if a.cli.JSON {
 		out := map[string]any{"from": before.Current, "to": after.Current}

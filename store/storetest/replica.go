@@ -15,7 +15,8 @@ type Replica struct {
 	*store.Store
 	Reader    *store.Portal
 	URL       string // as the owner
-	ReaderURL string // as a role that row-level security holds for
+	ReaderURL string // as the portal API's role
+	Keys      *store.ProofKeys
 }
 
 // NewReplica makes a replica, which is closed and dropped when the test ends.
@@ -29,11 +30,17 @@ func NewReplica(t testing.TB) *Replica {
 	})
 	r := &Replica{URL: owner, ReaderURL: readerURL(owner)}
 	var err error
+	if r.Keys, err = store.ParseProofKeys(ProofKey); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
 	if r.Store, err = store.Open(t.Context(), r.URL); err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(r.Store.Close)
-	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL); err != nil {
+	if err := r.PutProofKeys(t.Context(), r.Keys, false, "amaris", "szr"); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL, r.Keys); err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(r.Reader.Close)
@@ -52,3 +59,6 @@ func readerURL(owner string) string {
 	u.User = url.UserPassword("storetest_reader", "storetest")
 	return u.String()
 }
+
+// ProofKey is the key file of all tests.
+const ProofKey = "c3RvcmV0ZXN0LWtleS1zdG9yZXRlc3Qta2V5LTAxMjM="

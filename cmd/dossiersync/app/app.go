@@ -141,6 +141,9 @@ func (a *App) addOwnersParts(ctx context.Context, only string) error {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	if only != Ops {
+		if err := a.db.registerTenants(ctx, st); err != nil {
+			return err
+		}
 		if err := a.addWorker(st); err != nil {
 			return err
 		}
@@ -178,7 +181,12 @@ func (a *App) addOps(st *store.Store) error {
 }
 
 func (a *App) addPortal(ctx context.Context) error {
-	reader, err := store.OpenPortal(ctx, a.db.Reader)
+	keys, err := store.ReadProofKeys(a.db.keyFile)
+	if err != nil {
+		return Usagef("read portal_api.proof_key_file (run dossiersync migrate, which makes it, "+
+			"or copy it from the machine where it was made): %w", err)
+	}
+	reader, err := store.OpenPortal(ctx, a.db.Reader, keys)
 	if err != nil {
 		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
 	}
@@ -186,7 +194,7 @@ func (a *App) addPortal(ctx context.Context) error {
 	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
-	access := store.NewAccessLog(reader, "portal-api")
+	access := store.NewAccessLog(reader)
 	a.support = append(a.support, access.Run)
 	p := a.cfg.PortalAPI
 	auth := portalapi.Auth{

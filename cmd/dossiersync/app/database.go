@@ -22,6 +22,8 @@ type Database struct {
 	Reader     string           // URL with the portal API's log-in
 	server     *embedded.Server // the private PostgreSQL; nil: not used
 	quarantine config.Quarantine
+	keyFile    string // of the portal API's proofs
+	tenants    []string
 }
 
 // EmbeddedName is the name of the database in the private PostgreSQL.
@@ -37,7 +39,7 @@ func OpenDatabase(ctx context.Context, cfg *config.Config) (*Database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database: %w", err)
 	}
-	db := &Database{Owner: string(owner), quarantine: cfg.Quarantine}
+	db := newDatabase(cfg, string(owner))
 	if cfg.PortalAPI.Database.IsZero() {
 		db.Reader, err = derivedReader(db.Owner)
 		return db, err
@@ -55,7 +57,8 @@ func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err er
 	if err != nil {
 		return nil, err
 	}
-	db = &Database{server: server, Owner: server.URL(EmbeddedName), quarantine: cfg.Quarantine}
+	db = newDatabase(cfg, server.URL(EmbeddedName))
+	db.server = server
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, server.Close())
@@ -70,7 +73,43 @@ func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err er
 	if _, err := store.Migrate(ctx, db.Owner); err != nil {
 		return nil, err
 	}
-	return db, store.EnsureReader(ctx, db.Owner, db.Reader)
+	if err := store.EnsureReader(ctx, db.Owner, db.Reader); err != nil {
+		return nil, err
+	}
+	return db, db.PutProofKeys(ctx)
+}
+
+func newDatabase(cfg *config.Config, owner string) *Database {
+	db := &Database{Owner: owner, quarantine: cfg.Quarantine, keyFile: cfg.PortalAPI.ProofKeyFile}
+	for i := range cfg.Tenants {
+		db.tenants = append(db.tenants, cfg.Tenants[i].ID)
+	}
+	return db
+}
+
+// PutProofKeys makes the database accept the proofs of the portal API, and no others, for every
+// configured tenant. It makes the key file if there is none.
+func (d *Database) PutProofKeys(ctx context.Context) error {
+	keys, err := store.EnsureProofKeys(d.keyFile)
+	if err != nil {
+		return fmt.Errorf("read portal_api.proof_key_file: %w", err)
+	}
+	st, err := store.Open(ctx, d.Owner)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	return st.PutProofKeys(ctx, keys, false, d.tenants...)
+}
+
+// registerTenants makes the database accept proofs for tenants that it has no key of, if this process
+// may read the key file. A worker does so for tenants that were configured since dossiersync migrate.
+func (d *Database) registerTenants(ctx context.Context, st *store.Store) error {
+	keys, err := store.ReadProofKeys(d.keyFile)
+	if err != nil {
+		return nil //nolint:nilerr // the worker need not have the file; migrate does the same
+	}
+	return st.PutProofKeys(ctx, keys, true, d.tenants...)
 }
 
 // Close leaves the private PostgreSQL, if it is used.

@@ -1,0 +1,1234 @@
+-- The portal's role gets no table. It calls functions, one for each kind of answer, which check
+-- rights inside and return what is allowed. They run as dossiersync_answers, which cannot log in,
+-- owns no table, and sees rows only through the policies below: a forgotten condition in a function
+-- shows nothing of others.
+--
+-- Each call carries a proof that the portal API has made: an HMAC (RFC 2104, SHA-256) of purpose,
+-- tenant, user, client and minute, under a key that the tenant alone has. So the password of the
+-- portal's role opens nothing by itself.
+--
+-- A function leaves what it has found in settings that end with the transaction, because policies
+-- can read nothing else. Anybody can set a setting: therefore each function first calls
+-- portal_reset, which sets all of them anew.
+--
+--     dossiersync.tenant    the tenant's id
+--     dossiersync.user      the user's id
+--     dossiersync.purpose   read; grants (the portal's server manages grants); log; keys
+--     dossiersync.asked     the client whose dossier is asked for
+--     dossiersync.opened    the same client, if the user may open the dossier
+--     dossiersync.readable  text[] of the parts of that dossier that the user may read now
+--     dossiersync.managed   the same client, if the user may see the access log
+--     dossiersync.logged    text[] of the tenants for which entries are being added to the log
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_answers') THEN
+        CREATE ROLE dossiersync_answers NOLOGIN;
+    END IF;
+EXCEPTION
+    -- Another database of this cluster made it at this moment.
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+DO $$
+BEGIN
+    -- Functions can be given only to a role that one is a member of.
+    IF NOT pg_has_role('dossiersync_answers', 'USAGE') THEN
+        EXECUTE format('GRANT dossiersync_answers TO %I', current_user);
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA public TO dossiersync_answers;
+
+-- What the portal's role had.
+DROP POLICY reader ON tenants;
+DROP POLICY reader ON grants;
+DROP POLICY portal_adds ON grants;
+DROP POLICY portal_changes ON grants;
+DROP POLICY reader ON items;
+DROP POLICY reader ON cursors;
+DROP POLICY reader ON unread;
+DROP POLICY reader ON backfills;
+DROP POLICY reader ON quarantine;
+DROP POLICY reader ON access_log;
+DROP POLICY append ON access_log;
+DROP FUNCTION identify(text, text, text, text);
+DROP FUNCTION grants_received();
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dossiersync_reader;
+REVOKE SELECT (id, name, timezone, change, succeeded, since, unreachable, awaiting_grants,
+    awaiting_erasures) ON tenants FROM dossiersync_reader;
+REVOKE SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
+    body) ON items FROM dossiersync_reader;
+REVOKE SELECT (tenant, client, stream) ON quarantine FROM dossiersync_reader;
+REVOKE INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+    access_point, client, object, query, source) ON access_log FROM dossiersync_reader;
+
+-- The keys that proofs are made with. id is the key's short digest. Only dossiersync_answers and
+-- the owner can read them.
+CREATE TABLE proof_keys (
+    tenant    text NOT NULL,
+    id        bytea NOT NULL CHECK (length(id) = 8),
+    login     text, -- the only log-in that may ask for the tenant; null: any of the portal's
+    since     timestamptz NOT NULL DEFAULT now(),
+    inner_pad bytea NOT NULL CHECK (length(inner_pad) = 64), -- the key, XOR 0x36
+    outer_pad bytea NOT NULL CHECK (length(outer_pad) = 64), -- the key, XOR 0x5c
+    PRIMARY KEY (tenant, id)
+);
+ALTER TABLE proof_keys ENABLE ROW LEVEL SECURITY;
+
+-- The cursors of whole types, apart from those of single clients.
+CREATE INDEX cursors_of_types ON cursors (tenant, stream) WHERE client = '';
+
+-- What dossiersync_answers may do.
+GRANT SELECT (tenant, id, login, inner_pad, outer_pad),
+    INSERT (tenant, id, login, inner_pad, outer_pad), DELETE ON proof_keys TO dossiersync_answers;
+GRANT SELECT (id, timezone, succeeded, since, unreachable, awaiting_grants, awaiting_erasures),
+    UPDATE (awaiting_grants) ON tenants TO dossiersync_answers;
+GRANT SELECT (tenant, id, state, name, deceased, change, grants_after)
+    ON clients TO dossiersync_answers;
+GRANT SELECT ON contacts TO dossiersync_answers;
+GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
+    body) ON items TO dossiersync_answers;
+GRANT SELECT (tenant, stream, client, as_of, rechecking) ON cursors TO dossiersync_answers;
+GRANT SELECT (tenant, stream, unsupported) ON unread TO dossiersync_answers;
+GRANT SELECT (tenant, client, recheck) ON backfills TO dossiersync_answers;
+GRANT SELECT (tenant, client, stream) ON quarantine TO dossiersync_answers;
+GRANT SELECT, INSERT, UPDATE ON grants TO dossiersync_answers;
+GRANT SELECT, INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+    purpose, access_point, client, object, query, source) ON access_log TO dossiersync_answers;
+
+CREATE POLICY answers ON proof_keys TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        OR tenant = ANY (
+            (SELECT nullif(current_setting('dossiersync.logged', true), '')::text[])::text[]));
+CREATE POLICY answers ON tenants FOR SELECT TO dossiersync_answers
+    USING (id = current_setting('dossiersync.tenant', true));
+CREATE POLICY received ON tenants FOR UPDATE TO dossiersync_answers
+    USING (id = current_setting('dossiersync.tenant', true)
+        AND current_setting('dossiersync.purpose', true) = 'grants');
+CREATE POLICY answers ON cursors FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true));
+CREATE POLICY answers ON unread FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true));
+-- The portal's server reads and writes the grants of its tenant; a reader's request sees only those
+-- of the user that can count.
+CREATE POLICY answers ON grants FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND (user_id = current_setting('dossiersync.user', true) AND state = 'accepted'
+            OR current_setting('dossiersync.purpose', true) = 'grants'));
+CREATE POLICY added ON grants FOR INSERT TO dossiersync_answers
+    WITH CHECK (tenant = current_setting('dossiersync.tenant', true)
+        AND current_setting('dossiersync.purpose', true) = 'grants');
+CREATE POLICY changed ON grants FOR UPDATE TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND current_setting('dossiersync.purpose', true) = 'grants');
+CREATE POLICY answers ON clients FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND state = 'shown'
+        AND EXISTS (
+            SELECT
+            FROM grants g
+            WHERE g.tenant = clients.tenant
+              AND g.client = clients.id
+              AND g.user_id = current_setting('dossiersync.user', true)));
+CREATE POLICY answers ON contacts FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND EXISTS (
+            SELECT
+            FROM grants g
+            WHERE g.tenant = contacts.tenant
+              AND g.client = contacts.client
+              AND g.user_id = current_setting('dossiersync.user', true)));
+CREATE POLICY answers ON backfills FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.asked', true));
+CREATE POLICY answers ON quarantine FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.asked', true));
+-- The sub-select is evaluated once, and not for each row.
+CREATE POLICY answers ON items FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.opened', true)
+        AND state = 'shown'
+        AND part = ANY (
+            (SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[]));
+CREATE POLICY answers ON access_log FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.managed', true));
+CREATE POLICY added ON access_log FOR INSERT TO dossiersync_answers
+    WITH CHECK (source = 'portal-api'
+        AND tenant = ANY (
+            (SELECT nullif(current_setting('dossiersync.logged', true), '')::text[])::text[]));
+
+-- What every answer depends on: the dossier, as far as the user may open it, and how fresh it is.
+CREATE TYPE standing AS (
+    client            text, -- null: the user may open no dossier of that client
+    name              text,
+    role              text,
+    manager           boolean,
+    parts             text[],
+    version           bigint,
+    deceased          boolean,
+    change            bigint,
+    user_name         text,
+    since             timestamptz,
+    succeeded         timestamptz,
+    unreachable       timestamptz,
+    awaiting          timestamptz,
+    awaiting_erasures boolean,
+    today             date,          -- in the tenant's zone
+    timezone          text,
+    owed              boolean,
+    streams           text[],        -- of each cursor of a whole type, and what follows of each
+    as_of             timestamptz[],
+    rechecking        boolean[],
+    unread            text[],        -- the streams of types of which no page has come yet
+    incomplete        text[],        -- the streams of the client's items in quarantine
+    readable          text[]         -- the parts that may be read now; null: none
+);
+
+-- The MAC of a proof, under a key given as its pads. The fields are apart because text holds no NUL.
+-- PostgreSQL puts functions such as this one into the statement that calls them.
+CREATE FUNCTION proof_mac(
+    inner_pad bytea, outer_pad bytea, purpose text, my_tenant text, me text, asked text,
+    minute bigint
+) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT sha256(outer_pad || sha256(inner_pad
+        || convert_to('dossiersync proof 1', 'UTF8') || decode('00', 'hex')
+        || convert_to(purpose, 'UTF8') || decode('00', 'hex')
+        || convert_to(my_tenant, 'UTF8') || decode('00', 'hex')
+        || convert_to(me, 'UTF8') || decode('00', 'hex')
+        || convert_to(asked, 'UTF8') || decode('00', 'hex')
+        || int8send(minute)))
+$$;
+
+-- The keys that the present log-in may use. A proof is 8 bytes of the key's id and 32 of the MAC. It
+-- holds if it was made for just this call within the last minutes. The digests of two MACs are
+-- compared, not the MACs, so that the time that the comparison takes tells nothing about the right
+-- one.
+CREATE VIEW usable_keys WITH (security_invoker = true) AS
+SELECT k.tenant, k.id, k.inner_pad, k.outer_pad
+FROM proof_keys k
+WHERE coalesce(k.login = session_user, true);
+GRANT SELECT ON usable_keys TO dossiersync_answers;
+
+-- Sets anew what the policies and plans of the following statements depend on. search_path and
+-- plan_cache_mode are compared before they are set, because PostgreSQL looks at every plan again
+-- after a new search_path. Until then nothing but names with their schema can be trusted.
+CREATE FUNCTION portal_reset(purpose text, my_tenant text, me text, asked text) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF pg_catalog.current_setting('search_path')
+        OPERATOR(pg_catalog.<>) 'pg_catalog, public, pg_temp'
+    THEN
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, public, pg_temp', true);
+    END IF;
+    IF current_setting('plan_cache_mode') <> 'force_generic_plan' THEN
+        PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+    END IF;
+    PERFORM set_config('dossiersync.tenant', my_tenant, true),
+        set_config('dossiersync.user', me, true),
+        set_config('dossiersync.purpose', purpose, true),
+        set_config('dossiersync.asked', asked, true),
+        set_config('dossiersync.opened', '', true),
+        set_config('dossiersync.readable', '', true),
+        set_config('dossiersync.managed', '', true),
+        set_config('dossiersync.logged', '', true);
+END
+$$;
+
+-- The minute by the database's clock.
+CREATE FUNCTION this_minute() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT floor(extract(epoch FROM statement_timestamp()) / 60)::bigint
+$$;
+
+-- Refuses a call whose proof does not hold, or is not of the last minutes.
+CREATE FUNCTION portal_refuse(minute bigint) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF this_minute() - minute NOT BETWEEN -2 AND 2 THEN
+        RAISE EXCEPTION 'the clocks of the portal API and the database differ by % minutes',
+            this_minute() - minute USING ERRCODE = 'DS001';
+    END IF;
+    RAISE EXCEPTION 'the database does not accept the proof' USING ERRCODE = 'DS002';
+END
+$$;
+
+-- For calls that need no standing.
+CREATE FUNCTION portal_prove(
+    purpose text, my_tenant text, me text, asked text, minute bigint, proof bytea
+) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM public.portal_reset(purpose, my_tenant, me, asked);
+    IF this_minute() - minute BETWEEN -2 AND 2
+        AND EXISTS (
+            SELECT
+            FROM usable_keys k
+            WHERE k.tenant = my_tenant
+              AND k.id = substring(proof FOR 8)
+              AND sha256(substring(proof FROM 9)) = sha256(proof_mac(
+                  k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute)))
+    THEN
+        RETURN;
+    END IF;
+    PERFORM portal_refuse(minute);
+END
+$$;
+
+-- Which streams feed a part. The stream of clients feeds every part.
+CREATE FUNCTION feeds() RETURNS TABLE (stream text, part text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    VALUES ('clients', 'reports'), ('clients', 'forms'), ('clients', 'care-plans'),
+        ('clients', 'contacts'), ('contacts', 'contacts'), ('goals', 'care-plans'),
+        ('care-plans', 'care-plans'), ('reports', 'reports'), ('forms', 'forms')
+$$;
+
+-- The dossiers that grants open today. A grant counts under the conditions of this view and no
+-- others; store.Why names those that a grant does not meet. A condition that keeps a whole dossier
+-- from a reader belongs here, and in the policy of clients.
+CREATE VIEW open_dossiers WITH (security_invoker = true) AS
+SELECT g.tenant, g.client, g.user_id, g.role, g.manager OR g.role = 'client' AS manager, g.parts,
+       g.version, g.name AS user_name, c.name, c.deceased, c.change
+FROM grants g
+JOIN tenants t ON t.id = g.tenant
+JOIN clients c ON c.tenant = g.tenant AND c.id = g.client
+WHERE g.state = 'accepted'
+  AND coalesce(g.valid_from <= (now() AT TIME ZONE t.timezone)::date, true)
+  AND coalesce(g.valid_until >= (now() AT TIME ZONE t.timezone)::date, true)
+  AND c.state = 'shown'
+  AND coalesce(g.updated_at > c.grants_after, true)
+  AND (g.contact IS NULL OR EXISTS (
+        SELECT
+        FROM contacts k
+        WHERE k.tenant = g.tenant
+          AND k.id = g.contact
+          AND k.client = g.client
+          AND k.active
+          AND coalesce(k.ends >= (now() AT TIME ZONE t.timezone)::date, true)));
+GRANT SELECT ON open_dossiers TO dossiersync_answers;
+
+-- The items that the policy of items lets through. Every function of the portal reads items through
+-- this view and adds the tenant, the client and the parts that it may read. A condition that keeps
+-- single items from a reader belongs here, and in the policy of items.
+CREATE VIEW shown_items WITH (security_invoker = true) AS
+SELECT i.tenant, i.key, i.kind, i.client, i.part, i.at, i.category, i.open, i.ends, i.plan, i.goal,
+       i.card, i.body
+FROM items i
+WHERE i.state = 'shown';
+GRANT SELECT ON shown_items TO dossiersync_answers;
+
+-- The standing of the user towards a client; client '' is for the tenant alone. It leaves in the
+-- settings what the policies need. Every function of the portal begins with this, and fails unless
+-- the proof holds. Without proof needed, it is for functions that are not the portal's.
+CREATE FUNCTION portal_stand(
+    purpose text, my_tenant text, me text, asked text, minute bigint, proof bytea, needed boolean
+) RETURNS standing LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    s public.standing;
+BEGIN
+    PERFORM public.portal_reset(purpose, my_tenant, me, asked);
+    SELECT d.client, d.name, d.role, d.manager, d.parts, d.version, d.deceased, d.change,
+           d.user_name, t.since, t.succeeded, t.unreachable,
+           coalesce(t.awaiting_erasures, t.awaiting_grants), t.awaiting_erasures IS NOT NULL,
+           (now() AT TIME ZONE t.timezone)::date, t.timezone,
+           d.client IS NOT NULL AND EXISTS (
+               SELECT
+               FROM backfills b
+               WHERE b.tenant = my_tenant
+                 AND b.client = asked
+                 AND NOT b.recheck),
+           f.streams, f.as_of, f.rechecking,
+           ARRAY(
+               SELECT n.stream
+               FROM unread n
+               WHERE n.tenant = my_tenant
+                 AND NOT n.unsupported),
+           CASE WHEN d.client IS NOT NULL THEN ARRAY(
+               SELECT q.stream
+               FROM quarantine q
+               WHERE q.tenant = my_tenant
+                 AND q.client = asked) END,
+           CASE WHEN NOT d.deceased THEN CASE WHEN d.manager THEN d.parts || 'contacts'::text
+               ELSE d.parts END END
+    INTO s
+    FROM (
+        SELECT array_agg(u.stream) AS streams, array_agg(u.as_of) AS as_of,
+               array_agg(u.rechecking) AS rechecking
+        FROM cursors u
+        WHERE u.tenant = my_tenant
+          AND u.client = '') f
+    LEFT JOIN tenants t ON t.id = my_tenant
+    LEFT JOIN open_dossiers d ON d.tenant = my_tenant
+        AND d.user_id = me
+        AND d.client = asked
+    -- PostgreSQL evaluates this first, and reads nothing else where it is false.
+    WHERE (SELECT NOT needed
+        OR this_minute() - minute BETWEEN -2 AND 2
+            AND EXISTS (
+                SELECT
+                FROM usable_keys k
+                WHERE k.tenant = my_tenant
+                  AND k.id = substring(proof FOR 8)
+                  AND sha256(substring(proof FROM 9)) = sha256(proof_mac(
+                      k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute))));
+    IF NOT FOUND THEN
+        PERFORM portal_refuse(minute);
+    END IF;
+    IF s.client IS NULL THEN
+        RETURN s;
+    END IF;
+    -- A part is left out while one of the streams that feed it is read again under changed rules,
+    -- which may hide more.
+    IF true = ANY (s.rechecking) THEN
+        s.readable := ARRAY(
+            SELECT p
+            FROM unnest(s.readable) p
+            WHERE NOT EXISTS (
+                SELECT
+                FROM unnest(s.streams, s.rechecking) r (stream, rechecking)
+                JOIN feeds() f ON f.stream = r.stream
+                WHERE r.rechecking
+                  AND f.part = p));
+    END IF;
+    IF s.awaiting IS NOT NULL THEN
+        s.readable := NULL;
+    END IF;
+    PERFORM set_config('dossiersync.opened', asked, true),
+        set_config('dossiersync.readable', s.readable::text, true),
+        set_config('dossiersync.managed', CASE WHEN s.manager THEN asked END, true);
+    RETURN s;
+END
+$$;
+
+-- The standing alone.
+CREATE FUNCTION portal_standing(
+    my_tenant text, me text, asked text, minute bigint, proof bytea
+) RETURNS standing LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+BEGIN
+    RETURN public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+END
+$$;
+
+-- What store.Why shows of the user's standing, without names. An operator needs no proof.
+CREATE FUNCTION why_standing(my_tenant text, me text, asked text, OUT s standing, OUT kinds text[],
+    OUT counts bigint[], OUT newest timestamptz[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    s := portal_stand('read', my_tenant, me, asked, NULL, NULL, false);
+    SELECT c.kinds, c.counts, c.newest
+    INTO kinds, counts, newest
+    FROM count_items(my_tenant, asked, s.readable) c;
+    s.name := NULL;
+    s.user_name := NULL;
+    -- Also of a client on whom the user has no grant.
+    s.owed := EXISTS (
+        SELECT
+        FROM backfills b
+        WHERE b.tenant = my_tenant
+          AND b.client = asked
+          AND NOT b.recheck);
+    s.incomplete := ARRAY(
+        SELECT q.stream
+        FROM quarantine q
+        WHERE q.tenant = my_tenant
+          AND q.client = asked);
+END
+$$;
+
+-- The number of items of a dossier by kind, with the newest moment.
+CREATE FUNCTION count_items(my_tenant text, asked text, readable text[], OUT kinds text[],
+    OUT counts bigint[], OUT newest timestamptz[])
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    IF readable IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(c.kind), array_agg(c.n), array_agg(c.newest)
+    INTO kinds, counts, newest
+    FROM (
+        SELECT i.kind, count(*) AS n, max(i.at) AS newest
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind IN ('report', 'form', 'care-plan')
+          AND i.part = ANY (readable)
+        GROUP BY i.kind) c;
+END
+$$;
+
+-- The start panel of a dossier.
+CREATE FUNCTION portal_dossier(
+    my_tenant text, me text, asked text, minute bigint, proof bytea,
+    OUT s standing, OUT kinds text[], OUT counts bigint[], OUT newest timestamptz[]
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    SELECT c.kinds, c.counts, c.newest
+    INTO kinds, counts, newest
+    FROM count_items(my_tenant, asked, s.readable) c;
+END
+$$;
+
+-- The dossiers that the user may open, by client. parts are joined by spaces.
+CREATE FUNCTION portal_dossiers(
+    my_tenant text, me text, minute bigint, proof bytea, after text, most integer,
+    OUT s standing, OUT clients text[], OUT names text[], OUT roles text[], OUT managers boolean[],
+    OUT parts text[], OUT versions bigint[], OUT dead boolean[], OUT changes bigint[]
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, '', minute, proof, true);
+    IF s.awaiting IS NOT NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(d.client), array_agg(d.name), array_agg(d.role), array_agg(d.manager),
+           array_agg(array_to_string(d.parts, ' ')), array_agg(d.version), array_agg(d.deceased),
+           array_agg(d.change)
+    INTO clients, names, roles, managers, parts, versions, dead, changes
+    FROM (
+        SELECT *
+        FROM open_dossiers d
+        WHERE d.tenant = my_tenant
+          AND d.user_id = me
+          AND d.client > after
+        ORDER BY d.client
+        LIMIT most) d;
+END
+$$;
+
+-- A page of items of one or two kinds, the newest first or, with newer, the oldest first; one item
+-- more than most shows that there are more. Two kinds are read apart, each along items_by_client,
+-- and merged: no row is sorted. With with_bodies the page ends with the first item that takes its
+-- bodies past max_bodies bytes. probe asks whether there are newer items than the page's start.
+CREATE FUNCTION portal_list(
+    my_tenant text, me text, asked text, minute bigint, proof bytea,
+    kind1 text, kind2 text, of_category text, from_at timestamptz, before_at timestamptz,
+    is_open boolean, start_at timestamptz, start_key text, newer boolean, probe boolean,
+    most integer, with_bodies boolean, max_bodies bigint,
+    OUT s standing, OUT keys text[], OUT ats timestamptz[], OUT cards json[], OUT opens boolean[],
+    OUT bodies json[], OUT plans json[], OUT goals json[], OUT has_newer boolean
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    IF s.readable IS NULL THEN
+        RETURN;
+    END IF;
+    IF newer THEN
+        SELECT array_agg(p.key), array_agg(p.at), array_agg(p.card),
+               array_agg(p.open AND coalesce(p.ends >= s.today, true))
+        INTO keys, ats, cards, opens
+        FROM (
+            (
+                SELECT i.key, i.at, i.card, i.open, i.ends
+                FROM shown_items i
+                WHERE i.tenant = my_tenant
+                  AND i.client = asked
+                  AND i.kind = kind1
+                  AND i.part = ANY (s.readable)
+                  AND i.at >= from_at
+                  AND i.at < before_at
+                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (i.at, i.key) > (start_at, start_key)
+                ORDER BY i.at ASC, i.key ASC
+                LIMIT most + 1)
+            UNION ALL
+            (
+                SELECT i.key, i.at, i.card, i.open, i.ends
+                FROM shown_items i
+                WHERE i.tenant = my_tenant
+                  AND i.client = asked
+                  AND i.kind = kind2
+                  AND i.part = ANY (s.readable)
+                  AND i.at >= from_at
+                  AND i.at < before_at
+                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (i.at, i.key) > (start_at, start_key)
+                ORDER BY i.at ASC, i.key ASC
+                LIMIT most + 1)
+            ORDER BY at ASC, key ASC
+            LIMIT most + 1) p;
+    ELSE
+        SELECT array_agg(p.key), array_agg(p.at), array_agg(p.card),
+               array_agg(p.open AND coalesce(p.ends >= s.today, true))
+        INTO keys, ats, cards, opens
+        FROM (
+            (
+                SELECT i.key, i.at, i.card, i.open, i.ends
+                FROM shown_items i
+                WHERE i.tenant = my_tenant
+                  AND i.client = asked
+                  AND i.kind = kind1
+                  AND i.part = ANY (s.readable)
+                  AND i.at >= from_at
+                  AND i.at < before_at
+                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (i.at, i.key) < (start_at, start_key)
+                ORDER BY i.at DESC, i.key DESC
+                LIMIT most + 1)
+            UNION ALL
+            (
+                SELECT i.key, i.at, i.card, i.open, i.ends
+                FROM shown_items i
+                WHERE i.tenant = my_tenant
+                  AND i.client = asked
+                  AND i.kind = kind2
+                  AND i.part = ANY (s.readable)
+                  AND i.at >= from_at
+                  AND i.at < before_at
+                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (i.at, i.key) < (start_at, start_key)
+                ORDER BY i.at DESC, i.key DESC
+                LIMIT most + 1)
+            ORDER BY at DESC, key DESC
+            LIMIT most + 1) p;
+    END IF;
+    IF probe THEN
+        has_newer := EXISTS (
+            (
+                SELECT i.key
+                FROM shown_items i
+                WHERE i.tenant = my_tenant
+                  AND i.client = asked
+                  AND i.kind = kind1
+                  AND i.part = ANY (s.readable)
+                  AND i.at >= from_at
+                  AND i.at < before_at
+                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (i.at, i.key) > (start_at, start_key)
+                ORDER BY i.at ASC, i.key ASC
+                LIMIT 1)
+            UNION ALL
+            (
+                SELECT i.key
+                FROM shown_items i
+                WHERE i.tenant = my_tenant
+                  AND i.client = asked
+                  AND i.kind = kind2
+                  AND i.part = ANY (s.readable)
+                  AND i.at >= from_at
+                  AND i.at < before_at
+                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (i.at, i.key) > (start_at, start_key)
+                ORDER BY i.at ASC, i.key ASC
+                LIMIT 1));
+    END IF;
+    IF with_bodies THEN
+        SELECT array_agg(b.body), array_agg(b.plan), array_agg(b.goal)
+        INTO bodies, plans, goals
+        FROM (
+            SELECT l.body, links.plan, links.goal
+            FROM (
+                SELECT k.n, i.body, i.plan, i.goal,
+                       sum(octet_length(i.body::text)) OVER (ORDER BY k.n)
+                           - octet_length(i.body::text) AS before
+                FROM unnest(keys[:most]) WITH ORDINALITY k (key, n)
+                CROSS JOIN LATERAL (
+                    SELECT i.body, i.plan, i.goal
+                    FROM shown_items i
+                    WHERE i.tenant = my_tenant
+                      AND i.key = k.key
+                      AND i.client = asked
+                      AND i.part = ANY (s.readable)
+                    OFFSET 0) i) l
+            CROSS JOIN LATERAL links_of(my_tenant, asked, s.readable, l.plan, l.goal) links
+            WHERE coalesce(l.before, 0) < max_bodies
+            ORDER BY l.n) b;
+    END IF;
+END
+$$;
+
+-- The cards of the plan and the goal that an item names, where the user may read these. A link to a
+-- part of a plan stands for a link to the plan.
+CREATE FUNCTION links_of(
+    my_tenant text, asked text, readable text[], of_plan text, of_goal text, OUT plan json,
+    OUT goal json
+) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    whole pg_catalog.text;
+BEGIN
+    IF of_plan IS NULL AND of_goal IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT coalesce((
+        SELECT i.plan
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.key = of_plan
+          AND i.client = asked
+          AND i.kind = 'care-plan-part'
+          AND i.part = ANY (readable)), of_plan)
+    INTO whole;
+    SELECT (array_agg(i.card) FILTER (WHERE i.key = whole AND i.kind = 'care-plan'))[1],
+           (array_agg(i.card) FILTER (WHERE i.key = of_goal))[1]
+    INTO plan, goal
+    FROM shown_items i
+    WHERE i.tenant = my_tenant
+      AND i.key IN (whole, of_goal)
+      AND i.client = asked
+      AND i.part = ANY (readable);
+END
+$$;
+
+-- One item of a kind; key is null where the dossier has no such item that the user may read.
+CREATE FUNCTION portal_item(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, of_key text, of_kind text,
+    OUT s standing, OUT key text, OUT card json, OUT body json, OUT is_open boolean, OUT plan json,
+    OUT goal json
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    i pg_catalog.record;
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    IF s.readable IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT i.key, i.card, i.body, i.open AND coalesce(i.ends >= s.today, true), links.plan,
+           links.goal
+    INTO key, card, body, is_open, plan, goal
+    FROM shown_items i
+    CROSS JOIN LATERAL links_of(my_tenant, asked, s.readable, i.plan, i.goal) links
+    WHERE i.tenant = my_tenant
+      AND i.key = of_key
+      AND i.client = asked
+      AND i.kind = of_kind
+      AND i.part = ANY (s.readable);
+END
+$$;
+
+-- The contacts in the care record, by key.
+CREATE FUNCTION portal_contacts(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, after text, most integer,
+    OUT s standing, OUT keys text[], OUT cards json[], OUT opens boolean[]
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    IF s.readable IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(c.key), array_agg(c.card), array_agg(c.is_open)
+    INTO keys, cards, opens
+    FROM (
+        SELECT i.key, i.card, i.open AND coalesce(i.ends >= s.today, true) AS is_open
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind = 'contact'
+          AND i.part = ANY (s.readable)
+          AND i.key > after
+        ORDER BY i.key
+        LIMIT most) c;
+END
+$$;
+
+-- The number of items by period, the newest first.
+CREATE FUNCTION portal_density(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, period text, kinds text[],
+    of_category text, from_at timestamptz, before_at timestamptz, most integer,
+    OUT s standing, OUT starts date[], OUT reports bigint[], OUT forms bigint[]
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    IF s.readable IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(d.start), array_agg(d.reports), array_agg(d.forms)
+    INTO starts, reports, forms
+    FROM (
+        SELECT date_trunc(period, i.at AT TIME ZONE s.timezone)::date AS start,
+               count(*) FILTER (WHERE i.kind = 'report') AS reports,
+               count(*) FILTER (WHERE i.kind = 'form') AS forms
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind = ANY (kinds)
+          AND i.part = ANY (s.readable)
+          AND i.at >= from_at
+          AND i.at < before_at
+          AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+        GROUP BY 1
+        ORDER BY 1 DESC
+        LIMIT most) d;
+END
+$$;
+
+-- A page of the access log: a day's events of one kind by one user, folded into one, the newest
+-- first. Only the days of the page are folded. days finds them one by one along
+-- access_log_by_client, so that a page of a long log costs no more than one of a short log.
+CREATE FUNCTION portal_accesses(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, from_time timestamptz,
+    before_time timestamptz, start_at timestamptz, start_key text, most integer,
+    OUT s standing, OUT days date[], OUT firsts timestamptz[], OUT lasts timestamptz[],
+    OUT counts bigint[], OUT actions text[], OUT events text[], OUT outcomes text[],
+    OUT users text[], OUT user_names text[], OUT user_roles text[], OUT on_behalf_of text[],
+    OUT keys text[]
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    IF s.manager IS NOT TRUE OR s.awaiting IS NOT NULL THEN
+        RETURN;
+    END IF;
+    WITH RECURSIVE
+    -- The days on which there are events, the newest first; the last row is NULL. LIMIT in begins
+    -- ends the recursion, since PostgreSQL computes no more rows than are asked for.
+    days (day) AS (
+        (SELECT (a.time AT TIME ZONE s.timezone)::date
+        FROM access_log a
+        WHERE a.tenant = my_tenant
+          AND a.client = asked
+          AND a.time >= from_time
+          AND a.time < before_time
+        ORDER BY a.time DESC
+        LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT (a.time AT TIME ZONE s.timezone)::date
+            FROM access_log a
+            WHERE a.tenant = my_tenant
+              AND a.client = asked
+              AND a.time >= from_time
+              AND a.time < d.day::timestamp AT TIME ZONE s.timezone
+            ORDER BY a.time DESC
+            LIMIT 1)
+        FROM days d
+        WHERE d.day IS NOT NULL),
+    -- When the oldest day of the page begins: every day has one access at least.
+    begins AS MATERIALIZED (
+        SELECT min(d.day)::timestamp AT TIME ZONE s.timezone AS at
+        FROM (
+            SELECT day
+            FROM days
+            WHERE day IS NOT NULL
+            LIMIT most) d),
+    folded AS (
+        SELECT (a.time AT TIME ZONE s.timezone)::date AS day,
+               min(a.time) AS first, max(a.time) AS last, count(*) AS count,
+               a.action, a.event, a.outcome, a.user_id,
+               (array_agg(a.user_name ORDER BY a.time DESC))[1] AS user_name,
+               (array_agg(a.user_role ORDER BY a.time DESC))[1] AS user_role,
+               a.on_behalf_of,
+               md5(ROW(a.action, a.event, a.outcome, a.user_id, a.on_behalf_of)::text)
+                   COLLATE "C" AS key
+        FROM access_log a
+        CROSS JOIN begins b
+        WHERE a.tenant = my_tenant
+          AND a.client = asked
+          AND a.time >= from_time
+          AND a.time < before_time
+          AND a.time >= b.at
+        GROUP BY 1, a.action, a.event, a.outcome, a.user_id, a.on_behalf_of),
+    page AS (
+        SELECT *
+        FROM folded
+        WHERE (last, key) < (start_at, start_key)
+        ORDER BY last DESC, key DESC
+        LIMIT most)
+    SELECT array_agg(day), array_agg(first), array_agg(last), array_agg(count), array_agg(action),
+           array_agg(event), array_agg(outcome), array_agg(user_id), array_agg(user_name),
+           array_agg(user_role), array_agg(p.on_behalf_of), array_agg(key)
+    INTO days, firsts, lasts, counts, actions, events, outcomes, users, user_names, user_roles,
+        on_behalf_of, keys
+    FROM page p;
+END
+$$;
+
+-- Adds entries to the log, those of several tenants at once. An entry needs a proof of its own, of
+-- its tenant, user and client; refused has the places of those whose proof is not accepted.
+CREATE FUNCTION portal_log(
+    minutes bigint[], proofs bytea[], tenants text[], actions text[], events text[],
+    outcomes text[], users text[], user_names text[], user_roles text[], behalves text[],
+    purposes text[], points text[], clients text[], objects text[], queries text[],
+    OUT refused integer[]
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    proven pg_catalog.int8[];
+BEGIN
+    PERFORM public.portal_reset('log', '', '', '');
+    PERFORM set_config('dossiersync.logged', tenants::text, true);
+    proven := ARRAY(
+        SELECT e.n
+        FROM unnest(minutes, proofs, tenants, users, clients) WITH ORDINALITY
+            e (minute, proof, tenant, user_id, client, n)
+        WHERE this_minute() - e.minute BETWEEN -2 AND 2
+          AND EXISTS (
+            SELECT
+            FROM usable_keys k
+            WHERE k.tenant = e.tenant
+              AND k.id = substring(e.proof FOR 8)
+              AND sha256(substring(e.proof FROM 9)) = sha256(proof_mac(
+                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute))));
+    PERFORM set_config('dossiersync.logged', ARRAY(
+        SELECT DISTINCT tenants[n]
+        FROM unnest(proven) n)::text, true);
+    INSERT INTO access_log (
+        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+        access_point, client, object, query, source)
+    SELECT e.tenant, e.action, e.event, e.outcome, e.user_id, nullif(e.user_name, ''),
+           nullif(e.user_role, ''), nullif(e.on_behalf_of, ''), nullif(e.purpose, ''),
+           nullif(e.access_point, ''), nullif(e.client, ''), nullif(e.object, ''),
+           nullif(e.query, ''), 'portal-api'
+    FROM unnest(tenants, actions, events, outcomes, users, user_names, user_roles, behalves,
+        purposes, points, clients, objects, queries) WITH ORDINALITY e (
+        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+        access_point, client, object, query, n)
+    WHERE e.n = ANY (proven);
+    IF cardinality(proven) < cardinality(tenants) THEN
+        refused := ARRAY(
+            SELECT n
+            FROM generate_series(1, cardinality(tenants)) n
+            WHERE n <> ALL (proven));
+    END IF;
+END
+$$;
+
+-- Adds an entry about a grant, in the transaction of its change: where the log cannot be written
+-- within a second, nothing is changed.
+CREATE FUNCTION portal_log_grant(
+    my_tenant text, me text, act text, of_event text, of_outcome text, behalf text, point text,
+    of_client text, of_object text, of_query text
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM set_config('dossiersync.logged', ARRAY[my_tenant]::text, true),
+        set_config('lock_timeout', '1s', true);
+    INSERT INTO access_log (
+        tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object, query,
+        source)
+    VALUES (
+        my_tenant, act, of_event, of_outcome, me, nullif(behalf, ''), nullif(point, ''),
+        nullif(of_client, ''), nullif(of_object, ''), nullif(of_query, ''), 'portal-api');
+EXCEPTION WHEN OTHERS THEN
+    RAISE EXCEPTION 'the access log cannot be written' USING ERRCODE = 'DS003', DETAIL = SQLSTATE;
+END
+$$;
+
+-- The grants on a client, or one user's where of_user is not empty, by user. parts are joined by
+-- spaces.
+CREATE FUNCTION portal_grants(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, after text,
+    most integer,
+    OUT s standing, OUT users text[], OUT roles text[], OUT managers boolean[], OUT parts text[],
+    OUT states text[], OUT froms date[], OUT untils date[], OUT contacts text[], OUT names text[],
+    OUT versions bigint[]
+) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
+    s := portal_stand('grants', my_tenant, me, '', NULL, NULL, false);
+    SELECT array_agg(g.user_id), array_agg(g.role), array_agg(g.manager),
+           array_agg(array_to_string(g.parts, ' ')), array_agg(g.state), array_agg(g.valid_from),
+           array_agg(g.valid_until), array_agg(g.contact), array_agg(g.name), array_agg(g.version)
+    INTO users, roles, managers, parts, states, froms, untils, contacts, names, versions
+    FROM (
+        SELECT *
+        FROM grants g
+        WHERE g.tenant = my_tenant
+          AND g.client = asked
+          AND (of_user = '' OR g.user_id = of_user)
+          AND g.user_id > after
+        ORDER BY g.user_id
+        LIMIT most) g;
+END
+$$;
+
+-- Stores a grant in place of the user's grant on the client, and logs it. version is null where
+-- trigger keep_out_erased left the row out. While the portal has to send all grants, nothing is
+-- stored.
+CREATE FUNCTION portal_put_grant(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, new_role text,
+    new_manager boolean, new_parts text[], new_state text, new_from date, new_until date,
+    new_contact text, new_name text, behalf text, of_event text, point text,
+    OUT s standing, OUT changed boolean, OUT version bigint
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    n pg_catalog.int8;
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
+    PERFORM FROM tenants t
+    WHERE t.id = my_tenant
+      AND t.awaiting_grants IS NOT NULL;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the portal has to send all grants' USING ERRCODE = 'DS004';
+    END IF;
+    INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
+        valid_from, valid_until, contact, name)
+    VALUES (my_tenant, asked, of_user, behalf, new_role, new_manager, new_parts, new_state,
+        new_from, new_until, new_contact, new_name)
+    ON CONFLICT ON CONSTRAINT grants_pkey DO UPDATE
+    SET (role, manager, parts, state, valid_from, valid_until, contact, name) =
+            (excluded.role, excluded.manager, excluded.parts, excluded.state, excluded.valid_from,
+             excluded.valid_until, excluded.contact, excluded.name),
+        version = grants.version + 1,
+        updated_at = now(),
+        updated_by = excluded.updated_by
+    -- Leaves an equal grant, and its version, alone.
+    WHERE (grants.role, grants.manager, grants.parts, grants.state, grants.valid_from,
+           grants.valid_until, grants.contact, grants.name)
+       IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state,
+           excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    changed := n = 1;
+    SELECT g.version
+    INTO version
+    FROM grants g
+    WHERE g.tenant = my_tenant
+      AND g.client = asked
+      AND g.user_id = of_user;
+    PERFORM portal_log_grant(my_tenant, me,
+        CASE WHEN version IS NULL OR version = 1 AND changed THEN 'add' ELSE 'change' END,
+        of_event, CASE WHEN version IS NULL THEN 'denied' ELSE 'success' END, behalf, point, asked,
+        of_user, '');
+    s := portal_stand('grants', my_tenant, me, '', NULL, NULL, false);
+END
+$$;
+
+-- Revokes the user's grant on the client, logs it, and reports whether there was one. A revoked
+-- grant stays as it is.
+CREATE FUNCTION portal_revoke_grant(
+    my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, behalf text,
+    of_event text, point text
+) RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
+    -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
+    UPDATE grants g
+    SET version = g.version + (g.state <> 'revoked')::int,
+        state = 'revoked',
+        updated_at = CASE WHEN g.state = 'revoked' THEN g.updated_at ELSE now() END,
+        updated_by = CASE WHEN g.state = 'revoked' THEN g.updated_by ELSE behalf END
+    WHERE g.tenant = my_tenant
+      AND g.client = asked
+      AND g.user_id = of_user;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM portal_log_grant(my_tenant, me, 'delete', of_event, 'success', behalf, point, asked,
+        of_user, '');
+    RETURN true;
+END
+$$;
+
+-- All grants of a tenant are stored in one transaction: portal_begin_list, portal_add_to_list for
+-- each bunch, portal_end_list. The list is kept in temporary tables, which only
+-- dossiersync_answers may make. portal_begin_list reports false while another list of the tenant is
+-- being stored.
+CREATE FUNCTION portal_begin_list(my_tenant text, me text, minute bigint, proof bytea)
+RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
+    IF NOT pg_try_advisory_xact_lock(
+        hashtextextended('dossiersync all grants of ' || my_tenant, 0))
+    THEN
+        RETURN false;
+    END IF;
+    CREATE TEMPORARY TABLE listed (
+        n bigint, client text, user_id text, role text, manager boolean, parts text[],
+        state text, valid_from date, valid_until date, contact text, name text
+    ) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE changed (
+        action text, client text, user_id text
+    ) ON COMMIT DROP;
+    RETURN true;
+END
+$$;
+
+CREATE FUNCTION portal_add_to_list(
+    my_tenant text, me text, minute bigint, proof bytea, first bigint, clients text[], users text[],
+    roles text[], managers boolean[], parts text[], states text[], froms date[], untils date[],
+    contacts text[], names text[]
+) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
+    INSERT INTO pg_temp.listed
+    SELECT first + l.n - 1, l.client, l.user_id, l.role, l.manager, string_to_array(l.parts, ' '),
+           l.state, l.valid_from, l.valid_until, l.contact, l.name
+    FROM unnest(clients, users, roles, managers, parts, states, froms, untils, contacts, names)
+        WITH ORDINALITY l (
+        client, user_id, role, manager, parts, state, valid_from, valid_until, contact, name, n);
+END
+$$;
+
+-- Makes the tenant's grants equal to the list, as far as they were not changed after it was taken
+-- at as_of (by the portal's clock; null: just now), logs each change, and lets the tenant's
+-- dossiers be read again if it was waiting for its grants. twice is the place of the first grant
+-- that the list has already; possible is false if the list cannot be as of that time: then the caller must
+-- roll back.
+CREATE FUNCTION portal_end_list(
+    my_tenant text, me text, minute bigint, proof bytea, as_of timestamptz, behalf text,
+    of_event text, point text, system_user_id text,
+    OUT twice bigint, OUT possible boolean, OUT changed bigint, OUT revoked bigint, OUT kept bigint
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    -- The clocks of the portal and the database may differ by a minute. Within it, the choice is to
+    -- show less.
+    later pg_catalog.timestamptz;
+    earlier pg_catalog.timestamptz;
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
+    later := coalesce(as_of + interval '1 minute', now());
+    earlier := coalesce(as_of - interval '1 minute', now());
+    -- Generic plans know nothing of the list's size, and nor does the planner without statistics.
+    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+    CREATE INDEX ON pg_temp.listed (user_id, client);
+    ANALYZE pg_temp.listed;
+    SELECT min(l.n)
+    INTO twice
+    FROM (
+        SELECT l.n, row_number() OVER (PARTITION BY l.client, l.user_id ORDER BY l.n) AS nth
+        FROM pg_temp.listed l) l
+    WHERE l.nth > 1;
+    -- An unknown tenant passes, because storing its grants fails.
+    possible := coalesce((
+        SELECT as_of >= coalesce(t.awaiting_grants - interval '1 minute', '-infinity')
+                   AND as_of <= now() + interval '1 minute'
+        FROM tenants t
+        WHERE t.id = my_tenant), true);
+    IF twice IS NOT NULL OR NOT possible THEN
+        RETURN;
+    END IF;
+    WITH put AS (
+        INSERT INTO grants AS g (tenant, client, user_id, updated_by, role, manager, parts, state,
+            valid_from, valid_until, contact, name)
+        SELECT my_tenant, l.client, l.user_id, behalf, l.role, l.manager, l.parts, l.state,
+               l.valid_from, l.valid_until, l.contact, l.name
+        FROM pg_temp.listed l
+        -- Most grants are as they were: an upsert would lock each of them.
+        WHERE NOT EXISTS (
+            SELECT
+            FROM grants o
+            WHERE o.tenant = my_tenant
+              AND o.client = l.client
+              AND o.user_id = l.user_id
+              AND (o.role, o.manager, o.parts, o.state, o.valid_from, o.valid_until, o.contact,
+                   o.name)
+                  IS NOT DISTINCT FROM (l.role, l.manager, l.parts, l.state, l.valid_from,
+                   l.valid_until, l.contact, l.name))
+        ORDER BY l.user_id, l.client
+        ON CONFLICT ON CONSTRAINT grants_pkey DO UPDATE
+        SET (role, manager, parts, state, valid_from, valid_until, contact, name) =
+                (excluded.role, excluded.manager, excluded.parts, excluded.state,
+                 excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name),
+            version = g.version + 1,
+            updated_at = now(),
+            updated_by = excluded.updated_by
+        WHERE (g.role, g.manager, g.parts, g.state, g.valid_from, g.valid_until, g.contact, g.name)
+              IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state,
+                  excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name)
+          AND NOT (g.updated_at > later
+              -- Revoked for a reason that the list does not know.
+              OR g.state = 'revoked' AND (g.updated_by = system_user_id OR g.updated_at > earlier))
+        RETURNING g.client, g.user_id)
+    INSERT INTO pg_temp.changed
+    SELECT 'change', p.client, p.user_id
+    FROM put p;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    WITH gone AS (
+        UPDATE grants g
+        SET state = 'revoked',
+            version = g.version + 1,
+            updated_at = now(),
+            updated_by = behalf
+        WHERE g.tenant = my_tenant
+          AND g.state <> 'revoked'
+          AND NOT g.updated_at > later
+          AND NOT EXISTS (
+            SELECT
+            FROM pg_temp.listed l
+            WHERE l.client = g.client
+              AND l.user_id = g.user_id)
+        RETURNING g.client, g.user_id)
+    INSERT INTO pg_temp.changed
+    SELECT 'delete', g.client, g.user_id
+    FROM gone g;
+    GET DIAGNOSTICS revoked = ROW_COUNT;
+    SELECT count(*)
+    INTO kept
+    FROM pg_temp.listed l
+    JOIN grants g ON g.tenant = my_tenant AND g.client = l.client AND g.user_id = l.user_id
+    WHERE (g.role, g.manager, g.parts, g.state, g.valid_from, g.valid_until, g.contact, g.name)
+          IS DISTINCT FROM (l.role, l.manager, l.parts, l.state, l.valid_from, l.valid_until,
+              l.contact, l.name);
+    UPDATE tenants t
+    SET awaiting_grants = NULL
+    WHERE t.id = my_tenant
+      AND t.awaiting_grants IS NOT NULL;
+    PERFORM set_config('dossiersync.logged', ARRAY[my_tenant]::text, true),
+        set_config('lock_timeout', '1s', true);
+    BEGIN
+        INSERT INTO access_log (
+            tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object,
+            source)
+        SELECT my_tenant, c.action, of_event, 'success', me, nullif(behalf, ''), nullif(point, ''),
+               c.client, c.user_id, 'portal-api'
+        FROM pg_temp.changed c;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE EXCEPTION 'the access log cannot be written'
+            USING ERRCODE = 'DS003', DETAIL = SQLSTATE;
+    END;
+    PERFORM portal_log_grant(my_tenant, me, 'change', of_event, 'success', behalf, point, '', '',
+        format('changed=%s&revoked=%s&kept=%s', changed, revoked, kept));
+END
+$$;
+
+-- Makes the keys of a tenant's proofs those that are given. With unless_known, keys that the tenant
+-- has already stay as they are.
+CREATE FUNCTION put_proof_keys(
+    my_tenant text, ids bytea[], inner_pads bytea[], outer_pads bytea[], unless_known boolean
+) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM portal_reset('keys', my_tenant, '', '');
+    IF unless_known AND EXISTS (SELECT FROM proof_keys k WHERE k.tenant = my_tenant) THEN
+        RETURN;
+    END IF;
+    INSERT INTO proof_keys (tenant, id, login, inner_pad, outer_pad)
+    SELECT my_tenant, k.id, (SELECT max(o.login) FROM proof_keys o WHERE o.tenant = my_tenant),
+           k.inner_pad, k.outer_pad
+    FROM unnest(ids, inner_pads, outer_pads) k (id, inner_pad, outer_pad)
+    ON CONFLICT DO NOTHING;
+    DELETE FROM proof_keys k
+    WHERE k.tenant = my_tenant
+      AND k.id <> ALL (ids);
+END
+$$;
+
+-- All functions above belong to dossiersync_answers. Those that carry a proof are the portal's.
+GRANT CREATE ON SCHEMA public TO dossiersync_answers;
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN
+        SELECT p.oid
+        FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace
+          AND (p.proname LIKE 'portal\_%' OR p.proname IN ('proof_mac', 'this_minute', 'feeds',
+              'count_items', 'links_of', 'why_standing', 'put_proof_keys'))
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+        IF EXISTS (
+            SELECT FROM pg_proc WHERE oid = f AND proname LIKE 'portal\_%' AND prosecdef)
+        THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_reader', f);
+        END IF;
+        EXECUTE format('ALTER FUNCTION %s OWNER TO dossiersync_answers', f);
+    END LOOP;
+END
+$$;
+REVOKE CREATE ON SCHEMA public FROM dossiersync_answers;
