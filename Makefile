@@ -75,8 +75,8 @@ openapi: ## Lint the contracts of the two APIs
 	@.ci/lint-openapi portalapi/openapi.yaml portalapi/ops/openapi.yaml
 
 .PHONY: schema
-schema: deps ## Rewrite store/schema.sql from the migrations
-	$(GO) test ./store -count=1 -run '^TestSchemaFileIsCurrent$$' -update
+schema: deps ## Rewrite store/schema.sql and store/testdata/rights.txt from the migrations
+	$(GO) test ./store -count=1 -run '^(TestSchemaFileIsCurrent|TestRightsAreThoseOfFile)$$' -update
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

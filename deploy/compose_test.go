@@ -61,7 +61,8 @@ func TestEveryServiceKnowsItsOwnSecretsOnly(t *testing.T) {
 		named = append(named, m[1])
 	}
 	may := map[string][]string{
-		"migrate": {"owner_url"}, "worker": {"owner_url"}, "ops": {"owner_url", "ops_token"}, "portal": {"reader_url"},
+		"migrate": {"owner_url", "portal_key"}, "worker": {"owner_url"}, "ops": {"owner_url", "ops_token"},
+		"portal": {"reader_url", "portal_key"},
 		"postgres": {"postgres_password", "owner_password", "reader_password"}, "prometheus": {}, "grafana": {"grafana_password"},
 	}
 	for name, s := range c.Services {

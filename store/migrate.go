@@ -36,14 +36,20 @@ type Migration struct {
 func (m Migration) Pending() bool { return m.Current < m.Latest || !m.Jobs }
 
 // Migrate brings the schema of the database at url, including River's tables, to this program's
-// version. It may be repeated, and of two calls at once one waits for the other.
+// version. It fails with a [MissingRightsError] where the role in url cannot. It may be repeated, and of two calls at once one waits for the other.
 func Migrate(ctx context.Context, url string) (Migration, error) {
 	var m Migration
 	err := withMigrator(ctx, url, func(conn *pgx.Conn, t *migrate.Migrator) error {
+		var err error
+		if m, err = status(ctx, url, t); err == nil && m.Pending() {
+			err = checkMigrator(ctx, conn)
+		}
+		if err != nil {
+			return err
+		}
 		if err := migrateRiver(ctx, conn, url); err != nil {
 			return err
 		}
-		var err error
 		if m, err = status(ctx, url, t); err != nil || m.Current >= m.Latest {
 			return err
 		}

@@ -81,7 +81,8 @@ type List struct {
 func (p *Portal) List(ctx context.Context, id Identity, client string, q ListQuery) (List, error) {
 	var list List
 	if len(q.Kinds) == 0 {
-		const standing = `(SELECT portal_standing($1, $2, $3, $4, $5) AS s)`
+		// OFFSET 0 keeps PostgreSQL from calling the function once for each column.
+		const standing = `(SELECT portal_standing($1, $2, $3, $4, $5) AS s OFFSET 0)`
 		err := p.ask(ctx, &list.Standing, standing, ``, p.callArgs(purposeRead, id, client))
 		if err != nil {
 			return List{}, fmt.Errorf("read a standing: %w", err)

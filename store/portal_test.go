@@ -115,7 +115,7 @@ func TestOutageIsUnavailableAndRefusalIsNot(t *testing.T) {
 	r := storetest.NewReplica(t)
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
 	q := store.ListQuery{Kinds: []dossier.Kind{dossier.KindReport}, Limit: 1}
-	if _, err := r.Pool().Exec(t.Context(), `REVOKE SELECT (rechecking) ON cursors FROM dossiersync_answers`); err != nil {
+	if _, err := r.Pool().Exec(t.Context(), `REVOKE SELECT ON stream_states FROM dossiersync_answers`); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.Reader.List(t.Context(), id, "1", q)

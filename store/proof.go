@@ -5,13 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -147,6 +147,9 @@ type proof struct {
 	mac    []byte // the key's id and the MAC
 }
 
+// separator is between the fields of a proof's message (U+001F). No field may hold it.
+const separator = "\x1f"
+
 // prove returns a proof for one call, made at now. Its message is that of function proof_mac.
 func (k *ProofKeys) prove(purpose string, id Identity, client string, now time.Time) proof {
 	var key *tenantKey
@@ -159,11 +162,14 @@ func (k *ProofKeys) prove(purpose string, id Identity, client string, now time.T
 	p := proof{minute: now.Unix() / 60}
 	mac := hmac.New(sha256.New, key.key)
 	message := make([]byte, 0, 256)
-	message = append(message, "dossiersync proof 1\x00"...)
+	message = append(message, "dossiersync proof 1"...)
 	for _, field := range []string{purpose, id.Tenant, id.User, client} {
-		message = append(append(message, field...), 0)
+		if strings.Contains(field, separator) {
+			return p // no proof: the fields could be read as others
+		}
+		message = append(append(message, separator...), field...)
 	}
-	message = binary.BigEndian.AppendUint64(message, uint64(p.minute))
+	message = strconv.AppendInt(append(message, separator...), p.minute, 10)
 	mac.Write(message)
 	p.mac = mac.Sum(append(make([]byte, 0, 8+sha256.Size), key.id...))
 	return p

@@ -118,18 +118,56 @@ $function$;
 
 REVOKE ALL ON FUNCTION keep_out_erased() FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION public.note_stream_states(of_tenant text)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    INSERT INTO stream_states (tenant, streams, as_of, rechecking, unread)
+    SELECT of_tenant, coalesce(array_agg(c.stream), '{}'), coalesce(array_agg(c.as_of), '{}'),
+           coalesce(array_agg(c.rechecking), '{}'),
+           ARRAY(
+               SELECT u.stream
+               FROM unread u
+               WHERE u.tenant = of_tenant
+                 AND NOT u.unsupported)
+    FROM cursors c
+    WHERE c.tenant = of_tenant
+      AND c.client = ''
+    ON CONFLICT (tenant) DO UPDATE
+    SET streams = excluded.streams,
+        as_of = excluded.as_of,
+        rechecking = excluded.rechecking,
+        unread = excluded.unread
+$function$;
+
+REVOKE ALL ON FUNCTION note_stream_states(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.stream_state_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM note_stream_states(OLD.tenant);
+    ELSE
+        PERFORM note_stream_states(NEW.tenant);
+    END IF;
+    RETURN NULL;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION stream_state_changes() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION public.proof_mac(inner_pad bytea, outer_pad bytea, purpose text, my_tenant text, me text, asked text, minute bigint)
  RETURNS bytea
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-    SELECT sha256(outer_pad || sha256(inner_pad
-        || convert_to('dossiersync proof 1', 'UTF8') || decode('00', 'hex')
-        || convert_to(purpose, 'UTF8') || decode('00', 'hex')
-        || convert_to(my_tenant, 'UTF8') || decode('00', 'hex')
-        || convert_to(me, 'UTF8') || decode('00', 'hex')
-        || convert_to(asked, 'UTF8') || decode('00', 'hex')
-        || int8send(minute)))
+    SELECT sha256(outer_pad || sha256(inner_pad || convert_to(
+        'dossiersync proof 1' || chr(31) || purpose || chr(31) || my_tenant || chr(31) || me
+        || chr(31) || asked || chr(31) || minute, 'UTF8')))
 $function$;
 
 REVOKE ALL ON FUNCTION proof_mac(bytea,bytea,text,text,text,text,bigint) FROM PUBLIC;
@@ -200,8 +238,8 @@ BEGIN
             FROM usable_keys k
             WHERE k.tenant = my_tenant
               AND k.id = substring(proof FOR 8)
-              AND sha256(substring(proof FROM 9)) = sha256(proof_mac(
-                  k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute)))
+              AND substring(proof FROM 9) = proof_mac(
+                  k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute))
     THEN
         RETURN;
     END IF;
@@ -243,12 +281,7 @@ BEGIN
                WHERE b.tenant = my_tenant
                  AND b.client = asked
                  AND NOT b.recheck),
-           f.streams, f.as_of, f.rechecking,
-           ARRAY(
-               SELECT n.stream
-               FROM unread n
-               WHERE n.tenant = my_tenant
-                 AND NOT n.unsupported),
+           f.streams, f.as_of, f.rechecking, f.unread,
            CASE WHEN d.client IS NOT NULL THEN ARRAY(
                SELECT q.stream
                FROM quarantine q
@@ -257,13 +290,9 @@ BEGIN
            CASE WHEN NOT d.deceased THEN CASE WHEN d.manager THEN d.parts || 'contacts'::text
                ELSE d.parts END END
     INTO s
-    FROM (
-        SELECT array_agg(u.stream) AS streams, array_agg(u.as_of) AS as_of,
-               array_agg(u.rechecking) AS rechecking
-        FROM cursors u
-        WHERE u.tenant = my_tenant
-          AND u.client = '') f
+    FROM (VALUES (my_tenant)) asked_for (id) -- a row for an unknown tenant too
     LEFT JOIN tenants t ON t.id = my_tenant
+    LEFT JOIN stream_states f ON f.tenant = my_tenant
     LEFT JOIN open_dossiers d ON d.tenant = my_tenant
         AND d.user_id = me
         AND d.client = asked
@@ -275,8 +304,8 @@ BEGIN
                 FROM usable_keys k
                 WHERE k.tenant = my_tenant
                   AND k.id = substring(proof FOR 8)
-                  AND sha256(substring(proof FROM 9)) = sha256(proof_mac(
-                      k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute))));
+                  AND substring(proof FROM 9) = proof_mac(
+                      k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute)));
     IF NOT FOUND THEN
         PERFORM portal_refuse(minute);
     END IF;
@@ -798,8 +827,8 @@ BEGIN
             FROM usable_keys k
             WHERE k.tenant = e.tenant
               AND k.id = substring(e.proof FOR 8)
-              AND sha256(substring(e.proof FROM 9)) = sha256(proof_mac(
-                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute))));
+              AND substring(e.proof FROM 9) = proof_mac(
+                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute)));
     PERFORM set_config('dossiersync.logged', ARRAY(
         SELECT DISTINCT tenants[n]
         FROM unnest(proven) n)::text, true);
@@ -1363,12 +1392,16 @@ CREATE TABLE cursors (
 
 CREATE INDEX cursors_of_types ON cursors (tenant, stream) WHERE client = '';
 
+CREATE TRIGGER stream_states_added AFTER INSERT ON cursors
+    FOR EACH ROW WHEN (new.client = '') EXECUTE FUNCTION stream_state_changes();
+
+CREATE TRIGGER stream_states_changed AFTER UPDATE OF as_of, rechecking ON cursors
+    FOR EACH ROW WHEN (new.client = '') EXECUTE FUNCTION stream_state_changes();
+
+CREATE TRIGGER stream_states_removed AFTER DELETE ON cursors
+    FOR EACH ROW WHEN (old.client = '') EXECUTE FUNCTION stream_state_changes();
+
 ALTER TABLE cursors ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY answers ON cursors FOR SELECT TO dossiersync_answers
-    USING (tenant = current_setting('dossiersync.tenant', true));
-
-GRANT SELECT (tenant, stream, client, as_of, rechecking) ON cursors TO dossiersync_answers;
 
 CREATE TABLE backfills (
     tenant  text NOT NULL,
@@ -1696,12 +1729,10 @@ CREATE TABLE unread (
     CONSTRAINT unread_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
 );
 
+CREATE TRIGGER stream_states_changed AFTER INSERT OR DELETE OR UPDATE ON unread
+    FOR EACH ROW EXECUTE FUNCTION stream_state_changes();
+
 ALTER TABLE unread ENABLE ROW LEVEL SECURITY;
-
-CREATE POLICY answers ON unread FOR SELECT TO dossiersync_answers
-    USING (tenant = current_setting('dossiersync.tenant', true));
-
-GRANT SELECT (tenant, stream, unsupported) ON unread TO dossiersync_answers;
 
 CREATE TABLE census (
     run     bigint NOT NULL,
@@ -1759,15 +1790,30 @@ CREATE TABLE proof_keys (
 ALTER TABLE proof_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY answers ON proof_keys FOR ALL TO dossiersync_answers
-    USING (tenant = current_setting('dossiersync.tenant', true) OR (tenant
-        = ANY ((( SELECT NULLIF(current_setting('dossiersync.logged', true),
-        '')::text[]))::text[])));
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        OR current_setting('dossiersync.purpose', true) = 'log');
 
 GRANT DELETE ON proof_keys TO dossiersync_answers;
 
 GRANT INSERT (tenant, id, login, inner_pad, outer_pad) ON proof_keys TO dossiersync_answers;
 
 GRANT SELECT (tenant, id, login, inner_pad, outer_pad) ON proof_keys TO dossiersync_answers;
+
+CREATE TABLE stream_states (
+    tenant     text NOT NULL,
+    streams    text[] NOT NULL,
+    as_of      timestamptz[] NOT NULL,
+    rechecking boolean[] NOT NULL,
+    unread     text[] NOT NULL,
+    CONSTRAINT stream_states_pkey PRIMARY KEY (tenant)
+);
+
+ALTER TABLE stream_states ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY answers ON stream_states FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true));
+
+GRANT SELECT ON stream_states TO dossiersync_answers;
 
 CREATE POLICY answers ON clients FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)

@@ -25,11 +25,13 @@ type load struct {
 
 func (l load) rate() float64 { return float64(l.answers) / l.took.Seconds() }
 
+// latency returns the time within which that part of the requests was answered.
+func (l load) latency(part float64) time.Duration {
+	return l.each[int(part*float64(len(l.each)-1))].Round(100 * time.Microsecond)
+}
+
 func (l load) latencies() string {
-	at := func(q float64) time.Duration {
-		return l.each[int(q*float64(len(l.each)-1))].Round(100 * time.Microsecond)
-	}
-	return fmt.Sprintf("median %s, 99%% within %s", at(0.5), at(0.99))
+	return fmt.Sprintf("median %s, 99%% within %s", l.latency(0.5), l.latency(0.99))
 }
 
 // fastestLoad returns the load with the highest rate, and how far the lowest is from it.

@@ -177,6 +177,14 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 	if c.Restored {
 		r.print(a, cfg)
 	}
+	limited, err := store.PortalIsLimited(ctx, db.Owner)
+	if err != nil {
+		return err
+	}
+	if !limited {
+		fmt.Fprintln(a.out, "The portal API's role may still take advisory locks and make large objects, as any role may. "+
+			"To keep it from them, let a superuser run deploy/compose/roles.sh.")
+	}
 	if before == after {
 		fmt.Fprintf(a.out, "The schema is already at version %d.\n", after.Current)
 		return nil

@@ -76,8 +76,59 @@ CREATE TABLE proof_keys (
 );
 ALTER TABLE proof_keys ENABLE ROW LEVEL SECURITY;
 
--- The cursors of whole types, apart from those of single clients.
+-- How fresh each stream of a tenant is, in one row for each tenant, because every call needs it:
+-- the cursors of whole types and the streams of types of which no page has come yet, as the tables
+-- cursors and unread have them. Triggers of these tables keep it.
+CREATE TABLE stream_states (
+    tenant     text PRIMARY KEY,
+    streams    text[] NOT NULL, -- of each cursor, and what follows of each
+    as_of      timestamptz[] NOT NULL,
+    rechecking boolean[] NOT NULL,
+    unread     text[] NOT NULL
+);
+ALTER TABLE stream_states ENABLE ROW LEVEL SECURITY;
 CREATE INDEX cursors_of_types ON cursors (tenant, stream) WHERE client = '';
+
+CREATE FUNCTION note_stream_states(of_tenant text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO stream_states (tenant, streams, as_of, rechecking, unread)
+    SELECT of_tenant, coalesce(array_agg(c.stream), '{}'), coalesce(array_agg(c.as_of), '{}'),
+           coalesce(array_agg(c.rechecking), '{}'),
+           ARRAY(
+               SELECT u.stream
+               FROM unread u
+               WHERE u.tenant = of_tenant
+                 AND NOT u.unsupported)
+    FROM cursors c
+    WHERE c.tenant = of_tenant
+      AND c.client = ''
+    ON CONFLICT (tenant) DO UPDATE
+    SET streams = excluded.streams,
+        as_of = excluded.as_of,
+        rechecking = excluded.rechecking,
+        unread = excluded.unread
+$$;
+REVOKE ALL ON FUNCTION note_stream_states(text) FROM PUBLIC;
+CREATE FUNCTION stream_state_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM note_stream_states(OLD.tenant);
+    ELSE
+        PERFORM note_stream_states(NEW.tenant);
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION stream_state_changes() FROM PUBLIC;
+CREATE TRIGGER stream_states_added AFTER INSERT ON cursors
+    FOR EACH ROW WHEN (NEW.client = '') EXECUTE FUNCTION stream_state_changes();
+CREATE TRIGGER stream_states_changed AFTER UPDATE OF as_of, rechecking ON cursors
+    FOR EACH ROW WHEN (NEW.client = '') EXECUTE FUNCTION stream_state_changes();
+CREATE TRIGGER stream_states_removed AFTER DELETE ON cursors
+    FOR EACH ROW WHEN (OLD.client = '') EXECUTE FUNCTION stream_state_changes();
+CREATE TRIGGER stream_states_changed AFTER INSERT OR UPDATE OR DELETE ON unread
+    FOR EACH ROW EXECUTE FUNCTION stream_state_changes();
+SELECT note_stream_states(id) FROM tenants;
 
 -- What dossiersync_answers may do.
 GRANT SELECT (tenant, id, login, inner_pad, outer_pad),
@@ -89,8 +140,7 @@ GRANT SELECT (tenant, id, state, name, deceased, change, grants_after)
 GRANT SELECT ON contacts TO dossiersync_answers;
 GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
     body) ON items TO dossiersync_answers;
-GRANT SELECT (tenant, stream, client, as_of, rechecking) ON cursors TO dossiersync_answers;
-GRANT SELECT (tenant, stream, unsupported) ON unread TO dossiersync_answers;
+GRANT SELECT ON stream_states TO dossiersync_answers;
 GRANT SELECT (tenant, client, recheck) ON backfills TO dossiersync_answers;
 GRANT SELECT (tenant, client, stream) ON quarantine TO dossiersync_answers;
 GRANT SELECT, INSERT, UPDATE ON grants TO dossiersync_answers;
@@ -99,16 +149,13 @@ GRANT SELECT, INSERT (tenant, action, event, outcome, user_id, user_name, user_r
 
 CREATE POLICY answers ON proof_keys TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
-        OR tenant = ANY (
-            (SELECT nullif(current_setting('dossiersync.logged', true), '')::text[])::text[]));
+        OR current_setting('dossiersync.purpose', true) = 'log');
 CREATE POLICY answers ON tenants FOR SELECT TO dossiersync_answers
     USING (id = current_setting('dossiersync.tenant', true));
 CREATE POLICY received ON tenants FOR UPDATE TO dossiersync_answers
     USING (id = current_setting('dossiersync.tenant', true)
         AND current_setting('dossiersync.purpose', true) = 'grants');
-CREATE POLICY answers ON cursors FOR SELECT TO dossiersync_answers
-    USING (tenant = current_setting('dossiersync.tenant', true));
-CREATE POLICY answers ON unread FOR SELECT TO dossiersync_answers
+CREATE POLICY answers ON stream_states FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true));
 -- The portal's server reads and writes the grants of its tenant; a reader's request sees only those
 -- of the user that can count.
@@ -187,25 +234,21 @@ CREATE TYPE standing AS (
     readable          text[]         -- the parts that may be read now; null: none
 );
 
--- The MAC of a proof, under a key given as its pads. The fields are apart because text holds no NUL.
--- PostgreSQL puts functions such as this one into the statement that calls them.
+-- The MAC of a proof, under a key given as its pads. The fields are apart because none may hold a
+-- unit separator (U+001F). PostgreSQL puts this function into the statement that calls it.
 CREATE FUNCTION proof_mac(
     inner_pad bytea, outer_pad bytea, purpose text, my_tenant text, me text, asked text,
     minute bigint
 ) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT sha256(outer_pad || sha256(inner_pad
-        || convert_to('dossiersync proof 1', 'UTF8') || decode('00', 'hex')
-        || convert_to(purpose, 'UTF8') || decode('00', 'hex')
-        || convert_to(my_tenant, 'UTF8') || decode('00', 'hex')
-        || convert_to(me, 'UTF8') || decode('00', 'hex')
-        || convert_to(asked, 'UTF8') || decode('00', 'hex')
-        || int8send(minute)))
+    SELECT sha256(outer_pad || sha256(inner_pad || convert_to(
+        'dossiersync proof 1' || chr(31) || purpose || chr(31) || my_tenant || chr(31) || me
+        || chr(31) || asked || chr(31) || minute, 'UTF8')))
 $$;
 
 -- The keys that the present log-in may use. A proof is 8 bytes of the key's id and 32 of the MAC. It
--- holds if it was made for just this call within the last minutes. The digests of two MACs are
--- compared, not the MACs, so that the time that the comparison takes tells nothing about the right
--- one.
+-- holds if it was made for just this call within the last minutes. That a comparison of MACs ends
+-- at the first difference tells a forger nothing: memcmp compares many bytes in one step, and a step
+-- takes a thousandth of the time by which calls differ anyway.
 CREATE VIEW usable_keys WITH (security_invoker = true) AS
 SELECT k.tenant, k.id, k.inner_pad, k.outer_pad
 FROM proof_keys k
@@ -265,8 +308,8 @@ BEGIN
             FROM usable_keys k
             WHERE k.tenant = my_tenant
               AND k.id = substring(proof FOR 8)
-              AND sha256(substring(proof FROM 9)) = sha256(proof_mac(
-                  k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute)))
+              AND substring(proof FROM 9) = proof_mac(
+                  k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute))
     THEN
         RETURN;
     END IF;
@@ -337,12 +380,7 @@ BEGIN
                WHERE b.tenant = my_tenant
                  AND b.client = asked
                  AND NOT b.recheck),
-           f.streams, f.as_of, f.rechecking,
-           ARRAY(
-               SELECT n.stream
-               FROM unread n
-               WHERE n.tenant = my_tenant
-                 AND NOT n.unsupported),
+           f.streams, f.as_of, f.rechecking, f.unread,
            CASE WHEN d.client IS NOT NULL THEN ARRAY(
                SELECT q.stream
                FROM quarantine q
@@ -351,13 +389,9 @@ BEGIN
            CASE WHEN NOT d.deceased THEN CASE WHEN d.manager THEN d.parts || 'contacts'::text
                ELSE d.parts END END
     INTO s
-    FROM (
-        SELECT array_agg(u.stream) AS streams, array_agg(u.as_of) AS as_of,
-               array_agg(u.rechecking) AS rechecking
-        FROM cursors u
-        WHERE u.tenant = my_tenant
-          AND u.client = '') f
+    FROM (VALUES (my_tenant)) asked_for (id) -- a row for an unknown tenant too
     LEFT JOIN tenants t ON t.id = my_tenant
+    LEFT JOIN stream_states f ON f.tenant = my_tenant
     LEFT JOIN open_dossiers d ON d.tenant = my_tenant
         AND d.user_id = me
         AND d.client = asked
@@ -369,8 +403,8 @@ BEGIN
                 FROM usable_keys k
                 WHERE k.tenant = my_tenant
                   AND k.id = substring(proof FOR 8)
-                  AND sha256(substring(proof FROM 9)) = sha256(proof_mac(
-                      k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute))));
+                  AND substring(proof FROM 9) = proof_mac(
+                      k.inner_pad, k.outer_pad, purpose, my_tenant, me, asked, minute)));
     IF NOT FOUND THEN
         PERFORM portal_refuse(minute);
     END IF;
@@ -868,8 +902,8 @@ BEGIN
             FROM usable_keys k
             WHERE k.tenant = e.tenant
               AND k.id = substring(e.proof FOR 8)
-              AND sha256(substring(e.proof FROM 9)) = sha256(proof_mac(
-                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute))));
+              AND substring(e.proof FROM 9) = proof_mac(
+                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute)));
     PERFORM set_config('dossiersync.logged', ARRAY(
         SELECT DISTINCT tenants[n]
         FROM unnest(proven) n)::text, true);

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// MissingRightsError reports that a role cannot migrate a database.
+type MissingRightsError struct {
+	Role string
+	// Statements give the role what it lacks. A superuser, connected to the same database, can run
+	// them.
+	Statements []string
+}
+
+func (e *MissingRightsError) Error() string {
+	return fmt.Sprintf("the role %s lacks rights to migrate the database. Let a superuser run deploy/compose/roles.sh, "+
+		"or in this database: %s", e.Role, strings.Join(e.Statements, "; "))
+}
+
+// checkMigrator fails with a [MissingRightsError] if the role that conn has logged in as lacks what the
+// migrations need, before any of them has run.
+func checkMigrator(ctx context.Context, conn *pgx.Conn) error {
+	// A role that may create roles makes those that do not exist. From PostgreSQL 16 on it is given
+	// the membership with those that it makes; before, it may give it to itself.
+	const q = `
+		WITH me AS (
+			SELECT *
+			FROM pg_roles
+			WHERE rolname = current_user),
+		answers AS (
+			SELECT oid
+			FROM pg_roles
+			WHERE rolname = 'dossiersync_answers')
+		SELECT current_user, array_remove(ARRAY[
+		           CASE WHEN NOT m.rolcreaterole
+		               AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_reader')
+		               THEN 'CREATE ROLE dossiersync_reader NOLOGIN' END,
+		           CASE WHEN NOT m.rolcreaterole AND NOT EXISTS (SELECT FROM answers)
+		               THEN 'CREATE ROLE dossiersync_answers NOLOGIN' END,
+		           CASE WHEN NOT EXISTS (SELECT FROM answers a WHERE pg_has_role(a.oid, 'USAGE'))
+		               AND NOT (m.rolcreaterole
+		                   AND (current_setting('server_version_num')::int < 160000
+		                       OR NOT EXISTS (SELECT FROM answers)))
+		               THEN format('GRANT dossiersync_answers TO %I', current_user) END,
+		           CASE WHEN NOT pg_has_role(n.nspowner, 'USAGE')
+		               THEN format('ALTER SCHEMA public OWNER TO %I', current_user) END], NULL)
+		FROM me m
+		CROSS JOIN pg_namespace n
+		WHERE n.nspname = 'public'
+		  AND NOT m.rolsuper`
+	var missing MissingRightsError
+	rows, err := conn.Query(ctx, q)
+	if err != nil {
+		return fmt.Errorf("look at the rights of the database's owner: %w", plainly(err))
+	}
+	_, err = pgx.ForEachRow(rows, []any{&missing.Role, &missing.Statements}, func() error { return nil })
+	if err != nil {
+		return fmt.Errorf("look at the rights of the database's owner: %w", plainly(err))
+	}
+	if len(missing.Statements) > 0 {
+		return &missing
+	}
+	return nil
+}
+
+// PortalIsLimited reports whether the portal API's role is kept from advisory locks and large objects,
+// which every role may use by default. Only a superuser can keep it from them.
+func PortalIsLimited(ctx context.Context, url string) (bool, error) {
+	conn, err := connect(ctx, url)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	const q = `
+		SELECT NOT has_function_privilege('dossiersync_reader', 'pg_advisory_lock(bigint)', 'EXECUTE')
+		       AND NOT has_function_privilege('dossiersync_reader', 'lo_create(oid)', 'EXECUTE')`
+	var limited bool
+	if err := conn.QueryRow(ctx, q).Scan(&limited); err != nil {
+		return false, fmt.Errorf("look at the rights of the portal API's role: %w", plainly(err))
+	}
+	return limited, nil
+}
