@@ -10,8 +10,8 @@
 //     keys.go and keyring.go; verified tokens are kept in tokencache.go.
 //  4. The limiter (limiter.go) gives the request a place, or answers 503. No tenant gets them all.
 //  5. requireScope (auth.go) checks the token's scope.
-//  6. The handler reads its parameters strictly (package web), and does one pipelined read in one
-//     snapshot: the user's rights, the content and its freshness. Handlers: dossiers.go (list, start
+//  6. The handler reads its parameters strictly (package web), and makes one call of the database:
+//     the user's rights, the content and its freshness, in one snapshot. Handlers: dossiers.go (list, start
 //     panel, contacts), lists.go (time line, reports, forms, care plans), density.go, accesslog.go,
 //     grants.go and grantlist.go (writes, by the portal).
 //  7. The handler builds the body from the snapshot (page.go, freshness.go).
@@ -23,8 +23,8 @@
 //
 // # Deny by default (I8)
 //
-// The rows that a user may see are decided twice: by the statements of package store, and by
-// row-level security below them. A user without a right gets the answer of a client who does not
+// The rows that a user may see are decided twice: by the conditions of the database's function, and
+// by row-level security below them. A user without a right gets the answer of a client who does not
 // exist, from the same statements, with the same entry in the access log. This package decides only
 // how to describe the rows: the parts of a list, as of when they are true, and why a list is empty.
 // Items are stored as they are served; nothing here reads their content.
