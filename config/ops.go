@@ -9,7 +9,10 @@ import (
 // Ops is the operators' side.
 type Ops struct {
 	Listen string // host:port
-	TLS    TLS
+	// Database is the database's address with a log-in that cannot read what dossiers say. Zero:
+	// [Config.Database].
+	Database Credential
+	TLS      TLS
 	// MetricsToken opens the metrics of all tenants, and nothing else. Zero: only users
 	// who may read all tenants see them.
 	MetricsToken Credential
@@ -34,8 +37,12 @@ func (v value) ops(private bool, tenants []Tenant) Ops {
 	defer s.end()
 	o := Ops{
 		Listen:       s.key("listen").listener("127.0.0.1:8081", private),
+		Database:     s.database(),
 		TLS:          s.key("tls").tls(),
 		MetricsToken: s.key("metrics").metrics(),
+	}
+	if private && !o.Database.IsZero() {
+		s.faultf("has a database for operators, while the replica itself has none; give `database` too, or remove both")
 	}
 	users := s.key("users")
 	names, tokens := map[string]string{}, map[Credential]string{}

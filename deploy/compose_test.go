@@ -61,9 +61,9 @@ func TestEveryServiceKnowsItsOwnSecretsOnly(t *testing.T) {
 		named = append(named, m[1])
 	}
 	may := map[string][]string{
-		"migrate": {"owner_url", "portal_key"}, "worker": {"owner_url"}, "ops": {"owner_url", "ops_token"},
+		"migrate": {"owner_url", "portal_key"}, "worker": {"owner_url"}, "ops": {"ops_url", "ops_token"},
 		"portal": {"reader_url", "portal_key"},
-		"postgres": {"postgres_password", "owner_password", "reader_password"}, "prometheus": {}, "grafana": {"grafana_password"},
+		"postgres": {"postgres_password", "owner_password", "reader_password", "ops_password"}, "prometheus": {}, "grafana": {"grafana_password"},
 	}
 	for name, s := range c.Services {
 		has := secretsOf(t, s.Secrets)
@@ -186,13 +186,27 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	takesGrants(t, owner, reader)
+	if m, err := store.MigrationStatus(t.Context(), at("ops_url")); err != nil || m.Pending() {
+		t.Errorf("the operators' listener finds the schema %+v, %v", m, err)
+	}
+	console, err := store.Open(t.Context(), at("ops_url"))
+	if err != nil {
+		t.Fatalf("the operators' listener cannot log in: %v", err)
+	}
+	defer console.Close()
+	if _, err := console.Why(t.Context(), "amaris", "1", "daughter", "beheer"); err != nil {
+		t.Error(err)
+	}
+	if _, err := console.RiverPool().Exec(t.Context(), `SELECT body FROM items`); err == nil {
+		t.Error("the operators' listener may read what dossiers say")
+	}
 	var rights string
 	if err := owner.RiverPool().QueryRow(t.Context(), `
 		SELECT string_agg(rolname || CASE WHEN rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication THEN ' may more' ELSE '' END, ', ' ORDER BY rolname)
 		FROM pg_roles WHERE rolname LIKE 'dossiersync%'`).Scan(&rights); err != nil {
 		t.Fatal(err)
 	}
-	if rights != "dossiersync, dossiersync_answers, dossiersync_portal, dossiersync_reader" {
+	if rights != "dossiersync, dossiersync_answers, dossiersync_console, dossiersync_ops, dossiersync_portal, dossiersync_reader" {
 		t.Errorf("the roles are: %s", rights)
 	}
 

@@ -133,7 +133,7 @@ func (l *AccessLog) commit(ctx context.Context, pool *pgxpool.Pool, batch []pend
 	}
 	for i, p := range batch {
 		if err == nil && slices.Contains(refused, int32(i+1)) {
-			p.done <- fmt.Errorf("%w: %w", ErrLogUnavailable, errProof)
+			p.done <- fmt.Errorf("%w: %w", ErrLogUnavailable, ErrProof)
 			continue
 		}
 		p.done <- err

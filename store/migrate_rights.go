@@ -41,6 +41,9 @@ func checkMigrator(ctx context.Context, conn *pgx.Conn) error {
 		               THEN 'CREATE ROLE dossiersync_reader NOLOGIN' END,
 		           CASE WHEN NOT m.rolcreaterole AND NOT EXISTS (SELECT FROM answers)
 		               THEN 'CREATE ROLE dossiersync_answers NOLOGIN' END,
+		           CASE WHEN NOT m.rolcreaterole
+		               AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_ops')
+		               THEN 'CREATE ROLE dossiersync_ops NOLOGIN' END,
 		           CASE WHEN NOT EXISTS (SELECT FROM answers a WHERE pg_has_role(a.oid, 'USAGE'))
 		               AND NOT (m.rolcreaterole
 		                   AND (current_setting('server_version_num')::int < 160000

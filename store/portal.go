@@ -100,6 +100,15 @@ func withoutPreparing(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, e
 	return pool, nil
 }
 
+// CheckProof fails with [ErrProof] if the database does not accept proofs for the tenant.
+func (p *Portal) CheckProof(ctx context.Context, tenant string) error {
+	_, err := p.List(ctx, Identity{Tenant: tenant}, "", ListQuery{})
+	if errors.Is(err, ErrAwaitingGrants) || errors.Is(err, ErrAwaitingErasures) {
+		return nil
+	}
+	return err
+}
+
 // Close ends the connections; it waits for those in use.
 func (p *Portal) Close() { p.pool.Close() }
 
@@ -179,13 +188,13 @@ func classify(err error) error {
 // raised holds the errors that the functions of migration 016 raise, by SQLSTATE.
 var raised = map[string]error{
 	"DS001": fmt.Errorf("%w: its clock and that of the portal API differ by more than two minutes", ErrUnavailable),
-	"DS002": errProof,
+	"DS002": ErrProof,
 	"DS003": ErrLogUnavailable,
 	"DS004": ErrAwaitingGrants,
 }
 
-// errProof reports that the database refuses the proofs of this process for a tenant.
-var errProof = fmt.Errorf("%w: it does not accept the portal API's proof: it does not have the key of "+
+// ErrProof reports that the database refuses the proofs of this process for a tenant.
+var ErrProof = fmt.Errorf("%w: it does not accept the portal API's proof: it does not have the key of "+
 	"portal_api.proof_key_file for this tenant (run dossiersync migrate where that file is), "+
 	"or this log-in is not the tenant's", ErrUnavailable)
 

@@ -22,7 +22,7 @@ func (s *Store) PutProofKeys(ctx context.Context, keys *ProofKeys, unlessKnown b
 			"tenant": tenant, "ids": ids, "inner": inner, "outer": outer, "unless_known": unlessKnown,
 		})
 		if err != nil {
-			return fmt.Errorf("store the portal API's key for %s: %w", tenant, err)
+			return fmt.Errorf("store the portal API's key for %s (run dossiersync migrate first): %w", tenant, err)
 		}
 	}
 	return nil

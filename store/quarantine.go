@@ -99,7 +99,7 @@ type QuarantinedItem struct {
 func (s *Store) QuarantinedItem(ctx context.Context, key string) (QuarantinedItem, error) {
 	const q = `
 		SELECT` + quarantineColumns + `,
-			client, updated, raw IS NOT NULL, i.stored, i.why, i.as_of
+			client, updated, kept, i.stored, i.why, i.as_of
 		FROM quarantine
 		LEFT JOIN LATERAL (
 			SELECT state AS stored, items.reason AS why, items.updated AS as_of

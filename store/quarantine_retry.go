@@ -17,7 +17,7 @@ func (s *Store) QuarantineToRetry(ctx context.Context, c Claim, limit int) ([]Qu
 		SELECT` + quarantineColumns + `
 		FROM quarantine
 		WHERE tenant = @tenant
-		  AND (id IS NOT NULL OR raw IS NOT NULL AND @sealer)
+		  AND (id IS NOT NULL OR kept AND @sealer)
 		  AND last_seen < @started
 		  AND (@keys::text[] IS NULL OR key = ANY(@keys))
 		ORDER BY last_seen, key

@@ -13,6 +13,8 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA public TO dossiersync_answers;
 
+GRANT USAGE ON SCHEMA public TO dossiersync_ops;
+
 GRANT USAGE ON SCHEMA public TO dossiersync_reader;
 
 CREATE TYPE standing AS (
@@ -380,6 +382,8 @@ END
 $function$;
 
 REVOKE ALL ON FUNCTION why_standing(text,text,text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION why_standing(text,text,text) TO dossiersync_ops;
 
 CREATE OR REPLACE FUNCTION public.count_items(my_tenant text, asked text, readable text[], OUT kinds text[], OUT counts bigint[], OUT newest timestamp with time zone[])
  RETURNS record
@@ -1209,14 +1213,25 @@ ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
 CREATE POLICY answers ON tenants FOR SELECT TO dossiersync_answers
     USING (id = current_setting('dossiersync.tenant', true));
 
+CREATE POLICY ops ON tenants FOR ALL TO dossiersync_ops
+    USING (true);
+
 CREATE POLICY received ON tenants FOR UPDATE TO dossiersync_answers
     USING (id = current_setting('dossiersync.tenant', true)
         AND current_setting('dossiersync.purpose', true) = 'grants');
+
+GRANT INSERT (id, name, timezone, awaiting_erasures, identity_key) ON tenants TO dossiersync_ops;
+
+GRANT SELECT (id, name, timezone, change, epoch, since, succeeded, unreachable, trouble,
+    trouble_until, epoch_since, reconciled, rechecked, awaiting_grants, awaiting_erasures,
+    identity_key, dormant_after) ON tenants TO dossiersync_ops;
 
 GRANT SELECT (id, timezone, since, succeeded, unreachable, awaiting_grants,
     awaiting_erasures) ON tenants TO dossiersync_answers;
 
 GRANT UPDATE (awaiting_grants) ON tenants TO dossiersync_answers;
+
+GRANT UPDATE (name, timezone, identity_key) ON tenants TO dossiersync_ops;
 
 CREATE TABLE clients (
     tenant       text NOT NULL,
@@ -1243,8 +1258,14 @@ CREATE TABLE clients (
 
 ALTER TABLE clients ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON clients FOR ALL TO dossiersync_ops
+    USING (true);
+
 GRANT SELECT (tenant, id, state, name, deceased, change,
     grants_after) ON clients TO dossiersync_answers;
+
+GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
+    grants_void) ON clients TO dossiersync_ops;
 
 CREATE TABLE contacts (
     tenant text NOT NULL,
@@ -1260,7 +1281,12 @@ CREATE INDEX contacts_by_client ON contacts (tenant, client);
 
 ALTER TABLE contacts ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON contacts FOR ALL TO dossiersync_ops
+    USING (true);
+
 GRANT SELECT ON contacts TO dossiersync_answers;
+
+GRANT SELECT ON contacts TO dossiersync_ops;
 
 CREATE TABLE items (
     tenant   text NOT NULL,
@@ -1312,8 +1338,14 @@ CREATE POLICY answers ON items FOR SELECT TO dossiersync_answers
         AND (part = ANY ((( SELECT NULLIF(current_setting('dossiersync.readable', true),
             '')::text[]))::text[])));
 
+CREATE POLICY ops ON items FOR ALL TO dossiersync_ops
+    USING (true);
+
 GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
     body) ON items TO dossiersync_answers;
+
+GRANT SELECT (tenant, key, type, id, stream, kind, client, state, reason, part, epoch, version,
+    updated, observed, at, category, open, ends, looked) ON items TO dossiersync_ops;
 
 CREATE TABLE refs (
     tenant text NOT NULL,
@@ -1347,6 +1379,11 @@ CREATE TABLE stale (
 
 ALTER TABLE stale ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON stale FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON stale TO dossiersync_ops;
+
 CREATE TABLE replacements (
     tenant text NOT NULL,
     target text COLLATE "C" NOT NULL,
@@ -1370,6 +1407,11 @@ CREATE TABLE rereads (
 );
 
 ALTER TABLE rereads ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON rereads FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON rereads TO dossiersync_ops;
 
 CREATE TABLE cursors (
     tenant      text NOT NULL,
@@ -1403,6 +1445,11 @@ CREATE TRIGGER stream_states_removed AFTER DELETE ON cursors
 
 ALTER TABLE cursors ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON cursors FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON cursors TO dossiersync_ops;
+
 CREATE TABLE backfills (
     tenant  text NOT NULL,
     client  text NOT NULL,
@@ -1418,6 +1465,11 @@ ALTER TABLE backfills ENABLE ROW LEVEL SECURITY;
 CREATE POLICY answers ON backfills FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND client = current_setting('dossiersync.asked', true));
+
+CREATE POLICY ops ON backfills FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON backfills TO dossiersync_ops;
 
 GRANT SELECT (tenant, client, recheck) ON backfills TO dossiersync_answers;
 
@@ -1435,6 +1487,7 @@ CREATE TABLE quarantine (
     last_seen  timestamptz NOT NULL DEFAULT now(),
     attempts   integer NOT NULL DEFAULT 1,
     raw        bytea,
+    kept       boolean NOT NULL GENERATED ALWAYS AS ((raw IS NOT NULL)) STORED,
     CONSTRAINT quarantine_pkey PRIMARY KEY (tenant, key),
     CONSTRAINT quarantine_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
 );
@@ -1446,6 +1499,14 @@ ALTER TABLE quarantine ENABLE ROW LEVEL SECURITY;
 CREATE POLICY answers ON quarantine FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND client = current_setting('dossiersync.asked', true));
+
+CREATE POLICY ops ON quarantine FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT DELETE ON quarantine TO dossiersync_ops;
+
+GRANT SELECT (tenant, key, stream, type, id, client, updated, reason, detail, first_seen,
+    last_seen, attempts, kept) ON quarantine TO dossiersync_ops;
 
 GRANT SELECT (tenant, stream, client) ON quarantine TO dossiersync_answers;
 
@@ -1493,6 +1554,11 @@ CREATE UNIQUE INDEX runs_waiting ON runs (tenant, scope) WHERE state = 'waiting'
 
 ALTER TABLE runs ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON runs FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT INSERT, SELECT, UPDATE ON runs TO dossiersync_ops;
+
 CREATE TABLE run_types (
     run         bigint NOT NULL,
     ordinal     smallint NOT NULL,
@@ -1519,6 +1585,11 @@ CREATE TABLE run_types (
 
 ALTER TABLE run_types ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON run_types FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON run_types TO dossiersync_ops;
+
 CREATE UNLOGGED TABLE seen (
     run    bigint NOT NULL,
     key    text COLLATE "C" NOT NULL,
@@ -1527,6 +1598,11 @@ CREATE UNLOGGED TABLE seen (
 );
 
 ALTER TABLE seen ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON seen FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON seen TO dossiersync_ops;
 
 CREATE TABLE grants (
     tenant      text NOT NULL,
@@ -1569,7 +1645,13 @@ CREATE POLICY changed ON grants FOR UPDATE TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND current_setting('dossiersync.purpose', true) = 'grants');
 
+CREATE POLICY ops ON grants FOR ALL TO dossiersync_ops
+    USING (true);
+
 GRANT INSERT, SELECT, UPDATE ON grants TO dossiersync_answers;
+
+GRANT SELECT (tenant, client, user_id, role, manager, parts, state, valid_from, valid_until,
+    contact, version, updated_at, updated_by) ON grants TO dossiersync_ops;
 
 CREATE TABLE access_log (
     "time"       timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -1609,10 +1691,16 @@ CREATE POLICY answers ON access_log FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND client = current_setting('dossiersync.managed', true));
 
+CREATE POLICY ops ON access_log FOR ALL TO dossiersync_ops
+    USING (true);
+
 GRANT SELECT ON access_log TO dossiersync_answers;
 
 GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
     purpose, access_point, client, object, query, source) ON access_log TO dossiersync_answers;
+
+GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+    purpose, access_point, client, object, query, source) ON access_log TO dossiersync_ops;
 
 CREATE TABLE access_log_rest PARTITION OF access_log DEFAULT;
 
@@ -1642,6 +1730,11 @@ CREATE UNLOGGED TABLE censuses (
 
 ALTER TABLE censuses ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON censuses FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON censuses TO dossiersync_ops;
+
 CREATE TABLE holds (
     id      bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     tenant  text NOT NULL,
@@ -1665,6 +1758,11 @@ CREATE TABLE holds (
 CREATE INDEX holds_open ON holds (tenant, id) WHERE state <> 'ended';
 
 ALTER TABLE holds ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON holds FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT INSERT, SELECT, UPDATE ON holds TO dossiersync_ops;
 
 CREATE TABLE absences (
     tenant  text NOT NULL,
@@ -1694,6 +1792,11 @@ CREATE INDEX absences_by_stream ON absences (tenant, stream, state, key);
 
 ALTER TABLE absences ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON absences FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT, UPDATE ON absences TO dossiersync_ops;
+
 CREATE TABLE decisions (
     tenant text NOT NULL,
     at     timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -1708,6 +1811,11 @@ CREATE TABLE decisions (
 CREATE INDEX decisions_by_tenant ON decisions (tenant, at);
 
 ALTER TABLE decisions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON decisions FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT INSERT, SELECT ON decisions TO dossiersync_ops;
 
 CREATE TABLE erasures (
     tenant text NOT NULL,
@@ -1734,6 +1842,11 @@ CREATE TRIGGER stream_states_changed AFTER INSERT OR DELETE OR UPDATE ON unread
 
 ALTER TABLE unread ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON unread FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON unread TO dossiersync_ops;
+
 CREATE TABLE census (
     run     bigint NOT NULL,
     batch   xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -1748,6 +1861,11 @@ CREATE TABLE census (
 ) PARTITION BY LIST (run);
 
 ALTER TABLE census ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON census FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON census TO dossiersync_ops;
 
 CREATE TABLE erasure_keys (
     key       bytea NOT NULL,
@@ -1773,6 +1891,11 @@ CREATE TABLE inferred (
 CREATE INDEX inferred_by_type ON inferred (tenant, stream, type, at);
 
 ALTER TABLE inferred ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON inferred FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON inferred TO dossiersync_ops;
 
 CREATE TABLE proof_keys (
     tenant    text NOT NULL,

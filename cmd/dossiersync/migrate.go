@@ -164,7 +164,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 			return err
 		}
 	}
-	if err := db.PutProofKeys(ctx); err != nil {
+	if err := db.PutProofKeys(ctx, false); err != nil {
 		return err
 	}
 	if a.cli.JSON {

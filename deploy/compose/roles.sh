@@ -3,10 +3,13 @@
 # migrate, and again before migrating a database of an earlier version: what exists is
 # kept, and its rights are brought up to date. PostgreSQL's image runs it when its data
 # folder is empty. To run it elsewhere, set PGHOST, PGUSER and so on, and SECRETS to the
-# folder with the files owner_password and reader_password.
+# folder with the files owner_password, reader_password and ops_password.
 #
-# dossiersync          owns the database; migrate, the worker and the operators' listener
-#                      log in as it. It cannot make roles.
+# dossiersync          owns the database; migrate, the worker and commands log in as it. It
+#                      cannot make roles.
+# dossiersync_console  the operators' listener logs in as it: it is a member of
+#                      dossiersync_ops, which cannot log in, and cannot read what dossiers
+#                      say.
 # dossiersync_portal   the portal API logs in as it. It owns nothing and can read no
 #                      table: it is a member of dossiersync_reader.
 # dossiersync_reader   cannot log in. It may call the functions of the portal API, which
@@ -20,15 +23,20 @@ secrets=${SECRETS:-/run/secrets}
 connections=${READER_CONNECTIONS:-200}
 
 psql -v ON_ERROR_STOP=1 -X -q -d postgres -v connections="$connections" \
-	-v owner="$(cat "$secrets/owner_password")" -v reader="$(cat "$secrets/reader_password")" <<'SQL'
+	-v owner="$(cat "$secrets/owner_password")" -v reader="$(cat "$secrets/reader_password")" \
+	-v ops="$(cat "$secrets/ops_password")" <<'SQL'
 SELECT format('CREATE ROLE %I', name)
-FROM unnest('{dossiersync,dossiersync_reader,dossiersync_answers,dossiersync_portal}'::text[]) name
+FROM unnest('{dossiersync,dossiersync_reader,dossiersync_answers,dossiersync_portal,
+	dossiersync_ops,dossiersync_console}'::text[]) name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 ALTER ROLE dossiersync LOGIN PASSWORD :'owner';
 ALTER ROLE dossiersync_reader NOLOGIN;
 ALTER ROLE dossiersync_answers NOLOGIN;
 ALTER ROLE dossiersync_portal LOGIN PASSWORD :'reader' CONNECTION LIMIT :connections;
+ALTER ROLE dossiersync_ops NOLOGIN;
+ALTER ROLE dossiersync_console LOGIN PASSWORD :'ops' CONNECTION LIMIT :connections;
 GRANT dossiersync_reader TO dossiersync_portal;
+GRANT dossiersync_ops TO dossiersync_console;
 -- To give functions to a role one must be a member of it.
 GRANT dossiersync_answers TO dossiersync;
 
@@ -43,8 +51,8 @@ ALTER ROLE dossiersync_portal SET temp_file_limit = '256MB';
 
 SELECT 'CREATE DATABASE dossiersync OWNER dossiersync'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'dossiersync') \gexec
-REVOKE ALL ON DATABASE dossiersync FROM PUBLIC, dossiersync_portal;
-GRANT CONNECT ON DATABASE dossiersync TO dossiersync_portal;
+REVOKE ALL ON DATABASE dossiersync FROM PUBLIC, dossiersync_portal, dossiersync_console;
+GRANT CONNECT ON DATABASE dossiersync TO dossiersync_portal, dossiersync_console;
 -- PUT /v1/grants loads its list into a temporary table of the functions' role.
 GRANT TEMPORARY ON DATABASE dossiersync TO dossiersync_answers;
 REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
@@ -57,7 +65,7 @@ FROM pg_proc p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace
   AND (p.proname ~ '^pg_(try_)?advisory_' OR p.proname ~ '^lo_' OR p.proname IN ('lowrite', 'loread'))
 \gexec
-SELECT format('GRANT EXECUTE ON FUNCTION %s TO dossiersync, dossiersync_answers', p.oid::regprocedure)
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO dossiersync, dossiersync_answers, dossiersync_ops', p.oid::regprocedure)
 FROM pg_proc p
 WHERE p.pronamespace = 'pg_catalog'::regnamespace
   AND p.proname ~ '^pg_(try_)?advisory_'

@@ -41,7 +41,7 @@ func TestMetricsOfTenants(t *testing.T) {
 		}
 	}
 	// Without a database, unknown values are left out and the scrape succeeds.
-	d.Store.Close()
+	d.ops.Close()
 	w := d.do("GET", "/metrics", "")
 	if w.Code != 200 || !regexp.MustCompile(`(?m)^dossiersync_database_up 0$`).MatchString(w.Body.String()) ||
 		regexp.MustCompile(`(?m)^dossiersync_(tenant|quarantine|worker|jobs)`).MatchString(w.Body.String()) {

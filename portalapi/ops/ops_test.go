@@ -30,6 +30,7 @@ type harness struct {
 	*storetest.Replica
 	t       testing.TB
 	handler http.Handler
+	ops     *store.Store // as which the handler logs in
 }
 
 func newHarness(t testing.TB, change ...func(*ops.Options)) *harness {
@@ -50,7 +51,8 @@ func newHarness(t testing.TB, change ...func(*ops.Options)) *harness {
 		f(&o)
 	}
 	d := &harness{t: t, Replica: storetest.NewReplica(t)}
-	handler, err := ops.New(d.Store, o)
+	d.ops = d.OpsStore(t)
+	handler, err := ops.New(d.ops, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestHealthNeedsNoToken(t *testing.T) {
 			t.Errorf("%s is answered with %d", url, w.Code)
 		}
 	}
-	d.Store.Close()
+	d.ops.Close()
 	if w := d.do(http.MethodGet, "/healthz", ""); w.Code != http.StatusOK {
 		t.Errorf("without a database /healthz is answered with %d", w.Code)
 	}

@@ -1266,3 +1266,57 @@ BEGIN
 END
 $$;
 REVOKE CREATE ON SCHEMA public FROM dossiersync_answers;
+
+-- The operators' listener may log in as a member of dossiersync_ops. It sees the rows of all tenants,
+-- because its users' tenants are a matter of the program, but no column with the content of a
+-- dossier or a name. tenants.identity_key tells it nothing: the digests that it is for are closed.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_ops') THEN
+        CREATE ROLE dossiersync_ops NOLOGIN;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+GRANT USAGE ON SCHEMA public TO dossiersync_ops;
+-- Whether there are raw bytes, for a role that cannot read them.
+ALTER TABLE quarantine ADD COLUMN kept boolean NOT NULL
+    GENERATED ALWAYS AS (raw IS NOT NULL) STORED;
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{tenants,clients,contacts,items,cursors,unread,backfills,quarantine,runs,
+        run_types,seen,grants,absences,holds,decisions,inferred,censuses,census,rereads,stale,
+        access_log}'::text[]
+    LOOP
+        EXECUTE format('CREATE POLICY ops ON %I TO dossiersync_ops USING (true)', t);
+    END LOOP;
+END
+$$;
+GRANT SELECT (id, name, timezone, change, epoch, since, succeeded, unreachable, epoch_since,
+    reconciled, rechecked, trouble, trouble_until, awaiting_grants, awaiting_erasures, dormant_after,
+    identity_key), INSERT (id, name, timezone, identity_key, awaiting_erasures),
+    UPDATE (name, timezone, identity_key) ON tenants TO dossiersync_ops;
+GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
+    grants_void) ON clients TO dossiersync_ops;
+GRANT SELECT (tenant, key, type, id, stream, kind, client, state, reason, part, epoch, version,
+    updated, observed, at, category, open, ends, looked) ON items TO dossiersync_ops;
+GRANT SELECT (tenant, client, user_id, role, manager, parts, state, valid_from, valid_until, contact,
+    version, updated_at, updated_by) ON grants TO dossiersync_ops;
+GRANT SELECT (tenant, key, stream, type, id, client, updated, reason, detail, first_seen, last_seen,
+    attempts, kept), DELETE ON quarantine TO dossiersync_ops;
+GRANT SELECT ON contacts, cursors, unread, backfills, run_types, seen, inferred, censuses, census,
+    rereads, stale TO dossiersync_ops;
+GRANT SELECT, INSERT, UPDATE ON runs, holds TO dossiersync_ops;
+GRANT SELECT, INSERT ON decisions TO dossiersync_ops;
+GRANT SELECT, UPDATE ON absences TO dossiersync_ops;
+GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+    access_point, client, object, query, source) ON access_log TO dossiersync_ops;
+GRANT EXECUTE ON FUNCTION why_standing(text, text, text) TO dossiersync_ops;
+-- River's tables, and that of the schema's version.
+GRANT SELECT ON dossiersync_schema_version, river_migration TO dossiersync_ops;
+GRANT SELECT ON river_leader TO dossiersync_ops;
+GRANT SELECT, INSERT, UPDATE ON river_job, river_queue TO dossiersync_ops;
+GRANT USAGE ON SEQUENCE river_job_id_seq TO dossiersync_ops;

@@ -50,6 +50,38 @@ func NewReplica(t testing.TB) *Replica {
 // Pool returns the owner's connections, for statements of the test's own.
 func (r *Replica) Pool() *pgxpool.Pool { return r.RiverPool() }
 
+// OpsStore connects to the replica as the operators' listener may: as a member of dossiersync_ops.
+func (r *Replica) OpsStore(t testing.TB) *store.Store {
+	t.Helper()
+	const q = `
+		DO $$
+		BEGIN
+			PERFORM pg_advisory_xact_lock(1);
+			CREATE ROLE storetest_ops LOGIN PASSWORD 'storetest' IN ROLE dossiersync_ops;
+		EXCEPTION
+			WHEN duplicate_object OR unique_violation THEN NULL;
+		END
+		$$`
+	if _, err := r.Pool().Exec(t.Context(), q); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	u.User = url.UserPassword("storetest_ops", "storetest")
+	if _, err := r.Pool().Exec(t.Context(), `DO $$ BEGIN EXECUTE format(
+		'GRANT CONNECT ON DATABASE %I TO storetest_ops', current_database()); END $$`); err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	st, err := store.Open(t.Context(), u.String())
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	t.Cleanup(st.Close)
+	return st
+}
+
 // readerURL returns the address of the same database for the portal's role, which all tests share.
 func readerURL(owner string) string {
 	u, err := url.Parse(owner)

@@ -119,7 +119,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 		}
 	}
 	if o.Only == "" || o.Only == Portal {
-		if err := a.addPortal(ctx); err != nil {
+		if err := a.addPortal(ctx, o.Only); err != nil {
 			return err
 		}
 	}
@@ -129,10 +129,14 @@ func (a *App) build(ctx context.Context, o Options) error {
 	return nil
 }
 
-// addOwnersParts adds the worker, the operators' listener or both: the parts that log in
-// as the database's owner.
+// addOwnersParts adds the worker, the operators' listener or both. They log in as the
+// database's owner, except for the operators' listener alone if it has a log-in of its own.
 func (a *App) addOwnersParts(ctx context.Context, only string) error {
-	st, err := a.db.Open(ctx)
+	open := a.db.Open
+	if only == Ops && !a.cfg.Ops.Database.IsZero() {
+		open = func(ctx context.Context) (*store.Store, error) { return a.db.OpenOps(ctx, a.cfg.Ops.Database) }
+	}
+	st, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -180,7 +184,13 @@ func (a *App) addOps(st *store.Store) error {
 	return a.listen(OpsListener, a.cfg.Ops.Listen, a.cfg.Ops.TLS, handler)
 }
 
-func (a *App) addPortal(ctx context.Context) error {
+func (a *App) addPortal(ctx context.Context, only string) error {
+	if only == "" || a.cfg.PortalAPI.Database.IsZero() {
+		// This process has the owner's log-in too, and may do what migrate does otherwise.
+		if err := a.db.PutProofKeys(ctx, true); err != nil {
+			return err
+		}
+	}
 	keys, err := store.ReadProofKeys(a.db.keyFile)
 	if err != nil {
 		return Usagef("read portal_api.proof_key_file (run dossiersync migrate, which makes it, "+
@@ -191,6 +201,9 @@ func (a *App) addPortal(ctx context.Context) error {
 		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
 	}
 	a.closers = append(a.closers, reader.Close)
+	if err := a.checkProofs(ctx, reader); err != nil {
+		return err
+	}
 	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
@@ -210,6 +223,30 @@ func (a *App) addPortal(ctx context.Context) error {
 		return err
 	}
 	return a.listen(PortalListener, p.Listen, p.TLS, api)
+}
+
+// checkProofs fails if the database accepts the proofs of this process for none of the tenants, and
+// warns of each for which it does not.
+func (a *App) checkProofs(ctx context.Context, reader *store.Portal) error {
+	var refused []string
+	var last error
+	for _, tenant := range a.db.tenants {
+		err := reader.CheckProof(ctx, tenant)
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, store.ErrProof):
+			return fmt.Errorf("try the portal API's key: %w", err)
+		}
+		refused, last = append(refused, tenant), err
+	}
+	if len(refused) > 0 && len(refused) == len(a.db.tenants) {
+		return UsageError{last}
+	}
+	for _, tenant := range refused {
+		a.log.Warn("the portal API answers 503", zap.String("tenant", tenant), zap.Error(last))
+	}
+	return nil
 }
 
 // addMetrics serves the health and metrics of this process alone, with the TLS and the

@@ -76,7 +76,7 @@ func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err er
 	if err := store.EnsureReader(ctx, db.Owner, db.Reader); err != nil {
 		return nil, err
 	}
-	return db, db.PutProofKeys(ctx)
+	return db, db.PutProofKeys(ctx, false)
 }
 
 func newDatabase(cfg *config.Config, owner string) *Database {
@@ -87,9 +87,10 @@ func newDatabase(cfg *config.Config, owner string) *Database {
 	return db
 }
 
-// PutProofKeys makes the database accept the proofs of the portal API, and no others, for every
-// configured tenant. It makes the key file if there is none.
-func (d *Database) PutProofKeys(ctx context.Context) error {
+// PutProofKeys makes the database accept the proofs of the portal API for every configured tenant. It
+// makes the key file if there is none. The database then accepts the keys of this file and no others;
+// but with unlessKnown it leaves a tenant alone that has keys already.
+func (d *Database) PutProofKeys(ctx context.Context, unlessKnown bool) error {
 	keys, err := store.EnsureProofKeys(d.keyFile)
 	if err != nil {
 		return fmt.Errorf("read portal_api.proof_key_file: %w", err)
@@ -99,7 +100,7 @@ func (d *Database) PutProofKeys(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
-	return st.PutProofKeys(ctx, keys, false, d.tenants...)
+	return st.PutProofKeys(ctx, keys, unlessKnown, d.tenants...)
 }
 
 // registerTenants makes the database accept proofs for tenants that it has no key of, if this process
@@ -122,7 +123,20 @@ func (d *Database) Close() error {
 
 // Open connects as the owner. A schema that has to be migrated first is a [UsageError].
 func (d *Database) Open(ctx context.Context) (*store.Store, error) {
-	m, err := store.MigrationStatus(ctx, d.Owner)
+	return d.open(ctx, d.Owner)
+}
+
+// OpenOps is Open with the operators' log-in.
+func (d *Database) OpenOps(ctx context.Context, c config.Credential) (*store.Store, error) {
+	address, err := c.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read ops.database: %w", err)
+	}
+	return d.open(ctx, string(address))
+}
+
+func (d *Database) open(ctx context.Context, address string) (*store.Store, error) {
+	m, err := store.MigrationStatus(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +148,7 @@ func (d *Database) Open(ctx context.Context) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, d.Owner)
+	st, err := store.Open(ctx, address)
 	if err != nil {
 		return nil, err
 	}
