@@ -78,6 +78,10 @@ tenants:
 	}
 	h.configFile = h.writeFile("dossiersync.yaml", text)
 	h.writeFile("jwks.json", h.signer.jwks(t))
+	if err := os.Mkdir(filepath.Join(h.dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.writeFile("data/portal.key", storetest.ProofKey)
 	return h
 }
 
