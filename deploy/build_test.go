@@ -153,13 +153,17 @@ func TestServiceUnitIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unit := strings.ReplaceAll(string(read(t, "dossiersync.service")), "/usr/local/bin/dossiersync", program)
-	path := filepath.Join(t.TempDir(), "dossiersync.service")
-	if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
-		t.Fatal(err)
+	for file, name := range map[string]string{
+		"dossiersync.service": "dossiersync.service", "dossiersync@.service": "dossiersync@worker.service",
+	} {
+		unit := strings.ReplaceAll(string(read(t, file)), "/usr/local/bin/dossiersync", program)
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if said := command(t, nil, verify, "verify", "--man=no", path); strings.TrimSpace(said) != "" {
+			t.Error(said)
+		}
+		command(t, nil, verify, "security", "--offline=true", "--threshold=20", path)
 	}
-	if said := command(t, nil, verify, "verify", "--man=no", path); strings.TrimSpace(said) != "" {
-		t.Error(said)
-	}
-	command(t, nil, verify, "security", "--offline=true", "--threshold=20", path)
 }

@@ -4,7 +4,7 @@
 //
 // Two handles lead to it. [Store] logs in as the owner and is the worker's and the operators'.
 // [Portal] is the portal API's: it logs in as a role that can read no table, and calls functions of
-// the database (migration 016) that check rights and are bound by row-level security themselves.
+// the database (migration answers) that check rights and are bound by row-level security themselves.
 //
 // # Which file serves what
 //
@@ -70,7 +70,7 @@
 //     every transaction that changes what readers see: numbers become visible in order.
 //   - A new client has a backfill from the transaction that stores the client until its history is read.
 //   - Every call of the portal finds only what the user may read, twice over: by the conditions of the
-//     function that it calls and by row-level security (I8; see migration 016). An access is logged
+//     function that it calls and by row-level security (I8; see migration answers). An access is logged
 //     before it is answered (I9).
 //
 // # Clocks

@@ -17,7 +17,7 @@ import (
 var ErrUnavailable = errors.New("the database is not available")
 
 // Portal is the portal API's handle on the replica. It logs in as a role that has no table and only
-// calls the functions of migration 016, each with a proof made with its keys (proof.go). It is safe
+// calls the functions of migration answers, each with a proof made with its keys (proof.go). It is safe
 // for concurrent use.
 type Portal struct {
 	pool *pgxpool.Pool
@@ -185,7 +185,7 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// raised holds the errors that the functions of migration 016 raise, by SQLSTATE.
+// raised holds the errors that the functions of migration answers raise, by SQLSTATE.
 var raised = map[string]error{
 	"DS001": fmt.Errorf("%w: its clock and that of the portal API differ by more than two minutes", ErrUnavailable),
 	"DS002": ErrProof,
