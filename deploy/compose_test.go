@@ -62,7 +62,7 @@ func TestEveryServiceKnowsItsOwnSecretsOnly(t *testing.T) {
 	}
 	may := map[string][]string{
 		"migrate": {"owner_url", "portal_key"}, "worker": {"owner_url"}, "ops": {"ops_url", "ops_token"},
-		"portal": {"reader_url", "portal_key"},
+		"portal":   {"reader_url", "portal_key"},
 		"postgres": {"postgres_password", "owner_password", "reader_password", "ops_password"}, "prometheus": {}, "grafana": {"grafana_password"},
 	}
 	for name, s := range c.Services {
