@@ -85,11 +85,23 @@ func TestForeignClientReadsNoRow(t *testing.T) {
 // plansOfList calls portal_list, and returns the plans of all its statements, below one node.
 func plansOfList(t *testing.T, r *storetest.Replica, id store.Identity, client string, q store.ListQuery) plan {
 	t.Helper()
+	var all plan
+	if err := explainList(t, r, &all, r.Reader.ListArgs(id, client, q)); err != nil {
+		t.Fatal(err)
+	}
+	if len(all.Plans) < 2 {
+		t.Fatalf("auto_explain has told of %d statements", len(all.Plans))
+	}
+	return all
+}
+
+// explainList calls portal_list, and adds the plans of its statements to all.
+func explainList(t *testing.T, r *storetest.Replica, all *plan, args []any) error {
+	t.Helper()
 	conf, err := pgx.ParseConfig(r.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all plan
 	conf.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		_, text, found := strings.Cut(n.Message, "plan:\n")
 		if !found {
@@ -119,13 +131,8 @@ func plansOfList(t *testing.T, r *storetest.Replica, id store.Identity, client s
 		}
 	}
 	const call = `SELECT * FROM portal_list($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)`
-	if _, err := conn.Exec(t.Context(), call, r.Reader.ListArgs(id, client, q)...); err != nil {
-		t.Fatal(err)
-	}
-	if len(all.Plans) < 2 {
-		t.Fatalf("auto_explain has told of %d statements", len(all.Plans))
-	}
-	return all
+	_, err = conn.Exec(t.Context(), call, args...)
+	return err
 }
 
 type plan struct {

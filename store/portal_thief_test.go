@@ -223,3 +223,46 @@ func TestTenantBoundToLogin(t *testing.T) {
 		t.Errorf("its own log-in: %v", err)
 	}
 }
+
+// The operators' password opens no content, no name and no key, and gives no right to a dossier.
+func TestStolenOpsPasswordOpensNoDossier(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	pool := r.OpsStore(t).RiverPool()
+	for _, sql := range []string{
+		`SELECT card FROM items`, `SELECT body FROM items`, `SELECT model FROM items`, `SELECT name FROM clients`,
+		`SELECT birth FROM clients`, `SELECT family FROM clients`, `SELECT name FROM grants`, `SELECT raw FROM quarantine`,
+		`SELECT * FROM definitions`, `SELECT * FROM shown_items`, `SELECT * FROM open_dossiers`, `SELECT * FROM access_log`,
+		`SELECT * FROM proof_keys`, `SELECT * FROM erasure_keys`, `SELECT * FROM erasures`,
+		`UPDATE items SET state = 'hidden'`, `DELETE FROM items`, `UPDATE grants SET state = 'accepted'`,
+		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+			VALUES ('amaris', '1', 'thief', 'client', '{reports}', 'accepted', 'x')`,
+		`UPDATE access_log SET user_id = 'x'`, `DELETE FROM access_log`, `CREATE TABLE mine (x int)`,
+		`SET ROLE dossiersync_answers`, `SELECT portal_stand('read', 'amaris', 'daughter', '1', NULL, NULL, false)`,
+		`SELECT portal_dossier('amaris', 'daughter', '1', 0, '')`, `SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err == nil {
+			t.Errorf("the operators' role may %s", sql)
+		}
+	}
+}
+
+// A call whose proof does not hold reads nothing but the key, so that its time tells nothing.
+func TestRefusedCallReadsNothing(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	clockOf(r.Reader, -time.Hour)
+	list := store.ListQuery{Kinds: []dossier.Kind{"report"}, Limit: 20}
+	var all plan
+	err := explainList(t, r, &all, r.Reader.ListArgs(daughter, "1", list))
+	if codeOf(err) != "DS001" || len(all.Plans) == 0 {
+		t.Fatalf("a call of an hour ago: %v, %d plans", err, len(all.Plans))
+	}
+	for _, table := range []string{"tenants", "grants", "clients", "stream_states", "backfills", "quarantine", "items"} {
+		if n := all.touched(table); n != 0 {
+			t.Errorf("%v rows of %s are read", n, table)
+		}
+	}
+}
