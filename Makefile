@@ -11,6 +11,8 @@ LDFLAGS := -s -w -X dossiersync/cmd/dossiersync/app.version=$(VERSION) -X dossie
 # or without git.
 RELEASE := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+CODEGEN_VERSION := v2.8.2
+CODEGEN := $(CACHE)/bin/oapi-codegen-$(CODEGEN_VERSION)
 COMPOSE_VERSION := v2.16.2
 COMPOSE_TOOL := $(CACHE)/bin/compose-go-$(COMPOSE_VERSION)/compose-config
 
@@ -71,8 +73,14 @@ soak: deps ## Inject faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on; re
 	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync/acceptance -run '^TestSoak|^TestReplicaEqualsSourceAfterKilled' -count=1 -timeout 0 -v
 
 .PHONY: openapi
-openapi: ## Lint the contracts of the two APIs
+openapi: deps clients ## Lint the contracts of the two APIs, generate the clients, and run a consumer of each
 	@.ci/lint-openapi portalapi/openapi.yaml portalapi/ops/openapi.yaml
+	@git diff --exit-code --stat -- portalapi/client || { echo "the clients differ from the contract; commit what make clients has generated" >&2; exit 1; }
+	@tools=$$(.ci/npm-install npm) && DOSSIERSYNC_NPM_TOOLS=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 10m -run '^TestGeneratedClients$$'
+
+.PHONY: clients
+clients: $(CODEGEN) ## Generate the clients of the portal API into portalapi/client
+	@.ci/generate-clients $(CODEGEN)
 
 .PHONY: schema
 schema: deps ## Rewrite store/schema.sql from the migrations
@@ -131,6 +139,11 @@ $(LINT):
 	@mkdir -p $(CACHE)/bin
 	GOBIN=$(CACHE)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv $(CACHE)/bin/golangci-lint $@
+
+$(CODEGEN):
+	@mkdir -p $(CACHE)/bin
+	GOBIN=$(CACHE)/bin $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(CODEGEN_VERSION)
+	@mv $(CACHE)/bin/oapi-codegen $@
 
 .PHONY: clean
 clean: ## Remove binaries and the demo's data
