@@ -129,7 +129,8 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 		DataDir: "etc/data", ErasuresFile: "etc/data/erasures.jsonl", AccessLog: config.AccessLog{KeepYears: 5},
 		PortalAPI: config.PortalAPI{
 			Listen: "127.0.0.1:8080",
-			Auth:   config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant"},
+			Auth: config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant",
+				Types: []string{"at+jwt", "jwt"}, MaxLifetime: 24 * time.Hour},
 		},
 		Ops: config.Ops{Listen: "127.0.0.1:8081"},
 		Tenants: []config.Tenant{{

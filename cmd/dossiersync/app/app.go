@@ -191,6 +191,7 @@ func (a *App) addPortal(ctx context.Context) error {
 	p := a.cfg.PortalAPI
 	auth := portalapi.Auth{
 		Issuer: p.Auth.Issuer, Audience: p.Auth.Audience, JWKSFile: p.Auth.JWKSFile, TenantClaim: p.Auth.TenantClaim,
+		Types: p.Auth.Types, MaxLifetime: p.Auth.MaxLifetime, ScopeArray: p.Auth.ScopeArray,
 	}
 	if p.Auth.JWKSURL != nil {
 		auth.JWKSURL = p.Auth.JWKSURL.String()

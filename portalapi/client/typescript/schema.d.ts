@@ -418,6 +418,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which program answers here */
+        get: operations["getAbout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/openapi.yaml": {
         parameters: {
             query?: never;
@@ -427,6 +444,23 @@ export interface paths {
         };
         /** This document */
         get: operations["getContract"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document as JSON */
+        get: operations["getContractAsJSON"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2293,6 +2327,39 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getAbout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its name and version, and the path of its contract. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "dossiersync portal API",
+                     *       "version": "v1.2.0",
+                     *       "contract": "/openapi.yaml"
+                     *     }
+                     */
+                    "application/json": {
+                        name: string;
+                        version: string;
+                        /** Format: uri-reference */
+                        contract: string;
+                    };
+                };
+            };
+            413: components["responses"]["TooLarge"];
+        };
+    };
     getContract: {
         parameters: {
             query?: never;
@@ -2309,6 +2376,27 @@ export interface operations {
                 };
                 content: {
                     "application/yaml": unknown;
+                };
+            };
+            413: components["responses"]["TooLarge"];
+        };
+    };
+    getContractAsJSON: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
                 };
             };
             413: components["responses"]["TooLarge"];
