@@ -28,6 +28,7 @@ type flags struct {
 
 	Load  string        `type:"existingdir" placeholder:"DIR" help:"Serve the FHIR resources in the JSON and NDJSON files of this folder, unchanged."`
 	Cases string        `placeholder:"all|12,27-31" help:"Add a client for each of these hard cases: casus-12 and so on."`
+	State string        `type:"path" placeholder:"FILE" help:"Keep the generated dossiers in this file when the simulator ends, and go on from it."`
 	Live  time.Duration `placeholder:"10s" help:"Make a change, and play a step of the cases, at this interval."`
 
 	Behaves     string        `placeholder:"NAME" help:"Behave like another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain."`
@@ -73,6 +74,7 @@ func (f *flags) options(now time.Time) (carerecord.Options, error) {
 		Listen:   f.Listen,
 		Dossiers: dossiers.Options{Clients: f.clients(), Years: f.Years, Seed: f.Seed, Organisation: f.TenantName},
 		Load:     f.Load,
+		State:    f.State,
 		Live:     f.Live,
 	}
 	var err error
