@@ -104,10 +104,19 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 	const items = `
 		SELECT stream, coalesce(kind, ''), state, coalesce(reason, ''), count(*),
 		       CASE WHEN state = 'shown' THEN max(at) END
-		FROM items
-		WHERE tenant = @tenant
-		  AND client = @client
-		  AND stream <> 'clients'
+		FROM (
+			SELECT stream, at, o.kind, o.state, o.reason
+			FROM items i
+			CROSS JOIN (SELECT items_withheld(@tenant, ARRAY[@client]) AS keys) w
+			CROSS JOIN LATERAL (
+				SELECT i.kind, i.state, i.reason
+				WHERE i.state <> 'shown' OR i.key <> ALL (w.keys)
+				UNION ALL
+				SELECT NULL, 'hidden', 'withheld'
+				WHERE i.state = 'shown' AND i.key = ANY (w.keys)) o
+			WHERE i.tenant = @tenant
+			  AND i.client = @client
+			  AND i.stream <> 'clients') i
 		GROUP BY 1, 2, 3, 4
 		UNION ALL
 		SELECT stream, '', 'quarantined', reason, count(*), NULL

@@ -24,6 +24,7 @@ type Withholding struct {
 	Tenant       string     `json:"tenant"`
 	Client       string     `json:"client"` // empty: an item
 	Item         string     `json:"item"`   // its key, which is the portal's id; empty: a client
+	Ref          string     `json:"ref"`    // TYPE/ID of the item in the source; empty: a client, or not stored
 	Since        time.Time  `json:"since"`
 	By           string     `json:"by"` // the operator
 	Note         string     `json:"note"`
@@ -48,8 +49,12 @@ const notWithheld = `NOT EXISTS (
 				SELECT FROM withheld w
 				WHERE w.tenant = @tenant AND w.item = items.key AND w.released IS NULL)`
 
-const withholdingColumns = `id, tenant, coalesce(client, ''), coalesce(item, ''), since, by, note,
-		released, released_by, released_note`
+const withholdingColumns = `id, tenant, coalesce(client, ''), coalesce(item, ''),
+		coalesce((
+			SELECT i.type || '/' || i.id
+			FROM items i
+			WHERE i.tenant = withheld.tenant AND i.key = withheld.item), ''),
+		since, by, note, released, released_by, released_note`
 
 // ofTarget is true for the withholding in force of a client or of an item.
 const ofTarget = `
