@@ -130,7 +130,9 @@ BEGIN
         JOIN clients c ON c.tenant = g.tenant AND c.id = g.client AND c.state = 'shown'
         WHERE g.tenant = my_tenant AND g.user_id = me AND g.state = 'accepted'
           AND (asked = '' OR g.client = asked)
-          AND NOT client_withheld(g.tenant, g.client)
+          AND NOT EXISTS (
+                SELECT FROM withheld w
+                WHERE w.tenant = my_tenant AND w.client = g.client AND w.released IS NULL)
           AND coalesce(g.updated_at > c.grants_after, true)
           AND coalesce(g.valid_from <= today, true)
           AND coalesce(g.valid_until >= today, true)
@@ -163,32 +165,24 @@ REVOKE ALL ON FUNCTION identify(text,text,text,text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION identify(text,text,text,text) TO dossiersync_reader;
 
-CREATE OR REPLACE FUNCTION public.client_withheld(of_tenant text, of_client text)
- RETURNS boolean
- LANGUAGE sql
- STABLE
-AS $function$
-    SELECT EXISTS (
-        SELECT FROM withheld w WHERE w.tenant = of_tenant AND w.client = of_client AND w.released IS NULL)
-$function$;
-
-REVOKE ALL ON FUNCTION client_withheld(text,text) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION public.items_withheld(of_tenant text, clients text[])
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-    SELECT coalesce(array_agg(k.key), '{}')
-    FROM (
-        SELECT w.item AS key FROM withheld w
-        WHERE w.tenant = of_tenant AND w.item IS NOT NULL AND w.released IS NULL
-        UNION
-        SELECT w.key FROM withheld_within w WHERE w.tenant = of_tenant) k
-    CROSS JOIN LATERAL (
-        SELECT FROM items i
-        WHERE i.tenant = of_tenant AND i.key = k.key AND i.client = ANY (clients)
-        OFFSET 0) i
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(k.key), '{}')
+        FROM (
+            SELECT w.item AS key FROM withheld w
+            WHERE w.tenant = of_tenant AND w.item IS NOT NULL AND w.released IS NULL
+            UNION
+            SELECT w.key FROM withheld_within w WHERE w.tenant = of_tenant) k
+        CROSS JOIN LATERAL (
+            SELECT FROM items i
+            WHERE i.tenant = of_tenant AND i.key = k.key AND i.client = ANY (clients)
+            OFFSET 0) i);
+END
 $function$;
 
 REVOKE ALL ON FUNCTION items_withheld(text,text[]) FROM PUBLIC;

@@ -164,3 +164,37 @@ func TestWithholdingIsRepeatable(t *testing.T) {
 		t.Errorf("the history is %+v, %v", list, err)
 	}
 }
+
+// Withholding does not wait for a batch that is being stored. Words that this batch stores leave
+// readers as soon as it has ended.
+func TestWithholdingDoesNotWaitForABatch(t *testing.T) {
+	t.Parallel()
+	r := newWithholdHarness(t)
+	batch, err := r.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = batch.Rollback(t.Context()) }()
+	key := dossier.Key(tenant, dossier.Ref{Type: "Practitioner", ID: "p2"})
+	for _, sql := range []string{
+		`SELECT FROM runs WHERE state = 'running' FOR UPDATE`,
+		`UPDATE items SET card = '{"author":"J. Smit","text":"een"}' WHERE id = '1'`,
+		`INSERT INTO refs (tenant, target, key) VALUES ('amaris', '` + key + `', '` + keyOf("1") + `')`,
+	} {
+		if _, err := batch.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.withhold(store.Withholding{Item: keyOf("2")})
+	r.withhold(store.Withholding{Item: key})
+	r.wantReports("at once", cardOne)
+	ended := make(chan error, 1)
+	go func() { ended <- r.MarkWithin(t.Context(), store.Withholding{Tenant: tenant, Item: key}) }()
+	if err := batch.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	r.wantReports("after the batch")
+}
