@@ -120,12 +120,14 @@ DECLARE
     managed text[] := '{}';
     readable text[] := '{}';
 BEGIN
-    PERFORM set_config('dossiersync.tenant', my_tenant, true), set_config('dossiersync.user', me, true),
-        set_config('dossiersync.scope', scope, true), set_config('plan_cache_mode', 'force_generic_plan', true);
+    PERFORM set_config('dossiersync.tenant', my_tenant, true),
+        set_config('dossiersync.user', me, true),
+        set_config('dossiersync.scope', scope, true),
+        set_config('plan_cache_mode', 'force_generic_plan', true);
     SELECT (now() AT TIME ZONE t.timezone)::date INTO today FROM tenants t WHERE t.id = my_tenant;
     FOR d IN
-        SELECT g.client, c.name, g.role, g.manager OR g.role = 'client' AS manager, g.parts, g.version, c.deceased, c.change,
-            g.name AS user_name
+        SELECT g.client, c.name, g.role, g.manager OR g.role = 'client' AS manager, g.parts,
+            g.version, c.deceased, c.change, g.name AS user_name
         FROM grants g
         JOIN clients c ON c.tenant = g.tenant AND c.id = g.client AND c.state = 'shown'
         WHERE g.tenant = my_tenant AND g.user_id = me AND g.state = 'accepted'
@@ -151,11 +153,12 @@ BEGIN
                 readable := readable || (d.client || ' contacts');
             END IF;
         END IF;
-        client := d.client; name := d.name; role := d.role; manager := d.manager; parts := d.parts; version := d.version;
-        deceased := d.deceased; change := d.change; user_name := d.user_name;
+        client := d.client; name := d.name; role := d.role; manager := d.manager;
+        parts := d.parts; version := d.version; deceased := d.deceased; change := d.change; user_name := d.user_name;
         RETURN NEXT;
     END LOOP;
-    PERFORM set_config('dossiersync.opened', opened::text, true), set_config('dossiersync.managed', managed::text, true),
+    PERFORM set_config('dossiersync.opened', opened::text, true),
+        set_config('dossiersync.managed', managed::text, true),
         set_config('dossiersync.readable', readable::text, true),
         set_config('dossiersync.withheld', items_withheld(my_tenant, opened)::text, true);
 END
@@ -174,13 +177,21 @@ BEGIN
     RETURN (
         SELECT coalesce(array_agg(k.key), '{}')
         FROM (
-            SELECT w.item AS key FROM withheld w
-            WHERE w.tenant = of_tenant AND w.item IS NOT NULL AND w.released IS NULL
+            SELECT w.item AS key
+            FROM withheld w
+            WHERE w.tenant = of_tenant
+              AND w.item IS NOT NULL
+              AND w.released IS NULL
             UNION
-            SELECT w.key FROM withheld_within w WHERE w.tenant = of_tenant) k
+            SELECT w.key
+            FROM withheld_within w
+            WHERE w.tenant = of_tenant) k
         CROSS JOIN LATERAL (
-            SELECT FROM items i
-            WHERE i.tenant = of_tenant AND i.key = k.key AND i.client = ANY (clients)
+            SELECT
+            FROM items i
+            WHERE i.tenant = of_tenant
+              AND i.key = k.key
+              AND i.client = ANY (clients)
             OFFSET 0) i);
 END
 $function$;
@@ -780,7 +791,8 @@ CREATE TABLE withheld (
     released_note text,
     CONSTRAINT withheld_pkey PRIMARY KEY (id),
     CONSTRAINT withheld_check CHECK ((client IS NULL) <> (item IS NULL)),
-    CONSTRAINT withheld_check1 CHECK ((released IS NULL) = (released_by IS NULL) AND (released IS NULL) = (released_note IS NULL))
+    CONSTRAINT withheld_check1 CHECK ((released IS NULL) = (released_by IS NULL)),
+    CONSTRAINT withheld_check2 CHECK ((released IS NULL) = (released_note IS NULL))
 );
 
 CREATE UNIQUE INDEX withheld_clients ON withheld (tenant,

@@ -198,3 +198,20 @@ func TestWithholdingDoesNotWaitForABatch(t *testing.T) {
 	}
 	r.wantReports("after the batch")
 }
+
+// An item that cannot be rendered again without the words of a withheld one is hidden, and read
+// again by its id.
+func TestItemThatCannotBeRenderedWithoutTheWordsIsHidden(t *testing.T) {
+	t.Parallel()
+	r := newWithholdHarness(t)
+	r.exec(`UPDATE items SET model = '[]' WHERE id = '1'`)
+	r.withhold(store.Withholding{Item: dossier.Key(tenant, dossier.Ref{Type: "Practitioner", ID: "p1"})})
+	r.rerenderWithheld()
+	r.wantReports("rendered again", cardTwoBare)
+	if got := r.one(`SELECT state || ' ' || reason FROM items WHERE id = '1'`); got != "hidden quarantined" {
+		t.Errorf("the item is %s", got)
+	}
+	if n := r.one(`SELECT count(*)::text FROM quarantine`); n != "1" {
+		t.Errorf("%s items are in quarantine", n)
+	}
+}

@@ -59,7 +59,8 @@ func (r *restoration) withholdAgain(ctx context.Context, cfg *config.Config, st 
 		return err
 	}
 	if r.withheld, err = app.WithholdAgain(ctx, cfg, st); err != nil {
-		return fmt.Errorf("nothing is shown until what was withheld since the backup is withheld again; run this again: %w", err)
+		return fmt.Errorf("nothing is shown until what was withheld since the backup is withheld again; "+
+			"run this again: %w", err)
 	}
 	if !r.known { // there are no erasures to wait for
 		_, err = st.EraseAgain(ctx, nil, nil, true)

@@ -15,7 +15,7 @@ import (
 )
 
 type withholdCmd struct {
-	Add  withholdAddCmd  `cmd:"" default:"withargs" help:"Keep a client or an item from readers, from the next request on."`
+	Add  withholdAddCmd  `cmd:"" default:"withargs" help:"Keep a client or an item from readers at once."`
 	List withholdListCmd `cmd:"" help:"List what is withheld, oldest first."`
 }
 
@@ -35,7 +35,7 @@ Examples:
 type targetArgs struct {
 	Tenant string `required:"" help:"The tenant." placeholder:"TENANT"`
 	Client string `help:"The client (the source's Patient id)." placeholder:"ID"`
-	Item   string `help:"The item: its id in the portal, the key that held and quarantine show, or TYPE/ID of the source." placeholder:"ITEM"`
+	Item   string `help:"The item: its id in the portal (its key), or TYPE/ID of the source." placeholder:"ITEM"`
 	Note   string `required:"" help:"Why, without names of people." placeholder:"NOTE"`
 }
 
@@ -124,12 +124,15 @@ func (c *releaseCmd) Run(ctx context.Context, a *session) error {
 		if err != nil {
 			return err
 		}
-		return a.printWithheld(out, fmt.Sprintf("Released: readers may see %s of %s again, as the source has it.\n", c.name(), c.Tenant))
+		done := "Released: readers may see %s of %s again, as the source has it.\n"
+		return a.printWithheld(out, fmt.Sprintf(done, c.name(), c.Tenant))
 	})
 }
 
 // withholder calls f with the configuration and what withholds.
-func (a *session) withholder(ctx context.Context, tenant string, f func(*config.Config, *operate.Withholder) error) error {
+func (a *session) withholder(
+	ctx context.Context, tenant string, f func(*config.Config, *operate.Withholder) error,
+) error {
 	return a.withStore(ctx, func(cfg *config.Config, st *store.Store) error {
 		if _, err := selectTenants(cfg, tenant); err != nil {
 			return err

@@ -162,3 +162,25 @@ func TestConsoleWithholdsAndReleases(t *testing.T) {
 		t.Errorf("the history is %+v, %v", list, err)
 	}
 }
+
+// Sets that have been open for longer than 7 days come first, and those that are decided on last.
+func TestOverdueSetsComeFirst(t *testing.T) {
+	t.Parallel()
+	s := newFilledHarness(t)
+	if _, err := s.Pool().Exec(t.Context(), `INSERT INTO holds (tenant, stream, type, rule, run, since, state, until) VALUES
+		('szr', 'forms', 'QuestionnaireResponse', 'day', 2, now() - interval '9 days', 'kept', now() + interval '9 days'),
+		('szr', 'forms', 'QuestionnaireResponse', 'day', 2, now() - interval '8 days', 'open', NULL)`); err != nil {
+		t.Fatal(err)
+	}
+	s.hold(`('b', 'forms', 'QuestionnaireResponse', 'b', 2), ('c', 'forms', 'QuestionnaireResponse', 'c', 3)`)
+	var list struct {
+		Items []struct {
+			ID      int64
+			Overdue bool
+		}
+	}
+	s.decode(s.do("GET", "/api/tenants/szr/held", "", as("bob")...), &list)
+	if len(list.Items) != 3 || list.Items[0].ID != 3 || !list.Items[0].Overdue || list.Items[1].ID != 1 || list.Items[2].ID != 2 || list.Items[2].Overdue {
+		t.Errorf("the sets are %+v", list.Items)
+	}
+}

@@ -89,7 +89,8 @@ func (h *Handler) postRelease(c *call) error {
 		return err
 	}
 	if len(faults) > 0 {
-		return h.showWithheld(c, http.StatusUnprocessableEntity, "", console.WithheldPage{ReleaseFault: fieldFaults["reason"]})
+		again := console.WithheldPage{ReleaseFault: fieldFaults["reason"]}
+		return h.showWithheld(c, http.StatusUnprocessableEntity, "", again)
 	}
 	out, err := h.withholder.Release(c.r.Context(), w)
 	if err != nil {

@@ -13,10 +13,13 @@ CREATE TABLE withheld (
     released_by   text,
     released_note text,
     CHECK ((client IS NULL) <> (item IS NULL)),
-    CHECK ((released IS NULL) = (released_by IS NULL) AND (released IS NULL) = (released_note IS NULL))
+    CHECK ((released IS NULL) = (released_by IS NULL)),
+    CHECK ((released IS NULL) = (released_note IS NULL))
 );
-CREATE UNIQUE INDEX withheld_clients ON withheld (tenant, client) WHERE released IS NULL AND client IS NOT NULL;
-CREATE UNIQUE INDEX withheld_items ON withheld (tenant, item) WHERE released IS NULL AND item IS NOT NULL;
+CREATE UNIQUE INDEX withheld_clients ON withheld (tenant, client)
+    WHERE released IS NULL AND client IS NOT NULL;
+CREATE UNIQUE INDEX withheld_items ON withheld (tenant, item)
+    WHERE released IS NULL AND item IS NOT NULL;
 
 -- The items whose stored shape may hold words of a withheld item, such as the plan of a goal.
 -- They are out of every answer until they have been rendered again.
@@ -32,18 +35,27 @@ ALTER TABLE withheld_within ENABLE ROW LEVEL SECURITY;
 
 -- The keys of the clients' items that are in no answer. By key, a few items at most (OFFSET 0).
 -- PL/pgSQL keeps the plan for the session; SQL would plan in every transaction.
-CREATE FUNCTION items_withheld(of_tenant text, clients text[]) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION items_withheld(of_tenant text, clients text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT coalesce(array_agg(k.key), '{}')
         FROM (
-            SELECT w.item AS key FROM withheld w
-            WHERE w.tenant = of_tenant AND w.item IS NOT NULL AND w.released IS NULL
+            SELECT w.item AS key
+            FROM withheld w
+            WHERE w.tenant = of_tenant
+              AND w.item IS NOT NULL
+              AND w.released IS NULL
             UNION
-            SELECT w.key FROM withheld_within w WHERE w.tenant = of_tenant) k
+            SELECT w.key
+            FROM withheld_within w
+            WHERE w.tenant = of_tenant) k
         CROSS JOIN LATERAL (
-            SELECT FROM items i
-            WHERE i.tenant = of_tenant AND i.key = k.key AND i.client = ANY (clients)
+            SELECT
+            FROM items i
+            WHERE i.tenant = of_tenant
+              AND i.key = k.key
+              AND i.client = ANY (clients)
             OFFSET 0) i);
 END
 $$;
@@ -63,12 +75,14 @@ DECLARE
     managed text[] := '{}';
     readable text[] := '{}';
 BEGIN
-    PERFORM set_config('dossiersync.tenant', my_tenant, true), set_config('dossiersync.user', me, true),
-        set_config('dossiersync.scope', scope, true), set_config('plan_cache_mode', 'force_generic_plan', true);
+    PERFORM set_config('dossiersync.tenant', my_tenant, true),
+        set_config('dossiersync.user', me, true),
+        set_config('dossiersync.scope', scope, true),
+        set_config('plan_cache_mode', 'force_generic_plan', true);
     SELECT (now() AT TIME ZONE t.timezone)::date INTO today FROM tenants t WHERE t.id = my_tenant;
     FOR d IN
-        SELECT g.client, c.name, g.role, g.manager OR g.role = 'client' AS manager, g.parts, g.version, c.deceased, c.change,
-            g.name AS user_name
+        SELECT g.client, c.name, g.role, g.manager OR g.role = 'client' AS manager, g.parts,
+            g.version, c.deceased, c.change, g.name AS user_name
         FROM grants g
         JOIN clients c ON c.tenant = g.tenant AND c.id = g.client AND c.state = 'shown'
         WHERE g.tenant = my_tenant AND g.user_id = me AND g.state = 'accepted'
@@ -94,11 +108,12 @@ BEGIN
                 readable := readable || (d.client || ' contacts');
             END IF;
         END IF;
-        client := d.client; name := d.name; role := d.role; manager := d.manager; parts := d.parts; version := d.version;
-        deceased := d.deceased; change := d.change; user_name := d.user_name;
+        client := d.client; name := d.name; role := d.role; manager := d.manager;
+        parts := d.parts; version := d.version; deceased := d.deceased; change := d.change; user_name := d.user_name;
         RETURN NEXT;
     END LOOP;
-    PERFORM set_config('dossiersync.opened', opened::text, true), set_config('dossiersync.managed', managed::text, true),
+    PERFORM set_config('dossiersync.opened', opened::text, true),
+        set_config('dossiersync.managed', managed::text, true),
         set_config('dossiersync.readable', readable::text, true),
         set_config('dossiersync.withheld', items_withheld(my_tenant, opened)::text, true);
 END
@@ -108,5 +123,7 @@ DROP POLICY reader ON items;
 CREATE POLICY reader ON items FOR SELECT TO dossiersync_reader
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND state = 'shown'
-        AND client || ' ' || part = ANY ((SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[])
-        AND key <> ALL ((SELECT nullif(current_setting('dossiersync.withheld', true), '')::text[])::text[]));
+        AND client || ' ' || part = ANY (
+            (SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[])
+        AND key <> ALL (
+            (SELECT nullif(current_setting('dossiersync.withheld', true), '')::text[])::text[]));

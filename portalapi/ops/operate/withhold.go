@@ -137,7 +137,7 @@ func (h *Withholder) log(message string, w store.Withholding) {
 var (
 	ErrTarget       = errors.New("name a client or an item, not both")
 	ErrTargetClient = errors.New("this cannot be a client's id: letters, digits, dots and dashes only")
-	ErrTargetItem   = errors.New("an item is named by its id in the portal (the key that why, held and quarantine show), " +
+	ErrTargetItem   = errors.New("an item is named by its id in the portal (the key that held and quarantine show), " +
 		"or by TYPE/ID of the source, such as Observation/4711; a client by its own field")
 )
 
