@@ -236,21 +236,29 @@ func (s *Store) MarkWithin(ctx context.Context, w Withholding) error {
 	return nil
 }
 
-// awaitBatch waits for the batch of the tenant that is being stored, and keeps others from beginning
-// until the transaction ends.
+// awaitBatch waits for the batch of the tenant that is being stored and for another call, and keeps
+// others from beginning until the transaction ends: two that render the same item at once would
+// store one of the two shapes only.
 func awaitBatch(ctx context.Context, tx pgx.Tx, tenant string) error {
 	const patience = `SET LOCAL lock_timeout = '20s'`
+	const alone = `
+		SELECT pg_advisory_xact_lock(hashtextextended('dossiersync withheld of ' || @tenant, 0))`
 	const hold = `
 		SELECT
 		FROM runs
 		WHERE tenant = @tenant
-		  AND state = 'running'
+		  AND state <> 'done'
+		ORDER BY id
 		FOR UPDATE`
 	if _, err := tx.Exec(ctx, patience); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": tenant})
-	return err
+	for _, q := range []string{alone, hold} {
+		if _, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{"tenant": tenant}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RerenderWithheld renders up to limit items again because of what is withheld or was released, and
