@@ -21,6 +21,9 @@ const definitionOf = `
 				SELECT alias, model
 				FROM definitions
 				WHERE tenant = @tenant AND alias = n
+				  AND NOT EXISTS (
+					SELECT FROM withheld w
+					WHERE w.tenant = @tenant AND w.item = definitions.key AND w.released IS NULL)
 				ORDER BY updated DESC NULLS LAST, key DESC
 				LIMIT 1`
 

@@ -30,6 +30,7 @@
 //	portal       the reads of the portal API, the rights they need, and the grants
 //	accesslog    the access log and its monthly partitions
 //	erase        a client is erased for good, and again after a backup was restored
+//	withhold     what operators keep from readers until they release it
 //	why          what one dossier shows to one user, explained to an operator
 //	migrate      the schema, River's tables and the portal's role
 //	store        the connections

@@ -60,6 +60,8 @@ var traces = []struct{ table, where string }{
 	{"decisions", `
 		tenant = @tenant
 		AND EXISTS (SELECT FROM unnest(@keys::text[]) k WHERE right(object, length(k)) = k)`},
+	{"withheld", `tenant = @tenant AND (client = @client OR item = ANY(@keys))`},
+	{"withheld_within", `tenant = @tenant AND (key = ANY(@keys) OR item = ANY(@keys))`},
 	{"inferred", `tenant = @tenant AND client = @client`},
 	{"cursors", `tenant = @tenant AND client = @client`},
 	{"backfills", `tenant = @tenant AND client = @client`},

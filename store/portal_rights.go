@@ -12,7 +12,7 @@ import (
 // How the rights of a request travel.
 //
 // A transaction of the portal begins with [identify], which calls the SQL function of that name
-// (migration 013). The function runs with the owner's rights, finds the user's grants that count
+// (migration 018). The function runs with the owner's rights, finds the user's grants that count
 // today, returns a row for each dossier that the user may open, and leaves its findings in settings
 // that end with the transaction, so that a pooler may hand the connection to another user:
 //
@@ -24,6 +24,10 @@ import (
 //	dossiersync.managed   text[] of those of them whose contacts and access log the user may see
 //	dossiersync.readable  text[] of "client part" for each part that the user may read, and of
 //	                      "client contacts" for managers; without clients who have died
+//	dossiersync.withheld  text[] of the keys of those clients' items that operators withhold, and
+//	                      of items that may hold words of these
+//
+// A client whom an operator withholds is in none of them: see withhold.go.
 //
 // Two walls compare rows with these settings. The policies of row-level security hold in every
 // statement of the portal's role, so that a forgotten condition shows nothing (I8). The conditions
@@ -68,6 +72,8 @@ var readable = mayOpen + `
 	-- The sub-select makes PostgreSQL parse the setting once, and not for each row.
 	AND @client || ' ' || i.part = ANY (
 		(SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[])
+	AND i.key <> ALL (
+		(SELECT nullif(current_setting('dossiersync.withheld', true), '')::text[])::text[])
 	AND i.part <> ALL (ARRAY(
 		SELECT f.part
 		FROM cursors c

@@ -38,7 +38,7 @@ const (
 		CROSS JOIN LATERAL ( -- by key; the LIMIT in its last branch does for OFFSET 0
 			SELECT key, kind, coalesce(client, ''), card, body, model
 			FROM items
-			WHERE tenant = @tenant AND key = n AND state = 'shown'
+			WHERE tenant = @tenant AND key = n AND state = 'shown' AND ` + notWithheld + `
 			UNION ALL
 			SELECT alias, 'questionnaire', '', NULL, NULL, model
 			FROM (` + definitionOf + `) d
@@ -50,10 +50,13 @@ const (
 				JOIN items i ON i.tenant = @tenant AND i.key = d.key
 				WHERE d.tenant = @tenant AND d.alias = n
 				  AND i.state = 'shown' AND i.kind = 'staff'
+				  AND NOT EXISTS (
+					SELECT FROM withheld w
+					WHERE w.tenant = @tenant AND w.item = d.key AND w.released IS NULL)
 				ORDER BY d.updated DESC NULLS LAST, d.key DESC
 				LIMIT 1) s) i`
-	// hiddenSQL finds records that a mark, a rule or a status hides; records that are only
-	// empty or replaced are not among them.
+	// hiddenSQL finds records that a mark, a rule, a status or an operator hides; records that are
+	// only empty or replaced are not among them. A withheld record need not be stored.
 	hiddenSQL = `
 		SELECT n
 		FROM unnest(@names::text[]) n
@@ -61,7 +64,16 @@ const (
 			SELECT
 			FROM items
 			WHERE tenant = @tenant AND key = n AND state = 'hidden' AND reason = ANY(@reasons)
-			OFFSET 0) i`
+			OFFSET 0) i
+		UNION ALL
+		SELECT item
+		FROM withheld
+		WHERE tenant = @tenant AND item = ANY(@names) AND released IS NULL
+		UNION ALL
+		SELECT d.alias
+		FROM withheld w
+		JOIN definitions d ON d.tenant = @tenant AND d.key = w.item
+		WHERE w.tenant = @tenant AND w.released IS NULL AND d.alias = ANY(@names)`
 	membersSQL = `
 		SELECT p, m.*
 		FROM unnest(@plans::text[]) p
@@ -72,7 +84,7 @@ const (
 				SELECT key, kind, coalesce(client, ''), card, body, model
 				FROM items
 				WHERE tenant = @tenant AND key = r.key AND state = 'shown'
-				  AND kind IN ('care-plan-part', 'agreement')
+				  AND kind IN ('care-plan-part', 'agreement') AND ` + notWithheld + `
 				OFFSET 0) i
 			WHERE r.tenant = @tenant AND r.target = p
 			LIMIT @limit) m`
@@ -87,6 +99,7 @@ const (
 				SELECT key
 				FROM items
 				WHERE tenant = @tenant AND key = r.key AND state = 'shown' AND kind = 'agreement'
+				  AND ` + notWithheld + `
 				OFFSET 0) a
 			WHERE r.tenant = @tenant AND r.target = p
 			LIMIT @limit) a
@@ -99,6 +112,7 @@ const (
 			SELECT key, kind, coalesce(client, ''), card, body, model
 			FROM items
 			WHERE tenant = @tenant AND key = r.target AND state = 'shown' AND stream <> 'care-plans'
+			  AND ` + notWithheld + `
 			OFFSET 0) i`
 )
 

@@ -120,16 +120,21 @@ DECLARE
     managed text[] := '{}';
     readable text[] := '{}';
 BEGIN
-    PERFORM set_config('dossiersync.tenant', my_tenant, true), set_config('dossiersync.user', me, true),
-        set_config('dossiersync.scope', scope, true), set_config('plan_cache_mode', 'force_generic_plan', true);
+    PERFORM set_config('dossiersync.tenant', my_tenant, true),
+        set_config('dossiersync.user', me, true),
+        set_config('dossiersync.scope', scope, true),
+        set_config('plan_cache_mode', 'force_generic_plan', true);
     SELECT (now() AT TIME ZONE t.timezone)::date INTO today FROM tenants t WHERE t.id = my_tenant;
     FOR d IN
-        SELECT g.client, c.name, g.role, g.manager OR g.role = 'client' AS manager, g.parts, g.version, c.deceased, c.change,
-            g.name AS user_name
+        SELECT g.client, c.name, g.role, g.manager OR g.role = 'client' AS manager, g.parts,
+            g.version, c.deceased, c.change, g.name AS user_name
         FROM grants g
         JOIN clients c ON c.tenant = g.tenant AND c.id = g.client AND c.state = 'shown'
         WHERE g.tenant = my_tenant AND g.user_id = me AND g.state = 'accepted'
           AND (asked = '' OR g.client = asked)
+          AND NOT EXISTS (
+                SELECT FROM withheld w
+                WHERE w.tenant = my_tenant AND w.client = g.client AND w.released IS NULL)
           AND coalesce(g.updated_at > c.grants_after, true)
           AND coalesce(g.valid_from <= today, true)
           AND coalesce(g.valid_until >= today, true)
@@ -148,18 +153,50 @@ BEGIN
                 readable := readable || (d.client || ' contacts');
             END IF;
         END IF;
-        client := d.client; name := d.name; role := d.role; manager := d.manager; parts := d.parts; version := d.version;
-        deceased := d.deceased; change := d.change; user_name := d.user_name;
+        client := d.client; name := d.name; role := d.role; manager := d.manager;
+        parts := d.parts; version := d.version; deceased := d.deceased; change := d.change; user_name := d.user_name;
         RETURN NEXT;
     END LOOP;
-    PERFORM set_config('dossiersync.opened', opened::text, true), set_config('dossiersync.managed', managed::text, true),
-        set_config('dossiersync.readable', readable::text, true);
+    PERFORM set_config('dossiersync.opened', opened::text, true),
+        set_config('dossiersync.managed', managed::text, true),
+        set_config('dossiersync.readable', readable::text, true),
+        set_config('dossiersync.withheld', items_withheld(my_tenant, opened)::text, true);
 END
 $function$;
 
 REVOKE ALL ON FUNCTION identify(text,text,text,text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION identify(text,text,text,text) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.items_withheld(of_tenant text, clients text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(k.key), '{}')
+        FROM (
+            SELECT w.item AS key
+            FROM withheld w
+            WHERE w.tenant = of_tenant
+              AND w.item IS NOT NULL
+              AND w.released IS NULL
+            UNION
+            SELECT w.key
+            FROM withheld_within w
+            WHERE w.tenant = of_tenant) k
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM items i
+            WHERE i.tenant = of_tenant
+              AND i.key = k.key
+              AND i.client = ANY (clients)
+            OFFSET 0) i);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION items_withheld(text,text[]) FROM PUBLIC;
 
 CREATE TABLE tenants (
     id                text NOT NULL,
@@ -278,6 +315,8 @@ CREATE POLICY reader ON items FOR SELECT TO dossiersync_reader
         AND state = 'shown'
         AND (((client || ' ') || part)
             = ANY ((( SELECT NULLIF(current_setting('dossiersync.readable', true),
+            '')::text[]))::text[]))
+        AND (key <> ALL ((( SELECT NULLIF(current_setting('dossiersync.withheld', true),
             '')::text[]))::text[])));
 
 GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
@@ -738,3 +777,37 @@ CREATE TABLE inferred (
 CREATE INDEX inferred_by_type ON inferred (tenant, stream, type, at);
 
 ALTER TABLE inferred ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE withheld (
+    id            bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    tenant        text NOT NULL,
+    client        text,
+    item          text COLLATE "C",
+    since         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by            text NOT NULL,
+    note          text NOT NULL,
+    released      timestamptz,
+    released_by   text,
+    released_note text,
+    CONSTRAINT withheld_pkey PRIMARY KEY (id),
+    CONSTRAINT withheld_check CHECK ((client IS NULL) <> (item IS NULL)),
+    CONSTRAINT withheld_check1 CHECK ((released IS NULL) = (released_by IS NULL)),
+    CONSTRAINT withheld_check2 CHECK ((released IS NULL) = (released_note IS NULL))
+);
+
+CREATE UNIQUE INDEX withheld_clients ON withheld (tenant,
+    client) WHERE released IS NULL AND client IS NOT NULL;
+
+CREATE UNIQUE INDEX withheld_items ON withheld (tenant,
+    item) WHERE released IS NULL AND item IS NOT NULL;
+
+ALTER TABLE withheld ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE withheld_within (
+    tenant text NOT NULL,
+    key    text COLLATE "C" NOT NULL,
+    item   text COLLATE "C" NOT NULL,
+    CONSTRAINT withheld_within_pkey PRIMARY KEY (tenant, key, item)
+);
+
+ALTER TABLE withheld_within ENABLE ROW LEVEL SECURITY;

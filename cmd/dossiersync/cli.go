@@ -47,6 +47,8 @@ type cli struct {
 	Run        runCmd        `cmd:"" help:"Show one run in full, or cancel it."`
 	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard items that could not be applied."`
 	Held       heldCmd       `cmd:"" help:"Show and decide on removals that wait for an operator."`
+	Withhold   withholdCmd   `cmd:"" help:"Keep a client or an item from readers at once, as in a data breach."`
+	Release    releaseCmd    `cmd:"" help:"Show readers again what was withheld."`
 	Why        whyCmd        `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
 	Reconcile  reconcileCmd  `cmd:"" help:"Compare the replica with the source, and repair the differences."`
 	Verify     verifyCmd     `cmd:"" help:"Compare every item with the source, and report the differences."`

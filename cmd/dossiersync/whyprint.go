@@ -54,6 +54,13 @@ func yes(is bool) string {
 }
 
 func (w *whyPrinter) printClient(out io.Writer) {
+	for _, h := range w.Withheld {
+		what := "Item " + h.Item + " is"
+		if h.Client != "" {
+			what = "The client is"
+		}
+		fmt.Fprintf(out, "%s withheld by an operator since %s (%s): %s\n", what, moment(h.Since, w.zone), h.By, h.Note)
+	}
 	c := w.Known
 	if c == nil {
 		fmt.Fprintf(out, "%s has no client %s, as far as the replica knows.\n", w.Tenant.ID, w.Client)

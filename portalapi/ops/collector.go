@@ -19,7 +19,7 @@ type collector struct {
 	success, age, lag, next, late, stale *prometheus.Desc
 	unreachable, failed, waiting, idle   *prometheus.Desc
 	quarantine, held, jobs, worker, up   *prometheus.Desc
-	awaiting, unerased                   *prometheus.Desc
+	awaiting, unerased, withheld         *prometheus.Desc
 }
 
 // scrapeTimeout limits the statements of a scrape.
@@ -50,6 +50,7 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 		quarantine: desc("quarantine_items", "Items that could not be applied.", "tenant"),
 		held: desc("held_removals",
 			"Items that vanished from the source and are kept until an operator decides.", "tenant", "stream"),
+		withheld: desc("withheld", "Clients and items that operators withhold from readers.", "tenant"),
 		awaiting: desc("awaiting_grants",
 			"1 if nothing is shown until the portal has sent all grants again, after a restore of the database.", "tenant"),
 		unerased: desc("awaiting_erasures",
@@ -63,7 +64,7 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.success, c.age, c.lag, c.next, c.late, c.stale, c.unreachable, c.failed,
-		c.waiting, c.idle, c.quarantine, c.held, c.awaiting, c.unerased, c.jobs, c.worker, c.up} {
+		c.waiting, c.idle, c.quarantine, c.held, c.withheld, c.awaiting, c.unerased, c.jobs, c.worker, c.up} {
 		ch <- d
 	}
 }
@@ -94,11 +95,13 @@ type snapshot struct {
 	known       map[string]store.Tenant
 	quarantined map[string]int64
 	held        map[string]map[dossier.Stream]int64
+	withheld    map[string]int64
 	queue       store.Queue
 }
 
 func (c *collector) takeSnapshot(ctx context.Context) (snapshot, error) {
-	s := snapshot{known: make(map[string]store.Tenant), held: make(map[string]map[dossier.Stream]int64)}
+	s := snapshot{known: make(map[string]store.Tenant), held: make(map[string]map[dossier.Stream]int64),
+		withheld: make(map[string]int64)}
 	var err error
 	if s.now, err = c.store.Now(ctx); err != nil {
 		return s, err
@@ -119,6 +122,13 @@ func (c *collector) takeSnapshot(ctx context.Context) (snapshot, error) {
 	}
 	for _, h := range held {
 		s.held[h.Tenant][h.Stream] = h.Items
+	}
+	withheld, err := c.store.Withheld(ctx, "")
+	if err != nil {
+		return s, err
+	}
+	for _, w := range withheld {
+		s.withheld[w.Tenant]++
 	}
 	s.queue, err = c.store.Queue(ctx)
 	return s, err
@@ -146,6 +156,7 @@ func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Te
 	gauge(ch, c.waiting, float64(queue.Waiting), t.ID)
 	gauge(ch, c.idle, queue.Idle.Seconds(), t.ID)
 	gauge(ch, c.quarantine, float64(s.quarantined[t.ID]), t.ID)
+	gauge(ch, c.withheld, float64(s.withheld[t.ID]), t.ID)
 	gauge(ch, c.awaiting, boolValue(known.AwaitingGrants != nil), t.ID)
 	gauge(ch, c.unerased, boolValue(known.AwaitingErasures != nil), t.ID)
 	for _, stream := range dossier.Streams() {

@@ -26,6 +26,9 @@ type Options struct {
 	Users []User
 	// MetricsToken returns the token for /metrics only. It is called for every scrape. nil: none.
 	MetricsToken func() (string, error)
+	// Withholder keeps clients and items from readers. nil: one that records nothing outside the
+	// database.
+	Withholder *operate.Withholder
 	// Now is the clock for sessions and wrong tokens. nil: time.Now.
 	Now func() time.Time
 }
@@ -40,6 +43,7 @@ type Handler struct {
 	gatherer     prometheus.Gatherer
 	tenants      []Tenant
 	users        []User
+	withholder   *operate.Withholder
 	metricsToken func() (string, error) // nil: none
 	requests     *prometheus.CounterVec
 	origins      *http.CrossOriginProtection
@@ -55,8 +59,9 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, metricsToken: o.MetricsToken,
-		origins:  http.NewCrossOriginProtection(),
-		sessions: newSessions(o.Now), wrongTokens: newWrongTokenLimits(o.Now),
+		withholder: o.Withholder,
+		origins:    http.NewCrossOriginProtection(),
+		sessions:   newSessions(o.Now), wrongTokens: newWrongTokenLimits(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_ops_http_requests_total",
 			Help: "Requests to the operators' listener by route pattern and status code.",
@@ -64,6 +69,9 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	}
 	if h.log == nil {
 		h.log = zap.NewNop()
+	}
+	if h.withholder == nil {
+		h.withholder = &operate.Withholder{Store: st, Log: h.log}
 	}
 	if h.gatherer == nil {
 		h.gatherer = prometheus.NewRegistry()
@@ -96,7 +104,7 @@ const (
 	read     verb = "read"    // see tenants, runs, quarantine and dossiers' states
 	resync   verb = "resync"  // request and cancel runs
 	scrape   verb = "scrape"  // see the metrics of all tenants; not a permission of users
-	approve  verb = "approve" // approve held removals, and discard items in quarantine
+	approve  verb = "approve" // decide on what is held, withhold, and discard items in quarantine
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
@@ -119,6 +127,11 @@ func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
 	handle("/api/tenants/{tenant}/reconcile", post(resync, h.reconcile))
 	handle("/api/tenants/{tenant}/retry", post(resync, h.retryAll))
 	handle("/api/tenants/{tenant}/why", post(read, h.why))
+	handle("/api/tenants/{tenant}/held", get(read, h.listHeld), post(approve, h.decideHeld))
+	handle("/api/tenants/{tenant}/held/{set}", get(read, h.heldItems))
+	handle("/api/tenants/{tenant}/withheld", get(read, h.listWithheld))
+	handle("/api/tenants/{tenant}/withhold", post(approve, h.withhold))
+	handle("/api/tenants/{tenant}/release", post(approve, h.release))
 	handle("/api/runs", get(read, h.listRuns))
 	handle("/api/runs/{id}", get(read, h.run))
 	handle("/api/runs/{id}/cancel", post(resync, h.cancel))

@@ -33,7 +33,8 @@ func TestEveryPageForEveryUser(t *testing.T) {
 		{"/quarantine", 200, 200, 200}, {"/quarantine?tenant=szr", 200, 200, 200}, {"/quarantine?tenant=amaris", 200, 404, 200}, {"/quarantine?after=x", 400, 400, 400},
 		{item, 200, 200, 200}, {"/quarantine/" + url.PathEscape(s.stray), 200, 200, 200}, {"/quarantine/6xE4w6UEAgpxV2HZxJrlAD", 200, 404, 200},
 		{"/quarantine/nothing", 404, 404, 404}, {"/quarantine/%00", 404, 404, 404}, {"/quarantine/%ff", 404, 404, 404}, {"/quarantine/%3f%2f", 404, 404, 404}, {item + "/discard", 403, 403, 200},
-		{"/held-removals", 200, 200, 200}, {"/tenants/szr/approve/reports", 403, 403, 200}, {"/tenants/szr/approve/forms", 403, 403, 404},
+		{"/held-removals", 200, 200, 200}, {"/tenants/szr/held/1", 200, 200, 200}, {"/tenants/szr/held/99", 404, 404, 404}, {"/tenants/amaris/held/1", 404, 404, 404},
+		{"/tenants/szr/held/x", 404, 404, 404}, {"/tenants/szr/held/1?from=x", 400, 400, 400}, {"/withheld", 200, 200, 200}, {"/withheld?told=withheld", 200, 200, 200},
 		{"/tenants/szr/why", 200, 200, 200}, {"/tenants/amaris/why", 200, 404, 200},
 		{"/nowhere", 404, 404, 404}, {"/?x=1", 400, 400, 400},
 	}
@@ -279,7 +280,8 @@ func TestButtonsNeedTheirPermission(t *testing.T) {
 		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", "cannot be retried alone", "ann bob chef"},
 		{"/quarantine?tenant=szr", `action="/tenants/szr/retry"`, "ann chef"},
 		{"/quarantine", "/retry", ""}, // of several, one is to be chosen
-		{"/held-removals", `/approve/reports"`, "chef"},
+		{"/tenants/szr/held/1", `value="approve"`, "chef"},
+		{"/withheld", `action="/withheld"`, "chef"},
 	} {
 		for _, user := range []string{"ann", "bob", "chef"} {
 			got := strings.Contains(s.as(user).get(tt.url).Body.String(), tt.action)
@@ -307,7 +309,9 @@ func TestPagesShowTheirContent(t *testing.T) {
 		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has an invalid date", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
 		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only quarantine show --raw prints them"}},
 		"stray":      {v.get("/quarantine/" + url.PathEscape(s.stray)).Body.String(), []string{"QuestionnaireResponse without an id", "none, or it could not be read"}},
-		"held":       {v.get("/held-removals").Body.String(), []string{"412", "you lack the right approve"}},
+		"held":       {v.get("/held-removals").Body.String(), []string{"Set 1", "412", "more are missing within a day"}},
+		"set":        {v.get("/tenants/szr/held/1").Body.String(), []string{"412 items of 0 clients", "record", "You lack the right approve"}},
+		"withheld":   {v.get("/withheld").Body.String(), []string{"Nothing is withheld"}},
 		"why":        {why, []string{"this user does not see them: their grant does not count today", "the invitation was not accepted yet", "1 hidden", "This user may not open the dossier"}},
 	} {
 		page := html.UnescapeString(tt.page)

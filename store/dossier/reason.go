@@ -27,6 +27,7 @@ const (
 	HiddenClientHidden      Reason = "client-hidden"      // belongs to a client that is not shown
 	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
 	HiddenErased            Reason = "erased"             // its client was erased for good; nothing of it is stored
+	HiddenWithheld          Reason = "withheld"           // an operator withholds it, or something that it may hold words of
 	HiddenNotAnAgreement    Reason = "not-an-agreement"   // a signature or consent that is no agreement to a care plan
 )
 
@@ -75,6 +76,7 @@ var reasons = map[Reason]struct {
 	HiddenClientHidden:      {"belongs to a client that is not shown", false},
 	HiddenNotADocument:      {"a document without content that can be read", false},
 	HiddenErased:            {"belongs to a client whose dossier was erased for good; nothing of it is stored", false},
+	HiddenWithheld:          {"withheld by an operator", false},
 	HiddenNotAnAgreement:    {"a signature or consent that is not the client's agreement to a care plan", false},
 	WithdrawnInError:        {"recorded by mistake according to the source", true},
 	WithdrawnDeleted:        {"deleted in the source", true},

@@ -119,25 +119,52 @@ type ItemPage struct {
 // Retriable reports whether the item can be retried: by its id, or from its bytes.
 func (p ItemPage) Retriable() bool { return p.Item.ID != "" || p.Item.Raw }
 
-// HeldPage is the removals that wait for approval.
+// HeldPage is the list of sets that are held.
 type HeldPage struct {
 	Now  time.Time
-	Held []HeldRow
+	Sets []HeldRow
 }
 
-// HeldRow is the held removals of one stream.
+// HeldRow is one set.
 type HeldRow struct {
-	store.HeldRemovals
-	Tenant     *operate.Tenant
-	MayApprove bool
+	operate.HeldSet
+	Tenant *operate.Tenant
 }
 
-// ApprovePage asks whether held removals may go.
-type ApprovePage struct {
+// HeldSetPage is one set, by client, and the form to decide on it.
+type HeldSetPage struct {
+	Tenant     *operate.Tenant
+	Now        time.Time
+	Set        operate.HeldSet
+	Clients    []store.HeldClient
+	From, Next int // the place of the page in the clients, and of the next page; 0: no more
+	MayApprove bool
+	Grown      bool // nothing was decided, because more are held than the page had shown
+
+	Chosen               string // the client; empty: the whole set
+	Note                 string
+	NoteFault, DaysFault string
+	NoteLength, Days     int
+}
+
+// WithheldPage is what operators keep from readers, and the form to withhold more.
+type WithheldPage struct {
+	Now         time.Time
+	Tenants     []*operate.Tenant // to choose from
+	Withheld    []WithheldRow
+	MayWithhold bool
+	LeftOver    []string // what could not be done
+
+	Chosen, Client, Item, Note string
+	Faults                     map[string]string // by field
+	ReleaseFault               string
+	NoteLength                 int
+}
+
+// WithheldRow is one withholding.
+type WithheldRow struct {
+	store.Withholding
 	Tenant *operate.Tenant
-	Now    time.Time
-	Held   store.HeldRemovals
-	More   bool // nothing was approved, because there are more than the page had shown
 }
 
 // WhyPage asks for a client and a user, and shows the answer.
