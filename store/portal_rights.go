@@ -12,7 +12,7 @@ import (
 // How the rights of a request travel.
 //
 // A transaction of the portal begins with [identify], which calls the SQL function of that name
-// (migration 018). The function runs with the owner's rights, finds the user's grants that count
+// (migration 016). The function runs with the owner's rights, finds the user's grants that count
 // today, returns a row for each dossier that the user may open, and leaves its findings in settings
 // that end with the transaction, so that a pooler may hand the connection to another user:
 //
