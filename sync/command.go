@@ -29,7 +29,7 @@ func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 	if !ok {
 		return store.Run{}, fmt.Errorf("tenant %s is not configured", req.Tenant)
 	}
-	if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
+	if err := s.putTenant(ctx, t); err != nil {
 		return store.Run{}, err
 	}
 	run, created, err := s.store.RequestRun(ctx, store.RunRequest{

@@ -25,7 +25,7 @@ const lostEvery = 15 * time.Second
 // unfinished runs to other workers. This file is the only one that uses River.
 func (s *Syncer) Run(ctx context.Context) error {
 	for _, t := range s.tenants {
-		if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
+		if err := s.putTenant(ctx, t); err != nil {
 			return err
 		}
 	}

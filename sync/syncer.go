@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,10 @@ type Tenant struct {
 	// MaxRemoved is the fraction of a stream, from 0 to 1, that may be removed by inference within
 	// 24 hours. More than that, and more than 20 items, is held for an operator.
 	MaxRemoved float64
-	Rules      render.Rules
+	// GrantsDormantAfter is how long a client may not be shown before the grants on it no longer
+	// count when it is shown again (I5a); 0: as it was before, at first 90 days.
+	GrantsDormantAfter time.Duration
+	Rules              render.Rules
 }
 
 // Options are the settings of a [Syncer].
@@ -57,6 +61,7 @@ type Options struct {
 type Syncer struct {
 	store   *store.Store
 	tenants map[string]*Tenant
+	habits  map[string]*habits // by tenant
 	opts    Options
 	log     *zap.Logger
 	metrics *metrics
@@ -89,7 +94,8 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 	if o.WindowItems == 0 {
 		o.WindowItems = 5000
 	}
-	s := &Syncer{store: st, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants))}
+	s := &Syncer{store: st, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants)),
+		habits: make(map[string]*habits, len(tenants))}
 	for _, t := range tenants {
 		if t.ID == "" || t.Location == nil || t.Schedule == nil || t.Source == nil {
 			return nil, errors.New("a tenant lacks its id, location, schedule or source")
@@ -97,11 +103,19 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 		if _, twice := s.tenants[t.ID]; twice {
 			return nil, fmt.Errorf("tenant %s occurs twice", t.ID)
 		}
-		s.tenants[t.ID] = &t
+		s.tenants[t.ID], s.habits[t.ID] = &t, newHabits()
 	}
 	var err error
 	if s.metrics, err = newMetrics(o.Registerer, s.tenants); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// putTenant stores what the replica has to know of the tenant.
+func (s *Syncer) putTenant(ctx context.Context, t *Tenant) error {
+	if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil || t.GrantsDormantAfter == 0 {
+		return err
+	}
+	return s.store.SetGrantsDormantAfter(ctx, t.ID, t.GrantsDormantAfter)
 }

@@ -20,7 +20,7 @@ func newSource(t *config.Tenant, metrics *sourceMetrics, o SyncerOptions) (sourc
 		transport = o.WrapTransport(transport)
 	}
 	src, err := fhir.New(fhir.Options{
-		Tenant: t.ID, BaseURL: f.BaseURL, Transport: transport,
+		Tenant: t.ID, BaseURL: f.BaseURL, Aliases: f.Aliases, Transport: transport,
 		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
 		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
 		Observe:   func(r fhir.Request) { metrics.observe(t.ID, r) },
