@@ -70,12 +70,17 @@ func warnings(l *zap.Logger) *zap.Logger {
 	return l.Named("river").WithOptions(zap.IncreaseLevel(zapcore.WarnLevel))
 }
 
-// findLostRuns queues runs again whose lease has expired, until ctx ends.
+// findLostRuns queues runs again whose lease has expired, or whose process is known to be dead,
+// until ctx ends.
 func (s *Syncer) findLostRuns(ctx context.Context) error {
 	tick := time.NewTicker(lostEvery)
 	defer tick.Stop()
 	for {
-		n, err := s.store.QueueLostRuns(ctx)
+		_, _, err := s.holder(ctx, "")
+		n := 0
+		if err == nil {
+			n, err = s.store.QueueLostRuns(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,7 +43,8 @@ type Tenant struct {
 type Options struct {
 	Log        *zap.Logger
 	Registerer prometheus.Registerer
-	// Worker names this process in runs and logs; default: host name and process id.
+	// Worker names this process in the claims on runs. By the default, which has host name, process
+	// id and more, a process on the same host finds out that this one is dead.
 	Worker string
 	// Slice is how long a worker works on a run before it gives way to others; default 30 s.
 	Slice time.Duration
@@ -62,6 +62,7 @@ type Syncer struct {
 	store   *store.Store
 	tenants map[string]*Tenant
 	habits  map[string]*habits // by tenant
+	here    process
 	opts    Options
 	log     *zap.Logger
 	metrics *metrics
@@ -75,12 +76,9 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
+	here := thisProcess()
 	if o.Worker == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "worker"
-		}
-		o.Worker = fmt.Sprintf("%s-%d", host, os.Getpid())
+		o.Worker = here.String()
 	}
 	if o.Slice == 0 {
 		o.Slice = 30 * time.Second
@@ -94,7 +92,7 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 	if o.WindowItems == 0 {
 		o.WindowItems = 5000
 	}
-	s := &Syncer{store: st, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants)),
+	s := &Syncer{store: st, here: here, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants)),
 		habits: make(map[string]*habits, len(tenants))}
 	for _, t := range tenants {
 		if t.ID == "" || t.Location == nil || t.Schedule == nil || t.Source == nil {
