@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -122,4 +123,17 @@ func rules(list []config.Rule) []fhir.Rule {
 		out = append(out, fhir.Rule{Match: match(r.Match), Set: r.Set})
 	}
 	return out
+}
+
+// Probe tries what the tenant's source can do; see [fhir.Source.Probe].
+func Probe(ctx context.Context, t *config.Tenant) (*fhir.Probed, error) {
+	src, err := NewSource(t, SyncerOptions{})
+	if err != nil {
+		return nil, err
+	}
+	s, ok := src.(*fhir.Source)
+	if !ok {
+		return nil, Usagef("the source of %s is not a FHIR server", t.ID)
+	}
+	return s.Probe(ctx)
 }
