@@ -45,7 +45,7 @@ type ProbedType struct {
 	Asked     int    `json:"asked,omitempty"`     // records of a page
 	Given     int    `json:"given,omitempty"`     // records of the first page
 	Next      string `json:"next,omitempty"`      // the link to the next page: cursor, offset, none, fails
-	Deletions string `json:"deletions,omitempty"` // how it tells of them: history, search, none
+	Deletions string `json:"deletions,omitempty"` // how it tells of them: history, search, none, unknown
 	Read      string `json:"read,omitempty"`      // a record by its id: yes, or why not
 	IDList    string `json:"idList,omitempty"`    // _id=a,b: yes, no
 	Elements  string `json:"elements,omitempty"`  // _elements: yes, ignored, refused
@@ -348,9 +348,15 @@ func (p *prober) tryIDs(ctx context.Context, q source.Query, page source.Page, f
 
 func (p *prober) tryDeletions(ctx context.Context, q source.Query, _ source.Page, found *ProbedType) error {
 	_, err := p.Deleted(ctx, q.Type, p.now.Add(-time.Hour), "")
-	found.Deletions = "none"
-	if err == nil {
-		found.Deletions = map[feed]string{feedHistory: "history", feedSearch: "search"}[p.learned.feeds(q.Type.Name)[0]]
+	switch ways := p.learned.feeds(q.Type.Name); {
+	case err != nil:
+		found.Deletions = "none"
+	case len(ways) > 1: // it has no records yet
+		found.Deletions = "unknown"
+	case ways[0] == feedHistory:
+		found.Deletions = "history"
+	default:
+		found.Deletions = "search"
 	}
 	return err
 }
