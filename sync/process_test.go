@@ -32,8 +32,8 @@ func TestProcessIsKnownToBeDead(t *testing.T) {
 	}
 	for name, change := range map[string]func(*process){
 		"on another machine or in another container": func(p *process) { p.space = "0123456789abcdef" },
-		"without a start":                            func(p *process) { p.start = "" },
-		"without a space":                            func(p *process) { p.space = "" },
+		"without a start": func(p *process) { p.start = "" },
+		"without a space": func(p *process) { p.space = "" },
 	} {
 		other := p
 		change(&other)

@@ -9,7 +9,6 @@ import (
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
-	"dossiersync/sync/fhir"
 )
 
 type probeCmd struct {
@@ -27,7 +26,8 @@ and after the source's supplier has changed something.
              ignored or refused: every run reads everything
   PAGE       records of the first page / asked for
   NEXT       the link to the next page: cursor, offset, none, fails
-  DELETIONS  how the source tells of them: history, search (_deleted=true), none
+  DELETIONS  how the source tells of them: history, search (_deleted=true), none;
+             unknown: nothing was deleted and there are no records yet
 
 Examples:
   dossiersync probe --tenant amaris
@@ -70,7 +70,7 @@ func tenantOf(cfg *config.Config, id string) *config.Tenant {
 	return nil // selectTenants has seen to it
 }
 
-func (c *probeCmd) print(w io.Writer, p *fhir.Probed) {
+func (c *probeCmd) print(w io.Writer, p *app.Probed) {
 	fmt.Fprintf(w, "%s: %s; %d requests in %.1f s", c.Tenant, orUnknown(p.Software), p.Requests, float64(p.Millis)/1000)
 	if p.ClockOff != nil {
 		fmt.Fprintf(w, "; its clock is %+.0f s off ours", *p.ClockOff)
@@ -91,7 +91,7 @@ func (c *probeCmd) print(w io.Writer, p *fhir.Probed) {
 	}
 }
 
-func printProbed(w io.Writer, t *fhir.ProbedType) {
+func printProbed(w io.Writer, t *app.ProbedType) {
 	if t.Failure != "" {
 		fmt.Fprintf(w, "%s\t%s\n", t.Type, "cannot be searched")
 		return

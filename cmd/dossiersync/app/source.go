@@ -125,8 +125,14 @@ func rules(list []config.Rule) []fhir.Rule {
 	return out
 }
 
+// Probed and ProbedType are what [Probe] finds.
+type (
+	Probed     = fhir.Probed
+	ProbedType = fhir.ProbedType
+)
+
 // Probe tries what the tenant's source can do; see [fhir.Source.Probe].
-func Probe(ctx context.Context, t *config.Tenant) (*fhir.Probed, error) {
+func Probe(ctx context.Context, t *config.Tenant) (*Probed, error) {
 	src, err := NewSource(t, SyncerOptions{})
 	if err != nil {
 		return nil, err
