@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"dossiersync/store/dossier"
@@ -74,7 +75,10 @@ func (s *Source) Probe(ctx context.Context) (*Probed, error) {
 	p := &prober{Source: s}
 	out := &Probed{Problems: []string{}, Notes: []string{}, Config: []string{}}
 	observe := s.client.observe
+	var mu sync.Mutex // files of one document are fetched side by side
 	s.client.observe = func(r Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		out.Requests++
 		out.Throttle = out.Throttle || r.Class == "throttled"
 		if r.Type == "Binary" && r.Class == "2xx" {
