@@ -134,11 +134,11 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 		},
 		Ops: config.Ops{Listen: "127.0.0.1:8081"},
 		Tenants: []config.Tenant{{
-			ID: "amaris", Name: "Amaris", MaxRemoved: 0.05,
+			ID: "amaris", Name: "Amaris", MaxRemoved: 0.05, GrantsDormantAfter: 90 * 24 * time.Hour,
 			Source: config.Source{FHIR: config.FHIR{
 				BaseURL:  mustURL(t, "https://ecd.example/fhir"),
 				Search:   map[string][]string{},
-				PageSize: 500, Concurrency: 4, RequestsPerSecond: 50,
+				PageSize: 500, Concurrency: 4, RequestsPerSecond: 50, RequestsPerRun: 100_000,
 				Lag: 150 * time.Second, Overlap: 150 * time.Second,
 			}},
 			Mapping: config.Mapping{

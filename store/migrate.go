@@ -55,6 +55,41 @@ func Migrate(ctx context.Context, url string) (Migration, error) {
 	return m, err
 }
 
+// MissingRightError reports that the owner's log-in may not do what a migration has to do.
+type MissingRightError struct{ what string }
+
+// Error implements error. It says what an administrator has to run.
+func (e *MissingRightError) Error() string { return e.what }
+
+// checkRights fails with a [MissingRightError] if the database has no schema yet and the log-in of
+// conn may not make tables there, or may not make [portalRole], which does not exist.
+func checkRights(ctx context.Context, conn *pgx.Conn) error {
+	const q = `
+		SELECT current_user::text, current_database()::text,
+		       to_regclass(@version) IS NULL,
+		       has_schema_privilege('public', 'CREATE'),
+		       EXISTS (SELECT FROM pg_roles WHERE rolname = @role),
+		       (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user)`
+	var user, db string
+	var empty, makesTables, exists, makesRoles bool
+	row := conn.QueryRow(ctx, q, pgx.StrictNamedArgs{"role": portalRole, "version": versionTable})
+	if err := row.Scan(&user, &db, &empty, &makesTables, &exists, &makesRoles); err != nil {
+		return fmt.Errorf("ask for the rights of the database's owner: %w", err)
+	}
+	switch {
+	case !empty:
+		return nil
+	case !makesTables:
+		return &MissingRightError{fmt.Sprintf("the role %s may not make tables in the schema public of database %s; "+
+			"a superuser can let it: ALTER SCHEMA public OWNER TO %[1]s, in that database", user, db)}
+	case !exists && !makesRoles:
+		return &MissingRightError{fmt.Sprintf("the role %s may not make roles (CREATEROLE), and the role %s, which the "+
+			"schema needs, does not exist; let a superuser run deploy/compose/roles.sh once, or CREATE ROLE %[2]s NOLOGIN, "+
+			"and then migrate again", user, portalRole)}
+	}
+	return nil
+}
+
 // MigrationStatus returns the state of the schema of the database at url. In an empty database it makes
 // the table that holds the version; it changes nothing else.
 func MigrationStatus(ctx context.Context, url string) (Migration, error) {
@@ -90,6 +125,9 @@ func withMigrator(ctx context.Context, url string, f func(*pgx.Conn, *migrate.Mi
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := checkRights(ctx, conn); err != nil {
+		return err
+	}
 	t, err := migrate.NewMigrator(ctx, conn, versionTable)
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
@@ -180,6 +218,9 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := checkReaderRights(ctx, conn, u.User.Username()); err != nil {
+		return err
+	}
 	// DO takes no parameters: the values travel in settings, and format() quotes them.
 	const q = `
 		SELECT set_config('dossiersync.reader', @role, true),
@@ -198,6 +239,23 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 			"and set portal_api.database): %w", portalRole, err)
 	}
 	return nil
+}
+
+// checkReaderRights fails with a [MissingRightError] if the log-in of conn may not make, or change,
+// the role as which the portal API logs in.
+func checkReaderRights(ctx context.Context, conn *pgx.Conn, role string) error {
+	const q = `SELECT current_user::text, rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user`
+	var user string
+	var may bool
+	if err := conn.QueryRow(ctx, q).Scan(&user, &may); err != nil {
+		return fmt.Errorf("ask for the rights of the database's owner: %w", err)
+	}
+	if may {
+		return nil
+	}
+	return &MissingRightError{fmt.Sprintf("the role %s may not make roles (CREATEROLE), so the portal API's log-in "+
+		"%s cannot be made or changed; let a superuser run deploy/compose/roles.sh once, which makes a log-in for it, "+
+		"and set portal_api.database", user, role)}
 }
 
 const ensureReader = `

@@ -61,6 +61,18 @@ func (s *Store) PutTenant(ctx context.Context, id, name, timezone string) error 
 	return nil
 }
 
+// SetGrantsDormantAfter stores how long a client of the tenant may not be shown before the grants
+// on it no longer count when it is shown again.
+func (s *Store) SetGrantsDormantAfter(ctx context.Context, id string, d time.Duration) error {
+	const q = `
+		UPDATE tenants SET dormant_after = @after
+		WHERE id = @id AND dormant_after IS DISTINCT FROM @after`
+	if _, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"id": id, "after": d}); err != nil {
+		return fmt.Errorf("store after how long grants of %s are dormant: %w", id, err)
+	}
+	return nil
+}
+
 // Tenants returns every tenant, by id.
 func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
 	const q = `

@@ -144,7 +144,8 @@ func (w *window) invalid(what string) error {
 // it needs another pass.
 func (w *window) endsWith(ctx context.Context, page source.Page) (last bool, drained *store.Drained, err error) {
 	if page.Next == "" {
-		return true, w.drained(), nil
+		drained, err = w.drained(ctx)
+		return true, drained, err
 	}
 	cut := w.cut()
 	if cut.IsZero() {

@@ -180,7 +180,7 @@ tenants:
         requests_per_second: 200
 `, src.id, src.name, src.url)
 		if strings.HasPrefix(src.url, "http://127.0.0.1:") {
-			b.WriteString("        lag: 0s      # the simulator commits at once\n        overlap: 30s\n")
+			b.WriteString("        lag: 0s      # the simulator commits at once\n        overlap: 60s\n")
 		}
 		if o.Load != "" {
 			b.WriteString(showEverything)

@@ -52,6 +52,7 @@ type cli struct {
 	Why        whyCmd        `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
 	Reconcile  reconcileCmd  `cmd:"" help:"Compare the replica with the source, and repair the differences."`
 	Verify     verifyCmd     `cmd:"" help:"Compare every item with the source, and report the differences."`
+	Probe      probeCmd      `cmd:"" help:"Try what a tenant's source can do, and say what to configure."`
 	Erase      eraseCmd      `cmd:"" help:"Remove everything stored of a client for good, and prove it."`
 	Health     healthCmd     `cmd:"" help:"Check the health of the service on this machine."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`

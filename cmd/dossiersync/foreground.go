@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
@@ -16,6 +17,7 @@ import (
 // waits.
 type foreground struct {
 	session *session
+	config  *config.Config
 	store   *store.Store
 	syncer  *dossiersync.Syncer
 	scope   store.Scope
@@ -33,7 +35,7 @@ func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.
 	if err != nil {
 		return nil, err
 	}
-	return &foreground{session: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
+	return &foreground{session: a, config: cfg, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
 }
 
 // each runs the tenants one after another. A tenant that fails does not stop the next.
@@ -75,5 +77,14 @@ func (f *foreground) one(ctx context.Context, tenant string) (store.Run, error) 
 	return f.syncer.Sync(ctx, dossiersync.SyncRequest{
 		Tenant: tenant, Scope: f.scope, By: f.by, NoWait: f.noWait,
 		Began: func(run int64) { follow.start(ctx, run) },
+		Waits: func(run int64, by string, until time.Time) {
+			at := until.In(zoneOf(f.config, tenant)).Format(time.TimeOnly + " MST")
+			if by == "" {
+				fmt.Fprintf(f.session.err, "%s: run %d pauses until %s; waiting for it\n", tenant, run, at)
+				return
+			}
+			fmt.Fprintf(f.session.err, "%s: run %d is held by %s until %s, unless it renews that; waiting for it\n",
+				tenant, run, by, at)
+		},
 	})
 }

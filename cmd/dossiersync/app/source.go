@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -20,7 +21,7 @@ func newSource(t *config.Tenant, metrics *sourceMetrics, o SyncerOptions) (sourc
 		transport = o.WrapTransport(transport)
 	}
 	src, err := fhir.New(fhir.Options{
-		Tenant: t.ID, BaseURL: f.BaseURL, Transport: transport,
+		Tenant: t.ID, BaseURL: f.BaseURL, Aliases: f.Aliases, Transport: transport,
 		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
 		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
 		Observe:   func(r fhir.Request) { metrics.observe(t.ID, r) },
@@ -122,4 +123,23 @@ func rules(list []config.Rule) []fhir.Rule {
 		out = append(out, fhir.Rule{Match: match(r.Match), Set: r.Set})
 	}
 	return out
+}
+
+// Probed and ProbedType are what [Probe] finds.
+type (
+	Probed     = fhir.Probed
+	ProbedType = fhir.ProbedType
+)
+
+// Probe tries what the tenant's source can do; see [fhir.Source.Probe].
+func Probe(ctx context.Context, t *config.Tenant) (*Probed, error) {
+	src, err := NewSource(t, SyncerOptions{})
+	if err != nil {
+		return nil, err
+	}
+	s, ok := src.(*fhir.Source)
+	if !ok {
+		return nil, Usagef("the source of %s is not a FHIR server", t.ID)
+	}
+	return s.Probe(ctx)
 }

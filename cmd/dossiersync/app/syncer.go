@@ -42,7 +42,8 @@ func NewSyncer(cfg *config.Config, st *store.Store, o SyncerOptions) (*dossiersy
 		f := &t.Source.FHIR
 		tenants = append(tenants, dossiersync.Tenant{
 			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, MaxRemoved: t.MaxRemoved,
-			Source: src, Lag: f.Lag, Overlap: f.Overlap, RequestsPerRun: int64(f.RequestsPerRun),
+			GrantsDormantAfter: t.GrantsDormantAfter,
+			Source:             src, Lag: f.Lag, Overlap: f.Overlap, RequestsPerRun: int64(f.RequestsPerRun),
 			Rules: renderRules(t),
 		})
 	}
