@@ -71,6 +71,23 @@ type RunCount struct {
 	Believed   bool   `json:"believed"`   // false: a reconcile did not bear the count out
 }
 
+// Meaning says by how much the count differs from the replica, for an operator; empty: it does not,
+// or that is not known. It may be nil.
+func (c *RunCount) Meaning() string {
+	if c == nil || c.Difference == nil || c.Replica == nil || *c.Difference == 0 {
+		return ""
+	}
+	more, n := "more", *c.Difference
+	if n < 0 {
+		more, n = "fewer", -n
+	}
+	text := fmt.Sprintf("the source counts %d, %d %s than it should have according to the replica", c.Source, n, more)
+	if !c.Believed {
+		text += "; the count is not believed, because a comparison did not bear it out"
+	}
+	return text
+}
+
 const runTypeColumns = `
 			stream, type, query, from_time, to_time, upto, as_of, expected, done, short,
 			failure, requests, removed, effects, fingerprint, hiding, by_client,

@@ -145,27 +145,13 @@ func printRunType(w io.Writer, scope store.Scope, t store.RunType, zone *time.Lo
 	}
 	fmt.Fprintf(w, "  %s, %d seen, %d removed because the source no longer has them, %d requests\n",
 		expected, t.Effects.Seen(), t.Removed, t.Requests)
-	printCount(w, t.Count)
+	if meaning := t.Count.Meaning(); meaning != "" {
+		fmt.Fprintf(w, "  %s\n", meaning)
+	}
 	printReasons(w, t.Effects)
 	if t.Failure != nil {
 		fmt.Fprintf(w, "  failed: %s\n", *t.Failure)
 	}
-}
-
-// printCount prints how many records the source counts, if that is not what the replica believes.
-func printCount(w io.Writer, c *store.RunCount) {
-	if c == nil || c.Difference == nil || c.Replica == nil || *c.Difference == 0 {
-		return
-	}
-	more, n := "more", *c.Difference
-	if n < 0 {
-		more, n = "fewer", -n
-	}
-	believed := ""
-	if !c.Believed {
-		believed = "; the count is not believed, because a comparison did not bear it out"
-	}
-	fmt.Fprintf(w, "  the source counts %d, %d %s than it should have by the replica%s\n", c.Source, n, more, believed)
 }
 
 type runCancelCmd struct {
