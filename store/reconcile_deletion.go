@@ -9,21 +9,36 @@ import (
 	"dossiersync/store/dossier"
 )
 
-// DeletionShare returns how many items of the type are shown, and how many of the records are
-// among them.
-func (s *Store) DeletionShare(
-	ctx context.Context, tenant string, t AbsentType, refs []dossier.Ref,
-) (named, shown int64, err error) {
-	const q = `
-		SELECT count(*) FILTER (WHERE key = ANY(@keys)), count(*)
+// DeletesHalf reports whether the records are half or more of the items of the type that are shown,
+// if at least least are. It returns how many of the records are shown, too.
+func (s *Store) DeletesHalf(
+	ctx context.Context, tenant string, t AbsentType, refs []dossier.Ref, least int64,
+) (half bool, named int64, err error) {
+	const count = `
+		SELECT count(*)
 		FROM items
-		WHERE tenant = @tenant AND stream = @stream AND type = @type AND state = 'shown'`
-	err = s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "stream": t.Stream, "type": t.Type,
-		"keys": keysOfRefs(tenant, refs)}).Scan(&named, &shown)
-	if err != nil {
-		return 0, 0, fmt.Errorf("count deletions of %s: %w", tenant, err)
+		WHERE tenant = @tenant AND key = ANY(@keys) AND stream = @stream AND type = @type
+		  AND state = 'shown'`
+	// More than that need not be counted.
+	const shown = `
+		SELECT count(*)
+		FROM (
+			SELECT FROM items
+			WHERE tenant = @tenant AND stream = @stream AND type = @type AND state = 'shown'
+			LIMIT @most) i`
+	args := pgx.StrictNamedArgs{"tenant": tenant, "stream": t.Stream, "type": t.Type}
+	all := int64(0)
+	keys := pgx.StrictNamedArgs{"tenant": tenant, "stream": t.Stream, "type": t.Type,
+		"keys": keysOfRefs(tenant, refs)}
+	err = s.pool.QueryRow(ctx, count, keys).Scan(&named)
+	if err == nil && 2*named >= least {
+		args["most"] = 2*named + 1
+		err = s.pool.QueryRow(ctx, shown, args).Scan(&all)
 	}
-	return named, shown, nil
+	if err != nil {
+		return false, 0, fmt.Errorf("count deletions of %s: %w", tenant, err)
+	}
+	return all >= least && 2*named >= all, named, nil
 }
 
 // AddDeletions notes the records, which a feed of deletions names, as suspects, where an item of

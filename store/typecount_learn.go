@@ -160,6 +160,10 @@ func (s *Store) EmptiedTypes(ctx context.Context, c Claim) ([]AbsentType, error)
 		WHERE t.run = @run
 		GROUP BY t.stream, t.type
 		HAVING bool_and(t.done AND t.failure IS NULL AND t.from_time IS NULL AND t.effects = '{}')
+		   AND EXISTS ( -- quick, where nothing was ever read
+			SELECT FROM type_counts n
+			WHERE n.tenant = @tenant AND (n.stream, n.type) = (t.stream, t.type)
+			  AND n.records IS DISTINCT FROM 0)
 		   AND EXISTS (
 			SELECT FROM items i
 			WHERE i.tenant = @tenant AND i.stream = t.stream AND i.type = t.type AND i.state = 'shown')

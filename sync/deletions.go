@@ -188,8 +188,8 @@ func (s *slice) confirmMany(ctx context.Context, t *store.RunType, deleted []kno
 		refs, all = append(refs, d.Ref), append(all, d.Deletion)
 	}
 	of := store.AbsentType{Stream: t.Stream, Type: t.Type}
-	named, shown, err := st.DeletionShare(ctx, s.tenant.ID, of, refs)
-	if err != nil || shown < manyShown || 2*named < shown {
+	half, named, err := st.DeletesHalf(ctx, s.tenant.ID, of, refs, manyShown)
+	if err != nil || !half {
 		return deleted, err
 	}
 	s.log.Warn("the source says that half of a type or more is deleted; each deletion is confirmed by a read",
