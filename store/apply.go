@@ -93,7 +93,8 @@ type application struct {
 	counted     Effects           // this batch's share of effects
 	removed     int64
 	older       []dossier.Ref
-	// quarantinedAt holds, for a BatchRead, the lastUpdated of versions in quarantine, by key.
+	// quarantinedAt holds the lastUpdated of versions in quarantine, by key; zero: unknown. Only
+	// for a BatchRead, BatchDeletions and BatchUnfound.
 	quarantinedAt map[string]time.Time
 	// fresh are indexes of items without a stored version. They are decided on during COPY, so that
 	// PostgreSQL stores some while the next are rendered.

@@ -20,6 +20,7 @@ func (a *application) decide(i int) {
 		return
 	}
 	if a.batch.Kind.ignores(old) {
+		a.leaveQuarantine(&it, key, old)
 		return
 	}
 	if it.State == dossier.StateWithdrawn && old != nil {
@@ -56,6 +57,19 @@ func (a *application) decide(i int) {
 	}
 }
 
+// leaveQuarantine counts an item in quarantine that the source no longer has, and of which nothing
+// is shown. It leaves no tombstone.
+func (a *application) leaveQuarantine(it *dossier.Item, key string, old *stored) {
+	bad, isBad := a.quarantinedAt[key]
+	if !isBad || old.isShown() || !it.Updated.IsZero() && it.Updated.Before(bad) {
+		return
+	}
+	if old == nil || old.state != dossier.StateWithdrawn { // else that was counted
+		a.count(key, withReason(EffectWithdrawn, it.Reason))
+	}
+	a.out.clear(key, it)
+}
+
 // completeTombstone takes client, version and time from the stored item where the withdrawal
 // does not give them.
 func completeTombstone(it *dossier.Item, old *stored) {
@@ -70,7 +84,7 @@ func completeTombstone(it *dossier.Item, old *stored) {
 func (a *application) noteVerdict(it *dossier.Item, key string, v verdict) {
 	superseded := v.effect == EffectSuperseded
 	bad, isBad := a.quarantinedAt[key]
-	if superseded || isBad && !it.Updated.IsZero() && it.Updated.Before(bad) {
+	if superseded || isBad && a.batch.Kind == BatchRead && !it.Updated.IsZero() && it.Updated.Before(bad) {
 		a.noteOlder(it, key)
 	}
 	if v.quarantine {
@@ -114,7 +128,11 @@ func (a *application) put(it *dossier.Item, key string, old *stored, r Rendered)
 		a.out.replaced = append(a.out.replaced, key)
 	}
 	a.out.put(a.tenant, key, a.epoch, it, r)
+	a.countRecord(it, old)
 	wasShown := old.isShown()
+	if old.isUnstated() && it.State == dossier.StateShown && old.version == it.Version {
+		a.out.unstated = true
+	}
 	left := wasShown && (it.State != dossier.StateShown || old.client != it.Client)
 	switch {
 	case it.Stream == dossier.StreamCarePlans, it.Stream == dossier.StreamGoals && left:

@@ -27,9 +27,11 @@ type writes struct {
 		keys    []string
 		updated []*time.Time
 	}
-	rereads  []keyed // items to be read by their ids
+	records  map[recordsOf]int64 // by how much the counters of records move
+	rereads  []keyed             // items to be read by their ids
 	absences []absence
 	asBefore []string   // keys of items that came as they are stored: with what was there before
+	unstated bool       // an item is shown that was hidden for a reason that the source did not state
 	inferred []inferred // removals and reveals that nothing stated
 
 	clients      []*dossier.Item

@@ -23,6 +23,7 @@
 //	             searched client by client; epochs
 //	reconcile    a complete list of the source (a census) compared with the items; the absences that
 //	             follow, and the brake on removals
+//	typecount    how many records of a type the source counts, beside how many it should have
 //	hold         sets of absences that wait for an operator
 //	verify       the replica compared with the source, item by item, without changing either
 //	unshare      the items of types that the tenant no longer shares are removed

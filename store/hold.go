@@ -45,6 +45,7 @@ const (
 	HeldWeek      HoldRule = "week"       // three times that within 7 days
 	HeldHalf      HoldRule = "half"       // half of the type or more
 	HeldPart      HoldRule = "part"       // a client would be left with nothing in a part
+	HeldDeletions HoldRule = "deletions"  // a feed of deletions names half of the type or more
 	HeldRefused   HoldRule = "refused"    // the source refuses single records for two slots
 	HeldReveals   HoldRule = "reveals"    // more marks vanished in a day than the limit of I6
 	HeldEveryMark HoldRule = "every-mark" // every mark of the type vanished
@@ -55,6 +56,7 @@ var holdRuleMeanings = map[HoldRule]string{
 	HeldWeek:      "more are missing within 7 days than are removed without an operator",
 	HeldHalf:      "half of the type or more is missing",
 	HeldPart:      "a client would be left with nothing in a part of the dossier",
+	HeldDeletions: "the source says that half of the type or more is deleted",
 	HeldRefused:   "the source refuses to show single items",
 	HeldReveals:   "more marks are missing than are taken away without an operator",
 	HeldEveryMark: "every mark of the type is missing",
@@ -75,7 +77,8 @@ const (
 )
 
 // HoldAbsences holds the absences of the type that are confirmed or suspected; only
-// those that the source refuses to show if rule is [HeldRefused]. It returns how many.
+// those that the source refuses to show if rule is [HeldRefused], and only deletions if it is
+// [HeldDeletions]. It returns how many.
 func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals bool, rule HoldRule) (int64, error) {
 	const put = `
 		INSERT INTO holds (tenant, stream, type, reveals, rule, run)
@@ -88,7 +91,8 @@ func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals
 		  AND type = @type
 		  AND (missing = 'mark') = @reveals
 		  AND state IN ('suspect', 'confirmed')
-		  AND (NOT @refused OR refused >= 2 AND state = 'suspect')`
+		  AND (NOT @refused OR refused >= 2 AND state = 'suspect')
+		  AND (named = @deletions OR @refused)`
 	var n int64
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
@@ -99,7 +103,8 @@ func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals
 		if err := tx.QueryRow(ctx, put, args).Scan(&id); err != nil {
 			return err
 		}
-		args = t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "hold": id, "refused": rule == HeldRefused})
+		args = t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "hold": id,
+			"refused": rule == HeldRefused, "deletions": rule == HeldDeletions})
 		tag, err := tx.Exec(ctx, hold, args)
 		n = tag.RowsAffected()
 		return err

@@ -393,6 +393,7 @@ CREATE TABLE cursors (
     failed      boolean NOT NULL DEFAULT false,
     deletes     timestamptz,
     feed        boolean,
+    beyond      bigint,
     CONSTRAINT cursors_pkey PRIMARY KEY (tenant, stream, type, query, client),
     CONSTRAINT cursors_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
 );
@@ -497,25 +498,30 @@ CREATE UNIQUE INDEX runs_waiting ON runs (tenant, scope) WHERE state = 'waiting'
 ALTER TABLE runs ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE run_types (
-    run         bigint NOT NULL,
-    ordinal     smallint NOT NULL,
-    stream      text NOT NULL,
-    type        text NOT NULL,
-    query       text NOT NULL DEFAULT '',
-    from_time   timestamptz,
-    to_time     timestamptz NOT NULL,
-    upto        timestamptz,
-    fingerprint text NOT NULL,
-    hiding      text NOT NULL DEFAULT '',
-    as_of       timestamptz NOT NULL,
-    expected    bigint,
-    done        boolean NOT NULL DEFAULT false,
-    short       boolean NOT NULL DEFAULT false,
-    failure     text,
-    requests    bigint NOT NULL DEFAULT 0,
-    removed     bigint NOT NULL DEFAULT 0,
-    effects     jsonb NOT NULL DEFAULT '{}'::jsonb,
-    by_client   boolean NOT NULL DEFAULT false,
+    run           bigint NOT NULL,
+    ordinal       smallint NOT NULL,
+    stream        text NOT NULL,
+    type          text NOT NULL,
+    query         text NOT NULL DEFAULT '',
+    from_time     timestamptz,
+    to_time       timestamptz NOT NULL,
+    upto          timestamptz,
+    fingerprint   text NOT NULL,
+    hiding        text NOT NULL DEFAULT '',
+    as_of         timestamptz NOT NULL,
+    expected      bigint,
+    done          boolean NOT NULL DEFAULT false,
+    short         boolean NOT NULL DEFAULT false,
+    failure       text,
+    requests      bigint NOT NULL DEFAULT 0,
+    removed       bigint NOT NULL DEFAULT 0,
+    effects       jsonb NOT NULL DEFAULT '{}'::jsonb,
+    by_client     boolean NOT NULL DEFAULT false,
+    source_count  bigint,
+    replica_count bigint,
+    difference    bigint,
+    believed      boolean,
+    contradicted  boolean NOT NULL DEFAULT false,
     CONSTRAINT run_types_pkey PRIMARY KEY (run, stream, type, query),
     CONSTRAINT run_types_run_fkey FOREIGN KEY (run) REFERENCES runs(id) ON DELETE CASCADE
 );
@@ -639,6 +645,8 @@ CREATE UNLOGGED TABLE censuses (
     short   boolean NOT NULL DEFAULT false,
     failure text,
     judged  boolean NOT NULL DEFAULT false,
+    ids     bigint NOT NULL DEFAULT 0,
+    found   bigint NOT NULL DEFAULT 0,
     CONSTRAINT censuses_pkey PRIMARY KEY (run, stream, type, query)
 );
 
@@ -681,6 +689,7 @@ CREATE TABLE absences (
     hold    bigint,
     refused smallint NOT NULL DEFAULT 0,
     slot    timestamptz,
+    named   boolean NOT NULL DEFAULT false,
     CONSTRAINT absences_pkey PRIMARY KEY (tenant, key),
     CONSTRAINT absences_hold_fkey FOREIGN KEY (hold) REFERENCES holds(id),
     CONSTRAINT absences_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
@@ -811,3 +820,25 @@ CREATE TABLE withheld_within (
 );
 
 ALTER TABLE withheld_within ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE type_counts (
+    tenant      text NOT NULL,
+    stream      text NOT NULL,
+    type        text NOT NULL,
+    records     bigint DEFAULT 0,
+    source      bigint,
+    replica     bigint,
+    counted     timestamptz,
+    run         bigint,
+    strikes     smallint NOT NULL DEFAULT 0,
+    since       timestamptz,
+    believed    boolean NOT NULL DEFAULT true,
+    disbelieved timestamptz,
+    caused      bigint,
+    moved       timestamptz,
+    returned    timestamptz,
+    CONSTRAINT type_counts_pkey PRIMARY KEY (tenant, stream, type),
+    CONSTRAINT type_counts_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
+);
+
+ALTER TABLE type_counts ENABLE ROW LEVEL SECURITY;

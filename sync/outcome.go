@@ -18,7 +18,7 @@ func (s *slice) conclude() conclusion {
 	var known, failed, short int64
 	var first string // the first failure
 	for _, t := range s.types {
-		if t.Short {
+		if t.Short && (t.Count == nil || t.Count.Believed) {
 			short++
 		}
 		if t.Failure != nil && t.Done {
@@ -55,6 +55,11 @@ func (s *slice) leftOver(short int64) string {
 		return "the source was restored or replaced, it has older records than before; everything is read again"
 	case s.compared.held > 0:
 		return count(s.compared.held, "item") + " held for an operator; see dossiersync held"
+	case len(s.empty) == 1:
+		return "the source answers with nothing of " + s.empty[0].Type + ", although items of it are shown"
+	case len(s.empty) > 1:
+		return fmt.Sprintf("the source answers with nothing of %s and %s, although items of them are shown",
+			s.empty[0].Type, count(int64(len(s.empty)-1), "other type"))
 	case s.compared.failed > 0:
 		return count(s.compared.failed, "type") + " could not be compared in full"
 	case s.compared.unsure == 1:

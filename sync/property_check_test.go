@@ -153,6 +153,22 @@ func (x *execution) settle() {
 	if x.last.change != change {
 		x.failf("reading everything again made changes: change number %d, before %d", x.last.change, change)
 	}
+	x.wantCounts()
+}
+
+// wantCounts checks that the source's counts agree with the replica after a reconcile.
+func (x *execution) wantCounts() {
+	const q = `
+		SELECT coalesce(string_agg(type || ' ' || difference, ', '), '')
+		FROM run_types
+		WHERE run = (SELECT max(id) FROM runs) AND difference <> 0`
+	var differ string
+	if err := x.replica.Pool().QueryRow(x.ctx, q).Scan(&differ); err != nil {
+		x.t.Fatalf("%v", err)
+	}
+	if differ != "" {
+		x.failf("the counts differ from the replica: %s", differ)
+	}
 }
 
 // wantEqual checks that the replica equals the source.

@@ -145,6 +145,9 @@ func printRunType(w io.Writer, scope store.Scope, t store.RunType, zone *time.Lo
 	}
 	fmt.Fprintf(w, "  %s, %d seen, %d removed because the source no longer has them, %d requests\n",
 		expected, t.Effects.Seen(), t.Removed, t.Requests)
+	if meaning := t.Count.Meaning(); meaning != "" {
+		fmt.Fprintf(w, "  %s\n", meaning)
+	}
 	printReasons(w, t.Effects)
 	if t.Failure != nil {
 		fmt.Fprintf(w, "  failed: %s\n", *t.Failure)

@@ -20,6 +20,7 @@ type collector struct {
 	unreachable, failed, waiting, idle   *prometheus.Desc
 	quarantine, held, jobs, worker, up   *prometheus.Desc
 	awaiting, unerased, withheld         *prometheus.Desc
+	source, replica                      *prometheus.Desc
 }
 
 // scrapeTimeout limits the statements of a scrape.
@@ -55,6 +56,10 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 			"1 if nothing is shown until the portal has sent all grants again, after a restore of the database.", "tenant"),
 		unerased: desc("awaiting_erasures",
 			"1 if nothing is shown until earlier erasures are repeated, after a restore of the database.", "tenant"),
+		source: desc("source_records",
+			"Records that the source counts, less those that it always counts beyond its lists.", "tenant", "stream", "type"),
+		replica: desc("replica_records",
+			"Records that the source should have according to the replica, at the same time.", "tenant", "stream", "type"),
 		jobs:   desc("jobs", "Slices of runs by the state of their job.", "state"),
 		worker: desc("worker_up", "1 if a worker is alive in any process."),
 		up:     desc("database_up", "1 if the database answered this scrape."),
@@ -64,7 +69,8 @@ func newCollector(st *store.Store, tenants []Tenant) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.success, c.age, c.lag, c.next, c.late, c.stale, c.unreachable, c.failed,
-		c.waiting, c.idle, c.quarantine, c.held, c.withheld, c.awaiting, c.unerased, c.jobs, c.worker, c.up} {
+		c.waiting, c.idle, c.quarantine, c.held, c.withheld, c.awaiting, c.unerased, c.source, c.replica,
+		c.jobs, c.worker, c.up} {
 		ch <- d
 	}
 }
@@ -96,6 +102,7 @@ type snapshot struct {
 	quarantined map[string]int64
 	held        map[string]map[dossier.Stream]int64
 	withheld    map[string]int64
+	counts      []store.RecordCount
 	queue       store.Queue
 }
 
@@ -130,6 +137,9 @@ func (c *collector) takeSnapshot(ctx context.Context) (snapshot, error) {
 	for _, w := range withheld {
 		s.withheld[w.Tenant]++
 	}
+	if s.counts, err = c.store.RecordCounts(ctx); err != nil {
+		return s, err
+	}
 	s.queue, err = c.store.Queue(ctx)
 	return s, err
 }
@@ -159,6 +169,12 @@ func (c *collector) tenant(ch chan<- prometheus.Metric, t Tenant, known store.Te
 	gauge(ch, c.withheld, float64(s.withheld[t.ID]), t.ID)
 	gauge(ch, c.awaiting, boolValue(known.AwaitingGrants != nil), t.ID)
 	gauge(ch, c.unerased, boolValue(known.AwaitingErasures != nil), t.ID)
+	for _, n := range s.counts {
+		if n.Tenant == t.ID {
+			gauge(ch, c.source, float64(n.Source), t.ID, string(n.Stream), n.Type)
+			gauge(ch, c.replica, float64(n.Replica), t.ID, string(n.Stream), n.Type)
+		}
+	}
 	for _, stream := range dossier.Streams() {
 		gauge(ch, c.held, float64(s.held[t.ID][stream]), t.ID, string(stream))
 	}
