@@ -56,6 +56,17 @@ func TestScriptsThatOnceFailed(t *testing.T) {
 		run stream=reports
 		from 18 fail unsupported
 		worker tiny`,
+		// A type that is read client by client is not asked for records of unknown clients. This
+		// was a fault of the checks.
+		`source feed unmindful short
+		all
+		put f1 c3 by=n1 plan=q1
+		put n1
+		restore
+		pass 5m
+		at 11 fail unsupported
+		at 35 fail 500
+		run`,
 	} {
 		h.execute(t.Context(), t, parseScript(script))
 	}
