@@ -266,8 +266,8 @@ func (x *execution) setBehaviour(l line) {
 func (x *execution) change(l line) {
 	w, id, quietly := x.model, l.word(1), l.has("quietly")
 	e, exists := w.records[id]
-	if e.hidden == dossier.HiddenEmpty || l.word(2) == string(dossier.HiddenEmpty) {
-		quietly = false // content never changes without a new version
+	if e.hidden == dossier.HiddenEmpty || l.word(2) == string(dossier.HiddenEmpty) || e.hidden == dossier.HiddenMerged {
+		quietly = false // content never changes without a new version, nor does what a client was merged into
 	}
 	switch verb := l.word(0); {
 	case verb == "all":

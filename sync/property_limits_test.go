@@ -13,7 +13,9 @@ import (
 type ledger struct {
 	day               int
 	removed, revealed map[string]inference // by id: what readers lack, or see, now
-	shown, marked     map[string]string    // the types of all items that were shown, or marked, today
+	// The types of all items that were shown today, without those that the source stated to be
+	// hidden, and of all that were marked.
+	shown, marked map[string]string
 	once              map[string]bool      // items that a mark hid, and that were not withdrawn since
 }
 
@@ -77,13 +79,13 @@ func (r row) isMarked() bool {
 func (x *execution) wantOnlyStatedChanges(before, after snapshot) {
 	l := &x.ledger
 	l.note(before)
-	began := had(l.shown)
 	parts, types := make(map[[2]string]*partChange), make(map[string]bool)
 	for id, was := range before.rows {
 		is := after.rows[id]
 		switch {
 		case was.State != string(dossier.StateShown) || is.State == string(dossier.StateShown):
 		case x.isStated(was, is):
+			delete(l.shown, id)
 			changeOf(parts, was).stated++
 		default:
 			if !x.source.answersOf(id).looked {
@@ -94,7 +96,7 @@ func (x *execution) wantOnlyStatedChanges(before, after snapshot) {
 			changeOf(parts, was).inferred++
 		}
 	}
-	revealed := x.revealed(after)
+	began, revealed := had(l.shown), x.revealed(after)
 	l.note(after)
 	if x.approved {
 		return
@@ -174,7 +176,7 @@ func (x *execution) revealed(after snapshot) map[string]bool {
 
 // wantLimitsKept checks the limits of a day and a week for the types of which the run removed or
 // revealed items. They are counted more generously than the engine does: what readers lack now,
-// against all that they saw today. began is what had been shown today before the run, by type.
+// against all that they saw today. began is what was shown today before the run, by type.
 func (x *execution) wantLimitsKept(began map[string]int, removed, revealed map[string]bool) {
 	l := &x.ledger
 	shown, marked := had(l.shown), had(l.marked)
