@@ -107,7 +107,7 @@ func drawChange(t *rapid.T) string {
 		{14, drawPut},
 		{4, func(t *rapid.T) string {
 			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " +
-				drawWord(t, "marked status empty entered-in-error") +
+				drawWord(t, "marked marked status empty entered-in-error") +
 				maybeWord(t, "by="+drawWord(t, "tag category")) + maybeWord(t, "quietly")
 		}},
 		{2, func(t *rapid.T) string {
@@ -130,6 +130,8 @@ func drawChange(t *rapid.T) string {
 		}},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("crowd c1 %d", 15+drawBelow(t, 15)) }},
 		{1, func(*rapid.T) string { return "vanish" }},
+		{2, func(t *rapid.T) string { return "mark " + drawWord(t, "r r g p f n") }},
+		{2, func(t *rapid.T) string { return "unmark " + drawWord(t, "r r g p f n") + maybeWord(t, "quietly") }},
 		{1, func(*rapid.T) string { return "backup" }},
 		{1, func(*rapid.T) string { return "restore" }},
 	})
@@ -217,13 +219,13 @@ func drawFault(t *rapid.T) string {
 func drawMishap(t *rapid.T) string {
 	draw := func(t *rapid.T) string {
 		return pickWeighted(t, []weighted{
-			{2, func(t *rapid.T) string { return "empty" + maybeWord(t, "refusing") }},
+			{2, func(*rapid.T) string { return "empty" }},
 			{2, func(t *rapid.T) string { return "unseen=" + drawWord(t, "c k n o q g p r f") }},
 			{2, func(t *rapid.T) string { return "forbidden=" + drawWord(t, "c k n o q g p r f") }},
 			{2, func(t *rapid.T) string { return "client=" + drawWord(t, "c1 c2 c3") }},
 			{2, func(t *rapid.T) string { return "criterion=" + drawWord(t, "0 1") }},
 			{5, func(t *rapid.T) string {
-				return "field=" + drawWord(t, "security tag category status subject value")
+				return "field=" + drawWord(t, "security security tag category status subject value")
 			}},
 			{2, func(t *rapid.T) string { return fmt.Sprint("pages=", 1+drawBelow(t, 6)) + maybeWord(t, "lying") }},
 		})
@@ -232,7 +234,7 @@ func drawMishap(t *rapid.T) string {
 	if drawBelow(t, 4) == 3 {
 		s += " " + draw(t)
 	}
-	return s
+	return s + maybeWord(t, "refusing")
 }
 
 // drawSource draws the source's behaviour, with a fault if faulty.

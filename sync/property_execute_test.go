@@ -290,6 +290,18 @@ func (x *execution) change(l line) {
 		for n := range l.number(2) {
 			x.model.write(entry{id: fmt.Sprintf("r%d", 100+n), client: id}, 0)
 		}
+	case verb == "mark" || verb == "unmark":
+		for _, id := range slices.Sorted(maps.Keys(w.records)) {
+			switch e := w.records[id]; {
+			case id[:1] != l.word(1):
+			case verb == "mark" && e.hidden == "":
+				e.hidden = dossier.HiddenMarked
+				w.correct(e, quietly)
+			case verb == "unmark" && e.hidden == dossier.HiddenMarked:
+				e.hidden, e.mark = "", ""
+				w.correct(e, quietly)
+			}
+		}
 	case verb == "vanish":
 		maps.DeleteFunc(w.records, func(id string, _ entry) bool { return id[0] == 'r' && len(id) == 4 })
 	case verb == "pass" || verb == "clock":

@@ -16,7 +16,7 @@ type ledger struct {
 	// The types of all items that were shown today, without those that the source stated to be
 	// hidden, and of all that were marked.
 	shown, marked map[string]string
-	once              map[string]bool      // items that a mark hid, and that were not withdrawn since
+	once          map[string]bool // items that a mark hid, and that were not withdrawn since
 }
 
 // inference is one item that was removed or revealed.
@@ -84,6 +84,8 @@ func (x *execution) wantOnlyStatedChanges(before, after snapshot) {
 		is := after.rows[id]
 		switch {
 		case was.State != string(dossier.StateShown) || is.State == string(dossier.StateShown):
+		case isOfClients(id) && after.clients[was.Client].State != string(dossier.StateShown):
+			delete(l.shown, id) // it goes with its client, which counts itself
 		case x.isStated(was, is):
 			delete(l.shown, id)
 			changeOf(parts, was).stated++
@@ -205,10 +207,10 @@ func (x *execution) wantLimitsKept(began map[string]int, removed, revealed map[s
 // readers still see and the source does not show is held.
 func (x *execution) wantHeldListed(run store.Run, scope store.Scope, after snapshot) {
 	m := x.source.mishap
-	narrows := m.empty && !m.refusing || m.unseen != "" || m.client != "" || m.criterion != ""
+	narrows := m.empty || m.unseen != "" || m.client != "" || m.criterion != ""
 	if scope.Only != store.StepReconcile || x.faulty || x.resumed || !narrows || x.source.special != (modelBehaviour{
 		feed: x.source.special.feed, gone: x.source.special.gone, short: x.source.special.short}) ||
-		m.pages > 0 || m.forbidden != "" || x.source.behaviour.circle > 0 || run.Outcome == nil {
+		m.pages > 0 || m.refusing || m.forbidden != "" || x.source.behaviour.circle > 0 || run.Outcome == nil {
 		return
 	}
 	if slices.ContainsFunc(run.Types, func(t store.RunType) bool { return t.Failure != nil || t.Short }) {

@@ -14,7 +14,7 @@ import (
 // lost rights, a filter that broke, pages that get lost. The zero value narrows nothing.
 type mishap struct {
 	empty     bool   // no search finds anything
-	refusing  bool   // while it is empty, reads are refused (403) instead of not found (404)
+	refusing  bool   // reads of records that are not shown are refused (403) instead of not found (404)
 	unseen    string // the letter of a type of which nothing is found
 	forbidden string // the letter of a type that is refused (403)
 	client    string // only this client's records are found
@@ -47,12 +47,12 @@ func (m mishap) shows(e entry) bool {
 	return true
 }
 
-// refuses returns the error with which a request is refused.
-func (m mishap) refuses(a request) error {
+// refuses returns the error with which a request is refused; of is the record that is read.
+func (m mishap) refuses(a request, of entry) error {
 	letter := m.forbidden
 	ref := a.ref.Type == typeNamed(letter)
 	search := a.act != "describe" && a.act != "read" && a.Type.Name == typeNamed(letter)
-	if letter != "" && (ref || search) || m.empty && m.refusing && a.act == "read" {
+	if letter != "" && (ref || search) || m.refusing && a.act == "read" && of.id != "" && !m.shows(of) {
 		return failure(source.Unauthorized, 403)
 	}
 	return nil

@@ -59,7 +59,7 @@ func (s *modelSource) prepare(a request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		err = s.mishap.refuses(a)
+		err = s.mishap.refuses(a, s.model.records[a.ref.ID])
 	}
 	s.now = s.model.now
 	search := a.act != "read"

@@ -36,6 +36,7 @@ import (
 //	hide ID REASON [by=tag] [quietly]
 //	                             marks a record as not to be shown; quietly: without a new version
 //	show ID [quietly]            removes that mark
+//	mark r, unmark r [quietly]   marks all records of a type, or removes those marks
 //	move ID CLIENT [quietly]     corrects a record to another client
 //	merge CLIENT CLIENT          merges the first client into the second
 //	bad ID body|envelope         makes a new version that cannot be decoded

@@ -50,6 +50,10 @@ func TestPeerIsFollowedThroughMishaps(t *testing.T) {
 				h.runKillable(command...)
 				h.wantNoDifferences("while the server shows only part", narrow)
 			}
+			if len(h.held()) == 0 {
+				t.Errorf("nothing is held although the server shows only part: %v", narrow)
+			}
+			h.wantStatusExit(exitLeftOver)
 			p.change(object{"narrow": object{}})
 			h.mustUpdate("sync")
 			h.mustUpdate("reconcile")
@@ -58,6 +62,7 @@ func TestPeerIsFollowedThroughMishaps(t *testing.T) {
 				t.Errorf("still held after %v: %+v", narrow, sets)
 			}
 			h.wantVerified()
+			h.wantStatusExit(exitDone)
 		}
 	})
 }
