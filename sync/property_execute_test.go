@@ -156,7 +156,8 @@ func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 // wipe returns the statement that removes all data of the script before. DELETE is quicker than
 // TRUNCATE, but leaves dead rows, so that every fifth time the tables are truncated.
 func (h *scriptHarness) wipe() string {
-	const tables = "grants, decisions, absences, holds, inferred, rereads, stale, refs, replacements, definitions, backfills, " +
+	const tables = "grants, decisions, absences, holds, inferred, " +
+		"rereads, stale, refs, replacements, definitions, backfills, " +
 		"quarantine, cursors, unread, contacts, clients, " +
 		"items, census, censuses, seen, run_types, runs, river_job, tx_faults, tenants"
 	if h.executed++; h.executed%5 == 0 {

@@ -192,7 +192,8 @@ func (x *execution) wantLimitsKept(began map[string]int, removed, revealed map[s
 		}
 		most := max(int(x.tenant.MaxRemoved*float64(had)), freely)
 		if day > most || week > 3*most || began[typ] >= 2 && 2*day >= had {
-			x.failf("%d of %d %s were removed without an operator today, and %d this week: %v", day, had, typ, week, l.removed)
+			x.failf("%d of %d %s were removed without an operator today, and %d this week: %v",
+				day, had, typ, week, l.removed)
 		}
 	}
 	for typ := range revealed {
@@ -230,7 +231,8 @@ func (x *execution) wantHeldListed(run store.Run, scope store.Scope, after snaps
 // wantGrantsKept checks that no grant was touched unless its client was merged (I5a).
 func (x *execution) wantGrantsKept(after snapshot) {
 	for _, id := range []string{"c1", "c2", "c3"} {
-		merged := slices.ContainsFunc(x.model.history[id], func(e entry) bool { return e.hidden == dossier.HiddenMerged })
+		merged := slices.ContainsFunc(x.model.history[id],
+			func(e entry) bool { return e.hidden == dossier.HiddenMerged })
 		if got := after.grants[id]; got != "accepted" && !merged {
 			x.failf("the grant on %s is %s", id, got)
 		}

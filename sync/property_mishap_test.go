@@ -74,10 +74,12 @@ func (m mishap) strip(e entry) dossier.Item {
 		}
 		return e.item()
 	case "status":
-		if slices.Contains([]byte("gprfq"), e.id[0]) && (e.hidden == dossier.HiddenStatus || e.hidden == dossier.WithdrawnInError) {
+		const types = "gprfq"
+		saidByStatus := e.hidden == dossier.HiddenStatus || e.hidden == dossier.WithdrawnInError
+		if saidByStatus && slices.Contains([]byte(types), e.id[0]) {
 			e.hidden = ""
 		}
-		return lacking(e, "gprfq", dossier.HiddenUnknownStatus, dossier.MissingStatus)
+		return lacking(e, types, dossier.HiddenUnknownStatus, dossier.MissingStatus)
 	case "subject":
 		it := lacking(e, "kgprf", dossier.HiddenNoClient, dossier.MissingClient)
 		if isOfClients(e.id) && it.State != dossier.StateQuarantined {

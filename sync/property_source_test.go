@@ -114,7 +114,8 @@ func (s *modelSource) Read(ctx context.Context, stream dossier.Stream, ref dossi
 	case missing && f.Kind == source.NotFound:
 		a := s.answersOf(ref.ID)
 		a.looked = true
-		if f.Status == 410 || s.special.gone && slices.ContainsFunc(s.model.deleted, func(d source.Deletion) bool { return d.Ref == ref }) {
+		wasDeleted := slices.ContainsFunc(s.model.deleted, func(d source.Deletion) bool { return d.Ref == ref })
+		if f.Status == 410 || s.special.gone && wasDeleted {
 			f.Status, a.deleted = 410, true
 		}
 	}

@@ -29,7 +29,7 @@ type Mishap struct {
 
 // IsZero reports whether m narrows nothing.
 func (m *Mishap) IsZero() bool {
-	return m == nil || !m.Empty && !m.Refused && m.Unseen == nil && m.Forbidden == nil && m.Clients == nil && m.Tag == "" &&
+	return m == nil || !m.Empty && m.Unseen == nil && m.Forbidden == nil && m.Clients == nil && m.Tag == "" &&
 		m.Without == nil && m.Pages == 0
 }
 

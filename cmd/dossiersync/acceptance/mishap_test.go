@@ -215,7 +215,7 @@ func TestOneSidedIntervalIsFollowed(t *testing.T) {
 				for i := range clients {
 					client := fmt.Sprintf("client-%02d", i)
 					text := fmt.Sprintf("verslag %d", len(want[client]))
-					s.put(fmt.Sprintf(`{"resourceType": "Patient", "id": %q, "name": [{"text": "Mevrouw %s"}]}`, client, client))
+					s.put(fmt.Sprintf(`{"resourceType": "Patient", "id": %q, "name": [{"text": "Mevrouw"}]}`, client))
 					s.putReport(client+" "+text, client, text)
 					want[client] = append(want[client], text)
 				}
