@@ -29,9 +29,31 @@ test: deps ## Run the tests
 	-@.ci/install-pgbouncer
 	$(GO) test -timeout 20m ./...
 
+CHECKS = openapi lint check-deploy browser peer mishaps race
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # some tests wait for leases to expire
-check: openapi lint check-deploy browser race ## Run the slower checks: race detector, linters, browser, deploy/
+check: $(CHECKS) ## Run the slower checks: race detector, linters, browser, deploy/, a foreign FHIR server, mishaps
+
+.PHONY: checks
+checks: # The names of what make check runs, for .ci/run
+	@echo $(CHECKS)
+
+.PHONY: check-full
+check-full: export DOSSIERSYNC_LONG = 1
+check-full: export DOSSIERSYNC_FULL = 1
+check-full: ## Run every matrix in full, the property test 5,000 times, and soaks with kills (hours)
+	$(MAKE) mishaps PROPERTYCHECKS=5000
+	$(MAKE) peer soak SOAKTIME=30m
+
+PROPERTYCHECKS ?= 150
+.PHONY: mishaps
+mishaps: deps ## Let sources lose rights in many ways: a sample, in full with DOSSIERSYNC_FULL=1
+	DOSSIERSYNC_CHECKS=$(PROPERTYCHECKS) $(GO) test ./sync -run '^TestReplicaEqualsSource' -count=1 -timeout 0
+	$(GO) test ./cmd/dossiersync/acceptance -run '^TestMishap|^TestOneSided' -count=1 -timeout 30m
+
+.PHONY: peer
+peer: deps ## Follow a FHIR server that is not ours (node-fhir-server-core) through changes and mishaps
+	@tools=$$(.ci/npm-install peer) && DOSSIERSYNC_PEER=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 15m -run '^TestPeer'
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector

@@ -182,7 +182,7 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 			if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusServiceUnavailable {
 				t.Errorf("revoking is answered with %d", a.status)
 			}
-			if took := time.Since(before); took > 16*time.Second {
+			if took := time.Since(before); took > time.Minute {
 				t.Errorf("that took %v", took)
 			}
 			mend()

@@ -34,7 +34,7 @@ func (h *harness) startWorker() (stop func()) {
 // waitUntil polls until the condition holds.
 func (h *harness) waitUntil(what string, holds func() bool) {
 	h.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("after 30 s this does not hold: %s", what)
 		}

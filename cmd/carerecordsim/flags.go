@@ -32,7 +32,7 @@ type flags struct {
 	Live  time.Duration `placeholder:"10s" help:"Make a change, and play a step of the cases, at this interval."`
 
 	Behaves     string        `placeholder:"NAME" help:"Behave like another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain."`
-	Mishap      string        `placeholder:"NAME" help:"Lose rights without telling: empty, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N, with commas between them. It begins at once; SIGUSR1 ends it, and begins it again."`
+	Mishap      string        `placeholder:"NAME" help:"Lose rights without telling: empty, refused, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N, with commas between them. It begins at once; SIGUSR1 ends it, and begins it again."`
 	SearchCache time.Duration `placeholder:"5s" help:"Repeat the answer to the same search for this long."`
 	PageLife    time.Duration `placeholder:"1m" help:"Expire next links after this long."`
 	Faults      string        `type:"existingfile" placeholder:"FILE" help:"Inject the faults of this YAML file."`

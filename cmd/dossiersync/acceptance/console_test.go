@@ -163,7 +163,7 @@ func (b *consoleBrowser) wantText(texts ...string) {
 // texts.
 func (b *consoleBrowser) waitForOutcome(outcome string, texts ...string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(time.Minute); strings.Contains(b.page, `/cancel"`); b.open(b.at) {
+	for deadline := time.Now().Add(patience); strings.Contains(b.page, `/cancel"`); b.open(b.at) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("the run does not end:\n%s", b.page)
 		}
