@@ -23,6 +23,8 @@ const (
 	DecisionKeep DecisionKind = "keep"
 	// DecisionReopen takes a decision on held items back.
 	DecisionReopen DecisionKind = "reopen"
+	// DecisionAcknowledge says that a cause of attention is known. Its object is the cause's code.
+	DecisionAcknowledge DecisionKind = "acknowledge"
 )
 
 // Decision is a decision of an operator.
