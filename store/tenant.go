@@ -103,6 +103,15 @@ func (s *Store) SetReachable(ctx context.Context, tenant string) error {
 	return nil
 }
 
+// The kinds of failures that operators are told of in different words. They are those of package
+// sync/source.
+const (
+	KindUnauthorized = "unauthorized" // 401, 403
+	KindThrottled    = "throttled"    // 429
+	KindNotFound     = "not-found"    // 404
+	KindUnsupported  = "unsupported"
+)
+
 // Trouble is why a tenant's source cannot be read now.
 type Trouble struct {
 	Kind string        // of the failure; see sync/source

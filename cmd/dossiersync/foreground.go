@@ -17,6 +17,7 @@ import (
 type foreground struct {
 	session *session
 	store   *store.Store
+	cfg     *config.Config
 	syncer  *dossiersync.Syncer
 	scope   store.Scope
 	by      string
@@ -33,7 +34,7 @@ func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.
 	if err != nil {
 		return nil, err
 	}
-	return &foreground{session: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
+	return &foreground{session: a, store: st, cfg: cfg, syncer: syncer, scope: scope, by: by, print: printRun}, nil
 }
 
 // each runs the tenants one after another. A tenant that fails does not stop the next.
@@ -70,7 +71,7 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 }
 
 func (f *foreground) one(ctx context.Context, tenant string) (store.Run, error) {
-	follow := newFollower(f.session, f.store, tenant)
+	follow := newFollower(f.session, f.store, app.OpsTenant(f.cfg, tenant))
 	defer follow.stop()
 	return f.syncer.Sync(ctx, dossiersync.SyncRequest{
 		Tenant: tenant, Scope: f.scope, By: f.by, NoWait: f.noWait,

@@ -39,5 +39,8 @@ const (
 var notices = map[string]string{
 	"asked": "The run is requested.", "waits": "A run of the same scope was already waiting: this one.",
 	"cancelled": "The run is asked to stop.", "ended": "The run had already ended.",
-	"discarded": "The item is discarded.",
+	"discarded":    "The item is discarded.",
+	"acknowledged": "It is recorded that this is known.", "over": "This is over already.",
+	"changed": "This has changed or grown since the page was shown: look again.",
+	"unclear": "Nothing was recorded: say what you know in one line of 500 characters at most, and give a day within a year.",
 }
