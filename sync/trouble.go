@@ -84,7 +84,7 @@ func (s *slice) wholeFailure() *source.Failure {
 	if s.failure == nil || slices.ContainsFunc(s.types, read) {
 		return nil
 	}
-	if s.failure.Kind == source.NotFound && s.failure.Status == http.StatusNotFound {
+	if s.failure.Status == http.StatusNotFound {
 		return &source.Failure{Kind: source.NotFound, Act: s.failure.Act, Status: http.StatusNotFound, Err: errWrongAddress}
 	}
 	return s.failure

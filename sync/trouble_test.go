@@ -67,10 +67,12 @@ func TestRefusedSearchesAreTroubleAlthoughMetadataAnswer(t *testing.T) {
 	t.Parallel()
 	for kind, tt := range map[source.FailureKind]struct {
 		status int
+		want   source.FailureKind
 		words  string
 	}{
-		source.Unauthorized: {http.StatusForbidden, "HTTP 403"},
-		source.NotFound:     {http.StatusNotFound, "base_url may be wrong"},
+		source.Unauthorized: {http.StatusForbidden, source.Unauthorized, "HTTP 403"},
+		source.NotFound:     {http.StatusNotFound, source.NotFound, "base_url may be wrong"},
+		source.Unsupported:  {http.StatusNotFound, source.NotFound, "base_url may be wrong"},
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +86,7 @@ func TestRefusedSearchesAreTroubleAlthoughMetadataAnswer(t *testing.T) {
 				return failure(kind, tt.status)
 			}
 			h.wantSync(store.OutcomeFailed, store.Scope{})
-			h.wantTrouble(kind, tt.words)
+			h.wantTrouble(tt.want, tt.words)
 			since := h.trouble().Unreachable
 			run := h.wantSync(store.OutcomeFailed, store.Scope{})
 			if !strings.Contains(message(run), tt.words) {

@@ -312,7 +312,7 @@ func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 		t.Errorf("why is answered with %d %s", w.Code, w.Body)
 	}
 	w := s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "the portal has not sent all grants since") || !strings.Contains(w.Body.String(), "nobody sees any") {
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "the portal has not sent all grants again. Readers see nothing.") || !strings.Contains(w.Body.String(), "nobody sees any") {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 	checkPage(t, "why, while grants are awaited", w)
@@ -326,7 +326,7 @@ func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 		t.Error("szr does not wait for erasures")
 	}
 	w = s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "the erasures were not repeated since") || !strings.Contains(w.Body.String(), "has not been erased again") {
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "earlier erasures have not been repeated") || !strings.Contains(w.Body.String(), "has not been erased again") {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 }

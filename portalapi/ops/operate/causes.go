@@ -35,7 +35,7 @@ func awaitingErasures(_ *facts, _ *Tenant, s *Status) *Cause {
 		return nil
 	}
 	return &Cause{
-		What:       "the database was restored from a backup, and the erasures were not repeated since",
+		What:       "the database was restored from a backup, and earlier erasures have not been repeated",
 		Since:      s.AwaitingErasures,
 		ReadersSee: "nothing",
 		Do:         "repeat the erasures",
@@ -50,7 +50,7 @@ func awaitingGrants(_ *facts, _ *Tenant, s *Status) *Cause {
 		return nil
 	}
 	return &Cause{
-		What:       "the database was restored from a backup, and the portal has not sent all grants since",
+		What:       "the database was restored from a backup, and the portal has not sent all grants again",
 		Since:      s.AwaitingGrants,
 		ReadersSee: "nothing",
 		Do:         "ask the portal's operators to send all grants (PUT /v1/grants)",
