@@ -86,6 +86,7 @@ type UnreadType struct {
 	Failure string
 	Kind    string     // of the failure; see sync/source
 	Named   bool       // the configuration names the type
+	Done    bool       // the run took it for a type that the source does not have
 	WasRead bool       // some of it was read before
 	AsOf    *time.Time // when it was last read to the end; nil: never
 	Run     int64
@@ -107,7 +108,7 @@ const lastWhole = `
 // other run has read since.
 func (s *Store) UnreadTypes(ctx context.Context) (map[string][]UnreadType, error) {
 	const q = `
-		SELECT t.id, r.stream, r.type, r.query, r.failure, coalesce(r.failure_kind, ''), r.named,
+		SELECT t.id, r.stream, r.type, r.query, r.failure, coalesce(r.failure_kind, ''), r.named, r.done,
 			coalesce(k.upto IS NOT NULL OR k.as_of IS NOT NULL, false), k.as_of,
 			w.id, w.finished_at
 		FROM tenants t
@@ -124,7 +125,7 @@ func (s *Store) UnreadTypes(ctx context.Context) (map[string][]UnreadType, error
 	all := make(map[string][]UnreadType)
 	var tenant string
 	var u UnreadType
-	_, err = pgx.ForEachRow(rows, []any{&tenant, &u.Stream, &u.Type, &u.Query, &u.Failure, &u.Kind, &u.Named,
+	_, err = pgx.ForEachRow(rows, []any{&tenant, &u.Stream, &u.Type, &u.Query, &u.Failure, &u.Kind, &u.Named, &u.Done,
 		&u.WasRead, &u.AsOf, &u.Run, &u.Ended}, func() error {
 		all[tenant] = append(all[tenant], u)
 		return nil

@@ -196,3 +196,16 @@ func TestFailedFirstRunIsTriedAgainHourly(t *testing.T) {
 		t.Errorf("a tenant that was read is tried again: %t (%v)", again, err)
 	}
 }
+
+// Package store has the words of some kinds for the operators' side, which does not import sync.
+func TestStoreHasTheSameWordsForKinds(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[source.FailureKind]string{
+		source.Unauthorized: store.KindUnauthorized, source.Throttled: store.KindThrottled,
+		source.NotFound: store.KindNotFound, source.Unsupported: store.KindUnsupported,
+	} {
+		if string(kind) != want {
+			t.Errorf("store says %q of %q", want, kind)
+		}
+	}
+}

@@ -133,6 +133,8 @@ func TestWellTenantNeedsNobody(t *testing.T) {
 	h.run(store.OutcomePartial, 0, `{"quarantined": 1}`)
 	h.exec(`INSERT INTO run_types (run, ordinal, stream, type, to_time, fingerprint, as_of, done, failure, failure_kind)
 		SELECT max(id), 0, 'goals', 'Goal', now(), '', now(), true, 'HTTP 404', 'not-found' FROM runs WHERE id > $1`, run)
+	h.exec(`INSERT INTO run_types (run, ordinal, stream, type, to_time, fingerprint, as_of, done, failure, failure_kind)
+		SELECT max(id), 1, 'care-plans', 'Provenance', now(), '', now(), true, 'HTTP 403', 'unauthorized' FROM runs`)
 	if s := h.status(); !s.IsWell() || s.NeedsPerson() || len(s.Attention) > 0 {
 		t.Errorf("the tenant is %s with %+v", s.State, s.Attention)
 	}

@@ -155,7 +155,7 @@ func typeUnreadable(f *facts, t *Tenant, s *Status) *Cause {
 		return nil
 	}
 	list := slices.DeleteFunc(slices.Clone(f.unread[t.ID]), func(u store.UnreadType) bool {
-		unknown := u.Kind == store.KindNotFound || u.Kind == store.KindUnsupported
+		unknown := u.Done || u.Kind == store.KindNotFound || u.Kind == store.KindUnsupported
 		return !u.WasRead && !u.Named && unknown
 	})
 	if len(list) == 0 {
