@@ -26,7 +26,8 @@ func (h *Handler) acknowledge(c *call) error {
 	if !ok {
 		return web.Invalid("note", "Geef de toelichting in één regel van ten hoogste 500 tekens, zonder namen van mensen.")
 	}
-	cause, err := h.acknowledgeCause(c, t, operate.Acknowledgement{Fingerprint: in.Fingerprint, Note: note, Until: in.Until})
+	cause, err := h.acknowledgeCause(c, t, operate.Acknowledgement{
+		Fingerprint: in.Fingerprint, Note: note, Until: in.Until})
 	switch {
 	case errors.Is(err, operate.ErrNoCause):
 		return web.Absent()
@@ -70,7 +71,8 @@ func (h *Handler) postAcknowledge(c *call) error {
 	if !ok || untilErr != nil {
 		return c.goTo(tenantURL(t) + "?told=unclear")
 	}
-	_, err = h.acknowledgeCause(c, t, operate.Acknowledgement{Fingerprint: form.Get("fingerprint"), Note: note, Until: until})
+	_, err = h.acknowledgeCause(c, t, operate.Acknowledgement{
+		Fingerprint: form.Get("fingerprint"), Note: note, Until: until})
 	switch {
 	case errors.Is(err, operate.ErrNoCause):
 		told = "over"

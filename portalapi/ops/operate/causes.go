@@ -274,9 +274,9 @@ var keptPartial = []struct {
 	words func(n int64) string
 }{
 	{store.LeftUncompared, func(n int64) string { return counted(n, "type") + " could not be compared in full" }},
-	{store.LeftUnsure, func(n int64) string { return "the source would not say whether " + counted(n, "item") + " exist" }},
+	{store.LeftUnsure, func(n int64) string { return "the source would not say if " + counted(n, "item") + " exist" }},
 	{store.LeftOwed, func(n int64) string { return "the history of " + counted(n, "client") + " could not be read" }},
-	{store.LeftShort, func(n int64) string { return "fewer records of " + counted(n, "type") + " came than were counted" }},
+	{store.LeftShort, func(n int64) string { return "fewer records of " + counted(n, "type") + " came than counted" }},
 	{store.LeftBudget, func(n int64) string { return fmt.Sprintf("the budget of %d requests was used up", n) }},
 }
 
