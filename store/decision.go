@@ -27,6 +27,8 @@ const (
 	// DecisionRelease, which shows the client or the item again.
 	DecisionWithhold DecisionKind = "withhold"
 	DecisionRelease  DecisionKind = "release"
+	// DecisionAcknowledge says that a cause of attention is known. Its object is the cause's code.
+	DecisionAcknowledge DecisionKind = "acknowledge"
 )
 
 // Decision is a decision of an operator.

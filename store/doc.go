@@ -18,6 +18,8 @@
 //	change       the change number that a transaction gives to dossiers
 //	quarantine   items that could not be applied: kept, retried, discarded; raw bytes encrypted
 //	decision     what operators have decided, with the reason
+//	attention    what waits for a person, and what operators have acknowledged
+//	process      the processes of the service that are alive
 //	run          a run: requested, claimed, given back, finished; its types, accounting and jobs
 //	cursor       up to which source time a type is read; backfills of single clients; types that are
 //	             searched client by client; epochs

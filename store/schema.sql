@@ -198,6 +198,22 @@ $function$;
 
 REVOKE ALL ON FUNCTION items_withheld(text,text[]) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION public.note_portal(me text, my_host text, my_pid integer, my_version text, my_tenants jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+    INSERT INTO processes (id, kinds, host, pid, version, tenants)
+    VALUES (me, '{portal}', my_host, my_pid, my_version, my_tenants)
+    ON CONFLICT (id) DO UPDATE SET seen = now(), tenants = excluded.tenants
+    WHERE processes.kinds = '{portal}'
+$function$;
+
+REVOKE ALL ON FUNCTION note_portal(text,text,integer,text,jsonb) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION note_portal(text,text,integer,text,jsonb) TO dossiersync_reader;
+
 CREATE TABLE tenants (
     id                text NOT NULL,
     name              text NOT NULL,
@@ -217,6 +233,7 @@ CREATE TABLE tenants (
     awaiting_erasures timestamptz,
     identity_key      bytea,
     dormant_after     interval NOT NULL DEFAULT '90 days'::interval,
+    trouble_kind      text,
     CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );
 
@@ -475,6 +492,7 @@ CREATE TABLE runs (
     failures     integer NOT NULL DEFAULT 0,
     failing      timestamptz,
     not_pulled   jsonb NOT NULL DEFAULT '{}'::jsonb,
+    left_over    jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT runs_pkey PRIMARY KEY (id),
     CONSTRAINT runs_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
     CONSTRAINT runs_check CHECK ((state = 'done') = (outcome IS NOT NULL)),
@@ -522,6 +540,8 @@ CREATE TABLE run_types (
     difference    bigint,
     believed      boolean,
     contradicted  boolean NOT NULL DEFAULT false,
+    named         boolean NOT NULL DEFAULT false,
+    failure_kind  text,
     CONSTRAINT run_types_pkey PRIMARY KEY (run, stream, type, query),
     CONSTRAINT run_types_run_fkey FOREIGN KEY (run) REFERENCES runs(id) ON DELETE CASCADE
 );
@@ -842,3 +862,32 @@ CREATE TABLE type_counts (
 );
 
 ALTER TABLE type_counts ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE acknowledgements (
+    tenant text NOT NULL,
+    code   text NOT NULL,
+    extent jsonb NOT NULL,
+    at     timestamptz NOT NULL DEFAULT now(),
+    until  timestamptz NOT NULL,
+    by     text NOT NULL,
+    note   text NOT NULL,
+    CONSTRAINT acknowledgements_pkey PRIMARY KEY (tenant, code),
+    CONSTRAINT acknowledgements_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
+    CONSTRAINT acknowledgements_note_check CHECK (note <> '')
+);
+
+ALTER TABLE acknowledgements ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE processes (
+    id      text NOT NULL,
+    kinds   text[] NOT NULL,
+    host    text NOT NULL,
+    pid     integer NOT NULL,
+    version text NOT NULL,
+    tenants jsonb NOT NULL,
+    started timestamptz NOT NULL DEFAULT now(),
+    seen    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT processes_pkey PRIMARY KEY (id)
+);
+
+ALTER TABLE processes ENABLE ROW LEVEL SECURITY;

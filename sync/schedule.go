@@ -81,12 +81,30 @@ func (s *Syncer) catchUp(ctx context.Context, t *Tenant) {
 		s.log.Error("look for missed slots", zap.String("tenant", t.ID), zap.Error(err))
 		return
 	}
+	if known.Succeeded == nil {
+		s.retryFirstRun(ctx, t)
+	}
 	// A slot that has just come is left to tick, unless the tenant was never read.
 	justCame := now.Sub(slot) < s.opts.Spread+clockSkew
 	if slot.IsZero() || known.Succeeded != nil && justCame {
 		return
 	}
 	s.requestSlot(ctx, t, slot, store.TriggerCatchUp)
+}
+
+// firstRunAgain is how long after its end a failed first run is tried again.
+const firstRunAgain = time.Hour
+
+// retryFirstRun requests a run of a tenant that was never read if its last run failed an hour ago:
+// a new tenant's mistakes are mended within the day, and readers wait for it.
+func (s *Syncer) retryFirstRun(ctx context.Context, t *Tenant) {
+	failed, err := s.store.FirstRunFailed(ctx, t.ID, firstRunAgain)
+	if err == nil && failed {
+		_, _, err = s.store.RequestRun(ctx, store.RunRequest{Tenant: t.ID, Trigger: store.TriggerCatchUp})
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("a failed first run could not be requested again", zap.String("tenant", t.ID), zap.Error(err))
+	}
 }
 
 // requestSlot requests the run of a slot, unless a run has served the slot.

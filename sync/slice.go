@@ -35,6 +35,9 @@ type slice struct {
 	description source.Description
 	cursors     map[store.TypeID]store.Cursor // as they were when the slice began
 	types       []store.RunType               // in reading order
+	failure     *source.Failure               // the first of a type in this slice; nil: none
+	unknown     bool                          // that type is one that the source does not know
+	isReached   bool                          // a type was read in this slice
 	owed        int64                         // clients whose history could not be read
 	compared    reconciliation                // what a reconcile has left over
 	empty       []store.AbsentType            // read whole, and empty, although items are shown

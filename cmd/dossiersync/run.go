@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
@@ -55,7 +56,11 @@ func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 		}
 		zone := zoneOf(cfg, run.Tenant)
 		printOutcome(a.out, run)
-		fields(a.out, runFields(run, zone))
+		list, err := addWaits(ctx, cfg, st, &run, runFields(run, zone))
+		if err != nil {
+			return err
+		}
+		fields(a.out, list)
 		if len(run.Types) == 0 {
 			return nil
 		}
@@ -66,6 +71,21 @@ func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 		}
 		return nil
 	})
+}
+
+// addWaits adds why a run that has not ended cannot read its source now.
+func addWaits(
+	ctx context.Context, cfg *config.Config, st *store.Store, run *store.Run, list [][2]string,
+) ([][2]string, error) {
+	t := app.OpsTenant(cfg, run.Tenant)
+	if t == nil {
+		return list, nil
+	}
+	words, err := operate.WaitWords(ctx, st, t, run)
+	if words != "" {
+		list = append(list, [2]string{"waits", words})
+	}
+	return list, err
 }
 
 // noRun prints that there is no such run, if that is what err means.

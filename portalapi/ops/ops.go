@@ -104,7 +104,7 @@ const (
 	read     verb = "read"    // see tenants, runs, quarantine and dossiers' states
 	resync   verb = "resync"  // request and cancel runs
 	scrape   verb = "scrape"  // see the metrics of all tenants; not a permission of users
-	approve  verb = "approve" // decide on what is held, withhold, and discard items in quarantine
+	approve  verb = "approve" // decide on what is held, withhold, discard items, acknowledge causes
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
@@ -123,6 +123,7 @@ func (h *Handler) newRoutes() *http.ServeMux {
 // addAPI adds the routes for programs.
 func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
 	handle("/api/tenants", get(read, h.listTenants))
+	handle("/api/tenants/{tenant}/attention/{code}", post(approve, h.acknowledge))
 	handle("/api/tenants/{tenant}/resync", post(resync, h.resync))
 	handle("/api/tenants/{tenant}/reconcile", post(resync, h.reconcile))
 	handle("/api/tenants/{tenant}/retry", post(resync, h.retryAll))

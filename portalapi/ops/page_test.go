@@ -301,9 +301,9 @@ func TestPagesShowTheirContent(t *testing.T) {
 		page string
 		want []string
 	}{
-		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations is not up to date: SZR", "stale", "the circuit is open; the next try is in", "3 items", "412 removals", "running"}},
-		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale", "The source is unreachable, first 1 h 00 min ago: search Observation: the circuit is open.", "The next try is in", "The source was restored or replaced", "one client", "missed, there was no run"}},
-		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
+		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations needs attention: SZR", "the source cannot be read: search Observation: the circuit is open; tries again at", "No worker is alive.", "stale", "3 items", "412 removals", "running"}},
+		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale: two slots were missed", "The source cannot be read: search Observation: the circuit is open; tries again at", "Readers see what they saw before", "removals-held", "The source was restored or replaced", "one client", "missed, there was no run"}},
+		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "The source cannot be read now: search Observation: the circuit is open; tries again at", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
 		"waiting":    {v.get(runPage(s.waiting)).Body.String(), []string{"waiting for its turn", "everything from the beginning of client 1042"}},
 		"done":       {v.get(runPage(s.done)).Body.String(), []string{"partial", "2 items in quarantine"}},
 		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has an invalid date", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},

@@ -45,4 +45,7 @@ var notices = map[string]string{
 	"discarded": "The item is discarded.",
 	"approve":   "Approved: the next run carries this out.", "keep": "Kept as they are.", "reopen": "Held again.",
 	"withheld": "Withheld: nothing of it is in any answer from now on.", "released": "Released: readers may see it again.",
+	"acknowledged": "It is recorded that this is known.", "over": "This is over already.",
+	"changed": "This has changed or grown since the page was shown: look again.",
+	"unclear": "Nothing was recorded: say what you know in one line of 500 characters at most, and give a day within a year.",
 }

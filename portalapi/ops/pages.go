@@ -17,6 +17,7 @@ func (h *Handler) addPages(handle func(pattern string, list ...route)) {
 	handle("/{$}", getPage(read, h.overviewPage))
 	handle("/tenants/{tenant}", getPage(read, h.tenantPage))
 	handle("/tenants/{tenant}/runs", getPage(read, h.runsPage))
+	handle("/tenants/{tenant}/attention/{code}", postPage(approve, h.postAcknowledge))
 	handle("/tenants/{tenant}/resync", postPage(resync, h.postResync))
 	handle("/tenants/{tenant}/reconcile", postPage(resync, h.postReconcile))
 	handle("/tenants/{tenant}/retry", postPage(resync, h.postRetryAll))

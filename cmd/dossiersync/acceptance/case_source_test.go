@@ -148,7 +148,7 @@ func TestCase75CertificateExpired(t *testing.T) {
 	s.restart()
 	s.wantRun(store.Scope{}, store.OutcomeFailed, "the source's certificate is not accepted: expired")
 	s.wantTexts("anna", texts...)
-	s.wantStatus("certificate is not accepted: expired")
+	s.wantStatus(exitLeftOver, "certificate is not accepted: expired")
 
 	certificate.Store(s.newSourceCertificate(t, time.Now().Add(time.Hour)))
 	s.sync()
@@ -185,7 +185,7 @@ func TestCase76AnotherFHIRVersion(t *testing.T) {
 	s.wantRun(store.Scope{}, store.OutcomeFailed, "dossiersync needs R4")
 	s.wantRun(store.Scope{Only: store.StepReconcile}, store.OutcomeFailed, "dossiersync needs R4")
 	s.wantTexts("anna", texts...)
-	s.wantStatus("dossiersync needs R4")
+	s.wantStatus(exitLeftOver, "dossiersync needs R4")
 	s.proxy.setFaults()
 	s.sync()
 	s.wantTexts("anna", append(texts, "anna 03")...)

@@ -109,7 +109,7 @@ func TestCase64TooManyRequests(t *testing.T) {
 	if n := s.proxy.requests.Load() - asked; n > 0 {
 		t.Errorf("%d requests in the pause that the source asked for", n)
 	}
-	s.wantStatus("asks for patience", "the next try is in")
+	s.wantStatus(exitDone, "asks for patience (HTTP 429)", "tries again at")
 	s.wantTexts("anna", texts...)
 	s.proxy.setFaults()
 	s.restart()

@@ -35,10 +35,14 @@ func (h *harness) mustRun(args ...string) string {
 	return out
 }
 
-// wantStatus fails the test unless dossiersync status prints all of the words.
-func (h *harness) wantStatus(words ...string) {
+// wantStatus fails the test unless dossiersync status exits with the code and prints all of the
+// words.
+func (h *harness) wantStatus(want int, words ...string) {
 	h.t.Helper()
-	out := h.mustRun("status")
+	code, out, errs := h.runCommand("status")
+	if code != want {
+		h.t.Errorf("status: exit %d, want %d\n%s%s", code, want, out, errs)
+	}
 	for _, word := range words {
 		if !strings.Contains(out, word) {
 			h.t.Errorf("status does not say %q:\n%s", word, out)

@@ -119,7 +119,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 		}
 	}
 	if o.Only == "" || o.Only == Portal {
-		if err := a.addPortal(ctx); err != nil {
+		if err := a.addPortal(ctx, o.Only); err != nil {
 			return err
 		}
 	}
@@ -139,6 +139,9 @@ func (a *App) addOwnersParts(ctx context.Context, only string) error {
 	a.closers = append(a.closers, st.Close)
 	if err := a.registry.Register(newPoolMetrics("owner", st.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
+	}
+	if err := a.addHeartbeat(kindsOf(only), st.NoteProcess, st.ForgetProcess); err != nil {
+		return err
 	}
 	if only != Ops {
 		if err := a.addWorker(st); err != nil {
@@ -177,7 +180,7 @@ func (a *App) addOps(st *store.Store) error {
 	return a.listen(OpsListener, a.cfg.Ops.Listen, a.cfg.Ops.TLS, handler)
 }
 
-func (a *App) addPortal(ctx context.Context) error {
+func (a *App) addPortal(ctx context.Context, only string) error {
 	reader, err := store.OpenPortal(ctx, a.db.Reader)
 	if err != nil {
 		return fmt.Errorf("log in as the portal API (run dossiersync migrate, or set portal_api.database): %w", err)
@@ -185,6 +188,11 @@ func (a *App) addPortal(ctx context.Context) error {
 	a.closers = append(a.closers, reader.Close)
 	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
+	}
+	if only == Portal {
+		if err := a.addHeartbeat(kindsOf(only), reader.NoteProcess, nil); err != nil {
+			return err
+		}
 	}
 	access := store.NewAccessLog(reader, "portal-api")
 	a.support = append(a.support, access.Run)
