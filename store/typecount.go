@@ -170,6 +170,7 @@ func (s *Store) NoteComparison(ctx context.Context, c Claim, n TypeCount, cause 
 
 // Contradiction is a type whose count contradicts the replica, and is believed.
 type Contradiction struct {
+	Tenant  string         `json:"tenant"`
 	Stream  dossier.Stream `json:"stream"`
 	Type    string         `json:"type"`
 	Source  int64          `json:"source"`  // what the source counts, comparable with Replica
@@ -178,14 +179,18 @@ type Contradiction struct {
 	Since   time.Time      `json:"since"`
 }
 
-// CountContradictions returns the types of the tenant whose counts contradict the replica now: no
-// reconcile has explained the difference yet.
+// CountContradictions returns the types of the tenant, or of all tenants if tenant is empty, whose
+// counts contradict the replica now: no reconcile has explained the difference yet.
 func (s *Store) CountContradictions(ctx context.Context, tenant string) ([]Contradiction, error) {
 	const q = `
-		SELECT stream, type, source, replica, strikes, since
+		SELECT tenant, stream, type, source, replica, strikes, since
 		FROM type_counts
-		WHERE tenant = @tenant AND strikes > 0 AND believed AND source IS NOT NULL
-		ORDER BY stream, type`
+		WHERE (@tenant = '' OR tenant = @tenant)
+		  AND strikes > 0
+		  AND believed
+		  AND source IS NOT NULL
+		  AND replica IS NOT NULL
+		ORDER BY tenant, stream, type`
 	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[Contradiction], q, pgx.StrictNamedArgs{"tenant": tenant})
 	if err != nil {
 		return nil, fmt.Errorf("read the counts of %s: %w", tenant, err)

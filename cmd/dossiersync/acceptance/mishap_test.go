@@ -140,15 +140,11 @@ func (s *story) wantHeld(what string, clients int) {
 	}
 }
 
-// statusSeesAttention says that dossiersync status exits with 3 while something needs an operator.
-// Until it does, 0 is accepted too.
-const statusSeesAttention = false
-
 // wantStatusExit checks the exit code of dossiersync status.
 func (h *harness) wantStatusExit(want int) {
 	h.t.Helper()
 	code, out, errs := h.runCommand("status")
-	if code != want && (want != exitLeftOver || code != exitDone || statusSeesAttention) {
+	if code != want {
 		h.t.Errorf("status exits with %d, want %d:\n%s%s", code, want, out, errs)
 	}
 }

@@ -30,6 +30,8 @@ const (
 	PartialRuns          Code = "partial-runs"
 	QuarantineGrew       Code = "quarantine-grew"
 	ReconcileOverdue     Code = "reconcile-overdue"
+	CountContradicts     Code = "count-contradicts"
+	SomethingWithheld    Code = "withheld"
 	Throttled            Code = "throttled"
 )
 
@@ -52,6 +54,8 @@ var causes = []struct {
 	{PartialRuns, partialRuns},
 	{QuarantineGrew, quarantineGrew},
 	{ReconcileOverdue, reconcileOverdue},
+	{CountContradicts, countContradicts},
+	{SomethingWithheld, withheld},
 	{Throttled, throttled},
 }
 

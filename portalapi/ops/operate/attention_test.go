@@ -187,6 +187,13 @@ func TestEachCauseIsNamed(t *testing.T) {
 			h.exec(`INSERT INTO quarantine (tenant, key, stream, type, reason, detail) SELECT 'amaris', 'k' || g, 'reports', 'Observation', 'bad-date', '' FROM generate_series(1, 21) g`)
 		}, []string{"21 items came into quarantine", "quarantine list"}},
 		operate.ReconcileOverdue: {func(h *harness) { h.exec(`UPDATE tenants SET reconciled = now() - interval '4 days'`) }, []string{"4 days ago", "dossiersync reconcile"}},
+		operate.CountContradicts: {func(h *harness) {
+			h.exec(`INSERT INTO type_counts (tenant, stream, type, source, replica, strikes, since)
+				VALUES ('amaris', 'reports', 'Observation', 40, 90, 2, now()), ('amaris', 'forms', 'QuestionnaireResponse', 1, 9, 1, now())`)
+		}, []string{"Observation (reports): the source counts 40, the replica has 90", "dossiersync reconcile"}},
+		operate.SomethingWithheld: {func(h *harness) {
+			h.exec(`INSERT INTO withheld (tenant, client, item, by, note) VALUES ('amaris', 'c1', NULL, 'beheer', 'n'), ('amaris', NULL, 'k', 'beheer', 'n')`)
+		}, []string{"1 client and 1 item are withheld", "withhold list", "data-breach"}},
 		operate.Throttled: {func(h *harness) {
 			h.exec(`UPDATE tenants SET trouble = 'the source asks for patience (HTTP 429)', trouble_kind = 'throttled', trouble_until = now() + interval '1 hour'`)
 		}, []string{"HTTP 429", "tries again at"}},
@@ -209,7 +216,7 @@ func TestEachCauseIsNamed(t *testing.T) {
 			if c.ReadersSee == "" || c.Do == "" || c.Runbook == "" || c.Fingerprint == "" {
 				t.Errorf("it lacks a sentence:\n%s", sentences)
 			}
-			if open := code != operate.Throttled; s.NeedsPerson() != open || s.IsWell() == open {
+			if open := code != operate.Throttled && code != operate.SomethingWithheld; s.NeedsPerson() != open || s.IsWell() == open {
 				t.Errorf("it needs a person: %t, want %t", s.NeedsPerson(), open)
 			}
 		})

@@ -20,6 +20,8 @@ const (
 	// overdueAfter is how long after the last complete reconcile the next is overdue. It is due
 	// every day.
 	overdueAfter = 3 * 24 * time.Hour
+	// contradictedRuns is how many runs in a row a count has to contradict the replica.
+	contradictedRuns = 2
 	// named is how many of a list are named.
 	named = 3
 )
@@ -339,6 +341,62 @@ func reconcileOverdue(_ *facts, t *Tenant, s *Status) *Cause {
 		Command:    "dossiersync reconcile --tenant " + t.ID,
 		Runbook:    runbook(attentionSection),
 		extent:     since(last),
+	}
+}
+
+// countContradicts is a count of the source that has differed from the replica for several runs,
+// although it is believed and a comparison of the type is due at most once a day.
+func countContradicts(f *facts, t *Tenant, s *Status) *Cause {
+	extent := make(store.Extent)
+	var words []string
+	var first *time.Time
+	for _, c := range f.contradictions[t.ID] {
+		if c.Runs < contradictedRuns {
+			continue
+		}
+		extent[string(c.Stream)+" "+c.Type] = 1
+		words = append(words, fmt.Sprintf("%s (%s): the source counts %d, the replica has %d", c.Type, c.Stream, c.Source, c.Replica))
+		if first == nil || c.Since.Before(*first) {
+			first = &c.Since
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return &Cause{
+		What:       "the source's counts contradict the replica: " + joined(words, "; "),
+		Since:      first,
+		ReadersSee: "everything that was read; records may be missing, or gone from the source",
+		Do:         "compare now, and look at what the run says",
+		Command:    "dossiersync reconcile --tenant " + t.ID,
+		Runbook:    runbook(attentionSection),
+		extent:     extent,
+	}
+}
+
+// withheld is for information: an operator keeps clients or items from readers.
+func withheld(f *facts, t *Tenant, _ *Status) *Cause {
+	list := f.withheld[t.ID] // the oldest first
+	if len(list) == 0 {
+		return nil
+	}
+	var clients, items int64
+	for _, w := range list {
+		if w.Client != "" {
+			clients++
+		} else {
+			items++
+		}
+	}
+	return &Cause{
+		What:        fmt.Sprintf("%s and %s are withheld by an operator", counted(clients, "client"), counted(items, "item")),
+		Since:       &list[0].Since,
+		ReadersSee:  "nothing of these, whatever the source has",
+		Do:          "release them when the reason is over",
+		Command:     "dossiersync withhold list --tenant " + t.ID,
+		Runbook:     runbook("a-data-breach-first-steps"),
+		Information: true,
+		extent:      store.Extent{"clients": clients, "items": items},
 	}
 }
 

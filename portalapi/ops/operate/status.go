@@ -207,6 +207,8 @@ type facts struct {
 	unread           map[string][]store.UnreadType
 	ended            map[string][]store.EndedRun
 	newlyQuarantined map[string]int64
+	contradictions   map[string][]store.Contradiction
+	withheld         map[string][]store.Withholding // the oldest first
 	acknowledged     map[string]map[Code]store.Acknowledgement
 }
 
@@ -276,6 +278,22 @@ func (f *facts) readCauses(ctx context.Context, st *store.Store) (err error) {
 		if h.State == store.HoldOpen {
 			f.holds[h.Tenant] = append(f.holds[h.Tenant], h)
 		}
+	}
+	contradictions, err := st.CountContradictions(ctx, "")
+	if err != nil {
+		return err
+	}
+	f.contradictions = make(map[string][]store.Contradiction)
+	for _, c := range contradictions {
+		f.contradictions[c.Tenant] = append(f.contradictions[c.Tenant], c)
+	}
+	withheld, err := st.Withheld(ctx, "")
+	if err != nil {
+		return err
+	}
+	f.withheld = make(map[string][]store.Withholding)
+	for _, w := range withheld {
+		f.withheld[w.Tenant] = append(f.withheld[w.Tenant], w)
 	}
 	acknowledged, err := st.Acknowledgements(ctx)
 	if err != nil {
