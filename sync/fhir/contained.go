@@ -48,6 +48,16 @@ func (r *resource) hides(id string) bool {
 	return c.hidden
 }
 
+// hidesAny reports whether r contains a resource that may not be shown.
+func (r *resource) hidesAny() bool {
+	for _, c := range r.get("contained").each() {
+		if id := c.get("id").str(); id != "" && r.hides(id) {
+			return true
+		}
+	}
+	return false
+}
+
 // judge reports whether v, a resource that r contains, may be shown as part of r (I6, I7): by the
 // marks, rules, status and subject by which it would be judged if it stood alone. FHIR forbids
 // labels in contained resources (dom-5), so a label that is there nevertheless counts too. It is

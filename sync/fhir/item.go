@@ -64,6 +64,9 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 		it.EnvelopeRead = true
 		return m.quarantine(it, raw, *r.failed)
 	}
+	if it.State == dossier.StateHidden && isPulledParty(it.Type) {
+		it.Aliases = identifiers(r.get("identifier"))
+	}
 	it.Missing = m.missing(r, k, &it)
 	if !envelopeOnly {
 		it.Hash = r.hash(t, &it)
@@ -165,6 +168,9 @@ func (r *resource) hash(t source.Type, it *dossier.Item) dossier.Hash {
 	b := r.scratch[:0]
 	for _, s := range [...]string{t.Fingerprint, string(it.State), string(it.Reason), it.Client} {
 		b = append(append(b, s...), 0)
+	}
+	for _, ref := range it.Aliases {
+		b = append(append(b, ref.ID...), 0)
 	}
 	if report, ok := it.Content.(*dossier.Report); ok {
 		b, _ = report.AppendJSON(b) // of the years 1 to 9999

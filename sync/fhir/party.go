@@ -17,7 +17,7 @@ func (m *mapper) party(r *resource, v value) dossier.Party {
 		in := r.inside(t.inside)
 		switch p.Inline = m.inlineStaff(r, in); {
 		case p.Inline != nil:
-			p.Inline.Identifiers = nil
+			p.Inline.Identifiers = identifiers(in.get("identifier"))
 		case p.Display == "" && hasPlainName(in.get("resourceType").str()):
 			p.Display = dutchLine(in.get("name"))
 		}

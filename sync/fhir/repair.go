@@ -77,6 +77,11 @@ func (r *repairer) round() plain {
 				r.at, r.words = end, true
 				continue
 			}
+			if i := strings.IndexByte(raw[1:], '<'); i >= 0 && i < len(tagName(raw, 1)) {
+				r.out.WriteString(html.EscapeString(raw[:i+1])) // "A<B</p>": less than
+				r.at, r.words = r.at+i+1, true
+				return ""
+			}
 			if isCut, hides := r.torn(z); isCut {
 				return r.cutTag(raw, hides)
 			}
