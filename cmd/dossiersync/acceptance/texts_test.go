@@ -224,7 +224,9 @@ func (h *harness) wantTextCase(t *testing.T, c *textCase) {
 	for name, want := range c.Rows {
 		typ, id, _ := strings.Cut(strings.ReplaceAll(name, "{id}", c.ID), "/")
 		got := strings.Join(h.query(`
-			SELECT state || coalesce(' ' || reason, '') FROM items WHERE tenant = $1 AND type = $2 AND id = $3`,
+			SELECT state || coalesce(' ' || reason, '') FROM items WHERE tenant = $1 AND type = $2 AND id = $3
+			UNION ALL
+			SELECT 'quarantined ' || reason FROM quarantine WHERE tenant = $1 AND type = $2 AND id = $3`,
 			c.tenant, typ, id), ", ")
 		if got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
