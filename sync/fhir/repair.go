@@ -72,8 +72,8 @@ func (r *repairer) round() plain {
 				return wrong
 			}
 		case xhtml.StartTagToken, xhtml.SelfClosingTagToken:
-			if strings.Contains(tagName(raw, 1), "@") {
-				r.out.WriteString(html.EscapeString(raw)) // an address: no element is called so
+			if name := tagName(raw, 1); strings.Contains(name, "@") || strings.HasSuffix(name, ":") {
+				r.out.WriteString(html.EscapeString(raw)) // an address, or https: no element is called so
 				r.at, r.words = end, true
 				continue
 			}

@@ -73,6 +73,9 @@ func cssNumber(s string) (float64, bool) {
 
 // isApart reports whether an inline element that looks so stands apart from the text around it.
 func (l looks) isApart() bool {
+	if display := l["display"]; strings.HasPrefix(display, "inline-") && (display != "inline-block" || isRoom(l["width"])) {
+		return true
+	}
 	return l["float"] == "left" || l["float"] == "right" || l["position"] == "absolute" || l["position"] == "fixed" ||
 		isRoom(l["margin-left"]) || isRoom(l["margin-right"]) || isRoom(l["padding-left"]) || isRoom(l["padding-right"]) ||
 		isRoom(sideways(l["margin"])) || isRoom(sideways(l["padding"]))

@@ -269,3 +269,52 @@ func (h *harness) servedText(t *testing.T, reader string, c *textCase, list stri
 	}
 	return string(encodeText(t, all))
 }
+
+// A person who is marked later is named no more, whichever way records name the person; one whose
+// mark is taken away is named again.
+func TestPersonMarkedLaterIsNamedNoMore(t *testing.T) {
+	t.Parallel()
+	s := newEmptyStory(t, storyOptions{})
+	const identifier = `"identifier": [{"system": "http://fhir.nl/fhir/NamingSystem/agb-z", "value": "01001"}]`
+	s.put(`{"resourceType": "Patient", "id": "anna", "name": [{"text": "Anna"}]}`)
+	s.put(`{"resourceType": "Practitioner", "id": "arts", ` + identifier + `, "name": [{"text": "Kees Jansen"}]}`)
+	for i, performer := range []string{
+		`{"reference": "Practitioner/arts", "display": "Kees Jansen"}`,
+		`{"identifier": {"system": "http://fhir.nl/fhir/NamingSystem/agb-z", "value": "01001"}, "display": "Kees Jansen"}`,
+		`{"reference": "Practitioner?identifier=http://fhir.nl/fhir/NamingSystem/agb-z|01001", "display": "Kees Jansen"}`,
+		`{"reference": "Practitioner/arts/", "display": "Kees Jansen"}`,
+		`{"reference": "#hier"}`,
+	} {
+		raw := strings.TrimSuffix(dayReportJSON(fmt.Sprint("r", i), "anna", yesterdayNoon, fmt.Sprint("Dag ", i)), "}")
+		s.put(raw + `, "performer": [` + performer + `], "contained": [{"resourceType": "Practitioner", "id": "hier", ` + identifier +
+			`, "name": [{"text": "Kees Jansen"}]}]}`)
+	}
+	authors := func() (n int) {
+		for _, r := range s.readDossier("anna").Reports {
+			if r.Author != "" {
+				n++
+			}
+		}
+		return n
+	}
+	mark := func(security any) {
+		if _, err := s.tenant.sim.Update("Practitioner", "arts", func(p map[string]any) {
+			p["meta"] = map[string]any{"security": security}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		mark(nil)
+		s.sync()
+		s.reconcile()
+		if n := authors(); n != 5 {
+			t.Errorf("%d of 5 reports name their author", n)
+		}
+		mark([]any{map[string]any{"code": "NOPAT"}})
+		s.sync()
+		if n := authors(); n != 0 {
+			t.Errorf("%d reports name an author who is hidden", n)
+		}
+	}
+}
