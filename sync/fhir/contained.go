@@ -30,7 +30,7 @@ func (r *resource) hides(id string) bool {
 	if r.contained == nil {
 		r.contained = make(map[string]contained)
 		for _, c := range r.get("contained").each() {
-			id := c.get("id").str()
+			id := strings.TrimPrefix(c.get("id").str(), "#") // which some write
 			if _, twice := r.contained[id]; twice && id != "" {
 				c.get("id").fault(r.blame, "given twice")
 			}
@@ -51,7 +51,7 @@ func (r *resource) hides(id string) bool {
 // hidesAny reports whether r contains a resource that may not be shown.
 func (r *resource) hidesAny() bool {
 	for _, c := range r.get("contained").each() {
-		if id := c.get("id").str(); id != "" && r.hides(id) {
+		if id := strings.TrimPrefix(c.get("id").str(), "#"); id != "" && r.hides(id) {
 			return true
 		}
 	}

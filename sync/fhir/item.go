@@ -45,6 +45,9 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 	if f := m.identify(r, &it); f != nil {
 		return m.quarantine(it, raw, *f)
 	}
+	if isPulledParty(it.Type) {
+		it.Aliases = identifiers(r.get("identifier"))
+	}
 	e := m.readEnvelope(r, k)
 	readable := r.failed == nil
 	it.Version, it.Client = e.version, e.client
@@ -63,9 +66,6 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 	if r.failed != nil && it.State == dossier.StateShown {
 		it.EnvelopeRead = true
 		return m.quarantine(it, raw, *r.failed)
-	}
-	if it.State == dossier.StateHidden && isPulledParty(it.Type) {
-		it.Aliases = identifiers(r.get("identifier"))
 	}
 	it.Missing = m.missing(r, k, &it)
 	if !envelopeOnly {
@@ -169,8 +169,10 @@ func (r *resource) hash(t source.Type, it *dossier.Item) dossier.Hash {
 	for _, s := range [...]string{t.Fingerprint, string(it.State), string(it.Reason), it.Client} {
 		b = append(append(b, s...), 0)
 	}
-	for _, ref := range it.Aliases {
-		b = append(append(b, ref.ID...), 0)
+	if it.State != dossier.StateShown {
+		for _, ref := range it.Aliases {
+			b = append(append(b, ref.ID...), 0)
+		}
 	}
 	if report, ok := it.Content.(*dossier.Report); ok {
 		b, _ = report.AppendJSON(b) // of the years 1 to 9999

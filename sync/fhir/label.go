@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -82,8 +83,13 @@ func saysNoPatient(s string) bool {
 	}
 	words := strings.FieldsFunc(visible(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, "NOPAT") }) ||
-		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(strings.ToLower(whole), p) })
+		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(strings.ToLower(whole), p) }) ||
+		withheldFrom.MatchString(strings.ToLower(whole))
 }
+
+// withheldFrom matches Dutch labels that keep something from the client.
+var withheldFrom = regexp.MustCompile(`^niet(voor|zichtbaar|tonen|delen|publiceren|vrijgeven|inzien)(aan|in|met|op|voor)?(het|de)?(client|patient|familie|naasten|portaal)`)
+
 
 // visible returns s in compatibility form and without the characters that nobody sees.
 func visible(s string) string {

@@ -21,8 +21,9 @@ type target struct {
 func (m *mapper) reference(v value) target {
 	t := target{display: dutchLine(v.get("display")), kind: v.get("type").str()}
 	s := v.get("reference").str()
-	if inside, ok := strings.CutPrefix(s, "#"); ok {
-		if t.inside = inside; v.r.hides(inside) {
+	if inside, ok := strings.CutPrefix(strings.TrimSpace(s), "#"); ok {
+		t.inside = strings.TrimSpace(inside[strings.LastIndexByte(inside, '/')+1:])
+		if v.r.hides(t.inside) {
 			t.display = "" // what may not be shown is not named either
 		}
 		return t
@@ -32,6 +33,9 @@ func (m *mapper) reference(v value) target {
 	}
 	if t.Type != "" {
 		t.kind = t.Type
+	}
+	if t.ID != "" && v.r.hides(t.ID) { // a contained resource that is named as if it stood alone
+		t.display = ""
 	}
 	return t
 }
