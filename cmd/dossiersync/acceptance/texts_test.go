@@ -28,7 +28,6 @@ type textCase struct {
 	Report   string            `json:"report"`   // the public report, or the kind of fault, that it is after
 	Wrong    string            `json:"wrong"`    // what went wrong there, or could
 	Expected string            `json:"expected"` // in words
-	Disputed string            `json:"disputed"` // why something else is right than was once expected
 	Mapping  json.RawMessage   `json:"mapping"`  // the tenant's rules
 	Patient  bool              `json:"patient"`  // the client is among the resources
 	Get      []string          `json:"get"`      // lists of the portal API; each item is read in full as well
