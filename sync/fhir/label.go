@@ -90,7 +90,6 @@ func saysNoPatient(s string) bool {
 // withheldFrom matches Dutch labels that keep something from the client.
 var withheldFrom = regexp.MustCompile(`^niet(voor|zichtbaar|tonen|delen|publiceren|vrijgeven|inzien)(aan|in|met|op|voor)?(het|de)?(client|patient|familie|naasten|portaal)`)
 
-
 // visible returns s in compatibility form and without the characters that nobody sees.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
