@@ -137,7 +137,7 @@ func (a *application) put(it *dossier.Item, key string, old *stored, r Rendered)
 	switch {
 	case it.Stream == dossier.StreamCarePlans, it.Stream == dossier.StreamGoals && left:
 		a.out.inPlans = append(a.out.inPlans, key)
-	case isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
+	case isHiddenTarget(it, old), isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
 		!bytes.Equal(old.card, r.Card) || !bytes.Equal(old.body, r.Body) || !bytes.Equal(old.model, r.Model)):
 		a.out.targets = append(a.out.targets, key)
 	}
@@ -147,6 +147,16 @@ func (a *application) put(it *dossier.Item, key string, old *stored, r Rendered)
 	if wasShown && old.client != "" {
 		a.changed[old.client] = struct{}{}
 	}
+}
+
+// isHiddenTarget reports whether it is a report or form that readers are to see no more, or again: a
+// care plan may name it.
+func isHiddenTarget(it *dossier.Item, old *stored) bool {
+	if it.Stream != dossier.StreamReports && it.Stream != dossier.StreamForms {
+		return false
+	}
+	was := old != nil && old.state == dossier.StateHidden
+	return was != (it.State == dossier.StateHidden)
 }
 
 // isTarget reports whether other items are rendered from records of the stream. Care plans

@@ -72,8 +72,10 @@ func (w *writes) put(tenant, key string, epoch int32, it *dossier.Item, r Render
 	switch it.Stream {
 	case dossier.StreamClients:
 		w.clients = append(w.clients, it)
+		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamContacts:
 		w.contacts = append(w.contacts, it)
+		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamStaff:
 		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamQuestionnaires:

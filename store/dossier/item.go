@@ -56,6 +56,9 @@ type Item struct {
 	Version string    // opaque, has no order; empty where the source sends none
 	Updated time.Time // the source's lastUpdated; zero where it sends none
 	Hash    Hash
+	// Aliases are the references by which others may name the record of a person or an organisation
+	// instead of by its id. While it is hidden its name is not shown by way of them either.
+	Aliases []Ref
 	// Content is nil unless State is StateShown, with one exception: a client merged into
 	// another (HiddenMerged) has a *Client that holds only ReplacedBy.
 	Content Content

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"mime"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,10 +24,14 @@ const (
 
 // formatOf returns how content of the type is read.
 func formatOf(contentType string) format {
-	switch media, _ := mediaType(contentType); media {
+	media, _ := mediaType(contentType)
+	if !strings.Contains(media, "/") {
+		return anyBytes // no media type at all
+	}
+	switch media {
 	case "text/plain", "text/markdown", "text/x-markdown":
 		return plainText
-	case "text/html", "application/xhtml+xml":
+	case "text/html", "application/xhtml+xml", "application/html", "text/x-html", "text/xhtml", "application/xhtml":
 		return hypertext
 	case "application/xml", "text/xml", "application/cda+xml", "text/cda+xml", "application/hl7-v3+xml",
 		"application/hl7-cda+xml",
@@ -273,6 +278,9 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 			return "", textNot
 		}
 	default:
+		if strings.Contains(v.get("contentType").str(), "markdown") {
+			s = struckMarkdown.ReplaceAllString(s, "")
+		}
 		s, wrong = readable(s)
 	}
 	if wrong != "" {
@@ -283,6 +291,9 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 	}
 	return s, state
 }
+
+// struckMarkdown finds what is struck out in Markdown (GFM §6.5).
+var struckMarkdown = regexp.MustCompile(`~~[^~\s](?:[^~\n]*[^~\s])?~~ ?`)
 
 // isProse reports whether b, of which nobody says what it is, surely is a text for people, and not
 // a message between machines.

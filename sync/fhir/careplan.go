@@ -55,7 +55,8 @@ func (m *mapper) carePlan(r *resource, e *envelope) (dossier.Content, verdict) {
 		m.activity(r, p, own, a)
 	}
 	text := r.get("text")
-	if text.get("status").str() == "additional" || isBare(p) {
+	// A narrative may repeat what was left out above because it is not for readers.
+	if !r.withheld && !r.hidesAny() && (text.get("status").str() == "additional" || isBare(p)) {
 		p.Narrative = m.narrative(text)
 	}
 	return p, shown
@@ -166,9 +167,9 @@ func (m *mapper) action(r *resource, v value) (a dossier.Action, ok bool) {
 	default:
 		return a, false
 	}
-	a.Timing, a.Reason = m.scheduled(v, "scheduled"), reasons(v.get("reasonCode"))
+	a.Timing, a.Reason = m.scheduled(v, "scheduled"), m.reasons(r, v)
 	a.Product, a.Amount = m.product(r, v, "product"), joinWith(", ", quantity(v.get("quantity")), perDay(v.get("dailyAmount")))
-	a.Location = m.named(r, v.get("location"))
+	a.Location = m.thing(r, v.get("location"))
 	a.Team = m.parties(r, v.get("performer"))
 	a.Description = m.text(v.get("description"))
 	if a.Description == "" {

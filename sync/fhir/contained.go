@@ -30,7 +30,7 @@ func (r *resource) hides(id string) bool {
 	if r.contained == nil {
 		r.contained = make(map[string]contained)
 		for _, c := range r.get("contained").each() {
-			id := c.get("id").str()
+			id := strings.TrimPrefix(c.get("id").str(), "#") // which some write
 			if _, twice := r.contained[id]; twice && id != "" {
 				c.get("id").fault(r.blame, "given twice")
 			}
@@ -46,6 +46,16 @@ func (r *resource) hides(id string) bool {
 		r.contained[id] = c
 	}
 	return c.hidden
+}
+
+// hidesAny reports whether r contains a resource that may not be shown.
+func (r *resource) hidesAny() bool {
+	for _, c := range r.get("contained").each() {
+		if id := strings.TrimPrefix(c.get("id").str(), "#"); id != "" && r.hides(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge reports whether v, a resource that r contains, may be shown as part of r (I6, I7): by the

@@ -43,14 +43,10 @@ func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
 		e.marks.appendLabelConcepts(&e.marks.security, r.get(k.label))
 	}
 	if k.code != "" {
-		if c := r.get(k.code); c.ok() && c.node().kind == array {
-			e.marks.code = appendConcepts(e.marks.code, c)
-		} else {
-			e.marks.code = appendConcept(e.marks.code, c)
-		}
+		e.marks.appendNamedConcepts(&e.marks.code, r.get(k.code))
 	}
 	if k.category != "" {
-		e.marks.category = appendConcepts(e.marks.category, r.get(k.category))
+		e.marks.appendNamedConcepts(&e.marks.category, r.get(k.category))
 	}
 	if k.mark != nil {
 		k.mark(m, r, e)
@@ -109,13 +105,13 @@ func nobodys(*mapper, *resource, *envelope) bool { return true }
 // cannot be read is a fault: it may be anybody's.
 func clientIn(member string) func(*mapper, *resource, *envelope) bool {
 	return func(m *mapper, r *resource, e *envelope) bool {
-		subject := r.get(member)
-		t := m.reference(subject)
+		where := r.get(member).get("reference")
+		t := m.resolve(where.str())
 		if t.Type == "Patient" {
 			e.client = t.ID
 			return true
 		}
-		if where := subject.get("reference"); t.Ref.IsZero() && strings.HasPrefix(where.str(), "Patient/") {
+		if t.IsZero() && strings.HasPrefix(where.str(), "Patient/") {
 			where.fault(dossier.BadReference, "holds no FHIR id")
 		}
 		return false

@@ -34,6 +34,7 @@
 //   - metrics, prometheus: the metrics and the dashboard of deploy/
 //   - console, browser, screenshots: the operators' console, without and in a browser
 //   - realinput: FHIR resources that others wrote
+//   - texts: inputs after public bug reports, by kind of fault (testdata/texts)
 //
 // # Running
 //
