@@ -70,12 +70,12 @@ var kinds = []kindOfResource{{
 	client: nobodys, elements: "status,url,version,code",
 	mark: markQuestionnaire, status: questionnaireStatus, body: (*mapper).questionnaire,
 }, {
-	name: "Goal", version: 3,
+	name: "Goal", version: 4,
 	client: clientIn("subject"), search: "patient", elements: "lifecycleStatus,subject,description,category",
 	code: "description", category: "category",
 	status: goalStatus, body: (*mapper).goal, uses: domainRules,
 }, {
-	name: "CarePlan", version: 4,
+	name: "CarePlan", version: 5,
 	client: clientIn("subject"), search: "patient", elements: "status,intent,subject,category",
 	category: "category",
 	status:   carePlanStatus, body: (*mapper).carePlan, uses: domainRules,
