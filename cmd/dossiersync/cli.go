@@ -48,6 +48,7 @@ type cli struct {
 	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard items that could not be applied."`
 	Held       heldCmd       `cmd:"" help:"Show and decide on removals that wait for an operator."`
 	Why        whyCmd        `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
+	Explain    explainCmd    `cmd:"" help:"Show what becomes of FHIR resources in files, member by member."`
 	Reconcile  reconcileCmd  `cmd:"" help:"Compare the replica with the source, and repair the differences."`
 	Verify     verifyCmd     `cmd:"" help:"Compare every item with the source, and report the differences."`
 	Erase      eraseCmd      `cmd:"" help:"Remove everything stored of a client for good, and prove it."`

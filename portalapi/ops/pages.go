@@ -22,6 +22,7 @@ func (h *Handler) addPages(handle func(pattern string, list ...route)) {
 	handle("/tenants/{tenant}/retry", postPage(resync, h.postRetryAll))
 	handle("/tenants/{tenant}/why", getPage(read, h.whyPage), postPage(read, h.postWhy))
 	handle("/tenants/{tenant}/approve/{stream}", getPage(approve, h.approvePage), postPage(approve, h.postApprove))
+	handle("/tenants/{tenant}/items/{id}", getPage(read, h.explainPage))
 	handle("/runs/{id}", getPage(read, h.runPage))
 	handle("/runs/{id}/progress", getPage(read, h.runProgress))
 	handle("/runs/{id}/cancel", postPage(resync, h.postCancel))

@@ -169,7 +169,7 @@ func (a *App) addOps(st *store.Store) error {
 	}
 	handler, err := ops.New(st, ops.Options{
 		Log: a.log, Registerer: a.registry, Gatherer: a.registry, Tenants: opsTenants(a.cfg), Users: users,
-		MetricsToken: metricsToken(a.cfg),
+		MetricsToken: metricsToken(a.cfg), Explain: explainItems(a.cfg),
 	})
 	if err != nil {
 		return err
