@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"unicode"
@@ -47,6 +48,9 @@ func (w *leftOut) field(i int, resource *place) {
 		return
 	}
 	if f.node < 0 {
+		if p.treat == asNarrative && beginsGenerated(f.is.of(w.r.raw)) {
+			return
+		}
 		n := int32(len(w.r.nodes))
 		if _, err := w.r.read(int(f.is.start), -1, f.name, 1); err != nil {
 			w.r.nodes = w.r.nodes[:n]
@@ -56,6 +60,15 @@ func (w *leftOut) field(i int, resource *place) {
 		f.node = n
 	}
 	w.look(f.node, p)
+}
+
+// beginsGenerated reports whether b, a Narrative that was not read, begins with a status that is
+// [isGenerated]. Most do, and are long.
+func beginsGenerated(b []byte) bool {
+	b = b[:min(len(b), 40)]
+	at := bytes.Index(b, []byte(`"status"`))
+	return at >= 0 && !bytes.Contains(b[:at], []byte(`"div"`)) &&
+		(bytes.Contains(b[at:], []byte(`"generated"`)) || bytes.Contains(b[at:], []byte(`"extensions"`)))
 }
 
 // look looks at node n.
