@@ -278,7 +278,8 @@ func (s *Store) LeftOutNew(ctx context.Context, tenant string) ([]LeftOutNews, e
 		if reason, accepted := dossier.LeftOutReason(n.Place); accepted {
 			n.Accepted = reason
 			// Words are looked for when a version is stored, so that their number follows the changes.
-			n.Doubled = n.Kind == dossier.LeftOutUnread && beforeOf > 0 && n.Items >= doubledFrom && n.Items*beforeOf >= 2*before*max(of, 1) && n.Items >= 2*before
+			n.Doubled = n.Kind == dossier.LeftOutUnread && beforeOf > 0 && n.Items >= doubledFrom &&
+				n.Items >= 2*before && n.Items*beforeOf >= 2*before*max(of, 1)
 		}
 		if n.Accepted == "" || n.Doubled {
 			list = append(list, n)
