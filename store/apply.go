@@ -73,7 +73,8 @@ func (s *Store) applyOnce(ctx context.Context, b Batch, r Renderer) (applied App
 		if err := apply(ctx); err != nil {
 			return err
 		}
-		applied = Applied{Effects: a.counted, Cancelled: a.cancelled, Removed: a.removed, Older: a.older}
+		applied = Applied{Effects: a.counted, Cancelled: a.cancelled, Removed: a.removed, Older: a.older,
+			LeftOut: a.out.leftOut.list()}
 		return nil
 	})
 	return applied, err

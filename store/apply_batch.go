@@ -70,6 +70,8 @@ type Applied struct {
 	// Older lists the items of a BatchRead that are older than the stored ones: the source
 	// was put back to an older state.
 	Older []dossier.Ref
+	// LeftOut counts the items by places whose words reach no reader.
+	LeftOut []PlaceCount
 }
 
 func (a *Applied) add(b Applied) {
@@ -77,4 +79,5 @@ func (a *Applied) add(b Applied) {
 	a.Cancelled = a.Cancelled || b.Cancelled
 	a.Removed += b.Removed
 	a.Older = append(a.Older, b.Older...)
+	a.LeftOut = append(a.LeftOut, b.LeftOut...)
 }

@@ -44,7 +44,11 @@ func (a *application) decide(i int) {
 	if a.batch.Kind == BatchAbsences {
 		a.removed++
 	} else {
+		isNew := a.before[key] == ""
 		a.count(key, v.effect)
+		if v.effect != EffectSuperseded {
+			a.leaveOut(key, &it, &r, isNew, v.write)
+		}
 	}
 	a.noteVerdict(&it, key, v)
 	switch {

@@ -22,6 +22,7 @@ func (a *application) write(ctx context.Context) error {
 	a.queueReferences(&b)
 	a.queueAccounting(&b)
 	a.queueRecords(&b)
+	a.queueLeftOut(&b)
 	a.queueQuarantine(&b)
 	a.queueRereads(&b)
 	a.queueAbsences(&b)

@@ -20,6 +20,7 @@ type writes struct {
 	inPlans        []string // keys of items from which care plans are rendered, in this transaction
 	plans          []string // keys of plans that the items of inPlans name, or named before
 
+	leftOut     leftOutRows
 	seen        seenRows // keys that the run had not counted
 	recounted   seenRows // keys that the run had counted differently
 	quarantined []keyed

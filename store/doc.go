@@ -14,6 +14,7 @@
 //	render       the interface of the renderer, and the items that it may look up
 //	rerender     items are rendered again because an item that they name has changed
 //	reread       items that are read again by id
+//	leftout      the places of items whose words reach no reader
 //	item         the row of an item, which several writers share
 //	change       the change number that a transaction gives to dossiers
 //	quarantine   items that could not be applied: kept, retried, discarded; raw bytes encrypted

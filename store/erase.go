@@ -48,6 +48,7 @@ type TableCount struct {
 var traces = []struct{ table, where string }{
 	{"refs", `tenant = @tenant AND (key = ANY(@keys) OR target = ANY(@keys))`},
 	{"stale", `tenant = @tenant AND key = ANY(@keys)`},
+	{"left_out", `tenant = @tenant AND key = ANY(@keys)`},
 	{"rereads", `tenant = @tenant AND key = ANY(@keys)`},
 	{"replacements", `tenant = @tenant AND (key = ANY(@keys) OR target = ANY(@keys))`},
 	{"absences", `tenant = @tenant AND key = ANY(@keys)`},

@@ -891,3 +891,27 @@ CREATE TABLE processes (
 );
 
 ALTER TABLE processes ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE run_left_out (
+    run   bigint NOT NULL,
+    place text NOT NULL,
+    kind  text NOT NULL,
+    items bigint NOT NULL,
+    CONSTRAINT run_left_out_pkey PRIMARY KEY (run, place, kind),
+    CONSTRAINT run_left_out_run_fkey FOREIGN KEY (run) REFERENCES runs(id) ON DELETE CASCADE,
+    CONSTRAINT run_left_out_kind_check CHECK (kind = ANY (ARRAY['unread', 'withheld', 'words']))
+);
+
+ALTER TABLE run_left_out ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE left_out (
+    tenant text NOT NULL,
+    key    text COLLATE "C" NOT NULL,
+    place  text NOT NULL,
+    kind   text NOT NULL,
+    length integer NOT NULL,
+    CONSTRAINT left_out_pkey PRIMARY KEY (tenant, key, place, kind),
+    CONSTRAINT left_out_kind_check CHECK (kind = ANY (ARRAY['unread', 'withheld', 'words']))
+);
+
+ALTER TABLE left_out ENABLE ROW LEVEL SECURITY;

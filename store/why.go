@@ -18,6 +18,8 @@ type Why struct {
 	Owed   *time.Time      // since when the client's history is still to be read; nil: it was read
 	Grants []GrantOn       // by user
 	Items  []ItemCount
+	// LeftOut are the places of the shown items whose words reach no reader; see table left_out.
+	LeftOut []ItemsLeftOut
 	// Nameless counts the tenant's items in quarantine whose client could not be read. They may be of
 	// this client.
 	Nameless int64
@@ -143,6 +145,7 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 		b.Queue(grantsOn, args).Query(collect(&w.Grants, pgx.RowToStructByPos[GrantOn]))
 		b.Queue(items, args).Query(collect(&w.Items, pgx.RowToStructByPos[ItemCount]))
 		b.Queue(withheldOf, args).Query(collect(&w.Withheld, pgx.RowToStructByPos[Withholding]))
+		b.Queue(leftOutOfClient, args).Query(collect(&w.LeftOut, scanItemsLeftOut))
 		b.Queue(countNameless, pgx.StrictNamedArgs{"tenant": tenant}).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&w.Nameless)
 		})

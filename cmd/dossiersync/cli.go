@@ -51,6 +51,7 @@ type cli struct {
 	Withhold    withholdCmd    `cmd:"" help:"Keep a client or an item from readers at once, as in a data breach."`
 	Release     releaseCmd     `cmd:"" help:"Show readers again what was withheld."`
 	Why         whyCmd         `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
+	Explain     explainCmd     `cmd:"" help:"Show what becomes of FHIR resources in files, member by member."`
 	Reconcile   reconcileCmd   `cmd:"" help:"Compare the replica with the source, and repair the differences."`
 	Verify      verifyCmd      `cmd:"" help:"Compare every item with the source, and report the differences."`
 	Probe       probeCmd       `cmd:"" help:"Try what a tenant's source can do, and say what to configure."`

@@ -15,6 +15,7 @@ import (
 	"dossiersync/config"
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type runCmd struct {
@@ -69,6 +70,7 @@ func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 		for _, t := range run.Types {
 			printRunType(a.out, run.Scope, t, zone)
 		}
+		printLeftOut(a.out, run.LeftOut)
 		return nil
 	})
 }
@@ -86,6 +88,31 @@ func addWaits(
 		list = append(list, [2]string{"waits", words})
 	}
 	return list, err
+}
+
+// printLeftOut prints the places whose words reach no reader, those that are not accepted first.
+func printLeftOut(w io.Writer, all []store.PlaceCount) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	table(w, "LEFT OUT\tITEMS\tHOW\tWHY THAT IS RIGHT", func(t io.Writer) {
+		for _, accepted := range []bool{false, true} {
+			for _, p := range all {
+				if (p.Accepted != "") == accepted {
+					fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", p.Place, p.Items, p.Kind, cmp.Or(p.Accepted, acceptance(p.Kind)))
+				}
+			}
+		}
+	})
+}
+
+// acceptance returns what is said of a place that is not accepted.
+func acceptance(k dossier.LeftOutKind) string {
+	if k == dossier.LeftOutWithheld {
+		return "a mark, a rule or a condition keeps it from readers"
+	}
+	return "not looked at yet: dossiersync explain shows it for a record"
 }
 
 // noRun prints that there is no such run, if that is what err means.

@@ -174,6 +174,14 @@ func (w *whyPrinter) printStreams(out io.Writer) {
 			fmt.Fprintf(out, "  %s: %d %s (%s): %s\n", s.Stream, o.Count, o.State, o.Reason, o.Meaning)
 		}
 	}
+	for _, l := range w.LeftOut {
+		why := "not looked at yet"
+		if l.Accepted != "" {
+			why = "accepted: " + l.Accepted
+		}
+		fmt.Fprintf(out, "  left out of %d: %s (%s); %s; newest %s\n",
+			l.Items, l.Place, l.Kind.Meaning(), why, strings.Join(l.Newest, ", "))
+	}
 	if w.Nameless > 0 {
 		fmt.Fprintf(out, "  %d more items in quarantine have no readable client; they may belong to this one\n", w.Nameless)
 	}

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	_ "embed" // openapi.yaml
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Options configure a [Handler].
@@ -29,9 +31,15 @@ type Options struct {
 	// Withholder keeps clients and items from readers. nil: one that records nothing outside the
 	// database.
 	Withholder *operate.Withholder
+	// Explain reads an item again from the tenant's source, and returns what becomes of its members.
+	// nil: pages tell only what is stored.
+	Explain func(ctx context.Context, tenant string, ref dossier.Ref) (ItemReading, error)
 	// Now is the clock for sessions and wrong tokens. nil: time.Now.
 	Now func() time.Time
 }
+
+// ItemReading is an item as the source has it now.
+type ItemReading = operate.ItemReading
 
 // Tenant is one care organisation as operators see it.
 type Tenant = operate.Tenant
@@ -44,7 +52,8 @@ type Handler struct {
 	tenants      []Tenant
 	users        []User
 	withholder   *operate.Withholder
-	metricsToken func() (string, error) // nil: none
+	metricsToken func() (string, error)                                                         // nil: none
+	explain      func(ctx context.Context, tenant string, ref dossier.Ref) (ItemReading, error) // nil: none
 	requests     *prometheus.CounterVec
 	origins      *http.CrossOriginProtection
 	sessions     *sessions
@@ -60,6 +69,7 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	h := &Handler{
 		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, metricsToken: o.MetricsToken,
 		withholder: o.Withholder,
+		explain:    o.Explain,
 		origins:    http.NewCrossOriginProtection(),
 		sessions:   newSessions(o.Now), wrongTokens: newWrongTokenLimits(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -23,6 +23,7 @@ func (h *Handler) addPages(handle func(pattern string, list ...route)) {
 	handle("/tenants/{tenant}/retry", postPage(resync, h.postRetryAll))
 	handle("/tenants/{tenant}/why", getPage(read, h.whyPage), postPage(read, h.postWhy))
 	handle("/tenants/{tenant}/held/{set}", getPage(read, h.heldSetPage), postPage(approve, h.postDecide))
+	handle("/tenants/{tenant}/items/{id}", getPage(read, h.explainPage))
 	handle("/runs/{id}", getPage(read, h.runPage))
 	handle("/runs/{id}/progress", getPage(read, h.runProgress))
 	handle("/runs/{id}/cancel", postPage(resync, h.postCancel))

@@ -62,6 +62,12 @@ type Item struct {
 	// Content is nil unless State is StateShown, with one exception: a client merged into
 	// another (HiddenMerged) has a *Client that holds only ReplacedBy.
 	Content Content
+
+	// LeftOut lists the places whose words reach no reader, of an item whose body was read. It is no
+	// part of Hash.
+	LeftOut []LeftOut
+	// Words holds the visible words of the record, of a sample of the records; else it is nil.
+	Words []SourceWords
 }
 
 // Content is the mapped content of an item: one of *Client, *Contact, *Staff,

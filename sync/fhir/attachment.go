@@ -72,6 +72,7 @@ func (m *mapper) contents(r *resource, p *dossier.Report) (readable bool) {
 		}
 		if id, ok := strings.CutPrefix(a.get("url").str(), "#"); ok && r.hides(id) && !a.get("data").ok() {
 			r.withheld = true
+			a.withhold()
 			continue
 		}
 		kind := formatOf(a.get("contentType").str())
@@ -123,6 +124,7 @@ func (m *mapper) inlineText(r *resource, t *bestText, v, data value, kind format
 	switch state {
 	case textWithheld:
 		r.withheld = true
+		v.withhold()
 		return true
 	case textRead:
 		t.add(s, kind)
@@ -174,6 +176,7 @@ func (m *mapper) fetched(r *resource, p *dossier.Report, t *bestText, all []text
 		got := r.file(f.url)
 		if got.wrong == "" && !m.allowsFile(r, got) {
 			r.withheld = true
+			f.attachment.withhold()
 			continue
 		}
 		if got.wrong == "" && !isServedAs(got.contentType, f.kind) {
@@ -189,6 +192,7 @@ func (m *mapper) fetched(r *resource, p *dossier.Report, t *bestText, all []text
 			t.add(s, f.kind)
 		case textWithheld:
 			r.withheld = true
+			f.attachment.withhold()
 		}
 		if state == textListed || state == textNot {
 			p.Attachments = append(p.Attachments, attachment(f.attachment))

@@ -86,7 +86,11 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 		}
 		in := r.inside(t.inside)
 		_, known := own[t.inside]
-		if known || in.get("resourceType").str() != "Goal" || goalVerdict(in.get("lifecycleStatus").str()) != shown {
+		if known || in.get("resourceType").str() != "Goal" {
+			continue
+		}
+		if goalVerdict(in.get("lifecycleStatus").str()) != shown {
+			in.withhold()
 			continue
 		}
 		have := marks{category: appendConcepts(nil, in.get("category")), code: appendConcept(nil, in.get("description")),
@@ -107,10 +111,15 @@ func (m *mapper) activity(r *resource, p *dossier.CarePlan, own map[string]int, 
 	a, is := dossier.Action{}, false
 	if detail := v.get("detail"); detail.ok() {
 		goals.add(detail)
-		a, is = m.action(r, detail)
+		if a, is = m.action(r, detail); !is {
+			detail.withhold()
+		}
 	} else if order := v.get("reference"); order.ok() {
 		goals.add(r.inside(m.reference(order).inside))
-		a, is = m.ordered(r, order)
+		if a, is = m.ordered(r, order); !is {
+			order.withhold()
+			r.inside(m.reference(order).inside).withhold()
+		}
 	}
 	place := 0
 	if is {

@@ -68,6 +68,7 @@ func (m *mapper) sections(r *resource, v value) string {
 	for _, s := range v.each() {
 		if m.hidesSection(r, s) {
 			r.withheld = true
+			s.withhold()
 			continue
 		}
 		parts := []string{m.narrative(s.get("text")), m.sections(r, s.get("section"))}

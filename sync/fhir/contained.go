@@ -42,7 +42,9 @@ func (r *resource) hides(id string) bool {
 		return false
 	}
 	if !c.judged {
-		c.judged, c.hidden = true, !r.judge(r, c.is)
+		if c.judged, c.hidden = true, !r.judge(r, c.is); c.hidden {
+			c.is.withhold()
+		}
 		r.contained[id] = c
 	}
 	return c.hidden

@@ -3,13 +3,15 @@ package fhir
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // inlineLabels is what was found of labels on the elements of one resource.
 type inlineLabels struct {
-	understood bool // there is at least one with a code
-	withheld   bool // something was left out because of one
-	whole      bool // one of them hides the resource itself
+	understood bool       // there is at least one with a code
+	withheld   bool       // something was left out because of one
+	whole      bool       // one of them hides the resource itself
+	cut        [][]string // where those elements were, by the names of the members
 }
 
 // withoutLabelled returns raw without the elements that an inline security label hides. A narrative
@@ -52,6 +54,7 @@ func (c *labelCutter) look(n int32) {
 		return
 	}
 	c.drop[n] = true
+	c.found.cut = append(c.found.cut, c.names(n))
 	named := n
 	if c.r.nodes[c.r.nodes[n].parent].kind == array {
 		named = c.r.nodes[n].parent
@@ -66,6 +69,19 @@ func (c *labelCutter) look(n int32) {
 			c.dropMember(up, "text")
 		}
 	}
+}
+
+// names returns the names of the members that lead to node n. A label beside a primitive is of that
+// primitive.
+func (c *labelCutter) names(n int32) []string {
+	var all []string
+	for ; n >= 0; n = c.r.nodes[n].parent {
+		if name := c.r.nodes[n].name.of(c.r.raw); len(name) > 0 {
+			all = append(all, strings.TrimPrefix(string(name), "_"))
+		}
+	}
+	slices.Reverse(all)
+	return all
 }
 
 func (c *labelCutter) dropMember(of int32, name string) {

@@ -70,6 +70,12 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 	it.Missing = m.missing(r, k, &it)
 	if !envelopeOnly {
 		it.Hash = r.hash(t, &it)
+		if it.Content != nil || it.Missing == dossier.MissingContent {
+			it.LeftOut = m.leftOut(r, it.Type)
+			if isSampled(it.Ref) {
+				it.Words = m.sourceWords(r, it.Type)
+			}
+		}
 	}
 	return it
 }

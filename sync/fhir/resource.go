@@ -45,6 +45,7 @@ type resource struct {
 
 	envelope envelope
 	scratch  []byte
+	leftOut  []dossier.LeftOut // room to work in
 }
 
 type field struct {
@@ -69,7 +70,7 @@ func (r *resource) load(raw []byte) error {
 // begin makes r stand for an object in raw of which no member was added yet.
 func (r *resource) begin(raw []byte) {
 	*r = resource{limits: r.limits, raw: raw, fields: r.fields[:0], nodes: r.nodes[:0],
-		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, judge: r.judge, files: r.files, wanted: r.wanted[:0]}
+		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, leftOut: r.leftOut, judge: r.judge, files: r.files, wanted: r.wanted[:0]}
 }
 
 // add adds a member.

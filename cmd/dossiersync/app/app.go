@@ -172,7 +172,7 @@ func (a *App) addOps(st *store.Store) error {
 	}
 	handler, err := ops.New(st, ops.Options{
 		Log: a.log, Registerer: a.registry, Gatherer: a.registry, Tenants: opsTenants(a.cfg), Users: users,
-		MetricsToken: metricsToken(a.cfg), Withholder: NewWithholder(a.cfg, st, a.log),
+		MetricsToken: metricsToken(a.cfg), Withholder: NewWithholder(a.cfg, st, a.log), Explain: explainItems(a.cfg),
 	})
 	if err != nil {
 		return err

@@ -12,25 +12,32 @@ import (
 )
 
 func newSource(t *config.Tenant, metrics *sourceMetrics, o SyncerOptions) (source.Source, error) {
-	f := t.Source.FHIR
-	transport, err := newTransport(f.Auth)
+	transport, err := newTransport(t.Source.FHIR.Auth)
 	if err != nil {
 		return nil, err
 	}
 	if o.WrapTransport != nil {
 		transport = o.WrapTransport(transport)
 	}
-	src, err := fhir.New(fhir.Options{
-		Tenant: t.ID, BaseURL: f.BaseURL, Aliases: f.Aliases, Transport: transport,
-		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
-		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
-		Observe:   func(r fhir.Request) { metrics.observe(t.ID, r) },
-		OnBreaker: func(state string) { metrics.setBreaker(t.ID, state) },
-	})
+	options := sourceOptions(t)
+	options.Transport = transport
+	options.Observe = func(r fhir.Request) { metrics.observe(t.ID, r) }
+	options.OnBreaker = func(state string) { metrics.setBreaker(t.ID, state) }
+	src, err := fhir.New(options)
 	if err != nil || o.WrapSource == nil {
 		return src, err
 	}
 	return o.WrapSource(src), nil
+}
+
+// sourceOptions returns the options of the tenant's source that the configuration gives.
+func sourceOptions(t *config.Tenant) fhir.Options {
+	f := &t.Source.FHIR
+	return fhir.Options{
+		Tenant: t.ID, BaseURL: f.BaseURL, Aliases: f.Aliases,
+		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
+		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
+	}
 }
 
 // searches returns the searches that are configured for the tenant.

@@ -23,7 +23,7 @@ var pages = parsePages()
 
 // names has the names of the templates.
 var names = []string{
-	"overview", "tenant", "runs", "run", "quarantine", "item", "held", "heldset", "withheld", "why", "login", "failure",
+	"overview", "tenant", "runs", "run", "quarantine", "item", "explain", "held", "heldset", "withheld", "why", "login", "failure",
 }
 
 func parsePages() map[string]*template.Template {
@@ -51,6 +51,8 @@ func (p *Page) name() string {
 		return "quarantine"
 	case ItemPage:
 		return "item"
+	case ExplainPage:
+		return "explain"
 	case HeldPage:
 		return "held"
 	case HeldSetPage:

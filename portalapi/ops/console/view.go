@@ -168,6 +168,16 @@ type ItemPage struct {
 // Retriable reports whether the item can be retried: by its id, or from its bytes.
 func (p ItemPage) Retriable() bool { return p.Item.ID != "" || p.Item.Raw }
 
+// ExplainPage is what becomes of an item, member by member.
+type ExplainPage struct {
+	Tenant *operate.Tenant
+	Item   store.ItemStanding
+	Now    *operate.ItemReading // as the source has it; nil: it was not read
+	Unread bool                 // the source could not be read
+	// Elsewhere reports that the item belongs to another client in the source than is stored.
+	Elsewhere bool
+}
+
 // HeldPage is the list of sets that are held.
 type HeldPage struct {
 	Now  time.Time

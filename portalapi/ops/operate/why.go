@@ -28,6 +28,7 @@ func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by str
 	}
 	w := &Why{Client: client, Tenant: status, Owed: why.Owed, Nameless: why.Nameless,
 		Withheld: append([]store.Withholding{}, why.Withheld...),
+		LeftOut:  append([]store.ItemsLeftOut{}, why.LeftOut...),
 		Grants:   []WhyGrant{}, Streams: whyStreams(why.Items), Runs: append([]store.Run{}, runs...)}
 	if why.Client != nil {
 		w.Known = &KnownClient{*why.Client, why.Client.Reason.Meaning()}
@@ -52,13 +53,14 @@ type Why struct {
 	Tenant Status       `json:"tenant"`
 	Owed   *time.Time   `json:"backfillOwedSince"` // null: the history has been read
 	// Withheld is what operators keep from readers: the client, or items of the client.
-	Withheld []store.Withholding `json:"withheld"`
-	Grants   []WhyGrant          `json:"grants"`
-	Streams  []WhyStream         `json:"streams"`
-	Nameless int64               `json:"quarantinedWithoutClient"` // in the tenant; may be of this client
-	User     *WhyUser            `json:"user"`                     // null: no user was given
-	Parts    []WhyPart           `json:"parts"`
-	Runs     []store.Run         `json:"runs"` // the tenant's last ones
+	Withheld []store.Withholding  `json:"withheld"`
+	Grants   []WhyGrant           `json:"grants"`
+	Streams  []WhyStream          `json:"streams"`
+	LeftOut  []store.ItemsLeftOut `json:"leftOut"`                  // of the shown items
+	Nameless int64                `json:"quarantinedWithoutClient"` // in the tenant; may be of this client
+	User     *WhyUser             `json:"user"`                     // null: no user was given
+	Parts    []WhyPart            `json:"parts"`
+	Runs     []store.Run          `json:"runs"` // the tenant's last ones
 }
 
 // KnownClient is the client in the replica.
