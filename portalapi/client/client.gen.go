@@ -874,8 +874,10 @@ type ProblemType string
 
 // QuantityValue defines model for QuantityValue.
 type QuantityValue struct {
-	Unit  *TextOrNull `json:"unit"`
-	Value *TextOrNull `json:"value"`
+	// Comparator <, <=, >= or >, if the real value is not this one.
+	Comparator *string     `json:"comparator,omitempty"`
+	Unit       *TextOrNull `json:"unit"`
+	Value      *TextOrNull `json:"value"`
 }
 
 // Question defines model for Question.

@@ -704,6 +704,8 @@ export interface components {
         QuantityValue: {
             value: components["schemas"]["TextOrNull"];
             unit: components["schemas"]["TextOrNull"];
+            /** @description <, <=, >= or >, if the real value is not this one. */
+            comparator?: string;
         };
         Question: {
             /** @description The question in the words of the questionnaire's version that was answered; 'Vraag niet beschikbaar' if the source does not give the words. Empty: a group of questions without a heading. */
