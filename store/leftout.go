@@ -54,7 +54,7 @@ func (a *application) leaveOut(key string, it *dossier.Item, r *Rendered, isNew,
 	}
 	all := it.LeftOut
 	if isSampled(it) && stored {
-		all = append(slices.Clone(all), dossier.MissingWords(it.Words, r.Card, r.Body)...)
+		all = append(slices.Clone(all), r.MissingWords(it.Words)...)
 	}
 	w := &a.out.leftOut
 	for _, l := range all {
@@ -224,6 +224,7 @@ const leftOutOfClient = `
 
 // LeftOutNews is a place that asks for an operator's attention.
 type LeftOutNews struct {
+	Tenant string `json:"tenant"`
 	PlaceCount
 	// Doubled reports that the place is accepted, and that its share of the records was less than half as
 	// large in the run before. Else the place is one that nobody has looked at yet.
@@ -235,46 +236,56 @@ type LeftOutNews struct {
 // doubledFrom is the least number of items at which a place that doubled is worth a look.
 const doubledFrom = 20
 
-// LeftOutNew returns the places that ask for attention: of the last seven days those that are not
-// accepted, and of the last run those whose share of the type's shown records has doubled since the run
-// before that saw at least [doubledFrom] of them.
+// LeftOutNew returns the places that ask for attention, of the tenant or of all tenants if tenant is
+// empty: of the last seven days those that are not accepted, and of the last run those whose share of
+// the type's shown records has doubled since the run before that saw at least [doubledFrom] of them.
 func (s *Store) LeftOutNew(ctx context.Context, tenant string) ([]LeftOutNews, error) {
 	const q = `
 		WITH ended AS (
-			SELECT id, finished_at
+			SELECT id, tenant, finished_at
 			FROM runs
-			WHERE tenant = @tenant AND state = 'done' AND finished_at > now() - interval '7 days'),
-		shown AS ( -- records of each type that a run read and that are shown
-			SELECT t.run, t.type, sum(coalesce((t.effects->>'created')::bigint, 0)
-				+ coalesce((t.effects->>'updated')::bigint, 0) + coalesce((t.effects->>'unchanged')::bigint, 0)) AS items
-			FROM run_types t
-			JOIN ended e ON e.id = t.run
-			GROUP BY 1, 2),
-		last AS (
-			SELECT place, kind, max(run) AS run, min(e.finished_at) AS since
+			WHERE (@tenant = '' OR tenant = @tenant)
+			  AND state = 'done'
+			  AND finished_at > now() - interval '7 days'),
+		met AS (
+			SELECT e.tenant, l.place, l.kind, l.run, l.items, e.finished_at
 			FROM run_left_out l
 			JOIN ended e ON e.id = l.run
-			WHERE l.kind <> 'withheld'
-			GROUP BY 1, 2)
-		SELECT l.place, l.kind, n.items, l.run, l.since, coalesce(s.items, 0),
+			WHERE l.kind <> 'withheld'),
+		last AS (
+			SELECT tenant, place, kind, max(run) AS run, min(finished_at) AS since
+			FROM met
+			GROUP BY tenant, place, kind),
+		shown AS ( -- records of each type that a run read and that are shown
+			SELECT t.run, e.tenant, t.type,
+				sum(coalesce((t.effects->>'created')::bigint, 0)
+					+ coalesce((t.effects->>'updated')::bigint, 0)
+					+ coalesce((t.effects->>'unchanged')::bigint, 0)) AS items
+			FROM run_types t
+			JOIN ended e ON e.id = t.run
+			WHERE e.tenant IN (SELECT tenant FROM last)
+			GROUP BY t.run, e.tenant, t.type)
+		SELECT l.tenant, l.place, l.kind, n.items, l.run, l.since, coalesce(s.items, 0),
 			coalesce(before.items, 0), coalesce(before.of, 0)
 		FROM last l
-		JOIN run_left_out n ON n.run = l.run AND n.place = l.place AND n.kind = l.kind
+		JOIN met n ON n.run = l.run AND n.place = l.place AND n.kind = l.kind
 		LEFT JOIN shown s ON s.run = l.run AND s.type = split_part(l.place, '.', 1)
 		LEFT JOIN LATERAL (
 			SELECT coalesce(o.items, 0) AS items, p.items AS of
 			FROM shown p
-			LEFT JOIN run_left_out o ON o.run = p.run AND o.place = l.place AND o.kind = l.kind
-			WHERE p.run < l.run AND p.type = split_part(l.place, '.', 1) AND p.items >= @from
+			LEFT JOIN met o ON o.run = p.run AND o.place = l.place AND o.kind = l.kind
+			WHERE p.tenant = l.tenant
+			  AND p.run < l.run
+			  AND p.type = split_part(l.place, '.', 1)
+			  AND p.items >= @from
 			ORDER BY p.run DESC
 			LIMIT 1) before ON true
-		ORDER BY l.place, l.kind`
+		ORDER BY l.tenant, l.place, l.kind`
 	var list []LeftOutNews
 	_, err := queryList(ctx, s.pool, func(row pgx.CollectableRow) (struct{}, error) {
 		var n LeftOutNews
 		var of, before, beforeOf int64
-		err := row.Scan(&n.Place, &n.Kind, &n.Items, &n.Run, &n.Since, &of, &before, &beforeOf)
-		n.Accepted, n.Doubled = "", false
+		err := row.Scan(&n.Tenant, &n.Place, &n.Kind, &n.Items, &n.Run, &n.Since, &of, &before, &beforeOf)
 		if reason, accepted := dossier.LeftOutReason(n.Place); accepted {
 			n.Accepted = reason
 			// Words are looked for when a version is stored, so that their number follows the changes.

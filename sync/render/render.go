@@ -128,7 +128,8 @@ func (r *Renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup)
 		card = linkJSON{key, dossier.KindQuestionnaire, c.Title}
 	case *dossier.Form:
 		out.Part, out.At = dossier.PartForms, c.At.Time
-		card, body, model = r.form(key, c, look)
+		form, questions, bare := r.form(key, c, look)
+		card, body, model, out.Conditional = form, questions, bare, bare.Pruned
 	case *dossier.PlanAgreement:
 		// Read by nobody by itself.
 		card = struct{}{}

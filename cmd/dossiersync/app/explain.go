@@ -354,8 +354,8 @@ var readableKinds = []dossier.Kind{dossier.KindReport, dossier.KindForm, dossier
 func (x *explainer) shape(e *explaining, out *Explained) {
 	r := &e.rendered
 	if out.Kind == dossier.KindGoal || slices.Contains(readableKinds, out.Kind) {
-		for _, w := range dossier.MissingWords(e.Item.Words, r.Card, r.Body) {
-			if _, accepted := dossier.LeftOutReason(w.Place); !accepted {
+		for _, w := range r.MissingWords(e.Item.Words) {
+			if _, accepted := dossier.LeftOutReason(w.Place); !accepted && w.Kind == dossier.LeftOutWords {
 				out.Words = append(out.Words, w)
 			}
 		}

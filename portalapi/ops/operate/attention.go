@@ -31,6 +31,7 @@ const (
 	QuarantineGrew       Code = "quarantine-grew"
 	ReconcileOverdue     Code = "reconcile-overdue"
 	CountContradicts     Code = "count-contradicts"
+	LeftOut              Code = "left-out"
 	SomethingWithheld    Code = "withheld"
 	Throttled            Code = "throttled"
 )
@@ -55,6 +56,7 @@ var causes = []struct {
 	{QuarantineGrew, quarantineGrew},
 	{ReconcileOverdue, reconcileOverdue},
 	{CountContradicts, countContradicts},
+	{LeftOut, leftOut},
 	{SomethingWithheld, withheld},
 	{Throttled, throttled},
 }

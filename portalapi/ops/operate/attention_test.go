@@ -191,6 +191,11 @@ func TestEachCauseIsNamed(t *testing.T) {
 			h.exec(`INSERT INTO type_counts (tenant, stream, type, source, replica, strikes, since)
 				VALUES ('amaris', 'reports', 'Observation', 40, 90, 2, now()), ('amaris', 'forms', 'QuestionnaireResponse', 1, 9, 1, now())`)
 		}, []string{"Observation (reports): the source counts 40, the replica has 90", "dossiersync reconcile"}},
+		operate.LeftOut: {func(h *harness) {
+			h.run(store.OutcomeComplete, 0, `{}`)
+			h.exec(`INSERT INTO run_left_out (run, place, kind, items)
+				SELECT max(id), p, k, 3 FROM runs, (VALUES ('Observation.surprise', 'unread'), ('Observation.hidden', 'withheld')) v (p, k) GROUP BY p, k`)
+		}, []string{"words of the source reach no reader: Observation.surprise (3 items)", "explain FILE", "run show"}},
 		operate.SomethingWithheld: {func(h *harness) {
 			h.exec(`INSERT INTO withheld (tenant, client, item, by, note) VALUES ('amaris', 'c1', NULL, 'beheer', 'n'), ('amaris', NULL, 'k', 'beheer', 'n')`)
 		}, []string{"1 client and 1 item are withheld", "withhold list", "data-breach"}},

@@ -374,6 +374,39 @@ func countContradicts(f *facts, t *Tenant, s *Status) *Cause {
 	}
 }
 
+// leftOut is a place of the source's records whose words reach no reader, although nobody has accepted
+// that, or more of them than before.
+func leftOut(f *facts, t *Tenant, _ *Status) *Cause {
+	list := f.leftOut[t.ID]
+	if len(list) == 0 {
+		return nil
+	}
+	extent := make(store.Extent)
+	var words []string
+	first, run := list[0].Since, list[0].Run
+	for _, l := range list {
+		extent[string(l.Kind)+" "+l.Place] = 1
+		text := fmt.Sprintf("%s (%s)", l.Place, counted(l.Items, "item"))
+		if l.Doubled {
+			text += ", twice as many as before"
+		}
+		words = append(words, text)
+		if l.Since.Before(first) {
+			first = l.Since
+		}
+		run = max(run, l.Run)
+	}
+	return &Cause{
+		What:       "words of the source reach no reader: " + joined(words, "; "),
+		Since:      &first,
+		ReadersSee: "the items without these words",
+		Do:         "look at a record that has the place, together with the supplier: dossiersync explain FILE",
+		Command:    fmt.Sprintf("dossiersync run show %d", run),
+		Runbook:    runbook(attentionSection),
+		extent:     extent,
+	}
+}
+
 // withheld is for information: an operator keeps clients or items from readers.
 func withheld(f *facts, t *Tenant, _ *Status) *Cause {
 	list := f.withheld[t.ID] // the oldest first

@@ -208,6 +208,7 @@ type facts struct {
 	ended            map[string][]store.EndedRun
 	newlyQuarantined map[string]int64
 	contradictions   map[string][]store.Contradiction
+	leftOut          map[string][]store.LeftOutNews
 	withheld         map[string][]store.Withholding // the oldest first
 	acknowledged     map[string]map[Code]store.Acknowledgement
 }
@@ -286,6 +287,14 @@ func (f *facts) readCauses(ctx context.Context, st *store.Store) (err error) {
 	f.contradictions = make(map[string][]store.Contradiction)
 	for _, c := range contradictions {
 		f.contradictions[c.Tenant] = append(f.contradictions[c.Tenant], c)
+	}
+	leftOut, err := st.LeftOutNew(ctx, "")
+	if err != nil {
+		return err
+	}
+	f.leftOut = make(map[string][]store.LeftOutNews)
+	for _, l := range leftOut {
+		f.leftOut[l.Tenant] = append(f.leftOut[l.Tenant], l)
 	}
 	withheld, err := st.Withheld(ctx, "")
 	if err != nil {
