@@ -221,11 +221,21 @@ func TestCountsThatLieAreNotBelieved(t *testing.T) {
 	}
 }
 
-// The source always counts more than it lists, so that every run is short.
-func TestShortListsAreReconciledOnceADay(t *testing.T) {
+// A source that always counts as many more as it lists is understood.
+func TestConstantExcessIsNotShort(t *testing.T) {
 	t.Parallel()
 	f, h := newCountHarness(t, 60)
 	f.count, f.pages = func(n int) int { return n + 3 }, true
+	f.advance(time.Hour)
+	f.put(report("nieuw", "c1", "nieuw", 13*60-30))
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+}
+
+// The source counts more than it lists wherever it has records, so that every run is short.
+func TestShortListsAreReconciledOnceADay(t *testing.T) {
+	t.Parallel()
+	f, h := newCountHarness(t, 60)
+	f.count, f.pages = func(n int) int { return n + min(n, 3) }, true
 	const passes = 4 // of a list that stays short
 	for i, want := range []int{passes, passes, passes, 2 * passes} {
 		f.advance(time.Hour)
