@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
@@ -61,6 +62,8 @@ type cli struct {
 	Conf        configCmd      `cmd:"" name:"config" help:"Check a configuration file; print an example or a schema."`
 	Token       tokenCmd       `cmd:"" help:"Make keys and tokens to try the portal API with."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Completion  completionCmd  `cmd:"" help:"Print a script that completes commands in a shell."`
+	Man         manCmd         `cmd:"" help:"Print the manual page." hidden:""`
 }
 
 // session is what every command is run with.
@@ -107,6 +110,7 @@ func execute(ctx context.Context, args []string, s streams) (code int) {
 		fmt.Fprintln(s.err, "dossiersync:", err)
 		return exitUsage
 	}
+	kongcompletion.Register(parser) // answers a shell that completes a line, and exits
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
