@@ -240,7 +240,9 @@ func (s *Store) HeldClients(ctx context.Context, tenant string, hold int64, offs
 // HoldDecision is what an operator decides on a hold, or on several.
 type HoldDecision struct {
 	Tenant string
-	Hold   int64          // 0: every hold of the tenant that the next three fields select
+	// Hold is one hold; 0: every hold of the tenant that the next three fields select and that is
+	// open, or with [HoldOpen] every one that is not.
+	Hold   int64
 	Stream dossier.Stream // empty: every stream
 	Type   string         // empty: every type
 	// Reveals selects holds of marks; else those of removals.
@@ -284,6 +286,7 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 		WHERE a.tenant = @tenant
 		  AND (h.id = @hold OR @hold = 0
 			AND h.reveals = @reveals
+			AND (h.state = 'open') = (@state <> 'open')
 			AND (@stream = '' OR h.stream = @stream)
 			AND (@type = '' OR h.type = @type))
 		  AND (@client = '' OR i.client = @client)
@@ -294,7 +297,7 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 	var n int64
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		found, err := queryMap[int64, int64](ctx, tx, find, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold,
-			"client": d.Client, "stream": d.Stream, "type": d.Type, "reveals": d.Reveals})
+			"client": d.Client, "stream": d.Stream, "type": d.Type, "reveals": d.Reveals, "state": d.State})
 		if err != nil {
 			return err
 		}

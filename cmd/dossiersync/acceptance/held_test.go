@@ -21,10 +21,14 @@ func (h *harness) held() []store.Hold {
 	return out.Holds
 }
 
-// decideHeld decides on a set, with the flags given in words.
+// decideHeld decides on a set, with the flags given in words; on those that the flags select, if set
+// is 0.
 func (h *harness) decideHeld(verb string, set int64, flags string) (code int, stderr string) {
 	h.t.Helper()
-	args := []string{"held", verb, fmt.Sprint(set), "--tenant", "amaris", "--note", "test", "--by", "Anna de Vries"}
+	args := []string{"held", verb, "--tenant", "amaris", "--note", "test", "--by", "Anna de Vries"}
+	if set != 0 {
+		args = append(args, fmt.Sprint(set))
+	}
 	code, _, stderr = h.runCommand(append(args, strings.Fields(flags)...)...)
 	return code, stderr
 }
@@ -76,7 +80,15 @@ func TestHeldItemsAreDecidedByClient(t *testing.T) {
 	if code, stderr := s.decideHeld("keep", sets[0].ID, "--items 6 --client client-00"); code != exitDone {
 		t.Errorf("keep ends with %d: %s", code, stderr)
 	}
-	if code, stderr := s.decideHeld("approve", sets[0].ID, "--items 18"); code != exitDone {
+	for _, flags := range []string{"--items 18", "--items 18 --type Observation --all", "--items 18 --reveals"} {
+		if code, stderr := s.decideHeld("approve", 0, flags); code != exitUsage {
+			t.Errorf("approve %s ends with %d: %s", flags, code, stderr)
+		}
+	}
+	if code, stderr := s.decideHeld("approve", 0, "--items 18 --type Goal"); code != exitFailed || !strings.Contains(stderr, "nothing is held of type Goal") {
+		t.Errorf("approve ends with %d: %s", code, stderr)
+	}
+	if code, stderr := s.decideHeld("approve", 0, "--items 18 --type Observation"); code != exitDone {
 		t.Errorf("approve ends with %d: %s", code, stderr)
 	}
 	s.runScope(store.Scope{})
@@ -114,7 +126,7 @@ func TestHeldClientsAreApprovedWithTheirDossiers(t *testing.T) {
 	if len(sets) != 1 || sets[0].Items != 3 || sets[0].Along != 18 {
 		t.Fatalf("held are %+v", sets)
 	}
-	if code, stderr := s.decideHeld("approve", sets[0].ID, "--items 3"); code != exitDone {
+	if code, stderr := s.decideHeld("approve", 0, "--all --items 3"); code != exitDone {
 		t.Fatalf("approve ends with %d: %s", code, stderr)
 	}
 	s.runScope(store.Scope{})
