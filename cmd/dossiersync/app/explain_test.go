@@ -63,6 +63,21 @@ func explainExamples(t *testing.T) []Explained {
 	return all
 }
 
+// simulatorPlaces are the accepted places that only the simulator's dossiers leave out; package sync tests
+// that these leave out no other.
+var simulatorPlaces = []string{
+	"CarePlan.created",
+	"Consent.policyRule",
+	"Consent.scope",
+	"Consent.verification",
+	"DocumentReference.content.attachment.title",
+	"Goal.achievementStatus",
+	"Goal.category",
+	"Provenance.agent",
+	"Provenance.recorded",
+	"QuestionnaireResponse.item.answer.valueAttachment.data",
+}
+
 var update = flag.Bool("update", false, "write the table of left-out places in docs/real-input.md anew")
 
 // The places that the examples leave out are the accepted ones, no more and no less, and docs/real-input.md
@@ -95,7 +110,7 @@ func TestExamplesSetTheAcceptedPlaces(t *testing.T) {
 	table.WriteString("| place | FHIR, Nictiz, Synthea | why that is right |\n| --- | --- | --- |\n")
 	for _, place := range slices.Sorted(maps.Keys(accepted)) {
 		n := counts[place]
-		if len(n) == 0 {
+		if len(n) == 0 && !slices.Contains(simulatorPlaces, place) {
 			t.Errorf("store/dossier/leftout.txt has %s, which no example leaves out", place)
 		}
 		fmt.Fprintf(&table, "| `%s` | %d, %d, %d | %s |\n", place, n["hl7-r4"], n["nictiz-zib2020"], n["synthea"], accepted[place])
