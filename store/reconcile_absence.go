@@ -150,16 +150,17 @@ func slotOf(r Run) time.Time {
 	return r.RequestedAt
 }
 
-// UnsureAbsences counts the items that the run could not tell of whether they are gone.
+// UnsureAbsences counts the items that were looked at, by this run or by an earlier one, and of
+// which the source would not say whether they are gone.
 func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
 	const q = `
 		SELECT count(*)
 		FROM absences
 		WHERE tenant = @tenant
 		  AND state = 'suspect'
-		  AND tried = @run`
+		  AND tried IS NOT NULL`
 	var n int64
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}).Scan(&n)
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count absences of %s: %w", c.Run.Tenant, err)
 	}
@@ -193,7 +194,7 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 			  AND (i.state = 'shown' AND a.missing <> 'mark' OR i.state = 'hidden' AND a.missing = 'mark'))`
 	// A client that is there again takes its items out of the client's hold.
 	const apart = `
-		UPDATE absences a SET state = 'suspect', hold = NULL
+		UPDATE absences a SET state = 'suspect', hold = NULL, tried = NULL
 		FROM holds h
 		WHERE a.tenant = @tenant
 		  AND h.id = a.hold
@@ -220,7 +221,7 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 		  AND (a.hold, a.state) IS DISTINCT FROM (k.hold, k.state)`
 	// What an earlier run confirmed counts for nothing today.
 	const old = `
-		UPDATE absences SET state = 'suspect'
+		UPDATE absences SET state = 'suspect', tried = NULL
 		WHERE tenant = @tenant
 		  AND state = 'confirmed'
 		  AND tried IS DISTINCT FROM @run`

@@ -391,6 +391,30 @@ func TestCountThatFailsFailsNoRun(t *testing.T) {
 	}
 }
 
+// A run that lists nothing is partial too while the source will not say whether records exist: status
+// would be green although the source hides half of a type.
+func TestUnsureAbsencesKeepRunsPartial(t *testing.T) {
+	t.Parallel()
+	f, h := newCountHarness(t, 12)
+	f.advance(time.Hour)
+	f.remove(firstReports(7))
+	f.script = func(a request) error {
+		if a.act == "read" {
+			return failure(source.Unauthorized, 403)
+		}
+		return nil
+	}
+	for range 4 {
+		run := h.wantSync(store.OutcomePartial, store.Scope{})
+		if got := message(run); got != "the source would not say whether 7 items are still there" {
+			t.Errorf("the message is %q", got)
+		}
+	}
+	f.script = nil
+	f.put(reports("c1", 12, 10, 3)...)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+}
+
 // I5: a feed that names half or more of a type is not obeyed before each deletion is confirmed.
 func TestManyStatedDeletionsAreHeld(t *testing.T) {
 	t.Parallel()
