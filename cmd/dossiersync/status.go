@@ -140,6 +140,8 @@ func printStatus(w io.Writer, service operate.Service) {
 		for _, s := range list {
 			source := "readable"
 			switch {
+			case s.LastOutcome == nil && s.Unreachable == nil && s.Trouble == nil:
+				source = "not tried yet"
 			case s.Unreachable != nil:
 				source = "not readable, first " + ago(now, s.Unreachable)
 			case s.Trouble != nil:
@@ -164,8 +166,11 @@ func printStatus(w io.Writer, service operate.Service) {
 	fmt.Fprintln(w, service.WorkerWords())
 	if len(list) == 1 {
 		s := &list[0]
-		fmt.Fprintf(w, "%s: at most %g requests per second to the source, and %d at once; the last run made %d requests\n",
-			s.ID, s.Pace.RequestsPerSecond, s.Pace.Concurrency, s.Requests)
+		fmt.Fprintf(w, "%s: at most %g requests per second to the source, and %d at once\n",
+			s.ID, s.Pace.RequestsPerSecond, s.Pace.Concurrency)
+		if s.RequestBudget == 0 && s.LastOutcome != nil {
+			fmt.Fprintf(w, "%s: the last run made %d requests; a run has no limit\n", s.ID, s.Requests)
+		}
 	}
 }
 
@@ -203,7 +208,7 @@ func printRemarks(w io.Writer, s *operate.Status, now time.Time) {
 	if s.EpochSince != nil {
 		fmt.Fprintf(w, "%s: the source was restored or replaced %s (epoch %d)\n", s.ID, ago(now, s.EpochSince), s.Epoch)
 	}
-	if s.RequestBudget > 0 {
+	if s.RequestBudget > 0 && s.LastOutcome != nil {
 		fmt.Fprintf(w, "%s: the last run made %d of the %d requests that a run may make\n", s.ID, s.Requests, s.RequestBudget)
 	}
 }

@@ -190,7 +190,7 @@ func TestEachCauseIsNamed(t *testing.T) {
 		operate.CountContradicts: {func(h *harness) {
 			h.exec(`INSERT INTO type_counts (tenant, stream, type, source, replica, strikes, since)
 				VALUES ('amaris', 'reports', 'Observation', 40, 90, 2, now()), ('amaris', 'forms', 'QuestionnaireResponse', 1, 9, 1, now())`)
-		}, []string{"Observation (reports): the source counts 40, the replica has 90", "dossiersync reconcile"}},
+		}, []string{"Observation (reports): the source counts 40 records, and 90 were expected", "dossiersync reconcile"}},
 		operate.LeftOut: {func(h *harness) {
 			h.run(store.OutcomeComplete, 0, `{}`)
 			h.exec(`INSERT INTO run_left_out (run, place, kind, items)

@@ -355,7 +355,7 @@ func countContradicts(f *facts, t *Tenant, s *Status) *Cause {
 			continue
 		}
 		extent[string(c.Stream)+" "+c.Type] = 1
-		words = append(words, fmt.Sprintf("%s (%s): the source counts %d, the replica has %d", c.Type, c.Stream, c.Source, c.Replica))
+		words = append(words, fmt.Sprintf("%s (%s): the source counts %d records, and %d were expected", c.Type, c.Stream, c.Source, c.Replica))
 		if first == nil || c.Since.Before(*first) {
 			first = &c.Since
 		}
