@@ -169,7 +169,9 @@ func (v value) number() string {
 
 // noteRead notes that the mapping read the value for readers, and not only to judge the record.
 func (r *resource) noteRead(p *node) {
-	if !r.judging {
+	if r.judging {
+		p.use = max(p.use, judged)
+	} else {
 		p.use = max(p.use, isRead)
 	}
 }
