@@ -102,6 +102,8 @@ func hasEntries(v value) bool {
 // hidesSection reports whether v, a section of r, is not for readers: a hide rule matches its
 // code, which serves as its category too, or it is labelled, or about another client (I6, I7).
 func (m *mapper) hidesSection(r *resource, v value) bool {
+	r.judging = true
+	defer func() { r.judging = false }()
 	var have marks
 	have.appendNamedConcepts(&have.code, v.get("code"))
 	have.category = have.code

@@ -30,6 +30,8 @@ type envelope struct {
 // readEnvelope reads r's envelope. Where it could not be read r.failed says so,
 // and nothing of the record may be shown or stay shown.
 func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
+	r.judging = true
+	defer func() { r.judging = false }()
 	e := &r.envelope
 	*e = envelope{id: r.get("id").str(), marks: e.marks.cleared()}
 	meta := r.get("meta")

@@ -230,6 +230,12 @@ func (w *leftOut) concept(n int32, p *place) {
 		w.add(p.name, dossier.LeftOutUnread, length)
 		return
 	}
+	// A code alone says nothing to readers; that it decides about the record is enough.
+	for i = n; i < w.r.nodes[n].after; i++ {
+		if w.r.nodes[i].use == judged {
+			return
+		}
+	}
 	w.one(n, p, list >= 0)
 }
 

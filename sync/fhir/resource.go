@@ -36,6 +36,8 @@ type resource struct {
 	modified bool
 	// labels says what was left out of raw for the labels of its elements.
 	labels inlineLabels
+	// judging says that the record is read to judge it: what is read reaches no reader by that.
+	judging bool
 	// withheld says that something in the resource is not for readers, and was left out.
 	withheld bool
 	// blame is the reason for faults that say no more than that something is

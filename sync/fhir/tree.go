@@ -22,6 +22,7 @@ type use uint8
 
 const (
 	unread   use = iota
+	judged       // the record was judged by it
 	isRead       // the mapping asked for its text, number or truth
 	withheld     // a mark, a rule or a condition keeps it, and all parts of it, from readers
 )

@@ -123,7 +123,7 @@ func (v value) str() string {
 		v.fault(v.r.blame, "not a text")
 		return ""
 	}
-	p.use = max(p.use, isRead)
+	v.r.noteRead(p)
 	b := p.is.of(v.r.raw)
 	if !utf8.Valid(b) {
 		v.fault(dossier.BadText, "not UTF-8")
@@ -149,7 +149,7 @@ func (v value) bool() bool {
 		v.fault(v.r.blame, "not true or false")
 		return false
 	}
-	p.use = max(p.use, isRead)
+	v.r.noteRead(p)
 	return v.r.raw[p.is.start] == 't'
 }
 
@@ -163,8 +163,17 @@ func (v value) number() string {
 		v.fault(v.r.blame, "not a number")
 		return ""
 	}
-	p.use = max(p.use, isRead)
+	v.r.noteRead(p)
 	return string(p.is.of(v.r.raw))
+}
+
+// noteRead notes that the mapping read the value for readers, and not only to judge the record.
+func (r *resource) noteRead(p *node) {
+	if r.judging {
+		p.use = max(p.use, judged)
+	} else {
+		p.use = max(p.use, isRead)
+	}
 }
 
 // withhold notes that a mark, a rule or a condition keeps v from readers.
