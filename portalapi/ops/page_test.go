@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"dossiersync/store"
+
 	"golang.org/x/net/html"
 )
 
