@@ -84,6 +84,10 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 		if t.Type == "Goal" && !slices.Contains(p.Goals, t.Ref) {
 			p.Goals = append(p.Goals, t.Ref)
 		}
+		if t.display != "" && !v.get("reference").ok() && !v.get("identifier").ok() {
+			p.OwnGoals = append(p.OwnGoals, dossier.Goal{Description: t.display}) // no record: words are all there is
+			continue
+		}
 		in := r.inside(t.inside)
 		_, known := own[t.inside]
 		if known || in.get("resourceType").str() != "Goal" {
