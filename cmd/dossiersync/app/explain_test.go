@@ -177,7 +177,7 @@ func TestExplainResolvesRecords(t *testing.T) {
 	if !strings.Contains(string(all[0].Card), "Dr. Vos") || all[0].Client != "1" {
 		t.Errorf("the plan: %s", all[0].Card)
 	}
-	if all[8].Outcome != OutcomeNotPulled || all[8].Why[0] != "No search asks for a Device: it is no report, form or care plan." {
+	if all[8].Outcome != OutcomeNotPulled || all[8].Why[0] != "No search asks for resources of the type Device: they are no reports, forms or care plans." {
 		t.Errorf("the device: %+v", all[8])
 	}
 }
@@ -195,7 +195,7 @@ func TestExplainSaysWhyRecordIsHidden(t *testing.T) {
 		`{` + report + `,"status":"final","implicitRules":"http://x/rules"}`:                                    "The rules: http://x/rules.",
 		`{` + strings.Replace(report, "11591000146107", "1", 1) + `,"status":"final"}`:                          "To show it as a report, name its code in mapping.report_codes.",
 		`{` + report + `,"status":"final","effectiveDateTime":"gisteren"}`:                                      "Not applied (bad-date): has an invalid date. What exactly: effectiveDateTime: not a FHIR date.",
-		`{"resourceType":"Observation","id":`:                                                                   "Not applied (bad-json)",
+		`{"resourceType":"Observation","id":`:                                                                   "It is not JSON",
 		`{"resourceType":"Patient","id":"1","link":[{"type":"replaced-by","other":{"reference":"Patient/2"}}]}`: "Hidden (merged)",
 	} {
 		e := explainText(t, text)[0]
@@ -243,4 +243,37 @@ func codesOf(raw []byte) []config.Code {
 	}
 	_ = json.Unmarshal(raw, &r) // types with other members of those names have none
 	return append(r.Code.Coding, r.Type.Coding...)
+}
+
+// What is no FHIR resource is called what it is.
+func TestExplainSaysWhatIsNoResource(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"resourceType":"Patient",`: "It is not JSON: ends too early.",
+		"hello":                      "It is not JSON.",
+		"<Patient>\n</Patient>":      "It is XML or HTML. dossiersync reads FHIR as JSON.",
+		"\xff\xfe{\x00}\x00":         "It is not UTF-8, in which FHIR is written, but seems to be UTF-16. Save it as UTF-8.",
+		"42":                         "It is JSON, but no object, and so no FHIR resource.",
+		`{"id":"x"}`:                 "It has no resourceType, and so is no FHIR resource.",
+		"{\"resourceType\":\"Patient\",\"id\":\"p\"}\n{\"a\":": "Line 2: It is not JSON: ends too early.",
+	} {
+		all := explainText(t, text)
+		got := all[len(all)-1]
+		if got.Outcome != "quarantined" || got.Why[0] != want {
+			t.Errorf("%q: got %s %q, want %q", text, got.Outcome, got.Why, want)
+		}
+	}
+}
+
+// Entries of a Bundle that are known by a urn:uuid only are explained as a server stores them.
+func TestExplainResolvesEntriesByUUID(t *testing.T) {
+	t.Parallel()
+	all := explainText(t, `{"resourceType":"Bundle","type":"transaction","entry":[
+		{"fullUrl":"urn:uuid:11111111-1111-4111-8111-111111111111","resource":{"resourceType":"Patient","active":true}},
+		{"fullUrl":"urn:uuid:22222222-2222-4222-8222-222222222222","resource":{"resourceType":"Observation","status":"final",
+			"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]},"effectiveDateTime":"2026-01-01",
+			"subject":{"reference":"urn:uuid:11111111-1111-4111-8111-111111111111"},"valueString":"Goed."}}]}`)
+	if len(all) != 2 || all[1].Outcome != "shown" || all[1].Client != "11111111-1111-4111-8111-111111111111" || len(all[1].Why) != 1 {
+		t.Errorf("got %+v", all)
+	}
 }
