@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -159,6 +160,7 @@ func values(data []byte) (all []json.RawMessage, ok bool) {
 // withIDs does for the entries of a Bundle what a server does that stores them (FHIR R4, http §3.1.0.11.2):
 // those that are known by a urn:uuid only get that as their id, and references to it lead to them.
 func withIDs(all []Resource) []Resource {
+	links := make(map[string][]byte)
 	for i := range all {
 		uuid, ok := strings.CutPrefix(all[i].FullURL, "urn:uuid:")
 		h := headOf(all[i].Raw)
@@ -170,13 +172,24 @@ func withIDs(all []Resource) []Resource {
 			h.ID = uuid
 			all[i].Raw = slices.Concat(all[i].Raw[:start+1], []byte(`"id":"`+uuid+`",`), all[i].Raw[start+1:])
 		}
-		old, link := []byte(`"`+all[i].FullURL+`"`), []byte(`"`+h.ResourceType+"/"+h.ID+`"`)
-		for k := range all {
-			all[k].Raw = bytes.ReplaceAll(all[k].Raw, old, link)
-		}
+		links[`"`+all[i].FullURL+`"`] = []byte(`"` + h.ResourceType + "/" + h.ID + `"`)
+	}
+	if len(links) == 0 {
+		return all
+	}
+	for i := range all {
+		all[i].Raw = uuidText.ReplaceAllFunc(all[i].Raw, func(text []byte) []byte {
+			if link, ok := links[string(text)]; ok {
+				return link
+			}
+			return text
+		})
 	}
 	return all
 }
+
+// uuidText finds the JSON texts that are a urn:uuid.
+var uuidText = regexp.MustCompile(`"urn:uuid:[^"\\\s]+"`)
 
 // Explain returns what becomes of the resources under the tenant's rules, in their order. They are mapped,
 // judged and rendered as a run would, and resolve each other. It needs no database and no source.
