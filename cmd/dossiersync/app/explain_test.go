@@ -277,3 +277,16 @@ func TestExplainResolvesEntriesByUUID(t *testing.T) {
 		t.Errorf("got %+v", all)
 	}
 }
+
+// A hidden person is not named by the display of a reference that has only an identifier either.
+func TestExplainHidesPersonByIdentifier(t *testing.T) {
+	t.Parallel()
+	all := explainText(t, `{"resourceType":"Practitioner","id":"s","meta":{"security":[{"code":"NOPAT"}]},
+		"identifier":[{"system":"http://x/agb","value":"1"}],"name":[{"text":"Jansen"}]}
+		{"resourceType":"Observation","id":"o","status":"final","effectiveDateTime":"2026-01-01","subject":{"reference":"Patient/1"},
+		"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]},"valueString":"Goed.",
+		"performer":[{"identifier":{"system":"http://x/agb","value":"1"},"display":"Jansen"}]}`)
+	if len(all) != 2 || all[1].Outcome != "shown" || strings.Contains(string(all[1].Item), "Jansen") {
+		t.Errorf("got %+v", all)
+	}
+}
