@@ -19,7 +19,20 @@ func (r *resource) inside(id string) value {
 	if id == "" || r.hides(id) {
 		return value{}
 	}
-	return r.contained[id].is
+	return r.contained[r.containedID(id)].is
+}
+
+// containedID returns the id as the contained resource has it that a reference names, if only its capitals
+// differ: whether that is meant is in doubt, and doubt about a mark hides (I6).
+func (r *resource) containedID(id string) string {
+	if _, ok := r.contained[id]; !ok {
+		for one := range r.contained {
+			if strings.EqualFold(one, id) {
+				return one
+			}
+		}
+	}
+	return id
 }
 
 // hides reports whether r contains a resource with this id that may not be shown. The envelope is
@@ -41,6 +54,7 @@ func (r *resource) hides(id string) bool {
 			r.addWithin(strings.TrimPrefix(c.get("id").str(), "#"), c)
 		}
 	}
+	id = r.containedID(id)
 	c, ok := r.contained[id]
 	if !ok || r.judge == nil || r.blame != dossier.BadBody {
 		return false

@@ -118,7 +118,10 @@ func (w *memberLister) list(p *place) {
 	}
 	w.r.failed, w.r.modified = failed, modified
 	for _, l := range w.item.LeftOut {
-		if l.Kind == dossier.LeftOutWithheld && !slices.ContainsFunc(w.members, func(m dossier.Member) bool { return m.Place == l.Place }) {
+		said := slices.ContainsFunc(w.members, func(m dossier.Member) bool {
+			return m.Place == l.Place && m.Use == dossier.MemberWithheld
+		})
+		if l.Kind == dossier.LeftOutWithheld && !said {
 			w.members = append(w.members, dossier.Member{Place: l.Place, Use: dossier.MemberWithheld, Reason: "labelled as not for the client",
 				Values: 1, Length: l.Length})
 		}

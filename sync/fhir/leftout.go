@@ -292,7 +292,7 @@ func (w *leftOut) reference(n int32, p *place) {
 var linksOnly = setOf("basedOn detail focus goal partOf related replaces")
 
 func (w *leftOut) leadsNowhere(n int32, p *place) bool {
-	if p.name == "CarePlan.goal" && w.part(n, "reference") < 0 && w.part(n, "identifier") < 0 {
+	if p.name == "CarePlan.goal" && isWordsOnly(value{w.r, n}) {
 		return false // a goal in words
 	}
 	t := w.m.reference(value{w.r, n})

@@ -290,3 +290,17 @@ func TestExplainHidesPersonByIdentifier(t *testing.T) {
 		t.Errorf("got %+v", all)
 	}
 }
+
+// What is withheld is said, also where another value at the same place is read.
+func TestExplainNamesWithheldBesideRead(t *testing.T) {
+	t.Parallel()
+	all := explainText(t, `{"resourceType":"DocumentReference","id":"d","status":"current","subject":{"reference":"Patient/1"},
+		"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PROCESSINLINELABEL"}]},
+		"date":"2026-01-01T10:00:00Z","content":[{"attachment":{"contentType":"text/plain","data":"b3Blbg=="}},
+		{"attachment":{"contentType":"text/plain","data":"Z2VoZWlt","_data":{"extension":[{
+			"url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+			"valueCoding":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"NOPAT"}}]}}}]}`)
+	if said := strings.Join(all[0].Why, " "); !strings.Contains(said, "withheld") || !strings.Contains(said, "content.attachment.data") {
+		t.Errorf("got %s", said)
+	}
+}
