@@ -136,10 +136,15 @@ func (s *Store) UnreadTypes(ctx context.Context) (map[string][]UnreadType, error
 	return all, nil
 }
 
-// EndedRun is a whole run that has ended, with what kept it from being complete.
+// EndedRun is a run that has ended, with what kept it from being complete.
 type EndedRun struct {
 	Run
 	LeftOver LeftOver
+}
+
+func scanEndedRun(row pgx.CollectableRow) (r EndedRun, err error) {
+	err = row.Scan(append(r.fields(), &r.LeftOver)...)
+	return r, err
 }
 
 // EndedRuns returns by tenant its last whole runs that ended and were not cancelled, two at
@@ -150,17 +155,35 @@ func (s *Store) EndedRuns(ctx context.Context) (map[string][]EndedRun, error) {
 		FROM tenants t
 		CROSS JOIN LATERAL (` + lastWhole + `2) w
 		ORDER BY w.id DESC`
-	scan := func(row pgx.CollectableRow) (r EndedRun, err error) {
-		err = row.Scan(append(r.fields(), &r.LeftOver)...)
-		return r, err
-	}
-	list, err := queryList(ctx, s.pool, scan, q)
+	list, err := queryList(ctx, s.pool, scanEndedRun, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the last whole runs: %w", err)
 	}
 	all := make(map[string][]EndedRun)
 	for _, r := range list {
 		all[r.Tenant] = append(all[r.Tenant], r)
+	}
+	return all, nil
+}
+
+// LastCompared returns by tenant the last run that ended, was not cancelled, and was of everything or a
+// reconcile of everything.
+func (s *Store) LastCompared(ctx context.Context) (map[string]EndedRun, error) {
+	const q = `
+		SELECT DISTINCT ON (tenant) ` + runColumns + `, left_over
+		FROM runs
+		WHERE state = 'done'
+		  AND outcome <> 'cancelled'
+		  AND (` + wholeScope + ` OR scope = '{"only": "reconcile"}')
+		  AND finished_at > now() - interval '30 days'
+		ORDER BY tenant, id DESC`
+	list, err := queryList(ctx, s.pool, scanEndedRun, q)
+	if err != nil {
+		return nil, fmt.Errorf("read the last comparisons: %w", err)
+	}
+	all := make(map[string]EndedRun)
+	for _, r := range list {
+		all[r.Tenant] = r
 	}
 	return all, nil
 }

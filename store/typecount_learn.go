@@ -167,6 +167,9 @@ func (s *Store) EmptiedTypes(ctx context.Context, c Claim) ([]AbsentType, error)
 		   AND EXISTS (
 			SELECT FROM items i
 			WHERE i.tenant = @tenant AND i.stream = t.stream AND i.type = t.type AND i.state = 'shown')
+		   AND NOT EXISTS ( -- a reconcile of this run, whose lists have no end in time, found some
+			SELECT FROM censuses c
+			WHERE c.run = @run AND c.stream = t.stream AND c.type = t.type AND c.ids > 0)
 		ORDER BY t.stream, t.type`
 	scope := c.Run.Scope
 	if scope.Client != "" || scope.Only != "" || !scope.To.IsZero() {

@@ -107,7 +107,9 @@ func (s *slice) askCounts(ctx context.Context) (more bool, err error) {
 			continue
 		}
 		n := int64(store.NoCount)
-		if broken < brokenCounts && time.Since(began) < countTime {
+		// A count has no interval, so it fails where the source answers short intervals only.
+		isNarrow := s.syncer.habits[s.tenant.ID].width(searched{TypeID: t.TypeID}) > 0
+		if !isNarrow && broken < brokenCounts && time.Since(began) < countTime {
 			if n, err = s.askCount(ctx, t.TypeID, &broken); err != nil {
 				return false, err
 			}
@@ -144,6 +146,10 @@ func (s *slice) askCount(ctx context.Context, id store.TypeID, broken *int) (int
 		*broken = brokenCounts // the source is not asked further
 	case source.KindOf(err) == source.Unreachable:
 		*broken++
+		// An answer keeps these failures from opening the source's circuit.
+		if _, err := s.tenant.Source.Describe(ctx); err != nil {
+			*broken = brokenCounts
+		}
 	}
 	return store.NoCount, nil
 }

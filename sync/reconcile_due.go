@@ -52,7 +52,8 @@ func (s *slice) dueForReconcile(ctx context.Context) (due []store.Census, more b
 	due = s.censuses(func(t store.RunType) bool {
 		feed := s.cursors[t.TypeID].Feed
 		hasFeed := feed != nil && *feed
-		return all || slices.Contains(streams, t.Stream) || withoutFeed && !hasFeed
+		return all || slices.ContainsFunc(streams, func(due dossier.Stream) bool { return goesAlong(t.Stream, due) }) ||
+			withoutFeed && !hasFeed
 	})
 	moved, more, err := s.compareCounts(ctx, due)
 	if err != nil || more || len(moved) == 0 {
@@ -60,8 +61,14 @@ func (s *slice) dueForReconcile(ctx context.Context) (due []store.Census, more b
 	}
 	return s.censuses(func(t store.RunType) bool {
 		return slices.ContainsFunc(due, func(c store.Census) bool { return c.TypeID == t.TypeID }) ||
-			slices.ContainsFunc(moved, func(m store.AbsentType) bool { return m.Stream == t.Stream })
+			slices.ContainsFunc(moved, func(m store.AbsentType) bool { return goesAlong(t.Stream, m.Stream) })
 	}), false, nil
+}
+
+// goesAlong reports whether a stream is compared when another is due: clients are compared with
+// everything, because what belongs to an absent client is not absent by itself.
+func goesAlong(stream, due dossier.Stream) bool {
+	return stream == due || stream == dossier.StreamClients
 }
 
 // censuses returns the lists that are to be made of those types that are due and can be read.

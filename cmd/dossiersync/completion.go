@@ -15,12 +15,12 @@ type completionCmd struct {
 
 // Help is called by kong.
 func (completionCmd) Help() string {
-	return `Prints a script that completes the commands and flags of dossiersync with the Tab key. For this
-session of bash or zsh:
+	return `Prints a script that completes commands and flags with the Tab key. The Debian package
+installs the scripts.
 
+Examples:
   source <(dossiersync completion bash)
-
-The Debian package installs the scripts.`
+  dossiersync completion fish > ~/.config/fish/completions/dossiersync.fish`
 }
 
 // scripts have the shells ask the program itself; see newParser's caller.
@@ -45,6 +45,12 @@ func (c *completionCmd) Run(a *session) error {
 }
 
 type manCmd struct{}
+
+// Help is called by kong.
+func (manCmd) Help() string {
+	return `Examples:
+  dossiersync man > dossiersync.1`
+}
 
 // Run prints the manual page, as make dist installs it.
 func (manCmd) Run(a *session) error {

@@ -104,7 +104,7 @@ func TestDecisionOnSeveralSets(t *testing.T) {
 	}{
 		{`{"decision":"approve","type":"Observation","shown":413,"note":"x"}`, 409},
 		{`{"decision":"approve","type":"Observation","shown":414,"note":"x"}`, 200},
-		{`{"decision":"reopen","shown":414,"note":"x"}`, 409},
+		{`{"decision":"reopen","shown":413,"note":"x"}`, 409}, // what is decided already
 		{`{"decision":"keep","stream":"forms","shown":1,"note":"x","days":7}`, 200},
 		{`{"decision":"approve","reveals":true,"client":"1042","shown":1,"note":"x"}`, 200},
 	} {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"dossiersync/store"
+
 	"golang.org/x/net/html"
 )
 
@@ -19,6 +21,12 @@ import (
 func TestEveryPageForEveryUser(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
+	for _, run := range []store.Run{s.done, s.running} {
+		if _, err := s.Pool().Exec(t.Context(), `INSERT INTO run_left_out (run, place, kind, items) VALUES
+			($1, 'Observation.bodySite', 'unread', 2), ($1, 'Observation.note', 'withheld', 1)`, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
 	item := "/quarantine/" + s.bad
 	pages := []struct {
 		url            string

@@ -132,9 +132,11 @@ func rules(list []config.Rule) []fhir.Rule {
 	return out
 }
 
-// Probed and ProbedType are what [Probe] finds.
+// What [Probe] finds.
 type (
-	Probed     = fhir.Probed
+	// Probed is what was found of a source.
+	Probed = fhir.Probed
+	// ProbedType is what was found of one of its types.
 	ProbedType = fhir.ProbedType
 )
 

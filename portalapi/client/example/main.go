@@ -18,13 +18,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: example ADDRESS TOKEN")
 		os.Exit(2)
 	}
-	if err := print(context.Background(), os.Args[1], os.Args[2]); err != nil {
+	if err := printDossiers(context.Background(), os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "example:", err)
 		os.Exit(1)
 	}
 }
 
-func print(ctx context.Context, address, token string) error {
+func printDossiers(ctx context.Context, address, token string) error {
 	api, err := client.NewReader(address, token, nil)
 	if err != nil {
 		return err

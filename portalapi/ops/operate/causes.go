@@ -270,7 +270,8 @@ func configurationsDiffer(f *facts, t *Tenant, s *Status) *Cause {
 	}
 }
 
-// keptPartial are the kinds of what is left over that keep runs partial without another cause here.
+// keptPartial are the kinds of what is left over that keep runs partial without another cause here. The
+// first is a cause at once, because the source may have stopped showing records.
 var keptPartial = []struct {
 	kind  store.LeftKind
 	words func(n int64) string
@@ -282,16 +283,28 @@ var keptPartial = []struct {
 	{store.LeftBudget, func(n int64) string { return fmt.Sprintf("the budget of %d requests was used up", n) }},
 }
 
-// partialRuns is what the last two whole runs both have left over.
+// partialRuns is what the last two whole runs both have left over, or what the last comparison could not
+// list.
 func partialRuns(f *facts, t *Tenant, s *Status) *Cause {
-	ended := f.ended[t.ID]
-	if len(ended) < 2 || s.Unreachable != nil {
+	if s.Unreachable != nil {
 		return nil
 	}
 	extent := make(store.Extent)
 	var words []string
-	for _, k := range keptPartial {
-		if n := ended[0].LeftOver[k.kind]; n > 0 && ended[1].LeftOver[k.kind] > 0 {
+	var run *store.EndedRun
+	what := "the last run was partial: "
+	if last, ok := f.compared[t.ID]; ok && last.LeftOver[store.LeftUncompared] > 0 {
+		run = &last
+		extent[string(store.LeftUncompared)] = last.LeftOver[store.LeftUncompared]
+		words = append(words, keptPartial[0].words(last.LeftOver[store.LeftUncompared]))
+	}
+	if ended := f.ended[t.ID]; len(ended) > 1 {
+		for _, k := range keptPartial {
+			n := ended[0].LeftOver[k.kind]
+			if n == 0 || ended[1].LeftOver[k.kind] == 0 || extent[string(k.kind)] > 0 {
+				continue
+			}
+			run, what = &ended[0], "the last two runs were partial for the same reason: "
 			extent[string(k.kind)] = n
 			words = append(words, k.words(n))
 		}
@@ -300,11 +313,11 @@ func partialRuns(f *facts, t *Tenant, s *Status) *Cause {
 		return nil
 	}
 	return &Cause{
-		What:       "the last two runs were partial for the same reason: " + joined(words, "; "),
-		Since:      ended[1].FinishedAt,
+		What:       what + joined(words, "; "),
+		Since:      run.FinishedAt,
 		ReadersSee: "everything that was read; it may be incomplete",
 		Do:         "look at what the runs have left over",
-		Command:    fmt.Sprintf("dossiersync run show %d", ended[0].ID),
+		Command:    fmt.Sprintf("dossiersync run show %d", run.ID),
 		Runbook:    runbook(attentionSection),
 		extent:     extent,
 	}

@@ -206,6 +206,7 @@ type facts struct {
 	holds            map[string][]store.Hold // the open ones, the oldest first
 	unread           map[string][]store.UnreadType
 	ended            map[string][]store.EndedRun
+	compared         map[string]store.EndedRun
 	newlyQuarantined map[string]int64
 	contradictions   map[string][]store.Contradiction
 	leftOut          map[string][]store.LeftOutNews
@@ -265,6 +266,9 @@ func (f *facts) readCauses(ctx context.Context, st *store.Store) (err error) {
 		return err
 	}
 	if f.ended, err = st.EndedRuns(ctx); err != nil {
+		return err
+	}
+	if f.compared, err = st.LastCompared(ctx); err != nil {
 		return err
 	}
 	if f.newlyQuarantined, err = st.NewlyQuarantined(ctx, 24*time.Hour); err != nil {
