@@ -22,7 +22,11 @@ func (a *Around) Lookup(client string) Lookup { return a.s.lookup(client) }
 func (a *Around) Put(it *dossier.Item, r Rendered) {
 	key := dossier.Key(a.s.tenant, it.Ref)
 	if it.State != dossier.StateShown || it.Content == nil {
-		a.s.hidden[key] = slices.Contains(hidingReasons, string(it.Reason))
+		hides := slices.Contains(hidingReasons, string(it.Reason))
+		a.s.hidden[key] = hides
+		for _, name := range it.Aliases {
+			a.s.hidden[dossier.Key(a.s.tenant, name)] = hides
+		}
 		return
 	}
 	shown := &Shown{key, r.kind(it.Content), it.Client, r.Card, r.Body, r.Model}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
@@ -108,6 +109,9 @@ func (a *session) explainTenant(id string) (*config.Tenant, error) {
 func (a *session) readFile(name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(a.in)
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil, app.Usagef("%s is a directory: name the files in it, such as %s", name, filepath.Join(name, "*.json"))
 	}
 	return os.ReadFile(name)
 }

@@ -274,7 +274,7 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 		return "", textRead
 	}
 	switch {
-	case kind == clinical || isWholeXML(s, kind):
+	case kind == clinical && strings.HasPrefix(strings.TrimLeft(s, " \t\r\n\ufeff"), "<"), isWholeXML(s, kind):
 		s, state, wrong = m.plainXML(s)
 	case kind == hypertext || isWholeHTML(s):
 		pictured := holdsPictures(s)

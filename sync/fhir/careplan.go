@@ -84,6 +84,10 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 		if t.Type == "Goal" && !slices.Contains(p.Goals, t.Ref) {
 			p.Goals = append(p.Goals, t.Ref)
 		}
+		if t.display != "" && isWordsOnly(v) {
+			p.OwnGoals = append(p.OwnGoals, dossier.Goal{Description: t.display}) // no record: words are all there is
+			continue
+		}
 		in := r.inside(t.inside)
 		_, known := own[t.inside]
 		if known || in.get("resourceType").str() != "Goal" {
@@ -101,6 +105,11 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 		}
 	}
 	return own
+}
+
+// isWordsOnly reports whether v, a Reference, leads to no record, and does not keep one back either.
+func isWordsOnly(v value) bool {
+	return !v.get("reference").ok() && !v.get("_reference").ok() && !v.get("identifier").ok()
 }
 
 // activity adds to p what v, one of its activities, says: what is done, and how

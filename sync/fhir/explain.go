@@ -118,7 +118,10 @@ func (w *memberLister) list(p *place) {
 	}
 	w.r.failed, w.r.modified = failed, modified
 	for _, l := range w.item.LeftOut {
-		if l.Kind == dossier.LeftOutWithheld && !slices.ContainsFunc(w.members, func(m dossier.Member) bool { return m.Place == l.Place }) {
+		said := slices.ContainsFunc(w.members, func(m dossier.Member) bool {
+			return m.Place == l.Place && m.Use == dossier.MemberWithheld
+		})
+		if l.Kind == dossier.LeftOutWithheld && !said {
 			w.members = append(w.members, dossier.Member{Place: l.Place, Use: dossier.MemberWithheld, Reason: "labelled as not for the client",
 				Values: 1, Length: l.Length})
 		}
@@ -142,6 +145,9 @@ func (w *memberLister) member(n int32, p *place) {
 		}
 	case v.kind != object || p.treat != byMember || p.skipped || v.use == withheld || w.isLeftOut(p):
 		w.say(n, p)
+		if v.kind == object && v.use != withheld && !p.skipped {
+			w.eachRest(n, p, w.member)
+		}
 	default:
 		w.parts(n, p)
 	}
@@ -161,9 +167,14 @@ func (w *memberLister) inside(n int32, p *place) {
 	in, known := r4()[kind]
 	outer := w.prefix
 	w.prefix += p.name + "."
-	if known {
+	switch other := (&place{name: "other"}); {
+	case known && !w.isLeftOut(in):
 		w.parts(n, in)
-	} else {
+	case known:
+		w.say(n, in) // all of it
+	case w.isLeftOut(other):
+		w.say(n, other)
+	default:
 		w.say(n, &place{name: kind})
 	}
 	w.prefix = outer
@@ -201,7 +212,7 @@ func (w *memberLister) useOf(n int32, p *place) (dossier.MemberUse, string) {
 		return dossier.MemberNotCounted, "an extension that says nothing to readers"
 	case w.isLeftOut(p) && !w.readsWords(n, p):
 		return dossier.MemberLeftOut, w.reasonFor(p)
-	case w.reads(n):
+	case w.reads(n), w.judges(n):
 		return dossier.MemberRead, ""
 	case p.skipped:
 		return dossier.MemberNotCounted, notCounted[p.reason]

@@ -86,13 +86,19 @@ func (w *leftOut) look(n int32, p *place) {
 		w.treat(n, p)
 	case v.kind == object:
 		w.object(n, p)
-	case v.use == unread && w.isSaying(n):
+	case v.use < isRead && w.isSaying(n):
 		w.add(p.name, dossier.LeftOutUnread, int(v.is.end-v.is.start))
 	}
 }
 
 // treat looks at node n in the way that its place has.
 func (w *leftOut) treat(n int32, p *place) {
+	before := len(w.found)
+	defer func() {
+		if len(w.found) == before { // else the whole is noted
+			w.eachRest(n, p, w.look)
+		}
+	}()
 	switch p.treat {
 	case asConcept:
 		w.concept(n, p)
@@ -112,6 +118,28 @@ func (w *leftOut) treat(n int32, p *place) {
 		w.contained(n, p)
 	default:
 		w.whole(n, p)
+	}
+}
+
+// eachRest calls do for the members of node n, a value that says one thing in several members, that are
+// not of its type: extensions, what stands beside primitives, and names that R4 does not have.
+func (w *leftOut) eachRest(n int32, p *place, do func(int32, *place)) {
+	if p.treat != asConcept && p.treat != asCoding && p.treat != asReference {
+		return
+	}
+	for i := n + 1; i < w.r.nodes[n].after; i = w.r.nodes[i].after {
+		name := w.r.nodes[i].name.of(w.r.raw)
+		known, ok := p.members[string(name)]
+		switch one := p.member(name); {
+		case ok && known.treat == asCoding && w.r.nodes[i].kind == array:
+			for c := i + 1; c < w.r.nodes[i].after; c = w.r.nodes[c].after {
+				if w.r.nodes[c].kind == object {
+					w.eachRest(c, known, do)
+				}
+			}
+		case !ok && one != nil && one != p: // p itself is the place of all in the value of an extension
+			do(i, one)
+		}
 	}
 }
 
@@ -159,9 +187,14 @@ func (w *leftOut) add(name string, kind dossier.LeftOutKind, length int) {
 }
 
 // reads reports whether anything in node n was read.
-func (w *leftOut) reads(n int32) bool {
+func (w *leftOut) reads(n int32) bool { return w.hasUse(n, isRead) }
+
+// judges reports whether anything in node n was read to judge the record.
+func (w *leftOut) judges(n int32) bool { return w.hasUse(n, isJudged) }
+
+func (w *leftOut) hasUse(n int32, u use) bool {
 	for i := n; i < w.r.nodes[n].after; i++ {
-		if w.r.nodes[i].use == isRead {
+		if w.r.nodes[i].use == u {
 			return true
 		}
 	}
@@ -230,29 +263,46 @@ func (w *leftOut) concept(n int32, p *place) {
 		w.add(p.name, dossier.LeftOutUnread, length)
 		return
 	}
-	// A code alone says nothing to readers; that it decides about the record is enough.
-	for i = n; i < w.r.nodes[n].after; i++ {
-		if w.r.nodes[i].use == judged {
-			return
-		}
-	}
-	w.one(n, p, list >= 0)
+	w.one(n, p, list >= 0 && !w.judges(n)) // a code without words that the record was judged by says no more
 }
 
 // coding looks at a Coding: its display are its words.
 func (w *leftOut) coding(n int32, p *place) {
 	if i := w.part(n, "display"); i >= 0 {
-		if w.r.nodes[i].use == unread && w.isSaying(i) {
+		if w.r.nodes[i].use < isRead && w.isSaying(i) {
 			w.add(p.name, dossier.LeftOutUnread, len(w.written(n, "display")))
 		}
 		return
 	}
-	w.one(n, p, w.part(n, "code") >= 0)
+	w.one(n, p, w.part(n, "code") >= 0 && !w.judges(n))
 }
 
-// reference looks at a Reference: what it refers to is a record of its own.
+// reference looks at a Reference: what it refers to is a record of its own. A link by which a record is
+// only found says something where it leads nowhere.
 func (w *leftOut) reference(n int32, p *place) {
-	w.one(n, p, w.written(n, "display") != "")
+	display := w.written(n, "display")
+	if display != "" && linksOnly[p.name[strings.LastIndexByte(p.name, '.')+1:]] && w.leadsNowhere(n, p) {
+		w.add(p.name, dossier.LeftOutUnread, len(display))
+		return
+	}
+	w.one(n, p, display != "")
+}
+
+// linksOnly are the members that are read for the record that they lead to, never for their display.
+var linksOnly = setOf("basedOn detail focus goal partOf related replaces")
+
+func (w *leftOut) leadsNowhere(n int32, p *place) bool {
+	if p.name == "CarePlan.goal" && isWordsOnly(value{w.r, n}) {
+		return false // a goal in words
+	}
+	t := w.m.reference(value{w.r, n})
+	if !t.IsZero() || t.inside != "" {
+		return false
+	}
+	for i := n; i < w.r.nodes[n].after; i++ {
+		w.r.nodes[i].use = unread // it was read in vain
+	}
+	return true
 }
 
 // isGenerated reports whether a narrative of the status says no more than the other members, their
@@ -267,7 +317,7 @@ func (w *leftOut) narrative(n int32, p *place) {
 		return
 	}
 	i := w.part(n, "div")
-	if i < 0 || w.r.nodes[i].use != unread {
+	if i < 0 || w.r.nodes[i].use >= isRead {
 		return
 	}
 	div := value{w.r, i}.str()

@@ -22,7 +22,7 @@ type use uint8
 
 const (
 	unread   use = iota
-	judged       // the record was judged by it
+	isJudged     // it was asked for to judge the record, which reaches no reader by that
 	isRead       // the mapping asked for its text, number or truth
 	withheld     // a mark, a rule or a condition keeps it, and all parts of it, from readers
 )

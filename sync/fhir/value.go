@@ -167,13 +167,13 @@ func (v value) number() string {
 	return string(p.is.of(v.r.raw))
 }
 
-// noteRead notes that the mapping read the value for readers, and not only to judge the record.
+// noteRead notes that the mapping read the value: for readers, or only to judge the record.
 func (r *resource) noteRead(p *node) {
 	if r.judging {
-		p.use = max(p.use, judged)
-	} else {
-		p.use = max(p.use, isRead)
+		p.use = max(p.use, isJudged)
+		return
 	}
+	p.use = max(p.use, isRead)
 }
 
 // withhold notes that a mark, a rule or a condition keeps v from readers.

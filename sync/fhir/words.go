@@ -57,6 +57,7 @@ func (w *wordReader) read(n int32, p *place) {
 		for _, e := range v.each() {
 			w.read(e.n, p)
 		}
+	case strings.HasSuffix(p.name, ".securityLabel"): // a mark, not words for readers
 	case p.treat == asConcept && node.kind == object:
 		w.say(p.name, v.get("text"))
 	case p.treat == asNarrative && node.kind == object:

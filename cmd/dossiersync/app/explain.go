@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +26,7 @@ type Resource struct {
 	File    string
 	Raw     []byte
 	FullURL string // of an entry of a Bundle
+	Line    int    // of what is not JSON among lines that are; 0: of others
 }
 
 // Explained is what becomes of one resource under a tenant's rules.
@@ -78,29 +82,33 @@ tenants: [{id: explain, name: Explain, source: {fhir: {base_url: "http://localho
 func ReadResources(file string, data []byte) []Resource {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !json.Valid(data) {
+		if list, ok := values(data); ok {
+			return readEach(file, list)
+		}
 		var all []Resource
+		n := 0
 		for line := range bytes.Lines(data) {
+			n++
 			line = bytes.TrimSpace(line)
 			switch {
 			case len(line) == 0:
 			case json.Valid(line):
 				all = append(all, ReadResources(file, line)...)
 			default:
-				all = append(all, Resource{File: file, Raw: line})
+				all = append(all, Resource{File: file, Raw: line, Line: n})
 			}
 		}
 		if len(all) > 1 && !slices.ContainsFunc(all, func(r Resource) bool { return json.Valid(r.Raw) }) {
 			return []Resource{{File: file, Raw: data}} // one text in several lines
 		}
+		if len(all) == 1 {
+			all[0].Line = 0
+		}
 		return all
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(data, &list) == nil {
-		var all []Resource
-		for _, one := range list {
-			all = append(all, ReadResources(file, one)...)
-		}
-		return all
+		return readEach(file, list)
 	}
 	var b struct {
 		ResourceType string
@@ -114,12 +122,74 @@ func ReadResources(file string, data []byte) []Resource {
 	}
 	var all []Resource
 	for _, e := range b.Entry {
-		if e.Resource != nil {
-			all = append(all, Resource{File: file, Raw: e.Resource, FullURL: e.FullURL})
+		if e.Resource == nil {
+			continue
 		}
+		if headOf(e.Resource).ResourceType == "Bundle" { // the answer to one request of a batch
+			all = append(all, ReadResources(file, e.Resource)...)
+			continue
+		}
+		all = append(all, Resource{File: file, Raw: e.Resource, FullURL: e.FullURL})
+	}
+	return withIDs(all)
+}
+
+func readEach(file string, list []json.RawMessage) []Resource {
+	var all []Resource
+	for _, one := range list {
+		all = append(all, ReadResources(file, one)...)
 	}
 	return all
 }
+
+// values returns the JSON values that stand one after the other in data; ok is false if that is not all.
+func values(data []byte) (all []json.RawMessage, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	for {
+		var one json.RawMessage
+		switch err := d.Decode(&one); {
+		case errors.Is(err, io.EOF):
+			return all, true
+		case err != nil:
+			return nil, false
+		}
+		all = append(all, one)
+	}
+}
+
+// withIDs does for the entries of a Bundle what a server does that stores them (FHIR R4, http §3.1.0.11.2):
+// those that are known by a urn:uuid only get that as their id, and references to it lead to them.
+func withIDs(all []Resource) []Resource {
+	links := make(map[string][]byte)
+	for i := range all {
+		uuid, ok := strings.CutPrefix(all[i].FullURL, "urn:uuid:")
+		h := headOf(all[i].Raw)
+		start := bytes.IndexByte(all[i].Raw, '{')
+		if !ok || h.ResourceType == "" || start < 0 {
+			continue
+		}
+		if h.ID == "" {
+			h.ID = uuid
+			all[i].Raw = slices.Concat(all[i].Raw[:start+1], []byte(`"id":"`+uuid+`",`), all[i].Raw[start+1:])
+		}
+		links[`"`+all[i].FullURL+`"`] = []byte(`"` + h.ResourceType + "/" + h.ID + `"`)
+	}
+	if len(links) == 0 {
+		return all
+	}
+	for i := range all {
+		all[i].Raw = uuidText.ReplaceAllFunc(all[i].Raw, func(text []byte) []byte {
+			if link, ok := links[string(text)]; ok {
+				return link
+			}
+			return text
+		})
+	}
+	return all
+}
+
+// uuidText finds the JSON texts that are a urn:uuid.
+var uuidText = regexp.MustCompile(`"urn:uuid:[^"\\\s]+"`)
 
 // Explain returns what becomes of the resources under the tenant's rules, in their order. They are mapped,
 // judged and rendered as a run would, and resolve each other. It needs no database and no source.
@@ -194,7 +264,8 @@ type explainer struct {
 	around  *store.Around
 	files   map[string][]byte // Binary resources, by URL
 	clients map[string]*dossier.Item
-	absent  map[string]bool // clients that are not among the files
+	past    map[dossier.Ref]bool // care plans that others replace
+	absent  map[string]bool      // clients that are not among the files
 	all     []explaining
 }
 
@@ -249,8 +320,19 @@ func (x *explainer) judge() {
 		}
 	}
 	replaced := make(map[dossier.Ref]dossier.Ref)
+	x.past = make(map[dossier.Ref]bool)
+	known := make(map[dossier.Ref]bool)
 	for i := range x.all {
 		x.judgeClient(&x.all[i])
+		if e := &x.all[i]; known[e.Item.Ref] && e.Item.ID != "" {
+			e.notes = append(e.notes, "The files hold this id more than once. A run keeps the newest version; each is explained by itself here.")
+		}
+		known[x.all[i].Item.Ref] = true
+		if p, ok := x.all[i].Item.Content.(*dossier.CarePlan); ok {
+			for _, target := range p.Replaces {
+				x.past[target] = x.past[target] || target != x.all[i].Item.Ref
+			}
+		}
 		if r, ok := x.all[i].Item.Content.(*dossier.Report); ok {
 			for _, target := range r.Replaces {
 				replaced[target] = x.all[i].Item.Ref
@@ -338,6 +420,9 @@ func (x *explainer) explained(e *explaining) Explained {
 		x.shape(e, &out)
 	}
 	out.Why = append(x.why(e, &out), e.notes...)
+	if !json.Valid(e.Raw) || h.ResourceType == "" {
+		out.Why = whyNoResource(e)
+	}
 	if e.undated && time.Since(e.rendered.At).Abs() < time.Hour {
 		out.Why = append(out.Why, "It says no date, and the file has no lastUpdated, which a server adds: the present moment stands in for it.")
 	}
@@ -366,7 +451,7 @@ func (x *explainer) shape(e *explaining, out *Explained) {
 	listed := store.Listed{Card: r.Card}
 	if r.Open != nil {
 		today := dossier.LocalDate(time.Now(), x.tenant.Location)
-		open := *r.Open && (r.Ends == "" || r.Ends >= today)
+		open := *r.Open && !x.past[e.Item.Ref] && (r.Ends == "" || r.Ends >= today)
 		listed.Open = &open
 	}
 	out.Card = portalapi.Shape(&listed, out.Kind, x.portal)

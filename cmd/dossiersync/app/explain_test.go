@@ -177,7 +177,7 @@ func TestExplainResolvesRecords(t *testing.T) {
 	if !strings.Contains(string(all[0].Card), "Dr. Vos") || all[0].Client != "1" {
 		t.Errorf("the plan: %s", all[0].Card)
 	}
-	if all[8].Outcome != OutcomeNotPulled || all[8].Why[0] != "No search asks for a Device: it is no report, form or care plan." {
+	if all[8].Outcome != OutcomeNotPulled || all[8].Why[0] != "No search asks for resources of the type Device: they are no reports, forms or care plans." {
 		t.Errorf("the device: %+v", all[8])
 	}
 }
@@ -195,7 +195,7 @@ func TestExplainSaysWhyRecordIsHidden(t *testing.T) {
 		`{` + report + `,"status":"final","implicitRules":"http://x/rules"}`:                                    "The rules: http://x/rules.",
 		`{` + strings.Replace(report, "11591000146107", "1", 1) + `,"status":"final"}`:                          "To show it as a report, name its code in mapping.report_codes.",
 		`{` + report + `,"status":"final","effectiveDateTime":"gisteren"}`:                                      "Not applied (bad-date): has an invalid date. What exactly: effectiveDateTime: not a FHIR date.",
-		`{"resourceType":"Observation","id":`:                                                                   "Not applied (bad-json)",
+		`{"resourceType":"Observation","id":`:                                                                   "It is not JSON",
 		`{"resourceType":"Patient","id":"1","link":[{"type":"replaced-by","other":{"reference":"Patient/2"}}]}`: "Hidden (merged)",
 	} {
 		e := explainText(t, text)[0]
@@ -243,4 +243,64 @@ func codesOf(raw []byte) []config.Code {
 	}
 	_ = json.Unmarshal(raw, &r) // types with other members of those names have none
 	return append(r.Code.Coding, r.Type.Coding...)
+}
+
+// What is no FHIR resource is called what it is.
+func TestExplainSaysWhatIsNoResource(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"resourceType":"Patient",`: "It is not JSON: ends too early.",
+		"hello":                      "It is not JSON.",
+		"<Patient>\n</Patient>":      "It is XML or HTML. dossiersync reads FHIR as JSON.",
+		"\xff\xfe{\x00}\x00":         "It is not UTF-8, in which FHIR is written, but seems to be UTF-16. Save it as UTF-8.",
+		"42":                         "It is JSON, but no object, and so no FHIR resource.",
+		`{"id":"x"}`:                 "It has no resourceType, and so is no FHIR resource.",
+		"{\"resourceType\":\"Patient\",\"id\":\"p\"}\n{\"a\":": "Line 2: It is not JSON: ends too early.",
+	} {
+		all := explainText(t, text)
+		got := all[len(all)-1]
+		if got.Outcome != "quarantined" || got.Why[0] != want {
+			t.Errorf("%q: got %s %q, want %q", text, got.Outcome, got.Why, want)
+		}
+	}
+}
+
+// Entries of a Bundle that are known by a urn:uuid only are explained as a server stores them.
+func TestExplainResolvesEntriesByUUID(t *testing.T) {
+	t.Parallel()
+	all := explainText(t, `{"resourceType":"Bundle","type":"transaction","entry":[
+		{"fullUrl":"urn:uuid:11111111-1111-4111-8111-111111111111","resource":{"resourceType":"Patient","active":true}},
+		{"fullUrl":"urn:uuid:22222222-2222-4222-8222-222222222222","resource":{"resourceType":"Observation","status":"final",
+			"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]},"effectiveDateTime":"2026-01-01",
+			"subject":{"reference":"urn:uuid:11111111-1111-4111-8111-111111111111"},"valueString":"Goed."}}]}`)
+	if len(all) != 2 || all[1].Outcome != "shown" || all[1].Client != "11111111-1111-4111-8111-111111111111" || len(all[1].Why) != 1 {
+		t.Errorf("got %+v", all)
+	}
+}
+
+// A hidden person is not named by the display of a reference that has only an identifier either.
+func TestExplainHidesPersonByIdentifier(t *testing.T) {
+	t.Parallel()
+	all := explainText(t, `{"resourceType":"Practitioner","id":"s","meta":{"security":[{"code":"NOPAT"}]},
+		"identifier":[{"system":"http://x/agb","value":"1"}],"name":[{"text":"Jansen"}]}
+		{"resourceType":"Observation","id":"o","status":"final","effectiveDateTime":"2026-01-01","subject":{"reference":"Patient/1"},
+		"code":{"coding":[{"system":"http://snomed.info/sct","code":"11591000146107"}]},"valueString":"Goed.",
+		"performer":[{"identifier":{"system":"http://x/agb","value":"1"},"display":"Jansen"}]}`)
+	if len(all) != 2 || all[1].Outcome != "shown" || strings.Contains(string(all[1].Item), "Jansen") {
+		t.Errorf("got %+v", all)
+	}
+}
+
+// What is withheld is said, also where another value at the same place is read.
+func TestExplainNamesWithheldBesideRead(t *testing.T) {
+	t.Parallel()
+	all := explainText(t, `{"resourceType":"DocumentReference","id":"d","status":"current","subject":{"reference":"Patient/1"},
+		"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PROCESSINLINELABEL"}]},
+		"date":"2026-01-01T10:00:00Z","content":[{"attachment":{"contentType":"text/plain","data":"b3Blbg=="}},
+		{"attachment":{"contentType":"text/plain","data":"Z2VoZWlt","_data":{"extension":[{
+			"url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+			"valueCoding":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"NOPAT"}}]}}}]}`)
+	if said := strings.Join(all[0].Why, " "); !strings.Contains(said, "withheld") || !strings.Contains(said, "content.attachment.data") {
+		t.Errorf("got %s", said)
+	}
 }

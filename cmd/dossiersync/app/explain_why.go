@@ -1,7 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ func (x *explainer) why(e *explaining, out *Explained) []string {
 	case out.Outcome == OutcomeNotPulled && out.Type == "Binary":
 		return []string{"It is no record of its own: documents that refer to it take their text from it."}
 	case out.Outcome == OutcomeNotPulled:
-		return []string{fmt.Sprintf("No search asks for a %s: it is no report, form or care plan.", out.Type)}
+		return []string{fmt.Sprintf("No search asks for resources of the type %s: they are no reports, forms or care plans.", out.Type)}
 	case out.Outcome == Outcome(dossier.StateQuarantined):
 		why := []string{fmt.Sprintf("Not applied (%s): %s. What exactly: %s.", out.Reason, out.Reason.Meaning(), e.Item.Detail)}
 		if e.Item.EnvelopeRead {
@@ -34,6 +36,29 @@ func (x *explainer) why(e *explaining, out *Explained) []string {
 		why = append(why, w)
 	}
 	return append(why, x.leftOutIn(out)...)
+}
+
+// whyNoResource says what is wrong with e, in which there is no FHIR resource.
+func whyNoResource(e *explaining) []string {
+	raw := bytes.TrimSpace(e.Raw)
+	what := "It is not JSON."
+	if detail := strings.TrimPrefix(e.Item.Detail, "resource: "); detail != "not JSON" {
+		what = "It is not JSON: " + detail + "."
+	}
+	switch {
+	case bytes.HasPrefix(raw, []byte("<")):
+		what = "It is XML or HTML. dossiersync reads FHIR as JSON."
+	case bytes.HasPrefix(raw, []byte("\xff\xfe")), bytes.HasPrefix(raw, []byte("\xfe\xff")), bytes.IndexByte(raw, 0) >= 0:
+		what = "It is not UTF-8, in which FHIR is written, but seems to be UTF-16. Save it as UTF-8."
+	case json.Valid(raw) && !bytes.HasPrefix(raw, []byte("{")):
+		what = "It is JSON, but no object, and so no FHIR resource."
+	case json.Valid(raw):
+		what = "It has no resourceType, and so is no FHIR resource."
+	}
+	if e.Line > 0 {
+		what = fmt.Sprintf("Line %d: %s", e.Line, what)
+	}
+	return []string{what, "A source that sends this has it put in quarantine, and its run is partial."}
 }
 
 // shownTo says who reads the item, and where.
