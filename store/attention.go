@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"dossiersync/store/dossier"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -184,6 +186,41 @@ func (s *Store) LastCompared(ctx context.Context) (map[string]EndedRun, error) {
 	all := make(map[string]EndedRun)
 	for _, r := range list {
 		all[r.Tenant] = r
+	}
+	return all, nil
+}
+
+// UnreadableType is a type of which more than half of the records say nothing that can be shown.
+type UnreadableType struct {
+	Tenant string
+	Stream dossier.Stream
+	Type   string
+	Hidden int64 // records that are hidden for a reason that the source did not state
+	Of     int64 // records in all
+}
+
+// UnreadableTypes returns the types with at least so many records of which more than half are hidden
+// for a reason that the source did not state: no content, no client, an unknown status.
+func (s *Store) UnreadableTypes(ctx context.Context, least int64) (map[string][]UnreadableType, error) {
+	const q = `
+		SELECT h.tenant, h.stream, h.type, h.items, n.records
+		FROM (
+			SELECT tenant, stream, type, count(*) AS items
+			FROM items
+			WHERE state = 'hidden'
+			  AND reason IN ('empty', 'no-client', 'not-a-document', 'unknown-status', 'quarantined')
+			GROUP BY tenant, stream, type) h
+		JOIN type_counts n USING (tenant, stream, type)
+		WHERE h.items >= @least
+		  AND 2 * h.items > n.records
+		ORDER BY h.tenant, h.stream, h.type`
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[UnreadableType], q, pgx.StrictNamedArgs{"least": least})
+	if err != nil {
+		return nil, fmt.Errorf("read which types say nothing: %w", err)
+	}
+	all := make(map[string][]UnreadableType)
+	for _, t := range list {
+		all[t.Tenant] = append(all[t.Tenant], t)
 	}
 	return all, nil
 }

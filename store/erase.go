@@ -64,6 +64,7 @@ var traces = []struct{ table, where string }{
 	{"withheld", `tenant = @tenant AND (client = @client OR item = ANY(@keys))`},
 	{"withheld_within", `tenant = @tenant AND (key = ANY(@keys) OR item = ANY(@keys))`},
 	{"inferred", `tenant = @tenant AND client = @client`},
+	{"held_clients", `tenant = @tenant AND client = @client`},
 	{"cursors", `tenant = @tenant AND client = @client`},
 	{"backfills", `tenant = @tenant AND client = @client`},
 	{"contacts", `tenant = @tenant AND client = @client`},

@@ -138,6 +138,32 @@ func (s *Store) endHolds(ctx context.Context, c Claim) error {
 	return nil
 }
 
+// NoteHeldClients notes whose dossiers have items that are held or kept, so that answers about them
+// say that they may be incomplete. It fails with [ErrFenced].
+func (s *Store) NoteHeldClients(ctx context.Context, c Claim) error {
+	const q = `
+		WITH held AS (
+			SELECT DISTINCT i.client, a.stream
+			FROM absences a
+			JOIN items i USING (tenant, key)
+			WHERE a.tenant = @tenant
+			  AND a.hold IS NOT NULL
+			  AND a.missing <> 'mark'
+			  AND i.client IS NOT NULL),
+		gone AS (
+			DELETE FROM held_clients h
+			WHERE h.tenant = @tenant
+			  AND (h.client, h.stream) NOT IN (SELECT client, stream FROM held))
+		INSERT INTO held_clients (tenant, client, stream)
+		SELECT @tenant, client, stream
+		FROM held
+		ON CONFLICT DO NOTHING`
+	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
+		return fmt.Errorf("note whose items are held: %w", err)
+	}
+	return nil
+}
+
 // Holds returns the holds of a tenant that have items left, the oldest first; of all
 // tenants, if tenant is empty.
 func (s *Store) Holds(ctx context.Context, tenant string) ([]Hold, error) {

@@ -13,7 +13,7 @@ import (
 type StreamState struct {
 	AsOf       *time.Time // the replica equals the source as of then; nil: never read to the end
 	Rechecking bool       // the rules changed: no item may be shown until the stream is read again
-	Incomplete bool       // items of this dossier are in quarantine
+	Incomplete bool       // items of this dossier are in quarantine, or are held
 }
 
 // Standing is the state that every answer about a dossier depends on, in one snapshot. Times are the
@@ -102,6 +102,12 @@ func queueAnyStanding(b *pgx.Batch, id Identity, client string, s *Standing, gua
 		           WHERE q.tenant = @tenant
 		             AND q.client = @client
 		             AND q.stream = s.stream)
+		       OR EXISTS (
+		           SELECT
+		           FROM held_clients h
+		           WHERE h.tenant = @tenant
+		             AND h.client = @client
+		             AND h.stream = s.stream)
 		FROM streams s`
 	b.Queue(streams, args).Query(func(rows pgx.Rows) error {
 		var name dossier.Stream

@@ -915,3 +915,19 @@ CREATE TABLE left_out (
 );
 
 ALTER TABLE left_out ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE held_clients (
+    tenant text NOT NULL,
+    client text NOT NULL,
+    stream text NOT NULL,
+    CONSTRAINT held_clients_pkey PRIMARY KEY (tenant, client, stream)
+);
+
+ALTER TABLE held_clients ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON held_clients FOR SELECT TO dossiersync_reader
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND (client = ANY ((( SELECT NULLIF(current_setting('dossiersync.opened', true),
+            '')::text[]))::text[])));
+
+GRANT SELECT ON held_clients TO dossiersync_reader;

@@ -157,7 +157,7 @@ func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 // TRUNCATE, but leaves dead rows, so that every fifth time the tables are truncated.
 func (h *scriptHarness) wipe() string {
 	const tables = "grants, decisions, absences, holds, inferred, type_counts, " +
-		"withheld, withheld_within, acknowledgements, rereads, stale, refs, replacements, definitions, backfills, " +
+		"held_clients, withheld, withheld_within, acknowledgements, rereads, stale, refs, replacements, definitions, backfills, " +
 		"quarantine, cursors, unread, contacts, clients, " +
 		"items, census, censuses, seen, run_types, runs, river_job, tx_faults, tenants"
 	if h.executed++; h.executed%5 == 0 {

@@ -66,6 +66,9 @@ func (s *slice) settle(ctx context.Context) (more bool, err error) {
 			}
 		}
 	}
+	if err := st.NoteHeldClients(ctx, s.claim); err != nil {
+		return false, err
+	}
 	return false, s.countUnsettled(ctx)
 }
 

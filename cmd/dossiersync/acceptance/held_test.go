@@ -74,6 +74,7 @@ func TestHeldItemsAreDecidedByClient(t *testing.T) {
 	if len(sets) != 1 || sets[0].Items != 24 || sets[0].Clients != 4 || sets[0].Rule != store.HeldHalf {
 		t.Fatalf("held are %+v", sets)
 	}
+	s.wantIncomplete("client-00", "start", "reports", "timeline", "density")
 	if code, stderr := s.decideHeld("approve", sets[0].ID, "--items 23"); code != exitFailed || !strings.Contains(stderr, "24 items are held now, not 23") {
 		t.Errorf("with too low a number approve ends with %d: %s", code, stderr)
 	}
@@ -95,6 +96,8 @@ func TestHeldItemsAreDecidedByClient(t *testing.T) {
 	if a, b := len(s.reportTexts("client-00")), len(s.reportTexts("client-01")); a != 6 || b != 0 {
 		t.Errorf("client-00 has %d reports, want the 6 that are kept; client-01 has %d, want none", a, b)
 	}
+	s.wantIncomplete("client-00", "start", "reports", "timeline", "density")
+	s.wantIncomplete("client-01")
 	kept := s.held()
 	if len(kept) != 1 || kept[0].State != store.HoldKept || kept[0].Items != 6 || kept[0].Until == nil {
 		t.Errorf("held are %+v", kept)
@@ -113,6 +116,7 @@ func TestHeldItemsAreDecidedByClient(t *testing.T) {
 	if n := len(s.reportTexts("client-01")); n != 6 {
 		t.Errorf("client-01 has %d reports once the source shows them again, want 6", n)
 	}
+	s.wantIncomplete("client-00")
 	s.wantVerified()
 }
 

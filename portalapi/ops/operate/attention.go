@@ -31,6 +31,7 @@ const (
 	QuarantineGrew       Code = "quarantine-grew"
 	ReconcileOverdue     Code = "reconcile-overdue"
 	CountContradicts     Code = "count-contradicts"
+	MostlyEmpty          Code = "mostly-empty"
 	LeftOut              Code = "left-out"
 	SomethingWithheld    Code = "withheld"
 	Throttled            Code = "throttled"
@@ -56,6 +57,7 @@ var causes = []struct {
 	{QuarantineGrew, quarantineGrew},
 	{ReconcileOverdue, reconcileOverdue},
 	{CountContradicts, countContradicts},
+	{MostlyEmpty, mostlyEmpty},
 	{LeftOut, leftOut},
 	{SomethingWithheld, withheld},
 	{Throttled, throttled},

@@ -191,6 +191,11 @@ func TestEachCauseIsNamed(t *testing.T) {
 			h.exec(`INSERT INTO type_counts (tenant, stream, type, source, replica, strikes, since)
 				VALUES ('amaris', 'reports', 'Observation', 40, 90, 2, now()), ('amaris', 'forms', 'QuestionnaireResponse', 1, 9, 1, now())`)
 		}, []string{"Observation (reports): the source counts 40 records, and 90 were expected", "dossiersync reconcile"}},
+		operate.MostlyEmpty: {func(h *harness) {
+			h.exec(`INSERT INTO type_counts (tenant, stream, type, records) VALUES ('amaris', 'reports', 'Observation', 39), ('amaris', 'forms', 'QuestionnaireResponse', 40)`)
+			h.exec(`INSERT INTO items (tenant, key, stream, type, id, epoch, version, state, reason, hash)
+				SELECT 'amaris', t || g, s, t, g, 1, '1', 'hidden', 'empty', '' FROM generate_series(1, 20) g, (VALUES ('reports', 'Observation'), ('forms', 'QuestionnaireResponse')) v (s, t)`)
+		}, []string{"most records say nothing that can be shown: 20 of 39 of Observation (reports)", "probe"}},
 		operate.LeftOut: {func(h *harness) {
 			h.run(store.OutcomeComplete, 0, `{}`)
 			h.exec(`INSERT INTO run_left_out (run, place, kind, items)
@@ -198,7 +203,7 @@ func TestEachCauseIsNamed(t *testing.T) {
 		}, []string{"words of the source reach no reader: Observation.surprise (3 items)", "explain FILE", "run show"}},
 		operate.SomethingWithheld: {func(h *harness) {
 			h.exec(`INSERT INTO withheld (tenant, client, item, by, note) VALUES ('amaris', 'c1', NULL, 'beheer', 'n'), ('amaris', NULL, 'k', 'beheer', 'n')`)
-		}, []string{"1 client and 1 item are withheld", "withhold list", "data-breach"}},
+		}, []string{"1 client and 1 item withheld", "withhold list", "data-breach"}},
 		operate.Throttled: {func(h *harness) {
 			h.exec(`UPDATE tenants SET trouble = 'the source asks for patience (HTTP 429)', trouble_kind = 'throttled', trouble_until = now() + interval '1 hour'`)
 		}, []string{"HTTP 429", "tries again at"}},

@@ -20,6 +20,8 @@ const (
 	// overdueAfter is how long after the last complete reconcile the next is overdue. It is due
 	// every day.
 	overdueAfter = 3 * 24 * time.Hour
+	// emptyMany is how many records of a type have to say nothing.
+	emptyMany = 20
 	// contradictedRuns is how many runs in a row a count has to contradict the replica.
 	contradictedRuns = 2
 	// named is how many of a list are named.
@@ -277,7 +279,7 @@ var keptPartial = []struct {
 	words func(n int64) string
 }{
 	{store.LeftUncompared, func(n int64) string { return counted(n, "type") + " could not be compared in full" }},
-	{store.LeftUnsure, func(n int64) string { return "the source would not say if " + counted(n, "item") + " exist" }},
+	{store.LeftUnsure, func(n int64) string { return "the source would not say whether " + counted(n, "item") + " still exist" }},
 	{store.LeftOwed, func(n int64) string { return "the history of " + counted(n, "client") + " could not be read" }},
 	{store.LeftShort, func(n int64) string { return "fewer records of " + counted(n, "type") + " came than counted" }},
 	{store.LeftBudget, func(n int64) string { return fmt.Sprintf("the budget of %d requests was used up", n) }},
@@ -387,6 +389,29 @@ func countContradicts(f *facts, t *Tenant, s *Status) *Cause {
 	}
 }
 
+// mostlyEmpty is a type of which more than half of the records have no content, client or known status,
+// as when an account may not see those members from the first run on.
+func mostlyEmpty(f *facts, t *Tenant, _ *Status) *Cause {
+	list := f.empty[t.ID]
+	if len(list) == 0 {
+		return nil
+	}
+	extent := make(store.Extent)
+	var words []string
+	for _, e := range list {
+		extent[string(e.Stream)+" "+e.Type] = 1
+		words = append(words, fmt.Sprintf("%d of %d of %s (%s)", e.Hidden, e.Of, e.Type, e.Stream))
+	}
+	return &Cause{
+		What:       "most records say nothing that can be shown: " + joined(words, "; "),
+		ReadersSee: "only the other records",
+		Do:         "look at one record in the source, and ask the supplier whether our account may see all of it",
+		Command:    "dossiersync probe --tenant " + t.ID,
+		Runbook:    runbook(attentionSection),
+		extent:     extent,
+	}
+}
+
 // leftOut is a place of the source's records whose words reach no reader, although nobody has accepted
 // that, or more of them than before.
 func leftOut(f *facts, t *Tenant, _ *Status) *Cause {
@@ -434,8 +459,15 @@ func withheld(f *facts, t *Tenant, _ *Status) *Cause {
 			items++
 		}
 	}
+	var what []string
+	if clients > 0 {
+		what = append(what, counted(clients, "client"))
+	}
+	if items > 0 {
+		what = append(what, counted(items, "item"))
+	}
 	return &Cause{
-		What:        fmt.Sprintf("%s and %s are withheld by an operator", counted(clients, "client"), counted(items, "item")),
+		What:        strings.Join(what, " and ") + " withheld by an operator",
 		Since:       &list[0].Since,
 		ReadersSee:  "nothing of these, whatever the source has",
 		Do:          "release them when the reason is over",

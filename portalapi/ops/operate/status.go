@@ -210,6 +210,7 @@ type facts struct {
 	newlyQuarantined map[string]int64
 	contradictions   map[string][]store.Contradiction
 	leftOut          map[string][]store.LeftOutNews
+	empty            map[string][]store.UnreadableType
 	withheld         map[string][]store.Withholding // the oldest first
 	acknowledged     map[string]map[Code]store.Acknowledgement
 }
@@ -266,6 +267,9 @@ func (f *facts) readCauses(ctx context.Context, st *store.Store) (err error) {
 		return err
 	}
 	if f.ended, err = st.EndedRuns(ctx); err != nil {
+		return err
+	}
+	if f.empty, err = st.UnreadableTypes(ctx, emptyMany); err != nil {
 		return err
 	}
 	if f.compared, err = st.LastCompared(ctx); err != nil {
