@@ -35,19 +35,19 @@ func wantRowsOfUsers(t *testing.T, r *storetest.Replica) {
 	}{
 		{"daughter", store.Identity{Tenant: "amaris", User: "daughter"}, counts{
 			"tenants": 1, "items": 5, "cursors": 6, "unread": 1, "backfills": 1, "quarantine": 1,
-			"grants": 2, "access_log": 0}},
+			"held_clients": 1, "grants": 2, "access_log": 0}},
 		{"manager", store.Identity{Tenant: "amaris", User: "manager"}, counts{
 			"tenants": 1, "items": 5, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 1,
-			"grants": 1, "access_log": 1}},
+			"held_clients": 1, "grants": 1, "access_log": 1}},
 		{"son", store.Identity{Tenant: "szr", User: "son"}, counts{
 			"tenants": 1, "items": 20, "cursors": 6, "unread": 1, "backfills": 1, "quarantine": 1,
-			"grants": 1, "access_log": 1}},
+			"held_clients": 1, "grants": 1, "access_log": 1}},
 		{"son elsewhere", store.Identity{Tenant: "amaris", User: "son"}, counts{
 			"tenants": 1, "items": 0, "cursors": 6, "unread": 1, "backfills": 0, "quarantine": 0,
-			"grants": 0, "access_log": 0}},
+			"held_clients": 0, "grants": 0, "access_log": 0}},
 		{"no identity", store.Identity{}, counts{
 			"tenants": 0, "items": 0, "cursors": 0, "unread": 0, "backfills": 0, "quarantine": 0,
-			"grants": 0, "access_log": 0}},
+			"held_clients": 0, "grants": 0, "access_log": 0}},
 	}
 	for _, tt := range tests {
 		asPortalRole(t, r, tt.id, func(tx pgx.Tx) {

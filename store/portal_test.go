@@ -55,6 +55,9 @@ func seedTwo(t *testing.T, r *storetest.Replica) {
 		`INSERT INTO quarantine (tenant, key, stream, type, client, reason, detail)
 		SELECT t, 'q' || t || c, 'reports', 'T', c, 'bad-body', ''
 		FROM every_client`,
+		`INSERT INTO held_clients (tenant, client, stream)
+		SELECT t, c, 'reports'
+		FROM every_client`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, manager, updated_by)
 		VALUES
 			('amaris', '1', 'daughter', 'contact', '{reports}', 'accepted', false, 'x'),
