@@ -95,16 +95,23 @@ type UnreadType struct {
 	Ended   time.Time // the run
 }
 
-// lastWhole selects the last whole runs of tenant t that ended and were not cancelled.
-const lastWhole = `
+// lastWhole selects the last whole runs of tenant t that ended and were not cancelled, and
+// lastComparing the last of those and of the reconciles of everything.
+const (
+	lastWhole     = lastEnded + wholeScope + newestFirst
+	lastComparing = lastEnded + `(` + wholeScope + ` OR scope = '{"only": "reconcile"}')` + newestFirst
+
+	lastEnded = `
 			SELECT` + runColumns + `, left_over
 			FROM runs
 			WHERE tenant = t.id
 			  AND state = 'done'
 			  AND outcome <> 'cancelled'
-			  AND ` + wholeScope + `
+			  AND `
+	newestFirst = `
 			ORDER BY id DESC
 			LIMIT `
+)
 
 // UnreadTypes returns by tenant the types that its last whole run could not read, and that no
 // other run has read since.
@@ -168,17 +175,13 @@ func (s *Store) EndedRuns(ctx context.Context) (map[string][]EndedRun, error) {
 	return all, nil
 }
 
-// LastCompared returns by tenant the last run that ended, was not cancelled, and was of everything or a
+// LastCompared returns by tenant the last run that ended, was not cancelled, and was a whole run or a
 // reconcile of everything.
 func (s *Store) LastCompared(ctx context.Context) (map[string]EndedRun, error) {
 	const q = `
-		SELECT DISTINCT ON (tenant) ` + runColumns + `, left_over
-		FROM runs
-		WHERE state = 'done'
-		  AND outcome <> 'cancelled'
-		  AND (` + wholeScope + ` OR scope = '{"only": "reconcile"}')
-		  AND finished_at > now() - interval '30 days'
-		ORDER BY tenant, id DESC`
+		SELECT w.*
+		FROM tenants t
+		CROSS JOIN LATERAL (` + lastComparing + `1) w`
 	list, err := queryList(ctx, s.pool, scanEndedRun, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the last comparisons: %w", err)

@@ -263,23 +263,21 @@ func (s *Store) LeftOutNew(ctx context.Context, tenant string) ([]LeftOutNews, e
 					+ coalesce((t.effects->>'unchanged')::bigint, 0)) AS items
 			FROM run_types t
 			JOIN ended e ON e.id = t.run
-			WHERE e.tenant IN (SELECT tenant FROM last)
-			GROUP BY t.run, e.tenant, t.type)
+			GROUP BY t.run, e.tenant, t.type),
+		ranked AS ( -- each with the newest run before it that read enough of the type
+			SELECT run, type, items,
+				max(run) FILTER (WHERE items >= @from) OVER (
+					PARTITION BY tenant, type
+					ORDER BY run
+					ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+			FROM shown)
 		SELECT l.tenant, l.place, l.kind, n.items, l.run, l.since, coalesce(s.items, 0),
-			coalesce(before.items, 0), coalesce(before.of, 0)
+			coalesce(o.items, 0), coalesce(p.items, 0)
 		FROM last l
 		JOIN met n ON n.run = l.run AND n.place = l.place AND n.kind = l.kind
-		LEFT JOIN shown s ON s.run = l.run AND s.type = split_part(l.place, '.', 1)
-		LEFT JOIN LATERAL (
-			SELECT coalesce(o.items, 0) AS items, p.items AS of
-			FROM shown p
-			LEFT JOIN met o ON o.run = p.run AND o.place = l.place AND o.kind = l.kind
-			WHERE p.tenant = l.tenant
-			  AND p.run < l.run
-			  AND p.type = split_part(l.place, '.', 1)
-			  AND p.items >= @from
-			ORDER BY p.run DESC
-			LIMIT 1) before ON true
+		LEFT JOIN ranked s ON s.run = l.run AND s.type = split_part(l.place, '.', 1)
+		LEFT JOIN shown p ON p.run = s.before AND p.type = s.type
+		LEFT JOIN met o ON o.run = p.run AND o.place = l.place AND o.kind = l.kind
 		ORDER BY l.tenant, l.place, l.kind`
 	var list []LeftOutNews
 	_, err := queryList(ctx, s.pool, func(row pgx.CollectableRow) (struct{}, error) {
