@@ -11,6 +11,8 @@ LDFLAGS := -s -w -X dossiersync/cmd/dossiersync/app.version=$(VERSION) -X dossie
 # or without git.
 RELEASE := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+CODEGEN_VERSION := v2.8.2
+CODEGEN := $(CACHE)/bin/oapi-codegen-$(CODEGEN_VERSION)
 COMPOSE_VERSION := v2.16.2
 COMPOSE_TOOL := $(CACHE)/bin/compose-go-$(COMPOSE_VERSION)/compose-config
 
@@ -27,9 +29,31 @@ test: deps ## Run the tests
 	-@.ci/install-pgbouncer
 	$(GO) test -timeout 20m ./...
 
+CHECKS = openapi lint check-deploy browser peer mishaps race
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # some tests wait for leases to expire
-check: openapi lint check-deploy browser race ## Run the slower checks: race detector, linters, browser, deploy/
+check: $(CHECKS) ## Run the slower checks: race detector, linters, browser, deploy/, a foreign FHIR server, mishaps
+
+.PHONY: checks
+checks: # The names of what make check runs, for .ci/run
+	@echo $(CHECKS)
+
+.PHONY: check-full
+check-full: export DOSSIERSYNC_LONG = 1
+check-full: export DOSSIERSYNC_FULL = 1
+check-full: ## Run every matrix in full, the property test 5,000 times, and soaks with kills (hours)
+	$(MAKE) mishaps PROPERTYCHECKS=5000
+	$(MAKE) peer soak SOAKTIME=30m
+
+PROPERTYCHECKS ?= 150
+.PHONY: mishaps
+mishaps: deps ## Let sources lose rights in many ways: a sample, in full with DOSSIERSYNC_FULL=1
+	DOSSIERSYNC_CHECKS=$(PROPERTYCHECKS) $(GO) test ./sync -run '^TestReplicaEqualsSource' -count=1 -timeout 0
+	$(GO) test ./cmd/dossiersync/acceptance -run '^TestMishap|^TestOneSided' -count=1 -timeout 30m
+
+.PHONY: peer
+peer: deps ## Follow a FHIR server that is not ours (node-fhir-server-core) through changes and mishaps
+	@tools=$$(.ci/npm-install peer) && DOSSIERSYNC_PEER=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 15m -run '^TestPeer'
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -71,8 +95,14 @@ soak: deps ## Inject faults for SOAKTIME (10m), from DOSSIERSYNC_SEED (1) on; re
 	DOSSIERSYNC_SOAK=$(SOAKTIME) $(GO) test ./cmd/dossiersync/acceptance -run '^TestSoak|^TestReplicaEqualsSourceAfterKilled' -count=1 -timeout 0 -v
 
 .PHONY: openapi
-openapi: ## Lint the contracts of the two APIs
+openapi: deps clients ## Lint the contracts of the two APIs, generate the clients, and run a consumer of each
 	@.ci/lint-openapi portalapi/openapi.yaml portalapi/ops/openapi.yaml
+	@git diff --exit-code --stat -- portalapi/client || { echo "the clients differ from the contract; commit what make clients has generated" >&2; exit 1; }
+	@tools=$$(.ci/npm-install npm) && DOSSIERSYNC_NPM_TOOLS=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 10m -run '^TestGeneratedClients$$'
+
+.PHONY: clients
+clients: $(CODEGEN) ## Generate the clients of the portal API into portalapi/client
+	@.ci/generate-clients $(CODEGEN)
 
 .PHONY: schema
 schema: deps ## Rewrite store/schema.sql and store/testdata/rights.txt from the migrations
@@ -131,6 +161,11 @@ $(LINT):
 	@mkdir -p $(CACHE)/bin
 	GOBIN=$(CACHE)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv $(CACHE)/bin/golangci-lint $@
+
+$(CODEGEN):
+	@mkdir -p $(CACHE)/bin
+	GOBIN=$(CACHE)/bin $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(CODEGEN_VERSION)
+	@mv $(CACHE)/bin/oapi-codegen $@
 
 .PHONY: clean
 clean: ## Remove binaries and the demo's data

@@ -129,15 +129,16 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 		DataDir: "etc/data", ErasuresFile: "etc/data/erasures.jsonl", AccessLog: config.AccessLog{KeepYears: 5},
 		PortalAPI: config.PortalAPI{
 			Listen: "127.0.0.1:8080", ProofKeyFile: "etc/data/portal.key",
-			Auth: config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant"},
+			Auth: config.TokenAuth{Issuer: "i", Audience: "a", JWKSFile: "etc/jwks.json", TenantClaim: "tenant",
+				Types: []string{"at+jwt", "jwt"}, MaxLifetime: 24 * time.Hour},
 		},
 		Ops: config.Ops{Listen: "127.0.0.1:8081"},
 		Tenants: []config.Tenant{{
-			ID: "amaris", Name: "Amaris", MaxRemoved: 0.05,
+			ID: "amaris", Name: "Amaris", MaxRemoved: 0.05, GrantsDormantAfter: 90 * 24 * time.Hour,
 			Source: config.Source{FHIR: config.FHIR{
 				BaseURL:  mustURL(t, "https://ecd.example/fhir"),
 				Search:   map[string][]string{},
-				PageSize: 500, Concurrency: 4, RequestsPerSecond: 50,
+				PageSize: 500, Concurrency: 4, RequestsPerSecond: 50, RequestsPerRun: 100_000,
 				Lag: 150 * time.Second, Overlap: 150 * time.Second,
 			}},
 			Mapping: config.Mapping{

@@ -1,6 +1,10 @@
 package config
 
-import "net/url"
+import (
+	"net/url"
+	"strings"
+	"time"
+)
 
 // PortalAPI is the read side.
 type PortalAPI struct {
@@ -23,6 +27,12 @@ type TokenAuth struct {
 	JWKSURL     *url.URL
 	JWKSFile    string
 	TenantClaim string // the claim that names the tenant
+	// Types are the accepted types of token (the header typ), in lower case.
+	Types []string
+	// MaxLifetime is how long a token may be valid.
+	MaxLifetime time.Duration
+	// ScopeArray: the claim scope is an array of texts.
+	ScopeArray bool
 }
 
 // portalAPI reads the read side's section; private is true without a database of the
@@ -58,6 +68,12 @@ func (v value) tokenAuth() TokenAuth {
 		JWKSURL:     s.key("jwks_url").url("https://login.example/jwks"),
 		JWKSFile:    s.key("jwks_file").file(),
 		TenantClaim: s.key("tenant_claim").text("tenant"),
+		Types:       s.key("token_types").tokenTypes(),
+		MaxLifetime: s.key("max_lifetime").duration(24 * time.Hour),
+		ScopeArray:  s.key("scope_array").boolean(),
+	}
+	if a.MaxLifetime == 0 && s.key("max_lifetime").given() {
+		s.key("max_lifetime").faultf("must be longer than 0s, or no token is accepted")
 	}
 	s.describeEither("jwks_url", "jwks_file")
 	inURL, inFile := s.key("jwks_url").given(), s.key("jwks_file").filled()
@@ -69,4 +85,25 @@ func (v value) tokenAuth() TokenAuth {
 			"and the file with dossiersync token jwks")
 	}
 	return a
+}
+
+// tokenTypes reads the header typ of the tokens that are accepted.
+func (v value) tokenTypes() []string {
+	def := []string{"at+jwt", "JWT"}
+	v.describe(schema{"default": def, "minItems": 1})
+	list := def
+	if v.given() || v.schema != nil {
+		list = nil
+		for _, item := range v.list() {
+			list = append(list, item.text(""))
+		}
+		if v.schema == nil && v.empty() {
+			v.faultf("is empty; list the types of token, the header typ, or remove the key")
+		}
+	}
+	var types []string
+	for _, t := range list {
+		types = append(types, strings.TrimPrefix(strings.ToLower(t), "application/"))
+	}
+	return types
 }

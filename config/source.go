@@ -14,6 +14,9 @@ type Source struct {
 // FHIR is a source that speaks FHIR R4 over HTTP.
 type FHIR struct {
 	BaseURL *url.URL // absolute, without a slash at its end
+	// Aliases are other addresses under which the source writes references to its own
+	// records. No request goes there.
+	Aliases []*url.URL
 	Auth    Auth
 	// AttachmentPrefixes are addresses on the same server that may be read beside those below
 	// BaseURL: files of documents, and where redirects and links to a next page lead.
@@ -40,18 +43,42 @@ func (v value) fhir() FHIR {
 	s := v.section()
 	defer s.end()
 	base := s.key("base_url").required("give the address of the FHIR server, such as https://ecd.example/fhir").baseURL()
-	return FHIR{
+	f := FHIR{
 		BaseURL:            base,
+		Aliases:            s.key("aliases").aliases(),
 		Auth:               s.key("auth").auth(),
 		AttachmentPrefixes: s.key("attachment_prefixes").prefixes(base),
 		Search:             s.key("search").searches(),
 		PageSize:           s.key("page_size").whole(500, 1, 10_000),
 		Concurrency:        s.key("concurrency").whole(4, 1, 64),
 		RequestsPerSecond:  s.key("requests_per_second").rate(50, 10_000),
-		RequestsPerRun:     s.key("requests_per_run").whole(0, 0, 1_000_000_000),
+		RequestsPerRun:     s.key("requests_per_run").whole(100_000, 0, 1_000_000_000),
 		Lag:                s.key("lag").duration(150 * time.Second),
 		Overlap:            s.key("overlap").duration(150 * time.Second),
 	}
+	if f.Lag+f.Overlap < leastMargin {
+		at := s.key("lag")
+		if !at.given() {
+			at = s.key("overlap")
+		}
+		at.warnf("lag and overlap are %s together: what a transaction of the source of more than that writes is missed "+
+			"until the next reconcile; give them a minute or more together", f.Lag+f.Overlap)
+	}
+	return f
+}
+
+// leastMargin is the least that lag and overlap should be together.
+const leastMargin = time.Minute
+
+// aliases reads other base addresses.
+func (v value) aliases() []*url.URL {
+	var all []*url.URL
+	for _, item := range v.list() {
+		if u := item.baseURL(); u != nil {
+			all = append(all, u)
+		}
+	}
+	return all
 }
 
 // prefixes reads beginnings of addresses. They must be on the server of base, because requests carry

@@ -3,6 +3,7 @@ package config_test
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestFaultsOfSources(t *testing.T) {
@@ -48,5 +49,44 @@ func TestAttachmentPrefixes(t *testing.T) {
 	c := mustParse(t, source("attachment_prefixes: [https://ecd.example/files/, https://ecd.example/x]"))
 	if got := strings.Join(c.Tenants[0].Source.FHIR.AttachmentPrefixes, " "); got != "https://ecd.example/files/ https://ecd.example/x" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, source("aliases: [http://ecd.internal:8080/fhir/]"))
+	if got := c.Tenants[0].Source.FHIR.Aliases; len(got) != 1 || got[0].String() != "http://ecd.internal:8080/fhir" {
+		t.Errorf("got %v", got)
+	}
+	check(t, source(`aliases: ["/fhir"]`),
+		"8:tenants[0].source.fhir.aliases[0]: must be a whole http or https address, such as https://ecd.example/fhir")
+}
+
+func TestShortLagAndOverlapAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"lag: 5s": 0, "lag: 2s\noverlap: 20s": 1, "overlap: 0s": 0, "lag: 30s\noverlap: 30s": 0,
+	} {
+		c := mustParse(t, source(text))
+		got := 0
+		for _, w := range c.Warnings {
+			if strings.Contains(w.Message, "lag and overlap are") {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %d warnings, want %d", text, got, want)
+		}
+	}
+}
+
+func TestDormantGrantsAndRequestsHaveDefaults(t *testing.T) {
+	t.Parallel()
+	c := mustParse(t, minimal)
+	if got := c.Tenants[0].GrantsDormantAfter; got != 90*24*time.Hour {
+		t.Errorf("grants are dormant after %v", got)
+	}
+	if got := c.Tenants[0].Source.FHIR.RequestsPerRun; got != 100_000 {
+		t.Errorf("a run may make %d requests", got)
 	}
 }

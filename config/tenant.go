@@ -16,8 +16,11 @@ type Tenant struct {
 	// MaxRemoved is the fraction of a stream, from 0 to 1; more inferred removals than
 	// that within 24 hours are held for an operator.
 	MaxRemoved float64
-	Source     Source
-	Mapping    Mapping
+	// GrantsDormantAfter is how long a client may not be shown before the grants on it do
+	// not count any more when it is shown again.
+	GrantsDormantAfter time.Duration
+	Source             Source
+	Mapping            Mapping
 }
 
 var tenantID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -39,12 +42,13 @@ func (v value) tenant(ids map[string]string) Tenant {
 	return Tenant{
 		ID: s.key("id").required("give lower-case letters, digits and hyphens, such as amaris; " +
 			"it cannot be changed later").tenantID(ids),
-		Name:       s.key("name").required("give the name of the organisation as people know it").text(""),
-		Location:   location,
-		Schedule:   s.key("schedule").schedule("0 7-23/4 * * *", location),
-		MaxRemoved: s.key("max_removed").percent(0.05),
-		Source:     s.key("source").required("give the care record system, under source.fhir").source(),
-		Mapping:    mapping,
+		Name:               s.key("name").required("give the name of the organisation as people know it").text(""),
+		Location:           location,
+		Schedule:           s.key("schedule").schedule("0 7-23/4 * * *", location),
+		MaxRemoved:         s.key("max_removed").percent(0.05),
+		GrantsDormantAfter: time.Duration(s.key("grants_dormant_after").whole(90, 1, 3650)) * 24 * time.Hour,
+		Source:             s.key("source").required("give the care record system, under source.fhir").source(),
+		Mapping:            mapping,
 	}
 }
 

@@ -38,6 +38,9 @@ func TestEveryAlertHasItsSectionInTheRunbook(t *testing.T) {
 		}
 	}
 	for name := range sections {
+		if strings.Contains(name, " ") {
+			continue // of something that no alert reports
+		}
 		t.Errorf("RUNBOOK.md has a section %s, and there is no such alert", name)
 	}
 }

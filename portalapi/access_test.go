@@ -182,7 +182,7 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 			if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusServiceUnavailable {
 				t.Errorf("revoking is answered with %d", a.status)
 			}
-			if took := time.Since(before); took > 16*time.Second {
+			if took := time.Since(before); took > time.Minute {
 				t.Errorf("that took %v", took)
 			}
 			mend()
@@ -255,7 +255,7 @@ func TestContractHasEveryRoute(t *testing.T) {
 		method, url, _ := strings.Cut(path, " ")
 		url = regexp.MustCompile(`\{\w+\}`).ReplaceAllString(url, "1")
 		a := p.do(method, url, "", "")
-		if want := http.StatusUnauthorized; a.status != want && url != "/openapi.yaml" {
+		if want := http.StatusUnauthorized; a.status != want && !isPublic(url) {
 			t.Errorf("%s without a token is answered with %d, want %d", path, a.status, want)
 		}
 	}

@@ -178,11 +178,12 @@ func (c *call) etag(version, build string) string {
 	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:15]) + `"`
 }
 
-// matches reports whether If-None-Match lists tag, by weak comparison (RFC 9110 §13.1.2).
+// matches reports whether If-None-Match lists tag, by weak comparison (RFC 9110 §13.1.2). A proxy
+// that compresses answers itself may add -gzip to their tags, as Apache does.
 func matches(headers []string, tag string) bool {
 	for _, header := range headers {
 		for candidate := range strings.SplitSeq(header, ",") {
-			candidate = strings.TrimSpace(candidate)
+			candidate = strings.Replace(strings.TrimSpace(candidate), `-gzip"`, `"`, 1)
 			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(tag, "W/") {
 				return true
 			}

@@ -28,6 +28,15 @@ type Auth struct {
 	JWKSFile string
 	// TenantClaim is the name of the claim with the tenant. Empty: tenant.
 	TenantClaim string
+	// Types are the accepted types of token (the header typ, RFC 9068 §2.1), in lower case; jwt also
+	// stands for a token without a type. nil: at+jwt and jwt.
+	Types []string
+	// MaxLifetime is how long a token may be valid, from iat, or from now if it has none. 0:
+	// a day.
+	MaxLifetime time.Duration
+	// ScopeArray means that scope is an array of texts, which some providers send, and not one text
+	// with spaces (RFC 9068 §2.2.3).
+	ScopeArray bool
 }
 
 const (
@@ -68,6 +77,12 @@ func newAuthenticator(
 	}
 	if o.TenantClaim == "" {
 		o.TenantClaim = "tenant"
+	}
+	if o.Types == nil {
+		o.Types = []string{"at+jwt", "jwt"}
+	}
+	if o.MaxLifetime == 0 {
+		o.MaxLifetime = 24 * time.Hour
 	}
 	keys, err := newKeyring(o, now, log)
 	if err != nil {
@@ -131,13 +146,16 @@ func invalidToken(cause error) error {
 
 // verify checks a token's signature and claims, and returns its user and expiry.
 func (a *authenticator) verify(token string, keys *keySet) (*principal, time.Time, error) {
-	payload, err := keys.verify(token)
+	payload, typ, err := keys.verify(token)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	if !slices.Contains(a.options.Types, typ) {
+		return nil, time.Time{}, errors.New("tokens of this type are not accepted")
+	}
 	claims := jwt.New()
-	if err := json.Unmarshal(payload, claims); err != nil {
-		return nil, time.Time{}, errors.New("the claims cannot be read")
+	if json.Unmarshal(payload, claims) != nil || checkKind(payload) != nil {
+		return nil, time.Time{}, errors.New("the claims cannot be read, or belong to another kind of token")
 	}
 	err = jwt.Validate(claims,
 		jwt.WithIssuer(a.options.Issuer), jwt.WithAudience(a.options.Audience),
@@ -146,19 +164,73 @@ func (a *authenticator) verify(token string, keys *keySet) (*principal, time.Tim
 	if err != nil {
 		return nil, time.Time{}, errors.New("the issuer, the audience or the time does not fit")
 	}
+	expires, _ := claims.Expiration()
+	since, ok := claims.IssuedAt()
+	if !ok {
+		since = a.now()
+	}
+	if expires.Sub(since) > a.options.MaxLifetime+leeway {
+		return nil, time.Time{}, errors.New("the token is valid for longer than is accepted")
+	}
 	user, _ := claims.Subject()
 	if !validUser(user) {
 		return nil, time.Time{}, errors.New("the subject is not a possible user id")
 	}
-	var id, scope string
+	var id string
 	if claims.Get(a.options.TenantClaim, &id) != nil || a.tenants[id] == nil {
 		return nil, time.Time{}, errors.New("the tenant is not configured")
 	}
-	if claims.Has("scope") && claims.Get("scope", &scope) != nil {
-		return nil, time.Time{}, errors.New("the scope is not a string")
+	scopes, err := a.scopes(claims)
+	return &principal{a.tenants[id], user, scopes}, expires, err
+}
+
+// checkKind fails if the claims are those of a token that is bound to a certificate or a key, which
+// is not checked here (cnf, RFC 8705 §3 and RFC 9449 §6), or of an ID token (OpenID Connect Core
+// §3.3.2.11), or if a time is not a number (RFC 7519 §2).
+func checkKind(payload []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &raw); err != nil {
+		return err
 	}
-	expires, _ := claims.Expiration()
-	return &principal{a.tenants[id], user, strings.Fields(scope)}, expires, nil
+	for _, name := range []string{"cnf", "at_hash", "c_hash"} {
+		if _, ok := raw[name]; ok {
+			return fmt.Errorf("it has %s", name)
+		}
+	}
+	for _, name := range []string{jwt.ExpirationKey, jwt.NotBeforeKey, jwt.IssuedAtKey} {
+		var number float64
+		if text, ok := raw[name]; ok && json.Unmarshal(text, &number) != nil {
+			return fmt.Errorf("%s is not a number", name)
+		}
+	}
+	return nil
+}
+
+// scopes returns the token's scopes. The form that was not configured is refused.
+func (a *authenticator) scopes(claims jwt.Token) ([]string, error) {
+	if !claims.Has("scope") {
+		return nil, nil
+	}
+	if !a.options.ScopeArray {
+		var text string
+		if claims.Get("scope", &text) != nil {
+			return nil, errors.New("the scope is not a text")
+		}
+		return strings.Fields(text), nil
+	}
+	var list []any
+	if claims.Get("scope", &list) != nil {
+		return nil, errors.New("the scope is not an array")
+	}
+	var scopes []string
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return nil, errors.New("the scope is not an array of texts")
+		}
+		scopes = append(scopes, text)
+	}
+	return scopes, nil
 }
 
 // validUser reports whether s is a possible user id.

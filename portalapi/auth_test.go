@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +23,7 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jws"
 
 	"dossiersync/portalapi"
 	"dossiersync/store/dossier"
@@ -130,6 +133,14 @@ func TestTokenIsRefused(t *testing.T) {
 		"no tenant":                   es(with("tenant", nil)),
 		"several tenants":             es(with("tenant", []string{"amaris"})),
 		"scope that is not a text":    es(with("scope", []string{"dossier:read"})),
+		"another type of token":       resign(`{"alg":"ES256","typ":"logout+jwt"}`),
+		"a type with a prefix":        resign(`{"alg":"ES256","typ":"application/dpop+jwt"}`),
+		"bound to a certificate":      es(with("cnf", map[string]string{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})),
+		"an ID token":                 es(with("at_hash", "MTIzNDU2Nzg5MDEyMzQ1Ng")),
+		"valid for too long":          es(with("exp", now.Add(25*time.Hour).Unix())),
+		"issued long ago":             es(with("iat", now.Add(-48*time.Hour).Unix())),
+		"expiry as a text":            resignClaims(t, p, `"exp":"%[1]d"`),
+		"not before as a text":        resignClaims(t, p, `"exp":%[1]d,"nbf":"0"`),
 		"claims that are not objects": parts[0] + "." + header(`[]`) + "." + parts[2],
 	}
 	for name, token := range tests {
@@ -151,6 +162,60 @@ func TestTokenIsRefused(t *testing.T) {
 	}
 	if n := len(p.accesses()); n != 1 {
 		t.Errorf("%d accesses are logged, want the one of the valid token", n)
+	}
+}
+
+// resignClaims signs claims as a text, with the issuer's key; %[1]d in times is an hour from now.
+func resignClaims(t *testing.T, p *harness, times string) string {
+	t.Helper()
+	payload := fmt.Sprintf(`{"iss":"`+issuer+`","aud":"dossiersync","sub":"daughter","tenant":"amaris","scope":"dossier:read",`+
+		times+`}`, time.Now().Add(time.Hour).Unix())
+	token, err := jws.Sign([]byte(payload), jws.WithKey(jwa.ES256(), p.keys.private))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(token)
+}
+
+// The operator says which types of token count, how long they may be valid, and the form of scope.
+func TestTokenIsAcceptedAsConfigured(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t, func(o *portalapi.Options) {
+		o.Auth.Types, o.Auth.MaxLifetime, o.Auth.ScopeArray = []string{"at+jwt"}, time.Hour, true
+	})
+	signed := func(typ string, lifetime time.Duration, scope any) string {
+		c := claimsOf("daughter", "")
+		c["scope"], c["iat"], c["exp"] = scope, time.Now().Unix(), time.Now().Add(lifetime).Unix()
+		payload, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers := jws.NewHeaders()
+		if err := headers.Set(jws.TypeKey, typ); err != nil {
+			t.Fatal(err)
+		}
+		token, err := jws.Sign(payload, jws.WithKey(jwa.ES256(), p.keys.private, jws.WithProtectedHeaders(headers)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(token)
+	}
+	scopes := []string{"openid", "dossier:read"}
+	for name, tt := range map[string]struct {
+		token string
+		want  int
+	}{
+		"as configured":          {signed("at+jwt", time.Hour, scopes), http.StatusOK},
+		"the type with a prefix": {signed("application/AT+JWT", time.Hour, scopes), http.StatusOK},
+		"no listed type":         {signed("JWT", time.Hour, scopes), http.StatusUnauthorized},
+		"too long":               {signed("at+jwt", 2*time.Hour, scopes), http.StatusUnauthorized},
+		"scope as a text":        {signed("at+jwt", time.Hour, "dossier:read"), http.StatusUnauthorized},
+		"scope of numbers":       {signed("at+jwt", time.Hour, []int{1}), http.StatusUnauthorized},
+		"another scope":          {signed("at+jwt", time.Hour, []string{"openid"}), http.StatusForbidden},
+	} {
+		if a := p.do(http.MethodGet, dossiersURL, tt.token, ""); a.status != tt.want {
+			t.Errorf("%s: answered with %d, want %d", name, a.status, tt.want)
+		}
 	}
 }
 
@@ -286,7 +351,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 		t.Parallel()
 		for _, gone := range []bool{false, true} {
 			clock := &clock{now: time.Now()}
-			p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
+			p := newHarness(t, func(o *portalapi.Options) { o.Now, o.Auth.MaxLifetime = clock.Now, 72*time.Hour })
 			claims := claimsOf("daughter", "dossier:read")
 			claims["exp"] = clock.Now().Add(48 * time.Hour).Unix()
 			token := sign(t, jwa.ES256(), p.keys.private, claims)
@@ -309,7 +374,7 @@ func TestWithdrawnKeysAreNoLongerTrusted(t *testing.T) {
 func TestKeyFileComesBackUnchanged(t *testing.T) {
 	t.Parallel()
 	clock := &clock{now: time.Now()}
-	p := newHarness(t, func(o *portalapi.Options) { o.Now = clock.Now })
+	p := newHarness(t, func(o *portalapi.Options) { o.Now, o.Auth.MaxLifetime = clock.Now, 72*time.Hour })
 	claims := claimsOf("daughter", "dossier:read")
 	claims["exp"] = clock.Now().Add(72 * time.Hour).Unix()
 	token := sign(t, jwa.ES256(), p.keys.private, claims)

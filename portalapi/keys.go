@@ -94,20 +94,25 @@ func parseKey(raw []byte) (key, bool) {
 // errNoKey means that a newer key set may have the key that signed the token.
 var errNoKey = errors.New("no key of the issuer fits")
 
-// verify returns the payload of a compact JWS (RFC 7515 §7.1) whose signature fits one of the keys.
+// verify returns the payload and the type of a compact JWS (RFC 7515 §7.1) whose signature fits one
+// of the keys. The type is in lower case, without application/ (§4.1.9); jwt if there is none.
 //
 // The keys decide which algorithm may be used, never the token. jws.WithKeySet is not used because
 // it is looser: without a required kid it ignores the kid of a token that has one, and it allows an
 // EC key for the algorithms of other curves.
-func (s *keySet) verify(token string) ([]byte, error) {
+func (s *keySet) verify(token string) (payload []byte, typ string, err error) {
 	if err := checkExtensions(token); err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	typ = "jwt"
 	fault := errors.New("the token cannot be read")
 	candidates := func(_ context.Context, sink jws.KeySink, sig *jws.Signature, _ *jws.Message) error {
 		header := sig.ProtectedHeaders()
 		alg, _ := header.Algorithm()
 		kid, _ := header.KeyID()
+		if named, ok := header.Type(); ok {
+			typ = strings.TrimPrefix(strings.ToLower(named), "application/")
+		}
 		fault = errNoKey
 		for _, k := range s.keys {
 			if (kid == "" || k.id == "" || k.id == kid) && slices.Contains(k.algs, alg) {
@@ -119,11 +124,11 @@ func (s *keySet) verify(token string) ([]byte, error) {
 		}
 		return nil
 	}
-	payload, err := jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(candidates)))
+	payload, err = jws.Verify([]byte(token), jws.WithCompact(), jws.WithKeyProvider(jws.KeyProviderFunc(candidates)))
 	if err != nil {
-		return nil, fault
+		return nil, "", fault
 	}
-	return payload, nil
+	return payload, typ, nil
 }
 
 // checkExtensions rejects a token whose header has crit or b64, whatever their value: no extension

@@ -3,11 +3,15 @@ package portalapi
 import (
 	"context"
 	_ "embed" // openapi.yaml
+	"encoding/json"
 	"net/http"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"dossiersync/portalapi/web"
 	"dossiersync/store/dossier"
@@ -30,7 +34,7 @@ type route struct {
 	methods map[string]endpoint
 }
 
-// routeTable is every route but /openapi.yaml.
+// routeTable is every route that needs a token.
 func (a *API) routeTable() []route {
 	reads := func(pattern, event string, handle func(context.Context, *call) (*result, error)) route {
 		return route{pattern, map[string]endpoint{http.MethodGet: {scope: scopeRead, event: event, handle: handle}}}
@@ -74,7 +78,13 @@ func (a *API) newRoutes() *http.ServeMux {
 			return a.answer(c, e)
 		}))
 	}
-	mux.Handle("/openapi.yaml", a.serve("/openapi.yaml", a.openAPI))
+	for path, handler := range map[string]func(*call) error{
+		"/openapi.yaml": public("application/yaml", func() ([]byte, error) { return contract, nil }), // RFC 9512
+		"/openapi.json": public("application/json", contractJSON),
+		"/{$}":          public("application/json", a.about),
+	} {
+		mux.Handle(path, a.serve(strings.TrimSuffix(path, "{$}"), handler))
+	}
 	mux.Handle("/", a.serve("unknown", func(*call) error { return web.Absent() }))
 	return mux
 }
@@ -114,16 +124,40 @@ var contract []byte
 // OpenAPI returns the contract of the portal API, as served at /openapi.yaml.
 func OpenAPI() []byte { return contract }
 
-// openAPI serves the contract, without a token.
-func (a *API) openAPI(c *call) error {
-	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
-		return web.NoSuchMethod("GET, HEAD")
+// contractJSON returns the contract as JSON.
+var contractJSON = sync.OnceValues(func() ([]byte, error) {
+	var document map[string]any
+	if err := yaml.Unmarshal(contract, &document); err != nil {
+		return nil, err
 	}
-	h := c.w.Header()
-	h.Set("Content-Type", "application/yaml") // RFC 9512
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Vary", "Accept-Encoding")
-	h.Set("Cache-Control", "no-cache")
-	c.write(contract)
-	return nil
+	return json.Marshal(document)
+})
+
+// public serves a document that is the same for everybody, without a token.
+func public(contentType string, document func() ([]byte, error)) func(c *call) error {
+	return func(c *call) error {
+		if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+			return web.NoSuchMethod("GET, HEAD")
+		}
+		body, err := document()
+		if err != nil {
+			return err
+		}
+		h := c.w.Header()
+		h.Set("Content-Type", contentType)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Vary", "Accept-Encoding")
+		h.Set("Cache-Control", "no-cache")
+		c.write(body)
+		return nil
+	}
+}
+
+// about returns what / answers.
+func (a *API) about() ([]byte, error) {
+	return json.Marshal(struct {
+		Name     string `json:"name"`
+		Version  string `json:"version"`
+		Contract string `json:"contract"`
+	}{"dossiersync portal API", a.build, "/openapi.yaml"})
 }

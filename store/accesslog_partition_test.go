@@ -182,7 +182,7 @@ func TestOldMonthsAreDroppedOneByOne(t *testing.T) {
 	}
 	began := time.Now()
 	out, err := l.MaintainLog(t.Context(), 5)
-	if err == nil || !slices.Equal(out.Dropped, names[:1]) || time.Since(began) > 10*time.Second {
+	if err == nil || !slices.Equal(out.Dropped, names[:1]) || time.Since(began) > time.Minute {
 		t.Errorf("dropped while %s is read: %v, %v", names[1], out.Dropped, err)
 	}
 	l.insert("2026-01-15") // the log can still be written

@@ -73,7 +73,8 @@ func (s *Store) applyOnce(ctx context.Context, b Batch, r Renderer) (applied App
 		if err := apply(ctx); err != nil {
 			return err
 		}
-		applied = Applied{Effects: a.counted, Cancelled: a.cancelled, Removed: a.removed, Older: a.older}
+		applied = Applied{Effects: a.counted, Cancelled: a.cancelled, Removed: a.removed, Older: a.older,
+			LeftOut: a.out.leftOut.list()}
 		return nil
 	})
 	return applied, err
@@ -93,7 +94,8 @@ type application struct {
 	counted     Effects           // this batch's share of effects
 	removed     int64
 	older       []dossier.Ref
-	// quarantinedAt holds, for a BatchRead, the lastUpdated of versions in quarantine, by key.
+	// quarantinedAt holds the lastUpdated of versions in quarantine, by key; zero: unknown. Only
+	// for a BatchRead, BatchDeletions and BatchUnfound.
 	quarantinedAt map[string]time.Time
 	// fresh are indexes of items without a stored version. They are decided on during COPY, so that
 	// PostgreSQL stores some while the next are rendered.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -59,6 +60,11 @@ func (o *stored) isMarked() bool {
 	return o != nil && o.state == dossier.StateHidden && o.reason.IsMark()
 }
 
+// isUnstated reports whether the item is hidden for a reason that the source did not state.
+func (o *stored) isUnstated() bool {
+	return o != nil && o.state == dossier.StateHidden && slices.Contains(dossier.UnstatedReasons(), o.reason)
+}
+
 // noteInferred notes a removal or a reveal that nothing stated, for the limits of a day and a week.
 func (a *application) noteInferred(it *dossier.Item, old *stored) {
 	if a.batch.Kind != BatchAbsences && a.batch.Kind != BatchSettled {
@@ -86,10 +92,17 @@ func (a *application) queueAbsences(b *pgx.Batch) {
 		FROM unnest(@keys::text[], @types::text[], @ids::text[], @missing::text[]) x (key, type, id, missing)
 		ON CONFLICT (tenant, key) DO UPDATE SET missing = excluded.missing`
 	const end = `
-		DELETE FROM absences
-		WHERE tenant = @tenant
-		  AND key = ANY(@keys)
-		  AND (@all OR missing <> 'record')`
+		WITH ended AS (
+			DELETE FROM absences
+			WHERE tenant = @tenant
+			  AND key = ANY(@keys)
+			  AND (@all OR missing <> 'record')
+			RETURNING key)
+		UPDATE run_types SET contradicted = true
+		WHERE ` + ofRunType + `
+		  AND NOT contradicted
+		  AND @listed
+		  AND (@unstated AND from_time IS NOT NULL OR EXISTS (SELECT FROM ended))`
 	const log = `
 		INSERT INTO inferred (tenant, stream, type, client, part, reveals)
 		SELECT @tenant, @stream, @type, nullif(client, ''), nullif(part, ''), reveals
@@ -104,11 +117,14 @@ func (a *application) queueAbsences(b *pgx.Batch) {
 			"keys": keys, "types": types, "ids": ids, "missing": missing})
 	}
 	ended, all := a.out.asBefore, a.batch.Kind == BatchListed
-	if a.batch.Kind == BatchAbsences || a.batch.Kind == BatchSettled {
+	switch a.batch.Kind {
+	case BatchAbsences, BatchSettled, BatchDeletions:
 		ended, all = a.keys, true
 	}
 	if len(ended) > 0 {
-		b.Queue(end, pgx.StrictNamedArgs{"tenant": a.tenant, "keys": ended, "all": all})
+		b.Queue(end, a.batch.Type.runArgs(a.batch.Claim, pgx.StrictNamedArgs{
+			"tenant": a.tenant, "keys": ended, "all": all,
+			"listed": a.batch.Kind == BatchListed, "unstated": a.out.unstated}))
 	}
 	if list := a.out.inferred; len(list) > 0 {
 		var clients, parts []string

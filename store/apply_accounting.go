@@ -52,6 +52,7 @@ func (a *application) queueAccounting(b *pgx.Batch) {
 	if s := w.recounted; len(s.keys) > 0 {
 		b.Queue(recount, pgx.StrictNamedArgs{"run": run, "keys": s.keys, "effects": s.effects})
 	}
+	a.queueLeftOutCounts(b)
 	if len(w.seen.keys)+len(w.recounted.keys) == 0 && a.batch.Requests == 0 && a.removed == 0 {
 		return
 	}

@@ -22,10 +22,16 @@ const (
 	// BatchSettled holds items that were just read by their ids and that lack a member, or a
 	// mark. That was judged: they are stored as they are.
 	BatchSettled
+	// BatchUnfound holds withdrawals of items in quarantine that the source does not have. They
+	// leave the quarantine and are counted, unless a good version of them is shown: only a
+	// reconcile removes that. Nothing is stored.
+	BatchUnfound
 )
 
 // onlyStored reports whether the kind changes stored items only.
-func (k BatchKind) onlyStored() bool { return k == BatchDeletions || k == BatchAbsences }
+func (k BatchKind) onlyStored() bool {
+	return k == BatchDeletions || k == BatchAbsences || k == BatchUnfound
+}
 
 // ignores reports whether the kind ignores an item with the stored version old (nil: none).
 func (k BatchKind) ignores(old *stored) bool {
@@ -34,6 +40,8 @@ func (k BatchKind) ignores(old *stored) bool {
 		return old == nil
 	case BatchAbsences:
 		return !old.isShown()
+	case BatchUnfound:
+		return true
 	}
 	return false
 }
@@ -62,6 +70,8 @@ type Applied struct {
 	// Older lists the items of a BatchRead that are older than the stored ones: the source
 	// was put back to an older state.
 	Older []dossier.Ref
+	// LeftOut counts the items by places whose words reach no reader.
+	LeftOut []PlaceCount
 }
 
 func (a *Applied) add(b Applied) {
@@ -69,4 +79,5 @@ func (a *Applied) add(b Applied) {
 	a.Cancelled = a.Cancelled || b.Cancelled
 	a.Removed += b.Removed
 	a.Older = append(a.Older, b.Older...)
+	a.LeftOut = append(a.LeftOut, b.LeftOut...)
 }

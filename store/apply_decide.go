@@ -20,6 +20,7 @@ func (a *application) decide(i int) {
 		return
 	}
 	if a.batch.Kind.ignores(old) {
+		a.leaveQuarantine(&it, key, old)
 		return
 	}
 	if it.State == dossier.StateWithdrawn && old != nil {
@@ -43,7 +44,11 @@ func (a *application) decide(i int) {
 	if a.batch.Kind == BatchAbsences {
 		a.removed++
 	} else {
+		isNew := a.before[key] == ""
 		a.count(key, v.effect)
+		if v.effect != EffectSuperseded {
+			a.leaveOut(key, &it, &r, isNew, v.write)
+		}
 	}
 	a.noteVerdict(&it, key, v)
 	switch {
@@ -54,6 +59,19 @@ func (a *application) decide(i int) {
 	case v.touch:
 		a.out.touch(key, &it)
 	}
+}
+
+// leaveQuarantine counts an item in quarantine that the source no longer has, and of which nothing
+// is shown. It leaves no tombstone.
+func (a *application) leaveQuarantine(it *dossier.Item, key string, old *stored) {
+	bad, isBad := a.quarantinedAt[key]
+	if !isBad || old.isShown() || !it.Updated.IsZero() && it.Updated.Before(bad) {
+		return
+	}
+	if old == nil || old.state != dossier.StateWithdrawn { // else that was counted
+		a.count(key, withReason(EffectWithdrawn, it.Reason))
+	}
+	a.out.clear(key, it)
 }
 
 // completeTombstone takes client, version and time from the stored item where the withdrawal
@@ -70,7 +88,7 @@ func completeTombstone(it *dossier.Item, old *stored) {
 func (a *application) noteVerdict(it *dossier.Item, key string, v verdict) {
 	superseded := v.effect == EffectSuperseded
 	bad, isBad := a.quarantinedAt[key]
-	if superseded || isBad && !it.Updated.IsZero() && it.Updated.Before(bad) {
+	if superseded || isBad && a.batch.Kind == BatchRead && !it.Updated.IsZero() && it.Updated.Before(bad) {
 		a.noteOlder(it, key)
 	}
 	if v.quarantine {
@@ -114,12 +132,16 @@ func (a *application) put(it *dossier.Item, key string, old *stored, r Rendered)
 		a.out.replaced = append(a.out.replaced, key)
 	}
 	a.out.put(a.tenant, key, a.epoch, it, r)
+	a.countRecord(it, old)
 	wasShown := old.isShown()
+	if old.isUnstated() && it.State == dossier.StateShown && old.version == it.Version {
+		a.out.unstated = true
+	}
 	left := wasShown && (it.State != dossier.StateShown || old.client != it.Client)
 	switch {
 	case it.Stream == dossier.StreamCarePlans, it.Stream == dossier.StreamGoals && left:
 		a.out.inPlans = append(a.out.inPlans, key)
-	case isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
+	case isHiddenTarget(it, old), isTarget(it.Stream) && (old == nil || old.state != it.State || old.client != it.Client ||
 		!bytes.Equal(old.card, r.Card) || !bytes.Equal(old.body, r.Body) || !bytes.Equal(old.model, r.Model)):
 		a.out.targets = append(a.out.targets, key)
 	}
@@ -129,6 +151,16 @@ func (a *application) put(it *dossier.Item, key string, old *stored, r Rendered)
 	if wasShown && old.client != "" {
 		a.changed[old.client] = struct{}{}
 	}
+}
+
+// isHiddenTarget reports whether it is a report or form that readers are to see no more, or again: a
+// care plan may name it.
+func isHiddenTarget(it *dossier.Item, old *stored) bool {
+	if it.Stream != dossier.StreamReports && it.Stream != dossier.StreamForms {
+		return false
+	}
+	was := old != nil && old.state == dossier.StateHidden
+	return was != (it.State == dossier.StateHidden)
 }
 
 // isTarget reports whether other items are rendered from records of the stream. Care plans

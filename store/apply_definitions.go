@@ -7,8 +7,8 @@ import (
 )
 
 // definition is a record that others may name otherwise than by its key, and that is stored or
-// withheld: a questionnaire by its canonical URL, staff by an identifier. The model of staff is
-// JSON's null.
+// withheld: a questionnaire by its canonical URL, staff by an identifier, and so a client or a
+// contact that is hidden. The model of people is JSON's null.
 type definition struct {
 	key   string
 	it    *dossier.Item
@@ -21,13 +21,16 @@ const definitionOf = `
 				SELECT alias, model
 				FROM definitions
 				WHERE tenant = @tenant AND alias = n
+				  AND NOT EXISTS (
+					SELECT FROM withheld w
+					WHERE w.tenant = @tenant AND w.item = definitions.key AND w.released IS NULL)
 				ORDER BY updated DESC NULLS LAST, key DESC
 				LIMIT 1`
 
 // queueDefinitions updates table definitions, in which forms look up their questionnaires, and
-// other records staff. A record that is hidden or withdrawn loses its names. A newer version of
-// a questionnaire leaves the names of older versions as they are; staff keep only the names
-// that they have now.
+// other records staff. A record that is hidden or withdrawn loses its names, except for those by
+// which it is known to be hidden. A newer version of a questionnaire leaves the names of older
+// versions as they are; people keep only the names that they have now.
 func (a *application) queueDefinitions(b *pgx.Batch) {
 	const put = `
 		INSERT INTO definitions (tenant, alias, key, updated, model)
@@ -45,13 +48,13 @@ func (a *application) queueDefinitions(b *pgx.Batch) {
 		RETURNING alias`
 	w := &a.out
 	for _, d := range w.definitions {
-		if d.it.Content == nil || d.it.State != dossier.StateShown {
+		aliases := a.aliasesOf(d.it)
+		if len(aliases) == 0 && (d.it.Content == nil || d.it.State != dossier.StateShown) {
 			args := pgx.StrictNamedArgs{"tenant": a.tenant, "key": d.key}
 			b.Queue(remove, args).Query(collectKeys(&w.aliases))
 			continue
 		}
-		aliases := a.aliasesOf(d.it)
-		if d.it.Content.Kind() == dossier.KindStaff {
+		if d.it.Stream != dossier.StreamQuestionnaires {
 			args := pgx.StrictNamedArgs{"tenant": a.tenant, "key": d.key, "aliases": aliases}
 			b.Queue(keep, args).Query(collectKeys(&w.aliases))
 		}
@@ -69,6 +72,8 @@ func (a *application) queueDefinitions(b *pgx.Batch) {
 func (a *application) aliasesOf(it *dossier.Item) []string {
 	var names []dossier.Ref
 	switch c := it.Content.(type) {
+	case nil:
+		names = it.Aliases
 	case *dossier.Questionnaire:
 		names = c.Names()
 	case *dossier.Staff:

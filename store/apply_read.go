@@ -20,15 +20,15 @@ func (a *application) read(ctx context.Context) error {
 			WHERE run = @run AND key = k
 			OFFSET 0) s`
 	const quarantined = `
-		SELECT key, updated
+		SELECT key, coalesce(updated, timestamptz '0001-01-01 00:00:00Z')
 		FROM quarantine
-		WHERE tenant = @tenant AND key = ANY(@keys) AND updated IS NOT NULL`
+		WHERE tenant = @tenant AND key = ANY(@keys)`
 	var b pgx.Batch
 	a.queueRunCheck(&b)
 	a.known.queue(&b, isTarget(a.stream))
 	a.before = make(map[string]Effect)
 	b.Queue(seen, pgx.StrictNamedArgs{"run": a.batch.Claim.Run.ID, "keys": a.keys}).Query(collectMap(a.before))
-	if a.batch.Kind == BatchRead {
+	if k := a.batch.Kind; k == BatchRead || k == BatchDeletions || k == BatchUnfound {
 		a.quarantinedAt = make(map[string]time.Time)
 		args := pgx.StrictNamedArgs{"tenant": a.tenant, "keys": a.keys}
 		b.Queue(quarantined, args).Query(collectMap(a.quarantinedAt))

@@ -21,6 +21,8 @@ func (a *application) write(ctx context.Context) error {
 	a.queueTouched(&b)
 	a.queueReferences(&b)
 	a.queueAccounting(&b)
+	a.queueRecords(&b)
+	a.queueLeftOut(&b)
 	a.queueQuarantine(&b)
 	a.queueRereads(&b)
 	a.queueAbsences(&b)

@@ -20,6 +20,7 @@ type writes struct {
 	inPlans        []string // keys of items from which care plans are rendered, in this transaction
 	plans          []string // keys of plans that the items of inPlans name, or named before
 
+	leftOut     leftOutRows
 	seen        seenRows // keys that the run had not counted
 	recounted   seenRows // keys that the run had counted differently
 	quarantined []keyed
@@ -27,9 +28,11 @@ type writes struct {
 		keys    []string
 		updated []*time.Time
 	}
-	rereads  []keyed // items to be read by their ids
+	records  map[recordsOf]int64 // by how much the counters of records move
+	rereads  []keyed             // items to be read by their ids
 	absences []absence
 	asBefore []string   // keys of items that came as they are stored: with what was there before
+	unstated bool       // an item is shown that was hidden for a reason that the source did not state
 	inferred []inferred // removals and reveals that nothing stated
 
 	clients      []*dossier.Item
@@ -70,8 +73,10 @@ func (w *writes) put(tenant, key string, epoch int32, it *dossier.Item, r Render
 	switch it.Stream {
 	case dossier.StreamClients:
 		w.clients = append(w.clients, it)
+		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamContacts:
 		w.contacts = append(w.contacts, it)
+		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamStaff:
 		w.definitions = append(w.definitions, definition{key: key, it: it, model: []byte("null")})
 	case dossier.StreamQuestionnaires:

@@ -63,6 +63,7 @@ type Drained struct {
 	Upto  time.Time // the window's end, in the source's clock
 	Short bool      // fewer records came than the source had counted
 	Last  bool      // it is the last window: the run is done with this type
+	IDs   int64     // of a census: how many records the window has listed
 }
 
 // moveCursor stores a drained window with the run, and moves the tenant's cursor if the window

@@ -23,6 +23,12 @@ const (
 	DecisionKeep DecisionKind = "keep"
 	// DecisionReopen takes a decision on held items back.
 	DecisionReopen DecisionKind = "reopen"
+	// DecisionWithhold keeps a client or an item from readers. Its object is type/key, as is that of
+	// DecisionRelease, which shows the client or the item again.
+	DecisionWithhold DecisionKind = "withhold"
+	DecisionRelease  DecisionKind = "release"
+	// DecisionAcknowledge says that a cause of attention is known. Its object is the cause's code.
+	DecisionAcknowledge DecisionKind = "acknowledge"
 )
 
 // Decision is a decision of an operator.

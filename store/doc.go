@@ -14,15 +14,19 @@
 //	render       the interface of the renderer, and the items that it may look up
 //	rerender     items are rendered again because an item that they name has changed
 //	reread       items that are read again by id
+//	leftout      the places of items whose words reach no reader
 //	item         the row of an item, which several writers share
 //	change       the change number that a transaction gives to dossiers
 //	quarantine   items that could not be applied: kept, retried, discarded; raw bytes encrypted
 //	decision     what operators have decided, with the reason
+//	attention    what waits for a person, and what operators have acknowledged
+//	process      the processes of the service that are alive
 //	run          a run: requested, claimed, given back, finished; its types, accounting and jobs
 //	cursor       up to which source time a type is read; backfills of single clients; types that are
 //	             searched client by client; epochs
 //	reconcile    a complete list of the source (a census) compared with the items; the absences that
 //	             follow, and the brake on removals
+//	typecount    how many records of a type the source counts, beside how many it should have
 //	hold         sets of absences that wait for an operator
 //	verify       the replica compared with the source, item by item, without changing either
 //	unshare      the items of types that the tenant no longer shares are removed
@@ -31,6 +35,7 @@
 //	proof        the keys with which the portal API proves to the database for whom it asks
 //	accesslog    the access log and its monthly partitions
 //	erase        a client is erased for good, and again after a backup was restored
+//	withhold     what operators keep from readers until they release it
 //	why          what one dossier shows to one user, explained to an operator
 //	migrate      the schema, River's tables and the portal's role
 //	store        the connections

@@ -48,6 +48,7 @@ type TableCount struct {
 var traces = []struct{ table, where string }{
 	{"refs", `tenant = @tenant AND (key = ANY(@keys) OR target = ANY(@keys))`},
 	{"stale", `tenant = @tenant AND key = ANY(@keys)`},
+	{"left_out", `tenant = @tenant AND key = ANY(@keys)`},
 	{"rereads", `tenant = @tenant AND key = ANY(@keys)`},
 	{"replacements", `tenant = @tenant AND (key = ANY(@keys) OR target = ANY(@keys))`},
 	{"absences", `tenant = @tenant AND key = ANY(@keys)`},
@@ -60,7 +61,10 @@ var traces = []struct{ table, where string }{
 	{"decisions", `
 		tenant = @tenant
 		AND EXISTS (SELECT FROM unnest(@keys::text[]) k WHERE right(object, length(k)) = k)`},
+	{"withheld", `tenant = @tenant AND (client = @client OR item = ANY(@keys))`},
+	{"withheld_within", `tenant = @tenant AND (key = ANY(@keys) OR item = ANY(@keys))`},
 	{"inferred", `tenant = @tenant AND client = @client`},
+	{"held_clients", `tenant = @tenant AND client = @client`},
 	{"cursors", `tenant = @tenant AND client = @client`},
 	{"backfills", `tenant = @tenant AND client = @client`},
 	{"contacts", `tenant = @tenant AND client = @client`},

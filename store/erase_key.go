@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -64,6 +66,36 @@ func (k ErasureKey) over(plain []byte) []byte {
 	h := hmac.New(sha256.New, k[:])
 	h.Write(plain)
 	return h.Sum(nil)
+}
+
+// Seal encrypts a client's id for the record of what is withheld, which outlives the database.
+func (k ErasureKey) Seal(tenant, client string) []byte {
+	box := k.box()
+	nonce := make([]byte, box.NonceSize())
+	_, _ = rand.Read(nonce) // never fails
+	return box.Seal(nonce, nonce, []byte(client), []byte(tenant))
+}
+
+// Open is the inverse of Seal.
+func (k ErasureKey) Open(tenant string, sealed []byte) (client string, err error) {
+	box := k.box()
+	if len(sealed) < box.NonceSize() {
+		return "", errors.New("it is too short")
+	}
+	text, err := box.Open(nil, sealed[:box.NonceSize()], sealed[box.NonceSize():], []byte(tenant))
+	return string(text), err
+}
+
+func (k ErasureKey) box() cipher.AEAD {
+	block, err := aes.NewCipher(k.over([]byte("withheld")))
+	if err != nil {
+		panic(err) // the key has 32 bytes
+	}
+	box, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // the block has 16 bytes
+	}
+	return box
 }
 
 // ErasureKeys returns the keys that the database knows. The first is for new erasures.

@@ -114,6 +114,8 @@ const clientsAfter = `
 	SELECT client FROM backfills WHERE tenant = @tenant AND client > @after
 	UNION
 	SELECT client FROM cursors WHERE tenant = @tenant AND client > @after
+	UNION
+	SELECT client FROM withheld WHERE tenant = @tenant AND client > @after
 	ORDER BY 1
 	LIMIT 1000`
 

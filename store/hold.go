@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,6 +45,7 @@ const (
 	HeldWeek      HoldRule = "week"       // three times that within 7 days
 	HeldHalf      HoldRule = "half"       // half of the type or more
 	HeldPart      HoldRule = "part"       // a client would be left with nothing in a part
+	HeldDeletions HoldRule = "deletions"  // a feed of deletions names half of the type or more
 	HeldRefused   HoldRule = "refused"    // the source refuses single records for two slots
 	HeldReveals   HoldRule = "reveals"    // more marks vanished in a day than the limit of I6
 	HeldEveryMark HoldRule = "every-mark" // every mark of the type vanished
@@ -53,6 +56,7 @@ var holdRuleMeanings = map[HoldRule]string{
 	HeldWeek:      "more are missing within 7 days than are removed without an operator",
 	HeldHalf:      "half of the type or more is missing",
 	HeldPart:      "a client would be left with nothing in a part of the dossier",
+	HeldDeletions: "the source says that half of the type or more is deleted",
 	HeldRefused:   "the source refuses to show single items",
 	HeldReveals:   "more marks are missing than are taken away without an operator",
 	HeldEveryMark: "every mark of the type is missing",
@@ -73,7 +77,8 @@ const (
 )
 
 // HoldAbsences holds the absences of the type that are confirmed or suspected; only
-// those that the source refuses to show if rule is [HeldRefused]. It returns how many.
+// those that the source refuses to show if rule is [HeldRefused], and only deletions if it is
+// [HeldDeletions]. It returns how many.
 func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals bool, rule HoldRule) (int64, error) {
 	const put = `
 		INSERT INTO holds (tenant, stream, type, reveals, rule, run)
@@ -86,7 +91,8 @@ func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals
 		  AND type = @type
 		  AND (missing = 'mark') = @reveals
 		  AND state IN ('suspect', 'confirmed')
-		  AND (NOT @refused OR refused >= 2 AND state = 'suspect')`
+		  AND (NOT @refused OR refused >= 2 AND state = 'suspect')
+		  AND (named = @deletions OR @refused)`
 	var n int64
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := holdClaim(ctx, tx, c); err != nil {
@@ -97,7 +103,8 @@ func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals
 		if err := tx.QueryRow(ctx, put, args).Scan(&id); err != nil {
 			return err
 		}
-		args = t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "hold": id, "refused": rule == HeldRefused})
+		args = t.args(c, pgx.StrictNamedArgs{"reveals": reveals, "hold": id,
+			"refused": rule == HeldRefused, "deletions": rule == HeldDeletions})
 		tag, err := tx.Exec(ctx, hold, args)
 		n = tag.RowsAffected()
 		return err
@@ -127,6 +134,32 @@ func (s *Store) endHolds(ctx context.Context, c Claim) error {
 		if err := s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// NoteHeldClients notes whose dossiers have items that are held or kept, so that answers about them
+// say that they may be incomplete. It fails with [ErrFenced].
+func (s *Store) NoteHeldClients(ctx context.Context, c Claim) error {
+	const q = `
+		WITH held AS (
+			SELECT DISTINCT i.client, a.stream
+			FROM absences a
+			JOIN items i USING (tenant, key)
+			WHERE a.tenant = @tenant
+			  AND a.hold IS NOT NULL
+			  AND a.missing <> 'mark'
+			  AND i.client IS NOT NULL),
+		gone AS (
+			DELETE FROM held_clients h
+			WHERE h.tenant = @tenant
+			  AND (h.client, h.stream) NOT IN (SELECT client, stream FROM held))
+		INSERT INTO held_clients (tenant, client, stream)
+		SELECT @tenant, client, stream
+		FROM held
+		ON CONFLICT DO NOTHING`
+	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
+		return fmt.Errorf("note whose items are held: %w", err)
 	}
 	return nil
 }
@@ -189,15 +222,62 @@ func (s *Store) HeldItems(ctx context.Context, tenant string, hold int64, client
 	return list, nil
 }
 
-// HoldDecision is what an operator decides on a hold.
+// HeldClient counts the items of a hold that belong to one client.
+type HeldClient struct {
+	Client string            `json:"client"` // empty: belong to none
+	Items  int64             `json:"items"`  // of the hold's own type
+	Along  int64             `json:"along"`  // of a hold of clients: what belongs to the client
+	From   *time.Time        `json:"from"`   // the oldest place on the time line; nil: none has one
+	To     *time.Time        `json:"to"`
+	Kinds  []dossier.Kind    `json:"kinds"`
+	Why    []dossier.Missing `json:"missing"`
+	// Refused reports that the source refuses to show some of them.
+	Refused bool `json:"refused"`
+}
+
+// HeldClients counts the items of the hold by client, by the client's id, from the offset on; at
+// most limit clients.
+func (s *Store) HeldClients(ctx context.Context, tenant string, hold int64, offset, limit int) ([]HeldClient, error) {
+	const q = `
+		SELECT coalesce(i.client, ''),
+		       count(*) FILTER (WHERE a.stream = h.stream),
+		       count(*) FILTER (WHERE a.stream <> h.stream),
+		       min(i.at), max(i.at),
+		       coalesce(array_agg(DISTINCT i.kind) FILTER (WHERE i.kind IS NOT NULL), '{}'),
+		       array_agg(DISTINCT a.missing),
+		       bool_or(a.refused >= 2)
+		FROM holds h
+		JOIN absences a ON a.tenant = h.tenant AND a.hold = h.id
+		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
+		WHERE h.tenant = @tenant
+		  AND h.id = @hold
+		GROUP BY 1
+		ORDER BY 1
+		OFFSET @offset
+		LIMIT @limit`
+	list, err := queryList(ctx, s.pool, pgx.RowToStructByPos[HeldClient], q, pgx.StrictNamedArgs{
+		"tenant": tenant, "hold": hold, "offset": offset, "limit": limit})
+	if err != nil {
+		return nil, fmt.Errorf("read the clients of hold %d: %w", hold, err)
+	}
+	return list, nil
+}
+
+// HoldDecision is what an operator decides on a hold, or on several.
 type HoldDecision struct {
 	Tenant string
+	// Hold is one hold; 0: every hold of the tenant that the next three fields select and that is
+	// open, or with [HoldOpen] every one that is not.
 	Hold   int64
-	Client string // only this client's items; empty: everybody's
-	State  HoldState
-	Until  time.Time // of [HoldKept]
-	By     string
-	Note   string
+	Stream dossier.Stream // empty: every stream
+	Type   string         // empty: every type
+	// Reveals selects holds of marks; else those of removals.
+	Reveals bool
+	Client  string // only this client's items; empty: everybody's
+	State   HoldState
+	Until   time.Time // of [HoldKept]
+	By      string
+	Note    string
 	// Seen is how many items of the type the operator was shown ([Hold.Items]): if more are
 	// held now, nothing is decided.
 	Seen int64
@@ -222,16 +302,58 @@ var ErrHoldGrew = errors.New("more is held now than was shown")
 // by the next run, after a fresh look; a kept one stays as it is and is judged anew when
 // its time is over; [HoldOpen] takes a decision back. A decision on one client's items makes
 // them a hold of their own. DecideHold fails with [ErrNotFound] if nothing such is held, and
-// with [ErrHoldGrew].
+// with [ErrHoldGrew], and then it decides nothing.
 func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 	const find = `
-		SELECT count(*)
+		SELECT h.id, count(*)
 		FROM absences a
 		JOIN holds h ON h.id = a.hold AND h.stream = a.stream
 		LEFT JOIN items i ON i.tenant = a.tenant AND i.key = a.key
 		WHERE a.tenant = @tenant
-		  AND h.id = @hold
-		  AND (@client = '' OR i.client = @client)`
+		  AND (h.id = @hold OR @hold = 0
+			AND h.reveals = @reveals
+			AND (h.state = 'open') = (@state <> 'open')
+			AND (@stream = '' OR h.stream = @stream)
+			AND (@type = '' OR h.type = @type))
+		  AND (@client = '' OR i.client = @client)
+		GROUP BY h.id`
+	if _, ok := decisions[d.State]; !ok {
+		return 0, fmt.Errorf("decide on a hold: %q is no decision", d.State)
+	}
+	var n int64
+	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
+		found, err := queryMap[int64, int64](ctx, tx, find, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold,
+			"client": d.Client, "stream": d.Stream, "type": d.Type, "reveals": d.Reveals, "state": d.State})
+		if err != nil {
+			return err
+		}
+		for _, items := range found {
+			n += items
+		}
+		switch {
+		case n == 0:
+			return ErrNotFound
+		case n > d.Seen:
+			return ErrHoldGrew
+		}
+		for _, id := range slices.Sorted(maps.Keys(found)) {
+			if err := decideOne(ctx, tx, d, id, found[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHoldGrew) {
+		return n, err
+	}
+	if err != nil {
+		return 0, fmt.Errorf("decide on what is held of %s: %w", d.Tenant, err)
+	}
+	return n, nil
+}
+
+// decideOne stores the decision on n items of one hold.
+func decideOne(ctx context.Context, tx pgx.Tx, d HoldDecision, id, n int64) error {
 	const items = `
 		UPDATE absences SET state = @state, tried = NULL
 		WHERE tenant = @tenant
@@ -245,48 +367,25 @@ func (s *Store) DecideHold(ctx context.Context, d HoldDecision) (int64, error) {
 			note = nullif(@note, '')
 		WHERE tenant = @tenant
 		  AND id = @hold`
-	decision, ok := decisions[d.State]
-	if !ok {
-		return 0, fmt.Errorf("decide on a hold: %q is no decision", d.State)
+	decision := decisions[d.State]
+	if d.Client != "" {
+		var err error
+		args := pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id, "client": d.Client}
+		if id, err = splitHold(ctx, tx, args); err != nil {
+			return err
+		}
 	}
-	var n int64
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		args := pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": d.Hold, "client": d.Client}
-		if err := tx.QueryRow(ctx, find, args).Scan(&n); err != nil {
-			return err
-		}
-		switch {
-		case n == 0:
-			return ErrNotFound
-		case n > d.Seen:
-			return ErrHoldGrew
-		}
-		id := d.Hold
-		if d.Client != "" {
-			var err error
-			if id, err = splitHold(ctx, tx, args); err != nil {
-				return err
-			}
-		}
-		_, err := tx.Exec(ctx, items, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id, "state": decision.items})
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id,
-			"state": d.State, "until": timeOrNull(d.Until), "by": d.By, "note": d.Note})
-		if err != nil {
-			return err
-		}
-		return recordDecision(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: decision.kind,
-			Object: fmt.Sprintf("%d items of hold %d", n, id), Reason: cmp.Or(d.Note, "-")})
-	})
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrHoldGrew) {
-		return n, err
-	}
+	_, err := tx.Exec(ctx, items, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id, "state": decision.items})
 	if err != nil {
-		return 0, fmt.Errorf("decide on what is held of %s: %w", d.Tenant, err)
+		return err
 	}
-	return n, nil
+	_, err = tx.Exec(ctx, hold, pgx.StrictNamedArgs{"tenant": d.Tenant, "hold": id,
+		"state": d.State, "until": timeOrNull(d.Until), "by": d.By, "note": d.Note})
+	if err != nil {
+		return err
+	}
+	return recordDecision(ctx, tx, Decision{Tenant: d.Tenant, By: d.By, What: decision.kind,
+		Object: fmt.Sprintf("%d items of hold %d", n, id), Reason: cmp.Or(d.Note, "-")})
 }
 
 // splitHold moves the items of one client into a hold of their own, and returns its id. args

@@ -36,13 +36,14 @@ type Migration struct {
 func (m Migration) Pending() bool { return m.Current < m.Latest || !m.Jobs }
 
 // Migrate brings the schema of the database at url, including River's tables, to this program's
-// version. It fails with a [MissingRightsError] where the role in url cannot. It may be repeated, and of two calls at once one waits for the other.
+// version. It fails with a [MissingRightsError] where the role in url cannot. It may be repeated, and
+// of two calls at once one waits for the other.
 func Migrate(ctx context.Context, url string) (Migration, error) {
 	var m Migration
 	err := withMigrator(ctx, url, func(conn *pgx.Conn, t *migrate.Migrator) error {
 		var err error
 		if m, err = status(ctx, url, t); err == nil && m.Pending() {
-			err = checkMigrator(ctx, conn)
+			err = checkMigrator(ctx, conn, false)
 		}
 		if err != nil {
 			return err
@@ -97,6 +98,10 @@ func withMigrator(ctx context.Context, url string, f func(*pgx.Conn, *migrate.Mi
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	// The table of the version is made first of all, so that an empty database is judged before.
+	if err := checkMigrator(ctx, conn, true); err != nil {
+		return err
+	}
 	t, err := migrate.NewMigrator(ctx, conn, versionTable)
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)
@@ -188,6 +193,9 @@ func EnsureReader(ctx context.Context, ownerURL, readerURL string) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := checkReaderRights(ctx, conn, u.User.Username()); err != nil {
+		return err
+	}
 	// DO takes no parameters: the values travel in settings, and format() quotes them.
 	const q = `
 		SELECT set_config('dossiersync.reader', @role, true),
@@ -266,7 +274,7 @@ const limitFunctions = `
 		LOOP
 			EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
 			IF f::text LIKE 'pg\_%' THEN
-				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_answers', f);
+				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_answers, dossiersync_ops', f);
 			END IF;
 		END LOOP;
 	END

@@ -8,22 +8,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// MissingRightsError reports that a role cannot migrate a database.
+// MissingRightsError reports that a role cannot migrate a database, or make the portal API's log-in.
 type MissingRightsError struct {
 	Role string
+	act  string
 	// Statements give the role what it lacks. A superuser, connected to the same database, can run
 	// them.
 	Statements []string
 }
 
 func (e *MissingRightsError) Error() string {
-	return fmt.Sprintf("the role %s lacks rights to migrate the database. Let a superuser run deploy/compose/roles.sh, "+
-		"or in this database: %s", e.Role, strings.Join(e.Statements, "; "))
+	return fmt.Sprintf("the role %s lacks rights to %s. Let a superuser run deploy/compose/roles.sh, "+
+		"or in this database: %s", e.Role, e.act, strings.Join(e.Statements, "; "))
 }
 
 // checkMigrator fails with a [MissingRightsError] if the role that conn has logged in as lacks what the
-// migrations need, before any of them has run.
-func checkMigrator(ctx context.Context, conn *pgx.Conn) error {
+// migrations need, before any of them has run. With onlyEmpty it looks at an empty database only.
+func checkMigrator(ctx context.Context, conn *pgx.Conn, onlyEmpty bool) error {
 	// A role that may create roles makes those that do not exist. From PostgreSQL 16 on it is given
 	// the membership with those that it makes; before, it may give it to itself.
 	const q = `
@@ -54,9 +55,10 @@ func checkMigrator(ctx context.Context, conn *pgx.Conn) error {
 		FROM me m
 		CROSS JOIN pg_namespace n
 		WHERE n.nspname = 'public'
-		  AND NOT m.rolsuper`
-	var missing MissingRightsError
-	rows, err := conn.Query(ctx, q)
+		  AND NOT m.rolsuper
+		  AND (NOT @onlyEmpty OR to_regclass(@version) IS NULL)`
+	missing := MissingRightsError{act: "migrate the database"}
+	rows, err := conn.Query(ctx, q, pgx.StrictNamedArgs{"onlyEmpty": onlyEmpty, "version": versionTable})
 	if err != nil {
 		return fmt.Errorf("look at the rights of the database's owner: %w", plainly(err))
 	}
@@ -68,6 +70,22 @@ func checkMigrator(ctx context.Context, conn *pgx.Conn) error {
 		return &missing
 	}
 	return nil
+}
+
+// checkReaderRights fails with a [MissingRightsError] if the log-in of conn may not make, or change,
+// the role as which the portal API logs in.
+func checkReaderRights(ctx context.Context, conn *pgx.Conn, role string) error {
+	const q = `SELECT current_user::text, rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user`
+	var user string
+	var may bool
+	if err := conn.QueryRow(ctx, q).Scan(&user, &may); err != nil {
+		return fmt.Errorf("ask for the rights of the database's owner: %w", err)
+	}
+	if may {
+		return nil
+	}
+	return &MissingRightsError{Role: user, act: "make or change the portal API's log-in " + role, Statements: []string{
+		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '…' IN ROLE %s (and set portal_api.database)", role, portalRole)}}
 }
 
 // PortalIsLimited reports whether the portal API's role is kept from advisory locks and large objects,

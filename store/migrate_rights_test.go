@@ -56,6 +56,10 @@ func TestMigrateNamesMissingRights(t *testing.T) {
 	if !ok || missing.Role != role || !strings.Contains(err.Error(), "roles.sh") {
 		t.Fatalf("error is %v, want one that names what %s lacks", err, role)
 	}
+	err = store.EnsureReader(t.Context(), u.String(), u.String())
+	if _, ok := errors.AsType[*store.MissingRightsError](err); !ok || !strings.Contains(err.Error(), "roles.sh") {
+		t.Errorf("without the right to make roles: %v", err)
+	}
 	tables := texts(t, super, `SELECT relname FROM pg_class WHERE relname IN ('tenants', 'river_job')`)
 	if len(tables) > 0 {
 		t.Errorf("although it cannot migrate, it has made %v", tables)

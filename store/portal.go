@@ -193,6 +193,12 @@ var raised = map[string]error{
 	"DS004": ErrAwaitingGrants,
 }
 
+// isRefused reports whether the database did not accept the proof of a call.
+func isRefused(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && raised[pg.Code] == ErrProof
+}
+
 // ErrProof reports that the database refuses the proofs of this process for a tenant.
 var ErrProof = fmt.Errorf("%w: it does not accept the portal API's proof: it does not have the key of "+
 	"portal_api.proof_key_file for this tenant (run dossiersync migrate where that file is), "+

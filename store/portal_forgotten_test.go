@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"dossiersync/store"
 	"dossiersync/store/storetest"
 )
 
@@ -86,6 +87,15 @@ func TestForgottenConditionShowsNothingOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, _, err := r.Withhold(t.Context(), store.Withholding{
+		Tenant: "amaris", Item: texts(t, conn, `SELECT key FROM items WHERE tenant = 'amaris' AND client = '1'
+			AND part = 'reports' AND state = 'shown' ORDER BY at DESC LIMIT 1`)[0], By: "x", Note: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), `UPDATE items SET card = '{"of": "<withheld9>"}', body = card
+		WHERE key IN (SELECT item FROM withheld)`); err != nil {
+		t.Fatal(err)
+	}
 	before := texts(t, conn, `SELECT grants::text FROM grants WHERE tenant = 'szr'`)
 	if n := forgetConditions(t, r); n < 60 {
 		t.Errorf("only %d conditions were removed", n)
@@ -128,6 +138,12 @@ func TestForgottenConditionShowsNothingOfOthers(t *testing.T) {
 			}
 		})
 	}
+	if _, _, err := r.Withhold(t.Context(), store.Withholding{Tenant: "amaris", Client: "1", By: "x", Note: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if answer := answerOf(t, r, "portal_dossiers"); strings.Contains(answer, "<") {
+		t.Errorf("a withheld client is shown: %s", answer)
+	}
 	if shown == 0 {
 		t.Error("nothing was shown at all: the test tests nothing")
 	}
@@ -150,4 +166,21 @@ func TestForgottenConditionShowsNothingOfOthers(t *testing.T) {
 	if strings.Join(before, "\n") != strings.Join(after, "\n") {
 		t.Errorf("the grants of another tenant were %v, and are %v", before, after)
 	}
+}
+
+// answerOf returns the answer of a function of the portal to one of the [calls].
+func answerOf(t *testing.T, r *storetest.Replica, function string) (answer string) {
+	t.Helper()
+	asPortalRole(t, r, func(tx pgx.Tx) {
+		args := calls(r.Reader)[function]
+		list := make([]string, len(args))
+		for i := range list {
+			list[i] = fmt.Sprintf("$%d", i+1)
+		}
+		q := `SELECT to_json(f)::text FROM ` + function + `(` + strings.Join(list, ", ") + `) f`
+		if err := tx.QueryRow(t.Context(), q, args...).Scan(&answer); err != nil {
+			t.Fatalf("%s: %v", function, err)
+		}
+	})
+	return answer
 }

@@ -23,7 +23,7 @@ func TestFunctionsSeeOnlyRowsOfTheirUser(t *testing.T) {
 	// all dossiers are equal.
 	type counts map[string]int
 	with := func(c counts) counts { // what does not depend on rights
-		c["stream_states"], c["tenants"], c["proof_keys"], c["usable_keys"] = 1, 1, 1, 1
+		c["tenant_states"], c["tenants"], c["proof_keys"], c["usable_keys"], c["processes"] = 1, 1, 1, 1, 0
 		return c
 	}
 	tests := []struct {
@@ -34,23 +34,23 @@ func TestFunctionsSeeOnlyRowsOfTheirUser(t *testing.T) {
 	}{
 		{"daughter", store.Identity{Tenant: "amaris", User: "daughter"}, "1", with(counts{
 			"items": 5, "shown_items": 5, "clients": 1, "contacts": 1, "open_dossiers": 1, "backfills": 1,
-			"quarantine": 1, "grants": 1, "access_log": 0})},
+			"quarantine": 1, "held_clients": 1, "withheld": 0, "grants": 1, "access_log": 0})},
 		{"daughter, who was only invited", store.Identity{Tenant: "amaris", User: "daughter"}, "2", with(counts{
 			"items": 0, "shown_items": 0, "clients": 1, "contacts": 1, "open_dossiers": 1, "backfills": 1,
-			"quarantine": 1, "grants": 1, "access_log": 0})},
+			"quarantine": 1, "held_clients": 1, "withheld": 0, "grants": 1, "access_log": 0})},
 		{"manager", store.Identity{Tenant: "amaris", User: "manager"}, "3", with(counts{
 			"items": 5, "shown_items": 5, "clients": 1, "contacts": 1, "open_dossiers": 1, "backfills": 0,
-			"quarantine": 1, "grants": 1, "access_log": 1})},
+			"quarantine": 1, "held_clients": 1, "withheld": 0, "grants": 1, "access_log": 1})},
 		{"son", store.Identity{Tenant: "szr", User: "son"}, "1", with(counts{
 			"items": 20, "shown_items": 20, "clients": 1, "contacts": 1, "open_dossiers": 1, "backfills": 1,
-			"quarantine": 1, "grants": 1, "access_log": 1})},
+			"quarantine": 1, "held_clients": 1, "withheld": 0, "grants": 1, "access_log": 1})},
 		{"son elsewhere", store.Identity{Tenant: "amaris", User: "son"}, "", with(counts{
 			"items": 0, "shown_items": 0, "clients": 0, "contacts": 0, "open_dossiers": 0, "backfills": 0,
-			"quarantine": 0, "grants": 0, "access_log": 0})},
+			"quarantine": 0, "held_clients": 0, "withheld": 0, "grants": 0, "access_log": 0})},
 		{"no identity", store.Identity{}, "", counts{
-			"stream_states": 0, "tenants": 0, "proof_keys": 0, "usable_keys": 0,
+			"tenant_states": 0, "tenants": 0, "proof_keys": 0, "usable_keys": 0, "processes": 0,
 			"items": 0, "shown_items": 0, "clients": 0, "contacts": 0, "open_dossiers": 0, "backfills": 0,
-			"quarantine": 0, "grants": 0, "access_log": 0}},
+			"quarantine": 0, "held_clients": 0, "withheld": 0, "grants": 0, "access_log": 0}},
 	}
 	for _, tt := range tests {
 		asAnswers(t, r, tt.id, "read", tt.client, func(tx pgx.Tx) {
@@ -119,6 +119,8 @@ func TestFunctionsWriteOnlyGrantsAndLog(t *testing.T) {
 			`SELECT * FROM access_log_rest`,
 			`SELECT reason FROM quarantine`,
 			`INSERT INTO tenants (id, name, timezone) VALUES ('x', 'x', 'UTC')`,
+			`UPDATE withheld SET released = now()`,
+			`INSERT INTO processes (id, kinds, host, pid, version, tenants) VALUES ('x', '{portal}', '', 1, '', '{}')`,
 			`CREATE TABLE mine (x int)`,
 			fmt.Sprintf(grant, "amaris"),
 		},
@@ -264,7 +266,7 @@ func TestPortalRoleHasNoTable(t *testing.T) {
 		  AND has_function_privilege('storetest_reader', p.oid, 'EXECUTE')
 		ORDER BY 1`)
 	want := []string{
-		"portal_accesses", "portal_add_to_list", "portal_begin_list", "portal_contacts", "portal_density",
+		"portal_accesses", "portal_add_to_list", "portal_alive", "portal_begin_list", "portal_contacts", "portal_density",
 		"portal_dossier", "portal_dossiers", "portal_end_list", "portal_grants", "portal_item", "portal_list",
 		"portal_log", "portal_put_grant", "portal_revoke_grant", "portal_standing",
 	}

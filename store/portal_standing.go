@@ -12,7 +12,7 @@ import (
 type StreamState struct {
 	AsOf       *time.Time // the replica equals the source as of then; nil: never read to the end
 	Rechecking bool       // the rules changed: no item may be shown until the stream is read again
-	Incomplete bool       // items of this dossier are in quarantine
+	Incomplete bool       // items of this dossier are in quarantine, or are held
 }
 
 // Standing is the state that every answer about a dossier depends on, in one snapshot. Times are the

@@ -54,6 +54,9 @@ func seedTwo(t *testing.T, r *storetest.Replica) {
 		`INSERT INTO quarantine (tenant, key, stream, type, client, reason, detail)
 		SELECT t, 'q' || t || c, 'reports', 'T', c, 'bad-body', ''
 		FROM every_client`,
+		`INSERT INTO held_clients (tenant, client, stream)
+		SELECT t, c, 'reports'
+		FROM every_client`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, manager, updated_by)
 		VALUES
 			('amaris', '1', 'daughter', 'contact', '{reports}', 'accepted', false, 'x'),
@@ -115,7 +118,7 @@ func TestOutageIsUnavailableAndRefusalIsNot(t *testing.T) {
 	r := storetest.NewReplica(t)
 	id := store.Identity{Tenant: "amaris", User: "daughter"}
 	q := store.ListQuery{Kinds: []dossier.Kind{dossier.KindReport}, Limit: 1}
-	if _, err := r.Pool().Exec(t.Context(), `REVOKE SELECT ON stream_states FROM dossiersync_answers`); err != nil {
+	if _, err := r.Pool().Exec(t.Context(), `REVOKE SELECT ON tenant_states FROM dossiersync_answers`); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.Reader.List(t.Context(), id, "1", q)

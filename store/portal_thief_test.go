@@ -260,7 +260,7 @@ func TestRefusedCallReadsNothing(t *testing.T) {
 	if codeOf(err) != "DS001" || len(all.Plans) == 0 {
 		t.Fatalf("a call of an hour ago: %v, %d plans", err, len(all.Plans))
 	}
-	for _, table := range []string{"tenants", "grants", "clients", "stream_states", "backfills", "quarantine", "items"} {
+	for _, table := range []string{"tenants", "grants", "clients", "tenant_states", "backfills", "quarantine", "items"} {
 		if n := all.touched(table); n != 0 {
 			t.Errorf("%v rows of %s are read", n, table)
 		}

@@ -84,8 +84,9 @@ func (s *Store) MarkDeletionsRead(ctx context.Context, c Claim, id TypeID, upto 
 	return stored, nil
 }
 
-// Versions returns the lastUpdated of those records that are stored and not withdrawn; zero
-// where the source gave none.
+// Versions returns the lastUpdated of those records that are stored and not withdrawn, or in
+// quarantine; zero where the source gave none. Records whose deletion waits to be confirmed, or for
+// an operator, are left out (see [Store.AddDeletions]).
 func (s *Store) Versions(ctx context.Context, tenant string, refs []dossier.Ref) (map[dossier.Ref]time.Time, error) {
 	const q = `
 		SELECT i.*
@@ -94,12 +95,18 @@ func (s *Store) Versions(ctx context.Context, tenant string, refs []dossier.Ref)
 			SELECT type, id, updated
 			FROM items
 			WHERE tenant = @tenant AND key = k AND state <> 'withdrawn'
-			OFFSET 0) i`
-	keys := make([]string, 0, len(refs))
-	for _, ref := range refs {
-		keys = append(keys, dossier.Key(tenant, ref))
-	}
-	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "keys": keys})
+			  AND NOT EXISTS (
+				SELECT FROM absences a
+				WHERE a.tenant = @tenant AND a.key = k AND a.named)
+			OFFSET 0) i
+		UNION ALL
+		SELECT q.type, q.id, q.updated
+		FROM quarantine q
+		WHERE q.tenant = @tenant AND q.key = ANY(@keys) AND q.id IS NOT NULL
+		  AND NOT EXISTS (
+			SELECT FROM items i
+			WHERE i.tenant = @tenant AND i.key = q.key AND i.state <> 'withdrawn')`
+	rows, err := s.pool.Query(ctx, q, pgx.StrictNamedArgs{"tenant": tenant, "keys": keysOfRefs(tenant, refs)})
 	if err != nil {
 		return nil, fmt.Errorf("look up versions of %s: %w", tenant, err)
 	}

@@ -22,6 +22,8 @@ type Absence struct {
 	Missing dossier.Missing
 	// Approved says that an operator lets it go, whatever the limits.
 	Approved bool
+	// Named says that a feed of deletions names the record, together with many others.
+	Named bool
 }
 
 // AbsentType is the type whose absences are judged together.
@@ -39,17 +41,17 @@ func (t AbsentType) args(c Claim, more pgx.StrictNamedArgs) pgx.StrictNamedArgs 
 }
 
 const absenceColumns = `
-			a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved'`
+			a.key, a.stream, a.type, a.id, coalesce(i.client, ''), a.missing, a.state = 'approved', a.named`
 
 func scanAbsence(row pgx.CollectableRow) (Absence, error) {
 	var a Absence
-	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client, &a.Missing, &a.Approved)
+	err := row.Scan(&a.Key, &a.Stream, &a.Ref.Type, &a.Ref.ID, &a.Client, &a.Missing, &a.Approved, &a.Named)
 	return a, err
 }
 
 // Suspects returns absences of the type that the run has not looked at. Records that
 // are missing from a list are among them only if listed is set: the run has listed
-// the type whole.
+// the type whole, or a feed of deletions names them.
 func (s *Store) Suspects(ctx context.Context, c Claim, t AbsentType, listed bool, limit int) ([]Absence, error) {
 	const q = `
 		SELECT ` + absenceColumns + `
@@ -60,7 +62,7 @@ func (s *Store) Suspects(ctx context.Context, c Claim, t AbsentType, listed bool
 		  AND a.type = @type
 		  -- what is held because the source refused to show it is asked for in every run
 		  AND (a.state IN ('suspect', 'approved') OR a.state = 'held' AND a.refused >= 2)
-		  AND (@listed OR a.missing <> 'record' OR a.state = 'approved')
+		  AND (@listed OR a.missing <> 'record' OR a.named OR a.state = 'approved')
 		  AND a.tried IS DISTINCT FROM @run
 		ORDER BY a.key
 		LIMIT @limit`
@@ -148,16 +150,17 @@ func slotOf(r Run) time.Time {
 	return r.RequestedAt
 }
 
-// UnsureAbsences counts the items that the run could not tell of whether they are gone.
+// UnsureAbsences counts the items that were looked at, by this run or by an earlier one, and of
+// which the source would not say whether they are gone.
 func (s *Store) UnsureAbsences(ctx context.Context, c Claim) (int64, error) {
 	const q = `
 		SELECT count(*)
 		FROM absences
 		WHERE tenant = @tenant
 		  AND state = 'suspect'
-		  AND tried = @run`
+		  AND tried IS NOT NULL`
 	var n int64
-	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}).Scan(&n)
+	err := s.pool.QueryRow(ctx, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count absences of %s: %w", c.Run.Tenant, err)
 	}
@@ -191,7 +194,7 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 			  AND (i.state = 'shown' AND a.missing <> 'mark' OR i.state = 'hidden' AND a.missing = 'mark'))`
 	// A client that is there again takes its items out of the client's hold.
 	const apart = `
-		UPDATE absences a SET state = 'suspect', hold = NULL
+		UPDATE absences a SET state = 'suspect', hold = NULL, tried = NULL
 		FROM holds h
 		WHERE a.tenant = @tenant
 		  AND h.id = a.hold
@@ -218,7 +221,7 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 		  AND (a.hold, a.state) IS DISTINCT FROM (k.hold, k.state)`
 	// What an earlier run confirmed counts for nothing today.
 	const old = `
-		UPDATE absences SET state = 'suspect'
+		UPDATE absences SET state = 'suspect', tried = NULL
 		WHERE tenant = @tenant
 		  AND state = 'confirmed'
 		  AND tried IS DISTINCT FROM @run`
@@ -241,6 +244,7 @@ type Tally struct {
 	LastDay   int64 // removed, or revealed, by inference in the last 24 hours
 	LastWeek  int64 // and in the last 7 days
 	Confirmed int64 // absences that a look has confirmed and that wait to be judged
+	Named     int64 // and deletions that a look has confirmed; they are not in Confirmed
 	Suspects  int64 // absences that nobody has looked at
 	Refused   int64 // suspects that the source has refused to show in two slots
 	// EmptiesPart says that a client that is shown would be left with nothing in a
@@ -271,7 +275,8 @@ func (s *Store) Tally(ctx context.Context, c Claim, t AbsentType, reveals bool) 
 			   AND type = @type
 			   AND reveals = @reveals
 			   AND at > now() - interval '7 days'),
-			count(*) FILTER (WHERE state = 'confirmed'),
+			count(*) FILTER (WHERE state = 'confirmed' AND NOT named),
+			count(*) FILTER (WHERE state = 'confirmed' AND named),
 			count(*) FILTER (WHERE state = 'suspect'),
 			count(*) FILTER (WHERE refused >= 2 AND state = 'suspect'),
 			false

@@ -24,6 +24,7 @@ type Census struct {
 	Failure  *string    // why it could not be listed
 	Client   string     // listed client by client: the last client
 	Compared bool       // absences and differences are stored
+	Found    int64      // how many records of the type were absent or different
 }
 
 // IsWhole reports whether an item that the census lacks is absent from the source, as far as
@@ -63,7 +64,7 @@ func (s *Store) BeginCensuses(ctx context.Context, c Claim, list []Census) error
 // or if the database lost them.
 func (s *Store) Censuses(ctx context.Context, run int64) ([]Census, error) {
 	const q = `
-		SELECT stream, type, query, to_time, upto, listed, short, failure, client, judged
+		SELECT stream, type, query, to_time, upto, listed, short, failure, client, judged, found
 		FROM censuses
 		WHERE run = @run
 		ORDER BY ordinal`
@@ -126,14 +127,15 @@ func noteListed(ctx context.Context, tx pgx.Tx, c Claim, id TypeID, d *Drained, 
 		UPDATE censuses SET
 			upto = coalesce(@upto, upto),
 			short = short OR @short,
+			ids = ids + @ids,
 			listed = listed OR @last
 		WHERE ` + ofRunType
 	const count = `
 		UPDATE run_types SET requests = requests + @requests
 		WHERE ` + ofRunType
-	args := id.runArgs(c, pgx.StrictNamedArgs{"upto": nil, "short": false, "last": false})
+	args := id.runArgs(c, pgx.StrictNamedArgs{"upto": nil, "short": false, "last": false, "ids": 0})
 	if d != nil {
-		args["upto"], args["short"], args["last"] = d.Upto, d.Short, d.Last
+		args["upto"], args["short"], args["last"], args["ids"] = d.Upto, d.Short, d.Last, d.IDs
 	}
 	tag, err := tx.Exec(ctx, window, args)
 	if err != nil {

@@ -82,6 +82,9 @@ func (k *censusComparison) run(ctx context.Context, streams []dossier.Stream, at
 	const compared = `
 		UPDATE censuses SET judged = true
 		WHERE run = @run AND stream = ANY(@streams)`
+	const found = `
+		UPDATE censuses SET found = @found
+		WHERE run = @run AND stream = @stream AND type = @type`
 	if _, err := k.tx.Exec(ctx, settings); err != nil {
 		return err
 	}
@@ -97,6 +100,13 @@ func (k *censusComparison) run(ctx context.Context, streams []dossier.Stream, at
 	}
 	if err := k.different(ctx, types, atMost); err != nil {
 		return err
+	}
+	for _, d := range k.found {
+		args := pgx.StrictNamedArgs{"run": k.claim.Run.ID, "stream": d.Stream, "type": d.Type,
+			"found": d.Absent + d.Different}
+		if _, err := k.tx.Exec(ctx, found, args); err != nil {
+			return err
+		}
 	}
 	_, err = k.tx.Exec(ctx, compared, pgx.StrictNamedArgs{"run": k.claim.Run.ID, "streams": streams})
 	return err

@@ -29,6 +29,20 @@ type Rendered struct {
 	Card     []byte // a JSON object for lists
 	Body     []byte // a JSON object that one item adds to its card
 	Model    []byte // a JSON object that only rendering again needs
+	// Conditional means that a condition of the questionnaire keeps answers from readers.
+	Conditional bool
+}
+
+// MissingWords returns the places of the source's words that the item does not have: by a condition, or
+// else lost. See [dossier.MissingWords].
+func (r *Rendered) MissingWords(words []dossier.SourceWords) []dossier.LeftOut {
+	all := dossier.MissingWords(words, r.Card, r.Body)
+	for i := range all {
+		if r.Conditional {
+			all[i].Kind = dossier.LeftOutWithheld
+		}
+	}
+	return all
 }
 
 // kind returns the item's kind, c being its content.

@@ -38,7 +38,7 @@ const (
 		CROSS JOIN LATERAL ( -- by key; the LIMIT in its last branch does for OFFSET 0
 			SELECT key, kind, coalesce(client, ''), card, body, model
 			FROM items
-			WHERE tenant = @tenant AND key = n AND state = 'shown'
+			WHERE tenant = @tenant AND key = n AND state = 'shown' AND ` + notWithheld + `
 			UNION ALL
 			SELECT alias, 'questionnaire', '', NULL, NULL, model
 			FROM (` + definitionOf + `) d
@@ -50,18 +50,41 @@ const (
 				JOIN items i ON i.tenant = @tenant AND i.key = d.key
 				WHERE d.tenant = @tenant AND d.alias = n
 				  AND i.state = 'shown' AND i.kind = 'staff'
+				  AND NOT EXISTS (
+					SELECT FROM withheld w
+					WHERE w.tenant = @tenant AND w.item = d.key AND w.released IS NULL)
 				ORDER BY d.updated DESC NULLS LAST, d.key DESC
 				LIMIT 1) s) i`
-	// hiddenSQL finds records that a mark, a rule or a status hides; records that are only
-	// empty or replaced are not among them.
+	// hiddenSQL finds records that a mark, a rule, a status or an operator hides; records that are
+	// only empty or replaced are not among them. A withheld record need not be stored.
 	hiddenSQL = `
 		SELECT n
 		FROM unnest(@names::text[]) n
-		CROSS JOIN LATERAL ( -- by key
+		CROSS JOIN LATERAL (` + isHidden + `) i`
+	// isHidden has a row where the record n, or one that n is another name of, is hidden.
+	isHidden = ` -- by key
 			SELECT
 			FROM items
 			WHERE tenant = @tenant AND key = n AND state = 'hidden' AND reason = ANY(@reasons)
-			OFFSET 0) i`
+			UNION ALL
+			SELECT FROM (
+				SELECT
+				FROM definitions d
+				JOIN items i ON i.tenant = @tenant AND i.key = d.key
+				WHERE d.tenant = @tenant AND d.alias = n
+				  AND i.state = 'hidden' AND i.reason = ANY(@reasons)
+				LIMIT 1) d
+			UNION ALL
+			SELECT
+			FROM withheld
+			WHERE tenant = @tenant AND item = n AND released IS NULL
+			UNION ALL
+			SELECT FROM (
+				SELECT
+				FROM definitions d
+				JOIN withheld w ON w.tenant = @tenant AND w.item = d.key AND w.released IS NULL
+				WHERE d.tenant = @tenant AND d.alias = n
+				LIMIT 1) w`
 	membersSQL = `
 		SELECT p, m.*
 		FROM unnest(@plans::text[]) p
@@ -72,14 +95,25 @@ const (
 				SELECT key, kind, coalesce(client, ''), card, body, model
 				FROM items
 				WHERE tenant = @tenant AND key = r.key AND state = 'shown'
-				  AND kind IN ('care-plan-part', 'agreement')
+				  AND kind IN ('care-plan-part', 'agreement') AND ` + notWithheld + `
 				OFFSET 0) i
 			WHERE r.tenant = @tenant AND r.target = p
 			LIMIT @limit) m`
 	// signatoriesSQL finds the people that the plans' agreements name.
 	signatoriesSQL = `
 		SELECT i.*
-		FROM unnest(@plans::text[]) p
+		` + signatories + `
+		CROSS JOIN LATERAL ( -- by key
+			SELECT key, kind, coalesce(client, ''), card, body, model
+			FROM items
+			WHERE tenant = @tenant AND key = r.n AND state = 'shown' AND stream <> 'care-plans'
+			  AND ` + notWithheld + `
+			OFFSET 0) i`
+	hiddenSignatoriesSQL = `
+		SELECT r.n
+		` + signatories + `
+		CROSS JOIN LATERAL (` + isHidden + `) i`
+	signatories = `FROM unnest(@plans::text[]) p
 		CROSS JOIN LATERAL ( -- by key
 			SELECT a.key
 			FROM refs r
@@ -87,19 +121,15 @@ const (
 				SELECT key
 				FROM items
 				WHERE tenant = @tenant AND key = r.key AND state = 'shown' AND kind = 'agreement'
+				  AND ` + notWithheld + `
 				OFFSET 0) a
 			WHERE r.tenant = @tenant AND r.target = p
 			LIMIT @limit) a
 		JOIN LATERAL ( -- by key
-			SELECT target
+			SELECT target AS n
 			FROM refs
 			WHERE tenant = @tenant AND key = a.key
-			OFFSET 0) r ON true
-		CROSS JOIN LATERAL ( -- by key
-			SELECT key, kind, coalesce(client, ''), card, body, model
-			FROM items
-			WHERE tenant = @tenant AND key = r.target AND state = 'shown' AND stream <> 'care-plans'
-			OFFSET 0) i`
+			OFFSET 0) r ON true`
 )
 
 // hidingReasons are the reasons for which readers see neither a record nor its name.
@@ -123,6 +153,8 @@ func (s *surroundings) queue(b *pgx.Batch) {
 	args = pgx.StrictNamedArgs{"tenant": s.tenant, "plans": s.plans, "limit": MaxMembers + 1}
 	b.Queue(membersSQL, args).Query(s.scanMembers)
 	b.Queue(signatoriesSQL, args).Query(s.scanShown)
+	args = pgx.StrictNamedArgs{"tenant": s.tenant, "plans": s.plans, "limit": MaxMembers + 1, "reasons": hidingReasons}
+	b.Queue(hiddenSignatoriesSQL, args).Query(s.scanHidden)
 }
 
 func (s *surroundings) scanShown(rows pgx.Rows) error {

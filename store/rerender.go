@@ -53,12 +53,31 @@ func rerenderMarked(ctx context.Context, tx pgx.Tx, tenant string, r Renderer, l
 		RETURNING key`
 	args := pgx.StrictNamedArgs{"tenant": tenant, "limit": limit}
 	keys, err := queryList(ctx, tx, pgx.RowTo[string], take, args)
-	if err != nil || len(keys) == 0 {
+	if err != nil {
 		return 0, err
 	}
-	again := rerenderer{tx: tx, tenant: tenant, render: r, changed: make(map[string]struct{})}
+	within, err := takeWithin(ctx, tx, tenant, limit)
+	if err != nil {
+		return 0, err
+	}
+	again := rerenderer{tx: tx, tenant: tenant, render: r, within: make(map[string]bool), changed: make(map[string]struct{})}
+	for _, key := range within.keys {
+		again.within[key] = true
+	}
+	keys = append(keys, within.keys...)
+	slices.Sort(keys)
+	if keys = slices.Compact(keys); len(keys) == 0 {
+		return 0, nil
+	}
 	if err := again.all(ctx, keys); err != nil {
 		return 0, err
+	}
+	shown, err := within.put(ctx, tx, tenant)
+	if err != nil {
+		return 0, err
+	}
+	for _, client := range shown {
+		again.changed[client] = struct{}{}
 	}
 	return len(keys), raiseChange(ctx, tx, tenant, sortedKeys(again.changed))
 }
@@ -68,6 +87,7 @@ type rerenderer struct {
 	tx      pgx.Tx
 	tenant  string
 	render  Renderer
+	within  map[string]bool     // keys of items that may hold words of a withheld one
 	changed map[string]struct{} // clients whose dossiers look different now
 }
 

@@ -125,7 +125,7 @@ func (r *rerenderer) readAgain(b *pgx.Batch, it *rerenderItem) {
 
 // quarantine puts an item that cannot be rendered again into quarantine, so that it is read
 // again, and leaves its stored shape. A care plan is hidden, however, because it embeds other
-// items, which may no longer be shown.
+// items, which may no longer be shown, and so is an item that may hold words of a withheld one.
 func (r *rerenderer) quarantine(b *pgx.Batch, out *rerendered, it *rerenderItem) {
 	const hide = `
 		UPDATE items SET reason = @reason, ` + emptied + `
@@ -138,7 +138,7 @@ func (r *rerenderer) quarantine(b *pgx.Batch, out *rerendered, it *rerenderItem)
 	b.Queue(putQuarantine, pgx.StrictNamedArgs{"tenant": r.tenant, "key": key, "stream": it.stream,
 		"type": it.ref.Type, "id": it.ref.ID, "client": it.shown.Client, "updated": nil,
 		"reason": dossier.NotStorable, "detail": "the program cannot show it again", "raw": nil})
-	if it.stream != dossier.StreamCarePlans {
+	if it.stream != dossier.StreamCarePlans && !r.within[key] {
 		return
 	}
 	r.noteChange(it)

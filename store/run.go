@@ -101,6 +101,8 @@ type Run struct {
 	// NotPulled holds the number of records by source type that no search asks for. Only a run
 	// that has read everything from the beginning has it.
 	NotPulled map[string]int64 `json:"notPulled,omitempty"`
+	// LeftOut counts the items by the places whose words reach no reader. It is read with the types.
+	LeftOut []PlaceCount `json:"leftOut,omitempty"`
 }
 
 const runColumns = `

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store/dossier"
 )
@@ -141,4 +145,33 @@ func (e Effect) next(prev Effect) Effect {
 		return prev
 	}
 	return e
+}
+
+// LeftKind is a kind of what keeps a run from being complete.
+type LeftKind string
+
+// What may be left over by a run.
+const (
+	LeftUnread      LeftKind = "unread"      // types that could not be read
+	LeftHeld        LeftKind = "held"        // items whose removal waits for an operator
+	LeftUncompared  LeftKind = "uncompared"  // types that could not be compared in full
+	LeftUnsure      LeftKind = "unsure"      // items of which the source would not say whether they exist
+	LeftOwed        LeftKind = "owed"        // clients whose history could not be read
+	LeftQuarantined LeftKind = "quarantined" // items in quarantine
+	LeftShort       LeftKind = "short"       // types of which fewer records came than were counted
+	LeftBudget      LeftKind = "budget"      // requests that were all used up
+)
+
+// LeftOver is what a run has left over, by kind.
+type LeftOver map[LeftKind]int64
+
+// NoteLeftOver stores what the run has left over. It fails with [ErrFenced].
+func (s *Store) NoteLeftOver(ctx context.Context, c Claim, left LeftOver) error {
+	const q = `
+		UPDATE runs SET left_over = @left
+		WHERE id = @run`
+	if err := s.asClaimant(ctx, c, q, pgx.StrictNamedArgs{"run": c.Run.ID, "left": left}); err != nil {
+		return fmt.Errorf("store what run %d has left over: %w", c.Run.ID, err)
+	}
+	return nil
 }

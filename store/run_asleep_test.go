@@ -58,7 +58,7 @@ func TestWorkerAsleepInCopyLosesItsRun(t *testing.T) {
 		ended <- err
 	}()
 	fallsAsleep(t, asleep, ended)
-	for n, deadline := 0, time.Now().Add(20*time.Second); n == 0; {
+	for n, deadline := 0, time.Now().Add(time.Minute); n == 0; {
 		var err error
 		if n, err = r.QueueLostRuns(t.Context()); err != nil {
 			t.Fatal(err)

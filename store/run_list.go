@@ -56,7 +56,10 @@ func (s *Store) Run(ctx context.Context, id int64) (Run, error) {
 	if err != nil {
 		return Run{}, fmt.Errorf("read run %d: %w", id, err)
 	}
-	run.Types, err = s.RunTypes(ctx, id)
+	if run.Types, err = s.RunTypes(ctx, id); err != nil {
+		return Run{}, err
+	}
+	run.LeftOut, err = s.RunLeftOut(ctx, id)
 	return run, err
 }
 

@@ -27,7 +27,8 @@ func JobStates() []JobState {
 // Queue is the work that is waiting or going on.
 type Queue struct {
 	Jobs map[JobState]int64 // has every state
-	// Worker reports whether a worker is alive, by the lease of River's leader.
+	// Worker reports whether a worker is alive: by its own word, or by the lease of River's leader,
+	// which workers of older versions have too.
 	Worker bool
 	// Tenants has the tenants with waiting or failed runs.
 	Tenants map[string]TenantQueue
@@ -50,11 +51,15 @@ func (s *Store) Queue(ctx context.Context) (Queue, error) {
 		FROM river_job
 		WHERE kind = 'slice' AND state IN ('available', 'scheduled', 'running', 'retryable')
 		GROUP BY state`
-	const worker = `SELECT EXISTS (SELECT FROM river_leader WHERE expires_at > now())`
+	const worker = `
+		SELECT EXISTS (SELECT FROM river_leader WHERE expires_at > now())
+			OR EXISTS (
+				SELECT FROM processes
+				WHERE 'worker' = ANY(kinds) AND seen > now() - @alive::interval)`
 	var q Queue
 	states, err := queryMap[string, int64](ctx, s.pool, jobs)
 	if err == nil {
-		q.Worker, err = queryOne(ctx, s.pool, pgx.RowTo[bool], worker)
+		q.Worker, err = queryOne(ctx, s.pool, pgx.RowTo[bool], worker, pgx.StrictNamedArgs{"alive": aliveFor})
 	}
 	if err == nil {
 		q.Tenants, err = s.tenantQueues(ctx)

@@ -86,3 +86,27 @@ func (s *Store) SlotTaken(ctx context.Context, tenant string, slot time.Time) (b
 	}
 	return taken, nil
 }
+
+// FirstRunFailed reports whether no run of the tenant has succeeded, its last whole run failed at
+// least that long ago, and no run of it waits or runs.
+func (s *Store) FirstRunFailed(ctx context.Context, tenant string, since time.Duration) (bool, error) {
+	const q = `
+		SELECT t.succeeded IS NULL
+			AND NOT EXISTS (
+				SELECT FROM runs
+				WHERE tenant = t.id AND state <> 'done')
+			AND coalesce((
+				SELECT outcome = 'failed' AND finished_at <= now() - @since::interval
+				FROM runs
+				WHERE tenant = t.id AND state = 'done' AND ` + wholeScope + `
+				ORDER BY id DESC
+				LIMIT 1), false)
+		FROM tenants t
+		WHERE t.id = @tenant`
+	args := pgx.StrictNamedArgs{"tenant": tenant, "since": since}
+	over, err := queryOne(ctx, s.pool, pgx.RowTo[bool], q, args)
+	if err != nil {
+		return false, fmt.Errorf("look for a failed first run of %s: %w", tenant, err)
+	}
+	return over, nil
+}

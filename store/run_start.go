@@ -14,9 +14,9 @@ import (
 func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) error {
 	const insert = `
 		INSERT INTO run_types (run, ordinal, stream, type, query, from_time, to_time, as_of,
-			fingerprint, hiding, done)
+			fingerprint, hiding, done, named)
 		VALUES (@run, @ordinal, @stream, @type, @query, @from, @to, @as_of,
-			@fingerprint, @hiding, @done)
+			@fingerprint, @hiding, @done, @named)
 		ON CONFLICT DO NOTHING`
 	const unread = `
 		INSERT INTO unread (tenant, stream, type, query)
@@ -35,7 +35,7 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 		for i, t := range types {
 			args := t.runArgs(c, pgx.StrictNamedArgs{
 				"ordinal": i, "from": t.From, "to": t.To, "as_of": t.AsOf,
-				"fingerprint": t.Fingerprint, "hiding": t.Hiding, "done": t.Done})
+				"fingerprint": t.Fingerprint, "hiding": t.Hiding, "done": t.Done, "named": t.Named})
 			if _, err := tx.Exec(ctx, insert, args); err != nil {
 				return err
 			}

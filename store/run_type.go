@@ -53,19 +53,59 @@ type RunType struct {
 	Done     bool    `json:"done"`
 	Short    bool    `json:"short"` // fewer records came than the source had counted
 	Failure  *string `json:"failure"`
+	Named    bool    `json:"-"` // the configuration names the type
 	Requests int64   `json:"requests"`
 	Removed  int64   `json:"removed"`
 	Effects  Effects `json:"-"`
+	// Count is the source's count; nil: it was not asked for, or the source gives none.
+	Count *RunCount `json:"count,omitempty"`
+	// IsCounted reports that the run has asked for the count.
+	IsCounted bool `json:"-"`
+}
+
+// RunCount is how many records the source counts, beside the replica. Replica and Difference are of
+// the whole type, although Source is of one search.
+type RunCount struct {
+	Source     int64  `json:"source"`
+	Replica    *int64 `json:"replica"`    // records that the source should have; nil: not known yet
+	Difference *int64 `json:"difference"` // by how many more than that it counts, beyond what it always does
+	Believed   bool   `json:"believed"`   // false: a reconcile did not bear the count out
+}
+
+// Meaning says by how much the count differs from the replica, for an operator; empty: it does not,
+// or that is not known. It may be nil.
+func (c *RunCount) Meaning() string {
+	if c == nil || c.Difference == nil || c.Replica == nil || *c.Difference == 0 {
+		return ""
+	}
+	more, n := "more", *c.Difference
+	if n < 0 {
+		more, n = "fewer", -n
+	}
+	text := fmt.Sprintf("the source counts %d, %d %s than it should have according to the replica", c.Source, n, more)
+	if !c.Believed {
+		text += "; the count is not believed, because a comparison did not bear it out"
+	}
+	return text
 }
 
 const runTypeColumns = `
 			stream, type, query, from_time, to_time, upto, as_of, expected, done, short,
-			failure, requests, removed, effects, fingerprint, hiding, by_client`
+			failure, requests, removed, effects, fingerprint, hiding, by_client, named,
+			source_count, replica_count, difference, coalesce(believed, true)`
 
 func scanRunType(row pgx.CollectableRow) (RunType, error) {
 	var t RunType
+	var n RunCount
+	var source *int64
 	err := row.Scan(&t.Stream, &t.Type, &t.Query, &t.From, &t.To, &t.Upto, &t.AsOf, &t.Expected, &t.Done, &t.Short,
-		&t.Failure, &t.Requests, &t.Removed, &t.Effects, &t.Fingerprint, &t.Hiding, &t.ByClient)
+		&t.Failure, &t.Requests, &t.Removed, &t.Effects, &t.Fingerprint, &t.Hiding, &t.ByClient, &t.Named,
+		&source, &n.Replica, &n.Difference, &n.Believed)
+	t.IsCounted = source != nil
+	if t.IsCounted && *source != NoCount {
+		n.Source = *source
+		t.Count = &n
+	}
 	return t, err
 }
 
@@ -87,7 +127,7 @@ func (s *Store) RunTypes(ctx context.Context, run int64) ([]RunType, error) {
 // [ErrFenced].
 func (s *Store) RetryTypes(ctx context.Context, c Claim) error {
 	const types = `
-		UPDATE run_types SET failure = NULL
+		UPDATE run_types SET failure = NULL, failure_kind = NULL
 		WHERE run = @run AND NOT done`
 	const clients = `
 		UPDATE cursors SET run = NULL, failed = false
@@ -116,12 +156,12 @@ func (s *Store) NoteExpected(ctx context.Context, c Claim, id TypeID, expected i
 	return nil
 }
 
-// FailType stores that the type cannot be read, and why. unsupported means that the source
-// does not know the type: the run is then done with it, and its cursor is deleted unless a
+// FailType stores that the type cannot be read, and why; kind is that of the failure, see
+// sync/source. unsupported means that the source does not know the type: the run is then done with it, and its cursor is deleted unless a
 // window was drained before. It fails with [ErrFenced].
-func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, message string, unsupported bool) error {
+func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, kind, message string, unsupported bool) error {
 	const note = `
-		UPDATE run_types SET failure = @message, done = done OR @unsupported
+		UPDATE run_types SET failure = @message, failure_kind = @kind, done = done OR @unsupported
 		WHERE ` + ofRunType
 	const forget = `
 		DELETE FROM cursors
@@ -133,7 +173,7 @@ func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, message string
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
 		}
-		args := id.runArgs(c, pgx.StrictNamedArgs{"message": message, "unsupported": unsupported})
+		args := id.runArgs(c, pgx.StrictNamedArgs{"message": message, "kind": kind, "unsupported": unsupported})
 		if _, err := tx.Exec(ctx, note, args); err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ CREATE TYPE standing AS (
     rechecking        boolean[],
     unread            text[],
     incomplete        text[],
+    withholds         boolean,
     readable          text[]
 );
 
@@ -120,31 +121,87 @@ $function$;
 
 REVOKE ALL ON FUNCTION keep_out_erased() FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION public.note_stream_states(of_tenant text)
- RETURNS void
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION public.items_withheld(of_tenant text, clients text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
 AS $function$
-    INSERT INTO stream_states (tenant, streams, as_of, rechecking, unread)
-    SELECT of_tenant, coalesce(array_agg(c.stream), '{}'), coalesce(array_agg(c.as_of), '{}'),
-           coalesce(array_agg(c.rechecking), '{}'),
-           ARRAY(
-               SELECT u.stream
-               FROM unread u
-               WHERE u.tenant = of_tenant
-                 AND NOT u.unsupported)
-    FROM cursors c
-    WHERE c.tenant = of_tenant
-      AND c.client = ''
-    ON CONFLICT (tenant) DO UPDATE
-    SET streams = excluded.streams,
-        as_of = excluded.as_of,
-        rechecking = excluded.rechecking,
-        unread = excluded.unread
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(k.key), '{}')
+        FROM (
+            SELECT w.item AS key
+            FROM withheld w
+            WHERE w.tenant = of_tenant
+              AND w.item IS NOT NULL
+              AND w.released IS NULL
+            UNION
+            SELECT w.key
+            FROM withheld_within w
+            WHERE w.tenant = of_tenant) k
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM items i
+            WHERE i.tenant = of_tenant
+              AND i.key = k.key
+              AND i.client = ANY (clients)
+            OFFSET 0) i);
+END
 $function$;
 
-REVOKE ALL ON FUNCTION note_stream_states(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION items_withheld(text,text[]) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION public.stream_state_changes()
+GRANT EXECUTE ON FUNCTION items_withheld(text,text[]) TO dossiersync_answers;
+
+GRANT EXECUTE ON FUNCTION items_withheld(text,text[]) TO dossiersync_ops;
+
+CREATE OR REPLACE FUNCTION public.note_tenant_state(of_tenant text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    -- Lock the row before reading, so that the last transaction sees what the others have stored.
+    INSERT INTO tenant_states (tenant)
+    VALUES (of_tenant)
+    ON CONFLICT DO NOTHING;
+    PERFORM
+    FROM tenant_states t
+    WHERE t.tenant = of_tenant
+    FOR UPDATE;
+    UPDATE tenant_states t
+    SET streams = n.streams,
+        as_of = n.as_of,
+        rechecking = n.rechecking,
+        unread = n.unread,
+        withholds = n.withholds
+    FROM (
+        SELECT coalesce(array_agg(c.stream), '{}') AS streams,
+               coalesce(array_agg(c.as_of), '{}') AS as_of,
+               coalesce(array_agg(c.rechecking), '{}') AS rechecking,
+               ARRAY(
+                   SELECT u.stream
+                   FROM unread u
+                   WHERE u.tenant = of_tenant
+                     AND NOT u.unsupported) AS unread,
+               EXISTS (
+                   SELECT
+                   FROM withheld w
+                   WHERE w.tenant = of_tenant
+                     AND w.item IS NOT NULL
+                     AND w.released IS NULL) AS withholds
+        FROM cursors c
+        WHERE c.tenant = of_tenant
+          AND c.client = '') n
+    WHERE t.tenant = of_tenant
+      AND (t.streams, t.as_of, t.rechecking, t.unread, t.withholds)
+          IS DISTINCT FROM (n.streams, n.as_of, n.rechecking, n.unread, n.withholds);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION note_tenant_state(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.tenant_state_changes()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -152,15 +209,15 @@ CREATE OR REPLACE FUNCTION public.stream_state_changes()
 AS $function$
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        PERFORM note_stream_states(OLD.tenant);
+        PERFORM note_tenant_state(OLD.tenant);
     ELSE
-        PERFORM note_stream_states(NEW.tenant);
+        PERFORM note_tenant_state(NEW.tenant);
     END IF;
     RETURN NULL;
 END
 $function$;
 
-REVOKE ALL ON FUNCTION stream_state_changes() FROM PUBLIC;
+REVOKE ALL ON FUNCTION tenant_state_changes() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION public.proof_mac(inner_pad bytea, outer_pad bytea, purpose text, my_tenant text, me text, asked text, minute bigint)
  RETURNS bytea
@@ -194,6 +251,7 @@ BEGIN
         set_config('dossiersync.asked', asked, true),
         set_config('dossiersync.opened', '', true),
         set_config('dossiersync.readable', '', true),
+        set_config('dossiersync.withheld', '', true),
         set_config('dossiersync.managed', '', true),
         set_config('dossiersync.logged', '', true);
 END
@@ -288,13 +346,19 @@ BEGIN
                SELECT q.stream
                FROM quarantine q
                WHERE q.tenant = my_tenant
-                 AND q.client = asked) END,
+                 AND q.client = asked
+               UNION ALL
+               SELECT h.stream
+               FROM held_clients h
+               WHERE h.tenant = my_tenant
+                 AND h.client = asked) END,
+           f.withholds,
            CASE WHEN NOT d.deceased THEN CASE WHEN d.manager THEN d.parts || 'contacts'::text
                ELSE d.parts END END
     INTO s
     FROM (VALUES (my_tenant)) asked_for (id) -- a row for an unknown tenant too
     LEFT JOIN tenants t ON t.id = my_tenant
-    LEFT JOIN stream_states f ON f.tenant = my_tenant
+    LEFT JOIN tenant_states f ON f.tenant = my_tenant
     LEFT JOIN open_dossiers d ON d.tenant = my_tenant
         AND d.user_id = me
         AND d.client = asked
@@ -332,6 +396,8 @@ BEGIN
     END IF;
     PERFORM set_config('dossiersync.opened', asked, true),
         set_config('dossiersync.readable', s.readable::text, true),
+        set_config('dossiersync.withheld', CASE WHEN s.withholds IS NOT FALSE
+            THEN items_withheld(my_tenant, ARRAY[asked])::text ELSE '{}' END, true),
         set_config('dossiersync.managed', CASE WHEN s.manager THEN asked END, true);
     RETURN s;
 END
@@ -377,7 +443,12 @@ BEGIN
         SELECT q.stream
         FROM quarantine q
         WHERE q.tenant = my_tenant
-          AND q.client = asked);
+          AND q.client = asked
+        UNION ALL
+        SELECT h.stream
+        FROM held_clients h
+        WHERE h.tenant = my_tenant
+          AND h.client = asked);
 END
 $function$;
 
@@ -1161,6 +1232,25 @@ REVOKE ALL ON FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with tim
 
 GRANT EXECUTE ON FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,text,text,text,text) TO dossiersync_reader;
 
+CREATE OR REPLACE FUNCTION public.portal_alive(my_tenant text, minute bigint, proof bytea, process text, my_host text, my_pid integer, my_version text, my_tenants jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+AS $function$
+BEGIN
+    PERFORM public.portal_prove('alive', my_tenant, '', '', minute, proof);
+    INSERT INTO processes (id, kinds, host, pid, version, tenants)
+    VALUES (process, '{portal}', my_host, my_pid, my_version, my_tenants)
+    ON CONFLICT (id) DO UPDATE
+    SET seen = now(),
+        tenants = excluded.tenants;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_alive(text,bigint,bytea,text,text,integer,text,jsonb) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_alive(text,bigint,bytea,text,text,integer,text,jsonb) TO dossiersync_reader;
+
 CREATE OR REPLACE FUNCTION public.put_proof_keys(my_tenant text, ids bytea[], inner_pads bytea[], outer_pads bytea[], unless_known boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -1205,6 +1295,7 @@ CREATE TABLE tenants (
     awaiting_erasures timestamptz,
     identity_key      bytea,
     dormant_after     interval NOT NULL DEFAULT '90 days'::interval,
+    trouble_kind      text,
     CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );
 
@@ -1224,14 +1315,14 @@ GRANT INSERT (id, name, timezone, awaiting_erasures, identity_key) ON tenants TO
 
 GRANT SELECT (id, name, timezone, change, epoch, since, succeeded, unreachable, trouble,
     trouble_until, epoch_since, reconciled, rechecked, awaiting_grants, awaiting_erasures,
-    identity_key, dormant_after) ON tenants TO dossiersync_ops;
+    identity_key, dormant_after, trouble_kind) ON tenants TO dossiersync_ops;
 
 GRANT SELECT (id, timezone, since, succeeded, unreachable, awaiting_grants,
     awaiting_erasures) ON tenants TO dossiersync_answers;
 
 GRANT UPDATE (awaiting_grants) ON tenants TO dossiersync_answers;
 
-GRANT UPDATE (name, timezone, identity_key) ON tenants TO dossiersync_ops;
+GRANT UPDATE (name, timezone, change, identity_key) ON tenants TO dossiersync_ops;
 
 CREATE TABLE clients (
     tenant       text NOT NULL,
@@ -1266,6 +1357,8 @@ GRANT SELECT (tenant, id, state, name, deceased, change,
 
 GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
     grants_void) ON clients TO dossiersync_ops;
+
+GRANT UPDATE (change) ON clients TO dossiersync_ops;
 
 CREATE TABLE contacts (
     tenant text NOT NULL,
@@ -1336,6 +1429,8 @@ CREATE POLICY answers ON items FOR SELECT TO dossiersync_answers
         AND client = current_setting('dossiersync.opened', true)
         AND state = 'shown'
         AND (part = ANY ((( SELECT NULLIF(current_setting('dossiersync.readable', true),
+            '')::text[]))::text[]))
+        AND (key <> ALL ((( SELECT NULLIF(current_setting('dossiersync.withheld', true),
             '')::text[]))::text[])));
 
 CREATE POLICY ops ON items FOR ALL TO dossiersync_ops
@@ -1358,6 +1453,11 @@ CREATE INDEX refs_by_key ON refs (tenant, key);
 
 ALTER TABLE refs ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON refs FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT (tenant, target, key) ON refs TO dossiersync_ops;
+
 CREATE TABLE definitions (
     tenant  text NOT NULL,
     alias   text COLLATE "C" NOT NULL,
@@ -1371,6 +1471,11 @@ CREATE INDEX definitions_by_key ON definitions (tenant, key);
 
 ALTER TABLE definitions ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY ops ON definitions FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT (tenant, alias, key) ON definitions TO dossiersync_ops;
+
 CREATE TABLE stale (
     tenant text NOT NULL,
     key    text COLLATE "C" NOT NULL,
@@ -1382,7 +1487,7 @@ ALTER TABLE stale ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON stale FOR ALL TO dossiersync_ops
     USING (true);
 
-GRANT SELECT ON stale TO dossiersync_ops;
+GRANT INSERT, SELECT ON stale TO dossiersync_ops;
 
 CREATE TABLE replacements (
     tenant text NOT NULL,
@@ -1428,20 +1533,22 @@ CREATE TABLE cursors (
     failed      boolean NOT NULL DEFAULT false,
     deletes     timestamptz,
     feed        boolean,
+    beyond      bigint,
     CONSTRAINT cursors_pkey PRIMARY KEY (tenant, stream, type, query, client),
     CONSTRAINT cursors_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
 );
 
 CREATE INDEX cursors_of_types ON cursors (tenant, stream) WHERE client = '';
 
-CREATE TRIGGER stream_states_added AFTER INSERT ON cursors
-    FOR EACH ROW WHEN (new.client = '') EXECUTE FUNCTION stream_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_added AFTER INSERT ON cursors DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (new.client = '') EXECUTE FUNCTION tenant_state_changes();
 
-CREATE TRIGGER stream_states_changed AFTER UPDATE OF as_of, rechecking ON cursors
-    FOR EACH ROW WHEN (new.client = '') EXECUTE FUNCTION stream_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER UPDATE OF as_of,
+    rechecking ON cursors DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (new.client = '') EXECUTE FUNCTION tenant_state_changes();
 
-CREATE TRIGGER stream_states_removed AFTER DELETE ON cursors
-    FOR EACH ROW WHEN (old.client = '') EXECUTE FUNCTION stream_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_removed AFTER DELETE ON cursors DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (old.client = '') EXECUTE FUNCTION tenant_state_changes();
 
 ALTER TABLE cursors ENABLE ROW LEVEL SECURITY;
 
@@ -1532,6 +1639,7 @@ CREATE TABLE runs (
     failures     integer NOT NULL DEFAULT 0,
     failing      timestamptz,
     not_pulled   jsonb NOT NULL DEFAULT '{}'::jsonb,
+    left_over    jsonb NOT NULL DEFAULT '{}'::jsonb,
     CONSTRAINT runs_pkey PRIMARY KEY (id),
     CONSTRAINT runs_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
     CONSTRAINT runs_check CHECK ((state = 'done') = (outcome IS NOT NULL)),
@@ -1560,25 +1668,32 @@ CREATE POLICY ops ON runs FOR ALL TO dossiersync_ops
 GRANT INSERT, SELECT, UPDATE ON runs TO dossiersync_ops;
 
 CREATE TABLE run_types (
-    run         bigint NOT NULL,
-    ordinal     smallint NOT NULL,
-    stream      text NOT NULL,
-    type        text NOT NULL,
-    query       text NOT NULL DEFAULT '',
-    from_time   timestamptz,
-    to_time     timestamptz NOT NULL,
-    upto        timestamptz,
-    fingerprint text NOT NULL,
-    hiding      text NOT NULL DEFAULT '',
-    as_of       timestamptz NOT NULL,
-    expected    bigint,
-    done        boolean NOT NULL DEFAULT false,
-    short       boolean NOT NULL DEFAULT false,
-    failure     text,
-    requests    bigint NOT NULL DEFAULT 0,
-    removed     bigint NOT NULL DEFAULT 0,
-    effects     jsonb NOT NULL DEFAULT '{}'::jsonb,
-    by_client   boolean NOT NULL DEFAULT false,
+    run           bigint NOT NULL,
+    ordinal       smallint NOT NULL,
+    stream        text NOT NULL,
+    type          text NOT NULL,
+    query         text NOT NULL DEFAULT '',
+    from_time     timestamptz,
+    to_time       timestamptz NOT NULL,
+    upto          timestamptz,
+    fingerprint   text NOT NULL,
+    hiding        text NOT NULL DEFAULT '',
+    as_of         timestamptz NOT NULL,
+    expected      bigint,
+    done          boolean NOT NULL DEFAULT false,
+    short         boolean NOT NULL DEFAULT false,
+    failure       text,
+    requests      bigint NOT NULL DEFAULT 0,
+    removed       bigint NOT NULL DEFAULT 0,
+    effects       jsonb NOT NULL DEFAULT '{}'::jsonb,
+    by_client     boolean NOT NULL DEFAULT false,
+    source_count  bigint,
+    replica_count bigint,
+    difference    bigint,
+    believed      boolean,
+    contradicted  boolean NOT NULL DEFAULT false,
+    named         boolean NOT NULL DEFAULT false,
+    failure_kind  text,
     CONSTRAINT run_types_pkey PRIMARY KEY (run, stream, type, query),
     CONSTRAINT run_types_run_fkey FOREIGN KEY (run) REFERENCES runs(id) ON DELETE CASCADE
 );
@@ -1725,6 +1840,8 @@ CREATE UNLOGGED TABLE censuses (
     short   boolean NOT NULL DEFAULT false,
     failure text,
     judged  boolean NOT NULL DEFAULT false,
+    ids     bigint NOT NULL DEFAULT 0,
+    found   bigint NOT NULL DEFAULT 0,
     CONSTRAINT censuses_pkey PRIMARY KEY (run, stream, type, query)
 );
 
@@ -1777,6 +1894,7 @@ CREATE TABLE absences (
     hold    bigint,
     refused smallint NOT NULL DEFAULT 0,
     slot    timestamptz,
+    named   boolean NOT NULL DEFAULT false,
     CONSTRAINT absences_pkey PRIMARY KEY (tenant, key),
     CONSTRAINT absences_hold_fkey FOREIGN KEY (hold) REFERENCES holds(id),
     CONSTRAINT absences_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
@@ -1837,8 +1955,9 @@ CREATE TABLE unread (
     CONSTRAINT unread_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
 );
 
-CREATE TRIGGER stream_states_changed AFTER INSERT OR DELETE OR UPDATE ON unread
-    FOR EACH ROW EXECUTE FUNCTION stream_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER INSERT OR DELETE
+    OR UPDATE ON unread DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION tenant_state_changes();
 
 ALTER TABLE unread ENABLE ROW LEVEL SECURITY;
 
@@ -1897,6 +2016,192 @@ CREATE POLICY ops ON inferred FOR ALL TO dossiersync_ops
 
 GRANT SELECT ON inferred TO dossiersync_ops;
 
+CREATE TABLE withheld (
+    id            bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    tenant        text NOT NULL,
+    client        text,
+    item          text COLLATE "C",
+    since         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    by            text NOT NULL,
+    note          text NOT NULL,
+    released      timestamptz,
+    released_by   text,
+    released_note text,
+    CONSTRAINT withheld_pkey PRIMARY KEY (id),
+    CONSTRAINT withheld_check CHECK ((client IS NULL) <> (item IS NULL)),
+    CONSTRAINT withheld_check1 CHECK ((released IS NULL) = (released_by IS NULL)),
+    CONSTRAINT withheld_check2 CHECK ((released IS NULL) = (released_note IS NULL))
+);
+
+CREATE UNIQUE INDEX withheld_clients ON withheld (tenant,
+    client) WHERE released IS NULL AND client IS NOT NULL;
+
+CREATE UNIQUE INDEX withheld_items ON withheld (tenant,
+    item) WHERE released IS NULL AND item IS NOT NULL;
+
+CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER INSERT OR DELETE
+    OR UPDATE ON withheld DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION tenant_state_changes();
+
+ALTER TABLE withheld ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY answers ON withheld FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true));
+
+CREATE POLICY ops ON withheld FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT INSERT, SELECT ON withheld TO dossiersync_ops;
+
+GRANT SELECT (tenant, client, released) ON withheld TO dossiersync_answers;
+
+GRANT UPDATE (released, released_by, released_note) ON withheld TO dossiersync_ops;
+
+CREATE TABLE withheld_within (
+    tenant text NOT NULL,
+    key    text COLLATE "C" NOT NULL,
+    item   text COLLATE "C" NOT NULL,
+    CONSTRAINT withheld_within_pkey PRIMARY KEY (tenant, key, item)
+);
+
+ALTER TABLE withheld_within ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON withheld_within FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON withheld_within TO dossiersync_ops;
+
+CREATE TABLE type_counts (
+    tenant      text NOT NULL,
+    stream      text NOT NULL,
+    type        text NOT NULL,
+    records     bigint DEFAULT 0,
+    source      bigint,
+    replica     bigint,
+    counted     timestamptz,
+    run         bigint,
+    strikes     smallint NOT NULL DEFAULT 0,
+    since       timestamptz,
+    believed    boolean NOT NULL DEFAULT true,
+    disbelieved timestamptz,
+    caused      bigint,
+    moved       timestamptz,
+    returned    timestamptz,
+    CONSTRAINT type_counts_pkey PRIMARY KEY (tenant, stream, type),
+    CONSTRAINT type_counts_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id)
+);
+
+ALTER TABLE type_counts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON type_counts FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON type_counts TO dossiersync_ops;
+
+CREATE TABLE acknowledgements (
+    tenant text NOT NULL,
+    code   text NOT NULL,
+    extent jsonb NOT NULL,
+    at     timestamptz NOT NULL DEFAULT now(),
+    until  timestamptz NOT NULL,
+    by     text NOT NULL,
+    note   text NOT NULL,
+    CONSTRAINT acknowledgements_pkey PRIMARY KEY (tenant, code),
+    CONSTRAINT acknowledgements_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
+    CONSTRAINT acknowledgements_note_check CHECK (note <> '')
+);
+
+ALTER TABLE acknowledgements ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON acknowledgements FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON acknowledgements TO dossiersync_ops;
+
+CREATE TABLE processes (
+    id      text NOT NULL,
+    kinds   text[] NOT NULL,
+    host    text NOT NULL,
+    pid     integer NOT NULL,
+    version text NOT NULL,
+    tenants jsonb NOT NULL,
+    started timestamptz NOT NULL DEFAULT now(),
+    seen    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT processes_pkey PRIMARY KEY (id)
+);
+
+ALTER TABLE processes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY answers ON processes FOR ALL TO dossiersync_answers
+    USING (kinds = '{portal}'::text[]
+        AND current_setting('dossiersync.tenant', true) <> ''
+        AND current_setting('dossiersync.purpose', true) = 'alive');
+
+CREATE POLICY ops ON processes FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON processes TO dossiersync_ops;
+
+GRANT INSERT (id, kinds, host, pid, version, tenants) ON processes TO dossiersync_answers;
+
+GRANT SELECT (id, kinds) ON processes TO dossiersync_answers;
+
+GRANT UPDATE (tenants, seen) ON processes TO dossiersync_answers;
+
+CREATE TABLE run_left_out (
+    run   bigint NOT NULL,
+    place text NOT NULL,
+    kind  text NOT NULL,
+    items bigint NOT NULL,
+    CONSTRAINT run_left_out_pkey PRIMARY KEY (run, place, kind),
+    CONSTRAINT run_left_out_run_fkey FOREIGN KEY (run) REFERENCES runs(id) ON DELETE CASCADE,
+    CONSTRAINT run_left_out_kind_check CHECK (kind = ANY (ARRAY['unread', 'withheld', 'words']))
+);
+
+ALTER TABLE run_left_out ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON run_left_out FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON run_left_out TO dossiersync_ops;
+
+CREATE TABLE left_out (
+    tenant text NOT NULL,
+    key    text COLLATE "C" NOT NULL,
+    place  text NOT NULL,
+    kind   text NOT NULL,
+    length integer NOT NULL,
+    CONSTRAINT left_out_pkey PRIMARY KEY (tenant, key, place, kind),
+    CONSTRAINT left_out_kind_check CHECK (kind = ANY (ARRAY['unread', 'withheld', 'words']))
+);
+
+ALTER TABLE left_out ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY ops ON left_out FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON left_out TO dossiersync_ops;
+
+CREATE TABLE held_clients (
+    tenant text NOT NULL,
+    client text NOT NULL,
+    stream text NOT NULL,
+    CONSTRAINT held_clients_pkey PRIMARY KEY (tenant, client, stream)
+);
+
+ALTER TABLE held_clients ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY answers ON held_clients FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.asked', true));
+
+CREATE POLICY ops ON held_clients FOR ALL TO dossiersync_ops
+    USING (true);
+
+GRANT SELECT ON held_clients TO dossiersync_answers;
+
+GRANT SELECT ON held_clients TO dossiersync_ops;
+
 CREATE TABLE proof_keys (
     tenant    text NOT NULL,
     id        bytea NOT NULL,
@@ -1922,25 +2227,31 @@ GRANT INSERT (tenant, id, login, inner_pad, outer_pad) ON proof_keys TO dossiers
 
 GRANT SELECT (tenant, id, login, inner_pad, outer_pad) ON proof_keys TO dossiersync_answers;
 
-CREATE TABLE stream_states (
+CREATE TABLE tenant_states (
     tenant     text NOT NULL,
-    streams    text[] NOT NULL,
-    as_of      timestamptz[] NOT NULL,
-    rechecking boolean[] NOT NULL,
-    unread     text[] NOT NULL,
-    CONSTRAINT stream_states_pkey PRIMARY KEY (tenant)
+    streams    text[] NOT NULL DEFAULT '{}'::text[],
+    as_of      timestamptz[] NOT NULL DEFAULT '{}'::timestamptz[],
+    rechecking boolean[] NOT NULL DEFAULT '{}'::boolean[],
+    unread     text[] NOT NULL DEFAULT '{}'::text[],
+    withholds  boolean NOT NULL DEFAULT true,
+    CONSTRAINT tenant_states_pkey PRIMARY KEY (tenant)
 );
 
-ALTER TABLE stream_states ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenant_states ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY answers ON stream_states FOR SELECT TO dossiersync_answers
+CREATE POLICY answers ON tenant_states FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true));
 
-GRANT SELECT ON stream_states TO dossiersync_answers;
+GRANT SELECT ON tenant_states TO dossiersync_answers;
 
 CREATE POLICY answers ON clients FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND state = 'shown'
+        AND NOT (EXISTS ( SELECT
+   FROM withheld w
+  WHERE w.tenant = clients.tenant
+        AND w.client = clients.id
+        AND w.released IS NULL))
         AND (EXISTS ( SELECT
    FROM grants g
   WHERE g.tenant = clients.tenant
@@ -1982,8 +2293,9 @@ CREATE VIEW open_dossiers WITH (security_invoker=true) AS
      JOIN clients c ON c.tenant = g.tenant AND c.id = g.client
   WHERE g.state = 'accepted' AND COALESCE(g.valid_from <= (now() AT TIME ZONE t.timezone)::date,
       true) AND COALESCE(g.valid_until >= (now() AT TIME ZONE t.timezone)::date,
-      true) AND c.state = 'shown' AND COALESCE(g.updated_at > c.grants_after,
-      true) AND (g.contact IS NULL OR (EXISTS ( SELECT
+      true) AND c.state = 'shown' AND NOT (EXISTS ( SELECT
+           FROM withheld w
+          WHERE w.tenant = g.tenant AND w.client = g.client AND w.released IS NULL)) AND COALESCE(g.updated_at > c.grants_after, true) AND (g.contact IS NULL OR (EXISTS ( SELECT
            FROM contacts k
           WHERE k.tenant = g.tenant AND k.id = g.contact AND k.client = g.client AND k.active AND COALESCE(k.ends >= (now() AT TIME ZONE t.timezone)::date, true))));
 
@@ -2004,7 +2316,7 @@ CREATE VIEW shown_items WITH (security_invoker=true) AS
     i.card,
     i.body
    FROM items i
-  WHERE i.state = 'shown';
+  WHERE i.state = 'shown' AND (i.key <> ALL ((( SELECT NULLIF(current_setting('dossiersync.withheld', true), '')::text[]))::text[]));
 
 GRANT SELECT ON shown_items TO dossiersync_answers;
 
@@ -2019,6 +2331,8 @@ ALTER FUNCTION links_of(text,text,text[],text,text) OWNER TO dossiersync_answers
 ALTER FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_add_to_list(text,text,bigint,bytea,bigint,text[],text[],text[],boolean[],text[],text[],date[],date[],text[],text[]) OWNER TO dossiersync_answers;
+
+ALTER FUNCTION portal_alive(text,bigint,bytea,text,text,integer,text,jsonb) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_begin_list(text,text,bigint,bytea) OWNER TO dossiersync_answers;
 

@@ -96,12 +96,12 @@ func schemaOf(t *testing.T, url string) string {
 	return strings.Join(statements, ";\n\n") + ";\n"
 }
 
-var textLiteral = regexp.MustCompile(`('[^']*')::text\b`)
+var textLiteral = regexp.MustCompile(`('[^']*')::text([^\w\[]|$)`)
 
 // layOut returns a statement on a table without the words that PostgreSQL adds by itself, in lines of
 // at most 100 columns.
 func layOut(statement string) string {
-	statement = textLiteral.ReplaceAllString(statement, "$1")
+	statement = textLiteral.ReplaceAllString(statement, "$1$2")
 	statement = strings.NewReplacer("timestamp with time zone", "timestamptz", ` AS "nullif"`, "",
 		" USING btree", "", " FOR EACH ", "\n    FOR EACH ").Replace(statement)
 	var out strings.Builder

@@ -75,6 +75,19 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	return now, nil
 }
 
+// CheckAddress returns why address cannot be the address of a database. It connects to nothing.
+func CheckAddress(address string) error {
+	if _, err := pgxpool.ParseConfig(address); err != nil {
+		return errUnreadableAddress
+	}
+	return nil
+}
+
+// errUnreadableAddress takes the place of pgx's error, which quotes the URL, and does not hide the
+// password in every case.
+var errUnreadableAddress = errors.New("connect to the database: " +
+	"its URL cannot be read (postgres://user:password@host:port/database)")
+
 // openPool connects under the application's name. It sets the given settings of PostgreSQL for each
 // session, except those that the URL sets.
 func openPool(
@@ -82,9 +95,7 @@ func openPool(
 ) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		// pgx's error quotes the URL, and does not hide the password in every case.
-		return nil, errors.New("connect to the database: " +
-			"its URL cannot be read (postgres://user:password@host:port/database)")
+		return nil, errUnreadableAddress
 	}
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = application

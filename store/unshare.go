@@ -171,7 +171,7 @@ func (u *unsharing) deleteRelated(ctx context.Context, tx pgx.Tx, args pgx.Stric
 			WHERE tenant = @tenant AND key = ANY(@keys)
 		ON CONFLICT DO NOTHING`
 	statements := []string{contacts, mark}
-	for _, table := range []string{"refs", "stale", "replacements", "rereads", "absences"} {
+	for _, table := range []string{"refs", "stale", "replacements", "rereads", "absences", "left_out"} {
 		statements = append(statements, `DELETE FROM `+table+` WHERE tenant = @tenant AND key = ANY(@keys)`)
 	}
 	for _, q := range statements {

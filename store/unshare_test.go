@@ -212,7 +212,7 @@ func TestOnlyConfigurationUnsharesTypes(t *testing.T) {
 	otherwise.Query = "type=x"
 	r = r.pulling(patients, staff, reports, relatives, questionnaires, otherwise)
 	// The source fails, or does not know the type today.
-	if err := r.FailType(t.Context(), r.claim, reports, "404", true); err != nil {
+	if err := r.FailType(t.Context(), r.claim, reports, "not-found", "404", true); err != nil {
 		t.Fatal(err)
 	}
 	if removed := r.unshare(100); len(removed) != 0 {

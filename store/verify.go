@@ -129,7 +129,7 @@ func (v *Verification) Absent(
 	ctx context.Context, id TypeID, client, after string, limit int,
 ) ([]Absence, error) {
 	const q = `
-		SELECT i.key, i.stream, i.type, i.id, coalesce(i.client, ''), 'record', false
+		SELECT i.key, i.stream, i.type, i.id, coalesce(i.client, ''), 'record', false, false
 		FROM items i
 		WHERE i.tenant = @tenant AND i.stream = @stream AND i.type = @type
 		  AND i.state = 'shown'

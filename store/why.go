@@ -18,9 +18,13 @@ type Why struct {
 	Owed   *time.Time      // since when the client's history is still to be read; nil: it was read
 	Grants []GrantOn       // by user
 	Items  []ItemCount
+	// LeftOut are the places of the shown items whose words reach no reader; see table left_out.
+	LeftOut []ItemsLeftOut
 	// Nameless counts the tenant's items in quarantine whose client could not be read. They may be of
 	// this client.
 	Nameless int64
+	// Withheld is what operators withhold: the client, or items of the client that are stored.
+	Withheld []Withholding
 	// Standing and Counts are those from which the portal API answers the user.
 	Standing Standing
 	Counts   []PartCount
@@ -102,10 +106,19 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 	const items = `
 		SELECT stream, coalesce(kind, ''), state, coalesce(reason, ''), count(*),
 		       CASE WHEN state = 'shown' THEN max(at) END
-		FROM items
-		WHERE tenant = @tenant
-		  AND client = @client
-		  AND stream <> 'clients'
+		FROM (
+			SELECT stream, at, o.kind, o.state, o.reason
+			FROM items i
+			CROSS JOIN (SELECT items_withheld(@tenant, ARRAY[@client]) AS keys) w
+			CROSS JOIN LATERAL (
+				SELECT i.kind, i.state, i.reason
+				WHERE i.state <> 'shown' OR i.key <> ALL (w.keys)
+				UNION ALL
+				SELECT NULL, 'hidden', 'withheld'
+				WHERE i.state = 'shown' AND i.key = ANY (w.keys)) o
+			WHERE i.tenant = @tenant
+			  AND i.client = @client
+			  AND i.stream <> 'clients') i
 		GROUP BY 1, 2, 3, 4
 		UNION ALL
 		SELECT stream, '', 'quarantined', reason, count(*), NULL
@@ -132,6 +145,8 @@ func (s *Store) Why(ctx context.Context, tenant, client, user, by string) (Why, 
 		b.Queue(owed, args).QueryRow(func(row pgx.Row) error { return row.Scan(&w.Owed) })
 		b.Queue(grantsOn, args).Query(collect(&w.Grants, pgx.RowToStructByPos[GrantOn]))
 		b.Queue(items, args).Query(collect(&w.Items, pgx.RowToStructByPos[ItemCount]))
+		b.Queue(withheldOf, args).Query(collect(&w.Withheld, pgx.RowToStructByPos[Withholding]))
+		b.Queue(leftOutOfClient, args).Query(collect(&w.LeftOut, scanItemsLeftOut))
 		b.Queue(countNameless, pgx.StrictNamedArgs{"tenant": tenant}).QueryRow(func(row pgx.Row) error {
 			return row.Scan(&w.Nameless)
 		})
@@ -185,6 +200,20 @@ const grantsOn = `
 	WHERE g.tenant = @tenant
 	  AND g.client = @client
 	ORDER BY g.user_id`
+
+// withheldOf reads what is withheld of the client.
+const withheldOf = `
+	SELECT ` + withholdingColumns + `
+	FROM withheld
+	WHERE tenant = @tenant
+	  AND released IS NULL
+	  AND (client = @client OR EXISTS (
+	      SELECT
+	      FROM items i
+	      WHERE i.tenant = @tenant
+	        AND i.key = withheld.item
+	        AND i.client = @client))
+	ORDER BY since`
 
 // countNameless counts the tenant's items in quarantine whose client could not be read. Staff and
 // questionnaires have no client.

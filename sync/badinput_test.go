@@ -129,7 +129,7 @@ func TestCursorStopsBeforeFailedPage(t *testing.T) {
 	h := newSimHarness(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if fail && strings.HasSuffix(r.URL.Path, "/Observation") && !r.URL.Query().Has("_lastUpdated") {
-				http.Error(w, "no", http.StatusInternalServerError) // every page but the first
+				http.Error(w, "no", http.StatusForbidden) // every page but the first
 				return
 			}
 			next.ServeHTTP(w, r)

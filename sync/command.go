@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.uber.org/zap"
+
 	"dossiersync/store"
 )
 
@@ -18,6 +20,9 @@ type SyncRequest struct {
 	NoWait bool   // fail with [store.ErrBusy] while another run holds the tenant
 	// Began is called with the run's id when work on the run begins, if not nil.
 	Began func(run int64)
+	// Waits is called when the run begins to wait for another, which until then is held by what
+	// the text names, if not nil.
+	Waits func(run int64, by string, until time.Time)
 }
 
 // Sync brings a tenant up to date in this process, under the same lease and fence as a worker, and
@@ -29,7 +34,7 @@ func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 	if !ok {
 		return store.Run{}, fmt.Errorf("tenant %s is not configured", req.Tenant)
 	}
-	if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
+	if err := s.putTenant(ctx, t); err != nil {
 		return store.Run{}, err
 	}
 	run, created, err := s.store.RequestRun(ctx, store.RunRequest{
@@ -37,7 +42,7 @@ func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 	if err != nil {
 		return store.Run{}, err
 	}
-	for {
+	for told := int64(0); ; {
 		err := s.complete(ctx, run.ID, req.Began)
 		if !errors.Is(err, store.ErrBusy) {
 			if err != nil {
@@ -45,11 +50,19 @@ func (s *Syncer) Sync(ctx context.Context, req SyncRequest) (store.Run, error) {
 			}
 			return s.store.Run(ctx, run.ID)
 		}
-		if req.NoWait {
+		held, ended, failed := s.holder(ctx, req.Tenant)
+		if failed != nil {
+			return store.Run{}, failed
+		}
+		if req.NoWait && !ended {
 			if created { // a run that was waiting already goes on waiting
 				err = s.store.CancelWaiting(ctx, run.ID)
 			}
 			return store.Run{}, cmp.Or(err, store.ErrBusy)
+		}
+		if held.Run != told && held.Run != 0 && req.Waits != nil {
+			req.Waits(held.Run, s.describe(held), held.Until)
+			told = held.Run
 		}
 		if err := s.takeOver(ctx, req.Tenant); err != nil {
 			return store.Run{}, err
@@ -93,6 +106,41 @@ func (s *Syncer) complete(ctx context.Context, id int64, began func(int64)) erro
 		case <-time.After(next.pause):
 		}
 	}
+}
+
+// holder returns the claim of another process on a run of the tenant, if there is one. A claim of a
+// process that is known to be dead is ended instead.
+func (s *Syncer) holder(ctx context.Context, tenant string) (held store.Holder, ended bool, err error) {
+	list, err := s.store.Holders(ctx, tenant)
+	if err != nil {
+		return held, false, err
+	}
+	for _, h := range list {
+		if !parseProcess(h.Worker).isDead(s.here) {
+			held = h
+			continue
+		}
+		if err := s.store.EndLease(ctx, h); err != nil {
+			return held, ended, err
+		}
+		s.log.Info("the process that worked on a run is dead; the run is taken over", zap.Int64("run", h.Run))
+		ended = true
+	}
+	return held, ended, nil
+}
+
+// describe returns which process has the claim.
+func (s *Syncer) describe(h store.Holder) string {
+	p := parseProcess(h.Worker)
+	switch {
+	case h.Worker == "":
+		return ""
+	case p.space != "" && p.space == s.here.space:
+		return fmt.Sprintf("process %d on this host", p.pid)
+	case p.pid != 0:
+		return fmt.Sprintf("process %d on host %s", p.pid, p.host)
+	}
+	return "another process on host " + p.host
 }
 
 // takeOver finishes the tenant's running run if its worker has died.

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,7 +13,7 @@ import (
 )
 
 // deletions asks the source type by type which records it has deleted, if it can tell. Those
-// statements are obeyed at once. A type without such a feed is compared after every scheduled run
+// statements are obeyed at once, unless they take half of the type or more. A type without such a feed is compared after every scheduled run
 // instead; see [slice.dueForReconcile].
 func (s *slice) deletions(ctx context.Context) (more bool, err error) {
 	feed, ok := s.tenant.Source.(source.Changes)
@@ -53,6 +54,7 @@ func (s *slice) readDeletions(
 		return false, nil
 	}
 	since := s.deletionsSince(t, c)
+	var deleted []known
 	links := make(map[string]struct{})
 	for next := ""; ; {
 		s.countRequest()
@@ -65,19 +67,22 @@ func (s *slice) readDeletions(
 			return false, err
 		case f != nil: // the next run asks again, from the same moment
 			s.log.Warn("deletions cannot be read", zap.String("type", t.Type), zap.Error(f))
-			return false, nil
+			return false, s.obey(ctx, t, deleted)
 		case err != nil:
 			return false, err
 		}
-		if err := s.obey(ctx, t, page.Deletions); err != nil {
+		if deleted, err = s.addKnown(ctx, deleted, page.Deletions); err != nil {
 			return false, err
 		}
 		if next = page.Next; next == "" {
+			if err := s.obey(ctx, t, deleted); err != nil {
+				return false, err
+			}
 			return s.markDeletionsRead(ctx, t, t.To)
 		}
 		if _, again := links[next]; again || len(links) >= maxPages {
 			s.log.Warn("the pages of deletions do not end", zap.String("type", t.Type))
-			return false, nil
+			return false, s.obey(ctx, t, deleted)
 		}
 		links[next] = struct{}{}
 	}
@@ -111,35 +116,88 @@ func (s *slice) markDeletionsRead(ctx context.Context, t *store.RunType, upto ti
 	return noted, nil
 }
 
-// obey removes what the source says it has deleted, unless the record was made again since. A
-// record is read if the times do not show which came last.
-func (s *slice) obey(ctx context.Context, t *store.RunType, deleted []source.Deletion) error {
+// known is a deletion of a record that is stored, or in quarantine.
+type known struct {
+	source.Deletion
+	updated time.Time // of the stored version
+}
+
+// addKnown adds the deletions of one page to list, except those of records that are not here, or
+// that were made again since.
+func (s *slice) addKnown(ctx context.Context, list []known, deleted []source.Deletion) ([]known, error) {
 	refs := make([]dossier.Ref, 0, len(deleted))
 	for _, d := range deleted {
 		refs = append(refs, d.Ref)
 	}
-	known, err := s.syncer.store.Versions(ctx, s.tenant.ID, refs)
+	versions, err := s.syncer.store.Versions(ctx, s.tenant.ID, refs)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range deleted {
+		if updated, here := versions[d.Ref]; here && (d.At.IsZero() || updated.Sub(d.At) < time.Second) {
+			list = append(list, known{d, updated})
+		}
+	}
+	return list, nil
+}
+
+const (
+	// manyShown is how many items of a type must be shown for half of them to be too many to be
+	// deleted at once.
+	manyShown = 10
+	// deletedAtOnce is how many deletions one transaction applies.
+	deletedAtOnce = 1000
+)
+
+// obey removes what the source says it has deleted. A record is read if the times do not show
+// whether the deletion came last. If the deletions take half of the type or more, each is confirmed
+// by a read and the set is judged; see [slice.settle].
+func (s *slice) obey(ctx context.Context, t *store.RunType, deleted []known) error {
+	deleted, err := s.confirmMany(ctx, t, deleted)
 	if err != nil {
 		return err
 	}
 	var gone []dossier.Item
 	for _, d := range deleted {
-		updated, here := known[d.Ref]
-		switch {
-		case !here, !d.At.IsZero() && updated.Sub(d.At) >= time.Second:
-			// It was never here, or the version here was made after the deletion.
-		case d.At.IsZero() || !updated.Before(d.At): // within the same second, or without a time
-			if err := s.confirmDeleted(ctx, t.TypeID, d.Ref, updated); err != nil {
+		if d.At.IsZero() || !d.updated.Before(d.At) { // within the same second, or without a time
+			if err := s.confirmDeleted(ctx, t.TypeID, d.Ref, d.updated); err != nil {
 				return err
 			}
-		default:
-			gone = append(gone, deletion(t.Stream, d.Ref, d.At))
+			continue
+		}
+		gone = append(gone, deletion(t.Stream, d.Ref, d.At))
+	}
+	for some := range slices.Chunk(gone, deletedAtOnce) {
+		if err := s.applyDeletions(ctx, t.TypeID, some...); err != nil {
+			return err
 		}
 	}
-	if len(gone) == 0 {
-		return nil
+	return nil
+}
+
+// confirmMany notes the deletions as suspects if they take half or more of a type of which ten
+// items or more are shown. It returns those that are to be carried out at once: all, or those of
+// items that are not shown.
+func (s *slice) confirmMany(ctx context.Context, t *store.RunType, deleted []known) ([]known, error) {
+	if 2*len(deleted) < manyShown {
+		return deleted, nil
 	}
-	return s.applyDeletions(ctx, t.TypeID, gone...)
+	st := s.syncer.store
+	refs, all := make([]dossier.Ref, 0, len(deleted)), make([]source.Deletion, 0, len(deleted))
+	for _, d := range deleted {
+		refs, all = append(refs, d.Ref), append(all, d.Deletion)
+	}
+	of := store.AbsentType{Stream: t.Stream, Type: t.Type}
+	half, named, err := st.DeletesHalf(ctx, s.tenant.ID, of, refs, manyShown)
+	if err != nil || !half {
+		return deleted, err
+	}
+	s.log.Warn("the source says that half of a type or more is deleted; each deletion is confirmed by a read",
+		zap.String("type", t.Type), zap.Int64("items", named))
+	if err := st.AddDeletions(ctx, s.claim, of, refs); err != nil {
+		return nil, err
+	}
+	return s.addKnown(ctx, nil, all) // without those that were noted
 }
 
 // confirmDeleted reads a record that was deleted, and perhaps made again at the same moment.

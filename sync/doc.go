@@ -31,14 +31,17 @@
 //     searched by client. (read_type.go, window.go, pass.go, byclient.go)
 //  4. retryQuarantined: reads by their ids the items that could not be applied. (quarantine.go)
 //  5. deletions: asks which records the source has deleted, and removes them. (deletions.go)
-//  6. reconcile, if due: census, comparison, confirmation, removal. (reconcile.go,
-//     reconcile_due.go)
+//  6. reconcile, if due: census and comparison. A run of the whole tenant first asks how many records
+//     the source has of each type; a count that contradicts the replica makes the reconcile of the
+//     type due. (reconcile.go, reconcile_due.go, counts.go)
 //  7. readAgain: reads by their ids the items that are due for it: a comparison found them
 //     different, their text is missing or may have changed, or the source did not say when they
 //     changed. (reread.go)
-//  8. backfill.
-//  9. refresh: renders again what names something that changed. (slice.go, apply.go)
-//  10. countNotPulled: counts what the source has and no search asks for. (notpulled.go)
+//  8. settle: confirms absences, and removes or holds the items. (settle.go)
+//  9. learnCounts: takes over what the census has shown about the source's counts. (counts.go)
+//  10. backfill.
+//  11. refresh: renders again what names something that changed. (slice.go, apply.go)
+//  12. countNotPulled: counts what the source has and no search asks for. (notpulled.go)
 //
 // A run of a part leaves steps out; see [slice.steps]. [Syncer.Verify] compares a replica with its
 // source outside any run and changes nothing. (verify.go)

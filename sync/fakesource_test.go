@@ -48,7 +48,11 @@ type behaviour struct {
 	offsets         bool // links count from the start of the present records, not of a snapshot
 	ignoresInterval bool // the interval is ignored, and the first page says so
 	ignoresEnd      bool // the interval's end is ignored, and no page says so
-	circle          int  // the page after so many links back to the page before it; 0: none does
+	countsMore      int  // is added to each total and count
+	totalsMore      int  // is added to each page's total
+	// fails is the longest interval that does not end in an HTTP 500; 0: none does.
+	fails  time.Duration
+	circle int // the page after so many links back to the page before it; 0: none does
 }
 
 type order int
@@ -201,13 +205,22 @@ func (f *fakeSource) Search(ctx context.Context, q source.Query) (source.Page, e
 	if f.behaviour.offsets {
 		found = f.matches(q)
 	}
-	page := source.Page{Total: len(found)}
+	if width := f.now.Sub(q.From); f.behaviour.fails > 0 && q.ID == "" && q.Next == "" {
+		if !q.To.IsZero() && q.To.Before(f.now) {
+			width = q.To.Sub(q.From)
+		}
+		if width > f.behaviour.fails {
+			return source.Page{}, failure(source.Unreachable, 500)
+		}
+	}
+	page := source.Page{Total: len(found) + f.behaviour.countsMore}
 	if f.behaviour.noTotals {
 		page.Total = -1
 	}
 	if q.CountOnly {
 		return page, nil
 	}
+	page.Total += f.behaviour.totalsMore
 	page.Unfiltered = f.behaviour.ignoresInterval && q.Next == ""
 	from = min(from, len(found))
 	to := min(from+f.pageSize, len(found))

@@ -25,7 +25,7 @@ const lostEvery = 15 * time.Second
 // unfinished runs to other workers. This file is the only one that uses River.
 func (s *Syncer) Run(ctx context.Context) error {
 	for _, t := range s.tenants {
-		if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil {
+		if err := s.putTenant(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -70,12 +70,17 @@ func warnings(l *zap.Logger) *zap.Logger {
 	return l.Named("river").WithOptions(zap.IncreaseLevel(zapcore.WarnLevel))
 }
 
-// findLostRuns queues runs again whose lease has expired, until ctx ends.
+// findLostRuns queues runs again whose lease has expired, or whose process is known to be dead,
+// until ctx ends.
 func (s *Syncer) findLostRuns(ctx context.Context) error {
 	tick := time.NewTicker(lostEvery)
 	defer tick.Stop()
 	for {
-		n, err := s.store.QueueLostRuns(ctx)
+		_, _, err := s.holder(ctx, "")
+		n := 0
+		if err == nil {
+			n, err = s.store.QueueLostRuns(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -11,6 +11,9 @@ import (
 // hangsAfter is how long a slice may make no headway before it loses its lease.
 const hangsAfter = 15 * time.Minute
 
+// waitsEvery is how often a slice looks whether its source asks for patience.
+const waitsEvery = 2 * time.Second
+
 // keepLease renews the run's lease while the slice works, beside the renewals that come with
 // each batch. It stops the slice when the claim is lost or an operator cancels the run. The
 // lease of a slice that hangs is left to expire, so that the tenant is not held forever. The
@@ -22,10 +25,16 @@ func (s *slice) keepLease(ctx context.Context, stop context.CancelCauseFunc) <-c
 		defer close(done)
 		tick := time.NewTicker(store.LeaseTime / 4)
 		defer tick.Stop()
+		waits := time.NewTicker(waitsEvery)
+		defer waits.Stop()
+		told := false
 		for {
 			select {
 			case <-ctx.Done():
 				return
+			case <-waits.C:
+				told = s.noteWaits(ctx, told)
+				continue
 			case <-tick.C:
 			}
 			if time.Since(time.Unix(s.last.Load(), 0)) > hangsAfter {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"dossiersync/store/storetest"
 )
@@ -19,12 +20,13 @@ func TestMain(m *testing.M) {
 }
 
 // setRapidFlags sets how many scripts rapid draws: the same few each time, or as many as
-// DOSSIERSYNC_CHECKS asks for, drawn anew. Rapid's own flags take precedence.
+// DOSSIERSYNC_CHECKS asks for, by DOSSIERSYNC_SEED or another seed each day. Rapid's own flags take
+// precedence.
 func setRapidFlags() error {
 	checks := os.Getenv("DOSSIERSYNC_CHECKS")
-	settings := map[string]string{"rapid.checks": cmp.Or(checks, "20"), "rapid.nofailfile": "true"}
-	if checks == "" {
-		settings["rapid.seed"] = "7"
+	settings := map[string]string{"rapid.checks": cmp.Or(checks, "20"), "rapid.nofailfile": "true", "rapid.seed": "7"}
+	if checks != "" {
+		settings["rapid.seed"] = cmp.Or(os.Getenv("DOSSIERSYNC_SEED"), time.Now().UTC().Format("20060102"))
 	}
 	for name, value := range settings {
 		if err := flag.Set(name, value); err != nil {

@@ -2,6 +2,8 @@ package sync
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +20,7 @@ type metrics struct {
 	windows  *prometheus.HistogramVec
 	items    *prometheus.CounterVec
 	removed  *prometheus.CounterVec
+	leftOut  *prometheus.CounterVec
 }
 
 // newMetrics registers the metrics. Counters of the configured tenants begin at 0, so that a first
@@ -48,7 +51,12 @@ func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics
 		Name: "dossiersync_items_removed_total",
 		Help: "Items removed because the source no longer has them, which a direct read confirmed.",
 	}, []string{"tenant", "stream"})
-	for _, c := range []prometheus.Collector{m.removed, m.runs, m.duration, m.windows, m.items} {
+	m.leftOut = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "dossiersync_left_out_total",
+		Help: "Places of distinct items whose words reach no reader, by source type and kind: " +
+			"unread, words or withheld; accepted says whether the loss was looked at and accepted.",
+	}, []string{"tenant", "type", "kind", "accepted"})
+	for _, c := range []prometheus.Collector{m.leftOut, m.removed, m.runs, m.duration, m.windows, m.items} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -68,6 +76,11 @@ func newMetrics(reg prometheus.Registerer, tenants map[string]*Tenant) (*metrics
 
 func (m *metrics) applied(tenant string, stream dossier.Stream, applied store.Applied) {
 	m.removed.WithLabelValues(tenant, string(stream)).Add(float64(applied.Removed))
+	for _, l := range applied.LeftOut {
+		_, accepted := dossier.LeftOutReason(l.Place)
+		kind, _, _ := strings.Cut(l.Place, ".")
+		m.leftOut.WithLabelValues(tenant, kind, string(l.Kind), strconv.FormatBool(accepted)).Add(float64(l.Items))
+	}
 	for e, n := range applied.Effects {
 		// An item that looked unchanged and then changed moves from one effect to another. A
 		// counter cannot fall, so the first effect stays counted.

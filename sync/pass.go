@@ -144,14 +144,28 @@ func (w *window) invalid(what string) error {
 // it needs another pass.
 func (w *window) endsWith(ctx context.Context, page source.Page) (last bool, drained *store.Drained, err error) {
 	if page.Next == "" {
-		return true, w.drained(), nil
+		drained, err = w.drained(ctx)
+		return true, w.counted(drained), err
 	}
 	cut := w.cut()
 	if cut.IsZero() {
 		return false, nil, nil
 	}
 	drained, err = w.endAt(ctx, cut)
-	return true, drained, err
+	return true, w.counted(drained), err
+}
+
+// counted adds to the end of a census's window how many records the window has listed.
+func (w *window) counted(d *store.Drained) *store.Drained {
+	if d == nil || w.kind != censusWindow {
+		return d
+	}
+	for _, seen := range w.seen { // a record of the moment at which the window begins was in the one before
+		if w.pass.unfiltered || !seen.updated.After(d.Upto) && (w.from.IsZero() || seen.updated.After(w.from)) {
+			d.IDs++
+		}
+	}
+	return d
 }
 
 // keepAll keeps what comes. Pages that came while one batch was applied form the next batch. The

@@ -22,9 +22,6 @@ func (s *slice) prepare(ctx context.Context) error {
 	if s.description, err = s.tenant.Source.Describe(ctx); err != nil {
 		return err
 	}
-	if err := st.SetReachable(ctx, run.Tenant); err != nil {
-		return err
-	}
 	if s.cursors, err = st.Cursors(ctx, run.Tenant); err != nil {
 		return err
 	}
@@ -94,6 +91,7 @@ func (s *slice) plan(ctx context.Context) ([]store.RunType, error) {
 			AsOf:        now.Add(-s.tenant.Lag),
 			Fingerprint: s.fingerprint(t),
 			Hiding:      t.Hiding,
+			Named:       t.Named,
 			Done:        scope.Only != "", // the run reads no windows
 		}
 		rt.From = s.from(s.cursors[rt.TypeID], rt)

@@ -40,7 +40,14 @@ var episodes = rapid.Custom(func(t *rapid.T) script {
 			{4, func(t *rapid.T) string { return drawSource(t, true) }},
 			{1, func(*rapid.T) string { return "truncate" }},
 			{1, func(*rapid.T) string { return "tomorrow" }},
+			{1, func(t *rapid.T) string { return "rule " + drawWord(t, "on off") }},
 		}))
+	}
+	switch drawBelow(t, 10) {
+	case 8:
+		s = append(s, drawMishap(t))
+	case 9:
+		s = append(s, "heal")
 	}
 	if drawBelow(t, 4) > 0 {
 		s = append(s, drawRun(t))
@@ -100,7 +107,8 @@ func drawChange(t *rapid.T) string {
 		{14, drawPut},
 		{4, func(t *rapid.T) string {
 			return "hide " + drawWord(t, "k1 k2 n1 n2 o1 q1 g1 g2 p1 p2 r1 r2 r3 r4 f1 f2") + " " +
-				drawWord(t, "marked status empty entered-in-error") + maybeWord(t, "quietly")
+				drawWord(t, "marked marked status empty entered-in-error") +
+				maybeWord(t, "by="+drawWord(t, "tag category")) + maybeWord(t, "quietly")
 		}},
 		{2, func(t *rapid.T) string {
 			return "hide " + drawWord(t, "c1 c2 c3") + " " + drawWord(t, "inactive marked") + maybeWord(t, "quietly")
@@ -122,6 +130,8 @@ func drawChange(t *rapid.T) string {
 		}},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("crowd c1 %d", 15+drawBelow(t, 15)) }},
 		{1, func(*rapid.T) string { return "vanish" }},
+		{2, func(t *rapid.T) string { return "mark " + drawWord(t, "r r g p f n") }},
+		{2, func(t *rapid.T) string { return "unmark " + drawWord(t, "r r g p f n") + maybeWord(t, "quietly") }},
 		{1, func(*rapid.T) string { return "backup" }},
 		{1, func(*rapid.T) string { return "restore" }},
 	})
@@ -154,6 +164,7 @@ func drawPut(t *rapid.T) string {
 		option("plan", "p1 p2")
 		option("goal", "g1")
 		option("replaces", map[string]string{"r2": "r1", "r3": "r1 r2", "r4": "r1 r2 r3"}[id])
+		s += maybeWord(t, "private")
 	case 'f':
 		option("by", "n1")
 		option("plan", "q1")
@@ -198,8 +209,32 @@ func drawFault(t *rapid.T) string {
 		{2, func(t *rapid.T) string { return fmt.Sprintf("from %d fail %s", n, drawWord(t, failures)) }},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d stop", n) }},
 		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d truncate", n) }},
+		{2, func(t *rapid.T) string { return fmt.Sprintf("at %d %s", n, drawMishap(t)) }},
+		{1, func(t *rapid.T) string { return fmt.Sprintf("at %d heal", n) }},
 		{6, func(t *rapid.T) string { return fmt.Sprintf("tx %d %s", n, drawWord(t, "abort kill")) }},
 	})
+}
+
+// drawMishap draws a line that narrows what the source shows: mostly in one way, sometimes in two.
+func drawMishap(t *rapid.T) string {
+	draw := func(t *rapid.T) string {
+		return pickWeighted(t, []weighted{
+			{2, func(*rapid.T) string { return "empty" }},
+			{2, func(t *rapid.T) string { return "unseen=" + drawWord(t, "c k n o q g p r f") }},
+			{2, func(t *rapid.T) string { return "forbidden=" + drawWord(t, "c k n o q g p r f") }},
+			{2, func(t *rapid.T) string { return "client=" + drawWord(t, "c1 c2 c3") }},
+			{2, func(t *rapid.T) string { return "criterion=" + drawWord(t, "0 1") }},
+			{5, func(t *rapid.T) string {
+				return "field=" + drawWord(t, "security security tag category status subject value")
+			}},
+			{2, func(t *rapid.T) string { return fmt.Sprint("pages=", 1+drawBelow(t, 6)) + maybeWord(t, "lying") }},
+		})
+	}
+	s := "mishap " + draw(t)
+	if drawBelow(t, 4) == 3 {
+		s += " " + draw(t)
+	}
+	return s + maybeWord(t, "refusing")
 }
 
 // drawSource draws the source's behaviour, with a fault if faulty.

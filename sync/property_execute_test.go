@@ -40,24 +40,27 @@ func parseScript(text string) script {
 
 // execution is one execution of a script.
 type execution struct {
-	t        reporter
-	ctx      context.Context
-	replica  *storetest.Replica
-	model    *model
-	source   *modelSource
-	tenant   dossiersync.Tenant
-	opts     dossiersync.Options
-	header   line             // the last line that set the source's behaviour
-	at       int              // the line that is executed, from 1
-	text     string           // that line
-	slots    int              // scheduled runs so far
-	approved bool             // an operator has approved removals today
-	most     map[string]int64 // the most items that a stream has had
-	pending  []line           // lines that take effect during the next run
-	crashed  bool             // a fault may have ended the run
-	resumed  bool             // an abandoned run was finished first
-	stop     context.CancelFunc
-	last     snapshot
+	t         reporter
+	ctx       context.Context
+	replica   *storetest.Replica
+	model     *model
+	source    *modelSource
+	tenant    dossiersync.Tenant
+	opts      dossiersync.Options
+	header    line   // the last line that set the source's behaviour
+	at        int    // the line that is executed, from 1
+	text      string // that line
+	slots     int    // scheduled runs so far
+	ledger    ledger
+	approved  bool   // an operator has approved removals today
+	ruleEnded bool   // the tenant's rule has ended, and not everything may have been read again since
+	pending   []line // lines that take effect during the next run
+	faulty    bool   // there are such lines for this run
+	narrowed  bool   // the source has had a mishap during the run
+	crashed   bool   // a fault may have ended the run
+	resumed   bool   // an abandoned run was finished first
+	stop      context.CancelFunc
+	last      snapshot
 }
 
 // line is one line of a script.
@@ -135,12 +138,12 @@ func newScriptHarness(t *testing.T) *scriptHarness {
 // execute executes the script and the checks at its end.
 func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 	m := newModel()
-	x := &execution{t: t, ctx: ctx, replica: h.replica, model: m, source: newModelSource(t, m),
-		most: make(map[string]int64)}
+	x := &execution{t: t, ctx: ctx, replica: h.replica, model: m, source: newModelSource(t, m), ledger: newLedger()}
 	x.exec(h.wipe())
 	x.tenant = dossiersync.Tenant{ID: tenant, Name: "Amaris", Location: h.zone, Schedule: h.schedule, Source: x.source,
 		Lag: time.Minute, Overlap: time.Minute}
 	x.opts = dossiersync.Options{WindowItems: 5}
+	x.putGrants()
 	x.last = takeSnapshot(x)
 	for i, text := range s {
 		x.at, x.text = i+1, text
@@ -153,7 +156,8 @@ func (h *scriptHarness) execute(ctx context.Context, t reporter, s script) {
 // wipe returns the statement that removes all data of the script before. DELETE is quicker than
 // TRUNCATE, but leaves dead rows, so that every fifth time the tables are truncated.
 func (h *scriptHarness) wipe() string {
-	const tables = "decisions, absences, holds, inferred, rereads, stale, refs, replacements, definitions, backfills, " +
+	const tables = "grants, decisions, absences, holds, inferred, type_counts, " +
+		"held_clients, withheld, withheld_within, acknowledgements, rereads, stale, refs, replacements, definitions, backfills, " +
 		"quarantine, cursors, unread, contacts, clients, " +
 		"items, census, censuses, seen, run_types, runs, river_job, tx_faults, tenants"
 	if h.executed++; h.executed%5 == 0 {
@@ -188,14 +192,44 @@ func (x *execution) execute(l line) {
 		x.exec(`
 			UPDATE tenants SET rechecked = rechecked - interval '21 hours',
 				reconciled = reconciled - interval '31 hours'`)
-		x.exec(`UPDATE items SET observed = observed - interval '25 hours'`)
+		x.exec(`UPDATE inferred SET at = at - interval '24 hours'`)
+		x.ledger.tomorrow()
 		x.approved = false
+	case "rule":
+		x.setRule(l.word(1) == "on")
 	case "truncate":
 		x.exec(`TRUNCATE census, censuses, seen`) // as the server does when it recovers
 	case "stop":
 		x.stop()
 	default:
 		x.change(l)
+	}
+}
+
+// putGrants gives a daughter rights to every client.
+func (x *execution) putGrants() {
+	if err := x.replica.PutTenant(x.ctx, tenant, "Amaris", "Europe/Amsterdam"); err != nil {
+		x.t.Fatalf("%v", err)
+	}
+	x.exec(`
+		INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+		SELECT $1, unnest('{c1,c2,c3}'::text[]), 'daughter', 'contact', '{reports}', 'accepted', 'portal'`, tenant)
+}
+
+// setRule puts a rule of the tenant in force that hides private reports, or ends it.
+func (x *execution) setRule(inForce bool) {
+	x.source.mu.Lock()
+	defer x.source.mu.Unlock()
+	if inForce == x.model.rule {
+		return
+	}
+	x.ruleEnded = x.ruleEnded || !inForce
+	x.model.setRule(inForce)
+	for i, t := range x.source.types {
+		if t.Stream == dossier.StreamReports {
+			x.source.types[i].Hiding = fmt.Sprint(inForce)
+			x.source.types[i].Fingerprint = "f " + fmt.Sprint(inForce)
+		}
 	}
 }
 
@@ -222,6 +256,7 @@ func (x *execution) setBehaviour(l line) {
 	}
 	x.tenant.MaxRemoved, _ = strconv.ParseFloat(l.opts["removes"], 64)
 	if f.calm {
+		f.mishap = mishap{}
 		return
 	}
 	c.shuffled, c.cached, c.inflated, c.empty = l.has("shuffled"), l.has("cached"), l.has("inflated"), l.has("empty")
@@ -232,8 +267,8 @@ func (x *execution) setBehaviour(l line) {
 func (x *execution) change(l line) {
 	w, id, quietly := x.model, l.word(1), l.has("quietly")
 	e, exists := w.records[id]
-	if e.hidden == dossier.HiddenEmpty || l.word(2) == string(dossier.HiddenEmpty) {
-		quietly = false // content never changes without a new version
+	if e.hidden == dossier.HiddenEmpty || l.word(2) == string(dossier.HiddenEmpty) || e.hidden == dossier.HiddenMerged {
+		quietly = false // content never changes without a new version, nor does what a client was merged into
 	}
 	switch verb := l.word(0); {
 	case verb == "all":
@@ -246,7 +281,7 @@ func (x *execution) change(l line) {
 	case verb == "put":
 		e = entry{id: id, client: l.word(2), by: l.opts["by"], plan: l.opts["plan"], goal: l.opts["goal"],
 			replaces: l.opts["replaces"],
-			deceased: l.has("deceased")}
+			deceased: l.has("deceased"), private: l.has("private")}
 		if id[0] == 'c' {
 			e.client = id
 		}
@@ -256,6 +291,18 @@ func (x *execution) change(l line) {
 		for n := range l.number(2) {
 			x.model.write(entry{id: fmt.Sprintf("r%d", 100+n), client: id}, 0)
 		}
+	case verb == "mark" || verb == "unmark":
+		for _, id := range slices.Sorted(maps.Keys(w.records)) {
+			switch e := w.records[id]; {
+			case id[:1] != l.word(1):
+			case verb == "mark" && e.hidden == "":
+				e.hidden = dossier.HiddenMarked
+				w.correct(e, quietly)
+			case verb == "unmark" && e.hidden == dossier.HiddenMarked:
+				e.hidden, e.mark = "", ""
+				w.correct(e, quietly)
+			}
+		}
 	case verb == "vanish":
 		maps.DeleteFunc(w.records, func(id string, _ entry) bool { return id[0] == 'r' && len(id) == 4 })
 	case verb == "pass" || verb == "clock":
@@ -264,12 +311,18 @@ func (x *execution) change(l line) {
 			panic(err)
 		}
 		w.advance(d)
+	case verb == "mishap" || verb == "heal":
+		x.source.mu.Lock()
+		x.source.mishap = parseMishap(l)
+		x.source.mu.Unlock()
+		x.narrowed = true
 	case verb == "backup":
 		w.backup()
 	case verb == "restore":
 		w.restore()
 	case !exists:
 	case verb == "hide":
+		e.mark = l.opts["by"]
 		if e.hidden = dossier.Reason(l.word(2)); e.hidden == dossier.HiddenEmpty {
 			e.bad = "" // it was decoded
 		}
@@ -304,7 +357,8 @@ func (x *execution) change(l line) {
 func (x *execution) executeRun(l line) {
 	ctx, cancel := context.WithCancel(x.ctx)
 	defer cancel()
-	x.stop, x.crashed, x.resumed = cancel, false, false
+	x.stop, x.crashed, x.resumed, x.faulty = cancel, false, false, len(x.pending) > 0
+	x.narrowed = x.source.mishap != mishap{}
 	began := maps.Clone(x.model.records)
 	x.injectFaults()
 	scope := store.Scope{Full: l.has("full"), Client: l.opts["client"], Stream: dossier.Stream(l.opts["stream"]),
@@ -344,6 +398,7 @@ func (x *execution) injectFaults() {
 	pending := x.pending
 	x.source.mu.Lock()
 	x.source.n, x.source.requests = 0, nil
+	clear(x.source.answers)
 	x.source.mu.Unlock()
 	x.exec(`SELECT setval('tx_count', 1, false)`)
 	for _, l := range pending {

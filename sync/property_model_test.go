@@ -1,6 +1,7 @@
 package sync_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,7 @@ type model struct {
 	history     map[string][]entry // every state that a record has had, by id
 	saved       *model             // the backup, of records and deletions
 	beforeClock map[string]entry   // the records before the clock last moved
+	rule        bool               // a rule of the tenant hides private records
 }
 
 // entry is a record at one moment. Its marker is part of its content, and of no other content ever.
@@ -33,6 +35,8 @@ type entry struct {
 	version    int
 	updated    time.Time
 	hidden     dossier.Reason // why readers must not see it; empty: they may see it
+	mark       string         // the member that marks it: security (also if empty), tag, category, or rule
+	private    bool           // a rule of the tenant, if there is one, hides it
 	bad        unreadablePart
 	left       bool // no search finds it
 	deceased   bool
@@ -86,6 +90,9 @@ func (m *model) commit(e entry, late time.Duration) {
 	if m.seconds {
 		e.updated = e.updated.Truncate(time.Second)
 	}
+	quiet := e.quiet
+	e = m.ruled(e)
+	e.quiet = quiet
 	m.put(e)
 }
 
@@ -101,6 +108,7 @@ func (m *model) correct(e entry, quietly bool) {
 		m.commit(e, 0)
 		return
 	}
+	e = m.ruled(e)
 	e.quiet = true
 	m.put(e)
 }
@@ -108,6 +116,34 @@ func (m *model) correct(e entry, quietly bool) {
 func (m *model) put(e entry) {
 	m.records[e.id] = e
 	m.history[e.id] = append(m.history[e.id], e)
+}
+
+// setRule puts the tenant's rule in force, or ends it.
+func (m *model) setRule(inForce bool) {
+	m.rule = inForce
+	for _, id := range slices.Sorted(maps.Keys(m.records)) {
+		m.put(m.ruled(m.records[id]))
+	}
+}
+
+// ruled returns the record as the tenant's rule leaves it.
+func (m *model) ruled(e entry) entry {
+	switch {
+	case m.rule && e.private && e.hidden == "":
+		e.hidden, e.mark, e.quiet = dossier.HiddenMarked, "rule", true
+	case !m.rule && e.isMarkedBy("rule"):
+		e.hidden, e.mark, e.quiet = "", "", true
+	}
+	return e
+}
+
+// noteUnmarked notes that the source has shown a record without its mark: its content may be
+// shown now.
+func (m *model) noteUnmarked(e entry) {
+	e.hidden = ""
+	if !slices.Contains(m.history[e.id], e) {
+		m.history[e.id] = append(m.history[e.id], e)
+	}
 }
 
 // remove deletes a record; told: the deletions feed reports it.
@@ -135,6 +171,7 @@ func (m *model) backup() {
 func (m *model) restore() {
 	if m.saved != nil {
 		m.records, m.deleted = maps.Clone(m.saved.records), slices.Clone(m.saved.deleted)
+		m.setRule(m.rule)
 	}
 }
 
@@ -149,20 +186,14 @@ func (m *model) newest() time.Time {
 	return newest
 }
 
-// items returns the records as items: search tells whether a search or a read asks for them.
-func items(records map[string]entry, search bool) []dossier.Item {
-	var list []dossier.Item
-	for _, id := range slices.Sorted(maps.Keys(records)) {
-		if e := records[id]; !search || !e.left {
-			list = append(list, e.item())
-		}
-	}
-	return list
-}
-
 // isBad reports whether the record ends in quarantine. A body is not decoded if the envelope hides
 // the record.
 func (e entry) isBad() bool { return e.bad == badEnvelope || e.bad == badBody && e.hidden == "" }
+
+// isMarkedBy reports whether the member marks the record as not to be shown.
+func (e entry) isMarkedBy(member string) bool {
+	return e.hidden == dossier.HiddenMarked && cmp.Or(e.mark, "security") == member
+}
 
 func (e entry) item() dossier.Item {
 	t := typeOf(e.id)
@@ -186,6 +217,9 @@ func (e entry) item() dossier.Item {
 	default:
 		it.Content = e.content()
 	}
+	if it.State == dossier.StateHidden && it.Reason == dossier.HiddenEmpty {
+		it.Missing = dossier.MissingContent
+	}
 	return it
 }
 
@@ -194,7 +228,7 @@ func (e entry) item() dossier.Item {
 func envelope(it dossier.Item) dossier.Item {
 	it.Content = nil
 	if it.EnvelopeRead || it.Reason == dossier.HiddenEmpty {
-		it.State, it.Reason, it.Raw, it.EnvelopeRead = dossier.StateShown, "", nil, false
+		it.State, it.Reason, it.Missing, it.Raw, it.EnvelopeRead = dossier.StateShown, "", "", nil, false
 	}
 	return it
 }

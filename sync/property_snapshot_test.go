@@ -24,9 +24,13 @@ type snapshot struct {
 	cursors     map[string]*time.Time // by type
 	owed        []string              // clients whose history is owed
 	refs        map[string][]string
-	outstanding string           // work that a run must not leave undone
-	removed     map[string]int64 // by inference in the last day, by stream
+	outstanding string // work that a run must not leave undone
+	absences    map[string]absenceRow
+	grants      map[string]string // their states, by client
 }
+
+// absenceRow is something that the source does not show.
+type absenceRow struct{ ID, State, Missing string }
 
 // row is one item as stored.
 type row struct {
@@ -34,23 +38,23 @@ type row struct {
 	Epoch                                         int
 	Version                                       string
 	Updated                                       *time.Time
-	Category, Plan, Goal, Key                     string
+	Category, Plan, Goal, Key, Part               string
 	Open                                          *bool
 	Ends                                          *time.Time
 	Card, Body, Model                             string
 }
 
 type clientRow struct {
-	ID, State, Name, Into string
-	Deceased              bool
-	Change                int64
+	ID, State, Name, Into, Void string
+	Deceased                    bool
+	Change                      int64
 }
 
 // takeSnapshot reads the replica.
 func takeSnapshot(x *execution) snapshot {
 	snap := snapshot{rows: make(map[string]row), clients: make(map[string]clientRow), contacts: make(map[string]string),
 		quarantine: make(map[string]bool), cursors: make(map[string]*time.Time), refs: make(map[string][]string),
-		removed: make(map[string]int64)}
+		absences: make(map[string]absenceRow), grants: make(map[string]string)}
 	ids := make(map[string]string) // by key
 	var b pgx.Batch
 	ask := func(sql string, scan func(pgx.CollectableRow) error) {
@@ -63,14 +67,16 @@ func takeSnapshot(x *execution) snapshot {
 		func(r pgx.CollectableRow) error { return r.Scan(&snap.epoch, &snap.change) })
 	ask(`SELECT id, type, stream, coalesce(kind, ''), coalesce(client, ''), state, coalesce(reason, ''),
 		epoch, version, updated,
-		coalesce(category, ''), coalesce(plan, ''), coalesce(goal, ''), key, open, ends,
+		coalesce(category, ''), coalesce(plan, ''), coalesce(goal, ''), key, coalesce(part, ''),
+		open, ends,
 		coalesce(card::text, ''), coalesce(body::text, ''), coalesce(model::text, '') FROM items WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error {
 			it, err := pgx.RowToStructByPos[row](r)
 			snap.rows[it.ID], ids[it.Key] = it, it.ID
 			return err
 		})
-	ask(`SELECT id, state, coalesce(name, ''), coalesce(replaced_by, ''), deceased, change
+	ask(`SELECT id, state, coalesce(name, ''), coalesce(replaced_by, ''),
+		coalesce(grants_void, ''), deceased, change
 		FROM clients WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error {
 			c, err := pgx.RowToStructByPos[clientRow](r)
@@ -114,19 +120,20 @@ func takeSnapshot(x *execution) snapshot {
 		return err
 	})
 	ask(`SELECT coalesce(string_agg(what || ' ' || coalesce(id, '?'), ', ' ORDER BY what, id), '') FROM (
-		SELECT 'stale' what, tenant, key FROM stale UNION ALL SELECT 'reread', tenant, key FROM rereads
-		UNION ALL SELECT 'absent', tenant, key FROM absences) x
+		SELECT 'stale' what, tenant, key FROM stale UNION ALL SELECT 'reread', tenant, key FROM rereads) x
 		LEFT JOIN items i USING (tenant, key) WHERE tenant = $1`,
 		func(r pgx.CollectableRow) error { return r.Scan(&snap.outstanding) })
-	ask(`SELECT stream, count(*) FROM items
-		WHERE tenant = $1 AND reason = 'absent' AND observed > now() - interval '24 hours' GROUP BY 1`,
-		func(r pgx.CollectableRow) error {
-			var stream string
-			var n int64
-			err := r.Scan(&stream, &n)
-			snap.removed[stream] = n
-			return err
-		})
+	ask(`SELECT id, state, missing FROM absences WHERE tenant = $1`, func(r pgx.CollectableRow) error {
+		a, err := pgx.RowToStructByPos[absenceRow](r)
+		snap.absences[a.ID] = a
+		return err
+	})
+	ask(`SELECT client, state FROM grants WHERE tenant = $1`, func(r pgx.CollectableRow) error {
+		var client, state string
+		err := r.Scan(&client, &state)
+		snap.grants[client] = state
+		return err
+	})
 	if err := x.replica.Pool().SendBatch(x.ctx, &b).Close(); err != nil {
 		x.t.Fatalf("read the replica: %v", err)
 	}

@@ -18,9 +18,11 @@ type modelSource struct {
 	model   *model
 	special modelBehaviour
 	// before is called before the n-th answer of a run; its error is the answer.
-	before func(n int, a request) error
-	n      int  // answers of the run
-	calm   bool // the faults have stopped
+	before  func(n int, a request) error
+	n       int  // answers of the run
+	calm    bool // the faults have stopped
+	mishap  mishap
+	answers map[string]*answers // of the run, by id
 }
 
 // modelBehaviour is behaviour that a fakeSource does not have.
@@ -40,7 +42,7 @@ var (
 )
 
 func newModelSource(t reporter, m *model) *modelSource {
-	s := &modelSource{model: m, fakeSource: &fakeSource{t: t, pageSize: 3,
+	s := &modelSource{model: m, answers: make(map[string]*answers), fakeSource: &fakeSource{t: t, pageSize: 3,
 		types: []source.Type{patients, relatedPersons, practitioners,
 			roles, questionnaires, goals, carePlans, dayReports, responses}}}
 	s.script = s.prepare
@@ -56,15 +58,18 @@ func (s *modelSource) prepare(a request) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err == nil {
+		err = s.mishap.refuses(a, s.model.records[a.ref.ID])
+	}
 	s.now = s.model.now
 	search := a.act != "read"
 	switch c := s.special; {
 	case search && c.empty:
 		s.records = nil
 	case search && c.cached:
-		s.records = items(s.model.beforeClock, true)
+		s.records = s.items(s.model.beforeClock, true)
 	default:
-		s.records = items(s.model.records, search)
+		s.records = s.items(s.model.records, search)
 	}
 	if s.special.shuffled {
 		s.fakeSource.behaviour.order = order(s.n % 3)
@@ -78,10 +83,18 @@ func (s *modelSource) prepare(a request) error {
 // Search implements [source.Source].
 func (s *modelSource) Search(ctx context.Context, q source.Query) (source.Page, error) {
 	page, err := s.fakeSource.Search(ctx, q)
-	if q.Envelope {
-		for i := range page.Items {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		before := 0
+		_, _ = fmt.Sscanf(q.Next, "%d@", &before) // as a fakeSource makes its links
+		s.mishap.cut(&page, before)
+	}
+	for i := range page.Items {
+		if q.Envelope {
 			page.Items[i] = envelope(page.Items[i])
 		}
+		s.note(page.Items[i], false)
 	}
 	if s.special.inflated && page.Total >= 0 && !s.calm {
 		page.Total++
@@ -92,10 +105,19 @@ func (s *modelSource) Search(ctx context.Context, q source.Query) (source.Page, 
 // Read implements [source.Source].
 func (s *modelSource) Read(ctx context.Context, stream dossier.Stream, ref dossier.Ref) (dossier.Item, error) {
 	it, err := s.fakeSource.Read(ctx, stream, ref)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f, missing := err.(*source.Failure)
-	if missing && f.Kind == source.NotFound && s.special.gone &&
-		slices.ContainsFunc(s.model.deleted, func(d source.Deletion) bool { return d.Ref == ref }) {
-		f.Status = 410
+	switch {
+	case err == nil:
+		s.note(it, true)
+	case missing && f.Kind == source.NotFound:
+		a := s.answersOf(ref.ID)
+		a.looked = true
+		wasDeleted := slices.ContainsFunc(s.model.deleted, func(d source.Deletion) bool { return d.Ref == ref })
+		if f.Status == 410 || s.special.gone && wasDeleted {
+			f.Status, a.deleted = 410, true
+		}
 	}
 	return it, err
 }
@@ -111,6 +133,8 @@ func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Tim
 	if !s.special.feed {
 		return page, failure(source.Unsupported, 404)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	from := 0
 	_, _ = fmt.Sscan(next, &from)
 	for i, d := range s.model.deleted[min(from, len(s.model.deleted)):] {
@@ -122,6 +146,7 @@ func (s *modelSource) Deleted(ctx context.Context, t source.Type, since time.Tim
 			break
 		}
 		page.Deletions = append(page.Deletions, d)
+		s.answersOf(d.ID).deleted = true
 	}
 	return page, nil
 }

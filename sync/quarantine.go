@@ -55,8 +55,13 @@ func (s *slice) retry(ctx context.Context, q store.Quarantined) error {
 			return err
 		}
 	}
-	// A record whose id was found only now has been applied, or quarantined, under that id.
-	if result == lookupAbsent || result == lookupApplied && !hadID {
+	switch {
+	case result == lookupAbsent && hadID:
+		if err := s.applyUnfound(ctx, q.Stream, ref); err != nil {
+			return err
+		}
+	case result == lookupAbsent || result == lookupApplied && !hadID:
+		// A record whose id was found only now has been applied, or quarantined, under that id.
 		if err := st.DropQuarantine(ctx, s.claim, q.Key); err != nil {
 			return err
 		}
@@ -64,6 +69,17 @@ func (s *slice) retry(ctx context.Context, q store.Quarantined) error {
 	// The try counts also if the item stays: if the source gave an older version, which does not
 	// replace the bad one, or if it does not have an item whose last good version is shown.
 	return st.TouchQuarantine(ctx, s.claim, q.Key)
+}
+
+// applyUnfound takes a record that the source does not have out of the quarantine.
+func (s *slice) applyUnfound(ctx context.Context, stream dossier.Stream, ref dossier.Ref) error {
+	id, ok := s.runType(stream, ref.Type)
+	if !ok {
+		return nil
+	}
+	gone := dossier.Item{Ref: ref, Stream: stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnAbsent}
+	_, err := s.applyBatch(ctx, store.Batch{Kind: store.BatchUnfound, Type: id, Items: []dossier.Item{gone}})
+	return err
 }
 
 // identify decodes again the kept bytes of a record without an id, because a newer version of this

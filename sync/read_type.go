@@ -20,6 +20,8 @@ func (s *slice) readTypes(ctx context.Context) (more bool, err error) {
 				if err := s.typeFailed(ctx, t, err); err != nil {
 					return false, err
 				}
+			} else if err := s.reached(ctx); err != nil {
+				return false, err
 			}
 			// Only after a window, so that each slice makes some headway.
 			if s.timeIsUp() {
@@ -62,11 +64,14 @@ func (s *slice) typeFailed(ctx context.Context, t *store.RunType, err error) err
 	unknown := (f.Kind == source.Unsupported || refused) && !wasRead
 	message := f.Error()
 	t.Failure, t.Done = &message, unknown
+	if s.failure == nil || s.unknown && !unknown {
+		s.failure, s.unknown = f, unknown
+	}
 	level := zap.WarnLevel
 	if unknown && typ.Optional {
 		level = zap.InfoLevel
 	}
 	s.log.Log(level, "a type cannot be read",
 		zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Error(f))
-	return s.syncer.store.FailType(ctx, s.claim, t.TypeID, message, unknown)
+	return s.syncer.store.FailType(ctx, s.claim, t.TypeID, string(f.Kind), message, unknown)
 }

@@ -36,9 +36,9 @@ func (s *slice) reconcile(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if len(list) == 0 {
-		due, err := s.dueForReconcile(ctx)
-		if err != nil || len(due) == 0 {
-			return false, err
+		due, more, err := s.dueForReconcile(ctx)
+		if err != nil || more || len(due) == 0 {
+			return more, err
 		}
 		if err := st.BeginCensuses(ctx, s.claim, due); err != nil {
 			return false, err

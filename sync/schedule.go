@@ -23,6 +23,7 @@ func (s *Syncer) schedule(ctx context.Context) error {
 	for _, t := range s.tenants {
 		c.Schedule(t.Schedule, cron.FuncJob(func() { s.tick(ctx, t) }))
 	}
+	began := time.Now()
 	c.Start()
 	defer func() { <-c.Stop().Done() }()
 
@@ -30,7 +31,7 @@ func (s *Syncer) schedule(ctx context.Context) error {
 	defer again.Stop()
 	for {
 		for _, t := range s.tenants {
-			s.catchUp(ctx, t)
+			s.catchUp(ctx, t, began)
 		}
 		select {
 		case <-ctx.Done():
@@ -68,8 +69,8 @@ func (s *Syncer) tick(ctx context.Context, t *Tenant) {
 }
 
 // catchUp requests a run if the latest slot has had none. Earlier slots need none, because a run
-// brings everything up to date.
-func (s *Syncer) catchUp(ctx context.Context, t *Tenant) {
+// brings everything up to date. began is when this worker began to wait for slots.
+func (s *Syncer) catchUp(ctx context.Context, t *Tenant, began time.Time) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
 		s.log.Error("look for missed slots", zap.String("tenant", t.ID), zap.Error(err))
@@ -81,12 +82,30 @@ func (s *Syncer) catchUp(ctx context.Context, t *Tenant) {
 		s.log.Error("look for missed slots", zap.String("tenant", t.ID), zap.Error(err))
 		return
 	}
-	// A slot that has just come is left to tick, unless the tenant was never read.
-	justCame := now.Sub(slot) < s.opts.Spread+clockSkew
-	if slot.IsZero() || known.Succeeded != nil && justCame {
+	if known.Succeeded == nil {
+		s.retryFirstRun(ctx, t)
+	}
+	// A slot that has just come is left to tick, if it came while this worker waited for it.
+	ticks := slot.After(began) && now.Sub(slot) < s.opts.Spread+clockSkew
+	if slot.IsZero() || known.Succeeded != nil && ticks {
 		return
 	}
 	s.requestSlot(ctx, t, slot, store.TriggerCatchUp)
+}
+
+// firstRunAgain is how long after its end a failed first run is tried again.
+const firstRunAgain = time.Hour
+
+// retryFirstRun requests a run of a tenant that was never read if its last run failed an hour ago:
+// a new tenant's mistakes are mended within the day, and readers wait for it.
+func (s *Syncer) retryFirstRun(ctx context.Context, t *Tenant) {
+	failed, err := s.store.FirstRunFailed(ctx, t.ID, firstRunAgain)
+	if err == nil && failed {
+		_, _, err = s.store.RequestRun(ctx, store.RunRequest{Tenant: t.ID, Trigger: store.TriggerCatchUp})
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("a failed first run could not be requested again", zap.String("tenant", t.ID), zap.Error(err))
+	}
 }
 
 // requestSlot requests the run of a slot, unless a run has served the slot.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -65,6 +66,9 @@ func (s *slice) settle(ctx context.Context) (more bool, err error) {
 			}
 		}
 	}
+	if err := st.NoteHeldClients(ctx, s.claim); err != nil {
+		return false, err
+	}
 	return false, s.countUnsettled(ctx)
 }
 
@@ -112,8 +116,8 @@ func (s *slice) settleType(ctx context.Context, t store.AbsentType, listed bool)
 	return false, nil
 }
 
-// holdBeyondLimits holds the type's removals, or its reveals, if the confirmed ones pass a limit. It
-// reports whether it has held all that was left.
+// holdBeyondLimits holds the type's removals, its reveals or its deletions, if the confirmed ones
+// pass a limit. It reports whether it has held all that was left.
 func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool, error) {
 	st, isHeld, all := s.syncer.store, false, true
 	for _, reveals := range []bool{false, true} {
@@ -121,29 +125,40 @@ func (s *slice) holdBeyondLimits(ctx context.Context, t store.AbsentType) (bool,
 		if err != nil {
 			return false, err
 		}
-		rule := limits{maxRemoved: s.tenant.MaxRemoved, stream: t.Stream}.passed(tally, reveals)
-		if s.claim.Run.Scope.Approve && !reveals {
-			rule = ""
+		for _, rule := range s.rulesPassed(t, tally, reveals) {
+			n, err := st.HoldAbsences(ctx, s.claim, t, reveals, rule)
+			if err != nil {
+				return false, err
+			}
+			s.log.Warn("the source lacks more than is removed or shown without an operator; the items are held",
+				zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Bool("reveals", reveals),
+				zap.String("rule", string(rule)), zap.Int64("items", n))
+			isHeld = true
 		}
-		if rule == "" && tally.Refused > 0 {
-			rule = store.HeldRefused
+		if isHeld {
+			if tally, err = st.Tally(ctx, s.claim, t, reveals); err != nil {
+				return false, err
+			}
 		}
-		if rule == "" || rule == store.HeldRefused {
-			all = all && tally.Suspects == tally.Refused && tally.Confirmed == 0
-		}
-		if rule == "" {
-			continue
-		}
-		n, err := st.HoldAbsences(ctx, s.claim, t, reveals, rule)
-		if err != nil {
-			return false, err
-		}
-		s.log.Warn("the source lacks more than is removed or shown without an operator; the items are held",
-			zap.String("stream", string(t.Stream)), zap.String("type", t.Type), zap.Bool("reveals", reveals),
-			zap.String("rule", string(rule)), zap.Int64("items", n))
-		isHeld = true
+		all = all && tally.Suspects == 0 && tally.Confirmed+tally.Named == 0
 	}
 	return isHeld && all, nil
+}
+
+// rulesPassed returns the rules by which removals, or reveals, of the type are to be held.
+func (s *slice) rulesPassed(t store.AbsentType, tally store.Tally, reveals bool) (rules []store.HoldRule) {
+	approved := s.claim.Run.Scope.Approve && !reveals
+	rule := limits{maxRemoved: s.tenant.MaxRemoved, stream: t.Stream}.passed(tally, reveals)
+	switch {
+	case rule != "" && !approved:
+		rules = append(rules, rule)
+	case tally.Refused > 0:
+		rules = append(rules, store.HeldRefused)
+	}
+	if tally.Shown >= manyShown && 2*tally.Named >= tally.Shown && !approved {
+		rules = append(rules, store.HeldDeletions)
+	}
+	return rules
 }
 
 // limits decides how much of a type may be removed or revealed by inference.
@@ -306,14 +321,23 @@ func (s *slice) carryOutEach(ctx context.Context, t store.AbsentType, list []sto
 	if !ok || len(list) == 0 {
 		return nil
 	}
-	var gone []dossier.Item
+	var gone, deleted []dossier.Item
 	for _, a := range list {
+		if a.Named && a.Missing == dossier.MissingRecord {
+			deleted = append(deleted, deletion(t.Stream, a.Ref, time.Time{}))
+			continue
+		}
 		if a.Missing == dossier.MissingRecord {
 			gone = append(gone, dossier.Item{
 				Ref: a.Ref, Stream: t.Stream, State: dossier.StateWithdrawn, Reason: dossier.WithdrawnAbsent})
 			continue
 		}
 		if err := s.settleMember(ctx, id, a); err != nil {
+			return err
+		}
+	}
+	if len(deleted) > 0 {
+		if err := s.applyDeletions(ctx, id, deleted...); err != nil {
 			return err
 		}
 	}

@@ -35,8 +35,12 @@ type slice struct {
 	description source.Description
 	cursors     map[store.TypeID]store.Cursor // as they were when the slice began
 	types       []store.RunType               // in reading order
+	failure     *source.Failure               // the first of a type in this slice; nil: none
+	unknown     bool                          // that type is one that the source does not know
+	isReached   bool                          // a type was read in this slice
 	owed        int64                         // clients whose history could not be read
 	compared    reconciliation                // what a reconcile has left over
+	empty       []store.AbsentType            // read whole, and empty, although items are shown
 	wentBack    bool                          // a new epoch began: the source was restored or replaced
 	quarantined int64                         // the tenant's items in quarantine, within the run's scope
 	requests    atomic.Int64                  // requests to the source that are not recorded yet
@@ -101,6 +105,9 @@ func (s *slice) run(ctx context.Context) (more bool, err error) {
 	if s.types, err = s.syncer.store.RunTypes(ctx, s.claim.Run.ID); err != nil {
 		return false, err
 	}
+	if s.empty, err = s.syncer.store.EmptiedTypes(ctx, s.claim); err != nil {
+		return false, err
+	}
 	s.quarantined, err = s.syncer.store.CountQuarantine(ctx, s.tenant.ID, s.claim.Run.Scope)
 	return false, err
 }
@@ -117,10 +124,11 @@ func (s *slice) steps() []step {
 	case s.claim.Run.Scope.Only == store.StepQuarantine:
 		return []step{s.retryQuarantined, s.refresh}
 	case s.claim.Run.Scope.Only == store.StepReconcile:
-		return []step{s.deletions, s.reconcile, s.readAgain, s.settle, s.backfill, s.refresh}
+		return []step{s.deletions, s.reconcile, s.readAgain, s.settle, s.learnCounts, s.backfill, s.refresh}
 	}
 	return []step{
-		s.retryQuarantined, s.deletions, s.reconcile, s.readAgain, s.settle, s.backfill, s.refresh, s.countNotPulled,
+		s.retryQuarantined, s.deletions, s.reconcile, s.readAgain, s.settle, s.learnCounts, s.backfill, s.refresh,
+		s.countNotPulled,
 	}
 }
 

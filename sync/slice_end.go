@@ -53,7 +53,7 @@ func (s *slice) endWithError(ctx context.Context, err error) (next, error) {
 	case errors.Is(err, store.ErrFenced):
 		return next{}, store.ErrFenced
 	case errors.Is(err, errCancelled):
-		return next{}, s.finish(ctx, conclusion{store.OutcomeCancelled, "cancelled by an operator", false})
+		return next{}, s.finish(ctx, conclusion{outcome: store.OutcomeCancelled, message: "cancelled by an operator"})
 	case errors.Is(err, errRulesChanged):
 		return next{}, s.startOver(ctx)
 	case errors.Is(err, context.Canceled):
@@ -67,18 +67,20 @@ func (s *slice) endWithError(ctx context.Context, err error) (next, error) {
 // endWithFailure pauses the run until the source can perhaps be read again, or fails the run.
 func (s *slice) endWithFailure(ctx context.Context, f *source.Failure) (next, error) {
 	pause := min(max(f.After, s.backoff()), 5*time.Minute)
-	if f.Kind != source.Unsupported {
-		if err := s.syncer.store.SetUnreachable(ctx, s.claim.Run.Tenant, f.Error(), pause); err != nil {
-			s.log.Error("note that the source cannot be reached", zap.Error(err))
-		}
-	}
 	mayPass := f.Kind == source.Unreachable || f.Kind == source.BreakerOpen || f.Kind == source.Throttled
 	giveUp, err := s.failsTooLong(ctx)
 	if err != nil {
 		return next{}, err
 	}
-	if s.mode == foreground || !mayPass || giveUp {
-		return next{}, s.finish(ctx, conclusion{store.OutcomeFailed, f.Error(), false})
+	ends := s.mode == foreground || !mayPass || giveUp
+	if ends {
+		pause = 0
+	}
+	if f.Kind != source.Unsupported {
+		s.noteTrouble(ctx, f, pause)
+	}
+	if ends {
+		return next{}, s.finish(ctx, conclusion{outcome: store.OutcomeFailed, message: f.First().Error()})
 	}
 	s.log.Warn("the source cannot be read now; the run waits", zap.Duration("pause", pause), zap.Error(f))
 	return next{again: true, pause: pause}, s.release(ctx, store.Pause{For: pause, Failed: true})
@@ -93,7 +95,7 @@ func (s *slice) endWithFault(ctx context.Context, fault error) (next, error) {
 		return next{}, errors.Join(fault, err)
 	}
 	if s.mode == foreground || giveUp {
-		c := conclusion{store.OutcomeFailed, "dossiersync failed; see its log", false}
+		c := conclusion{outcome: store.OutcomeFailed, message: "dossiersync failed; see its log"}
 		return next{}, errors.Join(fault, s.finish(ctx, c))
 	}
 	pause := s.backoff()
@@ -106,13 +108,20 @@ func (s *slice) finishOverBudget(ctx context.Context) error {
 	if err := s.renderAllStale(ctx); err != nil {
 		return err
 	}
-	return s.finish(ctx, conclusion{store.OutcomePartial, fmt.Sprintf(
-		"its budget of %d requests is used up; the next run goes on where it ended", s.tenant.RequestsPerRun), false})
+	return s.finish(ctx, conclusion{
+		outcome: store.OutcomePartial,
+		message: fmt.Sprintf(
+			"its budget of %d requests is used up; the next run goes on where it ended", s.tenant.RequestsPerRun),
+		left: store.LeftOver{store.LeftBudget: s.tenant.RequestsPerRun},
+	})
 }
 
 // retryTypes pauses the run before it reads the types that failed once more.
 func (s *slice) retryTypes(ctx context.Context) (next, error) {
 	pause := s.backoff()
+	if f := s.wholeFailure(); f != nil {
+		s.noteTrouble(ctx, f, pause)
+	}
 	s.log.Warn("some types could not be read; the run tries them again", zap.Duration("pause", pause))
 	if err := s.syncer.store.RetryTypes(ctx, s.claim); err != nil {
 		return next{}, err
@@ -149,7 +158,7 @@ func (s *slice) release(ctx context.Context, p store.Pause) error {
 
 // startOver ends a run that began under other rules, and requests one under the present rules.
 func (s *slice) startOver(ctx context.Context) error {
-	c := conclusion{store.OutcomeCancelled, errRulesChanged.Error() + "; another run follows", false}
+	c := conclusion{outcome: store.OutcomeCancelled, message: errRulesChanged.Error() + "; another run follows"}
 	if err := s.finish(ctx, c); err != nil {
 		return err
 	}
@@ -161,6 +170,9 @@ func (s *slice) startOver(ctx context.Context) error {
 // finish records the run's end.
 func (s *slice) finish(ctx context.Context, c conclusion) error {
 	st, run := s.syncer.store, s.claim.Run
+	if err := s.noteEnd(ctx, c); err != nil {
+		return err
+	}
 	if err := st.FinishRun(ctx, s.claim, c.outcome, c.message, c.success); err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func TestFailedTypeIsRetriedInTheBackground(t *testing.T) {
 	f.advance(4 * time.Hour)
 	failures := 0
 	f.script = func(a request) error {
-		if a.of(observations) && failures < 2 {
+		if a.of(observations) && failures < 4 { // in each slice the window, and a search for recent records
 			failures++
 			return failure(source.Unreachable, 500)
 		}

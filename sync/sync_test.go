@@ -165,6 +165,21 @@ func (h *harness) fill(clients int, years float64) *dossiers.Dossiers {
 	return d
 }
 
+// What the simulator's dossiers leave out is accepted, so that a demo needs no attention.
+func TestSimulatorLeavesOutAcceptedPlacesOnly(t *testing.T) {
+	t.Parallel()
+	h := newSimHarness(t, nil)
+	h.fill(20, 1)
+	h.wantSync(store.OutcomeComplete, store.Scope{})
+	list, err := h.Store.LeftOutNew(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range list {
+		t.Errorf("%s %s (%d items) is not in store/dossier/leftout.txt", l.Kind, l.Place, l.Items)
+	}
+}
+
 func totals(run store.Run) store.Counts {
 	all := make(store.Effects)
 	for _, t := range run.Types {

@@ -1,9 +1,9 @@
 package sync
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,14 +33,18 @@ type Tenant struct {
 	// MaxRemoved is the fraction of a stream, from 0 to 1, that may be removed by inference within
 	// 24 hours. More than that, and more than 20 items, is held for an operator.
 	MaxRemoved float64
-	Rules      render.Rules
+	// GrantsDormantAfter is how long a client may not be shown before the grants on it no longer
+	// count when it is shown again (I5a); 0: as it was before, at first 90 days.
+	GrantsDormantAfter time.Duration
+	Rules              render.Rules
 }
 
 // Options are the settings of a [Syncer].
 type Options struct {
 	Log        *zap.Logger
 	Registerer prometheus.Registerer
-	// Worker names this process in runs and logs; default: host name and process id.
+	// Worker names this process in the claims on runs. By the default, which has host name, process
+	// id and more, a process on the same host finds out that this one is dead.
 	Worker string
 	// Slice is how long a worker works on a run before it gives way to others; default 30 s.
 	Slice time.Duration
@@ -57,6 +61,8 @@ type Options struct {
 type Syncer struct {
 	store   *store.Store
 	tenants map[string]*Tenant
+	habits  map[string]*habits // by tenant
+	here    process
 	opts    Options
 	log     *zap.Logger
 	metrics *metrics
@@ -70,12 +76,9 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
+	here := thisProcess()
 	if o.Worker == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "worker"
-		}
-		o.Worker = fmt.Sprintf("%s-%d", host, os.Getpid())
+		o.Worker = here.String()
 	}
 	if o.Slice == 0 {
 		o.Slice = 30 * time.Second
@@ -89,7 +92,8 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 	if o.WindowItems == 0 {
 		o.WindowItems = 5000
 	}
-	s := &Syncer{store: st, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants))}
+	s := &Syncer{store: st, here: here, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants)),
+		habits: make(map[string]*habits, len(tenants))}
 	for _, t := range tenants {
 		if t.ID == "" || t.Location == nil || t.Schedule == nil || t.Source == nil {
 			return nil, errors.New("a tenant lacks its id, location, schedule or source")
@@ -97,11 +101,19 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 		if _, twice := s.tenants[t.ID]; twice {
 			return nil, fmt.Errorf("tenant %s occurs twice", t.ID)
 		}
-		s.tenants[t.ID] = &t
+		s.tenants[t.ID], s.habits[t.ID] = &t, newHabits()
 	}
 	var err error
 	if s.metrics, err = newMetrics(o.Registerer, s.tenants); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// putTenant stores what the replica has to know of the tenant.
+func (s *Syncer) putTenant(ctx context.Context, t *Tenant) error {
+	if err := s.store.PutTenant(ctx, t.ID, t.Name, t.Location.String()); err != nil || t.GrantsDormantAfter == 0 {
+		return err
+	}
+	return s.store.SetGrantsDormantAfter(ctx, t.ID, t.GrantsDormantAfter)
 }

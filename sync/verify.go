@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
@@ -131,16 +132,45 @@ func (v *verification) compareType(ctx context.Context, t source.Type, client st
 	}
 }
 
-// compareSearch compares what a search finds, page by page.
+// compareSearch compares what a search finds, in parts if the source fails on the whole.
 func (v *verification) compareSearch(ctx context.Context, t source.Type, client string) error {
-	q := source.Query{Type: t, Client: client}
+	habits, of, now := v.syncer.habits[v.tenant.ID], searched{typeID(t), client != ""}, clock(v.description)
+	for from := (time.Time{}); ; {
+		begin, to := limited(habits.width(of), from, endOfTime, now)
+		q := source.Query{Type: t, Client: client, From: begin, To: to}
+		if to.Equal(endOfTime) {
+			q.To = time.Time{}
+		}
+		err := v.comparePages(ctx, q)
+		switch {
+		case err == nil && q.To.IsZero():
+			return nil
+		case err == nil:
+			from = to
+			continue
+		case !fails(err):
+			return err
+		}
+		if to.After(now) {
+			to = now
+		}
+		width := nextWidth(begin, to)
+		if width == 0 || !answersRecent(ctx, v.tenant.Source, q, now) {
+			return err
+		}
+		habits.narrow(of, width)
+	}
+}
+
+// comparePages compares what a query finds, page by page.
+func (v *verification) comparePages(ctx context.Context, q source.Query) error {
 	links := make(map[string]struct{})
 	for range maxPages {
 		page, err := v.tenant.Source.Search(ctx, q)
 		if err != nil {
 			return err
 		}
-		if err := v.compareItems(ctx, t, page.Items); err != nil {
+		if err := v.compareItems(ctx, q.Type, page.Items); err != nil {
 			return err
 		}
 		if _, again := links[page.Next]; page.Next == "" || again {

@@ -56,6 +56,7 @@ type window struct {
 	typ      source.Type
 	client   string    // only this client's records; empty: all
 	from, to time.Time // zero from: the beginning
+	end      time.Time // where it is to end; after to while the source can only be searched in parts
 	uncut    bool      // it is read up to to, however many records come
 
 	seen   map[dossier.Hash]sighting // what all passes have brought
@@ -97,8 +98,9 @@ func (s *slice) newWindow(
 		return nil, &source.Failure{Kind: source.Unsupported, Act: "read " + t.Type,
 			Err: errors.New("no longer configured")}
 	}
-	return &window{slice: s, kind: k, t: t, typ: typ, client: client, from: from, to: t.To,
-		uncut: k.isHistory(), seen: make(map[dossier.Hash]sighting)}, nil
+	w := &window{slice: s, kind: k, t: t, typ: typ, client: client, from: from, end: t.To}
+	w.restart()
+	return w, nil
 }
 
 // nextFrom returns where the type's next window begins; zero: at the beginning.
@@ -132,20 +134,29 @@ func (w *window) readWhole(ctx context.Context) error {
 	return err
 }
 
-// drain reads the window until it is drained, and anew if the source's pages expire meanwhile.
+// drain reads the window until it is drained: anew if the source's pages expire meanwhile, and in
+// parts if the source fails on the whole. All parts are read of one that holds a client's records;
+// any other ends with the first, and the next window goes on from there.
 func (w *window) drain(ctx context.Context) (*store.Drained, error) {
-	began := time.Now()
-	for restarts := 0; ; restarts++ {
+	began, short := time.Now(), false
+	for restarts := 0; ; {
 		drained, err := w.passUntilDrained(ctx)
-		if err == nil {
+		switch {
+		case err == nil && w.kind.isHistory() && w.to.Before(w.end):
+			short = short || drained.Short
+			w.from = w.to
+			w.restart()
+		case err == nil:
 			took := w.syncer.metrics.windows.WithLabelValues(w.tenant.ID, string(w.t.Stream))
 			took.Observe(time.Since(began).Seconds())
+			drained.Short = drained.Short || short
 			return drained, nil
-		}
-		if source.KindOf(err) != source.Expired || restarts == windowRestarts {
+		case source.KindOf(err) == source.Expired && restarts < windowRestarts:
+			restarts++
+			w.log.Info("the source's pages have expired; the window begins anew", zap.String("type", w.t.Type))
+		case !w.narrow(ctx, err):
 			return nil, err
 		}
-		w.log.Info("the source's pages have expired; the window begins anew", zap.String("type", w.t.Type))
 	}
 }
 
@@ -173,23 +184,60 @@ func (w *window) see(it *dossier.Item) {
 }
 
 // drained decides, at the end of a pass, whether the window is drained: all passes together have
-// brought as many records as the source counts, or barrenPasses passes have brought nothing new. It returns
-// nil if another pass is needed.
-func (w *window) drained() *store.Drained {
-	d := &store.Drained{Upto: w.to, Last: w.to.Equal(w.t.To)}
+// brought as many records as the source counts, or barrenPasses passes have brought nothing new.
+// It returns nil if another pass is needed.
+func (w *window) drained(ctx context.Context) (d *store.Drained, err error) {
+	d = &store.Drained{Upto: w.to, Last: w.to.Equal(w.t.To)}
+	have, excess := w.have(w.to), w.habits().excess(w.t.TypeID)
 	switch {
 	case w.pass.total < 0 && w.pass.offset && w.barren == 0:
-		return nil // without a count, only another pass shows whether a record was skipped
-	case w.pass.total <= w.have(w.to): // also if the source does not count
-		return d
+		return nil, nil // without a count, only another pass shows whether a record was skipped
+	case w.pass.total <= have: // also if the source does not count
+		return d, nil
 	case w.pass.total <= w.pass.came: // the count is of newer records too, and those have come
-		return d
+		return d, nil
+	case excess > 0 && (w.pass.total == have+excess || w.pass.total == w.pass.came+excess):
+		return d, nil
+	case w.barren < barrenPasses:
+		return nil, nil
 	}
-	if w.barren < barrenPasses {
-		return nil
+	d.Short, err = w.isShort(ctx, have)
+	return d, err
+}
+
+// isShort reports whether records are missing of a window that has ended with fewer than the
+// total of its pages. It asks for a count, which may be right where a total is wrong, and for one
+// of an interval in which there are no records: servers were seen that add something to each.
+func (w *window) isShort(ctx context.Context, have int) (bool, error) {
+	q := source.Query{Type: w.typ, Client: w.client, From: w.from, To: w.to, CountOnly: true}
+	if w.to.Equal(endOfTime) {
+		q.To = time.Time{}
 	}
-	d.Short = true
-	return d
+	counted, err := w.count(ctx, q)
+	if err != nil || counted == have {
+		return false, err
+	}
+	q.From, q.To = time.Time{}, beforeRecords
+	excess, err := w.count(ctx, q)
+	if err != nil || excess <= 0 || w.pass.total != have+excess && counted != have+excess {
+		return true, err
+	}
+	w.log.Info("the source counts more records than it shows",
+		zap.String("type", w.t.Type), zap.Int("more", excess))
+	w.habits().overcounts(w.t.TypeID, excess)
+	return false, nil
+}
+
+// beforeRecords is a time at which no record was stored anywhere.
+var beforeRecords = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// count asks how many records a query finds; -1: the source does not say.
+func (w *window) count(ctx context.Context, q source.Query) (int, error) {
+	page, err := w.search(ctx, q)
+	if source.KindOf(err) == source.Unsupported {
+		return -1, nil
+	}
+	return page.Total, err
 }
 
 // cut returns where a window that has grown to [Options.WindowItems] may end: at the last but one
@@ -209,19 +257,15 @@ func (w *window) cut() time.Time {
 // missing. If not, a record was skipped or the order is not what it seems; then the window is
 // shortened to end at cut, and read again: endAt returns nil.
 func (w *window) endAt(ctx context.Context, cut time.Time) (*store.Drained, error) {
-	counted, err := w.search(ctx,
-		source.Query{Type: w.typ, Client: w.client, From: w.from, To: cut, CountOnly: true})
-	if source.KindOf(err) == source.Unsupported {
-		counted, err = source.Page{Total: -1}, nil
-	}
+	counted, err := w.count(ctx, source.Query{Type: w.typ, Client: w.client, From: w.from, To: cut, CountOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	have := w.have(cut)
 	// A count of everything from the window's beginning, although records after cut have come,
 	// shows that the source ignores the end of an interval.
-	ignoresEnd := counted.Total == w.pass.total && len(w.seen) > have
-	if counted.Total <= have || ignoresEnd {
+	ignoresEnd := counted == w.pass.total && len(w.seen) > have
+	if counted <= have || ignoresEnd || counted == have+w.habits().excess(w.t.TypeID) {
 		return &store.Drained{Upto: cut}, nil
 	}
 	w.to, w.uncut = cut, true

@@ -23,10 +23,24 @@ await main(async browser => {
   const run = new URL(page.url()).pathname;
 
   for (const at of ['/', run + '?live=no', '/tenants/amaris', '/tenants/amaris/runs', '/runs/1', '/quarantine', item, item + '/discard',
-    '/held-removals', '/tenants/amaris/approve/reports', '/tenants/amaris/why', '/nowhere']) {
+    '/held-removals', '/withheld', '/tenants/amaris/why', '/nowhere']) {
     await page.goto(at);
     await checkPage(page, at);
   }
+  await page.goto('/held-removals');
+  await page.click('tbody a:text("Set")');
+  await page.waitForSelector('#note');
+  await checkPage(page, 'a held set');
+  await page.goto('/withheld');
+  await page.fill('#withhold-client', 'no id');
+  await page.fill('#withhold-note', 'a breach');
+  await page.click('button:text("Withhold")');
+  await page.waitForSelector('[aria-invalid]');
+  await checkPage(page, 'a withholding with a fault');
+  await page.fill('#withhold-client', process.env.CLIENT);
+  await page.click('button:text("Withhold")');
+  await page.waitForURL(/told=withheld/);
+  await checkPage(page, 'withheld');
   await page.goto('/tenants/amaris');
   await page.fill('#resync-client', 'no id');
   await page.click('button:text("Request the run")');

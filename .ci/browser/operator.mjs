@@ -85,13 +85,32 @@ async function approve(page, scripts) {
   await page.waitForURL(/\/runs\/\d+/);
   await ended(page, scripts, 'partial', 'items held');
   await page.click('nav a:text("Held removals")');
-  await page.click('a:text("Approve")');
-  await page.wants('of reports are held');
-  await page.click('button:text("Approve and remove")');
+  await page.click('tbody a:text("Set")');
+  await page.waitForSelector('#note');
+  await page.wants('removals of reports');
+  await page.fill('#note', 'removed on purpose');
+  await page.click('button:text("Approve")');
+  await page.waitForURL(/told=approve/);
+  await page.wants('Approved: the next run carries this out');
+  await page.goto('/tenants/amaris');
+  await page.click('button:text("Reconcile")');
   await page.waitForURL(/\/runs\/\d+/);
   await ended(page, scripts, 'Removed');
   await page.click('nav a:text("Held removals")');
   await page.wants('No removals are held');
+}
+
+async function withhold(page) {
+  await page.click('nav a:text("Withheld")');
+  await page.fill('#withhold-client', client);
+  await page.fill('#withhold-note', 'a breach');
+  await page.click('button:text("Withhold")');
+  await page.waitForURL(/told=withheld/);
+  await page.wants('Withheld: nothing of it', `Client ${client}`);
+  await page.fill('tbody input[name=note]', 'repaired');
+  await page.click('tbody button:text("Release")');
+  await page.waitForURL(/told=released/);
+  await page.wants('Nothing is withheld');
 }
 
 async function why(page) {
@@ -116,6 +135,7 @@ async function operator(browser, scripts, item) {
   await retry(page, scripts, item);
   await resync(page, scripts);
   await approve(page, scripts);
+  await withhold(page);
   await why(page);
   await page.click('button:text("Log out")');
   await page.wants('Your token');

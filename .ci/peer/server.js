@@ -2,9 +2,8 @@
 // node-fhir-server-core's, so that dossiersync meets a server that it was not
 // written against. The store behind it is this file: resources in memory.
 //
-// node server.js FHIR_PORT CONTROL_PORT
-// The base address is http://127.0.0.1:FHIR_PORT/4_0_0. POST to the control port, as
-// JSON, changes what the server holds or shows:
+// It prints, as JSON, the base address ("base") and an address ("control"). POST to the
+// latter, as JSON, changes what the server holds or shows, and answers all that it holds:
 //   {"put": [resources], "remove": ["Type/id"]}
 //   {"narrow": {"types": [..], "clients": [..], "fields": [..]}}: only these clients, none
 //   of these types, without these members; {} ends it
@@ -14,8 +13,7 @@ const {initialize, resolveSchema, ServerError} = require('@asymmetrik/node-fhir-
 
 const types = ['Patient', 'RelatedPerson', 'Practitioner', 'PractitionerRole', 'Organization', 'Questionnaire', 'Goal', 'CarePlan',
   'Provenance', 'Consent', 'Observation', 'DocumentReference', 'Composition', 'QuestionnaireResponse', 'Binary'];
-const [fhirPort, controlPort] = process.argv.slice(2).map(Number);
-const base = `http://127.0.0.1:${fhirPort}/4_0_0`;
+let base;
 const held = new Map(); // "Type/id" to resource
 let narrow = {};
 
@@ -100,9 +98,9 @@ function service(type) {
 
 const profiles = {};
 for (const type of types) profiles[type] = {service: service(type), versions: ['4_0_0']};
-initialize({profiles, logging: {level: 'error'}}).listen(fhirPort, '127.0.0.1');
+const fhir = http.createServer(initialize({profiles, logging: {level: 'error'}}).app).listen(0, '127.0.0.1');
 
-http.createServer((req, res) => {
+const control = http.createServer((req, res) => {
   let body = '';
   req.on('data', part => { body += part; });
   req.on('end', () => {
@@ -110,6 +108,12 @@ http.createServer((req, res) => {
     (change.put || []).forEach(put);
     (change.remove || []).forEach(key => held.delete(key));
     if (change.narrow) narrow = change.narrow;
-    res.end(JSON.stringify({held: held.size}));
+    res.end(JSON.stringify(Object.fromEntries(held)));
   });
-}).listen(controlPort, '127.0.0.1');
+}).listen(0, '127.0.0.1');
+
+const listening = server => new Promise(resolve => server.on('listening', () => resolve(`http://127.0.0.1:${server.address().port}`)));
+Promise.all([listening(fhir), listening(control)]).then(([fhirAt, controlAt]) => {
+  base = `${fhirAt}/4_0_0`;
+  console.log(JSON.stringify({base, control: controlAt}));
+});

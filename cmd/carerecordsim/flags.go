@@ -28,10 +28,11 @@ type flags struct {
 
 	Load  string        `type:"existingdir" placeholder:"DIR" help:"Serve the FHIR resources in the JSON and NDJSON files of this folder, unchanged."`
 	Cases string        `placeholder:"all|12,27-31" help:"Add a client for each of these hard cases: casus-12 and so on."`
+	State string        `type:"path" placeholder:"FILE" help:"Keep the generated dossiers in this file when the simulator ends, and go on from it."`
 	Live  time.Duration `placeholder:"10s" help:"Make a change, and play a step of the cases, at this interval."`
 
 	Behaves     string        `placeholder:"NAME" help:"Behave like another server: hapi, medplum, medmij, linuxforhealth, smart-bulk, unordered, one-sided, azure, sloppy, plain."`
-	Mishap      string        `placeholder:"NAME" help:"Lose rights without telling: empty, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N, with commas between them. It begins at once; SIGUSR1 ends it, and begins it again."`
+	Mishap      string        `placeholder:"NAME" help:"Lose rights without telling: empty, refused, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N, with commas between them. It begins at once; SIGUSR1 ends it, and begins it again."`
 	SearchCache time.Duration `placeholder:"5s" help:"Repeat the answer to the same search for this long."`
 	PageLife    time.Duration `placeholder:"1m" help:"Expire next links after this long."`
 	Faults      string        `type:"existingfile" placeholder:"FILE" help:"Inject the faults of this YAML file."`
@@ -73,6 +74,7 @@ func (f *flags) options(now time.Time) (carerecord.Options, error) {
 		Listen:   f.Listen,
 		Dossiers: dossiers.Options{Clients: f.clients(), Years: f.Years, Seed: f.Seed, Organisation: f.TenantName},
 		Load:     f.Load,
+		State:    f.State,
 		Live:     f.Live,
 	}
 	var err error

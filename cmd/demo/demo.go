@@ -24,8 +24,9 @@ type demo struct {
 	stops  []func()
 }
 
-// newDemo empties the folder and finds the programs, which are beside this one.
-func newDemo(dir string, stdout, stderr io.Writer) (*demo, error) {
+// newDemo empties the folder, unless keep is set, and finds the programs, which are beside
+// this one.
+func newDemo(dir string, keep bool, stdout, stderr io.Writer) (*demo, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find the programs: %w", err)
@@ -49,8 +50,10 @@ func newDemo(dir string, stdout, stderr io.Writer) (*demo, error) {
 		if _, err := os.Stat(marker); err != nil {
 			return nil, fmt.Errorf("%s is not empty and not of a demo: name another folder with --data", dir)
 		}
-		if err := os.RemoveAll(dir); err != nil {
-			return nil, fmt.Errorf("empty the demo's folder: %w", err)
+		if !keep {
+			if err := os.RemoveAll(dir); err != nil {
+				return nil, fmt.Errorf("empty the demo's folder: %w", err)
+			}
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -121,11 +124,11 @@ type exitError struct {
 
 func (e exitError) Error() string { return fmt.Sprintf("%s ended with exit code %d", e.name, e.code) }
 
-// runToEnd runs a program with the output of this process, and waits for it. If ctx ends,
-// the program is asked to stop.
-func (d *demo) runToEnd(ctx context.Context, name string, args ...string) error {
+// runToEnd runs a program with its output to stdout, and waits for it. If ctx ends, the
+// program is asked to stop.
+func (d *demo) runToEnd(ctx context.Context, stdout io.Writer, name string, args ...string) error {
 	cmd := d.command(name, args...)
-	cmd.Stdout = d.stdout
+	cmd.Stdout = stdout
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}

@@ -33,9 +33,9 @@ func (d *demo) printLoaded(log string) {
 	}
 }
 
-// openFullestDossier grants the reader every dossier, and prints a guide to the one with
-// the most to read.
-func (d *demo) openFullestDossier(ctx context.Context, api, ops string, src source, portal string) error {
+// openFullestDossier grants one person every dossier, and prints a guide to the one with the
+// most to read.
+func (g *guide) openFullestDossier(ctx context.Context, src source) error {
 	var found struct {
 		Entry []struct {
 			Resource struct {
@@ -46,51 +46,49 @@ func (d *demo) openFullestDossier(ctx context.Context, api, ops string, src sour
 	if err := get(ctx, fmt.Sprintf("%s/Patient?_count=%d", src.url, maxClients), "", &found); err != nil {
 		return fmt.Errorf("ask the source for clients: %w", err)
 	}
-	token, err := d.token(src.id, reader, "dossier:read")
+	all := people[3]
+	all.what = "somebody who may read every dossier"
+	token, err := g.token(src.id, all.user, "dossier:read")
 	if err != nil {
 		return err
 	}
-	paths, most := []string{"/v1/dossiers"}, 0
+	fullest, most := "", -1
 	for _, e := range found.Entry {
 		client := e.Resource.ID
-		if err := grant(ctx, api, portal, client); err != nil {
+		if err := g.grant(ctx, client, all.user, all.grant); err != nil {
 			return err
 		}
-		some, n, err := nonEmptyLists(ctx, api, token, client)
+		n, err := fullness(ctx, g.api, token, client)
 		if err != nil {
 			return err
 		}
 		if n > most {
-			paths, most = append([]string{"/v1/dossiers"}, some...), n
+			fullest, most = client, n
 		}
 	}
-	return d.printGuide(api, ops, "A sync follows every 20 seconds.", paths...)
+	return g.print([]person{all}, fullest, "A sync follows every 20 seconds.")
 }
 
-// nonEmptyLists returns the paths of the lists of the client's dossier that are not
-// empty, and how full the dossier is: first by its parts, then by its items.
-func nonEmptyLists(ctx context.Context, api, token, client string) (paths []string, n int, err error) {
+// fullness returns how full the client's dossier is: first by its parts, then by its items.
+func fullness(ctx context.Context, api, token, client string) (n int, err error) {
 	var start struct {
 		Item struct {
 			Parts []struct {
-				Part  string `json:"part"`
-				Count int    `json:"count"`
+				Count int `json:"count"`
 			} `json:"parts"`
 		} `json:"item"`
 	}
 	const perPart = 1_000_000 // more than a part's items
-	dossier := "/v1/dossiers/" + client
-	err = get(ctx, "http://"+api+dossier, token, &start)
+	err = get(ctx, "http://"+api+"/v1/dossiers/"+client, token, &start)
 	if errors.Is(err, errNotFound) {
-		return nil, 0, nil // out of care, or merged into another
+		return -1, nil // out of care, or merged into another
 	}
 	for _, p := range start.Item.Parts {
 		if p.Count > 0 {
-			paths = append(paths, dossier+"/"+p.Part+"?limit=3")
 			n += p.Count + perPart
 		}
 	}
-	return paths, n, err
+	return n, err
 }
 
 var errNotFound = errors.New("not found")

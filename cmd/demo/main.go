@@ -22,11 +22,27 @@ func main() {
 
 type options struct {
 	Once    bool     `help:"Sync once, print the summary and end."`
+	Keep    bool     `help:"Go on with the data of the last demo: the dossiers, the grants and the key, so that tokens stay valid."`
 	Source  *url.URL `help:"Use this FHIR R4 server instead of the simulators." placeholder:"URL" xor:"source"`
 	Load    string   `help:"Serve the FHIR R4 resources in the JSON and NDJSON files of this folder with a simulator." type:"existingdir" placeholder:"DIR" xor:"source"`
-	Data    string   `help:"The folder for the demo's data, which is emptied first; default: ${default}." default:"data/demo" placeholder:"DIR"`
-	Clients int      `help:"The number of clients of each simulator; default: ${default}." default:"25" placeholder:"N"`
-	Years   int      `help:"The years of dossiers of each client; default: ${default}." default:"2" placeholder:"N"`
+	Data    string   `help:"The folder for the demo's data, which is emptied first without --keep; default: ${default}." default:"data/demo" placeholder:"DIR"`
+	Clients int      `help:"The number of clients of each simulator, at most 5000; default: ${default}." default:"25" placeholder:"N"`
+	Years   float64  `help:"The years of dossiers of each client, at most 30; default: ${default}." default:"2" placeholder:"N"`
+	Port    int      `help:"The port of the portal API; default: ${default}, or a free one if it is taken." default:"8080" placeholder:"N"`
+	OpsPort int      `help:"The port of the console and the metrics; default: ${default}, or a free one if it is taken." default:"8081" placeholder:"N"`
+}
+
+// Validate is called by kong.
+func (o *options) Validate() error {
+	switch {
+	case o.Clients < 0 || o.Clients > 5000:
+		return errors.New("--clients must be between 0 and 5000")
+	case o.Years < 0 || o.Years > 30:
+		return errors.New("--years must be between 0 and 30")
+	case o.Port < 0 || o.Port > 65535 || o.OpsPort < 0 || o.OpsPort > 65535:
+		return errors.New("--port and --ops-port must be between 0 and 65535")
+	}
+	return nil
 }
 
 // exited is panicked with when kong wants to exit, after --help.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
@@ -39,23 +40,30 @@ type cli struct {
 	JSON   bool   `help:"Print JSON, for scripts." name:"json"`
 	By     string `help:"Your name, recorded with what you do; default: your account, or the one you used sudo from." placeholder:"NAME"`
 
-	Serve      serveCmd      `cmd:"" help:"Run the worker, the portal API and the operators' listener."`
-	Sync       syncCmd       `cmd:"" help:"Bring tenants up to date now, in this process."`
-	Resync     resyncCmd     `cmd:"" help:"Ask the running service to bring a tenant up to date."`
-	Status     statusCmd     `cmd:"" help:"Show how up to date each tenant is."`
-	Runs       runsCmd       `cmd:"" help:"List runs, newest first."`
-	Run        runCmd        `cmd:"" help:"Show one run in full, or cancel it."`
-	Quarantine quarantineCmd `cmd:"" help:"Show, retry or discard items that could not be applied."`
-	Held       heldCmd       `cmd:"" help:"Show and decide on removals that wait for an operator."`
-	Why        whyCmd        `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
-	Reconcile  reconcileCmd  `cmd:"" help:"Compare the replica with the source, and repair the differences."`
-	Verify     verifyCmd     `cmd:"" help:"Compare every item with the source, and report the differences."`
-	Erase      eraseCmd      `cmd:"" help:"Remove everything stored of a client for good, and prove it."`
-	Health     healthCmd     `cmd:"" help:"Check the health of the service on this machine."`
-	Migrate    migrateCmd    `cmd:"" help:"Bring the database's schema up to date."`
-	Conf       configCmd     `cmd:"" name:"config" help:"Check a configuration file; print an example or a schema."`
-	Token      tokenCmd      `cmd:"" help:"Make keys and tokens to try the portal API with."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Serve       serveCmd       `cmd:"" help:"Run the worker, the portal API and the operators' listener."`
+	Sync        syncCmd        `cmd:"" help:"Bring tenants up to date now, in this process."`
+	Resync      resyncCmd      `cmd:"" help:"Ask the running service to bring a tenant up to date."`
+	Status      statusCmd      `cmd:"" help:"Show how up to date each tenant is."`
+	Acknowledge acknowledgeCmd `cmd:"" help:"Record that a cause of attention is known."`
+	Runs        runsCmd        `cmd:"" help:"List runs, newest first."`
+	Run         runCmd         `cmd:"" help:"Show one run in full, or cancel it."`
+	Quarantine  quarantineCmd  `cmd:"" help:"Show, retry or discard items that could not be applied."`
+	Held        heldCmd        `cmd:"" help:"Show and decide on removals that wait for an operator."`
+	Withhold    withholdCmd    `cmd:"" help:"Keep a client or an item from readers at once, as in a data breach."`
+	Release     releaseCmd     `cmd:"" help:"Show readers again what was withheld."`
+	Why         whyCmd         `cmd:"" help:"Explain what a client's dossier shows, to whom, and why not more."`
+	Explain     explainCmd     `cmd:"" help:"Show what becomes of FHIR resources in files, member by member."`
+	Reconcile   reconcileCmd   `cmd:"" help:"Compare the replica with the source, and repair the differences."`
+	Verify      verifyCmd      `cmd:"" help:"Compare every item with the source, and report the differences."`
+	Probe       probeCmd       `cmd:"" help:"Try what a tenant's source can do, and say what to configure."`
+	Erase       eraseCmd       `cmd:"" help:"Remove everything stored of a client for good, and prove it."`
+	Health      healthCmd      `cmd:"" help:"Check the health of the service on this machine."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to date."`
+	Conf        configCmd      `cmd:"" name:"config" help:"Check a configuration file; print an example or a schema."`
+	Token       tokenCmd       `cmd:"" help:"Make keys and tokens to try the portal API with."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+	Completion  completionCmd  `cmd:"" help:"Print a script that completes commands in a shell."`
+	Man         manCmd         `cmd:"" help:"Print the manual page." hidden:""`
 }
 
 // session is what every command is run with.
@@ -102,6 +110,7 @@ func execute(ctx context.Context, args []string, s streams) (code int) {
 		fmt.Fprintln(s.err, "dossiersync:", err)
 		return exitUsage
 	}
+	kongcompletion.Register(parser) // answers a shell that completes a line, and exits
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}

@@ -28,6 +28,9 @@ func (*configCheckCmd) Run(a *session) error {
 	if err != nil {
 		return err
 	}
+	if err := app.CheckDatabase(cfg); err != nil {
+		return err
+	}
 	if a.cli.JSON {
 		return printJSON(a.out, map[string]any{
 			"file": a.cli.Config, "tenants": len(cfg.Tenants), "warnings": len(cfg.Warnings)})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/store"
 )
@@ -55,7 +56,7 @@ func (c *eraseCmd) Run(ctx context.Context, a *session) error {
 		e := store.Erasure{
 			Tenant: c.Tenant, Client: keys[0].Digest(c.Tenant, c.Client), Key: keys[0].ID(), At: time.Now().UTC(), By: by,
 		}
-		if err := recordErasure(cfg.ErasuresFile, e, keys[0]); err != nil {
+		if err := app.RecordErasure(cfg.ErasuresFile, e, keys[0]); err != nil {
 			return err
 		}
 		erased, err := st.Erase(ctx, c.Tenant, c.Client, by)
@@ -98,5 +99,5 @@ func printErased(w io.Writer, c *eraseCmd, e store.Erased, cfg *config.Config) {
 	fmt.Fprintf(w, "  %d entries of the access log stay, as the law requires.\n", e.Logged)
 	file := cfg.ErasuresFile
 	fmt.Fprintf(w, "Recorded in %s, under the key in %s.\n"+
-		"Older backups still hold the dossier: after restoring one, run dossiersync migrate --restored.\n", file, keyFile(file))
+		"Older backups still hold the dossier: after restoring one, run dossiersync migrate --restored.\n", file, app.KeyFile(file))
 }

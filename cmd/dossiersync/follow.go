@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
 	"dossiersync/store/dossier"
 )
@@ -18,7 +19,8 @@ import (
 type follower struct {
 	out    io.Writer
 	st     *store.Store
-	tenant string
+	tenant *operate.Tenant
+	told   string // why the run waits
 	quiet  bool
 	tty    bool
 	done   chan struct{}
@@ -26,7 +28,7 @@ type follower struct {
 	once   sync.Once
 }
 
-func newFollower(a *session, st *store.Store, tenant string) *follower {
+func newFollower(a *session, st *store.Store, tenant *operate.Tenant) *follower {
 	return &follower{
 		out: a.err, st: st, tenant: tenant, quiet: a.cli.JSON, tty: isTerminal(a.err), done: make(chan struct{}),
 	}
@@ -71,8 +73,18 @@ func (f *follower) follow(ctx context.Context, run int64) {
 		if err != nil {
 			continue // the run itself reports it
 		}
+		f.tellWait(ctx, run)
 		show(sumProgress(types))
 	}
+}
+
+// tellWait prints why the run cannot read its source now, once.
+func (f *follower) tellWait(ctx context.Context, id int64) {
+	words, err := operate.WaitWords(ctx, f.st, f.tenant, &store.Run{ID: id, Tenant: f.tenant.ID, State: store.RunRunning})
+	if err == nil && words != "" && words != f.told {
+		fmt.Fprintf(f.out, "%s: run %d waits: %s\n", f.tenant.ID, id, words)
+	}
+	f.told = words
 }
 
 // progress is how far a run is.
@@ -99,11 +111,11 @@ func sumProgress(types []store.RunType) progress {
 }
 
 func (f *follower) bar(bar *progressbar.ProgressBar, p progress) {
-	bar.Describe(fmt.Sprintf("%s: %s", f.tenant, p.stream))
+	bar.Describe(fmt.Sprintf("%s: %s", f.tenant.ID, p.stream))
 	bar.ChangeMax64(max(p.expected, 1))
 	_ = bar.Set64(p.seen) // the bar is for show
 }
 
 func (f *follower) line(p progress) {
-	fmt.Fprintf(f.out, "%s: %d of %d items, now %s\n", f.tenant, p.seen, p.expected, p.stream)
+	fmt.Fprintf(f.out, "%s: %d of %d items, now %s\n", f.tenant.ID, p.seen, p.expected, p.stream)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
@@ -17,6 +18,7 @@ import (
 type foreground struct {
 	session *session
 	store   *store.Store
+	cfg     *config.Config
 	syncer  *dossiersync.Syncer
 	scope   store.Scope
 	by      string
@@ -33,7 +35,7 @@ func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.
 	if err != nil {
 		return nil, err
 	}
-	return &foreground{session: a, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
+	return &foreground{session: a, cfg: cfg, store: st, syncer: syncer, scope: scope, by: by, print: printRun}, nil
 }
 
 // each runs the tenants one after another. A tenant that fails does not stop the next.
@@ -70,10 +72,19 @@ func (f *foreground) each(ctx context.Context, tenants []string) error {
 }
 
 func (f *foreground) one(ctx context.Context, tenant string) (store.Run, error) {
-	follow := newFollower(f.session, f.store, tenant)
+	follow := newFollower(f.session, f.store, app.OpsTenant(f.cfg, tenant))
 	defer follow.stop()
 	return f.syncer.Sync(ctx, dossiersync.SyncRequest{
 		Tenant: tenant, Scope: f.scope, By: f.by, NoWait: f.noWait,
 		Began: func(run int64) { follow.start(ctx, run) },
+		Waits: func(run int64, by string, until time.Time) {
+			at := until.In(zoneOf(f.cfg, tenant)).Format(time.TimeOnly + " MST")
+			if by == "" {
+				fmt.Fprintf(f.session.err, "%s: run %d pauses until %s; waiting for it\n", tenant, run, at)
+				return
+			}
+			fmt.Fprintf(f.session.err, "%s: run %d is held by %s until %s, unless it renews that; waiting for it\n",
+				tenant, run, by, at)
+		},
 	})
 }

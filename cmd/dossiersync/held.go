@@ -155,15 +155,33 @@ func printHeldItems(w io.Writer, zone *time.Location, list []store.HeldItem) {
 	})
 }
 
-// decideArgs are the arguments of a decision on a set.
+// decideArgs are the arguments of a decision on a set, or on all sets of a type or of the tenant.
 type decideArgs struct {
-	setArgs
+	Set     int64  `arg:"" optional:"" help:"The set's number, as held list shows it; or give --type or --all."`
+	Tenant  string `required:"" help:"The tenant." placeholder:"TENANT"`
+	Type    string `help:"All sets of this FHIR type." placeholder:"TYPE" xor:"which"`
+	All     bool   `help:"All sets of the tenant." xor:"which"`
+	Reveals bool   `help:"With --type or --all: the sets of marks, in place of those of removals."`
+	Client  string `help:"Only the items of this client (the source's Patient id)." placeholder:"ID"`
+	Items   int64  `required:"" help:"How many items you were shown. If more are held now, nothing is decided." placeholder:"N"`
+	Note    string `required:"" help:"Why." placeholder:"NOTE"`
+}
 
-	Items int64  `required:"" help:"How many items you were shown. If more are held now, nothing is decided." placeholder:"N"`
-	Note  string `required:"" help:"Why." placeholder:"NOTE"`
+// what names what is decided on.
+func (c *decideArgs) what() string {
+	switch {
+	case c.Set > 0:
+		return fmt.Sprintf("in set %d of %s", c.Set, c.Tenant)
+	case c.Type != "":
+		return fmt.Sprintf("of type %s of %s", c.Type, c.Tenant)
+	}
+	return "of " + c.Tenant
 }
 
 func (c *decideArgs) decide(ctx context.Context, a *session, state store.HoldState, until time.Time, done string) error {
+	if several := c.All || c.Type != ""; c.Set < 0 || (c.Set > 0) == several || c.Reveals && !several {
+		return app.Usagef("give the number of a set, or --type, or --all; --reveals goes with the last two")
+	}
 	by, err := a.person()
 	if err != nil {
 		return err
@@ -172,15 +190,15 @@ func (c *decideArgs) decide(ctx context.Context, a *session, state store.HoldSta
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		n, err := st.DecideHold(ctx, store.HoldDecision{Tenant: c.Tenant, Hold: c.Set, Client: c.Client,
-			State: state, Until: until, By: by, Note: c.Note, Seen: c.Items})
+		n, err := st.DecideHold(ctx, store.HoldDecision{Tenant: c.Tenant, Hold: c.Set, Type: c.Type, Reveals: c.Reveals,
+			Client: c.Client, State: state, Until: until, By: by, Note: c.Note, Seen: c.Items})
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			fmt.Fprintf(a.err, "dossiersync: nothing is held in set %d of %s; see dossiersync held\n", c.Set, c.Tenant)
+			fmt.Fprintf(a.err, "dossiersync: nothing is held %s; see dossiersync held\n", c.what())
 			return errPrinted
 		case errors.Is(err, store.ErrHoldGrew):
-			fmt.Fprintf(a.err, "dossiersync: %d items are held now, not %d; look again: dossiersync held show %d --tenant %s\n",
-				n, c.Items, c.Set, c.Tenant)
+			fmt.Fprintf(a.err, "dossiersync: %d items are held now, not %d; look again: dossiersync held --tenant %s\n",
+				n, c.Items, c.Tenant)
 			return errPrinted
 		case err != nil:
 			return err
@@ -200,7 +218,9 @@ func (*heldApproveCmd) Help() string {
 	return `Each item is read once more by its id before it is removed, or shown again.
 
 Examples:
-  dossiersync held approve 12 --tenant amaris --items 24 --note "afgestemd met applicatiebeheer"`
+  dossiersync held approve 12 --tenant amaris --items 24 --note "afgestemd met applicatiebeheer"
+  dossiersync held approve --type Observation --tenant amaris --items 40 --note "idem"
+  dossiersync held approve --all --client 4711 --tenant amaris --items 12 --note "cliënt is vertrokken"`
 }
 
 // Run implements the command.

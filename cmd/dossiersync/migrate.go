@@ -43,7 +43,8 @@ database in the configuration) is migrated at every start.
 A backup holds rights that were revoked since, and dossiers that were erased since.
 After restoring one, run this with --restored before you start anything else. The
 portal API then answers 503 until the portal has sent all grants of its organisation
-again (PUT /v1/grants) and the erasures in erasures_file have been repeated. If an
+again (PUT /v1/grants) and the erasures in erasures_file have been repeated; what was
+withheld since, by the record beside that file, is withheld again. If an
 erasure fails, mend what the error names and run this again: it continues, and grants
 that were sent meanwhile stay valid. If erasures_file is not configured and does not
 exist at its default place, the erasures since the backup are unknown; this prints a
@@ -171,6 +172,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, a *session) (err error) {
 		out := map[string]any{"from": before.Current, "to": after.Current}
 		if c.Restored {
 			out["erased"], out["erasuresKnown"] = r.erased, r.known
+			out["withheld"], out["withheldKnown"] = r.withheld, r.withheldKnown
 		}
 		return printJSON(a.out, out)
 	}

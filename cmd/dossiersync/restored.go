@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"dossiersync/cmd/dossiersync/app"
@@ -16,6 +17,9 @@ import (
 type restoration struct {
 	erased int
 	known  bool // there is a record of the erasures since the backup
+	// withheld counts what is withheld according to the record beside the erasures, if there is one.
+	withheld      int
+	withheldKnown bool
 }
 
 // restored makes a database safe that was restored from a backup. Nothing is shown until
@@ -27,10 +31,10 @@ func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restor
 		return restoration{}, err
 	}
 	defer st.Close()
-	since, unread, err := readErasures(cfg.ErasuresFile)
+	since, unread, err := app.ReadErasures(cfg.ErasuresFile)
 	absent := errors.Is(err, fs.ErrNotExist)
 	r := restoration{known: cfg.ErasuresFileGiven || !absent}
-	if err := st.MarkRestored(ctx, r.known); err != nil || !r.known {
+	if err := r.withholdAgain(ctx, cfg, st); err != nil || !r.known {
 		return r, err
 	}
 	switch {
@@ -46,15 +50,33 @@ func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restor
 	return r, err
 }
 
+// withholdAgain marks the database as restored, and withholds again what the record beside the
+// erasures names. If that fails, nothing is shown.
+func (r *restoration) withholdAgain(ctx context.Context, cfg *config.Config, st *store.Store) error {
+	_, err := os.Stat(app.WithheldFile(cfg.ErasuresFile))
+	r.withheldKnown = !errors.Is(err, fs.ErrNotExist)
+	if err := st.MarkRestored(ctx, r.known || r.withheldKnown); err != nil || !r.withheldKnown {
+		return err
+	}
+	if r.withheld, err = app.WithholdAgain(ctx, cfg, st); err != nil {
+		return fmt.Errorf("nothing is shown until what was withheld since the backup is withheld again; "+
+			"run this again: %w", err)
+	}
+	if !r.known { // there are no erasures to wait for
+		_, err = st.EraseAgain(ctx, nil, nil, true)
+	}
+	return err
+}
+
 // eraseAgain repeats the erasures that could be read, and fails if those are not all.
 func eraseAgain(ctx context.Context, st *store.Store, file string, since []store.Erasure, unread []int) (int, error) {
-	keys, err := readErasureKeys(file)
+	keys, err := app.ReadErasureKeys(file)
 	if err != nil {
 		return 0, err
 	}
 	erased, err := st.EraseAgain(ctx, since, keys, len(unread) == 0)
 	if err != nil {
-		err = fmt.Errorf("%w (the keys belong in %s)", err, keyFile(file))
+		err = fmt.Errorf("%w (the keys belong in %s)", err, app.KeyFile(file))
 	}
 	if len(unread) > 0 {
 		lines := strings.Trim(fmt.Sprint(unread), "[]")
@@ -67,6 +89,12 @@ func eraseAgain(ctx context.Context, st *store.Store, file string, since []store
 
 func (r restoration) print(a *session, cfg *config.Config) {
 	fmt.Fprintln(a.out, "Nothing is shown until the portal has sent all grants again.")
+	file := app.WithheldFile(cfg.ErasuresFile)
+	if r.withheldKnown {
+		fmt.Fprintf(a.out, "%d clients and items are withheld, as recorded in %s.\n", r.withheld, file)
+	} else {
+		fmt.Fprintf(a.out, "There is no %s: withhold again what was withheld since the backup.\n", file)
+	}
 	if r.known {
 		fmt.Fprintf(a.out, "%d dossiers were erased again.\n", r.erased)
 		return

@@ -75,15 +75,26 @@ func (c *resyncCmd) Run(ctx context.Context, a *session) error {
 	return c.follow(ctx, a, client, run)
 }
 
+// follow waits until the run ends, says meanwhile why it cannot read its source, and prints how it ended.
 func (c *resyncCmd) follow(ctx context.Context, a *session, client *opsClient, run store.Run) error {
+	told := ""
 	for run.State != store.RunDone {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(500 * time.Millisecond):
 		}
-		if _, err := client.do(ctx, http.MethodGet, fmt.Sprintf("/api/runs/%d", run.ID), nil, &run); err != nil {
+		var now struct {
+			store.Run
+			Waits string `json:"waits"`
+		}
+		if _, err := client.do(ctx, http.MethodGet, fmt.Sprintf("/api/runs/%d", run.ID), nil, &now); err != nil {
 			return err
+		}
+		run = now.Run
+		if now.Waits != "" && now.Waits != told && !a.cli.JSON {
+			told = now.Waits
+			fmt.Fprintf(a.err, "%s: run %d waits: %s\n", run.Tenant, run.ID, told)
 		}
 	}
 	if a.cli.JSON {

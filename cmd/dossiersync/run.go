@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"dossiersync/cmd/dossiersync/app"
 	"dossiersync/config"
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 type runCmd struct {
@@ -55,7 +57,11 @@ func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 		}
 		zone := zoneOf(cfg, run.Tenant)
 		printOutcome(a.out, run)
-		fields(a.out, runFields(run, zone))
+		list, err := addWaits(ctx, cfg, st, &run, runFields(run, zone))
+		if err != nil {
+			return err
+		}
+		fields(a.out, list)
 		if len(run.Types) == 0 {
 			return nil
 		}
@@ -64,8 +70,49 @@ func (c *runShowCmd) Run(ctx context.Context, a *session) error {
 		for _, t := range run.Types {
 			printRunType(a.out, run.Scope, t, zone)
 		}
+		printLeftOut(a.out, run.LeftOut)
 		return nil
 	})
+}
+
+// addWaits adds why a run that has not ended cannot read its source now.
+func addWaits(
+	ctx context.Context, cfg *config.Config, st *store.Store, run *store.Run, list [][2]string,
+) ([][2]string, error) {
+	t := app.OpsTenant(cfg, run.Tenant)
+	if t == nil {
+		return list, nil
+	}
+	words, err := operate.WaitWords(ctx, st, t, run)
+	if words != "" {
+		list = append(list, [2]string{"waits", words})
+	}
+	return list, err
+}
+
+// printLeftOut prints the places whose words reach no reader, those that are not accepted first.
+func printLeftOut(w io.Writer, all []store.PlaceCount) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	table(w, "LEFT OUT\tITEMS\tHOW\tWHY THAT IS RIGHT", func(t io.Writer) {
+		for _, accepted := range []bool{false, true} {
+			for _, p := range all {
+				if (p.Accepted != "") == accepted {
+					fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", p.Place, p.Items, p.Kind, cmp.Or(p.Accepted, acceptance(p.Kind)))
+				}
+			}
+		}
+	})
+}
+
+// acceptance returns what is said of a place that is not accepted.
+func acceptance(k dossier.LeftOutKind) string {
+	if k == dossier.LeftOutWithheld {
+		return "a mark, a rule or a condition keeps it from readers"
+	}
+	return "not looked at yet: dossiersync explain shows it for a record"
 }
 
 // noRun prints that there is no such run, if that is what err means.
@@ -145,6 +192,9 @@ func printRunType(w io.Writer, scope store.Scope, t store.RunType, zone *time.Lo
 	}
 	fmt.Fprintf(w, "  %s, %d seen, %d removed because the source no longer has them, %d requests\n",
 		expected, t.Effects.Seen(), t.Removed, t.Requests)
+	if meaning := t.Count.Meaning(); meaning != "" {
+		fmt.Fprintf(w, "  %s\n", meaning)
+	}
 	printReasons(w, t.Effects)
 	if t.Failure != nil {
 		fmt.Fprintf(w, "  failed: %s\n", *t.Failure)

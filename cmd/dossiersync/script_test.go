@@ -4,11 +4,13 @@ import (
 	"context"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"dossiersync/cmd/carerecordsim/behaviours"
 	"dossiersync/cmd/carerecordsim/dossiers"
 	"dossiersync/cmd/carerecordsim/simulator"
 	"dossiersync/store/storetest"
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the stories of operators in testdata/script. Each has a replica of its
 // own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE). Commands: put FILE
-// stores a resource in the source, forget TYPE ID removes one without a trace, sql FILE
+// stores a resource in the source, source NAME starts another that behaves like a known server, forget TYPE ID removes one without a trace, sql FILE
 // runs statements as the owner of the replica.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -58,6 +60,9 @@ func TestScripts(t *testing.T) {
 				_, err := ts.Value("source").(*simulator.Server).PutAt(time.Now().Add(-10*time.Minute), []byte(ts.ReadFile(args[0])))
 				ts.Check(err)
 			},
+			"source": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv("SOURCE", startSource(ts, args[0]))
+			},
 			"forget": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Value("source").(*simulator.Server).Forget(args[0], args[1])
 			},
@@ -67,4 +72,28 @@ func TestScripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// startSource starts a care record system with a few dossiers that behaves like the server called
+// name, and returns its base URL. With "mishap …" in place of a name it has that mishap.
+func startSource(ts *testscript.TestScript, name string) string {
+	o := simulator.Options{}
+	mishap, isMishap := strings.CutPrefix(name, "mishap:")
+	if !isMishap {
+		preset, err := behaviours.Find(name)
+		ts.Check(err)
+		preset.Apply(&o)
+	}
+	sim := simulator.New(o)
+	d, err := dossiers.Generate(dossiers.Options{Clients: 5, Years: 0.3, Seed: 3, Now: time.Now()})
+	ts.Check(err)
+	ts.Check(d.Fill(sim))
+	if isMishap {
+		m, err := simulator.ParseMishap(mishap)
+		ts.Check(err)
+		sim.SetMishap(m)
+	}
+	server := httptest.NewServer(sim)
+	ts.Defer(server.Close)
+	return server.URL + "/fhir"
 }

@@ -23,18 +23,18 @@ func (c *statusCmd) watch(ctx context.Context, a *session, cfg *config.Config, s
 	tick := time.NewTicker(c.Every)
 	defer tick.Stop()
 	for {
-		now, list, err := readStatuses(ctx, cfg, st, ids)
+		s, err := c.read(ctx, cfg, st, ids)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
 			fmt.Fprintln(a.err, "dossiersync:", err)
 		case a.cli.JSON:
-			if err := json.NewEncoder(a.out).Encode(map[string]any{"at": now, "items": list}); err != nil {
+			if err := json.NewEncoder(a.out).Encode(map[string]any{"at": s.Now, "items": s.Tenants}); err != nil {
 				return err
 			}
 		default:
-			if err := c.show(a.out, now, list); err != nil {
+			if err := c.show(a.out, s); err != nil {
 				return err
 			}
 		}
@@ -47,15 +47,15 @@ func (c *statusCmd) watch(ctx context.Context, a *session, cfg *config.Config, s
 }
 
 // show writes everything at once, so that the screen does not flicker.
-func (c *statusCmd) show(w io.Writer, now time.Time, list []operate.Status) error {
+func (c *statusCmd) show(w io.Writer, s operate.Service) error {
 	var page bytes.Buffer
 	on := io.Writer(&page)
 	if isTerminal(w) {
 		page.WriteString("\x1b[H\x1b[2J") // home, and clear
 		on = coloured{&page}
 	}
-	fmt.Fprintf(&page, "%s, updated every %s; stop with Ctrl-C\n\n", now.Format(toTheSecond), c.Every)
-	printStatus(on, now, list)
+	fmt.Fprintf(&page, "%s, updated every %s; stop with Ctrl-C\n\n", s.Now.Format(toTheSecond), c.Every)
+	printStatus(on, s)
 	if !isTerminal(w) {
 		page.WriteByte('\n')
 	}

@@ -7,16 +7,15 @@ import (
 	"time"
 
 	"dossiersync/portalapi/ops/operate"
-	"dossiersync/store"
 )
 
 func TestColouredStatusStaysAligned(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	list := []operate.Status{{ID: "amaris", State: store.Fresh, NextSlot: now}, {ID: "szr", State: store.Stale, NextSlot: now}, {ID: "o", State: store.Late, NextSlot: now}}
+	list := []operate.Status{{ID: "amaris", State: operate.Fresh, NextSlot: now}, {ID: "szr", State: operate.Stale, NextSlot: now}, {ID: "o", State: operate.Late, NextSlot: now}}
 	var grey, page bytes.Buffer
-	printStatus(&grey, now, list)
-	printStatus(coloured{&page}, now, list)
+	printStatus(&grey, operate.Service{Now: now, Tenants: list})
+	printStatus(coloured{&page}, operate.Service{Now: now, Tenants: list})
 	got := page.String()
 	for _, want := range []string{"\x1b[32mfresh\x1b[39m", "\x1b[31mstale\x1b[39m", "\x1b[33mlate\x1b[39m"} {
 		if !strings.Contains(got, want) {

@@ -54,6 +54,13 @@ func yes(is bool) string {
 }
 
 func (w *whyPrinter) printClient(out io.Writer) {
+	for _, h := range w.Withheld {
+		what := "Item " + h.Item + " is"
+		if h.Client != "" {
+			what = "The client is"
+		}
+		fmt.Fprintf(out, "%s withheld by an operator since %s (%s): %s\n", what, moment(h.Since, w.zone), h.By, h.Note)
+	}
 	c := w.Known
 	if c == nil {
 		fmt.Fprintf(out, "%s has no client %s, as far as the replica knows.\n", w.Tenant.ID, w.Client)
@@ -166,6 +173,14 @@ func (w *whyPrinter) printStreams(out io.Writer) {
 		for _, o := range s.Others {
 			fmt.Fprintf(out, "  %s: %d %s (%s): %s\n", s.Stream, o.Count, o.State, o.Reason, o.Meaning)
 		}
+	}
+	for _, l := range w.LeftOut {
+		why := "not looked at yet"
+		if l.Accepted != "" {
+			why = "accepted: " + l.Accepted
+		}
+		fmt.Fprintf(out, "  left out of %d: %s (%s); %s; newest %s\n",
+			l.Items, l.Place, l.Kind.Meaning(), why, strings.Join(l.Newest, ", "))
 	}
 	if w.Nameless > 0 {
 		fmt.Fprintf(out, "  %d more items in quarantine have no readable client; they may belong to this one\n", w.Nameless)

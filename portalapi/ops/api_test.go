@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"dossiersync/portalapi/ops"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/portalapi/portaltest"
 	"dossiersync/store"
 	"dossiersync/store/dossier"
@@ -26,9 +28,12 @@ func TestContractNamesEveryRoute(t *testing.T) {
 	}
 	want := []string{
 		"GET /api/held-removals", "GET /api/quarantine", "GET /api/quarantine/{id}", "GET /api/runs", "GET /api/runs/{id}", "GET /api/tenants",
+		"GET /api/tenants/{tenant}/held", "GET /api/tenants/{tenant}/held/{set}", "GET /api/tenants/{tenant}/withheld",
 		"GET /healthz", "GET /openapi.yaml", "GET /readyz",
 		"POST /api/quarantine/{id}/discard", "POST /api/quarantine/{id}/retry", "POST /api/runs/{id}/cancel",
-		"POST /api/tenants/{tenant}/reconcile", "POST /api/tenants/{tenant}/resync", "POST /api/tenants/{tenant}/retry", "POST /api/tenants/{tenant}/why",
+		"POST /api/tenants/{tenant}/attention/{code}", "POST /api/tenants/{tenant}/held",
+		"POST /api/tenants/{tenant}/reconcile", "POST /api/tenants/{tenant}/release", "POST /api/tenants/{tenant}/resync", "POST /api/tenants/{tenant}/retry", "POST /api/tenants/{tenant}/why",
+		"POST /api/tenants/{tenant}/withhold",
 	}
 	if diff := cmp.Diff(want, c.Paths()); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
@@ -63,6 +68,29 @@ func TestEveryAnswerConformsToContract(t *testing.T) {
 		{"ann", "POST", "/api/tenants/szr/reconcile", "{}", 202}, {"ann", "POST", "/api/tenants/szr/reconcile", "{}", 200}, {"bob", "POST", "/api/tenants/szr/reconcile", "{}", 403},
 		{"ann", "POST", "/api/tenants/szr/reconcile", `{"approve":true}`, 403}, {"chef", "POST", "/api/tenants/szr/reconcile", `{"approve":true,"stream":"reports"}`, 202},
 		{"chef", "POST", "/api/tenants/szr/reconcile", `{"stream":"dreams"}`, 400}, {"amy", "POST", "/api/tenants/szr/reconcile", `{"approve":true}`, 404},
+		{"bob", "GET", "/api/tenants/szr/held", "", 200}, {"bob", "GET", "/api/tenants/amaris/held", "", 404}, {"bob", "GET", "/api/tenants/szr/held?x=1", "", 400},
+		{"bob", "GET", "/api/tenants/szr/held/1?limit=2", "", 200}, {"bob", "GET", "/api/tenants/szr/held/99", "", 404}, {"bob", "GET", "/api/tenants/szr/held/x", "", 404},
+		{"ann", "POST", "/api/tenants/szr/held", `{"decision":"keep","set":1,"shown":412,"note":"x"}`, 403},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"keep","set":1,"shown":411,"note":"x"}`, 409},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"keep","set":1,"shown":412,"note":"x","days":367}`, 400},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"drop","set":1,"shown":412,"note":"x"}`, 400},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"approve","set":1,"shown":412,"note":" "}`, 400},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"approve","set":1,"note":"x"}`, 400},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"approve","set":1,"type":"Observation","shown":1,"note":"x"}`, 400},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"approve","set":99,"shown":1,"note":"x"}`, 404},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"approve","client":"1042","shown":1,"note":"x"}`, 404},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"keep","set":1,"shown":412,"note":"x"}`, 200},
+		{"chef", "POST", "/api/tenants/szr/held", `{"decision":"reopen","type":"Observation","shown":412,"note":"x"}`, 200},
+		{"ann", "POST", "/api/tenants/szr/withhold", `{"client":"1042","note":"x"}`, 403}, {"amy", "POST", "/api/tenants/szr/withhold", `{"client":"1042","note":"x"}`, 404},
+		{"chef", "POST", "/api/tenants/szr/withhold", `{"client":"1042","note":"x"}`, 200}, {"chef", "POST", "/api/tenants/szr/withhold", `{"client":"1042","note":"x"}`, 200},
+		{"chef", "POST", "/api/tenants/szr/withhold", `{"item":"Observation/o1","note":"x"}`, 200}, {"chef", "POST", "/api/tenants/szr/withhold", `{"item":"k1","note":"x"}`, 200},
+		{"chef", "POST", "/api/tenants/szr/withhold", `{"client":"1042","item":"k1","note":"x"}`, 400}, {"chef", "POST", "/api/tenants/szr/withhold", `{"note":"x"}`, 400},
+		{"chef", "POST", "/api/tenants/szr/withhold", `{"item":"Patient/1042","note":"x"}`, 400}, {"chef", "POST", "/api/tenants/szr/withhold", `{"client":"a b","note":"x"}`, 400},
+		{"chef", "POST", "/api/tenants/szr/withhold", `{"client":"1042"}`, 400},
+		{"bob", "GET", "/api/tenants/szr/withheld", "", 200}, {"bob", "GET", "/api/tenants/amaris/withheld", "", 404},
+		{"bob", "POST", "/api/tenants/szr/why", `{"client":"1042","user":"dochter"}`, 200},
+		{"chef", "POST", "/api/tenants/szr/release", `{"client":"1042","note":"x"}`, 200}, {"chef", "POST", "/api/tenants/szr/release", `{"client":"1042","note":"x"}`, 404},
+		{"chef", "POST", "/api/tenants/szr/release", `{"item":"k1","note":"x"}`, 200}, {"bob", "GET", "/api/tenants/szr/withheld?all=yes", "", 200}, {"bob", "GET", "/api/tenants/szr/withheld?all=x", "", 400},
 		{"ann", "POST", "/api/tenants/szr/retry", "{}", 202}, {"ann", "POST", "/api/tenants/szr/retry", "{}", 200}, {"bob", "POST", "/api/tenants/szr/retry", "{}", 403},
 		{"amy", "POST", "/api/tenants/szr/retry", "{}", 404}, {"ann", "POST", "/api/tenants/szr/retry", `{"keys":[]}`, 400},
 		{"ann", "POST", "/api/tenants/szr/resync", `{"client":"1042","from":"2026-03-01"}`, 202},
@@ -205,6 +233,82 @@ func TestActionsByAPIAreRecorded(t *testing.T) {
 	}
 }
 
+// codes returns the codes of the causes in their order.
+func codes(list []operate.Cause) string {
+	var words []string
+	for _, c := range list {
+		words = append(words, string(c.Code))
+	}
+	return strings.Join(words, " ")
+}
+
+func TestCausesAreAcknowledged(t *testing.T) {
+	t.Parallel()
+	s := newFilledHarness(t)
+	cause := func(code operate.Code) operate.Cause {
+		t.Helper()
+		var list struct {
+			Items []struct{ Attention []operate.Cause }
+		}
+		s.decode(s.do("GET", "/api/tenants", "", as("bob")...), &list)
+		for _, c := range list.Items[0].Attention {
+			if c.Code == code {
+				return c
+			}
+		}
+		t.Fatalf("szr has no cause %s", code)
+		return operate.Cause{}
+	}
+	const url1 = "/api/tenants/szr/attention/removals-held"
+	for _, tt := range []struct {
+		user, url, body string
+		want            int
+	}{
+		{"ann", url1, `{"note":"known"}`, 403}, {"amy", url1, `{"note":"known"}`, 404}, {"chef", url1, `{"note":" "}`, 400},
+		{"chef", url1, `{"note":"known","until":"2020-01-01T00:00:00Z"}`, 400}, {"chef", url1, `{"note":"known","until":"2999-01-01T00:00:00Z"}`, 400},
+		{"chef", url1, `{"note":"known","fingerprint":"0123"}`, 409}, {"chef", "/api/tenants/szr/attention/refused", `{"note":"known"}`, 404},
+		{"chef", "/api/tenants/szr/attention/nothing", `{"note":"known"}`, 404},
+		{"chef", url1, `{"note":"asked SZR","fingerprint":"` + cause(operate.RemovalsHeld).Fingerprint + `"}`, 200},
+	} {
+		if w := s.do("POST", tt.url, tt.body, as(tt.user)...); w.Code != tt.want {
+			t.Errorf("%s: %s %s is answered with %d, want %d: %s", tt.user, tt.url, tt.body, w.Code, tt.want, w.Body)
+		}
+	}
+	if a := cause(operate.RemovalsHeld).Acknowledged; a == nil || a.By != "chef" || a.Note != "asked SZR" || time.Until(a.Until) < 6*24*time.Hour {
+		t.Errorf("acknowledged is %+v", a)
+	}
+
+	// The console does the same, and offers it to those who may decide.
+	chef := s.as("chef")
+	overdue := cause(operate.ReconcileOverdue)
+	action := `action="/tenants/szr/attention/reconcile-overdue"`
+	if page := chef.get("/tenants/szr").Body.String(); !strings.Contains(page, action) || !strings.Contains(page, "Known: asked SZR") {
+		t.Errorf("the page of szr is\n%s", page)
+	}
+	if strings.Contains(s.as("ann").get("/tenants/szr").Body.String(), action) {
+		t.Error("ann may acknowledge")
+	}
+	for _, tt := range []struct{ fingerprint, note, until, told string }{
+		{"old", "known", "", "changed"}, {overdue.Fingerprint, "", "", "unclear"}, {overdue.Fingerprint, "known", "soon", "unclear"},
+		{overdue.Fingerprint, "known", "2020-01-01", "unclear"},
+		{overdue.Fingerprint, "known", time.Now().AddDate(0, 0, 3).Format(time.DateOnly), "acknowledged"},
+	} {
+		w := chef.post("/tenants/szr/attention/reconcile-overdue",
+			url.Values{"fingerprint": {tt.fingerprint}, "note": {tt.note}, "until": {tt.until}})
+		if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || to != "/tenants/szr?told="+tt.told {
+			t.Errorf("%+v leads to %d %s", tt, w.Code, to)
+		}
+	}
+	checkPage(t, "a tenant with causes", chef.get("/tenants/szr?told=acknowledged"))
+	if a := cause(operate.ReconcileOverdue).Acknowledged; a == nil || a.Note != "known" {
+		t.Errorf("acknowledged is %+v", a)
+	}
+	list, err := s.Decisions(t.Context(), "szr", store.DecisionAcknowledge, 10)
+	if err != nil || len(list) != 2 || list[1].By != "chef" || list[1].Reason != "asked SZR" {
+		t.Errorf("recorded is %+v, %v", list, err)
+	}
+}
+
 func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
@@ -213,7 +317,8 @@ func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 	}
 	var list struct {
 		Items []struct {
-			State                                                store.FreshnessState
+			State                                                operate.State
+			Attention                                            []operate.Cause
 			LastMessage, Trouble, TroubleUntil, UnreachableSince *string
 			EpochSince, AwaitingGrantsSince                      *string
 			LastOutcome                                          *store.Outcome
@@ -224,7 +329,7 @@ func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 	}
 	s.decode(s.do("GET", "/api/tenants", "", as("bob")...), &list)
 	got := list.Items[0]
-	if len(list.Items) != 1 || got.State != store.Stale || got.Trouble == nil || got.TroubleUntil == nil || got.UnreachableSince == nil || got.EpochSince == nil ||
+	if len(list.Items) != 1 || got.State != operate.Stale || codes(got.Attention) != "awaiting-grants source-unreachable removals-held reconcile-overdue" || got.Trouble == nil || got.TroubleUntil == nil || got.UnreachableSince == nil || got.EpochSince == nil ||
 		got.AwaitingGrantsSince == nil || got.Quarantined != 3 || len(got.HeldRemovals) != 1 || got.HeldRemovals[0].Items != 412 || *got.LastOutcome != store.OutcomePartial ||
 		*got.LastMessage != "2 items in quarantine" || got.Running == nil || got.Running.ID != s.running.ID {
 		t.Errorf("szr is %+v", got)
@@ -233,7 +338,7 @@ func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 		t.Errorf("why is answered with %d %s", w.Code, w.Body)
 	}
 	w := s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "waits for the portal to send all grants again") || !strings.Contains(w.Body.String(), "nobody sees any") {
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "the portal has not sent all grants again. Readers see nothing.") || !strings.Contains(w.Body.String(), "nobody sees any") {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 	checkPage(t, "why, while grants are awaited", w)
@@ -247,7 +352,7 @@ func TestTenantsShowWhatNeedsAttention(t *testing.T) {
 		t.Error("szr does not wait for erasures")
 	}
 	w = s.as("bob").post("/tenants/szr/why", url.Values{"client": {"1042"}})
-	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "what was erased since may be back") || !strings.Contains(w.Body.String(), "has not been erased again") {
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "earlier erasures have not been repeated") || !strings.Contains(w.Body.String(), "has not been erased again") {
 		t.Errorf("the page is answered with %d", w.Code)
 	}
 }

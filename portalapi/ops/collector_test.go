@@ -33,7 +33,11 @@ func TestMetricsOfTenants(t *testing.T) {
 		`dossiersync_source_unreachable_seconds\{tenant="amaris"\} 10\d\.`, `dossiersync_source_unreachable_seconds\{tenant="szr"\} 0`,
 		`dossiersync_failed_runs_in_a_row\{tenant="amaris"\} 2`, `dossiersync_waiting_runs\{tenant="szr"\} 1`,
 		`dossiersync_idle_run_seconds\{tenant="szr"\} 50\d\.`, `dossiersync_idle_run_seconds\{tenant="amaris"\} 0`,
+		`dossiersync_withheld\{tenant="amaris"\} 0`,
 		`dossiersync_held_removals\{stream="reports",tenant="amaris"\} 3`, `dossiersync_held_removals\{stream="forms",tenant="amaris"\} 0`,
+		`dossiersync_tenant_state\{state="stale",tenant="amaris"\} 1`, `dossiersync_tenant_state\{state="fresh",tenant="amaris"\} 0`,
+		`dossiersync_tenant_state\{state="waiting",tenant="szr"\} 1`, `dossiersync_tenant_attention\{code="removals-held",tenant="amaris"\} 1`,
+		`dossiersync_tenant_attention\{code="no-worker",tenant="szr"\} 1`, `dossiersync_tenant_attention\{code="refused",tenant="amaris"\} 0`,
 		`dossiersync_jobs\{state="available"\} 0`, `dossiersync_worker_up 0`, `dossiersync_database_up 1`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + want).MatchString(body) {

@@ -37,6 +37,7 @@ func newFilledHarness(t *testing.T, change ...func(*ops.Options)) *filledHarness
 		`INSERT INTO items (tenant, key, type, id, stream, kind, client, state, reason, part, epoch, version, hash, at, card, body, model) VALUES
 			('szr', 'k1', 'Observation', 'o1', 'reports', 'report', '1042', 'shown', NULL, 'reports', 1, '1', '', now(), '{"title":"` + marked + `"}', '{"text":"` + marked + `"}', '{"text":"` + marked + `"}'),
 			('szr', 'k2', 'Observation', 'o2', 'reports', NULL, '1042', 'hidden', 'marked', NULL, 1, '1', '', NULL, NULL, NULL, NULL)`,
+		`INSERT INTO left_out (tenant, key, place, kind, length) VALUES ('szr', 'k1', 'Observation.bodySite', 'unread', 22)`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, name, updated_by) VALUES
 			('szr', '1042', 'dochter', 'contact', '{reports}', 'accepted', '` + marked + `', 'portal'), ('szr', '1042', 'zoon', 'contact', '{}', 'invited', '` + marked + `', 'portal')`,
 		`INSERT INTO quarantine (tenant, key, stream, type, id, client, reason, detail, raw) VALUES

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	_ "embed" // openapi.yaml
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/portalapi/web"
 	"dossiersync/store"
+	"dossiersync/store/dossier"
 )
 
 // Options configure a [Handler].
@@ -26,9 +28,18 @@ type Options struct {
 	Users []User
 	// MetricsToken returns the token for /metrics only. It is called for every scrape. nil: none.
 	MetricsToken func() (string, error)
+	// Withholder keeps clients and items from readers. nil: one that records nothing outside the
+	// database.
+	Withholder *operate.Withholder
+	// Explain reads an item again from the tenant's source, and returns what becomes of its members.
+	// nil: pages tell only what is stored.
+	Explain func(ctx context.Context, tenant string, ref dossier.Ref) (ItemReading, error)
 	// Now is the clock for sessions and wrong tokens. nil: time.Now.
 	Now func() time.Time
 }
+
+// ItemReading is an item as the source has it now.
+type ItemReading = operate.ItemReading
 
 // Tenant is one care organisation as operators see it.
 type Tenant = operate.Tenant
@@ -40,7 +51,9 @@ type Handler struct {
 	gatherer     prometheus.Gatherer
 	tenants      []Tenant
 	users        []User
-	metricsToken func() (string, error) // nil: none
+	withholder   *operate.Withholder
+	metricsToken func() (string, error)                                                         // nil: none
+	explain      func(ctx context.Context, tenant string, ref dossier.Ref) (ItemReading, error) // nil: none
 	requests     *prometheus.CounterVec
 	origins      *http.CrossOriginProtection
 	sessions     *sessions
@@ -55,8 +68,10 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		store: st, log: o.Log, gatherer: o.Gatherer, tenants: o.Tenants, users: o.Users, metricsToken: o.MetricsToken,
-		origins:  http.NewCrossOriginProtection(),
-		sessions: newSessions(o.Now), wrongTokens: newWrongTokenLimits(o.Now),
+		withholder: o.Withholder,
+		explain:    o.Explain,
+		origins:    http.NewCrossOriginProtection(),
+		sessions:   newSessions(o.Now), wrongTokens: newWrongTokenLimits(o.Now),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "dossiersync_ops_http_requests_total",
 			Help: "Requests to the operators' listener by route pattern and status code.",
@@ -64,6 +79,9 @@ func New(st *store.Store, o Options) (*Handler, error) {
 	}
 	if h.log == nil {
 		h.log = zap.NewNop()
+	}
+	if h.withholder == nil {
+		h.withholder = &operate.Withholder{Store: st, Log: h.log}
 	}
 	if h.gatherer == nil {
 		h.gatherer = prometheus.NewRegistry()
@@ -96,7 +114,7 @@ const (
 	read     verb = "read"    // see tenants, runs, quarantine and dossiers' states
 	resync   verb = "resync"  // request and cancel runs
 	scrape   verb = "scrape"  // see the metrics of all tenants; not a permission of users
-	approve  verb = "approve" // approve held removals, and discard items in quarantine
+	approve  verb = "approve" // decide on what is held, withhold, discard items, acknowledge causes
 )
 
 func (h *Handler) newRoutes() *http.ServeMux {
@@ -115,10 +133,16 @@ func (h *Handler) newRoutes() *http.ServeMux {
 // addAPI adds the routes for programs.
 func (h *Handler) addAPI(handle func(pattern string, list ...route)) {
 	handle("/api/tenants", get(read, h.listTenants))
+	handle("/api/tenants/{tenant}/attention/{code}", post(approve, h.acknowledge))
 	handle("/api/tenants/{tenant}/resync", post(resync, h.resync))
 	handle("/api/tenants/{tenant}/reconcile", post(resync, h.reconcile))
 	handle("/api/tenants/{tenant}/retry", post(resync, h.retryAll))
 	handle("/api/tenants/{tenant}/why", post(read, h.why))
+	handle("/api/tenants/{tenant}/held", get(read, h.listHeld), post(approve, h.decideHeld))
+	handle("/api/tenants/{tenant}/held/{set}", get(read, h.heldItems))
+	handle("/api/tenants/{tenant}/withheld", get(read, h.listWithheld))
+	handle("/api/tenants/{tenant}/withhold", post(approve, h.withhold))
+	handle("/api/tenants/{tenant}/release", post(approve, h.release))
 	handle("/api/runs", get(read, h.listRuns))
 	handle("/api/runs/{id}", get(read, h.run))
 	handle("/api/runs/{id}/cancel", post(resync, h.cancel))

@@ -219,7 +219,7 @@ func TestTenantsListTheirStatus(t *testing.T) {
 		return list.Items
 	}
 	before := get()
-	if len(before) != 2 || before[0].State != "fresh" || before[0].LastSuccess != nil || before[0].AgeSeconds != nil {
+	if len(before) != 2 || before[0].State != "waiting" || before[0].LastSuccess != nil || before[0].AgeSeconds != nil {
 		t.Errorf("before any run: %+v", before)
 	}
 	d.putTenants("amaris")

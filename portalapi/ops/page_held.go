@@ -1,89 +1,107 @@
 package ops
 
 import (
+	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"dossiersync/portalapi/ops/console"
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
 func (h *Handler) heldPage(c *call) error {
-	if err := web.ReadQuery(c.r).Err(); err != nil {
+	q := web.ReadQuery(c.r, "told")
+	if err := q.Err(); err != nil {
 		return err
 	}
+	ctx := c.r.Context()
 	var body console.HeldPage
-	var err error
-	if body.Held, err = h.heldRows(c, ""); err != nil {
-		return err
-	}
-	if body.Now, err = h.store.Now(c.r.Context()); err != nil {
-		return err
-	}
-	return h.show(c, http.StatusOK, console.Page{Title: "Held removals", Here: "held", Body: body})
-}
-
-// heldRows returns the held removals of the named tenant, or else of all of the user's.
-func (h *Handler) heldRows(c *call, tenant string) ([]console.HeldRow, error) {
-	list, err := h.heldRemovals(c, tenant)
+	list, err := operate.HeldSets(ctx, h.store, "")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var rows []console.HeldRow
-	for _, r := range list {
-		t, err := h.tenant(c, r.Tenant)
-		if err != nil {
-			return nil, err
+	for _, s := range list {
+		if t, err := h.tenant(c, s.Tenant); err == nil {
+			body.Sets = append(body.Sets, console.HeldRow{HeldSet: s, Tenant: t})
 		}
-		rows = append(rows, console.HeldRow{HeldRemovals: r, Tenant: t, MayApprove: c.user.may(approve)})
 	}
-	return rows, nil
+	if body.Now, err = h.store.Now(ctx); err != nil {
+		return err
+	}
+	page := console.Page{Title: "Held removals", Here: "held", Notice: notices[q.Text("told")], Body: body}
+	return h.show(c, http.StatusOK, page)
 }
 
-// pathHeld returns the held removals of the tenant and stream that the path names, or
-// [web.NotFound].
-func (h *Handler) pathHeld(c *call) (console.HeldRow, error) {
-	rows, err := h.heldRows(c, c.r.PathValue("tenant"))
-	if err != nil {
-		return console.HeldRow{}, err
-	}
-	stream := c.r.PathValue("stream")
-	i := slices.IndexFunc(rows, func(r console.HeldRow) bool { return string(r.Stream) == stream })
-	if i < 0 {
-		return console.HeldRow{}, web.Absent()
-	}
-	return rows[i], nil
-}
+// heldClients is how many clients a page of a set shows.
+const heldClients = 100
 
-func (h *Handler) approvePage(c *call) error {
-	held, err := readGet(c, h.pathHeld)
+func (h *Handler) heldSetPage(c *call) error {
+	q := web.ReadQuery(c.r, "from")
+	from := q.Int("from", 0, 0, 1_000_000_000)
+	if err := q.Err(); err != nil {
+		return err
+	}
+	set, err := h.pathSet(c)
 	if err != nil {
 		return err
 	}
-	return h.showApprove(c, http.StatusOK, held, false)
+	return h.showSet(c, http.StatusOK, set, console.HeldSetPage{From: from})
 }
 
-func (h *Handler) showApprove(c *call, status int, held console.HeldRow, more bool) error {
-	now, err := h.store.Now(c.r.Context())
+func (h *Handler) showSet(c *call, status int, set heldSet, body console.HeldSetPage) error {
+	ctx := c.r.Context()
+	body.Tenant, body.Set, body.MayApprove = set.tenant, set.HeldSet, c.user.may(approve)
+	body.NoteLength, body.Days = maxReason, operate.KeepDays
+	var err error
+	if body.Now, err = h.store.Now(ctx); err != nil {
+		return err
+	}
+	body.Clients, err = h.store.HeldClients(ctx, set.tenant.ID, set.ID, body.From, heldClients+1)
 	if err != nil {
 		return err
 	}
-	body := console.ApprovePage{Tenant: held.Tenant, Now: now, Held: held.HeldRemovals, More: more}
-	return h.show(c, status, console.Page{Title: "Approve removals", Here: "held", Body: body})
+	if len(body.Clients) > heldClients {
+		body.Clients, body.Next = body.Clients[:heldClients], body.From+heldClients
+	}
+	title := "Held set " + strconv.FormatInt(set.ID, 10)
+	return h.show(c, status, console.Page{Title: title, Here: "held", Body: body})
 }
 
-// postApprove approves held removals, or asks again if there are more now than the page showed.
-func (h *Handler) postApprove(c *call) error {
-	held, form, err := readForm(c, h.pathHeld, "atMost")
+// postDecide decides on a set or on one client's items in it, or asks again if there are more now
+// than the page showed.
+func (h *Handler) postDecide(c *call) error {
+	set, form, err := readForm(c, h.pathSet, "of", "decision", "note", "days")
 	if err != nil {
 		return err
 	}
-	seen, err := strconv.ParseInt(form.Get("atMost"), 10, 64)
-	if err != nil || held.Items > seen {
-		return h.showApprove(c, http.StatusConflict, held, true)
+	d := store.HoldDecision{Tenant: set.tenant.ID, Hold: set.ID, By: c.operator()}
+	var ok bool
+	if d.Seen, d.Client, ok = targetOf(form.Get("of")); !ok {
+		return web.Invalid("of", "Kies een cliënt uit de lijst.")
 	}
-	scope := store.Scope{Only: store.StepReconcile, Stream: held.Stream, Approve: true}
-	return h.requestRunAndShow(c, held.Tenant, scope)
+	again := console.HeldSetPage{Note: form.Get("note"), Chosen: d.Client}
+	if d.Note, ok = operate.Note(form.Get("note")); !ok {
+		again.NoteFault = fieldFaults["reason"]
+		return h.showSet(c, http.StatusUnprocessableEntity, set, again)
+	}
+	days := 0
+	if form.Get("decision") == "keep" {
+		if days, err = strconv.Atoi(form.Get("days")); err != nil || days < 1 {
+			days = -1
+		}
+	}
+	if !operate.SetDecision(&d, form.Get("decision"), days) {
+		again.DaysFault = fieldFaults["days"]
+		return h.showSet(c, http.StatusUnprocessableEntity, set, again)
+	}
+	switch _, err := h.decide(c, d); {
+	case errors.Is(err, store.ErrHoldGrew):
+		again.Grown = true
+		return h.showSet(c, http.StatusConflict, set, again)
+	case err != nil:
+		return err
+	}
+	return c.goTo("/held-removals?told=" + form.Get("decision"))
 }

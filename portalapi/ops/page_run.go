@@ -54,14 +54,8 @@ func (h *Handler) runBody(c *call, live bool) (console.RunPage, error) {
 	if body.Now, err = h.store.Now(ctx); err != nil {
 		return body, err
 	}
-	if open {
-		known, err := h.store.Tenant(ctx, t.ID)
-		if err != nil {
-			return body, err
-		}
-		if known.Trouble != nil {
-			body.Trouble = *known.Trouble
-		}
+	if body.Trouble, err = operate.WaitWords(ctx, h.store, t, &run); err != nil {
+		return body, err
 	}
 	body.Progress, err = operate.ProgressOf(ctx, h.store, &body.Run, body.Now)
 	return body, err

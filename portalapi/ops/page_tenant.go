@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -19,21 +20,15 @@ func (h *Handler) overviewPage(c *call) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	statuses, err := operate.Statuses(c.r.Context(), h.store, h.tenantsOf(c))
+	service, err := operate.ServiceOf(c.r.Context(), h.store, h.tenantsOf(c))
 	if err != nil {
 		return err
 	}
-	body := console.Overview{Tenants: statuses, Live: live}
-	for i := range statuses {
-		body.Now = statuses[i].Now
+	slices.SortStableFunc(service.Tenants, func(a, b operate.Status) int { return cmp.Compare(urgency(&b), urgency(&a)) })
+	if len(service.Tenants) > 0 {
+		service.Now = service.Tenants[0].Now
 	}
-	if body.Now.IsZero() {
-		if body.Now, err = h.store.Now(c.r.Context()); err != nil {
-			return err
-		}
-	}
-	slices.SortStableFunc(statuses, func(a, b operate.Status) int { return cmp.Compare(urgency(&b), urgency(&a)) })
-	page := console.Page{Title: "Overview", Here: "overview", Body: body}
+	page := console.Page{Title: "Overview", Here: "overview", Body: console.Overview{Service: &service, Live: live}}
 	if fromHTMX(c) {
 		return h.showMoving(c, page)
 	}
@@ -44,12 +39,14 @@ func (h *Handler) overviewPage(c *call) error {
 func urgency(s *operate.Status) int {
 	switch {
 	case s.ShowsNothing():
+		return 6
+	case s.State == operate.Stale, s.State == operate.Never:
 		return 5
-	case s.State == store.Stale:
+	case s.State == operate.Late:
 		return 4
-	case s.State == store.Late:
+	case len(s.OpenCauses()) > 0:
 		return 3
-	case s.Unreachable != nil || s.Trouble != nil || len(s.Held) > 0:
+	case len(s.Attention) > 0:
 		return 2
 	case s.Quarantined > 0:
 		return 1
@@ -58,11 +55,16 @@ func urgency(s *operate.Status) int {
 }
 
 func (h *Handler) tenantPage(c *call) error {
-	t, err := readGet(c, h.pathTenant)
+	q := web.ReadQuery(c.r, "told")
+	notice := notices[q.Text("told")]
+	if err := q.Err(); err != nil {
+		return err
+	}
+	t, err := h.pathTenant(c)
 	if err != nil {
 		return err
 	}
-	return h.showTenant(c, t, http.StatusOK, console.ResyncForm{})
+	return h.showTenant(c, t, http.StatusOK, notice, console.ResyncForm{})
 }
 
 const (
@@ -70,13 +72,15 @@ const (
 	runsPageRuns   = 50 // runs on a page of runs
 )
 
-func (h *Handler) showTenant(c *call, t *Tenant, status int, form console.ResyncForm) error {
+func tenantURL(t *Tenant) string { return "/tenants/" + url.PathEscape(t.ID) }
+
+func (h *Handler) showTenant(c *call, t *Tenant, status int, notice string, form console.ResyncForm) error {
 	ctx := c.r.Context()
 	s, err := operate.StatusOf(ctx, h.store, t)
 	if err != nil {
 		return err
 	}
-	body := console.TenantPage{Tenant: t, Status: s, Form: form,
+	body := console.TenantPage{Tenant: t, Status: &s, Form: form,
 		MayResync: c.user.may(resync), MayApprove: c.user.may(approve)}
 	if body.Days, err = operate.Strip(ctx, h.store, t, &s); err != nil {
 		return err
@@ -84,7 +88,7 @@ func (h *Handler) showTenant(c *call, t *Tenant, status int, form console.Resync
 	if body.Runs, body.Older, err = h.runsBefore(c, t, 0, tenantPageRuns); err != nil {
 		return err
 	}
-	return h.show(c, status, console.Page{Title: t.Name, Body: body})
+	return h.show(c, status, console.Page{Title: t.Name, Notice: notice, Body: body})
 }
 
 // runsBefore returns up to limit runs of the tenant before a run's id, 0 being the newest, and the
@@ -131,7 +135,7 @@ func (h *Handler) postResync(c *call) error {
 	if p, ok := errors.AsType[*web.Problem](err); ok && fieldFaults[p.Parameter] != "" {
 		shown := console.ResyncForm{Client: in.Client, Stream: in.Stream, From: in.From, To: in.To, Full: in.Full,
 			DryRun: in.DryRun, Faults: map[string]string{p.Parameter: fieldFaults[p.Parameter]}}
-		return h.showTenant(c, t, http.StatusUnprocessableEntity, shown)
+		return h.showTenant(c, t, http.StatusUnprocessableEntity, "", shown)
 	}
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"dossiersync/store"
+
 	"golang.org/x/net/html"
 )
 
@@ -19,6 +21,12 @@ import (
 func TestEveryPageForEveryUser(t *testing.T) {
 	t.Parallel()
 	s := newFilledHarness(t)
+	for _, run := range []store.Run{s.done, s.running} {
+		if _, err := s.Pool().Exec(t.Context(), `INSERT INTO run_left_out (run, place, kind, items) VALUES
+			($1, 'Observation.bodySite', 'unread', 2), ($1, 'Observation.note', 'withheld', 1)`, run.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
 	item := "/quarantine/" + s.bad
 	pages := []struct {
 		url            string
@@ -33,7 +41,11 @@ func TestEveryPageForEveryUser(t *testing.T) {
 		{"/quarantine", 200, 200, 200}, {"/quarantine?tenant=szr", 200, 200, 200}, {"/quarantine?tenant=amaris", 200, 404, 200}, {"/quarantine?after=x", 400, 400, 400},
 		{item, 200, 200, 200}, {"/quarantine/" + url.PathEscape(s.stray), 200, 200, 200}, {"/quarantine/6xE4w6UEAgpxV2HZxJrlAD", 200, 404, 200},
 		{"/quarantine/nothing", 404, 404, 404}, {"/quarantine/%00", 404, 404, 404}, {"/quarantine/%ff", 404, 404, 404}, {"/quarantine/%3f%2f", 404, 404, 404}, {item + "/discard", 403, 403, 200},
-		{"/held-removals", 200, 200, 200}, {"/tenants/szr/approve/reports", 403, 403, 200}, {"/tenants/szr/approve/forms", 403, 403, 404},
+		{"/tenants/szr/items/k1", 200, 200, 200}, {"/tenants/szr/items/" + s.bad, 200, 200, 200}, {"/tenants/szr/items/nothing", 404, 404, 404},
+		{"/tenants/szr/items/%00", 404, 404, 404}, {"/tenants/szr/items/%ff", 404, 404, 404}, {"/tenants/amaris/items/k1", 404, 404, 404},
+		{"/tenants/szr/items/k1?x=1", 400, 400, 400}, {"/tenants/szr/items/" + url.PathEscape(s.stray), 200, 200, 200},
+		{"/held-removals", 200, 200, 200}, {"/tenants/szr/held/1", 200, 200, 200}, {"/tenants/szr/held/99", 404, 404, 404}, {"/tenants/amaris/held/1", 404, 404, 404},
+		{"/tenants/szr/held/x", 404, 404, 404}, {"/tenants/szr/held/1?from=x", 400, 400, 400}, {"/withheld", 200, 200, 200}, {"/withheld?told=withheld", 200, 200, 200},
 		{"/tenants/szr/why", 200, 200, 200}, {"/tenants/amaris/why", 200, 404, 200},
 		{"/nowhere", 404, 404, 404}, {"/?x=1", 400, 400, 400},
 	}
@@ -279,7 +291,8 @@ func TestButtonsNeedTheirPermission(t *testing.T) {
 		{"/quarantine/7xE4w6UEAgpxV2HZxJrlAE", "cannot be retried alone", "ann bob chef"},
 		{"/quarantine?tenant=szr", `action="/tenants/szr/retry"`, "ann chef"},
 		{"/quarantine", "/retry", ""}, // of several, one is to be chosen
-		{"/held-removals", `/approve/reports"`, "chef"},
+		{"/tenants/szr/held/1", `value="approve"`, "chef"},
+		{"/withheld", `action="/withheld"`, "chef"},
 	} {
 		for _, user := range []string{"ann", "bob", "chef"} {
 			got := strings.Contains(s.as(user).get(tt.url).Body.String(), tt.action)
@@ -299,15 +312,17 @@ func TestPagesShowTheirContent(t *testing.T) {
 		page string
 		want []string
 	}{
-		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations is not up to date: SZR", "stale", "the circuit is open; the next try is in", "3 items", "412 removals", "running"}},
-		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale", "The source is unreachable, first 1 h 00 min ago: search Observation: the circuit is open.", "The next try is in", "The source was restored or replaced", "one client", "missed, there was no run"}},
-		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
+		"overview":   {v.get("/").Body.String(), []string{"1 of 1 organisations needs attention: SZR", "the source cannot be read: search Observation: the circuit is open; tries again at", "No worker is alive.", "stale", "3 items", "412 removals", "running"}},
+		"tenant":     {v.get("/tenants/szr").Body.String(), []string{"Stale: two slots were missed", "The source cannot be read: search Observation: the circuit is open; tries again at", "Readers see what they saw before", "removals-held", "The source was restored or replaced", "one client", "missed, there was no run"}},
+		"running":    {v.get(runPage(s.running)).Body.String(), []string{"reading reports, stream 2 of 3", "1,202 of 6,000 of reports", "everything anew", "The source cannot be read now: search Observation: the circuit is open; tries again at", "search QuestionnaireResponse: HTTP 500", "has an invalid date", `hx-get="` + runPage(s.running) + `/progress"`}},
 		"waiting":    {v.get(runPage(s.waiting)).Body.String(), []string{"waiting for its turn", "everything from the beginning of client 1042"}},
 		"done":       {v.get(runPage(s.done)).Body.String(), []string{"partial", "2 items in quarantine"}},
 		"quarantine": {v.get("/quarantine").Body.String(), []string{"Observation o3", "has an invalid date", "%3f4xE4w6UEAgpxV2HZxJrlAB"}},
 		"item":       {v.get("/quarantine/" + s.bad).Body.String(), []string{"effectiveDateTime", "1042", "only quarantine show --raw prints them"}},
 		"stray":      {v.get("/quarantine/" + url.PathEscape(s.stray)).Body.String(), []string{"QuestionnaireResponse without an id", "none, or it could not be read"}},
-		"held":       {v.get("/held-removals").Body.String(), []string{"412", "you lack the right approve"}},
+		"held":       {v.get("/held-removals").Body.String(), []string{"Set 1", "412", "more are missing within a day"}},
+		"set":        {v.get("/tenants/szr/held/1").Body.String(), []string{"412 items of 0 clients", "record", "You lack the right approve"}},
+		"withheld":   {v.get("/withheld").Body.String(), []string{"Nothing is withheld"}},
 		"why":        {why, []string{"this user does not see them: their grant does not count today", "the invitation was not accepted yet", "1 hidden", "This user may not open the dossier"}},
 	} {
 		page := html.UnescapeString(tt.page)

@@ -26,6 +26,9 @@ var fieldFaults = map[string]string{
 	"stream": "There is no such stream.",
 	"from":   "Give a date such as 2026-03-01, or ask for everything from the beginning, not both.",
 	"to":     "Give a date such as 2026-03-01 that is not before the first.",
+	"item":   "Give the item's id in the portal, or TYPE/ID of the source. Name a client in the other field.",
+	"target": "Name a client or an item, not both.",
+	"days":   "Give a number of days from 1 to 366.",
 	"reason": "Say why in one line of 500 characters at most.",
 }
 
@@ -40,4 +43,9 @@ var notices = map[string]string{
 	"asked": "The run is requested.", "waits": "A run of the same scope was already waiting: this one.",
 	"cancelled": "The run is asked to stop.", "ended": "The run had already ended.",
 	"discarded": "The item is discarded.",
+	"approve":   "Approved: the next run carries this out.", "keep": "Kept as they are.", "reopen": "Held again.",
+	"withheld": "Withheld: nothing of it is in any answer from now on.", "released": "Released: readers may see it again.",
+	"acknowledged": "It is recorded that this is known.", "over": "This is over already.",
+	"changed": "This has changed or grown since the page was shown: look again.",
+	"unclear": "Nothing was recorded: say what you know in one line of 500 characters at most, and give a day within a year.",
 }

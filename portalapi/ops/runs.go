@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"dossiersync/portalapi/ops/operate"
 	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
@@ -68,13 +69,24 @@ func (h *Handler) tenantIDs(c *call, named string) ([]string, error) {
 	return slices.Compact(slices.Sorted(slices.Values(c.user.Tenants))), nil
 }
 
+type runJSON struct {
+	store.Run
+	Waits string `json:"waits,omitempty"` // why the source cannot be read now
+}
+
 // run answers with one run and its accounting per type.
 func (h *Handler) run(c *call) error {
 	run, err := readGet(c, h.pathRun)
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, run)
+	out := runJSON{Run: run}
+	if t, err := h.tenant(c, run.Tenant); err == nil {
+		if out.Waits, err = operate.WaitWords(c.r.Context(), h.store, t, &run); err != nil {
+			return err
+		}
+	}
+	return c.json(http.StatusOK, out)
 }
 
 // cancel cancels a run: 202 with the run, which ends at once if it is waiting, and else at its next

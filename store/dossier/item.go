@@ -56,9 +56,18 @@ type Item struct {
 	Version string    // opaque, has no order; empty where the source sends none
 	Updated time.Time // the source's lastUpdated; zero where it sends none
 	Hash    Hash
+	// Aliases are the references by which others may name the record of a person or an organisation
+	// instead of by its id. While it is hidden its name is not shown by way of them either.
+	Aliases []Ref
 	// Content is nil unless State is StateShown, with one exception: a client merged into
 	// another (HiddenMerged) has a *Client that holds only ReplacedBy.
 	Content Content
+
+	// LeftOut lists the places whose words reach no reader, of an item whose body was read. It is no
+	// part of Hash.
+	LeftOut []LeftOut
+	// Words holds the visible words of the record, of a sample of the records; else it is nil.
+	Words []SourceWords
 }
 
 // Content is the mapped content of an item: one of *Client, *Contact, *Staff,

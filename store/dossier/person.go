@@ -74,6 +74,7 @@ func (p Party) appendTo(refs []Ref) []Ref {
 	refs = appendRefs(refs, p.Ref)
 	if p.Inline != nil {
 		refs = appendRefs(refs, p.Inline.Person, p.Inline.Organization)
+		refs = appendRefs(refs, p.Inline.Identifiers...)
 	}
 	return refs
 }

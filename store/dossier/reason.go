@@ -14,7 +14,7 @@ const (
 	HiddenMarked            Reason = "marked"             // a security label or rule: not for the client
 	HiddenStatus            Reason = "status"             // a status that is not (yet) shown, such as preliminary
 	HiddenUnknownStatus     Reason = "unknown-status"     // a status that this program does not know
-	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1: not to be processed if not understood
+	HiddenModifierExtension Reason = "modifier-extension" // FHIR R4 §2.4.1; also where marks on parts leave nothing
 	HiddenImplicitRules     Reason = "implicit-rules"     // FHIR R4 §2.26.3.2: likewise
 	HiddenNotAReport        Reason = "not-a-report"       // an Observation or Composition of another code
 	HiddenNoClient          Reason = "no-client"          // names no client, or one of another server
@@ -27,6 +27,7 @@ const (
 	HiddenClientHidden      Reason = "client-hidden"      // belongs to a client that is not shown
 	HiddenNotADocument      Reason = "not-a-document"     // a document without readable content
 	HiddenErased            Reason = "erased"             // its client was erased for good; nothing of it is stored
+	HiddenWithheld          Reason = "withheld"           // an operator withholds it, or something that it may hold words of
 	HiddenNotAnAgreement    Reason = "not-an-agreement"   // a signature or consent that is no agreement to a care plan
 )
 
@@ -62,7 +63,7 @@ var reasons = map[Reason]struct {
 	HiddenMarked:            {"marked as not for the client", true},
 	HiddenStatus:            {"a status that is not shown: preliminary, draft, in progress (reports and forms: mapping: show)", true},
 	HiddenUnknownStatus:     {"a status that dossiersync does not know", true},
-	HiddenModifierExtension: {"carries a modifierExtension, which changes its meaning", false},
+	HiddenModifierExtension: {"a modifierExtension changes its meaning, or all that it says is marked as not for the client", false},
 	HiddenImplicitRules:     {"carries implicitRules, which change its meaning", true},
 	HiddenNotAReport:        {"of another kind than the reports (mapping: report_codes)", true},
 	HiddenNoClient:          {"names no client, or not one of this source (base_url)", true},
@@ -75,6 +76,7 @@ var reasons = map[Reason]struct {
 	HiddenClientHidden:      {"belongs to a client that is not shown", false},
 	HiddenNotADocument:      {"a document without content that can be read", false},
 	HiddenErased:            {"belongs to a client whose dossier was erased for good; nothing of it is stored", false},
+	HiddenWithheld:          {"withheld by an operator", false},
 	HiddenNotAnAgreement:    {"a signature or consent that is not the client's agreement to a care plan", false},
 	WithdrawnInError:        {"recorded by mistake according to the source", true},
 	WithdrawnDeleted:        {"deleted in the source", true},

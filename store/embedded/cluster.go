@@ -57,7 +57,7 @@ func (c *cluster) initialise(ctx context.Context, fast bool) error {
 	}
 	abandoned, _ := filepath.Glob(c.path("initdb-*")) // fails only for a malformed pattern
 	for _, path := range append(abandoned, c.path(passwordName)) {
-		if err := os.RemoveAll(path); err != nil {
+		if err := removeAll(path); err != nil {
 			return err
 		}
 	}
@@ -87,6 +87,17 @@ func (c *cluster) initialise(ctx context.Context, fast bool) error {
 		return err
 	}
 	return os.Rename(data, c.path(dataName))
+}
+
+// removeAll removes a folder, into which a process that was killed just now may still be writing.
+func removeAll(path string) (err error) {
+	for range 10 {
+		if err = os.RemoveAll(path); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
 
 func (c *cluster) choosePassword() error {
@@ -207,6 +218,9 @@ func (c *cluster) run(ctx context.Context, name string, args ...string) error {
 		return nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
+		if name == "initdb" && cmd.Process != nil { // killed while its own process was still writing the cluster
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
 		return fmt.Errorf("%s: %w", name, cause)
 	}
 	return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))

@@ -137,7 +137,7 @@ func postmaster(t *testing.T, dir string) int {
 // awaitEnd waits for the kernel to be done with a process.
 func awaitEnd(t *testing.T, pid int) {
 	t.Helper()
-	for range 500 {
+	for range 6000 {
 		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			return
 		}

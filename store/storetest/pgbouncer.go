@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -31,23 +30,24 @@ func Pgbouncer(t testing.TB, address string, connections int) string {
 		t.Fatalf("storetest: %v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	port := freePort(t)
+	// It listens on a socket in its folder, because a free port may be taken before it listens.
+	const port = 6432
 	files := map[string]string{
 		"users.txt": fmt.Sprintf("%q %q\n", behind.User, behind.Password),
 		"pgbouncer.ini": fmt.Sprintf(`
 [databases]
 * = host=%s port=%d
 [pgbouncer]
-listen_addr = 127.0.0.1
+listen_addr =
 listen_port = %d
-unix_socket_dir =
+unix_socket_dir = %s
 auth_type = scram-sha-256
 auth_file = %s
 pool_mode = transaction
 default_pool_size = %d
 max_client_conn = 500
 server_lifetime = 3600
-`, behind.Host, behind.Port, port, filepath.Join(dir, "users.txt"), connections),
+`, behind.Host, behind.Port, port, dir, filepath.Join(dir, "users.txt"), connections),
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -77,7 +77,7 @@ server_lifetime = 3600
 	})
 	front := url.URL{
 		Scheme: "postgres", User: url.UserPassword(behind.User, behind.Password),
-		Host: fmt.Sprint("127.0.0.1:", port), Path: "/" + behind.Database, RawQuery: "sslmode=disable",
+		Path: "/" + behind.Database, RawQuery: url.Values{"host": {dir}, "port": {fmt.Sprint(port)}}.Encode(),
 	}
 	awaitPgbouncer(t, front.String())
 	return front.String()
@@ -109,20 +109,10 @@ func findPgbouncer(t testing.TB) string {
 	return ""
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("storetest: %v", err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
 func awaitPgbouncer(t testing.TB, url string) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var conn *pgx.Conn
 		if conn, err = pgx.Connect(t.Context(), url); err == nil {
 			_ = conn.Close(context.Background())

@@ -87,6 +87,10 @@ var answerKinds = map[string]func(*mapper, *resource, *dossier.Answer, value){
 		if a.Display = p.Display; a.Display == "" && p.Inline != nil {
 			a.Display = join(p.Inline.Name, p.Inline.PersonName)
 		}
+		if p.Inline != nil && len(p.Inline.Identifiers) > 0 {
+			a.Ref = p.Inline.Identifiers[0] // who is hidden by it is not named
+			return
+		}
 		if a.Ref = p.Ref; a.Ref.IsZero() {
 			a.Ref = m.pulled(v)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"mime"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,10 +24,14 @@ const (
 
 // formatOf returns how content of the type is read.
 func formatOf(contentType string) format {
-	switch media, _ := mediaType(contentType); media {
+	media, _ := mediaType(contentType)
+	if !strings.Contains(media, "/") {
+		return anyBytes // no media type at all
+	}
+	switch media {
 	case "text/plain", "text/markdown", "text/x-markdown":
 		return plainText
-	case "text/html", "application/xhtml+xml":
+	case "text/html", "application/xhtml+xml", "application/html", "text/x-html", "text/xhtml", "application/xhtml":
 		return hypertext
 	case "application/xml", "text/xml", "application/cda+xml", "text/cda+xml", "application/hl7-v3+xml",
 		"application/hl7-cda+xml",
@@ -67,6 +72,7 @@ func (m *mapper) contents(r *resource, p *dossier.Report) (readable bool) {
 		}
 		if id, ok := strings.CutPrefix(a.get("url").str(), "#"); ok && r.hides(id) && !a.get("data").ok() {
 			r.withheld = true
+			a.withhold()
 			continue
 		}
 		kind := formatOf(a.get("contentType").str())
@@ -118,6 +124,7 @@ func (m *mapper) inlineText(r *resource, t *bestText, v, data value, kind format
 	switch state {
 	case textWithheld:
 		r.withheld = true
+		v.withhold()
 		return true
 	case textRead:
 		t.add(s, kind)
@@ -169,6 +176,7 @@ func (m *mapper) fetched(r *resource, p *dossier.Report, t *bestText, all []text
 		got := r.file(f.url)
 		if got.wrong == "" && !m.allowsFile(r, got) {
 			r.withheld = true
+			f.attachment.withhold()
 			continue
 		}
 		if got.wrong == "" && !isServedAs(got.contentType, f.kind) {
@@ -184,6 +192,7 @@ func (m *mapper) fetched(r *resource, p *dossier.Report, t *bestText, all []text
 			t.add(s, f.kind)
 		case textWithheld:
 			r.withheld = true
+			f.attachment.withhold()
 		}
 		if state == textListed || state == textNot {
 			p.Attachments = append(p.Attachments, attachment(f.attachment))
@@ -265,7 +274,7 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 		return "", textRead
 	}
 	switch {
-	case kind == clinical || isWholeXML(s, kind):
+	case kind == clinical && strings.HasPrefix(strings.TrimLeft(s, " \t\r\n\ufeff"), "<"), isWholeXML(s, kind):
 		s, state, wrong = m.plainXML(s)
 	case kind == hypertext || isWholeHTML(s):
 		pictured := holdsPictures(s)
@@ -273,6 +282,9 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 			return "", textNot
 		}
 	default:
+		if strings.Contains(v.get("contentType").str(), "markdown") {
+			s = struckMarkdown.ReplaceAllString(s, "")
+		}
 		s, wrong = readable(s)
 	}
 	if wrong != "" {
@@ -283,6 +295,9 @@ func (m *mapper) textIn(r *resource, v, from value, b []byte, contentType string
 	}
 	return s, state
 }
+
+// struckMarkdown finds what is struck out in Markdown (GFM §6.5).
+var struckMarkdown = regexp.MustCompile(`~~[^~\s](?:[^~\n]*[^~\s])?~~ ?`)
 
 // isProse reports whether b, of which nobody says what it is, surely is a text for people, and not
 // a message between machines.

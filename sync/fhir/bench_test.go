@@ -75,3 +75,17 @@ func bundleOf(n int) []byte {
 	w.WriteString("]}")
 	return w.Bytes()
 }
+
+// BenchmarkLeftOut looks for what a mapping did not read, which is part of BenchmarkObservation.
+func BenchmarkLeftOut(b *testing.B) {
+	m, t := benchMapper()
+	raw := fmt.Appendf(nil, typicalObservation, 1, 1, 1)
+	r := &resource{limits: m.limits}
+	m.item(r, t, raw, false)
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(m.leftOut(r, "Observation")) != 1 {
+			b.Fatal(m.leftOut(r, "Observation"))
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"dossiersync/store/dossier"
@@ -34,15 +35,15 @@ func TestBinariesAreJudged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			binary := `{"resourceType":"Binary","id":"1","contentType":"text/plain","data":"dGVrc3Q="` + test.more + `}`
-			var accept string
+			var asked atomic.Value // the Accept of the last request; there are two at once
 			files := map[string]func(*http.Request) (*http.Response, error){"/fhir/Binary/1": func(req *http.Request) (*http.Response, error) {
-				accept = req.Header.Get("Accept")
+				asked.Store(req.Header.Get("Accept"))
 				return respond(req, 200, binary, "Content-Type", "application/fhir+json"), nil
 			}}
 			l := &library{files: files, documents: []string{pointing(t, "d", "text/plain", "Binary/1"),
 				with(t, document, "id", `"e"`, "content", `[{"attachment":`+inline("text/html", "<p>hier</p>")+`},{"attachment":{"contentType":"text/plain","url":"Binary/1"}}]`)}}
 			items, err := searchLibrary(t, l, func(o *Options) { o.Mapping = rules })
-			if err != nil || !strings.HasPrefix(accept, "application/fhir+json") {
+			if accept, _ := asked.Load().(string); err != nil || !strings.HasPrefix(accept, "application/fhir+json") {
 				t.Fatalf("asked for %q: %v", accept, err)
 			}
 			if it := items[0]; (it.State == dossier.StateShown) != test.shown || !test.shown && it.State != dossier.StateHidden {

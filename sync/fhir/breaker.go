@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"dossiersync/sync/source"
 )
 
 // A breaker stops asking a source that only fails. What a source does on
@@ -16,7 +18,8 @@ type breaker struct {
 	open time.Duration
 
 	mu    sync.Mutex
-	until time.Time // when an open circuit lets a request through again
+	until time.Time       // when an open circuit lets a request through again
+	first *source.Failure // of the failures in a row; nil: the last answer was none
 }
 
 // The two things that the breaker is told of beside success.
@@ -44,23 +47,39 @@ func newBreaker(name string, t times, onChange func(state string)) *breaker {
 	return b
 }
 
-// allow returns what must be called with the attempt's outcome; nil if there is
-// to be no attempt, and after how long it may be tried again.
-func (b *breaker) allow() (done func(*trouble), after time.Duration) {
+// allow returns what must be called with the attempt's outcome. If there is to be
+// no attempt, it returns a failure instead, which wraps the first of the failures
+// that opened the circuit.
+func (b *breaker) allow(act string) (done func(*trouble), open *source.Failure) {
 	report, err := b.two.Allow()
 	if err != nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return nil, max(time.Until(b.until), time.Second)
+		open = &source.Failure{Kind: source.BreakerOpen, Act: act, After: max(time.Until(b.until), time.Second)}
+		if b.first != nil {
+			open.Err = b.first
+		}
+		return nil, open
 	}
 	return func(t *trouble) {
 		switch {
 		case t == nil || t.answered:
+			b.note(nil)
 			report(nil)
 		case t.guilty:
+			b.note(t.failure)
 			report(errGuilty)
 		default:
 			report(errExcluded)
 		}
-	}, 0
+	}, nil
+}
+
+// note keeps the first failure in a row; nil ends the row.
+func (b *breaker) note(f *source.Failure) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f == nil || b.first == nil {
+		b.first = f
+	}
 }

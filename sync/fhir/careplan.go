@@ -55,7 +55,8 @@ func (m *mapper) carePlan(r *resource, e *envelope) (dossier.Content, verdict) {
 		m.activity(r, p, own, a)
 	}
 	text := r.get("text")
-	if text.get("status").str() == "additional" || isBare(p) {
+	// A narrative may repeat what was left out above because it is not for readers.
+	if !r.withheld && !r.hidesAny() && (text.get("status").str() == "additional" || isBare(p)) {
 		p.Narrative = m.narrative(text)
 	}
 	return p, shown
@@ -83,9 +84,17 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 		if t.Type == "Goal" && !slices.Contains(p.Goals, t.Ref) {
 			p.Goals = append(p.Goals, t.Ref)
 		}
+		if t.display != "" && isWordsOnly(v) {
+			p.OwnGoals = append(p.OwnGoals, dossier.Goal{Description: t.display}) // no record: words are all there is
+			continue
+		}
 		in := r.inside(t.inside)
 		_, known := own[t.inside]
-		if known || in.get("resourceType").str() != "Goal" || goalVerdict(in.get("lifecycleStatus").str()) != shown {
+		if known || in.get("resourceType").str() != "Goal" {
+			continue
+		}
+		if goalVerdict(in.get("lifecycleStatus").str()) != shown {
+			in.withhold()
 			continue
 		}
 		have := marks{category: appendConcepts(nil, in.get("category")), code: appendConcept(nil, in.get("description")),
@@ -98,6 +107,11 @@ func (m *mapper) planGoals(r *resource, p *dossier.CarePlan) map[string]int {
 	return own
 }
 
+// isWordsOnly reports whether v, a Reference, leads to no record, and does not keep one back either.
+func isWordsOnly(v value) bool {
+	return !v.get("reference").ok() && !v.get("_reference").ok() && !v.get("identifier").ok()
+}
+
 // activity adds to p what v, one of its activities, says: what is done, and how
 // it went. own are the places of p.OwnGoals.
 func (m *mapper) activity(r *resource, p *dossier.CarePlan, own map[string]int, v value) {
@@ -106,10 +120,15 @@ func (m *mapper) activity(r *resource, p *dossier.CarePlan, own map[string]int, 
 	a, is := dossier.Action{}, false
 	if detail := v.get("detail"); detail.ok() {
 		goals.add(detail)
-		a, is = m.action(r, detail)
+		if a, is = m.action(r, detail); !is {
+			detail.withhold()
+		}
 	} else if order := v.get("reference"); order.ok() {
 		goals.add(r.inside(m.reference(order).inside))
-		a, is = m.ordered(r, order)
+		if a, is = m.ordered(r, order); !is {
+			order.withhold()
+			r.inside(m.reference(order).inside).withhold()
+		}
 	}
 	place := 0
 	if is {
@@ -166,9 +185,9 @@ func (m *mapper) action(r *resource, v value) (a dossier.Action, ok bool) {
 	default:
 		return a, false
 	}
-	a.Timing, a.Reason = m.scheduled(v, "scheduled"), reasons(v.get("reasonCode"))
+	a.Timing, a.Reason = m.scheduled(v, "scheduled"), m.reasons(r, v)
 	a.Product, a.Amount = m.product(r, v, "product"), joinWith(", ", quantity(v.get("quantity")), perDay(v.get("dailyAmount")))
-	a.Location = m.named(r, v.get("location"))
+	a.Location = m.thing(r, v.get("location"))
 	a.Team = m.parties(r, v.get("performer"))
 	a.Description = m.text(v.get("description"))
 	if a.Description == "" {

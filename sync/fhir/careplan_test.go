@@ -33,7 +33,7 @@ func TestCarePlan(t *testing.T) {
 		Title: "Zorgleefplan", Description: "Samen op pad.\nElke dag.", Status: "active", Open: true,
 		Start: "2025-01-01", End: "2025-06", Ends: "2025-06-30", At: at(t, "2025-01-01"),
 		Author: []dossier.Party{{Ref: dossier.Ref{Type: "Practitioner", ID: "s1"}}},
-		Goals:  []dossier.Ref{{Type: "Goal", ID: "g1"}},
+		Goals:  []dossier.Ref{{Type: "Goal", ID: "g1"}}, OwnGoals: []dossier.Goal{{Description: "los doel"}},
 		Actions: []dossier.Action{
 			{Description: "Samen wandelen", Status: "in-progress", Goals: []dossier.Ref{{Type: "Goal", ID: "g1"}}},
 			{Description: "thuiszorg", Status: "scheduled"},

@@ -73,6 +73,9 @@ func (m *mapper) conditions(r *resource, v value) []string {
 	for _, e := range v.each() {
 		t := m.reference(e)
 		s := t.display
+		if !m.pulled(e).IsZero() {
+			continue // whether that may be named is not known here
+		}
 		if s == "" {
 			s = wordsOrCode(r.inside(t.inside).get("code"))
 		}

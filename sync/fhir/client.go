@@ -111,7 +111,7 @@ func (c *client) get(ctx context.Context, req request) (response, error) {
 	for n := 1; ; n++ {
 		wait := c.pause.left()
 		if wait > patience || !fits(ctx, wait) {
-			return response{}, &source.Failure{Kind: source.Throttled, Act: req.act, After: wait}
+			return response{}, c.pause.failure(req.act, wait)
 		}
 		if patience -= wait; !sleep(ctx, wait) {
 			return response{}, cancelled(ctx, req.act)
@@ -125,7 +125,7 @@ func (c *client) get(ctx context.Context, req request) (response, error) {
 		}
 		last := !t.retry || n == c.times.attempts
 		if t.failure.Kind == source.Throttled {
-			c.pause.extend(t.failure.After)
+			c.pause.extend(t.failure)
 			last = last || t.failure.After > patience
 		} else if !last && !sleep(ctx, c.times.backoffBefore(n+1)) {
 			return ans, cancelled(ctx, req.act)
@@ -143,10 +143,10 @@ func (c *client) attempt(ctx context.Context, req request) (response, *trouble) 
 		return response{}, &trouble{}
 	}
 	waited := time.Since(asked)
-	done, after := c.breaker.allow()
-	if done == nil {
+	done, open := c.breaker.allow(req.act)
+	if open != nil {
 		c.observe(Request{Type: req.kind, Class: "refused", Waited: waited})
-		return response{}, &trouble{failure: &source.Failure{Kind: source.BreakerOpen, Act: req.act, After: after}}
+		return response{}, &trouble{failure: open}
 	}
 	began := time.Now()
 	ans, err := c.do(ctx, req)

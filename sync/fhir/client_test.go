@@ -257,6 +257,9 @@ func TestBreaker(t *testing.T) {
 		if f == nil || f.Kind != source.BreakerOpen || f.After <= 0 || f.After > 30*time.Second || w.count() != 10 {
 			t.Fatalf("%d attempts: %v, after %v", w.count(), err, f.After)
 		}
+		if first := f.First(); first.Kind != source.Unreachable || first.Status != 500 {
+			t.Errorf("the circuit was opened by %v", first)
+		}
 		if _, err := s.Search(t.Context(), q); source.KindOf(err) != source.BreakerOpen || w.count() != 10 {
 			t.Fatalf("%d attempts: %v", w.count(), err)
 		}

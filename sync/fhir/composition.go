@@ -45,7 +45,7 @@ func (m *mapper) composition(r *resource, e *envelope) (dossier.Content, verdict
 		about = append(about, event.get("detail"))
 	}
 	m.file(r, p, e, about...)
-	if p.Text == "" && !r.withheld { // else the narrative may hold what was left out
+	if p.Text == "" && !r.withheld && !r.hidesAny() { // else the narrative may hold what was left out
 		p.Text = m.narrative(r.get("text"))
 	}
 	if p.Text == "" {
@@ -68,10 +68,14 @@ func (m *mapper) sections(r *resource, v value) string {
 	for _, s := range v.each() {
 		if m.hidesSection(r, s) {
 			r.withheld = true
+			s.withhold()
 			continue
 		}
 		parts := []string{m.narrative(s.get("text")), m.sections(r, s.get("section"))}
 		text := clean(strings.Join(parts, "\n\n"))
+		if text == "" {
+			text = wordsOrCode(s.get("emptyReason"))
+		}
 		if title := sectionTitle(s); title != "" && text != "" {
 			text = title + "\n" + text
 		}
@@ -98,8 +102,11 @@ func hasEntries(v value) bool {
 // hidesSection reports whether v, a section of r, is not for readers: a hide rule matches its
 // code, which serves as its category too, or it is labelled, or about another client (I6, I7).
 func (m *mapper) hidesSection(r *resource, v value) bool {
-	codes := appendConcept(nil, v.get("code"))
-	have := marks{code: codes, category: codes}
+	r.judging = true
+	defer func() { r.judging = false }()
+	var have marks
+	have.appendNamedConcepts(&have.code, v.get("code"))
+	have.category = have.code
 	for _, e := range v.get("extension").each() {
 		if !isSecurityLabel(e.get("url").str()) {
 			continue
@@ -110,12 +117,24 @@ func (m *mapper) hidesSection(r *resource, v value) bool {
 			have.appendLabel(&have.security, e.get("valueCoding"))
 		}
 	}
-	focus := m.resolve(v.get("focus").get("reference").str())
-	return m.rules.isHidden(&have) || focus.Type == "Patient" && focus.ID != r.envelope.client
+	return m.rules.isHidden(&have) || m.isOfAnother(r, v.get("focus"))
+}
+
+// isOfAnother reports whether v, a Reference in r, is to a Patient who is not known to be r's client.
+func (m *mapper) isOfAnother(r *resource, v value) bool {
+	t := m.reference(v)
+	if t.inside != "" {
+		in := r.inside(t.inside)
+		return !in.ok() || in.get("resourceType").str() == "Patient"
+	}
+	isPatient := t.kind == "Patient" || strings.Contains("/"+v.get("reference").str(), "/Patient/")
+	return isPatient && (t.Type != "Patient" || t.ID != r.envelope.client)
 }
 
 // isSecurityLabel reports whether an extension with this URL labels the element that carries it.
 func isSecurityLabel(url string) bool {
+	url, _, _ = strings.Cut(strings.TrimRight(strings.TrimSpace(url), "/"), "|")
+	url = strings.TrimRight(url, "/")
 	name := bare(url[strings.LastIndexByte(url, '/')+1:])
 	return strings.Contains(name, "SECLABEL") || strings.Contains(name, "SECURITYLABEL")
 }

@@ -9,6 +9,7 @@ import (
 // A contained is one of the resources that another contains.
 type contained struct {
 	is     value
+	within string // the id of the resource that contains it in turn, which FHIR forbids
 	judged bool
 	hidden bool
 }
@@ -18,7 +19,20 @@ func (r *resource) inside(id string) value {
 	if id == "" || r.hides(id) {
 		return value{}
 	}
-	return r.contained[id].is
+	return r.contained[r.containedID(id)].is
+}
+
+// containedID returns the id as the contained resource has it that a reference names, if only its capitals
+// differ: whether that is meant is in doubt, and doubt about a mark hides (I6).
+func (r *resource) containedID(id string) string {
+	if _, ok := r.contained[id]; !ok {
+		for one := range r.contained {
+			if strings.EqualFold(one, id) {
+				return one
+			}
+		}
+	}
+	return id
 }
 
 // hides reports whether r contains a resource with this id that may not be shown. The envelope is
@@ -30,22 +44,51 @@ func (r *resource) hides(id string) bool {
 	if r.contained == nil {
 		r.contained = make(map[string]contained)
 		for _, c := range r.get("contained").each() {
-			id := c.get("id").str()
+			id := strings.TrimPrefix(c.get("id").str(), "#") // which some write
 			if _, twice := r.contained[id]; twice && id != "" {
 				c.get("id").fault(r.blame, "given twice")
 			}
 			r.contained[id] = contained{is: c}
 		}
+		for _, c := range r.get("contained").each() {
+			r.addWithin(strings.TrimPrefix(c.get("id").str(), "#"), c)
+		}
 	}
+	id = r.containedID(id)
 	c, ok := r.contained[id]
 	if !ok || r.judge == nil || r.blame != dossier.BadBody {
 		return false
 	}
 	if !c.judged {
-		c.judged, c.hidden = true, !r.judge(r, c.is)
+		if c.judged, c.hidden = true, !r.judge(r, c.is) || r.hides(c.within); c.hidden {
+			c.is.withhold()
+		}
 		r.contained[id] = c
 	}
 	return c.hidden
+}
+
+// addWithin adds what outer, a contained resource, contains in turn. FHIR forbids it (dom-2); what is marked
+// there must not be named all the same (I6).
+func (r *resource) addWithin(outerID string, outer value) {
+	for _, c := range outer.get("contained").each() {
+		id := strings.TrimPrefix(c.get("id").str(), "#")
+		if _, known := r.contained[id]; known || id == "" {
+			continue
+		}
+		r.contained[id] = contained{is: c, within: outerID}
+		r.addWithin(id, c)
+	}
+}
+
+// hidesAny reports whether r contains a resource that may not be shown.
+func (r *resource) hidesAny() bool {
+	for _, c := range r.get("contained").each() {
+		if id := strings.TrimPrefix(c.get("id").str(), "#"); id != "" && r.hides(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge reports whether v, a resource that r contains, may be shown as part of r (I6, I7): by the

@@ -37,6 +37,16 @@ func (s *Source) Deleted(ctx context.Context, t source.Type, since time.Time, ne
 		if source.KindOf(err) == source.Unsupported {
 			continue
 		}
+		if err == nil && f == feedSearch && next == "" && !s.learned.hasListed(k.name) {
+			var obeyed bool
+			obeyed, err = s.obeysDeleted(ctx, act, k, len(p.Deletions) > 0)
+			if !obeyed && source.KindOf(err) != source.Unsupported {
+				return p, ctx.Err() // it is not known yet, and the next call asks again
+			}
+		}
+		if source.KindOf(err) == source.Unsupported {
+			continue
+		}
 		if err == nil {
 			s.learned.tells(k.name, f)
 		}
@@ -44,6 +54,28 @@ func (s *Source) Deleted(ctx context.Context, t source.Type, since time.Time, ne
 	}
 	s.learned.tells(k.name, 0)
 	return source.DeletedPage{}, &source.Failure{Kind: source.Unsupported, Act: act}
+}
+
+// obeysDeleted reports whether the source is known to obey _deleted=true for the type. An empty
+// answer does not show it: a source that ignores the parameter gives one where nothing has changed,
+// and may repeat the parameter in its self link (node-fhir-server-core). So it is asked for one
+// deletion of any time, which shows a whole record where the parameter is ignored: that is a Failure
+// of kind Unsupported. Without deletions, a record that exists and is not shown proves it.
+func (s *Source) obeysDeleted(ctx context.Context, act string, k *kindOfResource, listed bool) (bool, error) {
+	if !listed {
+		p, err := s.deletions(ctx, act, k, feedSearch, time.Time{}, "")
+		if err != nil {
+			return false, err
+		}
+		listed = len(p.Deletions) > 0
+	}
+	if !listed {
+		if n, err := s.Count(ctx, k.name, time.Time{}); err != nil || n == 0 {
+			return false, nil
+		}
+	}
+	s.learned.listed(k.name)
+	return true, nil
 }
 
 // deletions fetches one page from f. Where a page is too large the list begins
@@ -86,7 +118,9 @@ func (s *Source) deletionsURL(k *kindOfResource, f feed, since time.Time, size i
 		return u
 	}
 	params.Set("_deleted", "true")
-	params.Set("_lastUpdated", "ge"+instant(since))
+	if !since.IsZero() {
+		params.Set("_lastUpdated", "ge"+instant(since))
+	}
 	params.Set("_sort", "_lastUpdated")
 	u := s.base.JoinPath(k.name)
 	u.RawQuery = params.Encode()
@@ -145,7 +179,10 @@ func (m *mapper) deletedInHistory(k *kindOfResource, all []entry) []source.Delet
 		if ref.Type != k.name {
 			continue
 		}
-		v := version{m.moment(r.get("response").get("lastModified")).Time, sent.get("method").str() == http.MethodDelete}
+		came := r.get("response")
+		// Some servers list a deletion as a request for the version that is gone (Medplum).
+		gone := sent.get("method").str() == http.MethodDelete || strings.HasPrefix(came.get("status").str(), "410")
+		v := version{m.moment(came.get("lastModified")).Time, gone}
 		was, again := newest[ref.ID]
 		if !again {
 			order = append(order, ref.ID)

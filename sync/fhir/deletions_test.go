@@ -120,13 +120,41 @@ func TestDeletedInSearchMustBeCertain(t *testing.T) {
 				}
 			}
 			want := 3 // the history was asked for once
-			if !test.ok {
+			switch {
+			case !test.ok:
 				want = 2
+			case test.name == "nothing deleted": // it may not know the parameter: both are asked for again, and a count
+				want = 9
 			}
 			if len(asked) != want {
 				t.Errorf("asked %v", asked)
 			}
 		})
+	}
+}
+
+// A server that ignores _deleted has nothing to show where nothing has changed, and may repeat the
+// parameter in its self link all the same.
+func TestIgnoredDeletedIsFoundOut(t *testing.T) {
+	t.Parallel()
+	for held, want := range map[string]source.FailureKind{document: source.Unsupported, "": ""} {
+		var asked []*url.URL
+		s, q := testSource(t, answering(&asked, func(r *http.Request) (int, string) {
+			self := `,"total":0,"link":[{"relation":"self","url":"https://ecd.example` + r.URL.RequestURI() + `"}]`
+			switch {
+			case strings.HasSuffix(r.URL.Path, "_history"):
+				return 404, ""
+			case r.URL.Query().Has("_lastUpdated") || held == "":
+				return 200, searchset(self)
+			}
+			return 200, searchset(self, held)
+		}))
+		if _, err := s.Deleted(t.Context(), q.Type, since, ""); source.KindOf(err) != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if s.learned.feed != 0 {
+			t.Error("it is taken for a way to tell of deletions")
+		}
 	}
 }
 
@@ -175,6 +203,9 @@ func TestDeletedFromServers(t *testing.T) {
 		"history":         {simulator.Behaviour{}, feedHistory},
 		"history by page": {simulator.Behaviour{Paging: simulator.Stored}, feedHistory},
 		"like Medplum":    {simulator.Behaviour{Paging: simulator.Keyset, NoTypeHistory: true, ListsDeleted: true, RefusesUnknown: true, RefusesPreferences: true}, feedSearch},
+		"oldest first":    {simulator.Behaviour{HistoryOldestFirst: true}, feedHistory},
+		"gone versions":   {simulator.Behaviour{HistoryShowsGone: true, HistoryOldestFirst: true}, feedHistory},
+		"ignored, echoed": {simulator.Behaviour{NoTypeHistory: true, IgnoresPreferences: true, EchoesSelf: true}, 0},
 		"neither":         {simulator.Behaviour{NoTypeHistory: true}, 0},
 		"neither, silent": {simulator.Behaviour{NoTypeHistory: true, IgnoresPreferences: true}, 0},
 	} {

@@ -39,10 +39,11 @@ func (m *mapper) document(r *resource, e *envelope) (dossier.Content, verdict) {
 	context := r.get("context")
 	updated := r.get("meta").get("lastUpdated")
 	date, period := r.get("date"), context.get("period")
+	created := r.get("content").at(0).get("attachment").get("creation")
 	if m.rules.DocumentTime == DocumentIndexed {
-		m.date(r, p, date, period.get("start"), period.get("end"), updated)
+		m.date(r, p, date, period.get("start"), period.get("end"), created, updated)
 	} else {
-		m.date(r, p, period.get("start"), date, period.get("end"), updated)
+		m.date(r, p, period.get("start"), date, period.get("end"), created, updated)
 		if indexed := m.moment(date); indexed != p.At {
 			p.RecordedAt = indexed
 		}

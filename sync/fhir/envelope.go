@@ -30,6 +30,8 @@ type envelope struct {
 // readEnvelope reads r's envelope. Where it could not be read r.failed says so,
 // and nothing of the record may be shown or stay shown.
 func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
+	r.judging = true
+	defer func() { r.judging = false }()
 	e := &r.envelope
 	*e = envelope{id: r.get("id").str(), marks: e.marks.cleared()}
 	meta := r.get("meta")
@@ -43,14 +45,10 @@ func (m *mapper) readEnvelope(r *resource, k *kindOfResource) *envelope {
 		e.marks.appendLabelConcepts(&e.marks.security, r.get(k.label))
 	}
 	if k.code != "" {
-		if c := r.get(k.code); c.ok() && c.node().kind == array {
-			e.marks.code = appendConcepts(e.marks.code, c)
-		} else {
-			e.marks.code = appendConcept(e.marks.code, c)
-		}
+		e.marks.appendNamedConcepts(&e.marks.code, r.get(k.code))
 	}
 	if k.category != "" {
-		e.marks.category = appendConcepts(e.marks.category, r.get(k.category))
+		e.marks.appendNamedConcepts(&e.marks.category, r.get(k.category))
 	}
 	if k.mark != nil {
 		k.mark(m, r, e)
@@ -109,13 +107,13 @@ func nobodys(*mapper, *resource, *envelope) bool { return true }
 // cannot be read is a fault: it may be anybody's.
 func clientIn(member string) func(*mapper, *resource, *envelope) bool {
 	return func(m *mapper, r *resource, e *envelope) bool {
-		subject := r.get(member)
-		t := m.reference(subject)
+		where := r.get(member).get("reference")
+		t := m.resolve(where.str())
 		if t.Type == "Patient" {
 			e.client = t.ID
 			return true
 		}
-		if where := subject.get("reference"); t.Ref.IsZero() && strings.HasPrefix(where.str(), "Patient/") {
+		if t.IsZero() && strings.HasPrefix(where.str(), "Patient/") {
 			where.fault(dossier.BadReference, "holds no FHIR id")
 		}
 		return false

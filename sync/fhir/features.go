@@ -41,6 +41,7 @@ type learned struct {
 	page    map[string]int // of a type: the page size that fits the limit
 	feed    feed           // how it tells what was deleted
 	mute    []string       // types of which it does not tell
+	proven  []string       // types of which it is known to obey _deleted=true
 }
 
 // known returns what the source is known to refuse.
@@ -143,4 +144,18 @@ func (l *learned) tells(kind string, f feed) {
 	} else if !slices.Contains(l.mute, kind) {
 		l.mute = append(l.mute, kind)
 	}
+}
+
+// hasListed reports whether the source is known to obey _deleted=true for the type.
+func (l *learned) hasListed(kind string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.proven, kind)
+}
+
+// listed remembers that the source obeys _deleted=true for the type.
+func (l *learned) listed(kind string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proven = append(l.proven, kind)
 }

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"mime"
@@ -138,7 +139,8 @@ func openFile(body []byte, contentType string, limits Limits) file {
 		return file{data: body, contentType: contentType}
 	}
 	r := resource{limits: limits}
-	if r.load(body) != nil {
+	whole := bytes.TrimPrefix(body, byteOrderMark)
+	if r.load(whole) != nil {
 		return file{data: body, contentType: contentType}
 	}
 	switch r.get("resourceType").str() {
@@ -157,5 +159,5 @@ func openFile(body []byte, contentType string, limits Limits) file {
 	if !ok || r.failed != nil {
 		return file{wrong: "the file's Binary cannot be read"}
 	}
-	return file{data: data, contentType: kind, binary: body}
+	return file{data: data, contentType: kind, binary: whole}
 }

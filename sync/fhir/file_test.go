@@ -290,3 +290,12 @@ func TestFilesAreBounded(t *testing.T) {
 		t.Errorf("asked for %d files of one document: %v", len(l.asked), err)
 	}
 }
+
+func TestBinaryAfterAByteOrderMarkIsOpened(t *testing.T) {
+	t.Parallel()
+	body := []byte("\ufeff" + `{"resourceType":"Binary","contentType":"text/plain","data":"SGFsbG8="}`)
+	f := openFile(body, "application/fhir+json", Limits{Depth: 64})
+	if string(f.data) != "Hallo" || f.contentType != "text/plain" || f.binary == nil || f.binary[0] != '{' {
+		t.Errorf("got %+v", f)
+	}
+}

@@ -53,7 +53,15 @@ func (m *mapper) readGoal(r *resource, get func(string) value, have *marks) *dos
 			g.Targets = append(g.Targets, t)
 		}
 	}
+	if text := get("text"); text.get("status").str() == "additional" {
+		if said := m.narrative(text); said != "" && said != g.Description {
+			g.Notes = append(g.Notes, dossier.Note{Text: said})
+		}
+	}
 	g.Outcomes = m.outcomes(nil, r, get("outcomeCode"), get("outcomeReference"))
+	if said := words(get("achievementStatus")); said != "" && g.Achievement == "" {
+		g.Outcomes = append(g.Outcomes, dossier.Evaluation{Note: dossier.Note{Text: said}})
+	}
 	return g
 }
 

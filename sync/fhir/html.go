@@ -112,7 +112,9 @@ type markupDocument struct {
 
 // A textContext is what an element's text inherits.
 type textContext struct {
-	unseen bool         // visibility: hidden
+	hidden bool         // visibility: hidden
+	tiny   bool         // font-size: 0
+	unseen bool         // one of these
 	pre    bool         // blank space counts
 	boxes  bool         // each child is a box, such as in a flex container
 	lists  int          // within how many
@@ -203,10 +205,14 @@ func isRevisedAway(n *html.Node) bool {
 func (c *textContext) inherit(n *html.Node, l looks) {
 	switch l["visibility"] {
 	case "hidden", "collapse":
-		c.unseen = true
+		c.hidden = true
 	case "visible":
-		c.unseen = false
+		c.hidden = false
 	}
+	if size, ok := l["font-size"]; ok {
+		c.tiny = isZero(size)
+	}
+	c.unseen = c.hidden || c.tiny
 	c.boxes = strings.HasSuffix(l["display"], "flex") || strings.HasSuffix(l["display"], "grid")
 	switch n.Data {
 	case "pre", "listing", "xmp", "plaintext":
@@ -232,7 +238,7 @@ func borderOf(n *html.Node, l looks, isBox bool) int {
 	case n.Data == "td", n.Data == "th", n.Data == "button":
 		border = 0
 	}
-	if isBox {
+	if isBox || l.isApart() {
 		border = max(border, 0)
 	}
 	display, _, _ := strings.Cut(l["display"], " ")

@@ -6,20 +6,18 @@ import (
 	"strings"
 )
 
-// extInlineLabel ends the URL of the extension that labels one element (HL7 DS4P).
-const extInlineLabel = "extension-inline-sec-label"
-
 // inlineLabels is what was found of labels on the elements of one resource.
 type inlineLabels struct {
-	understood bool // there is at least one with a code
-	withheld   bool // something was left out because of one
-	whole      bool // one of them hides the resource itself
+	understood bool       // there is at least one with a code
+	withheld   bool       // something was left out because of one
+	whole      bool       // one of them hides the resource itself
+	cut        [][]string // where those elements were, by the names of the members
 }
 
 // withoutLabelled returns raw without the elements that an inline security label hides. A narrative
 // may repeat the words of such an element, so the narratives around it go too.
 func (m *mapper) withoutLabelled(raw []byte) ([]byte, inlineLabels, error) {
-	if !bytes.Contains(raw, []byte(extInlineLabel)) {
+	if !bytes.Contains(raw, []byte(`"extension"`)) || indexFold(string(raw), "label") < 0 {
 		return raw, inlineLabels{}, nil
 	}
 	r := &resource{limits: m.limits, raw: raw}
@@ -51,11 +49,12 @@ func (c *labelCutter) look(n int32) {
 		return
 	}
 	c.found.withheld = true
-	if c.r.nodes[n].parent < 0 {
+	if c.r.nodes[n].parent < 0 || c.r.nodes[n].parent == 0 && string(c.r.nodes[n].name.of(c.r.raw)) == "meta" {
 		c.found.whole = true
 		return
 	}
 	c.drop[n] = true
+	c.found.cut = append(c.found.cut, c.names(n))
 	named := n
 	if c.r.nodes[c.r.nodes[n].parent].kind == array {
 		named = c.r.nodes[n].parent
@@ -70,6 +69,19 @@ func (c *labelCutter) look(n int32) {
 			c.dropMember(up, "text")
 		}
 	}
+}
+
+// names returns the names of the members that lead to node n. A label beside a primitive is of that
+// primitive.
+func (c *labelCutter) names(n int32) []string {
+	var all []string
+	for ; n >= 0; n = c.r.nodes[n].parent {
+		if name := c.r.nodes[n].name.of(c.r.raw); len(name) > 0 {
+			all = append(all, strings.TrimPrefix(string(name), "_"))
+		}
+	}
+	slices.Reverse(all)
+	return all
 }
 
 func (c *labelCutter) dropMember(of int32, name string) {
@@ -101,7 +113,7 @@ func (c *labelCutter) isHidden(v value) (hide bool) {
 		return false
 	}
 	for _, e := range list.each() {
-		if e.node().kind != object || !strings.HasSuffix(e.get("url").str(), extInlineLabel) {
+		if !e.ok() || e.node().kind != object || !isSecurityLabel(e.get("url").str()) {
 			continue
 		}
 		var have marks
@@ -132,13 +144,17 @@ func (c *labelCutter) write(n int32) {
 	c.out.WriteByte(ends)
 	first := true
 	for i := n + 1; i < node.after; i = c.r.nodes[i].after {
-		if c.drop[i] {
+		stub := c.stub(i)
+		if c.drop[i] && stub == nil {
 			continue
 		}
 		if !first {
 			c.out.WriteByte(',')
 		}
-		first = false
+		if first = false; stub != nil {
+			c.out.Write(stub)
+			continue
+		}
 		if node.kind == object {
 			c.out.WriteByte('"')
 			c.out.Write(c.r.nodes[i].name.of(c.r.raw))
@@ -147,6 +163,29 @@ func (c *labelCutter) write(n int32) {
 		c.write(i)
 	}
 	c.out.WriteByte(ends + 2) // ] and } follow two after [ and { in ASCII
+}
+
+// stub returns what stands for node n where that is a question that is dropped: one that is hidden,
+// so that its answers are too.
+func (c *labelCutter) stub(n int32) []byte {
+	if !c.drop[n] || c.r.nodes[n].kind != object {
+		return nil
+	}
+	link := value{c.r, n}.get("linkId")
+	for up := c.r.nodes[n].parent; up >= 0 && link.ok(); up = c.r.nodes[up].parent {
+		if c.r.nodes[up].kind != object {
+			continue
+		}
+		switch kind := (value{c.r, up}).get("resourceType").strIfText(); kind {
+		case "":
+		case "Questionnaire":
+			return append(append([]byte(`{"linkId":`), asJSON(link.str())...),
+				`,"extension":[{"url":"`+extHidden+`","valueBoolean":true}]}`...)
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // wantsInline reports whether the marks say that elements are labelled (v3-ActCode

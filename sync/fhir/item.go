@@ -45,6 +45,9 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 	if f := m.identify(r, &it); f != nil {
 		return m.quarantine(it, raw, *f)
 	}
+	if isPulledParty(it.Type) {
+		it.Aliases = identifiers(r.get("identifier"))
+	}
 	e := m.readEnvelope(r, k)
 	readable := r.failed == nil
 	it.Version, it.Client = e.version, e.client
@@ -67,6 +70,12 @@ func (m *mapper) itemOf(r *resource, k *kindOfResource, t source.Type, raw []byt
 	it.Missing = m.missing(r, k, &it)
 	if !envelopeOnly {
 		it.Hash = r.hash(t, &it)
+		if it.Content != nil || it.Missing == dossier.MissingContent {
+			it.LeftOut = m.leftOut(r, it.Type)
+			if isSampled(it.Ref) {
+				it.Words = m.sourceWords(r, it.Type)
+			}
+		}
 	}
 	return it
 }
@@ -165,6 +174,11 @@ func (r *resource) hash(t source.Type, it *dossier.Item) dossier.Hash {
 	b := r.scratch[:0]
 	for _, s := range [...]string{t.Fingerprint, string(it.State), string(it.Reason), it.Client} {
 		b = append(append(b, s...), 0)
+	}
+	if it.State != dossier.StateShown {
+		for _, ref := range it.Aliases {
+			b = append(append(b, ref.ID...), 0)
+		}
 	}
 	if report, ok := it.Content.(*dossier.Report); ok {
 		b, _ = report.AppendJSON(b) // of the years 1 to 9999

@@ -48,63 +48,63 @@ func kindNamed(name string) (*kindOfResource, bool) {
 // kinds holds every resource type that is pulled, in reading order. It is never
 // written to.
 var kinds = []kindOfResource{{
-	name: "Patient", version: 3,
-	client: itself, search: "_id", elements: "active,link,deceased,deceasedBoolean,deceasedDateTime",
+	name: "Patient", version: 4,
+	client: itself, search: "_id", elements: "active,link,deceased,deceasedBoolean,deceasedDateTime,identifier",
 	status: patientStatus, body: (*mapper).patient, remains: patientRemains,
 }, {
-	name: "RelatedPerson", version: 2,
-	client: clientIn("patient"), search: "patient", elements: "patient",
+	name: "RelatedPerson", version: 3,
+	client: clientIn("patient"), search: "patient", elements: "patient,identifier",
 	body: (*mapper).relatedPerson,
 }, {
-	name: "Practitioner", version: 2,
-	client: nobodys, body: (*mapper).practitioner,
+	name: "Practitioner", version: 3,
+	client: nobodys, elements: "identifier", body: (*mapper).practitioner,
 }, {
-	name: "PractitionerRole", version: 2,
-	client: nobodys, elements: "code", code: "code",
+	name: "PractitionerRole", version: 3,
+	client: nobodys, elements: "code,identifier", code: "code",
 	body: (*mapper).practitionerRole,
 }, {
-	name: "Organization", version: 2,
-	client: nobodys, body: (*mapper).organization,
+	name: "Organization", version: 3,
+	client: nobodys, elements: "identifier", body: (*mapper).organization,
 }, {
-	name: "Questionnaire", version: 3,
+	name: "Questionnaire", version: 4,
 	client: nobodys, elements: "status,url,version,code",
 	mark: markQuestionnaire, status: questionnaireStatus, body: (*mapper).questionnaire,
 }, {
-	name: "Goal", version: 3,
+	name: "Goal", version: 4,
 	client: clientIn("subject"), search: "patient", elements: "lifecycleStatus,subject,description,category",
 	code: "description", category: "category",
 	status: goalStatus, body: (*mapper).goal, uses: domainRules,
 }, {
-	name: "CarePlan", version: 4,
+	name: "CarePlan", version: 5,
 	client: clientIn("subject"), search: "patient", elements: "status,intent,subject,category",
 	category: "category",
 	status:   carePlanStatus, body: (*mapper).carePlan, uses: domainRules,
 }, {
-	name: "Provenance", version: 2,
+	name: "Provenance", version: 3,
 	client: nobodys, elements: "activity", code: "activity",
 	body: (*mapper).signature,
 }, {
-	name: "Consent", version: 3,
+	name: "Consent", version: 4,
 	client: clientIn("patient"), search: "patient", elements: "status,patient,category",
 	category: "category",
 	status:   consentStatus, body: (*mapper).consent,
 }, {
-	name: "Observation", version: 5,
+	name: "Observation", version: 6,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,code,category",
 	code: "code", category: "category",
 	status: observationStatus, allow: isReport, body: (*mapper).observation, uses: reportRules,
 }, {
-	name: "DocumentReference", version: 5,
+	name: "DocumentReference", version: 6,
 	client: clientIn("subject"), search: "patient", elements: "status,docStatus,subject,type,category,securityLabel",
 	code: "type", category: "category", label: "securityLabel",
 	status: documentStatus, body: (*mapper).document, uses: reportRules,
 }, {
-	name: "Composition", version: 4,
+	name: "Composition", version: 5,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,type,category,confidentiality",
 	code: "type", category: "category",
 	mark: markComposition, status: compositionStatus, allow: isReport, body: (*mapper).composition, uses: reportRules,
 }, {
-	name: "QuestionnaireResponse", version: 3,
+	name: "QuestionnaireResponse", version: 4,
 	client: clientIn("subject"), search: "patient", elements: "status,subject,questionnaire",
 	mark: markForm, status: formStatus, body: (*mapper).form, uses: formRules,
 }}

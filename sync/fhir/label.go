@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -19,11 +20,37 @@ func (m *marks) appendLabels(codes *[]Code, v value) {
 
 func (m *marks) appendLabel(codes *[]Code, coding value) {
 	code, display := coding.get("code").str(), coding.get("display").str()
+	if code == "" && display != "" {
+		*codes = append(*codes, Code{coding.get("system").str(), display}) // a rule may mean it by its words
+	}
 	*codes = appendCoding(*codes, coding)
 	isSecurity := codes == &m.security
 	if saysNoPatient(code) || saysNoPatient(display) || isSecurity && bare(code) == "" && bare(display) == "" {
 		m.forbidden = true
 	}
+}
+
+// appendNamedConcepts appends to codes those of v, a list of CodeableConcept or one, that say what a
+// record is. Some write there that it is not for the patient: of a text, which may be prose, only
+// where it says nothing else.
+func (m *marks) appendNamedConcepts(codes *[]Code, v value) {
+	for _, concept := range listOrOne(v) {
+		*codes = appendConcept(*codes, concept)
+		text := strings.ToLower(bare(concept.get("text").str()))
+		m.forbidden = m.forbidden || text == "nopat" || slices.Contains(noPatientPhrases, text)
+		for _, coding := range concept.get("coding").each() {
+			m.forbidden = m.forbidden || saysNoPatient(coding.get("code").str()) || saysNoPatient(coding.get("display").str())
+		}
+	}
+}
+
+// listOrOne returns the elements of v, or v itself where that is an object: some members are a list
+// in one type and one element in another.
+func listOrOne(v value) []value {
+	if object := asObject(v); object.ok() {
+		return []value{object}
+	}
+	return slices.Collect(eachOf(v))
 }
 
 // appendLabelConcepts is appendLabels for v, a list of CodeableConcept.
@@ -51,13 +78,17 @@ func saysNoPatient(s string) bool {
 		return false
 	}
 	whole := bare(s)
-	if whole == "NOPAT" {
+	if lookAlikes.Replace(whole) == "NOPAT" {
 		return true
 	}
 	words := strings.FieldsFunc(visible(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, "NOPAT") }) ||
-		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(strings.ToLower(whole), p) })
+		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(strings.ToLower(whole), p) }) ||
+		withheldFrom.MatchString(strings.ToLower(whole))
 }
+
+// withheldFrom matches Dutch labels that keep something from the client.
+var withheldFrom = regexp.MustCompile(`^niet(voor|zichtbaar|tonen|delen|publiceren|vrijgeven|inzien)(aan|in|met|op|voor)?(het|de)?(client|patient|familie|naasten|portaal)`)
 
 // visible returns s in compatibility form and without the characters that nobody sees.
 func visible(s string) string {
@@ -68,6 +99,10 @@ func visible(s string) string {
 		return r
 	}, norm.NFKD.String(s))
 }
+
+// lookAlikes turns the Cyrillic and Greek letters that look like those of NOPAT into these.
+var lookAlikes = strings.NewReplacer("О", "O", "о", "o", "Р", "P", "р", "p", "А", "A", "а", "a", "Т", "T", "т", "t",
+	"Ν", "N", "Ο", "O", "ο", "o", "Ρ", "P", "ρ", "p", "Α", "A", "α", "a", "Τ", "T", "τ", "t")
 
 // bare returns the letters and digits of s, in upper case and without diacritics.
 func bare(s string) string {

@@ -69,7 +69,11 @@ func (m *mapper) fingerprint(k *kindOfResource) string {
 		Zone    string
 		Hide    []Rule
 		Uses    any
-	}{k.name, k.version, m.zone.String(), m.rules.Hide, nil}
+		Aliases []string `json:",omitempty"`
+	}{Kind: k.name, Version: k.version, Zone: m.zone.String(), Hide: m.rules.Hide}
+	for _, u := range m.aliases {
+		f.Aliases = append(f.Aliases, u.String())
+	}
 	if k.uses != nil {
 		f.Uses = k.uses(m.rules)
 	}

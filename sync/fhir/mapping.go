@@ -91,12 +91,13 @@ func (m Match) matches(have *marks) bool {
 		(m.Security.IsZero() || m.Security.matches(have.security))
 }
 
-// mayMatch is matches for hide rules, where doubt about how a code is written counts as a match.
+// mayMatch is matches for hide rules, where doubt about how a code is written, or in which of the two lists of labels,
+// counts as a match.
 func (m Match) mayMatch(have *marks) bool {
 	return (m.Code.IsZero() || m.Code.resembles(have.code)) &&
 		(m.Category.IsZero() || m.Category.resembles(have.category)) &&
-		(m.Tag.IsZero() || m.Tag.resembles(have.tag)) &&
-		(m.Security.IsZero() || m.Security.resembles(have.security))
+		(m.Tag.IsZero() || m.Tag.resembles(have.tag) || m.Tag.resembles(have.security)) &&
+		(m.Security.IsZero() || m.Security.resembles(have.security) || m.Security.resembles(have.tag))
 }
 
 // firstMatch returns what the first of rules that matches sets.

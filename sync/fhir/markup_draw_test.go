@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -56,7 +57,8 @@ func (p *drawnPage) void(tag string) {
 func (p *drawnPage) hide(hidden bool) (attribute string, hides bool) {
 	if hidden || p.chance(6) {
 		return p.pick(` hidden="hidden"`, ` hidden="until-found"`, ` style="display:none"`, ` style="DISPLAY : none !important"`,
-			` style="color:red;display:/* x */none;"`, ` style="visibility:hidden"`, ` class="weg"`, ` style="text-decoration: underline line-through red"`), true
+			` style="color:red;display:/* x */none;"`, ` style="visibility:hidden"`, ` class="weg"`, ` style="text-decoration: underline line-through red"`, ` style="font-size:0"`,
+			` style="max-height:0;overflow:hidden"`), true
 	}
 	return p.pick("", "", "", ` class="hidden"`, ` style="--x:display:none"`, ` style="mso-hide:all"`, ` title="hidden"`,
 		` style="background:url(display:none)"`, ` aria-hidden="true"`, ` style="display:block"`), false
@@ -69,7 +71,7 @@ func (p *drawnPage) flow(depth int, hidden bool) {
 			p.flow(depth-1, hidden)
 		}
 	}
-	kind := p.pick("p", "p", "div", "span", "list", "table", "break", "raw", "comment", "struck", "pre", "text", "form", "cdata")
+	kind := p.pick("p", "p", "div", "span", "apart", "less", "list", "table", "break", "raw", "comment", "struck", "pre", "text", "form", "cdata")
 	if depth == 0 {
 		kind = p.pick("p", "text", "break")
 	}
@@ -92,6 +94,21 @@ func (p *drawnPage) flow(depth int, hidden bool) {
 		p.word(hides)
 		p.end("span", false)
 		p.src.WriteString(" ")
+	case "apart": // side by side, without a blank between
+		how := p.pick("float:left", "position:absolute;left:9em", "margin-right:20px", "padding:0 1em", "display:inline-flex", "display:block")
+		for range 2 {
+			p.src.WriteString(`<span style="` + how + `">`)
+			p.word(hidden)
+			p.src.WriteString("</span>")
+		}
+	case "less":
+		if !p.xhtml {
+			p.src.WriteString(" ")
+			p.word(hidden)
+			p.src.WriteString(p.pick(" < ", " <5 ", "<5, ", " <= ") + p.pick("", "&lt;140 "))
+			p.word(hidden)
+			p.src.WriteString(" ")
+		}
 	case "list":
 		name := p.pick("ul", "ol")
 		p.src.WriteString("<" + name + attribute + ">")
@@ -253,3 +270,26 @@ func FuzzDrawnXHTML(f *testing.F) {
 		p.check(t, text, wrong)
 	}))
 }
+
+// checkProse draws a plain text that holds signs of markup, and checks that each word of it stays.
+func checkProse(t *rapid.T) {
+	words := rapid.SliceOfN(rapid.SampledFrom([]string{
+		"pols", "RR", "<140", "<", ">", ">60", "a<b", "3", "<tijd>", "<jan@x.example>", "<https://x.example/a?b=1&c=2>", "&", "R&D", "<-", "->",
+		"<3", "</3", "<<let", "op>>", "<!", "<?", "x>y", "<b", "b>", "&amp", "1/2", "#1", "<i>", "\"<p>\"", "<=", "=>", "<1>",
+	}), 1, 12).Draw(t, "words")
+	if slices.Contains(words, "<i>") && slices.Contains(words, "\"<p>\"") {
+		return // two tags may be markup
+	}
+	src := strings.Join(words, rapid.SampledFrom([]string{" ", "\n", "  "}).Draw(t, "between"))
+	got, wrong := readable(src)
+	if wrong != "" || strings.Join(strings.Fields(got), " ") != strings.Join(words, " ") {
+		t.Fatalf("%q became %q, %s", src, got, wrong)
+	}
+}
+
+func TestDrawnProseStays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, checkProse)
+}
+
+func FuzzDrawnProse(f *testing.F) { f.Fuzz(rapid.MakeFuzz(checkProse)) }

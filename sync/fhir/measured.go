@@ -115,12 +115,26 @@ func absence(get func(string) value) string {
 	return ""
 }
 
+// interpretation returns in words what get's interpretation says of a value: verhoogd, afwijkend.
+func interpretation(get func(string) value) string {
+	var all []string
+	for _, c := range get("interpretation").each() {
+		if s := words(c); s != "" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // components returns what v, a list of Observation.component, states: a line for each.
 func (m *mapper) components(v value) []string {
 	var all []string
 	for _, c := range v.each() {
 		label := wordsOrCode(c.get("code"))
 		is, _ := m.valueText(c.get)
+		if s := interpretation(c.get); s != "" && is != "" {
+			is += " (" + s + ")"
+		}
 		is = cmp.Or(is, absence(c.get))
 		switch {
 		case is == "":

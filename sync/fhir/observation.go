@@ -43,12 +43,15 @@ func (m *mapper) observation(r *resource, e *envelope) (dossier.Content, verdict
 // there is none of these the narrative, which may be another report's.
 func (m *mapper) observationText(r *resource) string {
 	stated, _ := m.valueText(r.get)
+	if s := interpretation(r.get); s != "" && !strings.Contains(stated, s) {
+		stated = strings.TrimSpace(stated + " (" + s + ")")
+	}
 	parts := []string{stated, strings.Join(m.components(r.get("component")), "\n")}
 	for _, n := range r.get("note").each() {
 		parts = append(parts, m.text(n.get("text")))
 	}
 	text := paragraphs(parts...)
-	if text == "" {
+	if text == "" && !r.hidesAny() { // else the narrative may hold what is not for readers
 		text = m.narrative(r.get("text"))
 	}
 	if text == "" {

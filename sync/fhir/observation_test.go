@@ -190,7 +190,7 @@ func TestReportAuthors(t *testing.T) { // case 21
 		{"absolute", `[{"reference":"https://ecd.example/fhir/Practitioner/s1"}]`, []dossier.Party{{Ref: ref("Practitioner/s1")}}},
 		{"absolute, http behind a proxy", `[{"reference":"http://ecd.example/fhir/Practitioner/s1"}]`, []dossier.Party{{Ref: ref("Practitioner/s1")}}},
 		{"elsewhere", `[{"reference":"https://other.example/fhir/Practitioner/s1","display":"X"}]`, []dossier.Party{{Display: "X"}}},
-		{"conditional", `[{"reference":"Practitioner?identifier=x|1","display":"X"}]`, []dossier.Party{{Display: "X"}}},
+		{"conditional", `[{"reference":"Practitioner?identifier=x|1","display":"X"}]`, []dossier.Party{{Ref: identifiedBy("x", "1"), Display: "X"}}},
 		{"urn", `[{"reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0","display":"X"}]`, []dossier.Party{{Display: "X"}}},
 		{"not pulled", `[{"reference":"CareTeam/1","display":"Team"}]`, []dossier.Party{{Display: "Team"}}},
 		{"contained person", `[{"reference":"#s","display":"X"}]`, []dossier.Party{{Display: "X",

@@ -55,7 +55,7 @@ func (m *mapper) order(r *resource, v value) (a dossier.Action, ok bool) {
 	if v.get("doNotPerform").bool() && a.Description != "" {
 		a.Description = "Niet doen: " + a.Description
 	}
-	a.Timing, a.Reason = m.orderTiming(v), reasons(v.get("reasonCode"))
+	a.Timing, a.Reason = m.orderTiming(v), m.reasons(r, v)
 	a.Amount = quantity(asObject(v.get("quantityQuantity")))
 	switch who := v.get("performer"); {
 	case who.ok() && who.node().kind == array:
@@ -117,6 +117,14 @@ func (m *mapper) orderWords(r *resource, v value) string {
 			say(m.text(s.get("instruction")))
 		}
 		say(m.text(v.get("enteralFormula").get("administrationInstruction")))
+		for _, c := range asList(v.get("foodPreferenceModifier")) {
+			say(wordsOrCode(c))
+		}
+		for _, c := range asList(v.get("excludeFoodModifier")) {
+			if s := wordsOrCode(c); s != "" {
+				say("niet: " + s)
+			}
+		}
 	case "DeviceRequest":
 		say(m.product(r, v, "code"))
 	case "CommunicationRequest":
@@ -124,9 +132,7 @@ func (m *mapper) orderWords(r *resource, v value) string {
 			say(m.text(p.get("contentString")))
 		}
 	case "RequestGroup":
-		for _, a := range v.get("action").each() {
-			say(cmp.Or(dutchLine(a.get("title")), m.text(a.get("description"))))
-		}
+		m.groupedWords(v.get("action"), say)
 	case "Observation":
 		say(wordsOrCode(v.get("code")))
 		s, _ := m.valueText(v.get)
@@ -134,11 +140,22 @@ func (m *mapper) orderWords(r *resource, v value) string {
 		return strings.Join(all, ": ")
 	case "Medication", "Substance":
 		return wordsOrCode(v.get("code"))
+	case "Device":
+		for _, n := range v.get("deviceName").each() {
+			say(dutchLine(n.get("name")))
+		}
+		if len(all) == 0 {
+			say(wordsOrCode(v.get("type")))
+		}
+		return strings.Join(all, ", ")
+	case "SupplyRequest":
+		say(m.product(r, v, "item"))
 	case "Appointment":
 		say(m.text(v.get("description")))
 		for _, c := range v.get("serviceType").each() {
 			say(wordsOrCode(c))
 		}
+		say(m.text(v.get("comment")))
 		say(m.text(v.get("patientInstruction")))
 	case "Location", "Organization", "HealthcareService", "CareTeam":
 		return dutchLine(v.get("name"))
@@ -153,12 +170,33 @@ func (m *mapper) orderWords(r *resource, v value) string {
 		}
 		say(m.text(asText(v.get("patientInstruction"))))
 	}
-	if len(all) == 0 {
-		for _, n := range asList(v.get("note")) {
-			say(m.text(n.get("text")))
+	if len(all) == 0 && v.get("resourceType").str() == "VisionPrescription" {
+		for _, lens := range v.get("lensSpecification").each() {
+			for _, n := range lens.get("note").each() {
+				say(m.text(n.get("text")))
+			}
+		}
+		if len(all) > 0 {
+			all[0] = orderKinds["VisionPrescription"] + ": " + all[0]
 		}
 	}
+	for _, n := range asList(v.get("note")) {
+		say(m.text(n.get("text")))
+	}
 	return strings.Join(all, ", ")
+}
+
+// groupedWords says what the actions of v, of a RequestGroup, are.
+func (m *mapper) groupedWords(v value, say func(string)) {
+	for _, a := range v.each() {
+		title, description := dutchLine(a.get("title")), m.text(a.get("description"))
+		if title != "" && description != "" && !strings.Contains(description, title) {
+			title += ": " + description
+			description = ""
+		}
+		say(cmp.Or(title, description))
+		m.groupedWords(a.get("action"), say)
+	}
 }
 
 // orderTiming returns when what v, an order, asks for is done.
@@ -189,17 +227,35 @@ func (m *mapper) product(r *resource, v value, prefix string) string {
 	if s := wordsOrCode(v.get(prefix + "CodeableConcept")); s != "" {
 		return s
 	}
-	return m.named(r, v.get(prefix+"Reference"))
+	return m.thing(r, v.get(prefix+"Reference"))
 }
 
-// reasons returns in words what v, a list of CodeableConcept, names.
-func reasons(v value) string {
+// thing is named for a Reference to a thing or a place; what else it names may not be for readers.
+func (m *mapper) thing(r *resource, v value) string {
+	if !m.pulled(v).IsZero() {
+		return ""
+	}
+	return m.named(r, v)
+}
+
+// reasons returns in words why v, an action or an order, is done, or is done no longer: a list of
+// CodeableConcept, references to conditions, and the reason of its status.
+func (m *mapper) reasons(r *resource, v value) string {
 	var all []string
-	for _, c := range asList(v) {
-		if s := wordsOrCode(c); s != "" && !slices.Contains(all, s) {
+	say := func(s string) {
+		if s != "" && !slices.Contains(all, s) {
 			all = append(all, s)
 		}
 	}
+	for _, c := range asList(v.get("reasonCode")) {
+		say(wordsOrCode(c))
+	}
+	if list := v.get("reasonReference"); asList(list) != nil {
+		for _, s := range m.conditions(r, list) {
+			say(s)
+		}
+	}
+	say(wordsOrCode(asObject(v.get("statusReason"))))
 	return strings.Join(all, ", ")
 }
 

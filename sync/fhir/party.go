@@ -17,7 +17,10 @@ func (m *mapper) party(r *resource, v value) dossier.Party {
 		in := r.inside(t.inside)
 		switch p.Inline = m.inlineStaff(r, in); {
 		case p.Inline != nil:
-			p.Inline.Identifiers = nil
+			p.Inline.Identifiers = identifiers(in.get("identifier"))
+			if who := m.reference(in.get("practitioner")); p.Inline.What == dossier.StaffRole && r.hides(who.inside) {
+				p.Display = "" // it may name the person
+			}
 		case p.Display == "" && hasPlainName(in.get("resourceType").str()):
 			p.Display = dutchLine(in.get("name"))
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"dossiersync/sync/source"
 )
 
 const (
@@ -98,15 +100,37 @@ func serverTime(h http.Header) time.Time {
 type pause struct {
 	mu    sync.Mutex
 	until time.Time
+	why   source.Failure // the answer that asked for it
 }
 
-// extend lasts the pause for at least d from now.
-func (p *pause) extend(d time.Duration) {
+// extend lasts the pause for at least f.After from now.
+func (p *pause) extend(f *source.Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if until := time.Now().Add(d); until.After(p.until) {
-		p.until = until
+	if until := time.Now().Add(f.After); until.After(p.until) {
+		p.until, p.why = until, *f
 	}
+}
+
+// Waiting implements [source.Waiter].
+func (s *Source) Waiting() *source.Failure {
+	p := &s.client.pause
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := time.Until(p.until)
+	if left <= 0 {
+		return nil
+	}
+	f := p.why
+	f.After = left
+	return &f
+}
+
+// failure is that of a request that is not made, because the pause lasts too long.
+func (p *pause) failure(act string, wait time.Duration) *source.Failure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &source.Failure{Kind: source.Throttled, Act: act, Status: p.why.Status, Err: p.why.Err, After: wait}
 }
 
 // left returns how much longer the pause lasts.

@@ -95,17 +95,18 @@ func TestEndedQualificationIsNoRole(t *testing.T) {
 func TestAuthorByIdentifier(t *testing.T) {
 	t.Parallel()
 	const agb = `"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/agb-z","value":"01009999"}`
-	ref := dossier.Identified("http://fhir.nl/fhir/NamingSystem/agb-z", "01009999")
+	ref := identifiedBy("http://fhir.nl/fhir/NamingSystem/agb-z", "01009999")
 	for performer, want := range map[string][]dossier.Party{
-		`{"type":"Practitioner",` + agb + `}`:                                                   {{Ref: ref}},
-		`{` + agb + `,"display":"Kees"}`:                                                        {{Ref: ref, Display: "Kees"}},
-		`{"reference":"https://elders.example/fhir/Practitioner/1",` + agb + `}`:                {{Ref: ref}},
-		`{"reference":"Practitioner/s1",` + agb + `}`:                                           {{Ref: dossier.Ref{Type: "Practitioner", ID: "s1"}}},
-		`{"type":"Patient",` + agb + `,"display":"Jo"}`:                                         {{Display: "Jo"}},
-		`{"identifier":{"value":"1"},"display":"Kees"}`:                                         {{Display: "Kees"}},
-		`{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}}`:  nil,
-		`{"identifier":{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}}`:     nil,
-		`{"identifier":{"system":"HTTP://FHIR.NL/fhir/NamingSystem/BSN/","value":"999911120"}}`: nil,
+		`{"type":"Practitioner",` + agb + `}`:                                                      {{Ref: ref}},
+		`{` + agb + `,"display":"Kees"}`:                                                           {{Ref: ref, Display: "Kees"}},
+		`{"reference":"https://elders.example/fhir/Practitioner/1",` + agb + `}`:                   {{Ref: ref}},
+		`{"reference":"Practitioner/s1",` + agb + `}`:                                              {{Ref: dossier.Ref{Type: "Practitioner", ID: "s1"}}},
+		`{"type":"Patient",` + agb + `,"display":"Jo"}`:                                            {{Ref: ref, Display: "Jo"}}, // to know who is hidden
+		`{"identifier":{"system":" http://FHIR.nl/fhir/NamingSystem/agb-z/","value":" 01009999"}}`: {{Ref: ref}},
+		`{"identifier":{"value":"1"},"display":"Kees"}`:                                            {{Display: "Kees"}},
+		`{"identifier":{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"999911120"}}`:     nil,
+		`{"identifier":{"system":"urn:oid:2.16.840.1.113883.2.4.6.3","value":"999911120"}}`:        nil,
+		`{"identifier":{"system":"HTTP://FHIR.NL/fhir/NamingSystem/BSN/","value":"999911120"}}`:    nil,
 	} {
 		got := contentOf[*dossier.Report](t, Mapping{}, with(t, observation, "performer", "["+performer+"]")).Authors
 		if diff := cmp.Diff(want, got); diff != "" {

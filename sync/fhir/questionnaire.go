@@ -54,12 +54,13 @@ func (q *questionReader) items(v value) []dossier.Question {
 		item := dossier.Question{
 			LinkID:  line(e.get("linkId").str()),
 			Text:    q.m.questionText(e),
-			Hidden:  extension(e, extHidden).get("valueBoolean").bool(),
+			Hidden:  isHiddenItem(e),
 			Options: q.options(e),
 			Units:   units(e),
 			When:    q.conditions(e),
-			Any:     e.get("enableBehavior").str() == "any",
 		}
+		behavior := e.get("enableBehavior").str() // R4 asks for it where there are several conditions
+		item.Any = behavior == "any" || behavior == "" && len(item.When) > 1
 		q.total.take(item.LinkID, rankOf(e, &item))
 		item.Items = q.items(e.get("item"))
 		all = append(all, item)
@@ -82,8 +83,26 @@ func (q *questionReader) conditions(v value) []dossier.Condition {
 	return all
 }
 
-// extHidden says that people are not to see an item.
-const extHidden = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden"
+// extHidden ends the URL of the extension which says that people are not to see an item.
+const extHidden = "questionnaire-hidden"
+
+// isHiddenItem reports whether v, an item, is not for people: doubt about how that is written hides
+// (I6).
+func isHiddenItem(v value) bool {
+	for _, e := range v.get("extension").each() {
+		if isExtension(e.get("url").str(), extHidden) {
+			_, is := e.choice("value")
+			return !is.ok() || is.node().kind != boolean || is.bool()
+		}
+	}
+	return false
+}
+
+// isExtension reports whether url is that of an extension called name, however it is written.
+func isExtension(url, name string) bool {
+	url, _, _ = strings.Cut(strings.TrimSpace(url), "|")
+	return strings.HasSuffix(strings.ToLower(strings.TrimRight(url, "/")), name)
+}
 
 // questionText returns what v, an item, asks, with its number; without a text what
 // it is called by its code.

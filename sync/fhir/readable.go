@@ -58,6 +58,17 @@ var commonTags = setOf(`a abbr address article b big blockquote body br caption 
 var inlineTags = setOf(`a abbr b big cite code del em font i ins kbd label mark nobr q s samp small span strike strong
 	sub sup tt u var`)
 
+// prefixed matches the name of an element with a prefix, such as Word's o:p; no URL is one.
+var prefixed = regexp.MustCompile(`^[a-z][a-z0-9]{0,7}:[a-z][a-z0-9._-]*$`)
+
+// wholeTag matches a start tag that is written as HTML has it; "a<b =>" is none.
+var wholeTag = regexp.MustCompile(`(?s)^<[A-Za-z][^\s<>/="']*(?:\s+[A-Za-z_:][^\s<>/="']*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))?)*\s*/?>$`)
+
+// isTag reports whether name is that of an element which occurs in what is called text.
+func isTag(name string) bool {
+	return commonTags[name] || strings.Contains(name, ":") && prefixed.MatchString(name)
+}
+
 // asMarkup returns s as HTML that a parser can read, if it clearly is HTML: with what only looks
 // like a tag escaped, and with its line breaks where its tags have none.
 func asMarkup(s string) (marked string, isMarkup bool) {
@@ -81,13 +92,14 @@ func asMarkup(s string) (marked string, isMarkup bool) {
 			loose = loose || strings.ContainsAny(entity.ReplaceAllString(raw, ""), "<&")
 		case xhtml.StartTagToken, xhtml.SelfClosingTagToken:
 			name := tagName(raw, 1)
-			known = commonTags[name] || strings.Contains(name, ":")
+			whole := wholeTag.MatchString(raw)
+			known = isTag(name) && (whole || strings.IndexByte(raw[1:], '<') < 0)
 			open[name]++
 			inline = inline && (!known || inlineTags[name] || rawElements[name])
-			certain = certain || known && (voidElements[name] || strings.Contains(raw, "=") || kind == xhtml.SelfClosingTagToken)
+			certain = certain || known && (voidElements[name] || whole && strings.Contains(raw, "=") || kind == xhtml.SelfClosingTagToken)
 		case xhtml.EndTagToken:
 			name := tagName(raw, 2)
-			known = commonTags[name] || strings.Contains(name, ":")
+			known = isTag(name)
 			if open[name] > 0 {
 				open[name]--
 				certain = certain || known

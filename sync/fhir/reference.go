@@ -21,17 +21,56 @@ type target struct {
 func (m *mapper) reference(v value) target {
 	t := target{display: dutchLine(v.get("display")), kind: v.get("type").str()}
 	s := v.get("reference").str()
-	if inside, ok := strings.CutPrefix(s, "#"); ok {
-		if t.inside = inside; v.r.hides(inside) {
+	if inside, ok := strings.CutPrefix(strings.TrimSpace(s), "#"); ok {
+		t.inside = strings.TrimSpace(inside[strings.LastIndexByte(inside, '/')+1:])
+		if v.r.hides(t.inside) {
 			t.display = "" // what may not be shown is not named either
 		}
 		return t
 	}
-	t.Ref = m.resolve(s)
+	if t.Ref = m.resolve(s); t.Ref.IsZero() && s != "" {
+		t.Ref = m.resolve(tidied(s))
+	}
 	if t.Type != "" {
 		t.kind = t.Type
 	}
+	if t.ID != "" && v.r.hides(t.ID) { // a contained resource that is named as if it stood alone
+		t.display = ""
+	}
 	return t
+}
+
+// tidied returns the reference s as it was surely meant: without blanks, dots, doubled slashes and
+// what follows the id, and with the type in its own spelling.
+func tidied(s string) string {
+	s = strings.TrimSpace(visible(s))
+	if i := strings.IndexAny(s, "?#|"); i >= 0 {
+		s = s[:i]
+	}
+	scheme, path, ok := strings.Cut(s, "://")
+	if !ok {
+		scheme, path = "", s
+	}
+	var parts []string
+	for part := range strings.SplitSeq(path, "/") {
+		if part == "_history" {
+			break
+		}
+		for _, stream := range dossier.Streams() {
+			for _, name := range stream.Types() {
+				if strings.EqualFold(part, name) {
+					part = name
+				}
+			}
+		}
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	if path = strings.Join(parts, "/"); ok {
+		return scheme + "://" + path
+	}
+	return path
 }
 
 // resolve returns the record that the reference s names, or nothing.

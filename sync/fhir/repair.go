@@ -72,10 +72,15 @@ func (r *repairer) round() plain {
 				return wrong
 			}
 		case xhtml.StartTagToken, xhtml.SelfClosingTagToken:
-			if strings.Contains(tagName(raw, 1), "@") {
-				r.out.WriteString(html.EscapeString(raw)) // an address: no element is called so
+			if name := tagName(raw, 1); strings.Contains(name, "@") || strings.HasSuffix(name, ":") {
+				r.out.WriteString(html.EscapeString(raw)) // an address, or https: no element is called so
 				r.at, r.words = end, true
 				continue
+			}
+			if i := strings.IndexByte(raw[1:], '<'); i >= 0 && i < len(tagName(raw, 1)) {
+				r.out.WriteString(html.EscapeString(raw[:i+1])) // "A<B</p>": less than
+				r.at, r.words = r.at+i+1, true
+				return ""
 			}
 			if isCut, hides := r.torn(z); isCut {
 				return r.cutTag(raw, hides)

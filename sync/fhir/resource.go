@@ -36,6 +36,8 @@ type resource struct {
 	modified bool
 	// labels says what was left out of raw for the labels of its elements.
 	labels inlineLabels
+	// judging says that the record is read to judge it: what is read reaches no reader by that.
+	judging bool
 	// withheld says that something in the resource is not for readers, and was left out.
 	withheld bool
 	// blame is the reason for faults that say no more than that something is
@@ -45,6 +47,7 @@ type resource struct {
 
 	envelope envelope
 	scratch  []byte
+	leftOut  []dossier.LeftOut // room to work in
 }
 
 type field struct {
@@ -69,7 +72,7 @@ func (r *resource) load(raw []byte) error {
 // begin makes r stand for an object in raw of which no member was added yet.
 func (r *resource) begin(raw []byte) {
 	*r = resource{limits: r.limits, raw: raw, fields: r.fields[:0], nodes: r.nodes[:0],
-		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, judge: r.judge, files: r.files, wanted: r.wanted[:0]}
+		blame: dossier.BadEnvelope, envelope: r.envelope, scratch: r.scratch, leftOut: r.leftOut, judge: r.judge, files: r.files, wanted: r.wanted[:0]}
 }
 
 // add adds a member.

@@ -135,6 +135,24 @@ func (s *Source) searchNext(ctx context.Context, act string, k *kindOfResource, 
 	return s.page(ctx, act, q, u, ans, notFoundIs(source.Expired, err))
 }
 
+// ownAddress returns u under the base URL, if it is under one of the aliases: a server behind a
+// proxy writes links with the name that it knows itself by (microsoft/fhir-server #1317). No request
+// goes to an alias.
+func (s *Source) ownAddress(u *url.URL) *url.URL {
+	for _, alias := range s.mapper.aliases {
+		rest, ok := underBase(alias, u.String())
+		if !ok || u.User != nil {
+			continue
+		}
+		rest, _, _ = strings.Cut(rest, "?")
+		if own, err := s.base.Parse("./" + rest); err == nil {
+			own.RawQuery = u.RawQuery
+			return own
+		}
+	}
+	return u
+}
+
 // follow returns where a next link leads: absolute or relative to the base, and
 // on its origin.
 func (s *Source) follow(link string) (*url.URL, error) {
@@ -145,7 +163,7 @@ func (s *Source) follow(link string) (*url.URL, error) {
 	if err != nil {
 		return nil, plain("the link to the next page is not a URL")
 	}
-	u = s.base.ResolveReference(u)
+	u = s.ownAddress(s.base.ResolveReference(u))
 	u.Fragment = ""
 	if wrong := s.mapper.reach.trouble(u); wrong != "" {
 		return nil, plain("the link to the next page: " + string(wrong))

@@ -172,6 +172,30 @@ func TestNextLinks(t *testing.T) {
 	}
 }
 
+// A server behind a proxy may write links with the name that it knows itself by.
+func TestNextLinksUnderAnAliasAreFollowedAtTheBase(t *testing.T) {
+	t.Parallel()
+	for link, want := range map[string]string{
+		"http://intern:8080/r4/DocumentReference?page=2": "https://ecd.example/fhir/DocumentReference?page=2",
+		"http://intern:8080/r4/?page=2":                  "https://ecd.example/fhir/?page=2",
+		"http://intern:8080/r4/%2e%2e/x?page=2":          "",
+		"http://intern:8080/r4/../x?page=2":              "",
+		"http://intern:8080/other/DocumentReference":     "",
+		"http://other:8080/r4/DocumentReference":         "",
+		"http://u@intern:8080/r4/DocumentReference":      "",
+	} {
+		var asked []*url.URL
+		s, q := testSource(t, answering(&asked, func(*http.Request) (int, string) {
+			return 200, searchset(`,"link":[{"relation":"next","url":"` + link + `"}]`)
+		}))
+		s.mapper.aliases = []*url.URL{mustURL("http://intern:8080/r4")}
+		p, err := s.Search(t.Context(), q)
+		if p.Next != want || (want == "") != (source.KindOf(err) == source.Invalid) {
+			t.Errorf("%s: got %q %v, want %q", link, p.Next, err, want)
+		}
+	}
+}
+
 func TestNextLinkToItselfIsRefused(t *testing.T) {
 	t.Parallel()
 	var asked []*url.URL

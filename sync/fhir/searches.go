@@ -120,7 +120,7 @@ func (o Options) types(m *mapper) ([]source.Type, error) {
 				continue
 			}
 			t := source.Type{Stream: stream, Name: k.name, Query: query, Fingerprint: m.fingerprint(k), Hiding: m.hiding(k),
-				Optional: o.Searches[stream] == nil && isExtra(k.name)}
+				Optional: o.Searches[stream] == nil && isExtra(k.name), Named: o.Searches[stream] != nil}
 			if slices.Contains(all, t) {
 				errs = append(errs, fmt.Errorf("search %q of %s is given twice", s, stream))
 			}

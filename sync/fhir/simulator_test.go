@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,10 @@ func TestEverythingComesThrough(t *testing.T) {
 		{"like Medplum", simulator.Behaviour{Paging: simulator.Keyset, MaxOffset: 10_000, TotalOnRequest: true, RefusesUnknown: true,
 			RefusesPreferences: true, NoTypeHistory: true, ListsDeleted: true, KeepsIdentical: true}},
 		{"like HAPI", simulator.Behaviour{Paging: simulator.Stored, SearchCache: time.Minute, PageLife: time.Hour}},
+		{"empty pages, by offset", simulator.Behaviour{Paging: simulator.Offset, EmptyPages: true, EchoesSelf: true}},
+		{"empty pages, by cursor", simulator.Behaviour{Paging: simulator.Keyset, EmptyPages: true, LongLinks: 3000}},
+		{"behind a proxy", simulator.Behaviour{LinkBase: "http://intern:8080/r4"}},
+		{"references with a slash", simulator.Behaviour{ReferencePrefix: "/"}},
 		{"offsets", simulator.Behaviour{Paging: simulator.Offset, NoTotals: true}},
 		{"knows no totals, elements or preferences", simulator.Behaviour{RefusesUnknown: true, RefusesPreferences: true,
 			IgnoredParameters: []string{"_total", "_elements", "_summary"}}},
@@ -46,7 +51,9 @@ func TestEverythingComesThrough(t *testing.T) {
 			}
 			web := httptest.NewServer(server)
 			t.Cleanup(web.Close)
-			s, _ := sourceAt(t, web.URL+server.BasePath(), func(o *Options) { o.PageSize = 40 })
+			s, _ := sourceAt(t, web.URL+server.BasePath(), func(o *Options) {
+				o.PageSize, o.Aliases = 40, []*url.URL{mustURL("http://intern:8080/r4")}
+			})
 			description, err := s.Describe(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -1,6 +1,8 @@
 package fhir
 
 import (
+	"cmp"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -44,8 +46,11 @@ func (m *mapper) role(r *resource, get func(string) value) *dossier.Staff {
 	}
 	who := m.staffReference(get("practitioner"))
 	s.Person, s.PersonName = who.Ref, who.display
-	if in := r.inside(who.inside); in.ok() && s.PersonName == "" {
-		s.PersonName = m.nameOf(in.get("name"))
+	if in := r.inside(who.inside); in.ok() {
+		s.PersonName = cmp.Or(s.PersonName, m.nameOf(in.get("name")))
+		if all := identifiers(in.get("identifier")); len(all) > 0 {
+			s.Person = all[0]
+		}
 	}
 	where := m.staffReference(get("organization"))
 	s.Organization, s.OrgName = where.Ref, where.display
@@ -61,20 +66,43 @@ func (m *mapper) staffReference(v value) target {
 	switch {
 	case dossier.StaffKindOf(t.Type) != "":
 		return t
-	case t.inside == "" && t.Ref.IsZero() && (t.kind == "" || dossier.StaffKindOf(t.kind) != ""):
+	case t.inside == "" && t.Ref.IsZero() && (t.kind == "" || isPulledParty(t.kind)):
 		t.Ref = identified(v.get("identifier"))
+		if _, query, ok := strings.Cut(v.get("reference").str(), "?"); ok && t.Ref.IsZero() {
+			t.Ref = searchedFor(query)
+		}
 		return t
 	}
 	t.Ref = dossier.Ref{}
 	return t
 }
 
+// searchedFor returns what a conditional reference with this query names by an identifier
+// (FHIR R4 §3.1.0.11.1).
+func searchedFor(query string) dossier.Ref {
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		return dossier.Ref{}
+	}
+	system, id, _ := strings.Cut(parameters.Get("identifier"), "|")
+	return identifiedBy(system, id)
+}
+
 // identified returns what v, an Identifier, names; zero if it tells nothing apart. A citizen service
 // number is never kept (Wabvpz art. 10 gives no ground to keep one here).
 func identified(v value) dossier.Ref {
 	v = asObject(v)
-	system, id := asText(v.get("system")).str(), line(asText(v.get("value")).str())
-	if system == "" || id == "" || asText(v.get("use")).str() == "old" || isCitizenNumber(system) {
+	if asText(v.get("use")).str() == "old" {
+		return dossier.Ref{}
+	}
+	return identifiedBy(asText(v.get("system")).str(), asText(v.get("value")).str())
+}
+
+// identifiedBy is identified for an identifier of that system; spelling that differs in case, blanks
+// or a slash at the end makes no other system.
+func identifiedBy(system, id string) dossier.Ref {
+	system, id = foldCode(strings.TrimRight(strings.TrimSpace(system), "/")), line(id)
+	if system == "" || id == "" || isCitizenNumber(system) {
 		return dossier.Ref{}
 	}
 	return dossier.Identified(system, id)

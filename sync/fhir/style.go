@@ -23,7 +23,9 @@ const (
 var shownProperties = map[string]bool{
 	"display": true, "visibility": true, "opacity": true, "content-visibility": true, "white-space": true,
 	"text-decoration": true, "text-decoration-line": true, "vertical-align": true,
-	"list-style": true, "list-style-type": true,
+	"list-style": true, "list-style-type": true, "font-size": true, "overflow": true, "height": true, "max-height": true,
+	"width": true, "max-width": true, "float": true, "position": true, "margin": true, "margin-left": true,
+	"margin-right": true, "padding": true, "padding-left": true, "padding-right": true,
 }
 
 // A declaration is one of CSS: property: value.
@@ -46,7 +48,58 @@ type looks map[string]string
 
 // hides reports whether an element that looks so is not seen, nor anything in it.
 func (l looks) hides() bool {
-	return l["display"] == "none" || l["opacity"] == "0" || l["opacity"] == "0%" || l["content-visibility"] == "hidden"
+	return l["display"] == "none" || isZero(l["opacity"]) || l["content-visibility"] == "hidden" || l.clips()
+}
+
+// clips reports whether the element has no room for what is in it.
+func (l looks) clips() bool {
+	if o := l["overflow"]; o != "hidden" && o != "clip" {
+		return false
+	}
+	return isZero(l["height"]) || isZero(l["max-height"]) || isZero(l["width"]) || isZero(l["max-width"])
+}
+
+// isZero reports whether s is a length or a number of nothing.
+func isZero(s string) bool {
+	n, ok := cssNumber(s)
+	return ok && n == 0
+}
+
+// cssNumber returns the number that s begins with.
+func cssNumber(s string) (float64, bool) {
+	n, err := strconv.ParseFloat(strings.TrimRight(s, "%abcdefghijklmnopqrstuvwxyz"), 64)
+	return n, err == nil
+}
+
+// isApart reports whether an inline element that looks so stands apart from the text around it.
+func (l looks) isApart() bool {
+	if display := l["display"]; strings.HasPrefix(display, "inline-") && (display != "inline-block" || isRoom(l["width"])) {
+		return true
+	}
+	return l["float"] == "left" || l["float"] == "right" || l["position"] == "absolute" || l["position"] == "fixed" ||
+		isRoom(l["margin-left"]) || isRoom(l["margin-right"]) || isRoom(l["padding-left"]) || isRoom(l["padding-right"]) ||
+		isRoom(sideways(l["margin"])) || isRoom(sideways(l["padding"]))
+}
+
+// sideways returns what a margin or padding in short has on the right side.
+func sideways(s string) string {
+	fields := strings.Fields(s)
+	switch len(fields) {
+	case 0:
+		return ""
+	case 1:
+		return fields[0]
+	}
+	return fields[1]
+}
+
+// isRoom reports whether a length is about as wide as a blank, or wider.
+func isRoom(s string) bool {
+	n, ok := cssNumber(s)
+	if strings.HasSuffix(s, "px") || strings.HasSuffix(s, "pt") {
+		return ok && n >= 3
+	}
+	return ok && n >= 0.2
 }
 
 // strikes reports whether the element's text is struck out.
@@ -170,7 +223,8 @@ func (s *sheet) add(selectors string, all []declaration) (slow bool) {
 func withoutHiding(all []declaration) []declaration {
 	var kept []declaration
 	for _, d := range all {
-		if l := (looks{d.property: d.value}); !l.hides() && d.property != "visibility" {
+		if l := (looks{d.property: d.value}); !l.hides() && d.property != "visibility" && d.property != "overflow" &&
+			d.property != "font-size" {
 			kept = append(kept, d)
 		}
 	}

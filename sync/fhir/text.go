@@ -105,7 +105,7 @@ func keepPrintable(r rune) rune {
 	switch {
 	case r == '\n' || r == '\t':
 		return r
-	case r == '\u2028' || r == '\u2029' || r == '\u0085':
+	case r == '\u2028' || r == '\u2029' || r == '\u0085' || r == '\v' || r == '\f':
 		return '\n'
 	case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && !isPrependedSign(r),
 		r == '\u034f', r == '\u115f', r == '\u1160', r == '\u3164':

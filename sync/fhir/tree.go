@@ -17,11 +17,22 @@ const (
 	object
 )
 
+// A use is what became of a value (I2).
+type use uint8
+
+const (
+	unread   use = iota
+	isJudged     // it was asked for to judge the record, which reaches no reader by that
+	isRead       // the mapping asked for its text, number or truth
+	withheld     // a mark, a rule or a condition keeps it, and all parts of it, from readers
+)
+
 // A node is one JSON value of a resource. The nodes of a value's parts follow
 // it directly, in document order.
 type node struct {
 	kind    kind
 	escaped bool  // a text with escapes in it
+	use     use   // what became of the value
 	is      span  // where it is written; of a text without the quotes
 	name    span  // of a member of an object: its name
 	parent  int32 // -1: a member of the resource itself

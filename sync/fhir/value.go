@@ -123,6 +123,7 @@ func (v value) str() string {
 		v.fault(v.r.blame, "not a text")
 		return ""
 	}
+	v.r.noteRead(p)
 	b := p.is.of(v.r.raw)
 	if !utf8.Valid(b) {
 		v.fault(dossier.BadText, "not UTF-8")
@@ -148,6 +149,7 @@ func (v value) bool() bool {
 		v.fault(v.r.blame, "not true or false")
 		return false
 	}
+	v.r.noteRead(p)
 	return v.r.raw[p.is.start] == 't'
 }
 
@@ -161,7 +163,24 @@ func (v value) number() string {
 		v.fault(v.r.blame, "not a number")
 		return ""
 	}
+	v.r.noteRead(p)
 	return string(p.is.of(v.r.raw))
+}
+
+// noteRead notes that the mapping read the value: for readers, or only to judge the record.
+func (r *resource) noteRead(p *node) {
+	if r.judging {
+		p.use = max(p.use, isJudged)
+		return
+	}
+	p.use = max(p.use, isRead)
+}
+
+// withhold notes that a mark, a rule or a condition keeps v from readers.
+func (v value) withhold() {
+	if v.r != nil {
+		v.node().use = withheld
+	}
 }
 
 // path says where in its resource the value is, in the manner of FHIRPath:

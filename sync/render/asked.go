@@ -71,7 +71,14 @@ func (l *labels) plant(items []dossier.FormItem, up *place) []*place {
 }
 
 // isLeftOut reports whether p is not for readers: hidden by the questionnaire, or surely disabled.
-func (l *labels) isLeftOut(p *place) bool { return p.q != nil && p.q.Hidden || l.disabled(p) }
+func (l *labels) isLeftOut(p *place) bool {
+	for q := p.q; q != nil; q = l.parents[q] { // a response may list an item outside its group
+		if q.Hidden {
+			return true
+		}
+	}
+	return l.disabled(p)
+}
 
 // disabled reports whether p is surely disabled, or stands below something that is. Where questions
 // depend on each other in a circle, the one that is looked at first counts as asked by the others.

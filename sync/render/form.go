@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
 
 	"dossiersync/store"
 	"dossiersync/store/dossier"
@@ -250,7 +251,17 @@ func (l *labels) said(q *dossier.Question, a dossier.Answer) string {
 	if s := cmp.Or(optionOf(q.Options, a.Option), dossier.CommonWord(system, code), l.optionAnywhere(a.Option)); s != "" {
 		return s
 	}
-	return "Antwoord zonder tekst (code " + code + ")"
+	return "Antwoord zonder tekst (code " + printable(code) + ")"
+}
+
+// printable returns a code without the characters that are not seen, some of which turn the text around.
+func printable(code string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, code)
 }
 
 // optionOf returns what an option is called; of one written without its system, if just one has the

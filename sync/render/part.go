@@ -150,7 +150,7 @@ func (a agreement) isNewer(than agreement) bool {
 func (r *Renderer) agreedBy(p dossier.Party, look store.Lookup) *string {
 	found := look.Shown(p.Ref)
 	switch {
-	case look.Hidden(p.Ref):
+	case isHidden(p, look):
 		return nil
 	case found != nil && found.Kind != dossier.KindStaff:
 		var n nameJSON

@@ -128,7 +128,8 @@ func (r *Renderer) Render(ref dossier.Ref, c dossier.Content, look store.Lookup)
 		card = linkJSON{key, dossier.KindQuestionnaire, c.Title}
 	case *dossier.Form:
 		out.Part, out.At = dossier.PartForms, c.At.Time
-		card, body, model = r.form(key, c, look)
+		form, questions, bare := r.form(key, c, look)
+		card, body, model, out.Conditional = form, questions, bare, bare.Pruned
 	case *dossier.PlanAgreement:
 		// Read by nobody by itself.
 		card = struct{}{}
@@ -305,10 +306,18 @@ func (r *Renderer) author(parties []dossier.Party, look store.Lookup) *authorJSO
 	return &a
 }
 
+// isHidden reports whether p is not for readers, by its record or by an identifier of it.
+func isHidden(p dossier.Party, look store.Lookup) bool {
+	return look.Hidden(p.Ref) && p.Inline == nil || p.Inline != nil && slices.ContainsFunc(p.Inline.Identifiers, look.Hidden)
+}
+
 // party resolves one party, as far as it can be.
 func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	var st staffJSON
-	if look.Hidden(p.Ref) && p.Inline == nil {
+	if isHidden(p, look) {
+		if p.Inline != nil && p.Inline.What == dossier.StaffRole {
+			st.Role = p.Inline.Role
+		}
 		return st
 	}
 	switch found := look.Shown(p.Ref); {

@@ -78,6 +78,17 @@ func (f *Failure) Error() string {
 	return s
 }
 
+// First returns the failure that opened the circuit if f is of kind [BreakerOpen] and that failure
+// is known; else f. It is what operators have to know.
+func (f *Failure) First() *Failure {
+	if f.Kind == BreakerOpen {
+		if first, ok := errors.AsType[*Failure](f.Err); ok {
+			return first
+		}
+	}
+	return f
+}
+
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 

@@ -15,7 +15,7 @@ import (
 // Source is one tenant's care record system. Its methods may be called concurrently. Each obeys the
 // limits on requests that the tenant's configuration sets, retries requests that may succeed at a
 // second try, and returns a [*Failure] when the source could not answer. A source may also
-// implement [Changes], [Counts] and [Identifier].
+// implement [Changes], [Counts], [Identifier] and [Waiter].
 type Source interface {
 	// Describe asks what the source is and can do. It is called at the start of each slice.
 	Describe(ctx context.Context) (Description, error)
@@ -55,6 +55,9 @@ type Type struct {
 	// Optional reports that the tenant did not ask for the type. A source that does not know the
 	// type, or refuses it, then lacks nothing.
 	Optional bool
+	// Named reports that the tenant's configuration names the search. Operators are warned if the
+	// source does not know it.
+	Named bool
 }
 
 // Query asks for one page of one type.

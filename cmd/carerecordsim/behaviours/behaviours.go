@@ -87,26 +87,27 @@ func All() []Preset {
 		},
 		{
 			Name:     "one-sided",
-			About:    "_lastUpdated given twice is a 400; neither _history nor totals on request; _count up to 50, offsets",
+			About:    "_lastUpdated given twice is a 400; neither _history nor totals on request; _count up to 50, offsets; the self link repeats what was ignored",
 			MaxCount: 50,
 			Behaviour: simulator.Behaviour{
-				Paging: simulator.Offset, OneInterval: true, NoHistory: true,
+				Paging: simulator.Offset, OneInterval: true, NoHistory: true, EchoesSelf: true,
 				IgnoredParameters: []string{"_sort", "_elements", "_summary", "_total"},
 			},
 		},
 		{
 			Name:     "azure",
-			About:    "_count up to 1000; next links of 3 KB; an interval of _lastUpdated longer than a year is a 500",
+			About:    "_count up to 1000; next links of 3 KB; empty pages between the others; an interval of _lastUpdated longer than a year is a 500",
 			MaxCount: 1000,
 			Behaviour: simulator.Behaviour{
-				WideFails: 366 * 24 * time.Hour, LongLinks: 3000,
+				WideFails: 366 * 24 * time.Hour, LongLinks: 3000, EmptyPages: true,
 			},
 		},
 		{
 			Name:  "sloppy",
-			About: "a byte-order mark before the JSON, an entry without a resource in each answer, a link relation in another case, totals that are 7 too high",
+			About: "a byte-order mark before the JSON, an entry without a resource in each answer, a link relation in another case, totals that are 7 too high, references with a leading slash, deletions as versions that are gone, the oldest first",
 			Behaviour: simulator.Behaviour{
 				ByteOrderMark: true, OutcomeEntry: true, NextRelation: "Next", CountOff: 7,
+				ReferencePrefix: "/", HistoryShowsGone: true, HistoryOldestFirst: true,
 			},
 		},
 		{

@@ -7,6 +7,7 @@ package carerecord
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -39,6 +40,9 @@ type Options struct {
 	Faults    faults.File
 	Mishap    *simulator.Mishap // from the start; nil: none
 
+	// State is a file that keeps the generated dossiers, as they are when Run ends, for the next
+	// process. Empty: none.
+	State    string
 	Live     time.Duration         // interval of changes; 0: no changes
 	OnChange func(dossiers.Change) // called after each change; may be nil
 	OnFault  func(faults.Event)    // may be nil
@@ -50,9 +54,11 @@ type System struct {
 	Faults *faults.Injector
 	Loaded load.Summary
 
-	listener net.Listener
-	living   *dossiers.Living // nil: no changes
-	player   *player          // nil: no steps are left
+	listener  net.Listener
+	living    *dossiers.Living // nil: no changes
+	player    *player          // nil: no steps are left
+	state     string
+	generated time.Time
 }
 
 // Open fills a server and listens. Run must follow, because it closes the listener.
@@ -106,11 +112,20 @@ func (s *System) generate(o Options) error {
 	if o.Dossiers.Now.IsZero() {
 		o.Dossiers.Now = o.Server.Clock()
 	}
+	kept, err := readState(o.State)
+	if err != nil {
+		return err
+	}
+	begun := o.Dossiers.Now
+	if kept != nil {
+		o.Dossiers.Now = kept.Generated
+	}
+	s.state, s.generated = o.State, o.Dossiers.Now
 	d, err := dossiers.Generate(o.Dossiers)
 	if err != nil {
 		return err
 	}
-	if err := d.Fill(s.Server); err != nil {
+	if err := s.putAll(d, kept); err != nil {
 		return err
 	}
 	d.Writes = nil
@@ -118,7 +133,22 @@ func (s *System) generate(o Options) error {
 	if o.Live > 0 {
 		s.living = dossiers.NewLiving(d, s.Server, dossiers.LivingOptions{
 			Every: o.Live, Clock: o.Server.Clock, OnChange: o.OnChange,
+			// Changes of an earlier process have used the lower numbers.
+			Steps: int(begun.Sub(s.generated) / time.Second),
 		})
+	}
+	return nil
+}
+
+// putAll puts the dossiers, or the resources of a state that was kept.
+func (s *System) putAll(d *dossiers.Dossiers, kept *state) error {
+	if kept == nil {
+		return d.Fill(s.Server)
+	}
+	for _, raw := range kept.resources {
+		if _, err := s.Server.PutAsIs(kept.Generated, raw); err != nil {
+			return fmt.Errorf("read the state: %w", err)
+		}
 	}
 	return nil
 }
@@ -133,7 +163,7 @@ func (s *System) Run(ctx context.Context) error {
 	if s.player != nil {
 		g.Go(func() error { return s.player.run(ctx) })
 	}
-	return g.Wait()
+	return errors.Join(g.Wait(), s.writeState())
 }
 
 // URL returns the FHIR base URL, as seen from this machine.

@@ -202,3 +202,49 @@ func TestURLIsReachable(t *testing.T) {
 		}
 	}
 }
+
+// A system with a state goes on from where the one before it ended, with versions and times.
+func TestSystemGoesOnFromItsState(t *testing.T) {
+	t.Parallel()
+	o := Options{
+		Dossiers: dossiers.Options{Clients: 3, Years: 0.05, Now: time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC)},
+		State:    filepath.Join(t.TempDir(), "state.ndjson"),
+	}
+	run := func(change func(*System)) map[string][]byte {
+		t.Helper()
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(s)
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return s.Server.Resources()
+	}
+	before := run(func(s *System) {
+		for _, raw := range []string{
+			`{"resourceType":"Observation","id":"extra","status":"final","valueString":"eerst"}`,
+			`{"resourceType":"Observation","id":"extra","status":"corrected","valueString":"daarna"}`,
+		} {
+			if _, err := s.Server.Put([]byte(raw)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Server.Delete("Patient", s.Server.List("Patient")[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	})
+	o.Dossiers.Now = o.Dossiers.Now.Add(time.Hour)
+	if diff := cmp.Diff(before, run(func(*System) {})); diff != "" {
+		t.Errorf("resources (-before +after):\n%s", diff)
+	}
+	if err := os.WriteFile(o.State, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(o); err == nil {
+		t.Error("a file that is no state is taken for one")
+	}
+}

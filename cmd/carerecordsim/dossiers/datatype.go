@@ -29,9 +29,10 @@ type concept struct {
 }
 
 type reference struct {
-	Reference string `json:"reference,omitempty"`
-	Type      string `json:"type,omitempty"`
-	Display   string `json:"display,omitempty"`
+	Reference  string      `json:"reference,omitempty"`
+	Type       string      `json:"type,omitempty"`
+	Identifier *identifier `json:"identifier,omitempty"`
+	Display    string      `json:"display,omitempty"`
 }
 
 type period struct {

@@ -22,6 +22,7 @@ type LivingOptions struct {
 	Every    time.Duration    // between two changes; default: a second
 	Clock    func() time.Time // the server's; default: time.Now
 	OnChange func(Change)     // called after each change; may be nil
+	Steps    int              // how many changes there may have been before
 }
 
 // Change describes one step of Living.
@@ -47,7 +48,7 @@ func NewLiving(d *Dossiers, s *simulator.Server, o LivingOptions) *Living {
 		o.Clock = time.Now
 	}
 	return &Living{
-		o: o, dossiers: d, server: s,
+		o: o, dossiers: d, server: s, steps: o.Steps,
 		r:      random(d.organisation.Seed, "living", 0),
 		recent: slices.Clone(d.recent), forms: slices.Clone(d.forms),
 	}

@@ -151,6 +151,10 @@ func (w *writer) sign(o *observation, at time.Time) *member {
 	case n < 90:
 		o.Performer = []reference{to("PractitionerRole", fmt.Sprintf("%s%d", UnseenStaff, w.r.IntN(20)),
 			"Flexpool, "+author.role.display)}
+		if n < 85 {
+			number := author.number()
+			o.Performer = []reference{{Type: "Practitioner", Identifier: &number, Display: author.initialled()}}
+		}
 	case n < 95:
 		o.Performer = []reference{author.reference(), pick(w.r, t.members).reference()}
 	default:

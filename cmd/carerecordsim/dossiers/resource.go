@@ -14,11 +14,12 @@ type organization struct {
 }
 
 type practitioner struct {
-	ResourceType string      `json:"resourceType"`
-	ID           string      `json:"id"`
-	Active       *bool       `json:"active,omitempty"`
-	Name         []humanName `json:"name"`
-	Gender       string      `json:"gender,omitempty"`
+	ResourceType string       `json:"resourceType"`
+	ID           string       `json:"id"`
+	Identifier   []identifier `json:"identifier,omitempty"`
+	Active       *bool        `json:"active,omitempty"`
+	Name         []humanName  `json:"name"`
+	Gender       string       `json:"gender,omitempty"`
 }
 
 type practitionerRole struct {

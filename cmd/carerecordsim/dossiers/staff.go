@@ -43,6 +43,11 @@ type member struct {
 
 func (m *member) roleID() string { return m.id + "-" + m.role.code }
 
+// number identifies the member in other systems.
+func (m *member) number() identifier {
+	return identifier{System: base + "/personeelsnummer", Value: m.id}
+}
+
 // reference names the member as an author.
 func (m *member) reference() reference {
 	return to("PractitionerRole", m.roleID(), m.initialled()+", "+m.role.display)
@@ -125,7 +130,7 @@ func (m *member) write(j *journal, at time.Time, organization *reference) {
 	active := true
 	j.put(at, "Practitioner", m.id, practitioner{
 		ResourceType: "Practitioner", ID: m.id, Active: &active, Gender: m.gender(),
-		Name: []humanName{m.official()},
+		Identifier: []identifier{m.number()}, Name: []humanName{m.official()},
 	})
 	j.put(at, "PractitionerRole", m.roleID(), practitionerRole{
 		ResourceType: "PractitionerRole", ID: m.roleID(), Active: true,

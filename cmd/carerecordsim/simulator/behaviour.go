@@ -57,6 +57,17 @@ type Behaviour struct {
 	NextRelation  string // how the link to the next page is called; "next"
 	LongLinks     int    // next links are padded to this many bytes; 0: not
 
+	LinkBase   string // links begin with this in place of the server's own base URL; "": its own
+	EchoesSelf bool   // the self link repeats the request, also what was ignored
+	EmptyPages bool   // a search may have pages without entries, with a link to the next
+
+	HistoryOldestFirst bool // a history begins with the oldest version
+	// HistoryShowsGone lists a deletion in a history as a GET of that version whose status is 410.
+	HistoryShowsGone bool
+
+	// ReferencePrefix is written before each relative reference to a client: "/".
+	ReferencePrefix string
+
 	KeepsIdentical bool // a PUT of the same content makes no new version
 
 	// LateCommits is how long before a write becomes visible its lastUpdated may lie: every third

@@ -24,14 +24,14 @@ func (s *Server) searchset(base string, res result) answer {
 
 // writeHead writes the members before a Bundle's entries.
 func (s *Server) writeHead(b *bytes.Buffer, bundleType, base string, res result) {
-	here := base + "/" + res.at.Path
+	here := cmp.Or(s.o.Behaviour.LinkBase, base) + "/" + res.at.Path
 	b.WriteString(`{"resourceType":"Bundle","meta":{"lastUpdated":"`)
 	b.WriteString(s.o.Clock().In(s.o.Zone).Format(archive.InstantLayout))
 	b.WriteString(`"},"type":"` + bundleType + `"`)
 	if res.at.Total >= 0 && s.counts(res.query) {
 		b.WriteString(`,"total":` + strconv.Itoa(max(0, res.at.Total+s.o.Behaviour.CountOff)))
 	}
-	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, res.selfQuery())) + `}`)
+	b.WriteString(`,"link":[{"relation":"self","url":` + quote(withQuery(here, s.selfQuery(res))) + `}`)
 	if next, ok := s.nextQuery(res); ok {
 		if pad := s.o.Behaviour.LongLinks; pad > 0 {
 			next = append(next, pair{paddingParameter, strings.Repeat("A", pad)})

@@ -42,7 +42,10 @@ func (s *Server) history(r *http.Request, typ, id string) (answer, error) {
 }
 
 func parseHistory(typ, id string, pairs []pair, rules searchRules) (search, error) {
-	q := search{count: rules.defaultCount, query: archive.Query{Type: typ, Which: archive.All, Order: archive.Newest}}
+	q := search{count: rules.defaultCount, query: archive.Query{Type: typ, Which: archive.All, Order: archive.Newest}, sent: pairs}
+	if rules.HistoryOldestFirst {
+		q.query.Order = archive.Oldest
+	}
 	if id != "" {
 		q.query.IDs = []string{id}
 	}
@@ -93,7 +96,7 @@ func (s *Server) historyBundle(base string, res result) answer {
 		} else {
 			b.WriteByte(',')
 		}
-		writeHistoryEntry(&b, base, v)
+		writeHistoryEntry(&b, base, v, s.o.Behaviour.HistoryShowsGone)
 	}
 	if len(res.page) > 0 {
 		b.WriteByte(']')
@@ -102,9 +105,13 @@ func (s *Server) historyBundle(base string, res result) answer {
 	return answer{status: http.StatusOK, body: b.Bytes()}
 }
 
-func writeHistoryEntry(b *bytes.Buffer, base string, v *archive.Version) {
+func writeHistoryEntry(b *bytes.Buffer, base string, v *archive.Version, gone bool) {
 	method, status := http.MethodPut, http.StatusOK
+	address := v.Type + "/" + v.ID
 	switch {
+	case v.Deleted && gone:
+		method, status = http.MethodGet, http.StatusGone
+		address += "/_history/" + v.VersionID()
 	case v.Deleted:
 		method, status = http.MethodDelete, http.StatusNoContent
 	case v.IsFirst():
@@ -117,5 +124,5 @@ func writeHistoryEntry(b *bytes.Buffer, base string, v *archive.Version) {
 		b.WriteByte(',')
 	}
 	fmt.Fprintf(b, `"request":{"method":%q,"url":%q},"response":{"status":%q,"etag":%s,"lastModified":%q}}`,
-		method, v.Type+"/"+v.ID, strconv.Itoa(status), quote(etag(v)), v.LastUpdated.Format(archive.InstantLayout))
+		method, address, strconv.Itoa(status), quote(etag(v)), v.LastUpdated.Format(archive.InstantLayout))
 }

@@ -13,6 +13,9 @@ func (s *Server) read(typ, id string) (answer, error) {
 	if err == nil {
 		v, err = s.mishap.Load().seen(v)
 	}
+	if err == nil {
+		v = s.withPrefix(v)
+	}
 	if err != nil {
 		return answer{}, err
 	}

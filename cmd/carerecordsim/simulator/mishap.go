@@ -16,6 +16,7 @@ import (
 // mishap ends. The zero value narrows nothing.
 type Mishap struct {
 	Empty     bool     // nothing is found, and every read is a 404
+	Refused   bool     // every read of what is not shown is a 403 instead of a 404
 	Unseen    []string // resource types of which nothing is found
 	Forbidden []string // resource types that are refused with 403
 	Clients   []string // only these clients' records are seen; nil: all clients'
@@ -35,7 +36,7 @@ func (m *Mishap) IsZero() bool {
 // SetMishap begins a mishap for the requests from now on; nil ends it.
 func (s *Server) SetMishap(m *Mishap) { s.mishap.Store(m) }
 
-// ParseMishap reads a mishap as the command line has it: "empty", or one or more of
+// ParseMishap reads a mishap as the command line has it: one or more of empty, refused,
 // unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER and pages=N, with
 // commas between them.
 func ParseMishap(text string) (*Mishap, error) {
@@ -46,8 +47,11 @@ func ParseMishap(text string) (*Mishap, error) {
 		case name == "empty" && value == "":
 			m.Empty = true
 			continue
+		case name == "refused" && value == "":
+			m.Refused = true
+			continue
 		case value == "":
-			return nil, fmt.Errorf("%q is none of empty, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N", part)
+			return nil, fmt.Errorf("%q is none of empty, refused, unseen=TYPE, forbidden=TYPE, client=ID, tag=CODE, without=MEMBER, pages=N", part)
 		}
 		switch name {
 		case "unseen":
@@ -71,10 +75,12 @@ func ParseMishap(text string) (*Mishap, error) {
 	return m, nil
 }
 
+var errForbidden = &outcome{http.StatusForbidden, "forbidden", "you may not see this"}
+
 // refuses reports whether requests for the type are refused.
 func (m *Mishap) refuses(resourceType string) error {
 	if m != nil && slices.Contains(m.Forbidden, resourceType) {
-		return &outcome{http.StatusForbidden, "forbidden", "you may not see this"}
+		return errForbidden
 	}
 	return nil
 }
@@ -152,7 +158,11 @@ func (m *Mishap) seen(v *archive.Version) (*archive.Version, error) {
 	if err := m.refuses(v.Type); err != nil {
 		return nil, err
 	}
-	if !m.sees(v) {
+	switch {
+	case m.sees(v):
+	case m.Refused:
+		return nil, errForbidden
+	default:
 		return nil, archive.ErrNotFound
 	}
 	return m.strip(v), nil

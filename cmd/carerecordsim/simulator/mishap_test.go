@@ -31,6 +31,7 @@ func TestMishapNarrowsWhatIsSeen(t *testing.T) {
 		value                 bool
 	}{
 		"empty":                            {0, 0, 404, false},
+		"empty,refused":                    {0, 0, 403, false},
 		"unseen=Observation":               {0, 2, 404, false},
 		"client=a":                         {1, 1, 404, true},
 		"tag=t":                            {1, 0, 404, true},

@@ -3,6 +3,7 @@ package simulator
 import (
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +49,22 @@ func (s *Server) fetch(r *http.Request, q search, at cursor) result {
 		res.page, res.more = page[min(at.Offset, len(page)):], more
 	}
 	mishap.cut(&res)
+	for i, v := range res.page {
+		res.page[i] = s.withPrefix(v)
+	}
 	return res
+}
+
+// relativeClient matches the beginning of a relative reference to a client.
+var relativeClient = regexp.MustCompile(`("reference"\s*:\s*")(Patient/)`)
+
+// withPrefix returns the version as the server writes its references.
+func (s *Server) withPrefix(v *archive.Version) *archive.Version {
+	prefix := s.o.Behaviour.ReferencePrefix
+	if prefix == "" || v.Deleted {
+		return v
+	}
+	return v.WithBody(relativeClient.ReplaceAll(v.Body, []byte("${1}"+prefix+"${2}")))
 }
 
 // moment returns the Seq of a first page: the newest, or for a while that of an earlier, equal
@@ -128,7 +144,10 @@ func (s *Server) nextQuery(res result) ([]pair, bool) {
 	}
 }
 
-// selfQuery returns the part of the query that the server honoured.
-func (res result) selfQuery() []pair {
+// selfQuery returns the part of the query that the server honoured, or all of it.
+func (s *Server) selfQuery(res result) []pair {
+	if s.o.Behaviour.EchoesSelf {
+		return res.query.sent
+	}
 	return append(slices.Clone(res.query.used), res.at.asked...)
 }

@@ -25,6 +25,7 @@ type search struct {
 	scoped     bool     // to clients, or to ids
 	elements   []string // nil: whole resources
 	used       []pair   // honoured parameters, for link self
+	sent       []pair   // all parameters
 }
 
 type tokenFilter struct {
@@ -43,7 +44,7 @@ type searchRules struct {
 }
 
 func parseSearch(resourceType string, pairs []pair, rules searchRules) (search, error) {
-	q := search{query: archive.Query{Type: resourceType}, count: rules.defaultCount}
+	q := search{query: archive.Query{Type: resourceType}, count: rules.defaultCount, sent: pairs}
 	if rules.OneInterval && countOf(pairs, "_lastUpdated") > 1 {
 		return search{}, badRequest("invalid", "Invalid parameter: _lastUpdated")
 	}
@@ -97,7 +98,7 @@ func countOf(pairs []pair, name string) int {
 // apply applies one parameter, and reports whether the server knows it.
 func (q *search) apply(p pair, rules searchRules) (bool, error) {
 	switch p.name {
-	case "_format", "_pretty", paddingParameter:
+	case "_format", "_pretty", paddingParameter, resumedParameter:
 		return true, nil
 	case "_count":
 		return q.applyCount(p, rules)

@@ -18,15 +18,29 @@ func (s *Server) search(r *http.Request, resourceType string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	sent := pairs
 	at, pairs, err := s.readCursor(resourceType, pairs)
 	if err != nil {
 		return answer{}, err
+	}
+	if s.o.Behaviour.EmptyPages && at.asked != nil && countOf(sent, resumedParameter) == 0 {
+		return emptyPage(withQuery(s.base(r)+"/"+resourceType, append(sent, pair{resumedParameter, "1"}))), nil
 	}
 	q, err := parseSearch(resourceType, pairs, rules)
 	if err != nil {
 		return answer{}, err
 	}
 	return s.searchset(s.base(r), s.fetch(r, q, at)), nil
+}
+
+// resumedParameter marks the link of an empty page to the page that it comes before.
+const resumedParameter = "_resumed"
+
+// emptyPage is a page without entries, and without a total, that links to another: a server that
+// bounds its effort per page sends it where it has found nothing yet (microsoft/fhir-server #1439).
+func emptyPage(next string) answer {
+	body := `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":` + quote(next) + `}]}`
+	return answer{status: http.StatusOK, body: []byte(body)}
 }
 
 // rules returns the rules for this request.

@@ -13,13 +13,13 @@ import (
 )
 
 // Given seven pages of reports, of which the third fails in some way: the cursor does not
-// move, and the next run reads the rest.
+// move, and the next run reads the rest. (An answer of 5xx makes the window shorter, and is got by.)
 func TestCase61PageThreeOfSevenFails(t *testing.T) {
 	t.Parallel()
 	s := newStoryBehindProxy(t)
 	texts := s.putReports("anna", 35)
 	third := faults.Match{Type: "Observation", Interaction: faults.Search, Page: 3}
-	for _, fault := range []faults.Fault{faults.HTML(), faults.Truncate(0.5), faults.Outcome(), faults.Status(500)} {
+	for _, fault := range []faults.Fault{faults.HTML(), faults.Truncate(0.5), faults.Outcome(), faults.Status(403)} {
 		s.proxy.setFaults(onEvery(third, fault))
 		s.wantRun(store.Scope{}, store.OutcomePartial, "1 of 14 types could not be read: search Observation")
 		if got := s.reportCursor(); got != "" {
@@ -109,7 +109,7 @@ func TestCase64TooManyRequests(t *testing.T) {
 	if n := s.proxy.requests.Load() - asked; n > 0 {
 		t.Errorf("%d requests in the pause that the source asked for", n)
 	}
-	s.wantStatus("asks for patience", "the next try is in")
+	s.wantStatus(exitDone, "asks for patience (HTTP 429)", "tries again at")
 	s.wantTexts("anna", texts...)
 	s.proxy.setFaults()
 	s.restart()

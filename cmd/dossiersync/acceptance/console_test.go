@@ -84,9 +84,12 @@ func (b *consoleBrowser) approveRemovals(sim *simulator.Server) {
 	b.waitForOutcome("partial", "items held")
 	b.open("/held-removals")
 	b.wantText("reports", "25")
-	b.open("/tenants/amaris/approve/reports")
-	b.wantText("25 items of reports are held")
-	b.send("/tenants/amaris/approve/reports", url.Values{"atMost": {"25"}})
+	set := regexp.MustCompile(`/tenants/amaris/held/\d+`).FindString(b.page)
+	b.open(set)
+	b.wantText("25 items of 1 client", "client-1")
+	b.send(set, url.Values{"of": {"25 client-1"}, "decision": {"approve"}, "note": {"opgeschoond"}})
+	b.wantText("Approved: the next run carries this out", "approved")
+	b.send("/tenants/amaris/reconcile", nil)
 	b.waitForOutcome("complete")
 	b.open("/held-removals")
 	b.wantText("No removals are held")
@@ -160,7 +163,7 @@ func (b *consoleBrowser) wantText(texts ...string) {
 // texts.
 func (b *consoleBrowser) waitForOutcome(outcome string, texts ...string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(time.Minute); strings.Contains(b.page, `/cancel"`); b.open(b.at) {
+	for deadline := time.Now().Add(patience); strings.Contains(b.page, `/cancel"`); b.open(b.at) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("the run does not end:\n%s", b.page)
 		}

@@ -24,6 +24,8 @@
 //     any source
 //   - soak_*: sources that are written to at random, with faults and kills, compared
 //     with the oracle; convergence and unshare use the same harness
+//   - mishap, held: sources that lose rights without saying so, and what is held then
+//   - peer: the same with a FHIR server that is not ours (.ci/peer)
 //   - kill_*: workers and databases killed at random moments, checked with verify
 //   - workers: two workers on one database, one of them killed or suspended
 //   - upgrade: the next release replaces this one while it runs, and back
@@ -32,6 +34,7 @@
 //   - metrics, prometheus: the metrics and the dashboard of deploy/
 //   - console, browser, screenshots: the operators' console, without and in a browser
 //   - realinput: FHIR resources that others wrote
+//   - texts: inputs after public bug reports, by kind of fault (testdata/texts)
 //
 // # Running
 //
@@ -46,6 +49,8 @@
 //   - DOSSIERSYNC_SEED: the seed of random tests, which a failure prints
 //   - DOSSIERSYNC_SOAK: how long random tests repeat, such as 10m (make soak)
 //   - DOSSIERSYNC_LONG: wait for leases and slow answers, and test an upgrade (make check)
+//   - DOSSIERSYNC_FULL: every case of the matrices of mishaps (make check-full); else a sample
+//   - DOSSIERSYNC_PEER: the folder of the packages of .ci/peer (make peer)
 //   - DOSSIERSYNC_FHIR_EXAMPLES: the folder of realinput, with a folder per origin
 //   - DOSSIERSYNC_DEPLOY_TOOLS: the folder of Prometheus (make check-deploy)
 //   - DOSSIERSYNC_CHROMIUM, DOSSIERSYNC_BROWSER_TOOLS: the browser (make browser)

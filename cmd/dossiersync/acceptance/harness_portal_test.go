@@ -32,10 +32,10 @@ func (h *harness) serve(only string) {
 			h.t.Errorf("serve: %v\n%s", err, &h.log)
 		}
 	})
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for h.portalAddress == "" || h.opsAddress == "" && only != app.Portal {
 		if time.Now().After(deadline) {
-			h.t.Fatalf("the service does not listen after 30 s\n%s", &h.log)
+			h.t.Fatalf("the service does not listen after %s\n%s", patience, &h.log)
 		}
 		time.Sleep(10 * time.Millisecond)
 		h.readAddresses()

@@ -35,10 +35,14 @@ func (h *harness) mustRun(args ...string) string {
 	return out
 }
 
-// wantStatus fails the test unless dossiersync status prints all of the words.
-func (h *harness) wantStatus(words ...string) {
+// wantStatus fails the test unless dossiersync status exits with the code and prints all of the
+// words.
+func (h *harness) wantStatus(want int, words ...string) {
 	h.t.Helper()
-	out := h.mustRun("status")
+	code, out, errs := h.runCommand("status")
+	if code != want {
+		h.t.Errorf("status: exit %d, want %d\n%s%s", code, want, out, errs)
+	}
 	for _, word := range words {
 		if !strings.Contains(out, word) {
 			h.t.Errorf("status does not say %q:\n%s", word, out)
@@ -116,7 +120,7 @@ func (p *process) wait() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(2 * patience):
 		p.signal(syscall.SIGQUIT) // prints the stacks
 		<-p.ended
 		p.t.Fatalf("dossiersync %s hangs:\n%s", p.name, &p.output)
@@ -182,23 +186,27 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-// waitFor fails the test unless the channel is closed within 30 s.
+// patience is how long tests wait for what another process does. It is long because a machine
+// may have many tests to run at once; a test that succeeds waits no longer than it must.
+const patience = 2 * time.Minute
+
+// waitFor fails the test unless the channel is closed in time.
 func waitFor(t testing.TB, event string, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(30 * time.Second):
-		t.Fatalf("after 30 s this has not happened: %s", event)
+	case <-time.After(patience):
+		t.Fatalf("after %s this has not happened: %s", patience, event)
 	}
 }
 
-// waitUntil fails the test unless the condition becomes true within 30 s. It polls,
+// waitUntil fails the test unless the condition becomes true in time. It polls,
 // because other processes give no event to wait for.
 func waitUntil(t testing.TB, condition string, isTrue func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !isTrue(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !isTrue(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after 30 s this is not so: %s", condition)
+			t.Fatalf("after %s this is not so: %s", patience, condition)
 		}
 	}
 }

@@ -31,6 +31,7 @@ type harness struct {
 	tenants    []tenant
 	replica    *storetest.Replica
 	signer     signer
+	resources  func() map[string][]byte // what the first tenant's source holds; nil: what sim holds
 
 	portalAddress string // host:port; set by serve
 	opsAddress    string // host:port; set by serve

@@ -21,10 +21,14 @@ func (h *harness) held() []store.Hold {
 	return out.Holds
 }
 
-// decideHeld decides on a set, with the flags given in words.
+// decideHeld decides on a set, with the flags given in words; on those that the flags select, if set
+// is 0.
 func (h *harness) decideHeld(verb string, set int64, flags string) (code int, stderr string) {
 	h.t.Helper()
-	args := []string{"held", verb, fmt.Sprint(set), "--tenant", "amaris", "--note", "test", "--by", "Anna de Vries"}
+	args := []string{"held", verb, "--tenant", "amaris", "--note", "test", "--by", "Anna de Vries"}
+	if set != 0 {
+		args = append(args, fmt.Sprint(set))
+	}
 	code, _, stderr = h.runCommand(append(args, strings.Fields(flags)...)...)
 	return code, stderr
 }
@@ -70,19 +74,30 @@ func TestHeldItemsAreDecidedByClient(t *testing.T) {
 	if len(sets) != 1 || sets[0].Items != 24 || sets[0].Clients != 4 || sets[0].Rule != store.HeldHalf {
 		t.Fatalf("held are %+v", sets)
 	}
+	s.wantIncomplete("client-00", "start", "reports", "timeline", "density")
 	if code, stderr := s.decideHeld("approve", sets[0].ID, "--items 23"); code != exitFailed || !strings.Contains(stderr, "24 items are held now, not 23") {
 		t.Errorf("with too low a number approve ends with %d: %s", code, stderr)
 	}
 	if code, stderr := s.decideHeld("keep", sets[0].ID, "--items 6 --client client-00"); code != exitDone {
 		t.Errorf("keep ends with %d: %s", code, stderr)
 	}
-	if code, stderr := s.decideHeld("approve", sets[0].ID, "--items 18"); code != exitDone {
+	for _, flags := range []string{"--items 18", "--items 18 --type Observation --all", "--items 18 --reveals"} {
+		if code, stderr := s.decideHeld("approve", 0, flags); code != exitUsage {
+			t.Errorf("approve %s ends with %d: %s", flags, code, stderr)
+		}
+	}
+	if code, stderr := s.decideHeld("approve", 0, "--items 18 --type Goal"); code != exitFailed || !strings.Contains(stderr, "nothing is held of type Goal") {
+		t.Errorf("approve ends with %d: %s", code, stderr)
+	}
+	if code, stderr := s.decideHeld("approve", 0, "--items 18 --type Observation"); code != exitDone {
 		t.Errorf("approve ends with %d: %s", code, stderr)
 	}
 	s.runScope(store.Scope{})
 	if a, b := len(s.reportTexts("client-00")), len(s.reportTexts("client-01")); a != 6 || b != 0 {
 		t.Errorf("client-00 has %d reports, want the 6 that are kept; client-01 has %d, want none", a, b)
 	}
+	s.wantIncomplete("client-00", "start", "reports", "timeline", "density")
+	s.wantIncomplete("client-01")
 	kept := s.held()
 	if len(kept) != 1 || kept[0].State != store.HoldKept || kept[0].Items != 6 || kept[0].Until == nil {
 		t.Errorf("held are %+v", kept)
@@ -101,6 +116,7 @@ func TestHeldItemsAreDecidedByClient(t *testing.T) {
 	if n := len(s.reportTexts("client-01")); n != 6 {
 		t.Errorf("client-01 has %d reports once the source shows them again, want 6", n)
 	}
+	s.wantIncomplete("client-00")
 	s.wantVerified()
 }
 
@@ -114,7 +130,7 @@ func TestHeldClientsAreApprovedWithTheirDossiers(t *testing.T) {
 	if len(sets) != 1 || sets[0].Items != 3 || sets[0].Along != 18 {
 		t.Fatalf("held are %+v", sets)
 	}
-	if code, stderr := s.decideHeld("approve", sets[0].ID, "--items 3"); code != exitDone {
+	if code, stderr := s.decideHeld("approve", 0, "--all --items 3"); code != exitDone {
 		t.Fatalf("approve ends with %d: %s", code, stderr)
 	}
 	s.runScope(store.Scope{})

@@ -68,7 +68,7 @@ func (d *privateDatabase) kill() bool {
 // moment to end. Without /proc only the server's own process is checked.
 func (d *privateDatabase) wantNothingRunning() {
 	dir := d.postgresDir()
-	for deadline := time.Now().Add(10 * time.Second); len(processesIn(dir)) > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); len(processesIn(dir)) > 0 && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	for _, link := range processesIn(dir) {

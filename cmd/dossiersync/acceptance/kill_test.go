@@ -2,14 +2,13 @@ package acceptance
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"testing"
 	"time"
 )
 
-// soakDuration is how long tests with random seeds repeat (DOSSIERSYNC_SOAK, make
+// soakDuration is how long tests with seeds repeat (DOSSIERSYNC_SOAK, make
 // soak); 0: each runs once, briefly.
 func soakDuration() time.Duration {
 	d, _ := time.ParseDuration(os.Getenv("DOSSIERSYNC_SOAK")) // TestSoak refuses a wrong value
@@ -18,13 +17,13 @@ func soakDuration() time.Duration {
 
 func isSoak() bool { return soakDuration() > 0 }
 
-// eachSeed runs test with DOSSIERSYNC_SEED or a random seed, and in a soak with the
-// seeds after it.
+// eachSeed runs test with DOSSIERSYNC_SEED or another seed each day, and in a soak with
+// the seeds after it.
 func eachSeed(t *testing.T, test func(t *testing.T, seed uint64)) {
 	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("DOSSIERSYNC_SEED"), 10, 64)
 	if err != nil {
-		seed = rand.Uint64N(1_000_000)
+		seed, _ = strconv.ParseUint(time.Now().UTC().Format("20060102"), 10, 64)
 	}
 	for began := time.Now(); ; seed++ {
 		if !isSoak() {

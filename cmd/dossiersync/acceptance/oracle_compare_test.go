@@ -19,7 +19,11 @@ import (
 // expects, each with the name of the record in the source.
 func (h *harness) differences(token string) []string {
 	h.t.Helper()
-	o, p := newOracle(h.t, h.sim.Resources()), portalReader{h, token}
+	resources := h.sim.Resources
+	if h.resources != nil {
+		resources = h.resources
+	}
+	o, p := newOracle(h.t, resources()), portalReader{h, token}
 	want := o.dossiers()
 	got, err := p.dossiers()
 	if err != nil {

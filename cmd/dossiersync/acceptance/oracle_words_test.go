@@ -81,6 +81,9 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 		}
 		return display, "", ""
 	}
+	if number := ref.part("identifier"); to == "" && number != nil {
+		to = o.identified(number.text("system"), number.text("value"))
+	}
 	found := o.all[to]
 	if found != nil && !isForClients(found) {
 		return "", "", "" // nor by the name that others write beside the reference
@@ -105,6 +108,19 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 		name = display
 	}
 	return name, role, organisation
+}
+
+// identified returns the one member of staff, as Practitioner/id, who has an identifier; "" if none
+// has.
+func (o *oracle) identified(system, value string) string {
+	for name, x := range o.all {
+		for _, have := range x.parts("identifier") {
+			if strings.HasPrefix(name, "Practitioner/") && have.text("system") == system && have.text("value") == value {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // author returns the author as "name, role".

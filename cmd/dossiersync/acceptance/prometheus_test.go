@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"dossiersync/cmd/dossiersync/app"
 )
@@ -42,8 +41,6 @@ func TestDashboardShowsDataFromPrometheus(t *testing.T) {
 		n, err := prometheus.countSeries("dossiersync_runs_total > 0")
 		return err == nil && n > 0
 	})
-	time.Sleep(3 * time.Second) // two scrapes more, for rates
-
 	wantDataInPanels(t, prometheus)
 	if n, err := prometheus.countSeries(`ALERTS`); n != 0 || err != nil {
 		t.Errorf("%d alerts of a healthy service, %v", n, err)
@@ -71,10 +68,10 @@ func wantDataInPanels(t *testing.T, prometheus prometheusServer) {
 	variables := strings.NewReplacer("$__rate_interval", "1m", "$tenant", ".*")
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			n, err := prometheus.countSeries(variables.Replace(target.Expr))
-			if err != nil || n == 0 && !strings.HasSuffix(target.Expr, "> 0") {
-				t.Errorf("%q shows %d series of %s, %v", panel.Title, n, target.Expr, err)
-			}
+			waitUntil(t, fmt.Sprintf("%q shows series of %s", panel.Title, target.Expr), func() bool {
+				n, err := prometheus.countSeries(variables.Replace(target.Expr)) // rates need two scrapes
+				return err == nil && (n > 0 || strings.HasSuffix(target.Expr, "> 0"))
+			})
 		}
 	}
 }

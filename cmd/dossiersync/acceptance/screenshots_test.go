@@ -66,7 +66,7 @@ func screenshotRows(client string) []string {
 			s + CASE WHEN t = 'szr' AND n IN (9, 30) THEN interval '94 min' ELSE make_interval(secs => 48 + (n * 17 + length(t) * 5) % 40) END
 		FROM outcomes ORDER BY s, t`,
 		`UPDATE tenants SET succeeded = (SELECT max(finished_at) FROM runs WHERE tenant = tenants.id AND outcome <> 'failed')`,
-		`UPDATE tenants SET unreachable = now() - interval '70 minutes', trouble = 'search Observation: HTTP 503 Service Unavailable; the circuit is open',
+		`UPDATE tenants SET unreachable = now() - interval '70 minutes', trouble = 'search Observation: the source answers with an error (HTTP 503)', trouble_kind = 'unreachable',
 			trouble_until = now() + interval '4 minutes' WHERE id = 'szr'`,
 		`INSERT INTO quarantine (tenant, key, stream, type, id, client, updated, reason, detail, first_seen, last_seen, attempts) VALUES
 			('wilgenhof', '5xE4w6UEAgpxV2HZxJrlAC', 'reports', 'DocumentReference', 'doc-771', '100031', now() - interval '2 days', 'too-large', 'attachment of more than 10 MiB', now() - interval '13 hours', now() - interval '74 minutes', 4),

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"dossiersync/cmd/carerecordsim/behaviours"
 	"dossiersync/cmd/carerecordsim/cases"
 	"dossiersync/cmd/carerecordsim/faults"
 	"dossiersync/cmd/carerecordsim/simulator"
@@ -45,6 +46,7 @@ type storyOptions struct {
 	search  string    // as in tenant
 	mapping string    // as in tenant
 	layers  []simulator.Layer
+	server  behaviours.Preset // how the source behaves; zero: as FHIR asks
 }
 
 // defaultStart is noon on 21 November 2024 in Amsterdam, by the source's clock. The
@@ -97,8 +99,10 @@ func newStories(t *testing.T, o storyOptions, ids ...string) []*story {
 	for _, id := range ids {
 		c := newClock(o.start)
 		clocks = append(clocks, c)
+		options := simulator.Options{Clock: c.Now, Zone: amsterdam(t), Layers: o.layers}
+		o.server.Apply(&options)
 		tenants = append(tenants, tenant{id: id, name: strings.ToUpper(id), search: o.search, mapping: o.mapping,
-			sim: simulator.New(simulator.Options{Clock: c.Now, Zone: amsterdam(t), Layers: o.layers})})
+			sim: simulator.New(options)})
 	}
 	h := newHarness(t, tenants...)
 	h.serve(app.Portal)

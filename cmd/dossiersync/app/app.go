@@ -144,6 +144,9 @@ func (a *App) addOwnersParts(ctx context.Context, only string) error {
 	if err := a.registry.Register(newPoolMetrics("owner", st.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
+	if err := a.addHeartbeat(kindsOf(only), st.NoteProcess, st.ForgetProcess); err != nil {
+		return err
+	}
 	if only != Ops {
 		if err := a.db.registerTenants(ctx, st); err != nil {
 			return err
@@ -176,7 +179,7 @@ func (a *App) addOps(st *store.Store) error {
 	}
 	handler, err := ops.New(st, ops.Options{
 		Log: a.log, Registerer: a.registry, Gatherer: a.registry, Tenants: opsTenants(a.cfg), Users: users,
-		MetricsToken: metricsToken(a.cfg),
+		MetricsToken: metricsToken(a.cfg), Withholder: NewWithholder(a.cfg, st, a.log), Explain: explainItems(a.cfg),
 	})
 	if err != nil {
 		return err
@@ -207,11 +210,17 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
+	if only == Portal {
+		if err := a.addHeartbeat(kindsOf(only), reader.NoteProcess, nil); err != nil {
+			return err
+		}
+	}
 	access := store.NewAccessLog(reader)
 	a.support = append(a.support, access.Run)
 	p := a.cfg.PortalAPI
 	auth := portalapi.Auth{
 		Issuer: p.Auth.Issuer, Audience: p.Auth.Audience, JWKSFile: p.Auth.JWKSFile, TenantClaim: p.Auth.TenantClaim,
+		Types: p.Auth.Types, MaxLifetime: p.Auth.MaxLifetime, ScopeArray: p.Auth.ScopeArray,
 	}
 	if p.Auth.JWKSURL != nil {
 		auth.JWKSURL = p.Auth.JWKSURL.String()

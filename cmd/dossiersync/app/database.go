@@ -35,6 +35,11 @@ func OpenDatabase(ctx context.Context, cfg *config.Config) (*Database, error) {
 	if cfg.Database.IsZero() {
 		return openEmbedded(ctx, cfg)
 	}
+	return configuredDatabase(cfg)
+}
+
+// configuredDatabase returns the database of the configuration, which has one.
+func configuredDatabase(cfg *config.Config) (*Database, error) {
 	owner, err := cfg.Database.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read database: %w", err)
@@ -50,6 +55,24 @@ func OpenDatabase(ctx context.Context, cfg *config.Config) (*Database, error) {
 	}
 	db.Reader = string(reader)
 	return db, nil
+}
+
+// CheckDatabase returns what [OpenDatabase] would find wrong with the configuration. It connects to
+// nothing.
+func CheckDatabase(cfg *config.Config) error {
+	if cfg.Database.IsZero() {
+		return nil
+	}
+	db, err := configuredDatabase(cfg)
+	if err != nil {
+		return err
+	}
+	for key, address := range map[string]string{"database": db.Owner, "portal_api.database": db.Reader} {
+		if store.CheckAddress(address) != nil {
+			return Usagef("%s is not an address of a PostgreSQL database that can be read", key)
+		}
+	}
+	return nil
 }
 
 func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err error) {

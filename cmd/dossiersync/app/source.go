@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -11,25 +12,32 @@ import (
 )
 
 func newSource(t *config.Tenant, metrics *sourceMetrics, o SyncerOptions) (source.Source, error) {
-	f := t.Source.FHIR
-	transport, err := newTransport(f.Auth)
+	transport, err := newTransport(t.Source.FHIR.Auth)
 	if err != nil {
 		return nil, err
 	}
 	if o.WrapTransport != nil {
 		transport = o.WrapTransport(transport)
 	}
-	src, err := fhir.New(fhir.Options{
-		Tenant: t.ID, BaseURL: f.BaseURL, Transport: transport,
-		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
-		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
-		Observe:   func(r fhir.Request) { metrics.observe(t.ID, r) },
-		OnBreaker: func(state string) { metrics.setBreaker(t.ID, state) },
-	})
+	options := sourceOptions(t)
+	options.Transport = transport
+	options.Observe = func(r fhir.Request) { metrics.observe(t.ID, r) }
+	options.OnBreaker = func(state string) { metrics.setBreaker(t.ID, state) }
+	src, err := fhir.New(options)
 	if err != nil || o.WrapSource == nil {
 		return src, err
 	}
 	return o.WrapSource(src), nil
+}
+
+// sourceOptions returns the options of the tenant's source that the configuration gives.
+func sourceOptions(t *config.Tenant) fhir.Options {
+	f := &t.Source.FHIR
+	return fhir.Options{
+		Tenant: t.ID, BaseURL: f.BaseURL, Aliases: f.Aliases,
+		PageSize: f.PageSize, Concurrency: f.Concurrency, RequestsPerSecond: f.RequestsPerSecond,
+		Searches: searches(t), Mapping: mapping(&t.Mapping), Zone: t.Location, AttachmentPrefixes: f.AttachmentPrefixes,
+	}
 }
 
 // searches returns the searches that are configured for the tenant.
@@ -122,4 +130,25 @@ func rules(list []config.Rule) []fhir.Rule {
 		out = append(out, fhir.Rule{Match: match(r.Match), Set: r.Set})
 	}
 	return out
+}
+
+// What [Probe] finds.
+type (
+	// Probed is what was found of a source.
+	Probed = fhir.Probed
+	// ProbedType is what was found of one of its types.
+	ProbedType = fhir.ProbedType
+)
+
+// Probe tries what the tenant's source can do; see [fhir.Source.Probe].
+func Probe(ctx context.Context, t *config.Tenant) (*Probed, error) {
+	src, err := NewSource(t, SyncerOptions{})
+	if err != nil {
+		return nil, err
+	}
+	s, ok := src.(*fhir.Source)
+	if !ok {
+		return nil, Usagef("the source of %s is not a FHIR server", t.ID)
+	}
+	return s.Probe(ctx)
 }

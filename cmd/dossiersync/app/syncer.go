@@ -39,19 +39,25 @@ func NewSyncer(cfg *config.Config, st *store.Store, o SyncerOptions) (*dossiersy
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.ID, err)
 		}
-		f, labels := &t.Source.FHIR, t.Mapping.Labels
+		f := &t.Source.FHIR
 		tenants = append(tenants, dossiersync.Tenant{
 			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule, MaxRemoved: t.MaxRemoved,
-			Source: src, Lag: f.Lag, Overlap: f.Overlap, RequestsPerRun: int64(f.RequestsPerRun),
-			Rules: render.Rules{
-				Author:      render.AuthorRule(t.Mapping.Author),
-				ReportTitle: labels["single_report"],
-				FormTitle:   labels["single_form"],
-				PlanTitle:   labels["care-plans"],
-			},
+			GrantsDormantAfter: t.GrantsDormantAfter,
+			Source:             src, Lag: f.Lag, Overlap: f.Overlap, RequestsPerRun: int64(f.RequestsPerRun),
+			Rules: renderRules(t),
 		})
 	}
 	return dossiersync.New(st, tenants, dossiersync.Options{Log: o.Log, Registerer: o.Registerer})
+}
+
+func renderRules(t *config.Tenant) render.Rules {
+	labels := t.Mapping.Labels
+	return render.Rules{
+		Author:      render.AuthorRule(t.Mapping.Author),
+		ReportTitle: labels["single_report"],
+		FormTitle:   labels["single_form"],
+		PlanTitle:   labels["care-plans"],
+	}
 }
 
 // NewSource returns the tenant's source.

@@ -43,21 +43,24 @@ func opsTenant(t *config.Tenant) operate.Tenant {
 func portalTenants(cfg *config.Config) []portalapi.Tenant {
 	list := make([]portalapi.Tenant, 0, len(cfg.Tenants))
 	for i := range cfg.Tenants {
-		t := &cfg.Tenants[i]
-		// Titles of single items are stored with the items.
-		labels := maps.Clone(t.Mapping.Labels)
-		delete(labels, "single_report")
-		delete(labels, "single_form")
-		kinds := make([]dossier.Kind, 0, len(t.Mapping.Timeline))
-		for _, k := range t.Mapping.Timeline {
-			kinds = append(kinds, dossier.Kind(k))
-		}
-		list = append(list, portalapi.Tenant{
-			ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
-			Labels: labels, Timeline: kinds, Shared: sharedParts(t),
-		})
+		list = append(list, portalTenant(&cfg.Tenants[i]))
 	}
 	return list
+}
+
+func portalTenant(t *config.Tenant) portalapi.Tenant {
+	// Titles of single items are stored with the items.
+	labels := maps.Clone(t.Mapping.Labels)
+	delete(labels, "single_report")
+	delete(labels, "single_form")
+	kinds := make([]dossier.Kind, 0, len(t.Mapping.Timeline))
+	for _, k := range t.Mapping.Timeline {
+		kinds = append(kinds, dossier.Kind(k))
+	}
+	return portalapi.Tenant{
+		ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
+		Labels: labels, Timeline: kinds, Shared: sharedParts(t),
+	}
 }
 
 // sharedParts returns the parts that the tenant shares with its clients: those for which

@@ -36,6 +36,8 @@ var funcs = template.FuncMap{
 	"slots":    operate.SlotStates,
 	"slot":     slot,
 	"notes":    notes,
+	"inWords":  stateWords,
+	"upper":    upperFirst,
 	"seen":     seenMeanwhile,
 	"rate":     func(perSecond float64) string { return number(int64(perSecond+0.5)) + " a second" },
 	"missing":  missing,

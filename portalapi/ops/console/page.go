@@ -13,7 +13,7 @@ var templateFiles embed.FS
 // Page is one page: its frame and its content.
 type Page struct {
 	Title  string // the browser adds the program's name
-	Here   string // the current entry of the menu: overview, quarantine, held, or empty
+	Here   string // the current entry of the menu: overview, quarantine, held, withheld, or empty
 	User   string // who has logged in; empty: no users are configured, or nobody has logged in
 	Notice string // about the previous action
 	Body   any    // one of the types of view.go
@@ -23,7 +23,7 @@ var pages = parsePages()
 
 // names has the names of the templates.
 var names = []string{
-	"overview", "tenant", "runs", "run", "quarantine", "item", "held", "approve", "why", "login", "failure",
+	"overview", "tenant", "runs", "run", "quarantine", "item", "explain", "held", "heldset", "withheld", "why", "login", "failure",
 }
 
 func parsePages() map[string]*template.Template {
@@ -51,10 +51,14 @@ func (p *Page) name() string {
 		return "quarantine"
 	case ItemPage:
 		return "item"
+	case ExplainPage:
+		return "explain"
 	case HeldPage:
 		return "held"
-	case ApprovePage:
-		return "approve"
+	case HeldSetPage:
+		return "heldset"
+	case WithheldPage:
+		return "withheld"
 	case WhyPage:
 		return "why"
 	case LoginPage:

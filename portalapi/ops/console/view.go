@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"time"
 
 	"dossiersync/portalapi/ops/operate"
@@ -9,37 +10,85 @@ import (
 
 // Overview is the status of all tenants, the most urgent first.
 type Overview struct {
-	Now     time.Time
-	Tenants []operate.Status
-	Live    bool // the page updates itself
+	*operate.Service
+
+	Live bool // the page updates itself
 }
 
-// Behind returns the names of the tenants that are not fresh.
-func (o Overview) Behind() []string {
+// Waiting returns the names of the tenants that wait for their first run and need nobody.
+func (o Overview) Waiting() []string {
+	return o.names(func(s *operate.Status) bool { return s.State == operate.Waiting && !s.NeedsPerson() })
+}
+
+// Needing returns the names of the tenants that a person has to look at.
+func (o Overview) Needing() []string { return o.names((*operate.Status).NeedsPerson) }
+
+func (o Overview) names(is func(s *operate.Status) bool) []string {
 	var list []string
-	for _, s := range o.Tenants {
-		if s.State != store.Fresh {
-			list = append(list, s.Name)
+	for i := range o.Tenants {
+		if is(&o.Tenants[i]) {
+			list = append(list, o.Tenants[i].Name)
 		}
 	}
 	return list
 }
 
-// Worst returns the state of the tenant that is furthest behind.
-func (o Overview) Worst() store.FreshnessState {
-	worst := store.Fresh
-	for _, s := range o.Tenants {
-		if s.State == store.Stale || s.State == store.Late && worst == store.Fresh {
-			worst = s.State
+// Tone returns the tone of the banner: good only if all is well (I10).
+func (o Overview) Tone() string {
+	switch {
+	case slices.ContainsFunc(o.Tenants, func(s operate.Status) bool {
+		return s.State == operate.Stale || s.State == operate.Never || s.ShowsNothing()
+	}):
+		return "bad"
+	case len(o.Needing()) > 0:
+		return "warn"
+	case len(o.Tenants) == 0 || !o.IsWell():
+		return "calm"
+	}
+	return "good"
+}
+
+// bannerCauses is how many causes the banner names.
+const bannerCauses = 3
+
+// First returns the first causes of attention, one line each.
+func (o Overview) First() []string {
+	var list []string
+	for i := range o.Tenants {
+		s := &o.Tenants[i]
+		open := s.OpenCauses()
+		if len(open) == 0 && s.NeedsPerson() {
+			list = append(list, s.Name+": "+stateWords(s))
+		}
+		for _, c := range open {
+			list = append(list, s.Name+": "+c.What)
 		}
 	}
-	return worst
+	if more := len(list) - bannerCauses; more > 0 {
+		list = append(list[:bannerCauses], count(int64(more), "more cause", "more causes"))
+	}
+	return list
+}
+
+// stateWords describes the state of a tenant in a sentence without a full stop.
+func stateWords(s *operate.Status) string {
+	switch s.State {
+	case operate.Waiting:
+		return "waits for its first run"
+	case operate.Never:
+		return "no run has succeeded yet"
+	case operate.Late:
+		return "late: a slot was due more than 30 minutes ago"
+	case operate.Stale:
+		return "stale: two slots were missed"
+	}
+	return "fresh"
 }
 
 // TenantPage is one tenant.
 type TenantPage struct {
 	Tenant *operate.Tenant
-	Status operate.Status
+	Status *operate.Status
 	Days   []operate.StripDay
 	Runs   []store.Run
 	Older  int64 // the run before which there are more; 0: no more
@@ -119,25 +168,62 @@ type ItemPage struct {
 // Retriable reports whether the item can be retried: by its id, or from its bytes.
 func (p ItemPage) Retriable() bool { return p.Item.ID != "" || p.Item.Raw }
 
-// HeldPage is the removals that wait for approval.
+// ExplainPage is what becomes of an item, member by member.
+type ExplainPage struct {
+	Tenant *operate.Tenant
+	Item   store.ItemStanding
+	Now    *operate.ItemReading // as the source has it; nil: it was not read
+	Unread bool                 // the source could not be read
+	// Elsewhere reports that the item belongs to another client in the source than is stored.
+	Elsewhere bool
+}
+
+// HeldPage is the list of sets that are held.
 type HeldPage struct {
 	Now  time.Time
-	Held []HeldRow
+	Sets []HeldRow
 }
 
-// HeldRow is the held removals of one stream.
+// HeldRow is one set.
 type HeldRow struct {
-	store.HeldRemovals
-	Tenant     *operate.Tenant
-	MayApprove bool
+	operate.HeldSet
+	Tenant *operate.Tenant
 }
 
-// ApprovePage asks whether held removals may go.
-type ApprovePage struct {
+// HeldSetPage is one set, by client, and the form to decide on it.
+type HeldSetPage struct {
+	Tenant     *operate.Tenant
+	Now        time.Time
+	Set        operate.HeldSet
+	Clients    []store.HeldClient
+	From, Next int // the place of the page in the clients, and of the next page; 0: no more
+	MayApprove bool
+	Grown      bool // nothing was decided, because more are held than the page had shown
+
+	Chosen               string // the client; empty: the whole set
+	Note                 string
+	NoteFault, DaysFault string
+	NoteLength, Days     int
+}
+
+// WithheldPage is what operators keep from readers, and the form to withhold more.
+type WithheldPage struct {
+	Now         time.Time
+	Tenants     []*operate.Tenant // to choose from
+	Withheld    []WithheldRow
+	MayWithhold bool
+	LeftOver    []string // what could not be done
+
+	Chosen, Client, Item, Note string
+	Faults                     map[string]string // by field
+	ReleaseFault               string
+	NoteLength                 int
+}
+
+// WithheldRow is one withholding.
+type WithheldRow struct {
+	store.Withholding
 	Tenant *operate.Tenant
-	Now    time.Time
-	Held   store.HeldRemovals
-	More   bool // nothing was approved, because there are more than the page had shown
 }
 
 // WhyPage asks for a client and a user, and shows the answer.

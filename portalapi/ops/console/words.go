@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"dossiersync/portalapi/ops/operate"
 	"dossiersync/store"
@@ -44,13 +46,13 @@ func count(n int64, one, more string) string {
 // nothing to the word.
 func tone(word any) string {
 	switch fmt.Sprint(word) {
-	case "fresh", "complete", "on time", "shown", "read", "yes":
+	case "good", "fresh", "complete", "on time", "shown", "read", "yes":
 		return "good"
-	case "late", "hidden", "withdrawn":
+	case "late", "hidden", "withdrawn", "warn":
 		return "warn"
 	case "partial", "quarantined":
 		return "part"
-	case "stale", "failed", "no":
+	case "stale", "never", "failed", "no", "bad":
 		return "bad"
 	case "running", "reading":
 		return "busy"
@@ -145,20 +147,18 @@ func seenMeanwhile(it store.QuarantinedItem) string {
 	return fmt.Sprintf("nothing: it is %s (%s)", *it.State, it.StateReason.Meaning())
 }
 
-// notes are the remarks about a tenant that concern all of its readers.
+// notes are the remarks about a tenant that need nobody.
 func notes(s operate.Status) []string {
 	var list []string
-	if s.AwaitingErasures != nil {
-		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and what was erased "+
-			"since may be back until dossiersync migrate --restored has succeeded.")
-	}
-	if s.AwaitingGrants != nil {
-		list = append(list, "Nothing is shown to anybody: the database was restored from a backup, and waits for the portal "+
-			"to send all grants again.")
-	}
 	if s.EpochSince != nil && s.Now.Sub(*s.EpochSince) < 7*24*time.Hour {
 		list = append(list, fmt.Sprintf("The source was restored or replaced %s: everything is read again (epoch %d).",
 			operate.Ago(s.Now, s.EpochSince), s.Epoch))
 	}
 	return list
+}
+
+// upperFirst begins a sentence with a capital.
+func upperFirst(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }

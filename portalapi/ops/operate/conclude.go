@@ -47,6 +47,9 @@ func (w *Why) conclude(p *WhyPart, zone *time.Location) string {
 		return "nobody sees any: after a restore what was erased has not been erased again"
 	case w.Tenant.AwaitingGrants != nil:
 		return "nobody sees any: after a restore the portal has not sent all grants again"
+	case w.ClientWithheld() != nil:
+		return "nobody sees any: withheld by an operator since " +
+			w.ClientWithheld().Since.In(zone).Format("2006-01-02 15:04 MST")
 	case w.Known == nil:
 		return "nobody sees any: the client is not known"
 	case w.Known.State != dossier.StateShown:

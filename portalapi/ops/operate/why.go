@@ -27,7 +27,9 @@ func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by str
 		return nil, err
 	}
 	w := &Why{Client: client, Tenant: status, Owed: why.Owed, Nameless: why.Nameless,
-		Grants: []WhyGrant{}, Streams: whyStreams(why.Items), Runs: append([]store.Run{}, runs...)}
+		Withheld: append([]store.Withholding{}, why.Withheld...),
+		LeftOut:  append([]store.ItemsLeftOut{}, why.LeftOut...),
+		Grants:   []WhyGrant{}, Streams: whyStreams(why.Items), Runs: append([]store.Run{}, runs...)}
 	if why.Client != nil {
 		w.Known = &KnownClient{*why.Client, why.Client.Reason.Meaning()}
 	}
@@ -46,22 +48,35 @@ func WhyOf(ctx context.Context, st *store.Store, t *Tenant, client, user, by str
 
 // Why is everything that decides what one dossier shows.
 type Why struct {
-	Client   string       `json:"client"`
-	Known    *KnownClient `json:"known"` // null: the replica does not know the client
-	Tenant   Status       `json:"tenant"`
-	Owed     *time.Time   `json:"backfillOwedSince"` // null: the history has been read
-	Grants   []WhyGrant   `json:"grants"`
-	Streams  []WhyStream  `json:"streams"`
-	Nameless int64        `json:"quarantinedWithoutClient"` // in the tenant; may be of this client
-	User     *WhyUser     `json:"user"`                     // null: no user was given
-	Parts    []WhyPart    `json:"parts"`
-	Runs     []store.Run  `json:"runs"` // the tenant's last ones
+	Client string       `json:"client"`
+	Known  *KnownClient `json:"known"` // null: the replica does not know the client
+	Tenant Status       `json:"tenant"`
+	Owed   *time.Time   `json:"backfillOwedSince"` // null: the history has been read
+	// Withheld is what operators keep from readers: the client, or items of the client.
+	Withheld []store.Withholding  `json:"withheld"`
+	Grants   []WhyGrant           `json:"grants"`
+	Streams  []WhyStream          `json:"streams"`
+	LeftOut  []store.ItemsLeftOut `json:"leftOut"`                  // of the shown items
+	Nameless int64                `json:"quarantinedWithoutClient"` // in the tenant; may be of this client
+	User     *WhyUser             `json:"user"`                     // null: no user was given
+	Parts    []WhyPart            `json:"parts"`
+	Runs     []store.Run          `json:"runs"` // the tenant's last ones
 }
 
 // KnownClient is the client in the replica.
 type KnownClient struct {
 	store.ClientStanding
 	Meaning string `json:"meaning"` // of the reason
+}
+
+// ClientWithheld returns the withholding of the client; nil: the client is not withheld.
+func (w *Why) ClientWithheld() *store.Withholding {
+	for i := range w.Withheld {
+		if w.Withheld[i].Client != "" {
+			return &w.Withheld[i]
+		}
+	}
+	return nil
 }
 
 // WhyUser is the user in question.

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -15,32 +15,41 @@ import (
 	"dossiersync/store"
 )
 
-// keyFile returns the file with the keys of the erasures in file, one per line. It is a
+// KeyFile returns the file with the keys of the erasures in file, one per line. It is a
 // file of its own so that it can be kept from readers of the erasures, and beside the
 // other because a database that is restored may be older than the keys.
-func keyFile(file string) string { return file + ".key" }
+func KeyFile(file string) string { return file + ".key" }
 
-// recordErasure appends e to the file outside the database, after its key, and returns
+// RecordErasure appends e to the file outside the database, after its key, and returns
 // once both are on disk.
-func recordErasure(file string, e store.Erasure, key store.ErasureKey) error {
+func RecordErasure(file string, e store.Erasure, key store.ErasureKey) error {
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return fmt.Errorf("record the erasure: %w", err)
-	}
-	known, err := readErasureKeys(file)
-	if err != nil {
+	if err := recordKey(file, key); err != nil {
 		return err
-	}
-	if !slices.Contains(known, key) {
-		if err := appendLine(keyFile(file), key.String()); err != nil {
-			return fmt.Errorf("record the key of the erasure: %w", err)
-		}
 	}
 	if err := appendLine(file, string(line)); err != nil {
 		return fmt.Errorf("record the erasure: %w", err)
+	}
+	return nil
+}
+
+// recordKey adds the key to those beside the erasures file, unless it is there.
+func recordKey(file string, key store.ErasureKey) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("record the key of the erasures: %w", err)
+	}
+	known, err := ReadErasureKeys(file)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(known, key) {
+		return nil
+	}
+	if err := appendLine(KeyFile(file), key.String()); err != nil {
+		return fmt.Errorf("record the key of the erasures: %w", err)
 	}
 	return nil
 }
@@ -71,9 +80,9 @@ func appendLine(file, line string) (err error) {
 	return f.Sync()
 }
 
-// readErasures returns the erasures in file, and the numbers, from 1, of the lines that
+// ReadErasures returns the erasures in file, and the numbers, from 1, of the lines that
 // cannot be read. An erasure that follows an incomplete one on its line is returned too.
-func readErasures(file string) (list []store.Erasure, unread []int, err error) {
+func ReadErasures(file string) (list []store.Erasure, unread []int, err error) {
 	unread, err = eachLine(file, func(line []byte) error {
 		e, err := parseErasure(line)
 		if err != nil {
@@ -97,11 +106,11 @@ func parseErasure(line []byte) (store.Erasure, error) {
 	return e, err
 }
 
-// readErasureKeys reads the keys beside file, or none if there is no such file. Lines
+// ReadErasureKeys reads the keys beside file, or none if there is no such file. Lines
 // that cannot be read are skipped, because the erasures show which keys are missing.
-func readErasureKeys(file string) ([]store.ErasureKey, error) {
+func ReadErasureKeys(file string) ([]store.ErasureKey, error) {
 	var list []store.ErasureKey
-	_, err := eachLine(keyFile(file), func(line []byte) error {
+	_, err := eachLine(KeyFile(file), func(line []byte) error {
 		k, err := store.ParseErasureKey(string(line))
 		if err == nil {
 			list = append(list, k)
@@ -119,7 +128,7 @@ func readErasureKeys(file string) ([]store.ErasureKey, error) {
 func eachLine(file string, f func(line []byte) error) (unread []int, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the erasures: %w", err)
+		return nil, fmt.Errorf("read %s: %w", filepath.Base(file), err)
 	}
 	n := 0
 	for line := range bytes.Lines(text) {

@@ -13,10 +13,12 @@
 --
 --     dossiersync.tenant    the tenant's id
 --     dossiersync.user      the user's id
---     dossiersync.purpose   read; grants (the portal's server manages grants); log; keys
+--     dossiersync.purpose   read; grants (the portal's server manages grants); log; keys; alive
 --     dossiersync.asked     the client whose dossier is asked for
 --     dossiersync.opened    the same client, if the user may open the dossier
 --     dossiersync.readable  text[] of the parts of that dossier that the user may read now
+--     dossiersync.withheld  text[] of the keys of that client's items that operators withhold, and
+--                           of items that may hold words of these
 --     dossiersync.managed   the same client, if the user may see the access log
 --     dossiersync.logged    text[] of the tenants for which entries are being added to the log
 
@@ -52,6 +54,8 @@ DROP POLICY reader ON backfills;
 DROP POLICY reader ON quarantine;
 DROP POLICY reader ON access_log;
 DROP POLICY append ON access_log;
+DROP POLICY reader ON held_clients;
+DROP FUNCTION note_portal(text, text, integer, text, jsonb);
 DROP FUNCTION identify(text, text, text, text);
 DROP FUNCTION grants_received();
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM dossiersync_reader;
@@ -76,59 +80,89 @@ CREATE TABLE proof_keys (
 );
 ALTER TABLE proof_keys ENABLE ROW LEVEL SECURITY;
 
--- How fresh each stream of a tenant is, in one row for each tenant, because every call needs it:
--- the cursors of whole types and the streams of types of which no page has come yet, as the tables
--- cursors and unread have them. Triggers of these tables keep it.
-CREATE TABLE stream_states (
-    tenant     text PRIMARY KEY,
-    streams    text[] NOT NULL, -- of each cursor, and what follows of each
-    as_of      timestamptz[] NOT NULL,
-    rechecking boolean[] NOT NULL,
-    unread     text[] NOT NULL
+-- What every call needs of a tenant, in one row: how fresh each stream is, as the tables cursors (of
+-- whole types) and unread have it, and whether operators withhold items. Triggers of these tables
+-- keep it at the end of each transaction: no transaction that has the row's lock waits for another.
+CREATE TABLE tenant_states (
+    tenant     text PRIMARY KEY, -- no reference: a backup may not know the tenant yet
+    streams    text[] NOT NULL DEFAULT '{}', -- of each cursor, and what follows of each
+    as_of      timestamptz[] NOT NULL DEFAULT '{}',
+    rechecking boolean[] NOT NULL DEFAULT '{}',
+    unread     text[] NOT NULL DEFAULT '{}', -- streams of types of which no page has come yet
+    withholds  boolean NOT NULL DEFAULT true
 );
-ALTER TABLE stream_states ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenant_states ENABLE ROW LEVEL SECURITY;
 CREATE INDEX cursors_of_types ON cursors (tenant, stream) WHERE client = '';
 
-CREATE FUNCTION note_stream_states(of_tenant text) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO stream_states (tenant, streams, as_of, rechecking, unread)
-    SELECT of_tenant, coalesce(array_agg(c.stream), '{}'), coalesce(array_agg(c.as_of), '{}'),
-           coalesce(array_agg(c.rechecking), '{}'),
-           ARRAY(
-               SELECT u.stream
-               FROM unread u
-               WHERE u.tenant = of_tenant
-                 AND NOT u.unsupported)
-    FROM cursors c
-    WHERE c.tenant = of_tenant
-      AND c.client = ''
-    ON CONFLICT (tenant) DO UPDATE
-    SET streams = excluded.streams,
-        as_of = excluded.as_of,
-        rechecking = excluded.rechecking,
-        unread = excluded.unread
+CREATE FUNCTION note_tenant_state(of_tenant text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- Lock the row before reading, so that the last transaction sees what the others have stored.
+    INSERT INTO tenant_states (tenant)
+    VALUES (of_tenant)
+    ON CONFLICT DO NOTHING;
+    PERFORM
+    FROM tenant_states t
+    WHERE t.tenant = of_tenant
+    FOR UPDATE;
+    UPDATE tenant_states t
+    SET streams = n.streams,
+        as_of = n.as_of,
+        rechecking = n.rechecking,
+        unread = n.unread,
+        withholds = n.withholds
+    FROM (
+        SELECT coalesce(array_agg(c.stream), '{}') AS streams,
+               coalesce(array_agg(c.as_of), '{}') AS as_of,
+               coalesce(array_agg(c.rechecking), '{}') AS rechecking,
+               ARRAY(
+                   SELECT u.stream
+                   FROM unread u
+                   WHERE u.tenant = of_tenant
+                     AND NOT u.unsupported) AS unread,
+               EXISTS (
+                   SELECT
+                   FROM withheld w
+                   WHERE w.tenant = of_tenant
+                     AND w.item IS NOT NULL
+                     AND w.released IS NULL) AS withholds
+        FROM cursors c
+        WHERE c.tenant = of_tenant
+          AND c.client = '') n
+    WHERE t.tenant = of_tenant
+      AND (t.streams, t.as_of, t.rechecking, t.unread, t.withholds)
+          IS DISTINCT FROM (n.streams, n.as_of, n.rechecking, n.unread, n.withholds);
+END
 $$;
-REVOKE ALL ON FUNCTION note_stream_states(text) FROM PUBLIC;
-CREATE FUNCTION stream_state_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+REVOKE ALL ON FUNCTION note_tenant_state(text) FROM PUBLIC;
+CREATE FUNCTION tenant_state_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        PERFORM note_stream_states(OLD.tenant);
+        PERFORM note_tenant_state(OLD.tenant);
     ELSE
-        PERFORM note_stream_states(NEW.tenant);
+        PERFORM note_tenant_state(NEW.tenant);
     END IF;
     RETURN NULL;
 END
 $$;
-REVOKE ALL ON FUNCTION stream_state_changes() FROM PUBLIC;
-CREATE TRIGGER stream_states_added AFTER INSERT ON cursors
-    FOR EACH ROW WHEN (NEW.client = '') EXECUTE FUNCTION stream_state_changes();
-CREATE TRIGGER stream_states_changed AFTER UPDATE OF as_of, rechecking ON cursors
-    FOR EACH ROW WHEN (NEW.client = '') EXECUTE FUNCTION stream_state_changes();
-CREATE TRIGGER stream_states_removed AFTER DELETE ON cursors
-    FOR EACH ROW WHEN (OLD.client = '') EXECUTE FUNCTION stream_state_changes();
-CREATE TRIGGER stream_states_changed AFTER INSERT OR UPDATE OR DELETE ON unread
-    FOR EACH ROW EXECUTE FUNCTION stream_state_changes();
-SELECT note_stream_states(id) FROM tenants;
+REVOKE ALL ON FUNCTION tenant_state_changes() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER tenant_state_added AFTER INSERT ON cursors
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.client = '') EXECUTE FUNCTION tenant_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER UPDATE OF as_of, rechecking ON cursors
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.client = '') EXECUTE FUNCTION tenant_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_removed AFTER DELETE ON cursors
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (OLD.client = '') EXECUTE FUNCTION tenant_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER INSERT OR UPDATE OR DELETE ON unread
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION tenant_state_changes();
+CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER INSERT OR UPDATE OR DELETE ON withheld
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION tenant_state_changes();
+SELECT note_tenant_state(id) FROM tenants;
+SELECT note_tenant_state(tenant) FROM withheld;
 
 -- What dossiersync_answers may do.
 GRANT SELECT (tenant, id, login, inner_pad, outer_pad),
@@ -140,9 +174,17 @@ GRANT SELECT (tenant, id, state, name, deceased, change, grants_after)
 GRANT SELECT ON contacts TO dossiersync_answers;
 GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
     body) ON items TO dossiersync_answers;
-GRANT SELECT ON stream_states TO dossiersync_answers;
+GRANT SELECT ON tenant_states TO dossiersync_answers;
 GRANT SELECT (tenant, client, recheck) ON backfills TO dossiersync_answers;
 GRANT SELECT (tenant, client, stream) ON quarantine TO dossiersync_answers;
+GRANT SELECT ON held_clients TO dossiersync_answers;
+GRANT SELECT (tenant, client, released) ON withheld TO dossiersync_answers;
+GRANT SELECT (id, kinds), INSERT (id, kinds, host, pid, version, tenants), UPDATE (seen, tenants)
+    ON processes TO dossiersync_answers;
+-- It reads items and keys that the policies below keep from its callers.
+ALTER FUNCTION items_withheld(text, text[]) SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp;
+GRANT EXECUTE ON FUNCTION items_withheld(text, text[]) TO dossiersync_answers;
 GRANT SELECT, INSERT, UPDATE ON grants TO dossiersync_answers;
 GRANT SELECT, INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
     purpose, access_point, client, object, query, source) ON access_log TO dossiersync_answers;
@@ -155,7 +197,7 @@ CREATE POLICY answers ON tenants FOR SELECT TO dossiersync_answers
 CREATE POLICY received ON tenants FOR UPDATE TO dossiersync_answers
     USING (id = current_setting('dossiersync.tenant', true)
         AND current_setting('dossiersync.purpose', true) = 'grants');
-CREATE POLICY answers ON stream_states FOR SELECT TO dossiersync_answers
+CREATE POLICY answers ON tenant_states FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true));
 -- The portal's server reads and writes the grants of its tenant; a reader's request sees only those
 -- of the user that can count.
@@ -172,6 +214,12 @@ CREATE POLICY changed ON grants FOR UPDATE TO dossiersync_answers
 CREATE POLICY answers ON clients FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND state = 'shown'
+        AND NOT EXISTS (
+            SELECT
+            FROM withheld w
+            WHERE w.tenant = clients.tenant
+              AND w.client = clients.id
+              AND w.released IS NULL)
         AND EXISTS (
             SELECT
             FROM grants g
@@ -189,6 +237,16 @@ CREATE POLICY answers ON contacts FOR SELECT TO dossiersync_answers
 CREATE POLICY answers ON backfills FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND client = current_setting('dossiersync.asked', true));
+CREATE POLICY answers ON withheld FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true));
+CREATE POLICY answers ON held_clients FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.asked', true));
+-- Any tenant's key lets a process of the portal API say that it is alive.
+CREATE POLICY answers ON processes TO dossiersync_answers
+    USING (kinds = '{portal}'
+        AND current_setting('dossiersync.tenant', true) <> ''
+        AND current_setting('dossiersync.purpose', true) = 'alive');
 CREATE POLICY answers ON quarantine FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND client = current_setting('dossiersync.asked', true));
@@ -198,7 +256,9 @@ CREATE POLICY answers ON items FOR SELECT TO dossiersync_answers
         AND client = current_setting('dossiersync.opened', true)
         AND state = 'shown'
         AND part = ANY (
-            (SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[]));
+            (SELECT nullif(current_setting('dossiersync.readable', true), '')::text[])::text[])
+        AND key <> ALL (
+            (SELECT nullif(current_setting('dossiersync.withheld', true), '')::text[])::text[]));
 CREATE POLICY answers ON access_log FOR SELECT TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND client = current_setting('dossiersync.managed', true));
@@ -230,7 +290,8 @@ CREATE TYPE standing AS (
     as_of             timestamptz[],
     rechecking        boolean[],
     unread            text[],        -- the streams of types of which no page has come yet
-    incomplete        text[],        -- the streams of the client's items in quarantine
+    incomplete        text[],        -- the streams of the client's items in quarantine or held
+    withholds         boolean,       -- operators withhold items of the tenant
     readable          text[]         -- the parts that may be read now; null: none
 );
 
@@ -275,6 +336,7 @@ BEGIN
         set_config('dossiersync.asked', asked, true),
         set_config('dossiersync.opened', '', true),
         set_config('dossiersync.readable', '', true),
+        set_config('dossiersync.withheld', '', true),
         set_config('dossiersync.managed', '', true),
         set_config('dossiersync.logged', '', true);
 END
@@ -338,6 +400,12 @@ WHERE g.state = 'accepted'
   AND coalesce(g.valid_from <= (now() AT TIME ZONE t.timezone)::date, true)
   AND coalesce(g.valid_until >= (now() AT TIME ZONE t.timezone)::date, true)
   AND c.state = 'shown'
+  AND NOT EXISTS (
+        SELECT
+        FROM withheld w
+        WHERE w.tenant = g.tenant
+          AND w.client = g.client
+          AND w.released IS NULL)
   AND coalesce(g.updated_at > c.grants_after, true)
   AND (g.contact IS NULL OR EXISTS (
         SELECT
@@ -356,7 +424,9 @@ CREATE VIEW shown_items WITH (security_invoker = true) AS
 SELECT i.tenant, i.key, i.kind, i.client, i.part, i.at, i.category, i.open, i.ends, i.plan, i.goal,
        i.card, i.body
 FROM items i
-WHERE i.state = 'shown';
+WHERE i.state = 'shown'
+  AND i.key <> ALL (
+        (SELECT nullif(current_setting('dossiersync.withheld', true), '')::text[])::text[]);
 GRANT SELECT ON shown_items TO dossiersync_answers;
 
 -- The standing of the user towards a client; client '' is for the tenant alone. It leaves in the
@@ -385,13 +455,19 @@ BEGIN
                SELECT q.stream
                FROM quarantine q
                WHERE q.tenant = my_tenant
-                 AND q.client = asked) END,
+                 AND q.client = asked
+               UNION ALL
+               SELECT h.stream
+               FROM held_clients h
+               WHERE h.tenant = my_tenant
+                 AND h.client = asked) END,
+           f.withholds,
            CASE WHEN NOT d.deceased THEN CASE WHEN d.manager THEN d.parts || 'contacts'::text
                ELSE d.parts END END
     INTO s
     FROM (VALUES (my_tenant)) asked_for (id) -- a row for an unknown tenant too
     LEFT JOIN tenants t ON t.id = my_tenant
-    LEFT JOIN stream_states f ON f.tenant = my_tenant
+    LEFT JOIN tenant_states f ON f.tenant = my_tenant
     LEFT JOIN open_dossiers d ON d.tenant = my_tenant
         AND d.user_id = me
         AND d.client = asked
@@ -429,6 +505,8 @@ BEGIN
     END IF;
     PERFORM set_config('dossiersync.opened', asked, true),
         set_config('dossiersync.readable', s.readable::text, true),
+        set_config('dossiersync.withheld', CASE WHEN s.withholds IS NOT FALSE
+            THEN items_withheld(my_tenant, ARRAY[asked])::text ELSE '{}' END, true),
         set_config('dossiersync.managed', CASE WHEN s.manager THEN asked END, true);
     RETURN s;
 END
@@ -465,7 +543,12 @@ BEGIN
         SELECT q.stream
         FROM quarantine q
         WHERE q.tenant = my_tenant
-          AND q.client = asked);
+          AND q.client = asked
+        UNION ALL
+        SELECT h.stream
+        FROM held_clients h
+        WHERE h.tenant = my_tenant
+          AND h.client = asked);
 END
 $$;
 
@@ -1219,6 +1302,21 @@ BEGIN
 END
 $$;
 
+-- Stores that a process of the portal API is alive now.
+CREATE FUNCTION portal_alive(
+    my_tenant text, minute bigint, proof bytea, process text, my_host text, my_pid integer,
+    my_version text, my_tenants jsonb
+) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
+BEGIN
+    PERFORM public.portal_prove('alive', my_tenant, '', '', minute, proof);
+    INSERT INTO processes (id, kinds, host, pid, version, tenants)
+    VALUES (process, '{portal}', my_host, my_pid, my_version, my_tenants)
+    ON CONFLICT (id) DO UPDATE
+    SET seen = now(),
+        tenants = excluded.tenants;
+END
+$$;
+
 -- Makes the keys of a tenant's proofs those that are given. With unless_known, keys that the tenant
 -- has already stay as they are.
 CREATE FUNCTION put_proof_keys(
@@ -1289,18 +1387,19 @@ DECLARE
 BEGIN
     FOREACH t IN ARRAY '{tenants,clients,contacts,items,cursors,unread,backfills,quarantine,runs,
         run_types,seen,grants,absences,holds,decisions,inferred,censuses,census,rereads,stale,
-        access_log}'::text[]
+        access_log,held_clients,withheld,withheld_within,type_counts,acknowledgements,processes,
+        run_left_out,left_out,refs,definitions}'::text[]
     LOOP
         EXECUTE format('CREATE POLICY ops ON %I TO dossiersync_ops USING (true)', t);
     END LOOP;
 END
 $$;
 GRANT SELECT (id, name, timezone, change, epoch, since, succeeded, unreachable, epoch_since,
-    reconciled, rechecked, trouble, trouble_until, awaiting_grants, awaiting_erasures, dormant_after,
+    reconciled, rechecked, trouble, trouble_until, trouble_kind, awaiting_grants, awaiting_erasures, dormant_after,
     identity_key), INSERT (id, name, timezone, identity_key, awaiting_erasures),
-    UPDATE (name, timezone, identity_key) ON tenants TO dossiersync_ops;
+    UPDATE (name, timezone, identity_key, change) ON tenants TO dossiersync_ops;
 GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
-    grants_void) ON clients TO dossiersync_ops;
+    grants_void), UPDATE (change) ON clients TO dossiersync_ops;
 GRANT SELECT (tenant, key, type, id, stream, kind, client, state, reason, part, epoch, version,
     updated, observed, at, category, open, ends, looked) ON items TO dossiersync_ops;
 GRANT SELECT (tenant, client, user_id, role, manager, parts, state, valid_from, valid_until, contact,
@@ -1308,7 +1407,15 @@ GRANT SELECT (tenant, client, user_id, role, manager, parts, state, valid_from, 
 GRANT SELECT (tenant, key, stream, type, id, client, updated, reason, detail, first_seen, last_seen,
     attempts, kept), DELETE ON quarantine TO dossiersync_ops;
 GRANT SELECT ON contacts, cursors, unread, backfills, run_types, seen, inferred, censuses, census,
-    rereads, stale TO dossiersync_ops;
+    rereads, stale, held_clients, type_counts, run_left_out, left_out TO dossiersync_ops;
+-- What withholding needs, to find the items that may hold words of a withheld one.
+GRANT SELECT (tenant, key, target) ON refs TO dossiersync_ops;
+GRANT SELECT (tenant, key, alias) ON definitions TO dossiersync_ops;
+GRANT INSERT ON stale TO dossiersync_ops;
+GRANT SELECT, INSERT, UPDATE (released, released_by, released_note) ON withheld TO dossiersync_ops;
+GRANT SELECT, INSERT, DELETE ON withheld_within TO dossiersync_ops;
+GRANT EXECUTE ON FUNCTION items_withheld(text, text[]) TO dossiersync_ops;
+GRANT SELECT, INSERT, UPDATE, DELETE ON acknowledgements, processes TO dossiersync_ops;
 GRANT SELECT, INSERT, UPDATE ON runs, holds TO dossiersync_ops;
 GRANT SELECT, INSERT ON decisions TO dossiersync_ops;
 GRANT SELECT, UPDATE ON absences TO dossiersync_ops;
