@@ -196,7 +196,7 @@ var raised = map[string]error{
 // isRefused reports whether the database did not accept the proof of a call.
 func isRefused(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && raised[pg.Code] == ErrProof
+	return ok && pg.Code == "DS002"
 }
 
 // ErrProof reports that the database refuses the proofs of this process for a tenant.

@@ -2144,7 +2144,7 @@ GRANT DELETE, INSERT, SELECT, UPDATE ON processes TO dossiersync_ops;
 
 GRANT INSERT (id, kinds, host, pid, version, tenants) ON processes TO dossiersync_answers;
 
-GRANT SELECT (id, kinds) ON processes TO dossiersync_answers;
+GRANT SELECT (id, kinds, tenants) ON processes TO dossiersync_answers;
 
 GRANT UPDATE (tenants, seen) ON processes TO dossiersync_answers;
 

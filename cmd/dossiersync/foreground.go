@@ -26,9 +26,12 @@ type foreground struct {
 	print   func(io.Writer, store.Run) // prints how a run ended
 }
 
-func newForeground(a *session, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
+func newForeground(ctx context.Context, a *session, cfg *config.Config, st *store.Store, scope store.Scope) (*foreground, error) {
 	by, err := a.operator()
 	if err != nil {
+		return nil, err
+	}
+	if err := app.RegisterTenants(ctx, cfg, st); err != nil {
 		return nil, err
 	}
 	syncer, err := app.NewSyncer(cfg, st, app.SyncerOptions{})

@@ -51,7 +51,7 @@ func (c *reconcileCmd) Run(ctx context.Context, a *session) error {
 			return err
 		}
 		scope := store.Scope{Only: store.StepReconcile, Stream: dossier.Stream(c.Stream), Approve: c.Approve}
-		w, err := newForeground(a, cfg, st, scope)
+		w, err := newForeground(ctx, a, cfg, st, scope)
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (c *quarantineRetryCmd) Run(ctx context.Context, a *session) error {
 			fmt.Fprintf(a.out, "Nothing of %s is in quarantine.\n", c.Tenant)
 			return nil
 		}
-		f, err := newForeground(a, cfg, st, store.Scope{Only: store.StepQuarantine, Keys: keys})
+		f, err := newForeground(ctx, a, cfg, st, store.Scope{Only: store.StepQuarantine, Keys: keys})
 		if err != nil {
 			return err
 		}

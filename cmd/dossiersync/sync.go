@@ -63,7 +63,7 @@ func (c *syncCmd) Run(ctx context.Context, a *session) error {
 		if err != nil {
 			return err
 		}
-		w, err := newForeground(a, cfg, st, c.scope())
+		w, err := newForeground(ctx, a, cfg, st, c.scope())
 		if err != nil {
 			return err
 		}

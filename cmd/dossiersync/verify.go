@@ -46,7 +46,7 @@ func (c *verifyCmd) Run(ctx context.Context, a *session) error {
 		if _, err := selectTenants(cfg, c.Tenant); err != nil {
 			return err
 		}
-		w, err := newForeground(a, cfg, st, store.Scope{})
+		w, err := newForeground(ctx, a, cfg, st, store.Scope{})
 		if err != nil {
 			return err
 		}

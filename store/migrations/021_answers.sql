@@ -179,7 +179,8 @@ GRANT SELECT (tenant, client, recheck) ON backfills TO dossiersync_answers;
 GRANT SELECT (tenant, client, stream) ON quarantine TO dossiersync_answers;
 GRANT SELECT ON held_clients TO dossiersync_answers;
 GRANT SELECT (tenant, client, released) ON withheld TO dossiersync_answers;
-GRANT SELECT (id, kinds), INSERT (id, kinds, host, pid, version, tenants), UPDATE (seen, tenants)
+GRANT SELECT (id, kinds, tenants), INSERT (id, kinds, host, pid, version, tenants),
+    UPDATE (seen, tenants)
     ON processes TO dossiersync_answers;
 -- It reads items and keys that the policies below keep from its callers.
 ALTER FUNCTION items_withheld(text, text[]) SECURITY DEFINER

@@ -148,7 +148,7 @@ func (a *App) addOwnersParts(ctx context.Context, only string) error {
 		return err
 	}
 	if only != Ops {
-		if err := a.db.registerTenants(ctx, st); err != nil {
+		if err := RegisterTenants(ctx, a.cfg, st); err != nil {
 			return err
 		}
 		if err := a.addWorker(st); err != nil {

@@ -126,14 +126,19 @@ func (d *Database) PutProofKeys(ctx context.Context, unlessKnown bool) error {
 	return st.PutProofKeys(ctx, keys, unlessKnown, d.tenants...)
 }
 
-// registerTenants makes the database accept proofs for tenants that it has no key of, if this process
-// may read the key file. A worker does so for tenants that were configured since dossiersync migrate.
-func (d *Database) registerTenants(ctx context.Context, st *store.Store) error {
-	keys, err := store.ReadProofKeys(d.keyFile)
+// RegisterTenants makes the database accept proofs for tenants that it has no key of, if this process
+// may read the key file. A worker and the commands that read a source do so for tenants that were
+// configured since dossiersync migrate.
+func RegisterTenants(ctx context.Context, cfg *config.Config, st *store.Store) error {
+	keys, err := store.ReadProofKeys(cfg.PortalAPI.ProofKeyFile)
 	if err != nil {
-		return nil //nolint:nilerr // the worker need not have the file; migrate does the same
+		return nil //nolint:nilerr // the process need not have the file; migrate does the same
 	}
-	return st.PutProofKeys(ctx, keys, true, d.tenants...)
+	var tenants []string
+	for i := range cfg.Tenants {
+		tenants = append(tenants, cfg.Tenants[i].ID)
+	}
+	return st.PutProofKeys(ctx, keys, true, tenants...)
 }
 
 // Close leaves the private PostgreSQL, if it is used.
