@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"strings"
 )
 
@@ -28,8 +27,8 @@ type Mapping struct {
 	// "organisation".
 	Author string
 	// Labels are the words that readers see for each part ("reports", "forms",
-	// "care-plans") and category ("general", "care-plan"), and the titles of a report or form
-	// that has none ("single_report", "single_form").
+	// "care-plans") and category ("general", "care-plan"), the titles of a report or form
+	// that has none ("single_report", "single_form"), and the words for codes ("role.client").
 	Labels map[string]string
 }
 
@@ -174,25 +173,4 @@ func (v value) timeline() []string {
 		return kinds
 	}
 	return subset(v.list(), kinds...)
-}
-
-func (v value) labels() map[string]string {
-	s := v.section()
-	defer s.end()
-	labels := make(map[string]string)
-	for _, label := range [][2]string{
-		{"reports", "Rapportages"}, {"forms", "Vragenlijsten"}, {"care-plans", "Zorgplan"},
-		{"general", "Algemeen"}, {"care-plan", "Zorgleefplan"},
-	} {
-		labels[label[0]] = s.key(label[0]).text(label[1])
-	}
-	labels["single_report"] = s.key("single_report").title(labels["reports"], "Rapportage")
-	labels["single_form"] = s.key("single_form").title(labels["forms"], "Vragenlijst")
-	return labels
-}
-
-// title reads the title of a single item. Default: the singular of plural, or def if the
-// singular is not known.
-func (v value) title(plural, def string) string {
-	return v.text(cmp.Or(singulars[strings.ToLower(plural)], def))
 }

@@ -52,3 +52,19 @@ func TestTitleOfSingleItemFollowsItsLabel(t *testing.T) {
 		}
 	}
 }
+
+func TestWordsForCodesCanBeOverridden(t *testing.T) {
+	t.Parallel()
+	labels := mustParse(t, mapping(`labels: {reports: Verslagen, goal_status: {active: Bezig}, reason: {no-match: Niets}}`)).Tenants[0].Mapping.Labels
+	for key, want := range map[string]string{
+		"goal_status.active": "Bezig", "goal_status.planned": "Gepland", "reason.no-match": "Niets",
+		"kind.report": "Verslag", "part.reports": "Verslagen", "category.general": "Algemeen",
+	} {
+		if got := labels[key]; got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	check(t, mapping("labels: {goal_status: {actief: x}, role: contact}"),
+		"7:tenants[0].mapping.labels.goal_status.actief: is not a key here; did you mean active?",
+		"7:tenants[0].mapping.labels.role: must be a section of keys with values, not a single value")
+}

@@ -62,7 +62,7 @@ func (a *API) accessLog(ctx context.Context, c *call) (*result, error) {
 	var p page
 	if more {
 		last := list[len(list)-1]
-		p.Next = l.link(cursor{at: last.Last, key: last.Key})
+		p.Next, p.NextCursor = l.link(cursor{at: last.Last, key: last.Key})
 	}
 	f := a.logFreshness(c, &st, len(items) == 0, l.from != nil || !from.IsZero() || !to.IsZero())
 	return &result{body: listBody(items, p, f), denied: !st.Dossier.Manager}, nil

@@ -39,6 +39,9 @@ type Tenant struct {
 	// Labels are the words for parts and categories: reports, forms, care-plans, general,
 	// care-plan.
 	Labels map[string]string
+	// Words are the words for codes, by the section of mapping.labels and the code:
+	// "goal_status.active". A code without a word stands for itself.
+	Words map[string]string
 	// Timeline lists the kinds with cards on the time line: report, form. nil: both.
 	Timeline []dossier.Kind
 	// Shared lists the parts that the organisation shares with its clients. nil: all.
@@ -119,7 +122,7 @@ func checkTenants(list []Tenant) (map[string]*Tenant, error) {
 				return nil, fmt.Errorf("tenant %s has %s on its time line; only report and form are possible", t.ID, k)
 			}
 		}
-		settings, err := json.Marshal([]any{t.ID, t.Name, t.Location.String(), t.Labels, t.Timeline, t.Shared})
+		settings, err := json.Marshal([]any{t.ID, t.Name, t.Location.String(), t.Labels, t.Words, t.Timeline, t.Shared})
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", t.ID, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,15 +44,37 @@ func stringOrNull(s string) *string {
 	return &s
 }
 
-type dossierJSON struct {
-	Client  string         `json:"client"`
-	Name    *string        `json:"name"`
-	Role    store.Role     `json:"role"`
-	Manager bool           `json:"manager"`
-	Parts   []dossier.Part `json:"parts"`
+// headJSON is what is served of a dossier as a whole. Labels are in the organisation's words.
+type headJSON struct {
+	Client    string     `json:"client"`
+	Name      *string    `json:"name"`
+	SortName  *string    `json:"sortName"`
+	BirthDate *string    `json:"birthDate"`
+	Team      *string    `json:"team"`
+	Role      store.Role `json:"role"`
+	RoleLabel string     `json:"roleLabel"`
+	Manager   bool       `json:"manager"`
 }
 
-// dossiers lists the dossiers that the user may open, by name within a page.
+type dossierJSON struct {
+	headJSON
+
+	Parts      []dossier.Part    `json:"parts"`
+	PartLabels map[string]string `json:"partLabels"`
+}
+
+var birthDate = regexp.MustCompile(`^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$`) // FHIR R4 §2.24.0.1: date
+
+func (t *Tenant) head(d *store.Dossier) headJSON {
+	h := headJSON{d.Client, stringOrNull(d.Name), d.Person.SortName, d.Person.BirthDate, d.Person.Team, d.Role,
+		t.word("role", string(d.Role)), d.Manager}
+	if h.BirthDate != nil && !birthDate.MatchString(*h.BirthDate) {
+		h.BirthDate = nil
+	}
+	return h
+}
+
+// dossiers lists the dossiers that the user may open, by sort name within a page.
 func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	q := web.ReadQuery(c.r, "cursor")
 	if err := q.Err(); err != nil {
@@ -67,16 +90,17 @@ func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	}
 	var p page
 	if more {
-		p.Next = l.nextAfter(list[len(list)-1].Client)
+		p = l.pageAfter(list[len(list)-1].Client)
 	}
 	slices.SortStableFunc(list, func(a, b store.Dossier) int {
-		return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+		return cmp.Or(cmp.Compare(sortName(&a), sortName(&b)), cmp.Compare(text(a.Person.BirthDate), text(b.Person.BirthDate)))
 	})
 	items := make([][]byte, 0, len(list))
 	versions := ""
 	for i := range list {
 		d := &list[i]
-		items = append(items, encode(dossierJSON{d.Client, stringOrNull(d.Name), d.Role, d.Manager, partsOf(d)}))
+		parts := partsOf(d)
+		items = append(items, encode(dossierJSON{c.tenant.head(d), parts, c.tenant.partLabels(parts)}))
 		versions += fmt.Sprintf("%s %d %d\n", d.Client, d.Change, d.GrantVersion)
 	}
 	s := newBasis(c.tenant, &st)
@@ -87,8 +111,28 @@ func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	return &result{body: listBody(items, p, f), version: s.version(c, f, versions)}, nil
 }
 
+func sortName(d *store.Dossier) string {
+	return strings.ToLower(cmp.Or(text(d.Person.SortName), d.Name))
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func (t *Tenant) partLabels(parts []dossier.Part) map[string]string {
+	labels := make(map[string]string, len(parts))
+	for _, p := range parts {
+		labels[string(p)] = t.word("part", string(p))
+	}
+	return labels
+}
+
 type startJSON struct {
-	dossierJSON
+	headJSON
+
 	Parts        []partJSON        `json:"parts"`
 	Organisation string            `json:"organisation"`
 	Timezone     string            `json:"timezone"`
@@ -98,6 +142,7 @@ type startJSON struct {
 
 type partJSON struct {
 	Part   dossier.Part `json:"part"`
+	Label  string       `json:"label"`
 	Count  int64        `json:"count"`
 	Newest *string      `json:"newest"`
 }
@@ -134,13 +179,13 @@ func (a *API) dossier(ctx context.Context, c *call) (*result, error) {
 	parts := partsOf(d)
 	s := newBasis(t, &st, parts...)
 	start := startJSON{
-		dossierJSON:  dossierJSON{Client: d.Client, Name: stringOrNull(d.Name), Role: d.Role, Manager: d.Manager},
+		headJSON:     t.head(d),
 		Organisation: t.Name, Timezone: t.Location.String(), Labels: t.Labels, Timeline: t.Timeline,
 		Parts: make([]partJSON, 0, len(parts)),
 	}
 	for _, p := range parts {
 		n := byKind[kindOf[p]]
-		start.Parts = append(start.Parts, partJSON{p, n.Count, t.timeOrNull(n.Newest)})
+		start.Parts = append(start.Parts, partJSON{p, t.word("part", string(p)), n.Count, t.timeOrNull(n.Newest)})
 	}
 	f := s.freshness()
 	return &result{body: itemBody(encode(start), f), version: s.version(c, f)}, nil
@@ -179,7 +224,7 @@ func (a *API) contacts(ctx context.Context, c *call) (*result, error) {
 	}
 	var p page
 	if more {
-		p.Next = l.nextAfter(list[len(list)-1].Key)
+		p = l.pageAfter(list[len(list)-1].Key)
 	}
 	return &result{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
 }

@@ -1,6 +1,7 @@
 package portalapi_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -28,11 +29,21 @@ func TestDossiersListsWhatUserMayOpen(t *testing.T) {
 	p.grant("amaris", "daughter", "5", everyPart) // not known yet
 	p.grant("szr", "daughter", "1", everyPart)
 
+	p.exec(`UPDATE clients SET sort_name = 'Aarts, Zoë', birth_date = '1938-04', team = 'De Vlieger' WHERE id = '1'`)
 	got := p.get("daughter", "/v1/dossiers").list(t).Items
+	head := func(client string, name any, role string, manager bool, more map[string]any) map[string]any {
+		of := map[string]any{"client": client, "name": name, "role": role, "manager": manager, "roleLabel": "de " + role,
+			"sortName": nil, "birthDate": nil, "team": nil}
+		maps.Copy(of, more)
+		return of
+	}
 	want := []map[string]any{
-		{"client": "4", "name": nil, "role": "contact", "manager": false, "parts": []any{"reports", "forms", "care-plans"}},
-		{"client": "2", "name": "aarts", "role": "contact", "manager": true, "parts": []any{}},
-		{"client": "1", "name": "Zwart", "role": "client", "manager": true, "parts": []any{"reports", "care-plans"}},
+		head("4", nil, "contact", false, map[string]any{"parts": []any{"reports", "forms", "care-plans"},
+			"partLabels": map[string]any{"reports": "Rapportages", "forms": "forms", "care-plans": "care-plans"}}),
+		head("2", "aarts", "contact", true, map[string]any{"parts": []any{}, "partLabels": map[string]any{}}),
+		head("1", "Zwart", "client", true, map[string]any{"parts": []any{"reports", "care-plans"},
+			"partLabels": map[string]any{"reports": "Rapportages", "care-plans": "care-plans"},
+			"sortName":   "Aarts, Zoë", "birthDate": "1938-04", "team": "De Vlieger"}),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("dossiers (-want +got):\n%s", diff)
@@ -50,12 +61,13 @@ func TestStartPanel(t *testing.T) {
 	a := p.get("daughter", "/v1/dossiers/1")
 	got, _ := a.item(t)
 	want := map[string]any{
-		"client": "1", "name": "Mevrouw De Vries", "role": "contact", "manager": false,
+		"client": "1", "name": "Mevrouw De Vries", "role": "contact", "roleLabel": "de contact", "manager": false,
+		"sortName": nil, "birthDate": nil, "team": nil,
 		"organisation": "Amaris", "timezone": "Europe/Amsterdam",
 		"labels": map[string]any{"reports": "Rapportages"}, "timeline": []any{"report", "form"},
 		"parts": []any{
-			map[string]any{"part": "reports", "count": 2.0, "newest": noon().Format(time.RFC3339)},
-			map[string]any{"part": "care-plans", "count": 0.0, "newest": nil},
+			map[string]any{"part": "reports", "label": "Rapportages", "count": 2.0, "newest": noon().Format(time.RFC3339)},
+			map[string]any{"part": "care-plans", "label": "care-plans", "count": 0.0, "newest": nil},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -15,6 +15,10 @@ type freshness struct {
 	State      store.FreshnessState `json:"state"`
 	Incomplete bool                 `json:"incomplete"`
 	Reason     *reason              `json:"reason"` // null unless a list is empty
+
+	// For people, in the organisation's words.
+	Sentence       string  `json:"sentence"`
+	ReasonSentence *string `json:"reasonSentence"`
 }
 
 // reason explains an empty list. It never depends on hidden items.
@@ -112,14 +116,16 @@ func (b *basis) rechecking(p dossier.Part) bool {
 // freshness returns the freshness of an answer that is not an empty list.
 func (b *basis) freshness() freshness {
 	next := b.tenant.Schedule.Next(b.Now.In(b.tenant.Location))
+	asOf := b.asOf()
 	f := freshness{
-		AsOf:       b.tenant.timeOrNull(b.asOf()),
+		AsOf:       b.tenant.timeOrNull(asOf),
 		State:      b.state(),
 		Incomplete: b.incomplete(),
 	}
 	if !next.IsZero() {
 		f.NextSync = b.tenant.timeOrNull(&next)
 	}
+	f.describe(b.tenant, b.Now, asOf, next)
 	return f
 }
 
@@ -136,8 +142,7 @@ func (b *basis) state() store.FreshnessState {
 // it.
 func (b *basis) emptyFreshness(filtered bool) freshness {
 	f := b.freshness()
-	r := b.reason(filtered)
-	f.Reason = &r
+	f.because(b.tenant, b.reason(filtered))
 	return f
 }
 

@@ -205,7 +205,30 @@ func TestPartThatIsNoLongerSharedIsNotServed(t *testing.T) {
 	if a := p.get("daughter", "/v1/dossiers/1/reports/"+it.key()); a.status != http.StatusNotFound {
 		t.Errorf("the item: %d %s", a.status, a.body)
 	}
-	if a := p.get("daughter", "/v1/dossiers/1"); !strings.Contains(a.body, `{"part":"reports","count":0`) {
+	if a := p.get("daughter", "/v1/dossiers/1"); !strings.Contains(a.body, `{"part":"reports","label":"Rapportages","count":0`) {
 		t.Errorf("the start panel: %s", a.body)
+	}
+}
+
+// Every answer says in the organisation's words how up to date it is.
+func TestFreshnessHasSentence(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t)
+	at := time.Now().In(amsterdam)
+	said := func() string {
+		t.Helper()
+		return p.get("daughter", "/v1/dossiers/1/reports").list(t).Freshness.Sentence
+	}
+	p.markSynced("amaris", at)
+	if got := said(); !strings.HasPrefix(got, "Bijgewerkt om "+at.Format("15:04")+", volgende keer ") || !strings.Contains(got, "rond ") {
+		t.Errorf("just now: %q", got)
+	}
+	p.exec(`UPDATE cursors SET as_of = '2025-03-02T10:16:00Z'`)
+	if got := said(); !strings.HasPrefix(got, "Bijgewerkt op 2 maart 2025 om 11:16, ") {
+		t.Errorf("of a year ago: %q", got)
+	}
+	p.exec(`UPDATE cursors SET as_of = NULL`)
+	if got := said(); got != "Nog niet bijgewerkt." {
+		t.Errorf("never: %q", got)
 	}
 }

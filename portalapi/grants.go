@@ -99,7 +99,7 @@ func (a *API) grants(ctx context.Context, c *call) (*result, error) {
 	}
 	var p page
 	if more {
-		p.Next = l.nextAfter(list[len(list)-1].User)
+		p = l.pageAfter(list[len(list)-1].User)
 	}
 	return &result{body: listBody(items, p, grantFreshness(c, &st, len(items) == 0))}, nil
 }

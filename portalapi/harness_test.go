@@ -110,7 +110,10 @@ func tenantNamed(t testing.TB, id, name string) portalapi.Tenant {
 		t.Fatal(err)
 	}
 	return portalapi.Tenant{ID: id, Name: name, Location: amsterdam, Schedule: schedule,
-		Labels: map[string]string{"reports": "Rapportages"}}
+		Labels: map[string]string{"reports": "Rapportages"}, Words: map[string]string{"part.reports": "Rapportages",
+			"role.client": "de client", "role.contact": "de contact", "reason.no-match": "Niets gevonden.",
+			"freshness.fresh": "Bijgewerkt {asOf}, volgende keer {next}.", "freshness.never": "Nog niet bijgewerkt.",
+			"freshness.incomplete": "Er ontbreekt iets."}}
 }
 
 // keys is an issuer with one key, published in a file.
@@ -244,8 +247,9 @@ func (p *harness) get(user, url string, headers ...string) response {
 type list struct {
 	Items []map[string]any `json:"items"`
 	Page  struct {
-		Next, Previous *string
-		Changed        bool
+		Next, Previous             *string
+		NextCursor, PreviousCursor *string
+		Changed                    bool
 	} `json:"page"`
 	Freshness fresh `json:"freshness"`
 }
@@ -255,6 +259,8 @@ type fresh struct {
 	State          string
 	Incomplete     bool
 	Reason         *string
+	Sentence       string
+	ReasonSentence *string
 }
 
 func (a response) list(t testing.TB) list {

@@ -14,7 +14,7 @@ var categories = []string{"general", "care-plan"}
 
 // timeline lists the cards of reports and forms, newest first.
 func (a *API) timeline(ctx context.Context, c *call) (*result, error) {
-	q := web.ReadQuery(c.r, "from", "to", "kind", "category", "around", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "kind", "category", "plan", "goal", "author", "around", "limit", "cursor")
 	kinds := c.tenant.cardKinds(q)
 	around := q.Date("around", c.tenant.Location)
 	list := store.ListQuery{Category: q.OneOf("category", categories...)}
@@ -37,13 +37,13 @@ func (t *Tenant) cardKinds(q *web.Query) []dossier.Kind {
 }
 
 func (a *API) reports(ctx context.Context, c *call) (*result, error) {
-	q := web.ReadQuery(c.r, "from", "to", "category", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "category", "plan", "goal", "author", "limit", "cursor")
 	return a.list(ctx, c, q, []dossier.Kind{dossier.KindReport},
 		store.ListQuery{Category: q.OneOf("category", categories...), Bodies: true})
 }
 
 func (a *API) forms(ctx context.Context, c *call) (*result, error) {
-	q := web.ReadQuery(c.r, "from", "to", "limit", "cursor")
+	q := web.ReadQuery(c.r, "from", "to", "plan", "author", "limit", "cursor")
 	return a.list(ctx, c, q, []dossier.Kind{dossier.KindForm}, store.ListQuery{})
 }
 
@@ -65,6 +65,10 @@ func (a *API) list(
 	list.Kinds = make([]dossier.Kind, 0, len(kinds))
 	for _, k := range kinds {
 		list.Kinds = append(list.Kinds, c.tenant.servedKind(k))
+	}
+	list.Plan, list.Goal, list.Author = q.Match("plan", itemID), q.Match("goal", itemID), q.Match("author", itemID)
+	if !c.tenant.shares(dossier.PartCarePlans) && (list.Plan != "" || list.Goal != "") {
+		list.Kinds = nil // no item has a plan that it shows
 	}
 	list.From, list.To = q.Interval(c.tenant.Location)
 	list.Limit = q.Int("limit", defaultLimit, 1, maxLimit)
@@ -124,10 +128,16 @@ func (a *API) list(
 // item returns a handler that answers with one item of the kind.
 func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, error) {
 	return func(ctx context.Context, c *call) (*result, error) {
-		if err := web.ReadQuery(c.r).Err(); err != nil {
+		var known []string
+		if kind == dossier.KindReport {
+			known = append(known, "category")
+		}
+		q := web.ReadQuery(c.r, known...)
+		category := q.OneOf("category", categories...)
+		if err := q.Err(); err != nil {
 			return nil, err
 		}
-		st, it, err := a.portal.Item(ctx, c.identity(), c.client, c.item(), c.tenant.servedKind(kind))
+		st, it, err := a.portal.Item(ctx, c.identity(), c.client, c.item(), c.tenant.servedKind(kind), category)
 		if err != nil {
 			return nil, err
 		}
@@ -139,8 +149,30 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, err
 		}
 		s := newBasis(c.tenant, &st, partOf[kind])
 		f := s.freshness()
-		return &result{body: itemBody(itemJSON(it, kind, c.tenant), f), version: s.version(c, f)}, nil
+		beside := encode(neighboursJSON{newNeighbour(it.Older), newNeighbour(it.Newer)})
+		return &result{body: itemBody(itemJSON(&it.Listed, kind, c.tenant), f, beside), version: s.version(c, f)}, nil
 	}
+}
+
+// neighboursJSON has the items beside an opened one in the list of its kind.
+type neighboursJSON struct {
+	Next     *neighbourJSON `json:"next"`     // older
+	Previous *neighbourJSON `json:"previous"` // newer
+}
+
+type neighbourJSON struct {
+	ID    string       `json:"id"`
+	Kind  dossier.Kind `json:"kind"`
+	At    *string      `json:"at"` // null: a plan
+	Title string       `json:"title"`
+}
+
+func newNeighbour(card []byte) *neighbourJSON {
+	var n neighbourJSON
+	if card == nil || json.Unmarshal(card, &n) != nil {
+		return nil
+	}
+	return &n
 }
 
 // itemJSON returns an item as served: its card, its body if it was read, and the fields that depend
@@ -152,7 +184,10 @@ func itemJSON(it *store.Listed, kind dossier.Kind, t *Tenant) []byte {
 		if it.Open != nil && *it.Open {
 			state = "current"
 		}
-		return merge(it.Card, []byte(`{"state":"`+state+`"}`), it.Body)
+		return merge(it.Card, encode(struct {
+			State string `json:"state"`
+			Label string `json:"stateLabel"`
+		}{state, t.word("plan_state", state)}), it.Body)
 	case kind == dossier.KindReport && it.Body != nil:
 		if !t.shares(dossier.PartCarePlans) {
 			it.Plan, it.Goal = nil, nil

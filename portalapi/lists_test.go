@@ -1,6 +1,7 @@
 package portalapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -358,5 +359,111 @@ func TestDensityCountsPerPeriod(t *testing.T) {
 	}
 	if days != 1500 {
 		t.Errorf("found %d days, want 1500", days)
+	}
+}
+
+// Lists are narrowed by plan, goal and author; a plan or goal that the user may not see narrows to
+// nothing, as one that does not exist does.
+func TestListsNarrowByPlanGoalAndAuthor(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t)
+	p.grant("amaris", "son", "1", []string{"reports"})
+	goal := item{tenant: "amaris", client: "1", id: "g", kind: dossier.KindGoal}
+	whole, other := plan("1", "whole", noon(), true), plan("1", "other", noon(), true)
+	r1, r2, r3 := report("1", "r1", noon()), report("1", "r2", noon().Add(-time.Hour)), report("1", "r3", noon().Add(-2*time.Hour))
+	r1.plan, r2.plan, r2.goal, r3.plan = whole.key(), "part", goal.key(), other.key()
+	p.items(r1, r2, r3, goal, whole, other)
+	p.exec(`INSERT INTO items (tenant, key, type, id, stream, kind, client, state, part, epoch, version, hash, plan)
+		VALUES ('amaris', 'part', 'CarePlan', 'part', 'care-plans', 'care-plan-part', '1', 'shown', 'care-plans', 1, '1', '', $1)`, whole.key())
+	p.exec(`UPDATE items SET card = jsonb_set(card::jsonb, '{author,id}', '"bakker"') WHERE key IN ($1, $2)`, r1.key(), r3.key())
+	hidden := strings.Repeat("x", 22)
+	for query, want := range map[string][]string{
+		"":                       keysOf(r1, r2, r3),
+		"?plan=" + whole.key():   keysOf(r1, r2),
+		"?plan=" + other.key():   keysOf(r3),
+		"?goal=" + goal.key():    keysOf(r2),
+		"?goal=" + whole.key():   {},
+		"?plan=" + hidden:        {},
+		"?goal=" + hidden:        {},
+		"?plan=part":             {},
+		"?author=bakker":         keysOf(r1, r3),
+		"?author=bakker&limit=1": keysOf(r1),
+		"?author=nobody":         {},
+		"?plan=" + whole.key() + "&author=bakker&category=general": keysOf(r1),
+	} {
+		for _, path := range []string{"timeline", "reports"} {
+			if diff := cmp.Diff(want, ids(p.get("daughter", "/v1/dossiers/1/"+path+query).list(t))); diff != "" {
+				t.Errorf("%s%s (-want +got):\n%s", path, query, diff)
+			}
+		}
+	}
+	for _, query := range []string{"?plan=" + whole.key(), "?goal=" + goal.key(), "?plan=" + hidden} {
+		a := p.get("son", "/v1/dossiers/1/reports"+query).list(t)
+		if len(a.Items) > 0 || a.Freshness.Reason == nil || *a.Freshness.Reason != "no-match" || *a.Freshness.ReasonSentence != "Niets gevonden." {
+			t.Errorf("without a right to plans, %s gives %d items and %+v", query, len(a.Items), a.Freshness)
+		}
+	}
+	for _, query := range []string{"?plan=a%20b", "?goal=", "?author=%27"} {
+		if a := p.get("daughter", "/v1/dossiers/1/reports"+query); query != "?goal=" && a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", query, a.status)
+		}
+	}
+	p.withhold(store.Withholding{Tenant: "amaris", Item: whole.key()})
+	if got := ids(p.get("daughter", "/v1/dossiers/1/reports?plan="+whole.key()).list(t)); len(got) > 0 {
+		t.Errorf("a hidden plan narrows to %v", got)
+	}
+}
+
+// An opened item names its neighbours in the list of its kind, as far as the user may read them.
+func TestOpenedItemHasNeighbours(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t)
+	r1, r2, r3 := report("1", "r1", noon()), report("1", "r2", noon().Add(-time.Hour)), report("1", "r3", noon().Add(-2*time.Hour))
+	r3.category = "care-plan"
+	h := report("1", "hidden", noon().Add(-30*time.Minute))
+	p.items(r1, r2, r3, h, form("1", "f", noon().Add(-90*time.Minute)), report("2", "other", noon().Add(-100*time.Minute)))
+	p.withhold(store.Withholding{Tenant: "amaris", Item: h.key()})
+	beside := func(url string) (next, previous string) {
+		t.Helper()
+		var a struct {
+			Next, Previous *struct{ ID, Kind, At, Title string }
+		}
+		if err := json.Unmarshal([]byte(p.get("daughter", url).body), &a); err != nil {
+			t.Fatal(err)
+		}
+		if a.Next != nil {
+			next = a.Next.ID
+		}
+		if a.Previous != nil {
+			previous = a.Previous.ID
+		}
+		return next, previous
+	}
+	for of, want := range map[item][2]string{r1: {r2.key(), ""}, r2: {r3.key(), r1.key()}, r3: {"", r2.key()}} {
+		next, previous := beside("/v1/dossiers/1/reports/" + of.key())
+		if next != want[0] || previous != want[1] {
+			t.Errorf("beside %s are %q and %q, want %q", of.id, next, previous, want)
+		}
+	}
+	if next, previous := beside("/v1/dossiers/1/reports/" + r2.key() + "?category=general"); next != "" || previous != r1.key() {
+		t.Errorf("of the same category are %q and %q", next, previous)
+	}
+}
+
+// The cursors beside the links are those of the links.
+func TestPageHasCursorsOfItsLinks(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t)
+	for n := range 5 {
+		p.items(report("1", fmt.Sprint(n), noon().AddDate(0, 0, -n)))
+	}
+	first := p.get("daughter", "/v1/dossiers/1/reports?limit=2").list(t)
+	second := p.get("daughter", "/v1/dossiers/1/reports?limit=2&cursor="+*first.Page.NextCursor).list(t)
+	if got, want := ids(second), ids(p.get("daughter", *first.Page.Next).list(t)); len(got) != 2 || !slices.Equal(got, want) {
+		t.Errorf("the page at the cursor is %v, that at the link %v", got, want)
+	}
+	back := p.get("daughter", "/v1/dossiers/1/reports?limit=2&cursor="+*second.Page.PreviousCursor).list(t)
+	if !slices.Equal(ids(back), ids(first)) || first.Page.PreviousCursor != nil {
+		t.Errorf("back from the second page are %v", ids(back))
 	}
 }

@@ -21,6 +21,10 @@ type page struct {
 	Next     *string `json:"next"`     // older
 	Previous *string `json:"previous"` // newer
 	Changed  bool    `json:"changed"`  // the dossier has changed since the first page
+
+	// The parameter cursor of these URLs.
+	NextCursor     *string `json:"nextCursor"`
+	PreviousCursor *string `json:"previousCursor"`
 }
 
 // listing is a list being paged through.
@@ -47,10 +51,11 @@ func newListing(c *call, q *web.Query) (*listing, error) {
 	return l, nil
 }
 
-// link returns the URL of the page at c.
-func (l *listing) link(c cursor) *string {
-	s := l.path + "?" + l.query.Encode(map[string]string{"cursor": c.encode(l.id)}, "around")
-	return &s
+// link returns the URL of the page at c, and the cursor in it.
+func (l *listing) link(c cursor) (link, encoded *string) {
+	text := c.encode(l.id)
+	s := l.path + "?" + l.query.Encode(map[string]string{"cursor": text}, "around")
+	return &s, &text
 }
 
 // startKey returns the key after which the page begins, in a list without times.
@@ -61,10 +66,11 @@ func (l *listing) startKey() string {
 	return l.from.key
 }
 
-// nextAfter returns the URL of the page after key, in a list without times. Such lists have no
-// links backwards.
-func (l *listing) nextAfter(key string) *string {
-	return l.link(cursor{at: time.Unix(0, 0), key: key})
+// pageAfter returns the links of a page that ends with key, in a list without times. Such lists have
+// no links backwards.
+func (l *listing) pageAfter(key string) (p page) {
+	p.Next, p.NextCursor = l.link(cursor{at: time.Unix(0, 0), key: key})
+	return p
 }
 
 // since returns the dossier's change number at the first page.
@@ -87,10 +93,10 @@ func (l *listing) pageOf(list *store.List) page {
 		oldest = store.Position{At: list.Items[n-1].At, Key: list.Items[n-1].Key}
 	}
 	if list.Older {
-		p.Next = l.link(cursor{since: since, at: oldest.At, key: oldest.Key})
+		p.Next, p.NextCursor = l.link(cursor{since: since, at: oldest.At, key: oldest.Key})
 	}
 	if list.Newer {
-		p.Previous = l.link(cursor{since: since, at: newest.At, key: newest.Key, newer: true})
+		p.Previous, p.PreviousCursor = l.link(cursor{since: since, at: newest.At, key: newest.Key, newer: true})
 	}
 	return p
 }
@@ -112,9 +118,13 @@ func listBody(items [][]byte, p page, f freshness) []byte {
 	return b.Bytes()
 }
 
-// itemBody joins an item, a JSON object, with its freshness.
-func itemBody(item []byte, f freshness) []byte {
-	return slices.Concat([]byte(`{"item":`), item, []byte(`,"freshness":`), encode(f), []byte("}"))
+// itemBody joins an item, a JSON object, with its freshness, and more objects without common names.
+func itemBody(item []byte, f freshness, more ...[]byte) []byte {
+	body := slices.Concat([]byte(`{"item":`), item, []byte(`,"freshness":`), encode(f), []byte("}"))
+	if len(more) == 0 {
+		return body
+	}
+	return merge(append([][]byte{body}, more...)...)
 }
 
 // merge joins JSON objects without common names into one.

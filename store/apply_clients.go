@@ -28,13 +28,18 @@ func (a *application) registerClient(ctx context.Context, it *dossier.Item) erro
 	// A client that is shown again after too long, or with another birth date and another family
 	// name, may be somebody else: grants from before do not count.
 	const upsert = `
-		INSERT INTO clients (tenant, id, state, reason, name, deceased, replaced_by, gone, birth, family)
-		VALUES (@tenant, @id, @state, nullif(@reason, ''), nullif(@name, ''), @deceased,
-			nullif(@replaced_by, ''), CASE WHEN @state <> 'shown' THEN now() END, @birth, @family)
+		INSERT INTO clients (tenant, id, state, reason, name, sort_name, birth_date, team, deceased,
+			replaced_by, gone, birth, family)
+		VALUES (@tenant, @id, @state, nullif(@reason, ''), nullif(@name, ''), nullif(@sort_name, ''),
+			nullif(@birth_date, ''), nullif(@team, ''), @deceased, nullif(@replaced_by, ''),
+			CASE WHEN @state <> 'shown' THEN now() END, @birth, @family)
 		ON CONFLICT (tenant, id) DO UPDATE SET
 			state = excluded.state,
 			reason = excluded.reason,
 			name = excluded.name,
+			sort_name = excluded.sort_name,
+			birth_date = excluded.birth_date,
+			team = excluded.team,
 			deceased = excluded.deceased,
 			replaced_by = excluded.replaced_by,
 			since = CASE WHEN clients.state = excluded.state THEN clients.since ELSE now() END,
@@ -57,13 +62,14 @@ func (a *application) registerClient(ctx context.Context, it *dossier.Item) erro
 		c = &dossier.Client{}
 	}
 	isShown, wasShown := it.State == dossier.StateShown, a.clients[it.ID] == dossier.StateShown
-	name := c.Name
-	if !isShown {
-		name = ""
+	person := dossier.Client{}
+	if isShown {
+		person = *c
 	}
 	_, err := a.tx.Exec(ctx, upsert, pgx.StrictNamedArgs{
 		"tenant": a.tenant, "id": it.ID, "state": it.State, "reason": it.Reason,
-		"name": name, "deceased": c.Deceased, "replaced_by": c.ReplacedBy,
+		"name": person.Name, "sort_name": person.SortName, "birth_date": person.BirthDate, "team": person.Team,
+		"deceased": c.Deceased, "replaced_by": c.ReplacedBy,
 		"birth": a.identityDigest("birth", c.BirthDate), "family": a.identityDigest("family", c.Family)})
 	if err != nil {
 		return err

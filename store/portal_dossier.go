@@ -31,6 +31,14 @@ type Dossier struct {
 	Deceased     bool    // the client has died, which ends reading
 	Change       int64   // rises whenever readers would see something else
 	UserName     *string // the user's own name, as the portal gave it with the grant
+	Person       Person  // of [Portal.Dossiers] and [Portal.Dossier] only
+}
+
+// Person is what the care record says of a client, for lists; nil: it says nothing.
+type Person struct {
+	SortName  *string // the name with the family name first
+	BirthDate *string // a FHIR date, which may be a year or a month
+	Team      *string
 }
 
 // May reports whether the user has a right to the part.
@@ -48,16 +56,18 @@ func (p *Portal) Dossiers(
 	ctx context.Context, id Identity, after string,
 ) (Standing, []Dossier, bool, error) {
 	const columns = `,
-		f.clients, f.names, f.roles, f.managers, f.parts, f.versions, f.dead, f.changes`
+		f.clients, f.names, f.roles, f.managers, f.parts, f.versions, f.dead, f.changes, f.sort_names,
+		f.birth_dates, f.teams`
 	var s Standing
 	var clients, parts []string
-	var names []*string
+	var names, sortNames, births, teams []*string
 	var roles []Role
 	var managers, dead []bool
 	var versions, changes []int64
 	args := p.tenantArgs(purposeRead, id, after, listMax+1)
 	err := p.ask(ctx, &s, `portal_dossiers`+parameters(len(args)), columns, args,
-		&clients, &names, &roles, &managers, &parts, &versions, &dead, &changes)
+		&clients, &names, &roles, &managers, &parts, &versions, &dead, &changes, &sortNames,
+		&births, &teams)
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read dossiers: %w", err)
 	}
@@ -66,6 +76,7 @@ func (p *Portal) Dossiers(
 		list[i] = Dossier{
 			Client: clients[i], Role: roles[i], Manager: managers[i], Parts: splitParts(parts[i]),
 			GrantVersion: versions[i], Deceased: dead[i], Change: changes[i],
+			Person: Person{sortNames[i], births[i], teams[i]},
 		}
 		if names[i] != nil {
 			list[i].Name = *names[i]
@@ -117,10 +128,15 @@ func (p *Portal) Dossier(
 ) (Standing, []PartCount, error) {
 	var s Standing
 	var counts partCounts
+	var of Person
 	args := p.callArgs(purposeRead, id, client)
-	err := p.ask(ctx, &s, `portal_dossier`+parameters(len(args)), countColumns, args, counts.targets()...)
+	err := p.ask(ctx, &s, `portal_dossier`+parameters(len(args)), countColumns+`, f.sort_name, f.birth_date, f.team`,
+		args, append(counts.targets(), &of.SortName, &of.BirthDate, &of.Team)...)
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read a dossier: %w", err)
+	}
+	if s.Dossier != nil {
+		s.Dossier.Person = of
 	}
 	return s, counts.list(), nil
 }

@@ -29,6 +29,9 @@ func OldestEnd() Position { return Position{At: oldestEnd} }
 type ListQuery struct {
 	Kinds    []dossier.Kind // one, or two: report and form
 	Category string         // narrows reports; empty: all
+	Plan     string         // the key of a plan that the items belong to; empty: all
+	Goal     string         // the key of a goal that they are about; empty: all
+	Author   string         // the id of their author, as on cards; empty: all
 	From, To time.Time      // a half-open interval [From, To); zero: unbounded
 	Open     *bool          // narrows plans: true: current today; false: expired; nil: all
 	Start    Position
@@ -121,12 +124,12 @@ func (q *ListQuery) args() []any {
 		second = &q.Kinds[1]
 	}
 	return []any{
-		q.Kinds[0], second, q.Category, from, to, q.Open, at, q.Start.Key, q.Newer, q.Between,
+		q.Kinds[0], second, q.Category, q.Plan, q.Goal, q.Author, from, to, q.Open, at, q.Start.Key, q.Newer, q.Between,
 		q.Limit, q.Bodies, int64(MaxBodies),
 	}
 }
 
-var listParameters = parameters(18)
+var listParameters = parameters(21)
 
 // listRows is a page as the database returns it: one item more than its limit shows that there are
 // more, and bodies end with the item that makes the page full.
@@ -153,18 +156,25 @@ func (r *listRows) items(limit int, bodies bool) []Listed {
 	return items
 }
 
+// Opened is an item with the cards of its neighbours in the list of its kind; nil: it is the last.
+type Opened struct {
+	Listed
+
+	Older, Newer []byte
+}
+
 // Item returns one item of the dossier with its body, or nil if the dossier has no such item of that
-// kind that the user may read.
+// kind that the user may read. The neighbours are of the category, if one is given.
 func (p *Portal) Item(
-	ctx context.Context, id Identity, client, key string, kind dossier.Kind,
-) (Standing, *Listed, error) {
-	const columns = `, f.key, f.card, f.body, f.is_open, f.plan, f.goal`
+	ctx context.Context, id Identity, client, key string, kind dossier.Kind, category string,
+) (Standing, *Opened, error) {
+	const columns = `, f.key, f.card, f.body, f.is_open, f.plan, f.goal, f.older, f.newer`
 	var s Standing
 	var found *string
-	var l Listed
-	args := p.callArgs(purposeRead, id, client, key, kind)
+	var l Opened
+	args := p.callArgs(purposeRead, id, client, key, kind, category)
 	err := p.ask(ctx, &s, `portal_item`+parameters(len(args)), columns, args,
-		&found, &l.Card, &l.Body, &l.Open, &l.Plan, &l.Goal)
+		&found, &l.Card, &l.Body, &l.Open, &l.Plan, &l.Goal, &l.Older, &l.Newer)
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read an item: %w", err)
 	}

@@ -130,7 +130,7 @@ func explainList(t *testing.T, r *storetest.Replica, all *plan, args []any) erro
 			t.Fatalf("%s: %v", sql, err)
 		}
 	}
-	const call = `SELECT * FROM portal_list($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)`
+	const call = `SELECT * FROM portal_list($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)`
 	_, err = conn.Exec(t.Context(), call, args...)
 	return err
 }

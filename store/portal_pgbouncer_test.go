@@ -89,7 +89,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		_, item, err := from.Item(ctx, id, client, id.Tenant+client+"reports1", dossier.KindReport)
+		_, item, err := from.Item(ctx, id, client, id.Tenant+client+"reports1", dossier.KindReport, "")
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ func calls(p *store.Portal) map[string][]any {
 		"portal_dossier":  p.CallArgs("read", daughter, "1"),
 		"portal_dossiers": p.TenantArgs("read", daughter, "", 100),
 		"portal_list":     p.ListArgs(daughter, "1", list),
-		"portal_item":     p.CallArgs("read", daughter, "1", "amaris1reports1", "report"),
+		"portal_item":     p.CallArgs("read", daughter, "1", "amaris1reports1", "report", ""),
 		"portal_density":  p.CallArgs("read", daughter, "1", "day", []string{"report", "form"}, "", from, to, 100),
 		"portal_contacts": p.CallArgs("read", daughter, "1", "", 100),
 		"portal_accesses": p.CallArgs("read", daughter, "1", from, to, to, "", 100),

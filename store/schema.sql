@@ -481,13 +481,20 @@ $function$;
 
 REVOKE ALL ON FUNCTION count_items(text,text,text[]) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION public.portal_dossier(my_tenant text, me text, asked text, minute bigint, proof bytea, OUT s standing, OUT kinds text[], OUT counts bigint[], OUT newest timestamp with time zone[])
+CREATE OR REPLACE FUNCTION public.portal_dossier(my_tenant text, me text, asked text, minute bigint, proof bytea, OUT s standing, OUT kinds text[], OUT counts bigint[], OUT newest timestamp with time zone[], OUT sort_name text, OUT birth_date text, OUT team text)
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
 AS $function$
+#variable_conflict use_column
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    SELECT d.sort_name, d.birth_date, d.team
+    INTO sort_name, birth_date, team
+    FROM open_dossiers d
+    WHERE d.tenant = my_tenant
+      AND d.user_id = me
+      AND d.client = asked;
     SELECT c.kinds, c.counts, c.newest
     INTO kinds, counts, newest
     FROM count_items(my_tenant, asked, s.readable) c;
@@ -498,7 +505,7 @@ REVOKE ALL ON FUNCTION portal_dossier(text,text,text,bigint,bytea) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION portal_dossier(text,text,text,bigint,bytea) TO dossiersync_reader;
 
-CREATE OR REPLACE FUNCTION public.portal_dossiers(my_tenant text, me text, minute bigint, proof bytea, after text, most integer, OUT s standing, OUT clients text[], OUT names text[], OUT roles text[], OUT managers boolean[], OUT parts text[], OUT versions bigint[], OUT dead boolean[], OUT changes bigint[])
+CREATE OR REPLACE FUNCTION public.portal_dossiers(my_tenant text, me text, minute bigint, proof bytea, after text, most integer, OUT s standing, OUT clients text[], OUT names text[], OUT roles text[], OUT managers boolean[], OUT parts text[], OUT versions bigint[], OUT dead boolean[], OUT changes bigint[], OUT sort_names text[], OUT birth_dates text[], OUT teams text[])
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -511,8 +518,9 @@ BEGIN
     END IF;
     SELECT array_agg(d.client), array_agg(d.name), array_agg(d.role), array_agg(d.manager),
            array_agg(array_to_string(d.parts, ' ')), array_agg(d.version), array_agg(d.deceased),
-           array_agg(d.change)
-    INTO clients, names, roles, managers, parts, versions, dead, changes
+           array_agg(d.change), array_agg(d.sort_name), array_agg(d.birth_date), array_agg(d.team)
+    INTO clients, names, roles, managers, parts, versions, dead, changes, sort_names, birth_dates,
+        teams
     FROM (
         SELECT *
         FROM open_dossiers d
@@ -528,15 +536,30 @@ REVOKE ALL ON FUNCTION portal_dossiers(text,text,bigint,bytea,text,integer) FROM
 
 GRANT EXECUTE ON FUNCTION portal_dossiers(text,text,bigint,bytea,text,integer) TO dossiersync_reader;
 
-CREATE OR REPLACE FUNCTION public.portal_list(my_tenant text, me text, asked text, minute bigint, proof bytea, kind1 text, kind2 text, of_category text, from_at timestamp with time zone, before_at timestamp with time zone, is_open boolean, start_at timestamp with time zone, start_key text, newer boolean, probe boolean, most integer, with_bodies boolean, max_bodies bigint, OUT s standing, OUT keys text[], OUT ats timestamp with time zone[], OUT cards json[], OUT opens boolean[], OUT bodies json[], OUT plans json[], OUT goals json[], OUT has_newer boolean)
+CREATE OR REPLACE FUNCTION public.portal_list(my_tenant text, me text, asked text, minute bigint, proof bytea, kind1 text, kind2 text, of_category text, of_plan text, of_goal text, of_author text, from_at timestamp with time zone, before_at timestamp with time zone, is_open boolean, start_at timestamp with time zone, start_key text, newer boolean, probe boolean, most integer, with_bodies boolean, max_bodies bigint, OUT s standing, OUT keys text[], OUT ats timestamp with time zone[], OUT cards json[], OUT opens boolean[], OUT bodies json[], OUT plans json[], OUT goals json[], OUT has_newer boolean)
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
 AS $function$
 #variable_conflict use_column
+DECLARE
+    plans pg_catalog.text[];
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
     IF s.readable IS NULL THEN
+        RETURN;
+    END IF;
+    IF of_plan <> '' THEN
+        plans := plan_and_parts(my_tenant, asked, s.readable, of_plan);
+    END IF;
+    IF of_goal <> '' AND NOT EXISTS (
+        SELECT
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.key = of_goal
+          AND i.client = asked
+          AND i.part = ANY (s.readable))
+    THEN
         RETURN;
     END IF;
     IF newer THEN
@@ -555,6 +578,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
@@ -570,6 +596,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
@@ -591,6 +620,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
@@ -606,6 +638,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
@@ -625,6 +660,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1)
@@ -640,6 +678,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1));
@@ -669,9 +710,33 @@ BEGIN
 END
 $function$;
 
-REVOKE ALL ON FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,timestamp with time zone,timestamp with time zone,boolean,timestamp with time zone,text,boolean,boolean,integer,boolean,bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,text,text,text,timestamp with time zone,timestamp with time zone,boolean,timestamp with time zone,text,boolean,boolean,integer,boolean,bigint) FROM PUBLIC;
 
-GRANT EXECUTE ON FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,timestamp with time zone,timestamp with time zone,boolean,timestamp with time zone,text,boolean,boolean,integer,boolean,bigint) TO dossiersync_reader;
+GRANT EXECUTE ON FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,text,text,text,timestamp with time zone,timestamp with time zone,boolean,timestamp with time zone,text,boolean,boolean,integer,boolean,bigint) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.plan_and_parts(my_tenant text, asked text, readable text[], of_plan text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT p.key
+        FROM shown_items i
+        JOIN shown_items p ON p.tenant = i.tenant
+        WHERE i.tenant = my_tenant
+          AND i.key = of_plan
+          AND i.client = asked
+          AND i.kind = 'care-plan'
+          AND i.part = ANY (readable)
+          AND p.tenant = my_tenant
+          AND p.client = asked
+          AND p.part = ANY (readable)
+          AND (p.key = of_plan OR p.kind = 'care-plan-part' AND p.plan = of_plan));
+END
+$function$;
+
+REVOKE ALL ON FUNCTION plan_and_parts(text,text,text[],text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION public.links_of(my_tenant text, asked text, readable text[], of_plan text, of_goal text, OUT plan json, OUT goal json)
  RETURNS record
@@ -707,22 +772,22 @@ $function$;
 
 REVOKE ALL ON FUNCTION links_of(text,text,text[],text,text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION public.portal_item(my_tenant text, me text, asked text, minute bigint, proof bytea, of_key text, of_kind text, OUT s standing, OUT key text, OUT card json, OUT body json, OUT is_open boolean, OUT plan json, OUT goal json)
+CREATE OR REPLACE FUNCTION public.portal_item(my_tenant text, me text, asked text, minute bigint, proof bytea, of_key text, of_kind text, of_category text, OUT s standing, OUT key text, OUT card json, OUT body json, OUT is_open boolean, OUT plan json, OUT goal json, OUT older json, OUT newer json)
  RETURNS record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
 AS $function$
 #variable_conflict use_column
 DECLARE
-    i pg_catalog.record;
+    at_time pg_catalog.timestamptz;
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
     IF s.readable IS NULL THEN
         RETURN;
     END IF;
     SELECT i.key, i.card, i.body, i.open AND coalesce(i.ends >= s.today, true), links.plan,
-           links.goal
-    INTO key, card, body, is_open, plan, goal
+           links.goal, i.at
+    INTO key, card, body, is_open, plan, goal, at_time
     FROM shown_items i
     CROSS JOIN LATERAL links_of(my_tenant, asked, s.readable, i.plan, i.goal) links
     WHERE i.tenant = my_tenant
@@ -730,12 +795,38 @@ BEGIN
       AND i.client = asked
       AND i.kind = of_kind
       AND i.part = ANY (s.readable);
+    IF key IS NULL THEN
+        RETURN;
+    END IF;
+    -- Its neighbours in the list of its kind.
+    older := (
+        SELECT i.card
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind = of_kind
+          AND i.part = ANY (s.readable)
+          AND (of_category = '' OR i.category = of_category)
+          AND (i.at, i.key) < (at_time, of_key)
+        ORDER BY i.at DESC, i.key DESC
+        LIMIT 1);
+    newer := (
+        SELECT i.card
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind = of_kind
+          AND i.part = ANY (s.readable)
+          AND (of_category = '' OR i.category = of_category)
+          AND (i.at, i.key) > (at_time, of_key)
+        ORDER BY i.at ASC, i.key ASC
+        LIMIT 1);
 END
 $function$;
 
-REVOKE ALL ON FUNCTION portal_item(text,text,text,bigint,bytea,text,text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION portal_item(text,text,text,bigint,bytea,text,text,text) FROM PUBLIC;
 
-GRANT EXECUTE ON FUNCTION portal_item(text,text,text,bigint,bytea,text,text) TO dossiersync_reader;
+GRANT EXECUTE ON FUNCTION portal_item(text,text,text,bigint,bytea,text,text,text) TO dossiersync_reader;
 
 CREATE OR REPLACE FUNCTION public.portal_contacts(my_tenant text, me text, asked text, minute bigint, proof bytea, after text, most integer, OUT s standing, OUT keys text[], OUT cards json[], OUT opens boolean[])
  RETURNS record
@@ -1339,6 +1430,9 @@ CREATE TABLE clients (
     family       bytea,
     grants_after timestamptz,
     grants_void  text,
+    sort_name    text,
+    birth_date   text,
+    team         text,
     CONSTRAINT clients_pkey PRIMARY KEY (tenant, id),
     CONSTRAINT clients_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
     CONSTRAINT clients_check CHECK (state = 'shown' OR name IS NULL),
@@ -1352,8 +1446,8 @@ ALTER TABLE clients ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON clients FOR ALL TO dossiersync_ops
     USING (true);
 
-GRANT SELECT (tenant, id, state, name, deceased, change,
-    grants_after) ON clients TO dossiersync_answers;
+GRANT SELECT (tenant, id, state, name, deceased, change, grants_after, sort_name, birth_date,
+    team) ON clients TO dossiersync_answers;
 
 GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
     grants_void) ON clients TO dossiersync_ops;
@@ -2287,7 +2381,10 @@ CREATE VIEW open_dossiers WITH (security_invoker=true) AS
     g.name AS user_name,
     c.name,
     c.deceased,
-    c.change
+    c.change,
+    c.sort_name,
+    c.birth_date,
+    c.team
    FROM grants g
      JOIN tenants t ON t.id = g.tenant
      JOIN clients c ON c.tenant = g.tenant AND c.id = g.client
@@ -2328,6 +2425,8 @@ ALTER FUNCTION feeds() OWNER TO dossiersync_answers;
 
 ALTER FUNCTION links_of(text,text,text[],text,text) OWNER TO dossiersync_answers;
 
+ALTER FUNCTION plan_and_parts(text,text,text[],text) OWNER TO dossiersync_answers;
+
 ALTER FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_add_to_list(text,text,bigint,bytea,bigint,text[],text[],text[],boolean[],text[],text[],date[],date[],text[],text[]) OWNER TO dossiersync_answers;
@@ -2348,9 +2447,9 @@ ALTER FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,t
 
 ALTER FUNCTION portal_grants(text,text,text,bigint,bytea,text,text,integer) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_item(text,text,text,bigint,bytea,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_item(text,text,text,bigint,bytea,text,text,text) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,timestamp with time zone,timestamp with time zone,boolean,timestamp with time zone,text,boolean,boolean,integer,boolean,bigint) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,text,text,text,timestamp with time zone,timestamp with time zone,boolean,timestamp with time zone,text,boolean,boolean,integer,boolean,bigint) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) OWNER TO dossiersync_answers;
 

@@ -34,10 +34,10 @@ func TestTenantStateIsThatOfTheTables(t *testing.T) {
 		for n, sql := range []string{hold, read, release, read} {
 			conn := connect(t, r.URL)
 			arg := fmt.Sprintf("k%d ", round)
-			switch {
-			case sql == release:
+			switch sql {
+			case release:
 				arg = fmt.Sprintf("k%d ", round-1)
-			case sql == read:
+			case read:
 				arg = []string{"", "recheck"}[n/2]
 			}
 			g.Go(func() error {

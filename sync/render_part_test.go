@@ -286,7 +286,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	son := h.grantRead("son", []string{"reports"}, "a")
 	link := func(id store.Identity) string {
 		t.Helper()
-		_, it, err := h.Reader.Item(t.Context(), id, "a", dossier.Key(tenant, r.Ref), dossier.KindReport)
+		_, it, err := h.Reader.Item(t.Context(), id, "a", dossier.Key(tenant, r.Ref), dossier.KindReport, "")
 		if err != nil || it == nil {
 			t.Fatal(it, err)
 		}
@@ -310,7 +310,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	}
 	for id, found := range map[string]bool{"p": true, "q": false, "r": false} {
 		_, it, err := h.Reader.Item(t.Context(), daughter, "a",
-			dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), dossier.KindCarePlan)
+			dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), dossier.KindCarePlan, "")
 		if err != nil || (it != nil) != found {
 			t.Errorf("plan %s is found: %v (%v)", id, it != nil, err)
 		}

@@ -191,6 +191,27 @@ func (e GrantState) Valid() bool {
 	}
 }
 
+// Defines values for NeighbourKind.
+const (
+	NeighbourKindCarePlan NeighbourKind = "care-plan"
+	NeighbourKindForm     NeighbourKind = "form"
+	NeighbourKindReport   NeighbourKind = "report"
+)
+
+// Valid indicates whether the value is a known member of the NeighbourKind enum.
+func (e NeighbourKind) Valid() bool {
+	switch e {
+	case NeighbourKindCarePlan:
+		return true
+	case NeighbourKindForm:
+		return true
+	case NeighbourKindReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Part.
 const (
 	PartCarePlans Part = "care-plans"
@@ -409,6 +430,7 @@ type Attachment struct {
 
 // Author defines model for Author.
 type Author struct {
+	Id   *ItemID     `json:"id,omitempty"`
 	Name *TextOrNull `json:"name"`
 	Role *TextOrNull `json:"role"`
 }
@@ -428,13 +450,17 @@ type CardFields struct {
 	Author *AuthorOrNull `json:"author"`
 
 	// Category Null for forms.
-	Category    *Category   `json:"category"`
-	CorrectedAt *TimeOrNull `json:"correctedAt"`
+	Category      *Category   `json:"category"`
+	CategoryLabel *TextOrNull `json:"categoryLabel,omitempty"`
+	CorrectedAt   *TimeOrNull `json:"correctedAt"`
 
 	// Excerpt The beginning of the text.
 	Excerpt string   `json:"excerpt"`
 	Id      ItemID   `json:"id"`
 	Kind    CardKind `json:"kind"`
+
+	// KindLabel `kind` in the organisation's words: 'Rapportage'.
+	KindLabel *string `json:"kindLabel,omitempty"`
 
 	// Precision The precision of the time in the source. A partial date stands for its first instant.
 	Precision  Precision   `json:"precision"`
@@ -522,11 +548,12 @@ type Domain struct {
 		Location *TextOrNull `json:"location,omitempty"`
 
 		// Performer Who does it.
-		Performer *[]Author   `json:"performer,omitempty"`
-		Product   *TextOrNull `json:"product,omitempty"`
-		Reason    *TextOrNull `json:"reason,omitempty"`
-		Status    *TextOrNull `json:"status"`
-		Timing    *TextOrNull `json:"timing,omitempty"`
+		Performer   *[]Author   `json:"performer,omitempty"`
+		Product     *TextOrNull `json:"product,omitempty"`
+		Reason      *TextOrNull `json:"reason,omitempty"`
+		Status      *TextOrNull `json:"status"`
+		StatusLabel *TextOrNull `json:"statusLabel,omitempty"`
+		Timing      *TextOrNull `json:"timing,omitempty"`
 	} `json:"actions"`
 	Code  *TextOrNull `json:"code"`
 	Goals []Goal      `json:"goals"`
@@ -535,25 +562,40 @@ type Domain struct {
 
 // Dossier defines model for Dossier.
 type Dossier struct {
-	Client ClientID `json:"client"`
+	BirthDate *FHIRDateOrNull `json:"birthDate"`
+	Client    ClientID        `json:"client"`
 
 	// Manager May see the access log and the contacts.
 	Manager bool        `json:"manager"`
 	Name    *TextOrNull `json:"name"`
 
+	// PartLabels The organisation's word for each of these parts.
+	PartLabels map[string]string `json:"partLabels"`
+
 	// Parts The parts that the user has a right to.
 	Parts []Part `json:"parts"`
 	Role  Role   `json:"role"`
+
+	// RoleLabel `role` in the organisation's words.
+	RoleLabel string      `json:"roleLabel"`
+	SortName  *TextOrNull `json:"sortName"`
+	Team      *TextOrNull `json:"team"`
 }
 
 // DossierHead defines model for DossierHead.
 type DossierHead struct {
-	Client ClientID `json:"client"`
+	BirthDate *FHIRDateOrNull `json:"birthDate"`
+	Client    ClientID        `json:"client"`
 
 	// Manager May see the access log and the contacts.
 	Manager bool        `json:"manager"`
 	Name    *TextOrNull `json:"name"`
 	Role    Role        `json:"role"`
+
+	// RoleLabel `role` in the organisation's words.
+	RoleLabel string      `json:"roleLabel"`
+	SortName  *TextOrNull `json:"sortName"`
+	Team      *TextOrNull `json:"team"`
 }
 
 // DossierList defines model for DossierList.
@@ -589,14 +631,18 @@ type Form struct {
 	Author *AuthorOrNull `json:"author"`
 
 	// Category Null for forms.
-	Category    *Category   `json:"category"`
-	CorrectedAt *TimeOrNull `json:"correctedAt"`
+	Category      *Category   `json:"category"`
+	CategoryLabel *TextOrNull `json:"categoryLabel,omitempty"`
+	CorrectedAt   *TimeOrNull `json:"correctedAt"`
 
 	// Excerpt The beginning of the text.
-	Excerpt string      `json:"excerpt"`
-	Id      ItemID      `json:"id"`
-	Kind    CardKind    `json:"kind"`
-	Notice  *TextOrNull `json:"notice,omitempty"`
+	Excerpt string   `json:"excerpt"`
+	Id      ItemID   `json:"id"`
+	Kind    CardKind `json:"kind"`
+
+	// KindLabel `kind` in the organisation's words: 'Rapportage'.
+	KindLabel *string     `json:"kindLabel,omitempty"`
+	Notice    *TextOrNull `json:"notice,omitempty"`
 
 	// Precision The precision of the time in the source. A partial date stands for its first instant.
 	Precision    Precision   `json:"precision"`
@@ -621,7 +667,11 @@ type Freshness struct {
 	// `nothing-yet`: there are no items. `no-match`: no item matches the filters. `not-synced-yet`: the history is
 	// still being read. `rechecking`: rules changed, and the stored items are being checked against them.
 	// `reading-ended`: the client has died. `source-unavailable`: the care record system cannot be reached.
-	Reason *FreshnessReason `json:"reason"`
+	Reason         *FreshnessReason `json:"reason"`
+	ReasonSentence *TextOrNull      `json:"reasonSentence"`
+
+	// Sentence How up to date the answer is, for people, in the organisation's words: 'Bijgewerkt om 11:04, volgende keer rond 15:00.'
+	Sentence string `json:"sentence"`
 
 	// State `late`: a due sync has not succeeded within 30 minutes. `stale`: two due syncs were missed.
 	State FreshnessState `json:"state"`
@@ -639,8 +689,9 @@ type FreshnessState string
 
 // Goal defines model for Goal.
 type Goal struct {
-	Achievement *TextOrNull `json:"achievement"`
-	Description string      `json:"description"`
+	Achievement      *TextOrNull `json:"achievement"`
+	AchievementLabel *TextOrNull `json:"achievementLabel,omitempty"`
+	Description      string      `json:"description"`
 
 	// Evaluations How it goes, or what was achieved; the newest first.
 	Evaluations *[]Note         `json:"evaluations,omitempty"`
@@ -649,8 +700,9 @@ type Goal struct {
 	Notes       []Note          `json:"notes"`
 	Start       *FHIRDateOrNull `json:"start"`
 
-	// Status FHIR lifecycleStatus.
+	// Status FHIR lifecycleStatus; empty if the care record gives the goal in words only.
 	Status       string      `json:"status"`
+	StatusLabel  *TextOrNull `json:"statusLabel,omitempty"`
 	StatusReason *TextOrNull `json:"statusReason,omitempty"`
 	Targets      []struct {
 		Due       *FHIRDateOrNull `json:"due"`
@@ -729,6 +781,17 @@ type Link struct {
 	Title string `json:"title"`
 }
 
+// Neighbour defines model for Neighbour.
+type Neighbour struct {
+	At    *TimeOrNull   `json:"at"`
+	Id    ItemID        `json:"id"`
+	Kind  NeighbourKind `json:"kind"`
+	Title string        `json:"title"`
+}
+
+// NeighbourKind defines model for Neighbour.Kind.
+type NeighbourKind string
+
 // Note defines model for Note.
 type Note struct {
 	At        *TimeOrNull   `json:"at"`
@@ -740,8 +803,10 @@ type Note struct {
 // OneForm defines model for OneForm.
 type OneForm struct {
 	// Freshness How up to date the answer is.
-	Freshness Freshness `json:"freshness"`
-	Item      Form      `json:"item"`
+	Freshness Freshness  `json:"freshness"`
+	Item      Form       `json:"item"`
+	Next      *Neighbour `json:"next"`
+	Previous  *Neighbour `json:"previous"`
 }
 
 // OneGrant defines model for OneGrant.
@@ -754,15 +819,19 @@ type OneGrant struct {
 // OnePlan defines model for OnePlan.
 type OnePlan struct {
 	// Freshness How up to date the answer is.
-	Freshness Freshness `json:"freshness"`
-	Item      Plan      `json:"item"`
+	Freshness Freshness  `json:"freshness"`
+	Item      Plan       `json:"item"`
+	Next      *Neighbour `json:"next"`
+	Previous  *Neighbour `json:"previous"`
 }
 
 // OneReport defines model for OneReport.
 type OneReport struct {
 	// Freshness How up to date the answer is.
-	Freshness Freshness `json:"freshness"`
-	Item      Report    `json:"item"`
+	Freshness Freshness  `json:"freshness"`
+	Item      Report     `json:"item"`
+	Next      *Neighbour `json:"next"`
+	Previous  *Neighbour `json:"previous"`
 }
 
 // OneStart defines model for OneStart.
@@ -780,8 +849,14 @@ type Page struct {
 	// Next The older page.
 	Next *string `json:"next"`
 
+	// NextCursor The parameter `cursor` of `next`, for clients that take parameters apart from URLs.
+	NextCursor *string `json:"nextCursor"`
+
 	// Previous The newer page.
 	Previous *string `json:"previous"`
+
+	// PreviousCursor The parameter `cursor` of `previous`.
+	PreviousCursor *string `json:"previousCursor"`
 }
 
 // Part defines model for Part.
@@ -805,7 +880,10 @@ type Plan struct {
 	Evaluations []Evaluation `json:"evaluations"`
 	Id          ItemID       `json:"id"`
 	Kind        PlanKind     `json:"kind"`
-	Narrative   *TextOrNull  `json:"narrative"`
+
+	// KindLabel `kind` in the organisation's words: 'Zorgplan'.
+	KindLabel *string     `json:"kindLabel,omitempty"`
+	Narrative *TextOrNull `json:"narrative"`
 
 	// Notes Notes on the plan as a whole, newest first.
 	Notes  []Note `json:"notes"`
@@ -814,6 +892,9 @@ type Plan struct {
 		Start *FHIRDateOrNull `json:"start"`
 	} `json:"period"`
 	State PlanState `json:"state"`
+
+	// StateLabel `state` in the organisation's words.
+	StateLabel string `json:"stateLabel"`
 
 	// Team The people who work on the plan besides its author, if the care record names them.
 	Team  []Author `json:"team"`
@@ -831,12 +912,18 @@ type PlanCardFields struct {
 	Author *AuthorOrNull      `json:"author"`
 	Id     ItemID             `json:"id"`
 	Kind   PlanCardFieldsKind `json:"kind"`
-	Period struct {
+
+	// KindLabel `kind` in the organisation's words: 'Zorgplan'.
+	KindLabel *string `json:"kindLabel,omitempty"`
+	Period    struct {
 		End   *FHIRDateOrNull `json:"end"`
 		Start *FHIRDateOrNull `json:"start"`
 	} `json:"period"`
 	State PlanState `json:"state"`
-	Title string    `json:"title"`
+
+	// StateLabel `state` in the organisation's words.
+	StateLabel string `json:"stateLabel"`
+	Title      string `json:"title"`
 }
 
 // PlanCardFieldsKind defines model for PlanCardFields.Kind.
@@ -914,15 +1001,19 @@ type Report struct {
 	Author      *AuthorOrNull `json:"author"`
 
 	// Category Null for forms.
-	Category    *Category   `json:"category"`
-	CorrectedAt *TimeOrNull `json:"correctedAt"`
+	Category      *Category   `json:"category"`
+	CategoryLabel *TextOrNull `json:"categoryLabel,omitempty"`
+	CorrectedAt   *TimeOrNull `json:"correctedAt"`
 
 	// Excerpt The beginning of the text.
 	Excerpt string   `json:"excerpt"`
 	Goal    *Link    `json:"goal"`
 	Id      ItemID   `json:"id"`
 	Kind    CardKind `json:"kind"`
-	Plan    *Link    `json:"plan"`
+
+	// KindLabel `kind` in the organisation's words: 'Rapportage'.
+	KindLabel *string `json:"kindLabel,omitempty"`
+	Plan      *Link   `json:"plan"`
 
 	// Precision The precision of the time in the source. A partial date stands for its first instant.
 	Precision  Precision   `json:"precision"`
@@ -946,7 +1037,8 @@ type Role string
 
 // Start defines model for Start.
 type Start struct {
-	Client ClientID `json:"client"`
+	BirthDate *FHIRDateOrNull `json:"birthDate"`
+	Client    ClientID        `json:"client"`
 
 	// Labels The organisation's words for parts and categories.
 	Labels map[string]string `json:"labels"`
@@ -958,11 +1050,19 @@ type Start struct {
 
 	// Parts The parts that the user has a right to.
 	Parts []struct {
-		Count  int         `json:"count"`
+		Count int `json:"count"`
+
+		// Label The part in the organisation's words.
+		Label  string      `json:"label"`
 		Newest *TimeOrNull `json:"newest"`
 		Part   Part        `json:"part"`
 	} `json:"parts"`
 	Role Role `json:"role"`
+
+	// RoleLabel `role` in the organisation's words.
+	RoleLabel string      `json:"roleLabel"`
+	SortName  *TextOrNull `json:"sortName"`
+	Team      *TextOrNull `json:"team"`
 
 	// Timeline The kinds that have cards on the time line.
 	Timeline []CardKind `json:"timeline"`
@@ -1003,6 +1103,15 @@ type Kind = CardKind
 
 // Limit defines model for limit.
 type Limit = int
+
+// OfAuthor defines model for ofAuthor.
+type OfAuthor = ItemID
+
+// OfGoal defines model for ofGoal.
+type OfGoal = ItemID
+
+// OfPlan defines model for ofPlan.
+type OfPlan = ItemID
 
 // To defines model for to.
 type To = Date
@@ -1066,6 +1175,12 @@ type ListFormsParams struct {
 	// To Only items dated on or before this date.
 	To *To `form:"to,omitempty" json:"to,omitempty"`
 
+	// Plan Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan.
+	Plan *OfPlan `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// Author Only items of this author, by the `id` in the `author` of a card.
+	Author *OfAuthor `form:"author,omitempty" json:"author,omitempty"`
+
 	// Limit The largest number of items on a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1111,11 +1226,26 @@ type ListReportsParams struct {
 	// Category Only reports of this category; other kinds are not filtered.
 	Category *Category `form:"category,omitempty" json:"category,omitempty"`
 
+	// Plan Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan.
+	Plan *OfPlan `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// Goal Only reports about this goal. Nothing if the user may not see the goal.
+	Goal *OfGoal `form:"goal,omitempty" json:"goal,omitempty"`
+
+	// Author Only items of this author, by the `id` in the `author` of a card.
+	Author *OfAuthor `form:"author,omitempty" json:"author,omitempty"`
+
 	// Limit The largest number of items on a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor A place in the list, as in `page.next` and `page.previous`. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetReportParams defines parameters for GetReport.
+type GetReportParams struct {
+	// Category Name neighbours of this category only, as in a list that is narrowed to it.
+	Category *Category `form:"category,omitempty" json:"category,omitempty"`
 }
 
 // ListTimelineParams defines parameters for ListTimeline.
@@ -1131,6 +1261,15 @@ type ListTimelineParams struct {
 
 	// Category Only reports of this category; other kinds are not filtered.
 	Category *Category `form:"category,omitempty" json:"category,omitempty"`
+
+	// Plan Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan.
+	Plan *OfPlan `form:"plan,omitempty" json:"plan,omitempty"`
+
+	// Goal Only reports about this goal. Nothing if the user may not see the goal.
+	Goal *OfGoal `form:"goal,omitempty" json:"goal,omitempty"`
+
+	// Author Only items of this author, by the `id` in the `author` of a card.
+	Author *OfAuthor `form:"author,omitempty" json:"author,omitempty"`
 
 	// Around Begin with the newest card on or before this date. `page.previous` leads to newer cards. Cannot be used
 	// with `cursor`.
@@ -1571,7 +1710,7 @@ type ClientInterface interface {
 	// GetReport One report
 	//
 	// Corresponds with GET /v1/dossiers/{client}/reports/{id} (the `GetReport` operationId).
-	GetReport(ctx context.Context, client ClientID, id Id, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetReport(ctx context.Context, client ClientID, id Id, params *GetReportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTimeline Cards of reports and forms, newest first
 	//
@@ -1936,8 +2075,8 @@ func (c *Client) ListReports(ctx context.Context, client ClientID, params *ListR
 // GetReport One report
 //
 // Corresponds with GET /v1/dossiers/{client}/reports/{id} (the `GetReport` operationId).
-func (c *Client) GetReport(ctx context.Context, client ClientID, id Id, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetReportRequest(c.Server, client, id)
+func (c *Client) GetReport(ctx context.Context, client ClientID, id Id, params *GetReportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReportRequest(c.Server, client, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2589,6 +2728,30 @@ func NewListFormsRequest(server string, client ClientID, params *ListFormsParams
 
 		}
 
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Author != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "author", *params.Author, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -2988,6 +3151,42 @@ func NewListReportsRequest(server string, client ClientID, params *ListReportsPa
 
 		}
 
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Goal != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "goal", *params.Goal, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Author != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "author", *params.Author, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -3027,7 +3226,7 @@ func NewListReportsRequest(server string, client ClientID, params *ListReportsPa
 }
 
 // NewGetReportRequest constructs an http.Request for the GetReport method
-func NewGetReportRequest(server string, client ClientID, id Id) (*http.Request, error) {
+func NewGetReportRequest(server string, client ClientID, id Id, params *GetReportParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3057,6 +3256,33 @@ func NewGetReportRequest(server string, client ClientID, id Id) (*http.Request, 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Category != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "category", *params.Category, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -3141,6 +3367,42 @@ func NewListTimelineRequest(server string, client ClientID, params *ListTimeline
 		if params.Category != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "category", *params.Category, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Plan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "plan", *params.Plan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Goal != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "goal", *params.Goal, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Author != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "author", *params.Author, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -3561,7 +3823,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/dossiers/{client}/reports/{id} (the `GetReport` operationId).
-	GetReportWithResponse(ctx context.Context, client ClientID, id Id, reqEditors ...RequestEditorFn) (*GetReportResponse, error)
+	GetReportWithResponse(ctx context.Context, client ClientID, id Id, params *GetReportParams, reqEditors ...RequestEditorFn) (*GetReportResponse, error)
 
 	// ListTimelineWithResponse Cards of reports and forms, newest first
 	//
@@ -4877,8 +5139,8 @@ func (c *ClientWithResponses) ListReportsWithResponse(ctx context.Context, clien
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/dossiers/{client}/reports/{id} (the `GetReport` operationId).
-func (c *ClientWithResponses) GetReportWithResponse(ctx context.Context, client ClientID, id Id, reqEditors ...RequestEditorFn) (*GetReportResponse, error) {
-	rsp, err := c.GetReport(ctx, client, id, reqEditors...)
+func (c *ClientWithResponses) GetReportWithResponse(ctx context.Context, client ClientID, id Id, params *GetReportParams, reqEditors ...RequestEditorFn) (*GetReportResponse, error) {
+	rsp, err := c.GetReport(ctx, client, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,16 @@ func (q *Query) OneOf(name string, choices ...string) string {
 	return ""
 }
 
+// Match returns a parameter, which must match pattern, or empty.
+func (q *Query) Match(name string, pattern *regexp.Regexp) string {
+	v := q.values.Get(name)
+	if v == "" || pattern.MatchString(v) {
+		return v
+	}
+	q.fail(name, "Geef een id zoals het in een antwoord staat.")
+	return ""
+}
+
 // Int returns a parameter, which must be a number from lowest to highest, or def.
 func (q *Query) Int(name string, def, lowest, highest int) int {
 	v := q.values.Get(name)

@@ -6,6 +6,8 @@ type Client struct {
 	Family     string `json:"family,omitempty"`    // the family name, where the source tells it apart
 	BirthDate  string `json:"birthDate,omitempty"` // FHIR date
 	Deceased   bool   `json:"deceased,omitempty"`
+	SortName   string `json:"sortName,omitempty"`   // the name with the family name first, for sorting
+	Team       string `json:"team,omitempty"`       // the team or location that cares for the client
 	ReplacedBy string `json:"replacedBy,omitempty"` // the id of the client into which this one was merged
 }
 

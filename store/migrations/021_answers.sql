@@ -164,12 +164,18 @@ CREATE CONSTRAINT TRIGGER tenant_state_changed AFTER INSERT OR UPDATE OR DELETE 
 SELECT note_tenant_state(id) FROM tenants;
 SELECT note_tenant_state(tenant) FROM withheld;
 
+-- What a list of dossiers shows of a client beside the name, for a shown client only.
+ALTER TABLE clients
+    ADD COLUMN sort_name  text, -- the name with the family name first
+    ADD COLUMN birth_date text, -- a FHIR date, which may be a year or a month
+    ADD COLUMN team       text;
+
 -- What dossiersync_answers may do.
 GRANT SELECT (tenant, id, login, inner_pad, outer_pad),
     INSERT (tenant, id, login, inner_pad, outer_pad), DELETE ON proof_keys TO dossiersync_answers;
 GRANT SELECT (id, timezone, succeeded, since, unreachable, awaiting_grants, awaiting_erasures),
     UPDATE (awaiting_grants) ON tenants TO dossiersync_answers;
-GRANT SELECT (tenant, id, state, name, deceased, change, grants_after)
+GRANT SELECT (tenant, id, state, name, sort_name, birth_date, team, deceased, change, grants_after)
     ON clients TO dossiersync_answers;
 GRANT SELECT ON contacts TO dossiersync_answers;
 GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
@@ -393,7 +399,8 @@ $$;
 -- from a reader belongs here, and in the policy of clients.
 CREATE VIEW open_dossiers WITH (security_invoker = true) AS
 SELECT g.tenant, g.client, g.user_id, g.role, g.manager OR g.role = 'client' AS manager, g.parts,
-       g.version, g.name AS user_name, c.name, c.deceased, c.change
+       g.version, g.name AS user_name, c.name, c.deceased, c.change, c.sort_name, c.birth_date,
+       c.team
 FROM grants g
 JOIN tenants t ON t.id = g.tenant
 JOIN clients c ON c.tenant = g.tenant AND c.id = g.client
@@ -578,10 +585,18 @@ $$;
 -- The start panel of a dossier.
 CREATE FUNCTION portal_dossier(
     my_tenant text, me text, asked text, minute bigint, proof bytea,
-    OUT s standing, OUT kinds text[], OUT counts bigint[], OUT newest timestamptz[]
+    OUT s standing, OUT kinds text[], OUT counts bigint[], OUT newest timestamptz[],
+    OUT sort_name text, OUT birth_date text, OUT team text
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+#variable_conflict use_column
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    SELECT d.sort_name, d.birth_date, d.team
+    INTO sort_name, birth_date, team
+    FROM open_dossiers d
+    WHERE d.tenant = my_tenant
+      AND d.user_id = me
+      AND d.client = asked;
     SELECT c.kinds, c.counts, c.newest
     INTO kinds, counts, newest
     FROM count_items(my_tenant, asked, s.readable) c;
@@ -592,7 +607,8 @@ $$;
 CREATE FUNCTION portal_dossiers(
     my_tenant text, me text, minute bigint, proof bytea, after text, most integer,
     OUT s standing, OUT clients text[], OUT names text[], OUT roles text[], OUT managers boolean[],
-    OUT parts text[], OUT versions bigint[], OUT dead boolean[], OUT changes bigint[]
+    OUT parts text[], OUT versions bigint[], OUT dead boolean[], OUT changes bigint[],
+    OUT sort_names text[], OUT birth_dates text[], OUT teams text[]
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 #variable_conflict use_column
 BEGIN
@@ -602,8 +618,9 @@ BEGIN
     END IF;
     SELECT array_agg(d.client), array_agg(d.name), array_agg(d.role), array_agg(d.manager),
            array_agg(array_to_string(d.parts, ' ')), array_agg(d.version), array_agg(d.deceased),
-           array_agg(d.change)
-    INTO clients, names, roles, managers, parts, versions, dead, changes
+           array_agg(d.change), array_agg(d.sort_name), array_agg(d.birth_date), array_agg(d.team)
+    INTO clients, names, roles, managers, parts, versions, dead, changes, sort_names, birth_dates,
+        teams
     FROM (
         SELECT *
         FROM open_dossiers d
@@ -621,16 +638,32 @@ $$;
 -- bodies past max_bodies bytes. probe asks whether there are newer items than the page's start.
 CREATE FUNCTION portal_list(
     my_tenant text, me text, asked text, minute bigint, proof bytea,
-    kind1 text, kind2 text, of_category text, from_at timestamptz, before_at timestamptz,
-    is_open boolean, start_at timestamptz, start_key text, newer boolean, probe boolean,
-    most integer, with_bodies boolean, max_bodies bigint,
+    kind1 text, kind2 text, of_category text, of_plan text, of_goal text, of_author text,
+    from_at timestamptz, before_at timestamptz, is_open boolean, start_at timestamptz,
+    start_key text, newer boolean, probe boolean, most integer, with_bodies boolean,
+    max_bodies bigint,
     OUT s standing, OUT keys text[], OUT ats timestamptz[], OUT cards json[], OUT opens boolean[],
     OUT bodies json[], OUT plans json[], OUT goals json[], OUT has_newer boolean
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 #variable_conflict use_column
+DECLARE
+    plan_keys pg_catalog.text[];
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
     IF s.readable IS NULL THEN
+        RETURN;
+    END IF;
+    IF of_plan <> '' THEN
+        plan_keys := plan_and_parts(my_tenant, asked, s.readable, of_plan);
+    END IF;
+    IF of_goal <> '' AND NOT EXISTS (
+        SELECT
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.key = of_goal
+          AND i.client = asked
+          AND i.part = ANY (s.readable))
+    THEN
         RETURN;
     END IF;
     IF newer THEN
@@ -649,6 +682,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
@@ -664,6 +700,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
@@ -685,6 +724,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
@@ -700,6 +742,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
@@ -719,6 +764,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1)
@@ -734,6 +782,9 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+                  AND (of_goal = '' OR i.goal = of_goal)
+                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1));
@@ -760,6 +811,27 @@ BEGIN
             WHERE coalesce(l.before, 0) < max_bodies
             ORDER BY l.n) b;
     END IF;
+END
+$$;
+
+-- The keys by which items name a plan that the user may read: its own, and those of its parts. None
+-- for any other plan: lists narrowed to it are empty.
+CREATE FUNCTION plan_and_parts(my_tenant text, asked text, readable text[], of_plan text)
+RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT p.key
+        FROM shown_items i
+        JOIN shown_items p ON p.tenant = i.tenant
+        WHERE i.tenant = my_tenant
+          AND i.key = of_plan
+          AND i.client = asked
+          AND i.kind = 'care-plan'
+          AND i.part = ANY (readable)
+          AND p.tenant = my_tenant
+          AND p.client = asked
+          AND p.part = ANY (readable)
+          AND (p.key = of_plan OR p.kind = 'care-plan-part' AND p.plan = of_plan));
 END
 $$;
 
@@ -799,20 +871,21 @@ $$;
 -- One item of a kind; key is null where the dossier has no such item that the user may read.
 CREATE FUNCTION portal_item(
     my_tenant text, me text, asked text, minute bigint, proof bytea, of_key text, of_kind text,
+    of_category text,
     OUT s standing, OUT key text, OUT card json, OUT body json, OUT is_open boolean, OUT plan json,
-    OUT goal json
+    OUT goal json, OUT older json, OUT newer json
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
-    i pg_catalog.record;
+    at_time pg_catalog.timestamptz;
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
     IF s.readable IS NULL THEN
         RETURN;
     END IF;
     SELECT i.key, i.card, i.body, i.open AND coalesce(i.ends >= s.today, true), links.plan,
-           links.goal
-    INTO key, card, body, is_open, plan, goal
+           links.goal, i.at
+    INTO key, card, body, is_open, plan, goal, at_time
     FROM shown_items i
     CROSS JOIN LATERAL links_of(my_tenant, asked, s.readable, i.plan, i.goal) links
     WHERE i.tenant = my_tenant
@@ -820,6 +893,32 @@ BEGIN
       AND i.client = asked
       AND i.kind = of_kind
       AND i.part = ANY (s.readable);
+    IF key IS NULL THEN
+        RETURN;
+    END IF;
+    -- Its neighbours in the list of its kind.
+    older := (
+        SELECT i.card
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind = of_kind
+          AND i.part = ANY (s.readable)
+          AND (of_category = '' OR i.category = of_category)
+          AND (i.at, i.key) < (at_time, of_key)
+        ORDER BY i.at DESC, i.key DESC
+        LIMIT 1);
+    newer := (
+        SELECT i.card
+        FROM shown_items i
+        WHERE i.tenant = my_tenant
+          AND i.client = asked
+          AND i.kind = of_kind
+          AND i.part = ANY (s.readable)
+          AND (of_category = '' OR i.category = of_category)
+          AND (i.at, i.key) > (at_time, of_key)
+        ORDER BY i.at ASC, i.key ASC
+        LIMIT 1);
 END
 $$;
 
@@ -1352,7 +1451,7 @@ BEGIN
         FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace
           AND (p.proname LIKE 'portal\_%' OR p.proname IN ('proof_mac', 'this_minute', 'feeds',
-              'count_items', 'links_of', 'why_standing', 'put_proof_keys'))
+              'count_items', 'links_of', 'plan_and_parts', 'why_standing', 'put_proof_keys'))
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         IF EXISTS (

@@ -3,6 +3,7 @@ package fhir
 import (
 	"cmp"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -66,6 +67,39 @@ func fullName(v value) string {
 	}
 	return join(titles, givenNames(v), before, family, join(texts(v.get("suffix"))...))
 }
+
+// sortName returns v, a HumanName, as one sorts it in the Netherlands (NEN 5827): the family name
+// without what comes before it, then the rest: "Meer, Antje van der". A family name that the source
+// does not tell apart is the last word.
+func sortName(v value) string {
+	full := fullName(v)
+	if strings.Contains(full, ",") {
+		return full // it was written for sorting already
+	}
+	family := v.get("family").strIfText()
+	if family == "" {
+		family = familyFromParts(v.get("_family"))
+	}
+	words, own := strings.Fields(full), strings.Fields(family)
+	at, end := len(words)-1, len(words)
+	for i := range len(words) - len(own) + 1 {
+		if len(own) > 0 && slices.Equal(words[i:i+len(own)], own) {
+			at, end = i, i+len(own)
+		}
+	}
+	for at < end-1 && slices.Contains(familyPrefixes, strings.ToLower(words[at])) {
+		at++
+	}
+	rest := join(append(slices.Clone(words[:max(0, at)]), words[end:]...)...)
+	if rest == "" {
+		return full
+	}
+	return join(words[at:end]...) + ", " + rest
+}
+
+// familyPrefixes come before Dutch family names, which are sorted without them.
+var familyPrefixes = []string{"van", "de", "der", "den", "het", "'t", "’t", "ter", "ten", "te", "op", "in", "uit", "von",
+	"du", "la", "le", "l'", "d'", "del", "di", "da", "dos", "el", "al", "bij", "aan", "over", "onder", "zu", "zum"}
 
 // prefixes returns what comes before the given names, and what belongs to the
 // family name ("van der"), which older profiles write as a prefix too.

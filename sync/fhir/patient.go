@@ -51,5 +51,7 @@ func (m *mapper) patient(r *resource, _ *envelope) (dossier.Content, verdict) {
 		Family:    m.familyOf(r.get("name")),
 		BirthDate: r.get("birthDate").strIfText(),
 		Deceased:  hasDied(r),
+		SortName:  m.bestName(r.get("name"), sortName),
+		Team:      line(r.get("managingOrganization").get("display").strIfText()),
 	}, shown
 }

@@ -15,16 +15,17 @@ func TestPatient(t *testing.T) {
 		change []string
 		want   *dossier.Client
 	}{
-		{"plain", nil, &dossier.Client{Name: "Jo de Wit"}},
-		{"active", []string{"active", `true`}, &dossier.Client{Name: "Jo de Wit"}},
-		{"case 3 deceased", []string{"deceasedBoolean", `true`}, &dossier.Client{Name: "Jo de Wit", Deceased: true}},
-		{"case 3 deceased, and no longer active", []string{"active", `false`, "deceasedBoolean", `true`}, &dossier.Client{Name: "Jo de Wit", Deceased: true}},
-		{"case 3 deceased some day", []string{"deceasedDateTime", `"2025"`}, &dossier.Client{Name: "Jo de Wit", Deceased: true}},
-		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &dossier.Client{Name: "Jo de Wit"}},
+		{"plain", nil, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de"}},
+		{"active", []string{"active", `true`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de"}},
+		{"case 3 deceased", []string{"deceasedBoolean", `true`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de", Deceased: true}},
+		{"case 3 deceased, and no longer active", []string{"active", `false`, "deceasedBoolean", `true`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de", Deceased: true}},
+		{"case 3 deceased some day", []string{"deceasedDateTime", `"2025"`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de", Deceased: true}},
+		{"case 3 corrected to alive", []string{"deceasedBoolean", `false`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de"}},
 		{"no name", []string{"name", ""}, &dossier.Client{}},
-		{"a BSN is not stored", []string{"identifier", `[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"111222333"}]`}, &dossier.Client{Name: "Jo de Wit"}},
-		{"a partial date of birth", []string{"birthDate", `"1934"`}, &dossier.Client{Name: "Jo de Wit", BirthDate: "1934"}},
-		{"a date of birth that is none", []string{"birthDate", `1934`}, &dossier.Client{Name: "Jo de Wit"}},
+		{"a BSN is not stored", []string{"identifier", `[{"system":"http://fhir.nl/fhir/NamingSystem/bsn","value":"111222333"}]`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de"}},
+		{"a partial date of birth", []string{"birthDate", `"1934"`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de", BirthDate: "1934"}},
+		{"a date of birth that is none", []string{"birthDate", `1934`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de"}},
+		{"a team", []string{"managingOrganization", `{"display":"De  Vlieger"}`}, &dossier.Client{Name: "Jo de Wit", SortName: "Wit, Jo de", Team: "De Vlieger"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -88,5 +89,28 @@ func TestNames(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestSortNameBeginsWithTheFamilyName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		`{"text": "Antje van der Meer"}`:                                               "Meer, Antje van der",
+		`{"text": "Antje van der Meer", "family": "van der Meer", "given": ["Antje"]}`: "Meer, Antje van der",
+		`{"family": "Meer-de Wit", "prefix": ["van der"], "given": ["Antje", "Maria"], "_prefix": [{"extension": [
+			{"url": "http://hl7.org/fhir/StructureDefinition/iso21090-EN-qualifier", "valueCode": "VV"}]}]}`: "Meer-de Wit, Antje Maria van der",
+		`{"text": "Dhr. J. de Vries MSc", "family": "de Vries"}`: "Vries, Dhr. J. de MSc",
+		`{"text": "Meer, van der, Antje"}`:                       "Meer, van der, Antje",
+		`{"family": "Jansen"}`:                                   "Jansen",
+		`{"given": ["Lotte"]}`:                                   "Lotte",
+		`{"family": "De"}`:                                       "De",
+		`{"text": "T. 't Hart", "family": "'t Hart"}`:            "Hart, T. 't",
+		`{"text": "Jan Jansen", "family": "Pietersen"}`:          "Jansen, Jan",
+		`{}`: "",
+	} {
+		got := contentOf[*dossier.Client](t, Mapping{}, with(t, patient, "name", "["+name+"]")).SortName
+		if got != want {
+			t.Errorf("the sort name of %s is %q, want %q", name, got, want)
+		}
 	}
 }

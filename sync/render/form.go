@@ -71,7 +71,8 @@ func (r *Renderer) form(key string, f *dossier.Form, look store.Lookup) (card ca
 	return cardJSON{
 		ID: key, Kind: dossier.KindForm, At: r.time(f.At), Precision: f.At.Precision,
 		Title: cmp.Or(title, r.rules.FormTitle), Excerpt: excerpt(strings.Join(summary(nil, body.Questions), " · ")),
-		Author: r.author(f.Authors, look), CorrectedAt: r.timeOrNil(f.CorrectedAt),
+		Author: r.cardAuthor(f.Authors, look), KindLabel: r.word("kind", string(dossier.KindForm)),
+		CorrectedAt: r.timeOrNil(f.CorrectedAt),
 	}, body, &bare
 }
 

@@ -46,10 +46,16 @@ func (c *cardJSON) appendJSON(b []byte) ([]byte, error) {
 	if c.Author == nil {
 		b = append(b, `,"author":null`...)
 	} else {
-		b = appendOrNull(append(b, `,"author":{"name":`...), c.Author.Name)
+		b = append(b, `,"author":{`...)
+		if c.Author.ID != "" {
+			b = append(dossier.AppendJSONString(append(b, `"id":`...), c.Author.ID), ',')
+		}
+		b = appendOrNull(append(b, `"name":`...), c.Author.Name)
 		b = append(appendOrNull(append(b, `,"role":`...), c.Author.Role), '}')
 	}
 	b = appendOrNull(append(b, `,"category":`...), c.Category)
+	b = dossier.AppendJSONString(append(b, `,"kindLabel":`...), c.KindLabel)
+	b = appendOrNull(append(b, `,"categoryLabel":`...), c.CategoryLabel)
 	b = appendOrNull(append(b, `,"correctedAt":`...), c.CorrectedAt)
 	b = appendOrNull(append(b, `,"recordedAt":`...), c.RecordedAt)
 	return append(b, '}'), nil

@@ -18,6 +18,8 @@ type (
 		Title  string       `json:"title"`
 		Period periodJSON   `json:"period"`
 		Author *authorJSON  `json:"author"`
+
+		KindLabel string `json:"kindLabel"`
 	}
 	periodJSON struct {
 		Start *string `json:"start"`
@@ -48,6 +50,9 @@ type (
 		Targets     []targetJSON `json:"targets"`
 		Notes       []noteJSON   `json:"notes"`
 
+		StatusLabel      *string `json:"statusLabel"`
+		AchievementLabel *string `json:"achievementLabel"`
+
 		StatusReason *string     `json:"statusReason"`
 		ExpressedBy  *authorJSON `json:"expressedBy"`
 		Evaluations  []noteJSON  `json:"evaluations"`
@@ -62,6 +67,7 @@ type (
 		Description string   `json:"description"`
 		Status      *string  `json:"status"`
 		Goals       []string `json:"goals"`
+		StatusLabel *string  `json:"statusLabel"`
 
 		Timing      *string      `json:"timing"`
 		Performer   []authorJSON `json:"performer"`
@@ -88,7 +94,9 @@ func (r *Renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON
 	out := goalJSON{
 		ID: key, Description: g.Description, Status: g.Status, Achievement: orNil(g.Achievement), Start: orNil(g.Start),
 		Targets: make([]targetJSON, 0, len(g.Targets)), Notes: r.notes(g.Notes, look),
-		StatusReason: orNil(g.StatusReason), ExpressedBy: r.author([]dossier.Party{g.ExpressedBy}, look), Evaluations: []noteJSON{},
+		StatusLabel:      orNil(r.word("goal_status", g.Status)),
+		AchievementLabel: orNil(r.word("achievement", g.Achievement)),
+		StatusReason:     orNil(g.StatusReason), ExpressedBy: r.author([]dossier.Party{g.ExpressedBy}, look), Evaluations: []noteJSON{},
 	}
 	for _, t := range g.Targets {
 		out.Targets = append(out.Targets, targetJSON{orNil(t.Text), orNil(t.Due), orNil(t.DueWithin)})
@@ -107,7 +115,8 @@ func (r *Renderer) goal(key string, g *dossier.Goal, look store.Lookup) goalJSON
 func (r *Renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, look store.Lookup) (planCardJSON, planJSON, error) {
 	card := planCardJSON{
 		ID: r.key(ref), Kind: dossier.KindCarePlan, Title: cmp.Or(p.Title, r.rules.PlanTitle),
-		Period: periodJSON{orNil(p.Start), orNil(p.End)}, Author: r.author(p.Author, look),
+		Period: periodJSON{orNil(p.Start), orNil(p.End)}, Author: r.cardAuthor(p.Author, look),
+		KindLabel: r.word("kind", string(dossier.KindCarePlan)),
 	}
 	parts, agreement, err := r.members(ref, look)
 	if err != nil {
@@ -120,7 +129,8 @@ func (r *Renderer) plan(ref dossier.Ref, p *dossier.CarePlan, within []string, l
 	description, narrative := p.Description, p.Narrative
 	if len(within) > 0 {
 		if !all.acts {
-			all.itself(r.placeKey(ref, "action", 0), cmp.Or(p.Title, p.Description), actionStatus(p))
+			status := actionStatus(p)
+			all.itself(r.placeKey(ref, "action", 0), cmp.Or(p.Title, p.Description), status, orNil(r.word("action_status", orEmpty(status))))
 			if p.Title == "" {
 				description = ""
 			}
@@ -202,7 +212,7 @@ func (r *Renderer) domains(plan dossier.Ref, p *dossier.CarePlan, look store.Loo
 		}
 		action := actionJSON{
 			ID: r.placeKey(plan, "action", i+1), Description: a.Description, Status: orNil(a.Status),
-			Goals: d.goalIDs(r, a.Goals, a.OwnGoals, own), Timing: orNil(a.Timing), Performer: r.team(a.Team, look),
+			StatusLabel: orNil(r.word("action_status", a.Status)), Goals: d.goalIDs(r, a.Goals, a.OwnGoals, own), Timing: orNil(a.Timing), Performer: r.team(a.Team, look),
 			Product: orNil(a.Product), Amount: orNil(a.Amount), Location: orNil(a.Location), Reason: orNil(a.Reason),
 			Evaluations: []noteJSON{},
 		}
@@ -312,14 +322,14 @@ func (d *domains) act(a actionJSON, of dossier.Domain) {
 }
 
 // itself adds a part as an action, unless it is called what one of its goals says.
-func (d *domains) itself(id, description string, status *string) {
+func (d *domains) itself(id, description string, status, label *string) {
 	for _, group := range d.groups {
 		if slices.ContainsFunc(group.Goals, func(g goalJSON) bool { return g.Description == description }) {
 			return
 		}
 	}
 	if description != "" {
-		d.act(actionJSON{ID: id, Description: description, Status: status, Goals: d.ids, Performer: []authorJSON{}, Evaluations: []noteJSON{}},
+		d.act(actionJSON{ID: id, Description: description, Status: status, StatusLabel: label, Goals: d.ids, Performer: []authorJSON{}, Evaluations: []noteJSON{}},
 			dossier.Domain{})
 	}
 }

@@ -30,6 +30,9 @@ type Rules struct {
 	ReportTitle string
 	FormTitle   string
 	PlanTitle   string
+	// Words are the words for codes, by the section of mapping.labels and the code:
+	// "goal_status.active". A code without a word stands for itself.
+	Words map[string]string
 }
 
 // Renderer turns content into the shape in which the portal API serves it
@@ -44,7 +47,7 @@ type Renderer struct {
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
-const renderVersion = 4
+const renderVersion = 5
 
 // New returns the renderer of one tenant, whose times are shown in zone.
 func New(tenant string, zone *time.Location, rules Rules) *Renderer {
@@ -60,18 +63,23 @@ func New(tenant string, zone *time.Location, rules Rules) *Renderer {
 // guess whether a field may be missing.
 type (
 	cardJSON struct {
-		ID          string            `json:"id"`
-		Kind        dossier.Kind      `json:"kind"`
-		At          string            `json:"at"`
-		Precision   dossier.Precision `json:"precision"`
-		Title       string            `json:"title"`
-		Excerpt     string            `json:"excerpt"`
-		Author      *authorJSON       `json:"author"`
-		Category    *string           `json:"category"`
-		CorrectedAt *string           `json:"correctedAt"`
-		RecordedAt  *string           `json:"recordedAt"`
+		ID        string            `json:"id"`
+		Kind      dossier.Kind      `json:"kind"`
+		At        string            `json:"at"`
+		Precision dossier.Precision `json:"precision"`
+		Title     string            `json:"title"`
+		Excerpt   string            `json:"excerpt"`
+		Author    *authorJSON       `json:"author"`
+		Category  *string           `json:"category"`
+
+		KindLabel     string  `json:"kindLabel"`
+		CategoryLabel *string `json:"categoryLabel"`
+
+		CorrectedAt *string `json:"correctedAt"`
+		RecordedAt  *string `json:"recordedAt"`
 	}
 	authorJSON struct {
+		ID   string  `json:"id,omitempty"` // of authors of cards, by which lists can be narrowed
 		Name *string `json:"name"`
 		Role *string `json:"role"`
 	}
@@ -225,9 +233,15 @@ func (r *Renderer) key(ref dossier.Ref) string {
 func (r *Renderer) report(key string, c *dossier.Report, look store.Lookup) (*cardJSON, *reportJSON) {
 	return &cardJSON{
 		ID: key, Kind: dossier.KindReport, At: r.time(c.At), Precision: c.At.Precision,
-		Title: cmp.Or(c.Title, r.rules.ReportTitle), Excerpt: excerpt(c.Text), Author: r.author(c.Authors, look),
-		Category: &c.Category, CorrectedAt: r.timeOrNil(c.CorrectedAt), RecordedAt: r.timeOrNil(c.RecordedAt),
+		Title: cmp.Or(c.Title, r.rules.ReportTitle), Excerpt: excerpt(c.Text), Author: r.cardAuthor(c.Authors, look),
+		Category: &c.Category, KindLabel: r.word("kind", string(dossier.KindReport)),
+		CategoryLabel: orNil(r.word("category", c.Category)), CorrectedAt: r.timeOrNil(c.CorrectedAt), RecordedAt: r.timeOrNil(c.RecordedAt),
 	}, &reportJSON{Text: c.Text, Attachments: c.Attachments}
+}
+
+// word returns the word for a code of a section of mapping.labels.
+func (r *Renderer) word(section, code string) string {
+	return cmp.Or(r.rules.Words[section+"."+code], code)
 }
 
 // staff resolves a role into the person and organisation that it names.
@@ -304,6 +318,15 @@ func (r *Renderer) author(parties []dossier.Party, look store.Lookup) *authorJSO
 		return nil
 	}
 	return &a
+}
+
+// cardAuthor is author with an id. It is made of what readers see of the author, and tells no more.
+func (r *Renderer) cardAuthor(parties []dossier.Party, look store.Lookup) *authorJSON {
+	a := r.author(parties, look)
+	if a != nil {
+		a.ID = dossier.Key(r.tenant, dossier.Ref{Type: "author", ID: orEmpty(a.Name) + "\x00" + orEmpty(a.Role)})
+	}
+	return a
 }
 
 // isHidden reports whether p is not for readers, by its record or by an identifier of it.

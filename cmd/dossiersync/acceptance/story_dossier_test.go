@@ -153,7 +153,7 @@ func (r *dossierReader) readContacts() {
 }
 
 var cardFields = []string{"id", "kind", "at", "precision", "title", "excerpt", "author", "category", "correctedAt",
-	"recordedAt"}
+	"recordedAt", "kindLabel", "categoryLabel"}
 
 // wantTimelineAgrees checks that the time line has exactly the cards of the
 // reports and forms, and that these lists are newest first.

@@ -57,6 +57,7 @@ func renderRules(t *config.Tenant) render.Rules {
 		ReportTitle: labels["single_report"],
 		FormTitle:   labels["single_form"],
 		PlanTitle:   labels["care-plans"],
+		Words:       words(t),
 	}
 }
 

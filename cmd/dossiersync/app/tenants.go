@@ -3,6 +3,7 @@ package app
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"dossiersync/config"
 	"dossiersync/portalapi"
@@ -49,18 +50,26 @@ func portalTenants(cfg *config.Config) []portalapi.Tenant {
 }
 
 func portalTenant(t *config.Tenant) portalapi.Tenant {
-	// Titles of single items are stored with the items.
 	labels := maps.Clone(t.Mapping.Labels)
-	delete(labels, "single_report")
-	delete(labels, "single_form")
+	maps.DeleteFunc(labels, func(key, _ string) bool {
+		// Titles of single items are stored with the items.
+		return strings.Contains(key, ".") || key == "single_report" || key == "single_form"
+	})
 	kinds := make([]dossier.Kind, 0, len(t.Mapping.Timeline))
 	for _, k := range t.Mapping.Timeline {
 		kinds = append(kinds, dossier.Kind(k))
 	}
 	return portalapi.Tenant{
 		ID: t.ID, Name: t.Name, Location: t.Location, Schedule: t.Schedule,
-		Labels: labels, Timeline: kinds, Shared: sharedParts(t),
+		Labels: labels, Words: words(t), Timeline: kinds, Shared: sharedParts(t),
 	}
+}
+
+// words returns the tenant's words for codes.
+func words(t *config.Tenant) map[string]string {
+	words := maps.Clone(t.Mapping.Labels)
+	maps.DeleteFunc(words, func(key, _ string) bool { return !strings.Contains(key, ".") })
+	return words
 }
 
 // sharedParts returns the parts that the tenant shares with its clients: those for which

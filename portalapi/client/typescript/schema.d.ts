@@ -537,6 +537,10 @@ export interface components {
              * @enum {string|null}
              */
             reason: "no-right" | "not-shared" | "nothing-yet" | "no-match" | "not-synced-yet" | "rechecking" | "reading-ended" | "source-unavailable" | null;
+            /** @description How up to date the answer is, for people, in the organisation's words: 'Bijgewerkt om 11:04, volgende keer rond 15:00.' */
+            sentence: string;
+            /** @description `reason` for people, in the organisation's words. */
+            reasonSentence: components["schemas"]["TextOrNull"];
         };
         Page: {
             /**
@@ -551,6 +555,10 @@ export interface components {
             previous: string | null;
             /** @description The dossier has changed since the first page; start again to see the changes. */
             changed: boolean;
+            /** @description The parameter `cursor` of `next`, for clients that take parameters apart from URLs. */
+            nextCursor: string | null;
+            /** @description The parameter `cursor` of `previous`. */
+            previousCursor: string | null;
         };
         DossierList: {
             items: components["schemas"]["Dossier"][];
@@ -599,14 +607,26 @@ export interface components {
         OneReport: {
             item: components["schemas"]["Report"];
             freshness: components["schemas"]["Freshness"];
+            /** @description The next older one in the list. */
+            next: components["schemas"]["Neighbour"];
+            /** @description The next newer one in the list. */
+            previous: components["schemas"]["Neighbour"];
         };
         OneForm: {
             item: components["schemas"]["Form"];
             freshness: components["schemas"]["Freshness"];
+            /** @description The next older one in the list. */
+            next: components["schemas"]["Neighbour"];
+            /** @description The next newer one in the list. */
+            previous: components["schemas"]["Neighbour"];
         };
         OnePlan: {
             item: components["schemas"]["Plan"];
             freshness: components["schemas"]["Freshness"];
+            /** @description The next older one in the list. */
+            next: components["schemas"]["Neighbour"];
+            /** @description The next newer one in the list. */
+            previous: components["schemas"]["Neighbour"];
         };
         OneGrant: {
             item: components["schemas"]["Grant"];
@@ -615,14 +635,26 @@ export interface components {
         DossierHead: {
             client: components["schemas"]["ClientID"];
             name: components["schemas"]["TextOrNull"];
+            /** @description The name with the family name first, for sorting: 'Meer, Antje van der'. */
+            sortName: components["schemas"]["TextOrNull"];
+            /** @description To tell people of the same name apart; null if the care record does not have it. */
+            birthDate: components["schemas"]["FHIRDateOrNull"];
+            /** @description The team or location, if the care record names it. */
+            team: components["schemas"]["TextOrNull"];
             /** @description What the user is to the client. */
             role: components["schemas"]["Role"];
+            /** @description `role` in the organisation's words. */
+            roleLabel: string;
             /** @description May see the access log and the contacts. */
             manager: boolean;
         };
         Dossier: {
             /** @description The parts that the user has a right to. */
             parts: components["schemas"]["Part"][];
+            /** @description The organisation's word for each of these parts. */
+            partLabels: {
+                [key: string]: string;
+            };
         } & components["schemas"]["DossierHead"];
         Start: {
             organisation: string;
@@ -637,11 +669,15 @@ export interface components {
             /** @description The parts that the user has a right to. */
             parts: {
                 part: components["schemas"]["Part"];
+                /** @description The part in the organisation's words. */
+                label: string;
                 count: number;
                 newest: components["schemas"]["TimeOrNull"];
             }[];
         } & components["schemas"]["DossierHead"];
         Author: {
+            /** @description On cards: what the parameter `author` narrows lists by. It is made of the name and role shown, and tells no more than these. */
+            id?: components["schemas"]["ItemID"];
             name: components["schemas"]["TextOrNull"];
             role: components["schemas"]["TextOrNull"];
         };
@@ -659,9 +695,21 @@ export interface components {
             author: components["schemas"]["AuthorOrNull"];
             /** @description Null for forms. */
             category: components["schemas"]["Category"] | null;
+            /** @description `kind` in the organisation's words: 'Rapportage'. */
+            kindLabel?: string;
+            /** @description `category` in the organisation's words. */
+            categoryLabel?: components["schemas"]["TextOrNull"];
             correctedAt: components["schemas"]["TimeOrNull"];
             /** @description When it was recorded, which may be later than `at`. */
             recordedAt: components["schemas"]["TimeOrNull"];
+        };
+        Neighbour: null | {
+            id: components["schemas"]["ItemID"];
+            /** @enum {string} */
+            kind: "report" | "form" | "care-plan";
+            /** @description Null for plans. */
+            at: components["schemas"]["TimeOrNull"];
+            title: string;
         };
         Link: null | {
             id: components["schemas"]["ItemID"];
@@ -737,6 +785,10 @@ export interface components {
             author: components["schemas"]["AuthorOrNull"];
             /** @description Decided at the time of the request. */
             state: components["schemas"]["PlanState"];
+            /** @description `state` in the organisation's words. */
+            stateLabel: string;
+            /** @description `kind` in the organisation's words: 'Zorgplan'. */
+            kindLabel?: string;
         };
         Plan: {
             description: components["schemas"]["TextOrNull"];
@@ -769,6 +821,8 @@ export interface components {
                 /** @description What is done. An order that the source only refers to is called by its kind: 'Zorgopdracht: niet beschikbaar'. */
                 description: string;
                 status: components["schemas"]["TextOrNull"];
+                /** @description `status` in the organisation's words. */
+                statusLabel?: components["schemas"]["TextOrNull"];
                 /** @description The ids of goals in this plan. */
                 goals: components["schemas"]["ItemID"][];
                 /** @description When and how often, in Dutch: '2 keer per dag, voor de maaltijd'. */
@@ -790,10 +844,14 @@ export interface components {
         Goal: {
             id: components["schemas"]["ItemID"];
             description: string;
-            /** @description FHIR lifecycleStatus. */
+            /** @description FHIR lifecycleStatus; empty if the care record gives the goal in words only. */
             status: string;
+            /** @description `status` in the organisation's words. */
+            statusLabel?: components["schemas"]["TextOrNull"];
             /** @description FHIR achievementStatus. */
             achievement: components["schemas"]["TextOrNull"];
+            /** @description `achievement` in the organisation's words. */
+            achievementLabel?: components["schemas"]["TextOrNull"];
             start: components["schemas"]["FHIRDateOrNull"];
             targets: {
                 /** @description What is measured and what it should become: 'gewicht: 72,0 kg'. */
@@ -926,7 +984,9 @@ export interface components {
                  *         "nextSync": "2026-03-02T15:00:00+01:00",
                  *         "state": "fresh",
                  *         "incomplete": false,
-                 *         "reason": null
+                 *         "reason": null,
+                 *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                 *         "reasonSentence": null
                  *       }
                  *     }
                  */
@@ -1085,6 +1145,12 @@ export interface components {
         kind: components["schemas"]["CardKind"];
         /** @description Only reports of this category; other kinds are not filtered. */
         category: components["schemas"]["Category"];
+        /** @description Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan. */
+        ofPlan: components["schemas"]["ItemID"];
+        /** @description Only reports about this goal. Nothing if the user may not see the goal. */
+        ofGoal: components["schemas"]["ItemID"];
+        /** @description Only items of this author, by the `id` in the `author` of a card. */
+        ofAuthor: components["schemas"]["ItemID"];
         /** @description The largest number of items on a page. */
         limit: number;
         /** @description A place in the list, as in `page.next` and `page.previous`. Opaque. */
@@ -1133,26 +1199,39 @@ export interface operations {
                      *         {
                      *           "client": "1042",
                      *           "name": "Mevrouw J. de Vries",
+                     *           "sortName": "Vries, Mevrouw J. de",
+                     *           "birthDate": "1938-04-11",
+                     *           "team": "De Vlieger",
                      *           "role": "representative",
+                     *           "roleLabel": "Vertegenwoordiger",
                      *           "manager": true,
                      *           "parts": [
                      *             "reports",
                      *             "forms",
                      *             "care-plans"
-                     *           ]
+                     *           ],
+                     *           "partLabels": {
+                     *             "reports": "Rapportages",
+                     *             "forms": "Vragenlijsten",
+                     *             "care-plans": "Zorgplan"
+                     *           }
                      *         }
                      *       ],
                      *       "page": {
                      *         "next": null,
                      *         "previous": null,
-                     *         "changed": false
+                     *         "changed": false,
+                     *         "nextCursor": null,
+                     *         "previousCursor": null
                      *       },
                      *       "freshness": {
                      *         "asOf": "2026-03-02T11:00:04+01:00",
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
@@ -1198,7 +1277,11 @@ export interface operations {
                      *       "item": {
                      *         "client": "1042",
                      *         "name": "Mevrouw J. de Vries",
+                     *         "sortName": "Vries, Mevrouw J. de",
+                     *         "birthDate": "1938-04-11",
+                     *         "team": "De Vlieger",
                      *         "role": "representative",
+                     *         "roleLabel": "Vertegenwoordiger",
                      *         "manager": true,
                      *         "organisation": "Amaris",
                      *         "timezone": "Europe/Amsterdam",
@@ -1216,16 +1299,19 @@ export interface operations {
                      *         "parts": [
                      *           {
                      *             "part": "reports",
+                     *             "label": "Rapportages",
                      *             "count": 412,
                      *             "newest": "2026-03-02T09:12:00+01:00"
                      *           },
                      *           {
                      *             "part": "forms",
+                     *             "label": "Vragenlijsten",
                      *             "count": 17,
                      *             "newest": "2026-02-20T00:00:00+01:00"
                      *           },
                      *           {
                      *             "part": "care-plans",
+                     *             "label": "Zorgplan",
                      *             "count": 0,
                      *             "newest": null
                      *           }
@@ -1236,7 +1322,9 @@ export interface operations {
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
@@ -1270,6 +1358,12 @@ export interface operations {
                 kind?: components["parameters"]["kind"];
                 /** @description Only reports of this category; other kinds are not filtered. */
                 category?: components["parameters"]["category"];
+                /** @description Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan. */
+                plan?: components["parameters"]["ofPlan"];
+                /** @description Only reports about this goal. Nothing if the user may not see the goal. */
+                goal?: components["parameters"]["ofGoal"];
+                /** @description Only items of this author, by the `id` in the `author` of a card. */
+                author?: components["parameters"]["ofAuthor"];
                 /**
                  * @description Begin with the newest card on or before this date. `page.previous` leads to newer cards. Cannot be used
                  *     with `cursor`.
@@ -1325,14 +1419,18 @@ export interface operations {
                      *       "page": {
                      *         "next": "/v1/dossiers/1042/timeline?cursor=AXKqAbCd0123&limit=20",
                      *         "previous": null,
-                     *         "changed": false
+                     *         "changed": false,
+                     *         "nextCursor": "AXKqAbCd0123",
+                     *         "previousCursor": null
                      *       },
                      *       "freshness": {
                      *         "asOf": "2026-03-02T11:00:04+01:00",
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
@@ -1413,14 +1511,18 @@ export interface operations {
                      *       "page": {
                      *         "next": null,
                      *         "previous": null,
-                     *         "changed": false
+                     *         "changed": false,
+                     *         "nextCursor": null,
+                     *         "previousCursor": null
                      *       },
                      *       "freshness": {
                      *         "asOf": "2026-03-02T11:00:04+01:00",
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
@@ -1452,6 +1554,12 @@ export interface operations {
                 to?: components["parameters"]["to"];
                 /** @description Only reports of this category; other kinds are not filtered. */
                 category?: components["parameters"]["category"];
+                /** @description Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan. */
+                plan?: components["parameters"]["ofPlan"];
+                /** @description Only reports about this goal. Nothing if the user may not see the goal. */
+                goal?: components["parameters"]["ofGoal"];
+                /** @description Only items of this author, by the `id` in the `author` of a card. */
+                author?: components["parameters"]["ofAuthor"];
                 /** @description The largest number of items on a page. */
                 limit?: components["parameters"]["limit"];
                 /** @description A place in the list, as in `page.next` and `page.previous`. Opaque. */
@@ -1494,7 +1602,10 @@ export interface operations {
     };
     getReport: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Name neighbours of this category only, as in a list that is narrowed to it. */
+                category?: components["schemas"]["Category"];
+            };
             header?: never;
             path: {
                 /**
@@ -1554,8 +1665,17 @@ export interface operations {
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
-                     *       }
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
+                     *       },
+                     *       "next": {
+                     *         "id": "7Tq0v6cZ2mQ8dXk1uYtR5w",
+                     *         "kind": "report",
+                     *         "at": "2026-03-01T21:40:00+01:00",
+                     *         "title": "Rapportage"
+                     *       },
+                     *       "previous": null
                      *     }
                      */
                     "application/json": components["schemas"]["OneReport"];
@@ -1584,6 +1704,10 @@ export interface operations {
                  * @example 2026-03-31
                  */
                 to?: components["parameters"]["to"];
+                /** @description Only reports and forms that belong to this plan or a part of it. Nothing if the user may not see the plan. */
+                plan?: components["parameters"]["ofPlan"];
+                /** @description Only items of this author, by the `id` in the `author` of a card. */
+                author?: components["parameters"]["ofAuthor"];
                 /** @description The largest number of items on a page. */
                 limit?: components["parameters"]["limit"];
                 /** @description A place in the list, as in `page.next` and `page.previous`. Opaque. */
@@ -1721,20 +1845,25 @@ export interface operations {
                      *             "name": "S. Bakker",
                      *             "role": "Verzorgende IG"
                      *           },
-                     *           "state": "current"
+                     *           "state": "current",
+                     *           "stateLabel": "Actueel"
                      *         }
                      *       ],
                      *       "page": {
                      *         "next": null,
                      *         "previous": null,
-                     *         "changed": false
+                     *         "changed": false,
+                     *         "nextCursor": null,
+                     *         "previousCursor": null
                      *       },
                      *       "freshness": {
                      *         "asOf": "2026-03-02T11:00:04+01:00",
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
@@ -1793,6 +1922,7 @@ export interface operations {
                      *           "role": "Verzorgende IG"
                      *         },
                      *         "state": "current",
+                     *         "stateLabel": "Actueel",
                      *         "description": null,
                      *         "addresses": [
                      *           "Valrisico"
@@ -1918,8 +2048,12 @@ export interface operations {
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
-                     *       }
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
+                     *       },
+                     *       "next": null,
+                     *       "previous": null
                      *     }
                      */
                     "application/json": components["schemas"]["OnePlan"];
@@ -1978,14 +2112,18 @@ export interface operations {
                      *       "page": {
                      *         "next": null,
                      *         "previous": null,
-                     *         "changed": false
+                     *         "changed": false,
+                     *         "nextCursor": null,
+                     *         "previousCursor": null
                      *       },
                      *       "freshness": {
                      *         "asOf": "2026-03-02T11:00:04+01:00",
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
@@ -2063,14 +2201,18 @@ export interface operations {
                      *       "page": {
                      *         "next": null,
                      *         "previous": null,
-                     *         "changed": false
+                     *         "changed": false,
+                     *         "nextCursor": null,
+                     *         "previousCursor": null
                      *       },
                      *       "freshness": {
                      *         "asOf": "2026-03-02T11:09:31+01:00",
                      *         "nextSync": "2026-03-02T15:00:00+01:00",
                      *         "state": "fresh",
                      *         "incomplete": false,
-                     *         "reason": null
+                     *         "reason": null,
+                     *         "sentence": "Bijgewerkt om 11:00, volgende keer rond 15:00.",
+                     *         "reasonSentence": null
                      *       }
                      *     }
                      */
