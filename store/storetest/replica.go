@@ -19,6 +19,7 @@ type Replica struct {
 	URL       string // as the owner
 	WorkerURL string // as the worker's role
 	ReaderURL string // as the portal API's role
+	OpsURL    string // as the operators' role
 	Keys      *store.ProofKeys
 	owner     *pgxpool.Pool
 }
@@ -33,7 +34,10 @@ func NewReplica(t testing.TB) *Replica {
 	owner := URL(t, store.SchemaFingerprint()+" with roles and keys", func(ctx context.Context, url string) error {
 		return prepare(ctx, url, keys)
 	})
-	r := &Replica{URL: owner, WorkerURL: as(owner, "storetest_worker"), ReaderURL: as(owner, "storetest_reader"), Keys: keys}
+	r := &Replica{
+		URL: owner, WorkerURL: as(owner, "storetest_worker"), ReaderURL: as(owner, "storetest_reader"),
+		OpsURL: as(owner, "storetest_ops"), Keys: keys,
+	}
 	cfg, err := pgxpool.ParseConfig(r.URL)
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
@@ -63,7 +67,7 @@ func (r *Replica) Owner(t testing.TB) *store.Store {
 // OpsStore connects to the replica as the operators' listener may: as a member of dossiersync_ops.
 func (r *Replica) OpsStore(t testing.TB) *store.Store {
 	t.Helper()
-	return open(t, as(r.URL, "storetest_ops"))
+	return open(t, r.OpsURL)
 }
 
 func open(t testing.TB, url string) *store.Store {
