@@ -20,6 +20,7 @@ type Config struct {
 	ErasuresFile string
 	// ErasuresFileGiven is true if the file was configured, and so has to exist.
 	ErasuresFileGiven bool
+	Worker            Worker
 	PortalAPI         PortalAPI
 	Ops               Ops
 	Quarantine        Quarantine
@@ -84,6 +85,7 @@ func (v value) config() Config {
 		c.ErasuresFile = filepath.Join(c.DataDir, "erasures.jsonl")
 	}
 	private := !s.key("database").given() && !s.key("database_file").filled()
+	c.Worker = s.key("worker").worker(private)
 	c.PortalAPI = s.key("portal_api").portalAPI(private)
 	if c.PortalAPI.ProofKeyFile == "" {
 		c.PortalAPI.ProofKeyFile = filepath.Join(c.DataDir, "portal.key")

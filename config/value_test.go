@@ -7,11 +7,11 @@ func TestFaultsOfKeysAndKinds(t *testing.T) {
 	check(t, top("databas: x"),
 		"3:databas: is not a key here; did you mean database?")
 	check(t, top("zzz: x"),
-		"3:zzz: is not a key here; the keys here are database, database_file, data_dir, erasures_file, quarantine, access_log, tenants, portal_api, ops")
+		"3:zzz: is not a key here; the keys here are database, database_file, data_dir, erasures_file, quarantine, access_log, tenants, worker, portal_api, ops")
 	check(t, top("\"a\\nb\": x"),
-		`3:"a\nb": is not a key here; the keys here are database, database_file, data_dir, erasures_file, quarantine, access_log, tenants, portal_api, ops`)
+		`3:"a\nb": is not a key here; the keys here are database, database_file, data_dir, erasures_file, quarantine, access_log, tenants, worker, portal_api, ops`)
 	check(t, top("${SET}: x"),
-		`3:"${SET}": is not a key here; the keys here are database, database_file, data_dir, erasures_file, quarantine, access_log, tenants, portal_api, ops`)
+		`3:"${SET}": is not a key here; the keys here are database, database_file, data_dir, erasures_file, quarantine, access_log, tenants, worker, portal_api, ops`)
 	check(t, top("data_dir: a\ndata_dir: b"),
 		"4:data_dir: is given twice, first on line 3; keep one of the two")
 	check(t, top("<<: {data_dir: a}"),

@@ -61,9 +61,9 @@ func TestEveryServiceKnowsItsOwnSecretsOnly(t *testing.T) {
 		named = append(named, m[1])
 	}
 	may := map[string][]string{
-		"migrate": {"owner_url", "portal_key"}, "worker": {"owner_url"}, "ops": {"ops_url", "ops_token"},
+		"migrate": {"owner_url", "portal_key"}, "worker": {"worker_url"}, "ops": {"ops_url", "ops_token"},
 		"portal":   {"reader_url", "portal_key"},
-		"postgres": {"postgres_password", "owner_password", "reader_password", "ops_password"}, "prometheus": {}, "grafana": {"grafana_password"},
+		"postgres": {"postgres_password", "owner_password", "worker_password", "reader_password", "ops_password"}, "prometheus": {}, "grafana": {"grafana_password"},
 	}
 	for name, s := range c.Services {
 		has := secretsOf(t, s.Secrets)
@@ -186,6 +186,25 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	takesGrants(t, owner, reader)
+	worker, err := store.Open(t.Context(), at("worker_url"))
+	if err != nil {
+		t.Fatalf("the worker cannot log in: %v", err)
+	}
+	defer worker.Close()
+	if m, err := store.MigrationStatus(t.Context(), at("worker_url")); err != nil || m.Pending() {
+		t.Errorf("the worker finds the schema %+v, %v", m, err)
+	}
+	if err := worker.CheckCopy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if v, err := worker.Verify(t.Context(), "amaris", nil); err != nil {
+		t.Error(err)
+	} else if err := v.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := worker.MaintainLog(t.Context(), 5); err != nil {
+		t.Error(err)
+	}
 	if m, err := store.MigrationStatus(t.Context(), at("ops_url")); err != nil || m.Pending() {
 		t.Errorf("the operators' listener finds the schema %+v, %v", m, err)
 	}
@@ -206,7 +225,8 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 		FROM pg_roles WHERE rolname LIKE 'dossiersync%'`).Scan(&rights); err != nil {
 		t.Fatal(err)
 	}
-	if rights != "dossiersync, dossiersync_answers, dossiersync_console, dossiersync_ops, dossiersync_portal, dossiersync_reader" {
+	if rights != "dossiersync, dossiersync_answers, dossiersync_console, dossiersync_ops, dossiersync_portal, dossiersync_reader, "+
+		"dossiersync_sync may more, dossiersync_worker" { // it may bypass row-level security
 		t.Errorf("the roles are: %s", rights)
 	}
 

@@ -89,7 +89,7 @@ func newHarnessOn(t testing.TB, replica *storetest.Replica, change ...func(*port
 		if err := p.PutTenant(t.Context(), tn.ID, tn.Name, tn.Location.String()); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.PutProofKeys(t.Context(), p.Keys, false, tn.ID); err != nil {
+		if err := p.PutProofKeys(t.Context(), p.Keys, true, tn.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,8 @@
 // runs that keep them equal to their sources, the grants that open them, and the log of every access.
 // No other package writes SQL.
 //
-// Two handles lead to it. [Store] logs in as the owner and is the worker's and the operators'.
+// Two handles lead to it. [Store] is the worker's and the operators': it logs in as a role that changes
+// rows but owns nothing, or as the owner.
 // [Portal] is the portal API's: it logs in as a role that can read no table, and calls functions of
 // the database (migration answers) that check rights and are bound by row-level security themselves.
 //

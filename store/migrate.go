@@ -251,6 +251,8 @@ var ensureReader = `
 		EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', db, reader);
 		-- A list of all grants is read into temporary tables, by functions of this role.
 		EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO dossiersync_answers', db);
+		-- verify makes a temporary table.
+		EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO dossiersync_worker', db);
 	END
 	$$`
 
@@ -274,7 +276,8 @@ const limitFunctions = `
 		LOOP
 			EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
 			IF f::text LIKE 'pg\_%' THEN
-				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_answers, dossiersync_ops', f);
+				EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_answers, dossiersync_ops,
+					dossiersync_worker', f);
 			END IF;
 		END LOOP;
 	END

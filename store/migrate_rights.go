@@ -45,6 +45,9 @@ func checkMigrator(ctx context.Context, conn *pgx.Conn, onlyEmpty bool) error {
 		           CASE WHEN NOT m.rolcreaterole
 		               AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_ops')
 		               THEN 'CREATE ROLE dossiersync_ops NOLOGIN' END,
+		           CASE WHEN NOT m.rolcreaterole
+		               AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_worker')
+		               THEN 'CREATE ROLE dossiersync_worker NOLOGIN' END,
 		           CASE WHEN NOT EXISTS (SELECT FROM answers a WHERE pg_has_role(a.oid, 'USAGE'))
 		               AND NOT (m.rolcreaterole
 		                   AND (current_setting('server_version_num')::int < 160000
@@ -86,6 +89,34 @@ func checkReaderRights(ctx context.Context, conn *pgx.Conn, role string) error {
 	}
 	return &MissingRightsError{Role: user, act: "make or change the portal API's log-in " + role, Statements: []string{
 		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '…' IN ROLE %s (and set portal_api.database)", role, portalRole)}}
+}
+
+// CheckCopy fails with a [MissingRightsError] if row-level security holds for the log-in of s: PostgreSQL
+// then refuses to COPY into table items, which is how a sync stores them.
+func (s *Store) CheckCopy(ctx context.Context) error {
+	const q = `SELECT current_user::text, format('ALTER ROLE %I BYPASSRLS', current_user), row_security_active('items')`
+	var user, statement string
+	var refused bool
+	if err := s.pool.QueryRow(ctx, q).Scan(&user, &statement, &refused); err != nil {
+		return fmt.Errorf("look at the rights of the worker's log-in: %w", plainly(err))
+	}
+	if refused {
+		return &MissingRightsError{Role: user, act: "store what a source says", Statements: []string{statement}}
+	}
+	return nil
+}
+
+// OwnsJobs reports whether the log-in of s may rebuild the indexes of River's tables.
+func (s *Store) OwnsJobs(ctx context.Context) (bool, error) {
+	const q = `
+		SELECT pg_has_role(relowner, 'USAGE')
+		FROM pg_class
+		WHERE oid = 'river_job'::regclass`
+	var owns bool
+	if err := s.pool.QueryRow(ctx, q).Scan(&owns); err != nil {
+		return false, fmt.Errorf("ask for the owner of the job queue: %w", plainly(err))
+	}
+	return owns, nil
 }
 
 // PortalIsLimited reports whether the portal API's role is kept from advisory locks and large objects,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"dossiersync/store"
@@ -199,6 +200,7 @@ func TestTenantBoundToLogin(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
+	owner := r.Owner(t)
 	bind := func(login string) {
 		t.Helper()
 		const q = `UPDATE proof_keys SET login = $1 WHERE tenant = 'szr'`
@@ -206,7 +208,7 @@ func TestTenantBoundToLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 		// migrate keeps the binding.
-		if err := r.PutProofKeys(t.Context(), r.Keys, false, "amaris", "szr"); err != nil {
+		if err := owner.PutProofKeys(t.Context(), r.Keys, false, "amaris", "szr"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -245,6 +247,91 @@ func TestStolenOpsPasswordOpensNoDossier(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), sql); err == nil {
 			t.Errorf("the operators' role may %s", sql)
 		}
+	}
+}
+
+// The worker's password opens what dossiers say, but no key, and changes nothing that proves what was
+// done: not the log, and nothing that only the owner may.
+func TestStolenWorkerPasswordChangesNoLogAndNoTable(t *testing.T) {
+	t.Parallel()
+	l := entries{t, storetest.NewReplica(t)}
+	seedTwo(t, l.Replica)
+	maintain(t, l.Replica)
+	l.insert(time.Now().AddDate(-5, 1, 0).Format(time.RFC3339)) // five years old next month
+	maintain(t, l.Replica)
+	h := newHarness(t, l.Replica)
+	census := []store.Census{{TypeID: reports}}
+	if err := l.BeginCensuses(t.Context(), h.claim, census); err != nil {
+		t.Fatal(err)
+	}
+	pool, run := l.RiverPool(), h.claim.Run.ID
+	before := l.list()
+	var bodies int
+	const read = `SELECT count(*) FROM items WHERE body IS NOT NULL`
+	if err := pool.QueryRow(t.Context(), read).Scan(&bodies); err != nil || bodies == 0 {
+		t.Errorf("the worker reads %d items, %v", bodies, err)
+	}
+	for _, sql := range []string{
+		`UPDATE access_log SET user_id = 'x'`, `DELETE FROM access_log`, `TRUNCATE access_log`,
+		`UPDATE access_log_rest SET user_id = 'x'`, `SELECT * FROM access_log_rest`, `DROP TABLE access_log_rest`,
+		`INSERT INTO access_log (time, tenant, action, event, outcome, user_id, source)
+			VALUES (now() - interval '1 year', 'amaris', 'read', 'x', 'success', 'x', 'portal-api')`,
+		`ALTER TABLE access_log DISABLE TRIGGER ALL`, `ALTER TABLE access_log DETACH PARTITION access_log_rest`,
+		`LOCK TABLE access_log IN ACCESS EXCLUSIVE MODE`, `SET session_replication_role = replica`,
+		`SELECT drop_oldest_log_partition(4, 'x')`, `SELECT drop_oldest_log_partition(-100, 'x')`,
+		`SELECT drop_oldest_log_partition(NULL, 'x')`, `SELECT provide_log_partitions(1000000)`,
+		`SELECT make_log_table('mine')`, `SELECT attach_log_table('items', '1900-01-01', '1901-01-01')`,
+		`SELECT guard_log_partition('items')`, `SELECT access_log_is_append_only()`,
+		`SELECT * FROM proof_keys`, `INSERT INTO proof_keys VALUES ('amaris', '12345678')`, `DELETE FROM proof_keys`,
+		`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`, `SELECT portal_reset('read', 'amaris', 'daughter', '1')`,
+		`SELECT portal_dossier('amaris', 'daughter', '1', 0, '')`, `UPDATE tenant_states SET withholds = false`,
+		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
+			VALUES ('amaris', '1', 'thief', 'client', '{reports}', 'accepted', 'x')`,
+		`UPDATE grants SET user_id = 'thief'`, `UPDATE grants SET parts = '{reports,forms,care-plans}'`,
+		`DELETE FROM erasures`, `DELETE FROM erasure_keys`, `UPDATE erasures SET client = 'x'`,
+		`UPDATE dossiersync_schema_version SET version = 1`,
+		`CREATE TABLE mine (x int)`, `CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'`, `CREATE SCHEMA mine`,
+		`CREATE TRIGGER mine BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION keep_out_erased()`,
+		`ALTER TABLE items ADD COLUMN mine int`, `DROP TABLE items`, `TRUNCATE items`, `ALTER TABLE items DISABLE ROW LEVEL SECURITY`,
+		`CREATE POLICY mine ON items USING (true)`, `DROP FUNCTION make_census(bigint)`,
+		`CREATE ROLE mine`, `ALTER ROLE storetest_reader PASSWORD 'x'`,
+		`GRANT dossiersync_reader TO storetest_worker`, `SET ROLE dossiersync_answers`, `SET ROLE dossiersync_ops`,
+		`SELECT make_census(0)`, fmt.Sprintf(`SELECT drop_census(%d)`, run), fmt.Sprintf(`DROP TABLE census_%d`, run),
+		fmt.Sprintf(`TRUNCATE census_%d`, run), `SELECT lo_creat(-1)`, `SELECT pg_read_file('PG_VERSION')`,
+		`COPY items TO PROGRAM 'cat'`, `SELECT * FROM pg_authid`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err == nil {
+			t.Errorf("the worker's role may %s", sql)
+		}
+	}
+	// Another zone or form of dates makes nothing older.
+	for _, settings := range []string{`SET timezone = '<EST>-167'; SET datestyle = 'SQL, DMY'`, `SET search_path = pg_temp`} {
+		conn := connect(t, l.WorkerURL)
+		const fake = `CREATE TEMPORARY TABLE access_log_rest AS SELECT now() - interval '9 years' AS time`
+		for _, sql := range []string{fake, settings, `SELECT public.drop_oldest_log_partition(5, 'x')`} {
+			if _, err := conn.Exec(t.Context(), sql); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if diff := cmp.Diff(before, l.list()); diff != "" {
+		t.Errorf("the log has changed (-before +now):\n%s", diff)
+	}
+	if _, err := l.Censuses(t.Context(), run); err != nil {
+		t.Error(err)
+	}
+}
+
+// Without BYPASSRLS a worker's log-in cannot store what it reads, and is told so before it begins.
+func TestWorkerWithoutCopyIsRefused(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	if err := r.CheckCopy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	err := r.OpsStore(t).CheckCopy(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "ALTER ROLE storetest_ops BYPASSRLS") {
+		t.Errorf("error is %v, want one that says what to do", err)
 	}
 }
 

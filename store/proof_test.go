@@ -67,11 +67,16 @@ func TestProofKeyIsReplaced(t *testing.T) {
 			}
 		}
 	}
+	owner := r.Owner(t)
 	put := func(text string, unlessKnown bool) {
 		t.Helper()
+		st := owner
+		if unlessKnown {
+			st = r.Store
+		}
 		keys, err := store.ParseProofKeys(text)
 		if err == nil {
-			err = r.PutProofKeys(t.Context(), keys, unlessKnown, "amaris")
+			err = st.PutProofKeys(t.Context(), keys, unlessKnown, "amaris")
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -94,12 +99,13 @@ func TestProcessesMakeOneKeyFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "data", "portal.key")
 	r := storetest.NewReplica(t)
+	owner := r.Owner(t)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			keys, err := store.EnsureProofKeys(path)
 			if err == nil {
-				err = r.PutProofKeys(t.Context(), keys, false, "amaris")
+				err = owner.PutProofKeys(t.Context(), keys, false, "amaris")
 			}
 			if err != nil {
 				t.Error(err)

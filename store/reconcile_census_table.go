@@ -14,23 +14,9 @@ import (
 // all at once.
 func censusTable(run int64) pgx.Identifier { return pgx.Identifier{fmt.Sprintf("census_%d", run)} }
 
-// makeCensus makes an empty partition for the run. The partition is created as a table and
-// then attached, because that does not block writers of other partitions.
+// makeCensus makes an empty partition for the run.
 func makeCensus(ctx context.Context, tx pgx.Tx, run int64) error {
-	name := censusTable(run)
-	table := name.Sanitize()
-	var exists bool
-	if err := tx.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, name[0]).Scan(&exists); err != nil {
-		return err
-	}
-	if exists { // a crash of the server emptied table censuses
-		_, err := tx.Exec(ctx, `TRUNCATE `+table)
-		return err
-	}
-	if _, err := tx.Exec(ctx, `CREATE UNLOGGED TABLE `+table+` (LIKE census INCLUDING DEFAULTS)`); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, fmt.Sprintf(`ALTER TABLE census ATTACH PARTITION %s FOR VALUES IN (%d)`, table, run))
+	_, err := tx.Exec(ctx, `SELECT make_census($1)`, run)
 	return err
 }
 
@@ -77,7 +63,7 @@ func (s *Store) dropCensus(ctx context.Context, run int64) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '1s'`); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `DROP TABLE IF EXISTS `+censusTable(run).Sanitize())
+		_, err := tx.Exec(ctx, `SELECT drop_census($1)`, run)
 		return err
 	})
 }

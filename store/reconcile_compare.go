@@ -92,7 +92,7 @@ func (k *censusComparison) run(ctx context.Context, streams []dossier.Stream, at
 	if err != nil || len(types) == 0 {
 		return err
 	}
-	if _, err := k.tx.Exec(ctx, `ANALYZE `+censusTable(k.claim.Run.ID).Sanitize()); err != nil {
+	if _, err := k.tx.Exec(ctx, `SELECT analyze_census($1)`, k.claim.Run.ID); err != nil {
 		return err
 	}
 	if err := k.absent(ctx, types); err != nil {

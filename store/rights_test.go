@@ -16,7 +16,8 @@ const rightsFile = "testdata/rights.txt"
 // with the verbs, and for single columns with the columns.
 const rightsOf = `
 	WITH roles AS (
-		SELECT unnest('{public,dossiersync_reader,dossiersync_answers,dossiersync_ops}'::text[]) AS role),
+		SELECT unnest('{public,dossiersync_reader,dossiersync_answers,dossiersync_ops,
+			dossiersync_worker}'::text[]) AS role),
 	tables AS (
 		SELECT *
 		FROM pg_class

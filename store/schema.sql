@@ -3,7 +3,7 @@
 --
 -- Left out are the tables and types of the job queue (river_…), which River's migrations make;
 -- table dossiersync_schema_version, in which tern keeps the version of the schema; and roles
--- dossiersync_reader and dossiersync_answers, which have no LOGIN and belong to the server. The worker adds a partition of
+-- dossiersync_reader, _answers, _ops and _worker, which have no LOGIN and belong to the server. The worker adds a partition of
 -- access_log for each month, and one of census for each reconcile.
 
 -- Functions come before the tables that they name.
@@ -16,6 +16,8 @@ GRANT USAGE ON SCHEMA public TO dossiersync_answers;
 GRANT USAGE ON SCHEMA public TO dossiersync_ops;
 
 GRANT USAGE ON SCHEMA public TO dossiersync_reader;
+
+GRANT USAGE ON SCHEMA public TO dossiersync_worker;
 
 CREATE TYPE standing AS (
     client            text,
@@ -86,6 +88,8 @@ $function$;
 
 REVOKE ALL ON FUNCTION hmac_pad(bytea,integer) FROM PUBLIC;
 
+GRANT EXECUTE ON FUNCTION hmac_pad(bytea,integer) TO dossiersync_worker;
+
 CREATE OR REPLACE FUNCTION public.erased_among(of_tenant text, clients text[])
  RETURNS SETOF text
  LANGUAGE sql
@@ -102,6 +106,8 @@ AS $function$
 $function$;
 
 REVOKE ALL ON FUNCTION erased_among(text,text[]) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION erased_among(text,text[]) TO dossiersync_worker;
 
 CREATE OR REPLACE FUNCTION public.keep_out_erased()
  RETURNS trigger
@@ -155,6 +161,8 @@ REVOKE ALL ON FUNCTION items_withheld(text,text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION items_withheld(text,text[]) TO dossiersync_answers;
 
 GRANT EXECUTE ON FUNCTION items_withheld(text,text[]) TO dossiersync_ops;
+
+GRANT EXECUTE ON FUNCTION items_withheld(text,text[]) TO dossiersync_worker;
 
 CREATE OR REPLACE FUNCTION public.note_tenant_state(of_tenant text)
  RETURNS void
@@ -456,6 +464,8 @@ REVOKE ALL ON FUNCTION why_standing(text,text,text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION why_standing(text,text,text) TO dossiersync_ops;
 
+GRANT EXECUTE ON FUNCTION why_standing(text,text,text) TO dossiersync_worker;
+
 CREATE OR REPLACE FUNCTION public.count_items(my_tenant text, asked text, readable text[], OUT kinds text[], OUT counts bigint[], OUT newest timestamp with time zone[])
  RETURNS record
  LANGUAGE plpgsql
@@ -543,14 +553,14 @@ CREATE OR REPLACE FUNCTION public.portal_list(my_tenant text, me text, asked tex
 AS $function$
 #variable_conflict use_column
 DECLARE
-    plans pg_catalog.text[];
+    plan_keys pg_catalog.text[];
 BEGIN
     s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
     IF s.readable IS NULL THEN
         RETURN;
     END IF;
     IF of_plan <> '' THEN
-        plans := plan_and_parts(my_tenant, asked, s.readable, of_plan);
+        plan_keys := plan_and_parts(my_tenant, asked, s.readable, of_plan);
     END IF;
     IF of_goal <> '' AND NOT EXISTS (
         SELECT
@@ -578,7 +588,7 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
                   AND (of_goal = '' OR i.goal = of_goal)
                   AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
@@ -596,7 +606,7 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
                   AND (of_goal = '' OR i.goal = of_goal)
                   AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
@@ -620,7 +630,7 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
                   AND (of_goal = '' OR i.goal = of_goal)
                   AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) < (start_at, start_key)
@@ -638,7 +648,7 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
                   AND (of_goal = '' OR i.goal = of_goal)
                   AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) < (start_at, start_key)
@@ -660,7 +670,7 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
                   AND (of_goal = '' OR i.goal = of_goal)
                   AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
@@ -678,7 +688,7 @@ BEGIN
                   AND i.at < before_at
                   AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
                   AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plans IS NULL OR i.plan = ANY (plans))
+                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
                   AND (of_goal = '' OR i.goal = of_goal)
                   AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
                   AND (i.at, i.key) > (start_at, start_key)
@@ -1354,6 +1364,15 @@ BEGIN
     IF unless_known AND EXISTS (SELECT FROM proof_keys k WHERE k.tenant = my_tenant) THEN
         RETURN;
     END IF;
+    -- A worker adds tenants. Only the owner replaces keys.
+    IF NOT unless_known AND NOT pg_has_role(
+            session_user,
+            (SELECT c.relowner FROM pg_class c WHERE c.oid = 'public.proof_keys'::regclass),
+            'USAGE')
+    THEN
+        RAISE EXCEPTION 'only the owner may replace the keys of a tenant'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO proof_keys (tenant, id, login, inner_pad, outer_pad)
     SELECT my_tenant, k.id, (SELECT max(o.login) FROM proof_keys o WHERE o.tenant = my_tenant),
            k.inner_pad, k.outer_pad
@@ -1366,6 +1385,244 @@ END
 $function$;
 
 REVOKE ALL ON FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) TO dossiersync_worker;
+
+CREATE OR REPLACE FUNCTION public.make_census(of_run bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+DECLARE
+    name text := 'census_' || of_run;
+BEGIN
+    IF NOT EXISTS (SELECT FROM runs r WHERE r.id = of_run AND r.state <> 'done') THEN
+        RAISE EXCEPTION 'run % is done, or unknown', of_run;
+    END IF;
+    IF is_census(of_run) THEN
+        EXECUTE format('TRUNCATE public.%I', name);
+    ELSE
+        EXECUTE format('CREATE UNLOGGED TABLE public.%I (LIKE census INCLUDING DEFAULTS)', name);
+        EXECUTE format(
+            'ALTER TABLE census ATTACH PARTITION public.%I FOR VALUES IN (%s)', name, of_run);
+    END IF;
+    EXECUTE format('GRANT SELECT, INSERT ON public.%I TO dossiersync_worker', name);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION make_census(bigint) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION make_census(bigint) TO dossiersync_worker;
+
+CREATE OR REPLACE FUNCTION public.is_census(of_run bigint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT EXISTS (
+        SELECT
+        FROM pg_inherits i
+        WHERE i.inhparent = 'census'::regclass
+          AND i.inhrelid = to_regclass('public.census_' || of_run))
+$function$;
+
+REVOKE ALL ON FUNCTION is_census(bigint) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.analyze_census(of_run bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+BEGIN
+    IF is_census(of_run) THEN
+        EXECUTE format('ANALYZE public.%I', 'census_' || of_run);
+    END IF;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION analyze_census(bigint) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION analyze_census(bigint) TO dossiersync_worker;
+
+CREATE OR REPLACE FUNCTION public.drop_census(of_run bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM runs r WHERE r.id = of_run AND r.state <> 'done') THEN
+        RAISE EXCEPTION 'run % is not done', of_run;
+    END IF;
+    IF is_census(of_run) THEN
+        EXECUTE format('DROP TABLE public.%I', 'census_' || of_run);
+    END IF;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION drop_census(bigint) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION drop_census(bigint) TO dossiersync_worker;
+
+CREATE OR REPLACE FUNCTION public.log_partitions()
+ RETURNS TABLE(name text, since timestamp with time zone, until timestamp with time zone)
+ LANGUAGE sql
+AS $function$
+    WITH partitions AS (
+        SELECT c.relname::text AS name,
+               -- The catalog has bounds only as text.
+               regexp_match(
+                   pg_get_expr(c.relpartbound, c.oid),
+                   $re$FROM \('([^']+)'\) TO \('([^']+)'\)$re$) AS bounds
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'access_log'::regclass)
+    SELECT p.name, p.bounds[1]::timestamptz, p.bounds[2]::timestamptz
+    FROM partitions p
+    WHERE p.bounds IS NOT NULL
+    ORDER BY 2
+$function$;
+
+REVOKE ALL ON FUNCTION log_partitions() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.make_log_table(name text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    EXECUTE format('CREATE TABLE public.%I (LIKE access_log INCLUDING DEFAULTS)', name);
+    PERFORM guard_log_partition(format('public.%I', name)::regclass);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION make_log_table(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.attach_log_table(name text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    EXECUTE format('ALTER TABLE access_log ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+        name, since, until);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION attach_log_table(text,timestamp with time zone,timestamp with time zone) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.provide_log_partitions(ahead integer, OUT created text[], OUT stuck boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+AS $function$
+DECLARE
+    this_month timestamptz := date_trunc('month', clock_timestamp());
+    begins timestamptz;
+    ends timestamptz;
+    name text;
+BEGIN
+    created := '{}';
+    stuck := false;
+    IF ahead NOT BETWEEN 0 AND 12 THEN
+        RAISE EXCEPTION 'partitions are made for a year at most, not for % months', ahead;
+    END IF;
+    IF EXISTS (SELECT FROM access_log_rest)
+        OR NOT EXISTS (
+            SELECT
+            FROM log_partitions() p
+            WHERE p.since < this_month + interval '1 month'
+              AND p.until > this_month)
+    THEN
+        -- No entry may be added to the default partition while a partition is made for its month.
+        LOCK TABLE access_log IN ACCESS EXCLUSIVE MODE;
+        SELECT date_trunc('month', min(r.time)),
+               date_trunc('month', max(r.time)) + interval '1 month'
+        INTO begins, ends
+        FROM access_log_rest r;
+        stuck := begins IS NOT NULL AND EXISTS (
+            SELECT
+            FROM log_partitions() p
+            WHERE p.since < ends
+              AND p.until > begins);
+        IF begins IS NOT NULL AND NOT stuck THEN
+            name := to_char(begins, '"access_log_"YYYY_MM');
+            IF ends > begins + interval '1 month' THEN
+                name := name || to_char(ends - interval '1 month', '"_to_"YYYY_MM');
+            END IF;
+            ALTER TABLE access_log DETACH PARTITION access_log_rest;
+            EXECUTE format('ALTER TABLE access_log_rest RENAME TO %I', name);
+            PERFORM attach_log_table(name, begins, ends), make_log_table('access_log_rest');
+            ALTER TABLE access_log ATTACH PARTITION access_log_rest DEFAULT;
+            created := created || name;
+        END IF;
+    END IF;
+    FOR i IN 0..ahead LOOP
+        begins := this_month + make_interval(months => i);
+        ends := begins + interval '1 month';
+        name := to_char(begins, '"access_log_"YYYY_MM');
+        CONTINUE WHEN EXISTS (
+                SELECT
+                FROM log_partitions() p
+                WHERE p.since < ends
+                  AND p.until > begins)
+            OR EXISTS (
+                SELECT
+                FROM access_log_rest r
+                WHERE r.time >= begins
+                  AND r.time < ends);
+        PERFORM make_log_table(name), attach_log_table(name, begins, ends);
+        created := created || name;
+    END LOOP;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION provide_log_partitions(integer) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION provide_log_partitions(integer) TO dossiersync_worker;
+
+CREATE OR REPLACE FUNCTION public.drop_oldest_log_partition(keep_years integer, system_user_id text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+AS $function$
+DECLARE
+    oldest text;
+BEGIN
+    IF keep_years IS NULL OR keep_years < 5 THEN
+        RAISE EXCEPTION 'the access log must be kept for five years';
+    END IF;
+    SELECT p.name
+    INTO oldest
+    FROM log_partitions() p
+    WHERE p.until <= clock_timestamp() - make_interval(years => keep_years)
+    ORDER BY p.since
+    LIMIT 1;
+    IF oldest IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('
+        INSERT INTO access_log (tenant, action, event, outcome, user_id, object, query, source)
+        SELECT o.tenant, ''delete'', ''access-log-retention'', ''success'', $1, $2,
+               format(''entries=%%s&keep_years=%%s'', count(*), $3), ''worker''
+        FROM public.%I o
+        GROUP BY o.tenant
+        ORDER BY o.tenant', oldest)
+    USING system_user_id, oldest, keep_years;
+    EXECUTE format('DROP TABLE public.%I', oldest);
+    RETURN oldest;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION drop_oldest_log_partition(integer,text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION drop_oldest_log_partition(integer,text) TO dossiersync_worker;
 
 CREATE TABLE tenants (
     id                text NOT NULL,
@@ -1401,6 +1658,11 @@ CREATE POLICY ops ON tenants FOR ALL TO dossiersync_ops
 CREATE POLICY received ON tenants FOR UPDATE TO dossiersync_answers
     USING (id = current_setting('dossiersync.tenant', true)
         AND current_setting('dossiersync.purpose', true) = 'grants');
+
+CREATE POLICY worker ON tenants FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT INSERT, SELECT, UPDATE ON tenants TO dossiersync_worker;
 
 GRANT INSERT (id, name, timezone, awaiting_erasures, identity_key) ON tenants TO dossiersync_ops;
 
@@ -1446,6 +1708,11 @@ ALTER TABLE clients ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON clients FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON clients FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON clients TO dossiersync_worker;
+
 GRANT SELECT (tenant, id, state, name, deceased, change, grants_after, sort_name, birth_date,
     team) ON clients TO dossiersync_answers;
 
@@ -1470,6 +1737,11 @@ ALTER TABLE contacts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ops ON contacts FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON contacts FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON contacts TO dossiersync_worker;
 
 GRANT SELECT ON contacts TO dossiersync_answers;
 
@@ -1530,6 +1802,11 @@ CREATE POLICY answers ON items FOR SELECT TO dossiersync_answers
 CREATE POLICY ops ON items FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON items FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON items TO dossiersync_worker;
+
 GRANT SELECT (tenant, key, kind, client, state, part, at, category, open, ends, plan, goal, card,
     body) ON items TO dossiersync_answers;
 
@@ -1550,6 +1827,11 @@ ALTER TABLE refs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON refs FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON refs FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON refs TO dossiersync_worker;
+
 GRANT SELECT (tenant, target, key) ON refs TO dossiersync_ops;
 
 CREATE TABLE definitions (
@@ -1568,6 +1850,11 @@ ALTER TABLE definitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON definitions FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON definitions FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON definitions TO dossiersync_worker;
+
 GRANT SELECT (tenant, alias, key) ON definitions TO dossiersync_ops;
 
 CREATE TABLE stale (
@@ -1581,6 +1868,11 @@ ALTER TABLE stale ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON stale FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON stale FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON stale TO dossiersync_worker;
+
 GRANT INSERT, SELECT ON stale TO dossiersync_ops;
 
 CREATE TABLE replacements (
@@ -1593,6 +1885,11 @@ CREATE TABLE replacements (
 CREATE INDEX replacements_by_key ON replacements (tenant, key);
 
 ALTER TABLE replacements ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY worker ON replacements FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON replacements TO dossiersync_worker;
 
 CREATE TABLE rereads (
     tenant   text NOT NULL,
@@ -1609,6 +1906,11 @@ ALTER TABLE rereads ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ops ON rereads FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON rereads FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON rereads TO dossiersync_worker;
 
 GRANT SELECT ON rereads TO dossiersync_ops;
 
@@ -1649,6 +1951,11 @@ ALTER TABLE cursors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON cursors FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON cursors FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON cursors TO dossiersync_worker;
+
 GRANT SELECT ON cursors TO dossiersync_ops;
 
 CREATE TABLE backfills (
@@ -1669,6 +1976,11 @@ CREATE POLICY answers ON backfills FOR SELECT TO dossiersync_answers
 
 CREATE POLICY ops ON backfills FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON backfills FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON backfills TO dossiersync_worker;
 
 GRANT SELECT ON backfills TO dossiersync_ops;
 
@@ -1704,7 +2016,12 @@ CREATE POLICY answers ON quarantine FOR SELECT TO dossiersync_answers
 CREATE POLICY ops ON quarantine FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON quarantine FOR ALL TO dossiersync_worker
+    USING (true);
+
 GRANT DELETE ON quarantine TO dossiersync_ops;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON quarantine TO dossiersync_worker;
 
 GRANT SELECT (tenant, key, stream, type, id, client, updated, reason, detail, first_seen,
     last_seen, attempts, kept) ON quarantine TO dossiersync_ops;
@@ -1759,6 +2076,11 @@ ALTER TABLE runs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON runs FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON runs FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON runs TO dossiersync_worker;
+
 GRANT INSERT, SELECT, UPDATE ON runs TO dossiersync_ops;
 
 CREATE TABLE run_types (
@@ -1797,6 +2119,11 @@ ALTER TABLE run_types ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON run_types FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON run_types FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT INSERT, SELECT, UPDATE ON run_types TO dossiersync_worker;
+
 GRANT SELECT ON run_types TO dossiersync_ops;
 
 CREATE UNLOGGED TABLE seen (
@@ -1810,6 +2137,11 @@ ALTER TABLE seen ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ops ON seen FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON seen FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON seen TO dossiersync_worker;
 
 GRANT SELECT ON seen TO dossiersync_ops;
 
@@ -1857,10 +2189,17 @@ CREATE POLICY changed ON grants FOR UPDATE TO dossiersync_answers
 CREATE POLICY ops ON grants FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON grants FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, SELECT ON grants TO dossiersync_worker;
+
 GRANT INSERT, SELECT, UPDATE ON grants TO dossiersync_answers;
 
 GRANT SELECT (tenant, client, user_id, role, manager, parts, state, valid_from, valid_until,
     contact, version, updated_at, updated_by) ON grants TO dossiersync_ops;
+
+GRANT UPDATE (state, version, updated_at, updated_by) ON grants TO dossiersync_worker;
 
 CREATE TABLE access_log (
     "time"       timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -1903,13 +2242,21 @@ CREATE POLICY answers ON access_log FOR SELECT TO dossiersync_answers
 CREATE POLICY ops ON access_log FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON access_log FOR ALL TO dossiersync_worker
+    USING (true);
+
 GRANT SELECT ON access_log TO dossiersync_answers;
+
+GRANT SELECT ON access_log TO dossiersync_worker;
 
 GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
     purpose, access_point, client, object, query, source) ON access_log TO dossiersync_answers;
 
 GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
     purpose, access_point, client, object, query, source) ON access_log TO dossiersync_ops;
+
+GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+    purpose, access_point, client, object, query, source) ON access_log TO dossiersync_worker;
 
 CREATE TABLE access_log_rest PARTITION OF access_log DEFAULT;
 
@@ -1944,6 +2291,11 @@ ALTER TABLE censuses ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON censuses FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON censuses FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON censuses TO dossiersync_worker;
+
 GRANT SELECT ON censuses TO dossiersync_ops;
 
 CREATE TABLE holds (
@@ -1973,7 +2325,12 @@ ALTER TABLE holds ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON holds FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON holds FOR ALL TO dossiersync_worker
+    USING (true);
+
 GRANT INSERT, SELECT, UPDATE ON holds TO dossiersync_ops;
+
+GRANT INSERT, SELECT, UPDATE ON holds TO dossiersync_worker;
 
 CREATE TABLE absences (
     tenant  text NOT NULL,
@@ -2007,6 +2364,11 @@ ALTER TABLE absences ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON absences FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON absences FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON absences TO dossiersync_worker;
+
 GRANT SELECT, UPDATE ON absences TO dossiersync_ops;
 
 CREATE TABLE decisions (
@@ -2027,6 +2389,11 @@ ALTER TABLE decisions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON decisions FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON decisions FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON decisions TO dossiersync_worker;
+
 GRANT INSERT, SELECT ON decisions TO dossiersync_ops;
 
 CREATE TABLE erasures (
@@ -2038,6 +2405,15 @@ CREATE TABLE erasures (
 );
 
 ALTER TABLE erasures ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY worker ON erasures FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT SELECT ON erasures TO dossiersync_worker;
+
+GRANT INSERT (tenant, client, at, by) ON erasures TO dossiersync_worker;
+
+GRANT UPDATE (at) ON erasures TO dossiersync_worker;
 
 CREATE TABLE unread (
     tenant      text NOT NULL,
@@ -2057,6 +2433,11 @@ ALTER TABLE unread ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ops ON unread FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON unread FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON unread TO dossiersync_worker;
 
 GRANT SELECT ON unread TO dossiersync_ops;
 
@@ -2078,6 +2459,11 @@ ALTER TABLE census ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON census FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON census FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, SELECT ON census TO dossiersync_worker;
+
 GRANT SELECT ON census TO dossiersync_ops;
 
 CREATE TABLE erasure_keys (
@@ -2090,6 +2476,11 @@ CREATE TABLE erasure_keys (
 );
 
 ALTER TABLE erasure_keys ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY worker ON erasure_keys FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT INSERT, SELECT ON erasure_keys TO dossiersync_worker;
 
 CREATE TABLE inferred (
     tenant  text NOT NULL,
@@ -2107,6 +2498,11 @@ ALTER TABLE inferred ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ops ON inferred FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON inferred FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON inferred TO dossiersync_worker;
 
 GRANT SELECT ON inferred TO dossiersync_ops;
 
@@ -2145,6 +2541,11 @@ CREATE POLICY answers ON withheld FOR SELECT TO dossiersync_answers
 CREATE POLICY ops ON withheld FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON withheld FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON withheld TO dossiersync_worker;
+
 GRANT INSERT, SELECT ON withheld TO dossiersync_ops;
 
 GRANT SELECT (tenant, client, released) ON withheld TO dossiersync_answers;
@@ -2163,7 +2564,12 @@ ALTER TABLE withheld_within ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON withheld_within FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON withheld_within FOR ALL TO dossiersync_worker
+    USING (true);
+
 GRANT DELETE, INSERT, SELECT ON withheld_within TO dossiersync_ops;
+
+GRANT DELETE, INSERT, SELECT ON withheld_within TO dossiersync_worker;
 
 CREATE TABLE type_counts (
     tenant      text NOT NULL,
@@ -2190,6 +2596,11 @@ ALTER TABLE type_counts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON type_counts FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON type_counts FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT INSERT, SELECT, UPDATE ON type_counts TO dossiersync_worker;
+
 GRANT SELECT ON type_counts TO dossiersync_ops;
 
 CREATE TABLE acknowledgements (
@@ -2210,7 +2621,12 @@ ALTER TABLE acknowledgements ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON acknowledgements FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON acknowledgements FOR ALL TO dossiersync_worker
+    USING (true);
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON acknowledgements TO dossiersync_ops;
+
+GRANT INSERT, SELECT, UPDATE ON acknowledgements TO dossiersync_worker;
 
 CREATE TABLE processes (
     id      text NOT NULL,
@@ -2234,7 +2650,12 @@ CREATE POLICY answers ON processes FOR ALL TO dossiersync_answers
 CREATE POLICY ops ON processes FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON processes FOR ALL TO dossiersync_worker
+    USING (true);
+
 GRANT DELETE, INSERT, SELECT, UPDATE ON processes TO dossiersync_ops;
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON processes TO dossiersync_worker;
 
 GRANT INSERT (id, kinds, host, pid, version, tenants) ON processes TO dossiersync_answers;
 
@@ -2257,6 +2678,11 @@ ALTER TABLE run_left_out ENABLE ROW LEVEL SECURITY;
 CREATE POLICY ops ON run_left_out FOR ALL TO dossiersync_ops
     USING (true);
 
+CREATE POLICY worker ON run_left_out FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT INSERT, SELECT, UPDATE ON run_left_out TO dossiersync_worker;
+
 GRANT SELECT ON run_left_out TO dossiersync_ops;
 
 CREATE TABLE left_out (
@@ -2273,6 +2699,11 @@ ALTER TABLE left_out ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY ops ON left_out FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON left_out FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT, UPDATE ON left_out TO dossiersync_worker;
 
 GRANT SELECT ON left_out TO dossiersync_ops;
 
@@ -2291,6 +2722,11 @@ CREATE POLICY answers ON held_clients FOR SELECT TO dossiersync_answers
 
 CREATE POLICY ops ON held_clients FOR ALL TO dossiersync_ops
     USING (true);
+
+CREATE POLICY worker ON held_clients FOR ALL TO dossiersync_worker
+    USING (true);
+
+GRANT DELETE, INSERT, SELECT ON held_clients TO dossiersync_worker;
 
 GRANT SELECT ON held_clients TO dossiersync_answers;
 

@@ -22,7 +22,7 @@ const (
 --
 -- Left out are the tables and types of the job queue (river_…), which River's migrations make;
 -- table dossiersync_schema_version, in which tern keeps the version of the schema; and roles
--- dossiersync_reader and dossiersync_answers, which have no LOGIN and belong to the server. The worker adds a partition of
+-- dossiersync_reader, _answers, _ops and _worker, which have no LOGIN and belong to the server. The worker adds a partition of
 -- access_log for each month, and one of census for each reconcile.
 
 -- Functions come before the tables that they name.

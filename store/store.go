@@ -36,8 +36,8 @@ func WithTracer(t pgx.QueryTracer) Option {
 	return func(c *pgxpool.Config) { c.ConnConfig.Tracer = t }
 }
 
-// Open connects to the database at url as its owner. The schema must have been migrated; see
-// [Migrate].
+// Open connects to the database at url, as its owner or as a member of dossiersync_worker or
+// dossiersync_ops. The schema must have been migrated; see [Migrate].
 func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	settings := map[string]string{
 		// Tables are empty at the beginning of a first load and large at its end: no plan made at the

@@ -15,6 +15,7 @@ func TestItemIsReplacedInItsOwnTenantOnly(t *testing.T) {
 	r.exec(`CREATE TABLE items (LIKE whole INCLUDING DEFAULTS, PRIMARY KEY (tenant, key)) PARTITION BY LIST (tenant)`)
 	r.exec(`CREATE TABLE items_amaris PARTITION OF items FOR VALUES IN ('amaris')`)
 	r.exec(`CREATE TABLE items_szr PARTITION OF items FOR VALUES IN ('szr')`)
+	r.exec(`GRANT SELECT, INSERT, UPDATE, DELETE ON items TO dossiersync_worker`)
 	r.exec(`INSERT INTO items (tenant, key, type, id, stream, state, epoch, version, hash)
 		SELECT 'szr', n, 'T', n, 'reports', 'hidden', 1, '1', '\x00' FROM generate_series(1, 9) n`)
 	r.apply(patients, patient("a", 0))

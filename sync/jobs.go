@@ -41,12 +41,19 @@ func (s *Syncer) work(ctx context.Context) error {
 	if err := river.AddWorkerSafely(workers, &sliceWorker{syncer: s}); err != nil {
 		return fmt.Errorf("set up the jobs: %w", err)
 	}
+	indexes := river.ReindexerIndexNamesDefault()
+	if owns, err := s.store.OwnsJobs(ctx); err != nil {
+		return err
+	} else if !owns {
+		indexes = []string{} // only the owner of a table can rebuild its indexes
+	}
 	client, err := river.NewClient(riverpgxv5.New(s.store.RiverPool()), &river.Config{
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: s.opts.Slots}},
 		Workers: workers,
 		// A slice ends by itself, and a dead worker is known by its lease, not by its job's age.
-		JobTimeout: -1,
-		Logger:     slog.New(zapslog.NewHandler(warnings(s.log).Core())),
+		JobTimeout:          -1,
+		ReindexerIndexNames: indexes,
+		Logger:              slog.New(zapslog.NewHandler(warnings(s.log).Core())),
 	})
 	if err != nil {
 		return fmt.Errorf("set up the jobs: %w", err)

@@ -119,7 +119,7 @@ func newScriptHarness(t *testing.T) *scriptHarness {
 	const faults = `
 		CREATE SEQUENCE tx_count;
 		CREATE TABLE tx_faults (at bigint, what text);
-		CREATE FUNCTION tx_fault() RETURNS trigger LANGUAGE plpgsql AS $$
+		CREATE FUNCTION tx_fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 		DECLARE n bigint := nextval('tx_count'); w text;
 		BEGIN
 			SELECT what INTO w FROM tx_faults WHERE at = n AND (NEW.lease_until IS NULL OR NEW.lease_until > now());

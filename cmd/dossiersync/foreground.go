@@ -31,7 +31,7 @@ func newForeground(ctx context.Context, a *session, cfg *config.Config, st *stor
 	if err != nil {
 		return nil, err
 	}
-	if err := app.RegisterTenants(ctx, cfg, st); err != nil {
+	if err := app.PrepareToSync(ctx, cfg, st); err != nil {
 		return nil, err
 	}
 	syncer, err := app.NewSyncer(cfg, st, app.SyncerOptions{})

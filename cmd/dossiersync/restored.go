@@ -26,7 +26,7 @@ type restoration struct {
 // the portal has sent all grants and, if a record of erasures exists or has to, until all
 // erasures have been repeated.
 func restored(ctx context.Context, cfg *config.Config, db *app.Database) (restoration, error) {
-	st, err := db.Open(ctx)
+	st, err := db.OpenOwner(ctx)
 	if err != nil {
 		return restoration{}, err
 	}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the stories of operators in testdata/script. Each has a replica of its
-// own ($DATABASE_URL, $READER_URL) and a care record system ($SOURCE). Commands: put FILE
+// own ($DATABASE_URL, $WORKER_URL, $READER_URL) and a care record system ($SOURCE). Commands: put FILE
 // stores a resource in the source, source NAME starts another that behaves like a known server, forget TYPE ID removes one without a trace, sql FILE
 // runs statements as the owner of the replica.
 func TestScripts(t *testing.T) {
@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			server := httptest.NewServer(sim)
 			tb.Cleanup(server.Close)
 			env.Setenv("DATABASE_URL", db.URL)
+			env.Setenv("WORKER_URL", db.WorkerURL)
 			env.Setenv("READER_URL", db.ReaderURL)
 			env.Setenv("SOURCE", server.URL+"/fhir")
 			env.Values["source"], env.Values["replica"] = sim, db

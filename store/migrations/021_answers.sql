@@ -1429,6 +1429,15 @@ BEGIN
     IF unless_known AND EXISTS (SELECT FROM proof_keys k WHERE k.tenant = my_tenant) THEN
         RETURN;
     END IF;
+    -- A worker adds tenants. Only the owner replaces keys.
+    IF NOT unless_known AND NOT pg_has_role(
+            session_user,
+            (SELECT c.relowner FROM pg_class c WHERE c.oid = 'public.proof_keys'::regclass),
+            'USAGE')
+    THEN
+        RAISE EXCEPTION 'only the owner may replace the keys of a tenant'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO proof_keys (tenant, id, login, inner_pad, outer_pad)
     SELECT my_tenant, k.id, (SELECT max(o.login) FROM proof_keys o WHERE o.tenant = my_tenant),
            k.inner_pad, k.outer_pad
@@ -1527,3 +1536,271 @@ GRANT SELECT ON dossiersync_schema_version, river_migration TO dossiersync_ops;
 GRANT SELECT ON river_leader TO dossiersync_ops;
 GRANT SELECT, INSERT, UPDATE ON river_job, river_queue TO dossiersync_ops;
 GRANT USAGE ON SEQUENCE river_job_id_seq TO dossiersync_ops;
+
+-- The worker and the commands may log in as a member of dossiersync_worker. It reads and changes what
+-- the sources and the operators say, adds to the log, and owns nothing: the functions below make and
+-- drop partitions. The policies are for log-ins without BYPASSRLS, which can do everything except
+-- COPY items.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'dossiersync_worker') THEN
+        CREATE ROLE dossiersync_worker NOLOGIN;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+GRANT USAGE ON SCHEMA public TO dossiersync_worker;
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY '{tenants,clients,contacts,items,refs,definitions,stale,replacements,rereads,
+        cursors,backfills,quarantine,runs,run_types,seen,grants,access_log,censuses,census,holds,
+        absences,decisions,erasures,erasure_keys,unread,inferred,withheld,withheld_within,
+        type_counts,acknowledgements,processes,run_left_out,left_out,held_clients}'::text[]
+    LOOP
+        EXECUTE format('CREATE POLICY worker ON %I TO dossiersync_worker USING (true)', t);
+        IF t <> 'access_log' THEN
+            EXECUTE format('GRANT SELECT ON %I TO dossiersync_worker', t);
+        END IF;
+    END LOOP;
+END
+$$;
+-- INSERT comes with what it needs on a conflict.
+GRANT INSERT, UPDATE ON tenants, run_types, censuses, holds, type_counts, acknowledgements,
+    run_left_out TO dossiersync_worker;
+GRANT INSERT, UPDATE, DELETE ON clients, contacts, items, definitions, rereads, cursors, backfills,
+    quarantine, runs, seen, absences, unread, withheld, processes, left_out TO dossiersync_worker;
+GRANT INSERT, DELETE ON refs, stale, replacements, decisions, inferred, withheld_within,
+    held_clients TO dossiersync_worker;
+GRANT DELETE ON censuses, census TO dossiersync_worker;
+GRANT UPDATE (state, version, updated_at, updated_by), DELETE ON grants TO dossiersync_worker;
+GRANT INSERT (tenant, client, by, at), UPDATE (at) ON erasures TO dossiersync_worker;
+GRANT INSERT ON erasure_keys TO dossiersync_worker;
+GRANT SELECT, INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+    purpose, access_point, client, object, query, source) ON access_log TO dossiersync_worker;
+GRANT EXECUTE ON FUNCTION hmac_pad(bytea, integer), erased_among(text, text[]),
+    items_withheld(text, text[]), why_standing(text, text, text),
+    put_proof_keys(text, bytea[], bytea[], bytea[], boolean) TO dossiersync_worker;
+GRANT SELECT ON dossiersync_schema_version, river_migration TO dossiersync_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON river_job, river_queue, river_leader TO dossiersync_worker;
+GRANT USAGE ON SEQUENCE river_job_id_seq TO dossiersync_worker;
+
+-- Makes an empty partition of table census for a run that is not done. The partition is created as
+-- a table and then attached, because that does not block writers of other partitions. It exists
+-- already if a crash of the server has emptied table censuses.
+CREATE FUNCTION make_census(of_run bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    name text := 'census_' || of_run;
+BEGIN
+    IF NOT EXISTS (SELECT FROM runs r WHERE r.id = of_run AND r.state <> 'done') THEN
+        RAISE EXCEPTION 'run % is done, or unknown', of_run;
+    END IF;
+    IF is_census(of_run) THEN
+        EXECUTE format('TRUNCATE public.%I', name);
+    ELSE
+        EXECUTE format('CREATE UNLOGGED TABLE public.%I (LIKE census INCLUDING DEFAULTS)', name);
+        EXECUTE format(
+            'ALTER TABLE census ATTACH PARTITION public.%I FOR VALUES IN (%s)', name, of_run);
+    END IF;
+    EXECUTE format('GRANT SELECT, INSERT ON public.%I TO dossiersync_worker', name);
+END
+$$;
+
+-- Whether table census has a partition for the run.
+CREATE FUNCTION is_census(of_run bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT
+        FROM pg_inherits i
+        WHERE i.inhparent = 'census'::regclass
+          AND i.inhrelid = to_regclass('public.census_' || of_run))
+$$;
+
+-- Counts what the partition of a run holds, for the planner. Only the owner of a table may do so.
+CREATE FUNCTION analyze_census(of_run bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF is_census(of_run) THEN
+        EXECUTE format('ANALYZE public.%I', 'census_' || of_run);
+    END IF;
+END
+$$;
+
+-- Drops the partition of a run that is done.
+CREATE FUNCTION drop_census(of_run bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM runs r WHERE r.id = of_run AND r.state <> 'done') THEN
+        RAISE EXCEPTION 'run % is not done', of_run;
+    END IF;
+    IF is_census(of_run) THEN
+        EXECUTE format('DROP TABLE public.%I', 'census_' || of_run);
+    END IF;
+END
+$$;
+
+-- The partitions of the access log other than the default one, the oldest first. Months are of UTC:
+-- the functions that the worker calls set it, and the form in which bounds are written.
+CREATE FUNCTION log_partitions() RETURNS TABLE (name text, since timestamptz, until timestamptz)
+LANGUAGE sql VOLATILE AS $$
+    WITH partitions AS (
+        SELECT c.relname::text AS name,
+               -- The catalog has bounds only as text.
+               regexp_match(
+                   pg_get_expr(c.relpartbound, c.oid),
+                   $re$FROM \('([^']+)'\) TO \('([^']+)'\)$re$) AS bounds
+        FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'access_log'::regclass)
+    SELECT p.name, p.bounds[1]::timestamptz, p.bounds[2]::timestamptz
+    FROM partitions p
+    WHERE p.bounds IS NOT NULL
+    ORDER BY 2
+$$;
+
+-- Makes a table that can be attached to the access log as a partition, with the log's protection.
+-- CREATE TABLE … PARTITION OF would lock the whole log.
+CREATE FUNCTION make_log_table(name text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('CREATE TABLE public.%I (LIKE access_log INCLUDING DEFAULTS)', name);
+    PERFORM guard_log_partition(format('public.%I', name)::regclass);
+END
+$$;
+
+-- Makes a table a partition of the access log.
+CREATE FUNCTION attach_log_table(name text, since timestamptz, until timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER TABLE access_log ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+        name, since, until);
+END
+$$;
+
+-- Makes the partitions of this month and of the next ones, except for months that have entries in
+-- another partition, and returns the names of those that it has made. Entries of a month without a
+-- partition lie in the default partition: that becomes the partition of all months that it holds
+-- entries of, and a new one takes its place. stuck is true if another partition lies between these
+-- months.
+CREATE FUNCTION provide_log_partitions(ahead integer, OUT created text[], OUT stuck boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    this_month timestamptz := date_trunc('month', clock_timestamp());
+    begins timestamptz;
+    ends timestamptz;
+    name text;
+BEGIN
+    created := '{}';
+    stuck := false;
+    IF ahead NOT BETWEEN 0 AND 12 THEN
+        RAISE EXCEPTION 'partitions are made for a year at most, not for % months', ahead;
+    END IF;
+    IF EXISTS (SELECT FROM access_log_rest)
+        OR NOT EXISTS (
+            SELECT
+            FROM log_partitions() p
+            WHERE p.since < this_month + interval '1 month'
+              AND p.until > this_month)
+    THEN
+        -- No entry may be added to the default partition while a partition is made for its month.
+        LOCK TABLE access_log IN ACCESS EXCLUSIVE MODE;
+        SELECT date_trunc('month', min(r.time)),
+               date_trunc('month', max(r.time)) + interval '1 month'
+        INTO begins, ends
+        FROM access_log_rest r;
+        stuck := begins IS NOT NULL AND EXISTS (
+            SELECT
+            FROM log_partitions() p
+            WHERE p.since < ends
+              AND p.until > begins);
+        IF begins IS NOT NULL AND NOT stuck THEN
+            name := to_char(begins, '"access_log_"YYYY_MM');
+            IF ends > begins + interval '1 month' THEN
+                name := name || to_char(ends - interval '1 month', '"_to_"YYYY_MM');
+            END IF;
+            ALTER TABLE access_log DETACH PARTITION access_log_rest;
+            EXECUTE format('ALTER TABLE access_log_rest RENAME TO %I', name);
+            PERFORM attach_log_table(name, begins, ends), make_log_table('access_log_rest');
+            ALTER TABLE access_log ATTACH PARTITION access_log_rest DEFAULT;
+            created := created || name;
+        END IF;
+    END IF;
+    FOR i IN 0..ahead LOOP
+        begins := this_month + make_interval(months => i);
+        ends := begins + interval '1 month';
+        name := to_char(begins, '"access_log_"YYYY_MM');
+        CONTINUE WHEN EXISTS (
+                SELECT
+                FROM log_partitions() p
+                WHERE p.since < ends
+                  AND p.until > begins)
+            OR EXISTS (
+                SELECT
+                FROM access_log_rest r
+                WHERE r.time >= begins
+                  AND r.time < ends);
+        PERFORM make_log_table(name), attach_log_table(name, begins, ends);
+        created := created || name;
+    END LOOP;
+END
+$$;
+
+-- Drops the oldest partition of the access log if all its entries are older than keep_years years,
+-- logs the number of dropped entries for each tenant, and returns the partition's name; otherwise
+-- null. The law (NEN 7513) requires five years.
+CREATE FUNCTION drop_oldest_log_partition(keep_years integer, system_user_id text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS $$
+DECLARE
+    oldest text;
+BEGIN
+    IF keep_years IS NULL OR keep_years < 5 THEN
+        RAISE EXCEPTION 'the access log must be kept for five years';
+    END IF;
+    SELECT p.name
+    INTO oldest
+    FROM log_partitions() p
+    WHERE p.until <= clock_timestamp() - make_interval(years => keep_years)
+    ORDER BY p.since
+    LIMIT 1;
+    IF oldest IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('
+        INSERT INTO access_log (tenant, action, event, outcome, user_id, object, query, source)
+        SELECT o.tenant, ''delete'', ''access-log-retention'', ''success'', $1, $2,
+               format(''entries=%%s&keep_years=%%s'', count(*), $3), ''worker''
+        FROM public.%I o
+        GROUP BY o.tenant
+        ORDER BY o.tenant', oldest)
+    USING system_user_id, oldest, keep_years;
+    EXECUTE format('DROP TABLE public.%I', oldest);
+    RETURN oldest;
+END
+$$;
+
+DO $$
+DECLARE
+    f regprocedure;
+    t regclass;
+BEGIN
+    FOR f IN
+        SELECT p.oid
+        FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace
+          AND p.proname IN ('make_census', 'is_census', 'analyze_census', 'drop_census',
+              'log_partitions', 'make_log_table', 'attach_log_table', 'provide_log_partitions',
+              'drop_oldest_log_partition')
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+        IF EXISTS (SELECT FROM pg_proc WHERE oid = f AND prosecdef) THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO dossiersync_worker', f);
+        END IF;
+    END LOOP;
+    FOR t IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'census'::regclass LOOP
+        EXECUTE format('GRANT SELECT, INSERT ON %s TO dossiersync_worker', t);
+    END LOOP;
+END
+$$;

@@ -10,36 +10,44 @@ import (
 	"dossiersync/store"
 )
 
-// Replica is a migrated, empty replica that one test owns.
+// Replica is a migrated, empty replica that one test owns. Its Store logs in as a member of
+// dossiersync_worker, as a worker may: every test that uses it shows that the rights of that role are
+// enough.
 type Replica struct {
 	*store.Store
 	Reader    *store.Portal
 	URL       string // as the owner
+	WorkerURL string // as the worker's role
 	ReaderURL string // as the portal API's role
+	OpsURL    string // as the operators' role
 	Keys      *store.ProofKeys
+	owner     *pgxpool.Pool
 }
 
 // NewReplica makes a replica, which is closed and dropped when the test ends.
 func NewReplica(t testing.TB) *Replica {
 	t.Helper()
-	owner := URL(t, store.SchemaFingerprint(), func(ctx context.Context, url string) error {
-		if _, err := store.Migrate(ctx, url); err != nil {
-			return err
-		}
-		return store.EnsureReader(ctx, url, readerURL(url))
+	keys, err := store.ParseProofKeys(ProofKey)
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	owner := URL(t, store.SchemaFingerprint()+" with roles and keys", func(ctx context.Context, url string) error {
+		return prepare(ctx, url, keys)
 	})
-	r := &Replica{URL: owner, ReaderURL: readerURL(owner)}
-	var err error
-	if r.Keys, err = store.ParseProofKeys(ProofKey); err != nil {
+	r := &Replica{
+		URL: owner, WorkerURL: as(owner, "storetest_worker"), ReaderURL: as(owner, "storetest_reader"),
+		OpsURL: as(owner, "storetest_ops"), Keys: keys,
+	}
+	cfg, err := pgxpool.ParseConfig(r.URL)
+	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	if r.Store, err = store.Open(t.Context(), r.URL); err != nil {
+	cfg.MaxConns = 16
+	if r.owner, err = pgxpool.NewWithConfig(t.Context(), cfg); err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	t.Cleanup(r.Store.Close)
-	if err := r.PutProofKeys(t.Context(), r.Keys, false, "amaris", "szr"); err != nil {
-		t.Fatalf("storetest: %v", err)
-	}
+	t.Cleanup(r.owner.Close)
+	r.Store = open(t, r.WorkerURL)
 	if r.Reader, err = store.OpenPortal(t.Context(), r.ReaderURL, r.Keys); err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
@@ -48,33 +56,23 @@ func NewReplica(t testing.TB) *Replica {
 }
 
 // Pool returns the owner's connections, for statements of the test's own.
-func (r *Replica) Pool() *pgxpool.Pool { return r.RiverPool() }
+func (r *Replica) Pool() *pgxpool.Pool { return r.owner }
+
+// Owner connects to the replica as its owner.
+func (r *Replica) Owner(t testing.TB) *store.Store {
+	t.Helper()
+	return open(t, r.URL)
+}
 
 // OpsStore connects to the replica as the operators' listener may: as a member of dossiersync_ops.
 func (r *Replica) OpsStore(t testing.TB) *store.Store {
 	t.Helper()
-	const q = `
-		DO $$
-		BEGIN
-			PERFORM pg_advisory_xact_lock(1);
-			CREATE ROLE storetest_ops LOGIN PASSWORD 'storetest' IN ROLE dossiersync_ops;
-		EXCEPTION
-			WHEN duplicate_object OR unique_violation THEN NULL;
-		END
-		$$`
-	if _, err := r.Pool().Exec(t.Context(), q); err != nil {
-		t.Fatalf("storetest: %v", err)
-	}
-	u, err := url.Parse(r.URL)
-	if err != nil {
-		t.Fatalf("storetest: %v", err)
-	}
-	u.User = url.UserPassword("storetest_ops", "storetest")
-	if _, err := r.Pool().Exec(t.Context(), `DO $$ BEGIN EXECUTE format(
-		'GRANT CONNECT ON DATABASE %I TO storetest_ops', current_database()); END $$`); err != nil {
-		t.Fatalf("storetest: %v", err)
-	}
-	st, err := store.Open(t.Context(), u.String())
+	return open(t, r.OpsURL)
+}
+
+func open(t testing.TB, url string) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), url)
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
@@ -82,13 +80,47 @@ func (r *Replica) OpsStore(t testing.TB) *store.Store {
 	return st
 }
 
-// readerURL returns the address of the same database for the portal's role, which all tests share.
-func readerURL(owner string) string {
+// prepare migrates a database, and makes the log-ins and keys of all tests.
+func prepare(ctx context.Context, url string, keys *store.ProofKeys) error {
+	if _, err := store.Migrate(ctx, url); err != nil {
+		return err
+	}
+	if err := store.EnsureReader(ctx, url, as(url, "storetest_reader")); err != nil {
+		return err
+	}
+	const roles = `
+		DO $$
+		DECLARE
+			role text[];
+		BEGIN
+			FOREACH role SLICE 1 IN ARRAY '{{worker,BYPASSRLS},{ops,NOBYPASSRLS}}'::text[] LOOP
+				IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'storetest_' || role[1]) THEN
+					EXECUTE format('CREATE ROLE storetest_%s LOGIN', role[1]);
+				END IF;
+				EXECUTE format('ALTER ROLE storetest_%s PASSWORD ''storetest'' %s', role[1], role[2]);
+				EXECUTE format('GRANT dossiersync_%s TO storetest_%s', role[1], role[1]);
+			END LOOP;
+		END
+		$$`
+	// Templates are made one after another, so nothing else makes these roles at this moment.
+	if err := execute(ctx, url, roles); err != nil {
+		return err
+	}
+	owner, err := store.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
+	return owner.PutProofKeys(ctx, keys, false, "amaris", "szr")
+}
+
+// as returns the address of the same database for a role that all tests share.
+func as(owner, role string) string {
 	u, err := url.Parse(owner)
 	if err != nil {
 		panic(err) // made by this package
 	}
-	u.User = url.UserPassword("storetest_reader", "storetest")
+	u.User = url.UserPassword(role, "storetest")
 	return u.String()
 }
 

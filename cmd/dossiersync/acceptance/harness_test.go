@@ -52,6 +52,7 @@ func newHarness(t *testing.T, tenants ...tenant) *harness {
 		signer: newSigner(t), tenants: tenants}
 	text := fmt.Sprintf(`
 database: %q
+worker: {database: %q}
 portal_api:
   listen: 127.0.0.1:0
   database: %q
@@ -59,7 +60,7 @@ portal_api:
 ops:
   listen: 127.0.0.1:0
 tenants:
-`, h.replica.URL, h.replica.ReaderURL)
+`, h.replica.URL, h.replica.WorkerURL, h.replica.ReaderURL)
 	for _, tenant := range tenants {
 		server := httptest.NewServer(tenant.sim)
 		t.Cleanup(server.Close)

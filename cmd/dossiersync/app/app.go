@@ -114,7 +114,7 @@ func (a *App) build(ctx context.Context, o Options) error {
 		a.services = append(a.services, func(ctx context.Context) error { return switchLevel(ctx, o.Level, a.log, signals) })
 	}
 	if o.Only != Portal {
-		if err := a.addOwnersParts(ctx, o.Only); err != nil {
+		if err := a.addStoreParts(ctx, o.Only); err != nil {
 			return err
 		}
 	}
@@ -129,9 +129,9 @@ func (a *App) build(ctx context.Context, o Options) error {
 	return nil
 }
 
-// addOwnersParts adds the worker, the operators' listener or both. They log in as the
-// database's owner, except for the operators' listener alone if it has a log-in of its own.
-func (a *App) addOwnersParts(ctx context.Context, only string) error {
+// addStoreParts adds the worker, the operators' listener or both. They log in as the
+// worker, except for the operators' listener alone if it has a log-in of its own.
+func (a *App) addStoreParts(ctx context.Context, only string) error {
 	open := a.db.Open
 	if only == Ops && !a.cfg.Ops.Database.IsZero() {
 		open = func(ctx context.Context) (*store.Store, error) { return a.db.OpenOps(ctx, a.cfg.Ops.Database) }
@@ -148,7 +148,7 @@ func (a *App) addOwnersParts(ctx context.Context, only string) error {
 		return err
 	}
 	if only != Ops {
-		if err := RegisterTenants(ctx, a.cfg, st); err != nil {
+		if err := PrepareToSync(ctx, a.cfg, st); err != nil {
 			return err
 		}
 		if err := a.addWorker(st); err != nil {
@@ -189,7 +189,7 @@ func (a *App) addOps(st *store.Store) error {
 
 func (a *App) addPortal(ctx context.Context, only string) error {
 	if only == "" || a.cfg.PortalAPI.Database.IsZero() {
-		// This process has the owner's log-in too, and may do what migrate does otherwise.
+		// This process has the log-in of the worker or the owner too, and may add tenants as they do.
 		if err := a.db.PutProofKeys(ctx, true); err != nil {
 			return err
 		}

@@ -16,9 +16,10 @@ import (
 	"dossiersync/store/embedded"
 )
 
-// Database is the replica's database, with the log-ins of its two roles.
+// Database is the replica's database, with the log-ins of its roles.
 type Database struct {
 	Owner      string           // URL with the owner's log-in
+	Worker     string           // URL with the worker's log-in; the owner's if it has none
 	Reader     string           // URL with the portal API's log-in
 	server     *embedded.Server // the private PostgreSQL; nil: not used
 	quarantine config.Quarantine
@@ -45,6 +46,13 @@ func configuredDatabase(cfg *config.Config) (*Database, error) {
 		return nil, fmt.Errorf("read database: %w", err)
 	}
 	db := newDatabase(cfg, string(owner))
+	if !cfg.Worker.Database.IsZero() {
+		worker, err := cfg.Worker.Database.Read()
+		if err != nil {
+			return nil, fmt.Errorf("read worker.database: %w", err)
+		}
+		db.Worker = string(worker)
+	}
 	if cfg.PortalAPI.Database.IsZero() {
 		db.Reader, err = derivedReader(db.Owner)
 		return db, err
@@ -67,7 +75,9 @@ func CheckDatabase(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	for key, address := range map[string]string{"database": db.Owner, "portal_api.database": db.Reader} {
+	for key, address := range map[string]string{
+		"database": db.Owner, "worker.database": db.Worker, "portal_api.database": db.Reader,
+	} {
 		if store.CheckAddress(address) != nil {
 			return Usagef("%s is not an address of a PostgreSQL database that can be read", key)
 		}
@@ -103,7 +113,7 @@ func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err er
 }
 
 func newDatabase(cfg *config.Config, owner string) *Database {
-	db := &Database{Owner: owner, quarantine: cfg.Quarantine, keyFile: cfg.PortalAPI.ProofKeyFile}
+	db := &Database{Owner: owner, Worker: owner, quarantine: cfg.Quarantine, keyFile: cfg.PortalAPI.ProofKeyFile}
 	for i := range cfg.Tenants {
 		db.tenants = append(db.tenants, cfg.Tenants[i].ID)
 	}
@@ -112,13 +122,18 @@ func newDatabase(cfg *config.Config, owner string) *Database {
 
 // PutProofKeys makes the database accept the proofs of the portal API for every configured tenant. It
 // makes the key file if there is none. The database then accepts the keys of this file and no others;
-// but with unlessKnown it leaves a tenant alone that has keys already.
+// but with unlessKnown it leaves a tenant alone that has keys already, for which the worker's log-in is
+// enough.
 func (d *Database) PutProofKeys(ctx context.Context, unlessKnown bool) error {
 	keys, err := store.EnsureProofKeys(d.keyFile)
 	if err != nil {
 		return fmt.Errorf("read portal_api.proof_key_file: %w", err)
 	}
-	st, err := store.Open(ctx, d.Owner)
+	address := d.Owner
+	if unlessKnown {
+		address = d.Worker
+	}
+	st, err := store.Open(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -126,10 +141,13 @@ func (d *Database) PutProofKeys(ctx context.Context, unlessKnown bool) error {
 	return st.PutProofKeys(ctx, keys, unlessKnown, d.tenants...)
 }
 
-// RegisterTenants makes the database accept proofs for tenants that it has no key of, if this process
-// may read the key file. A worker and the commands that read a source do so for tenants that were
-// configured since dossiersync migrate.
-func RegisterTenants(ctx context.Context, cfg *config.Config, st *store.Store) error {
+// PrepareToSync fails if the log-in of st cannot write what is read from a source. It makes the
+// database accept proofs for tenants that it has no key of, if this process may read the key file: for
+// tenants that were configured since dossiersync migrate.
+func PrepareToSync(ctx context.Context, cfg *config.Config, st *store.Store) error {
+	if err := st.CheckCopy(ctx); err != nil {
+		return err
+	}
 	keys, err := store.ReadProofKeys(cfg.PortalAPI.ProofKeyFile)
 	if err != nil {
 		return nil //nolint:nilerr // the process need not have the file; migrate does the same
@@ -149,8 +167,13 @@ func (d *Database) Close() error {
 	return d.server.Close()
 }
 
-// Open connects as the owner. A schema that has to be migrated first is a [UsageError].
+// Open connects as the worker. A schema that has to be migrated first is a [UsageError].
 func (d *Database) Open(ctx context.Context) (*store.Store, error) {
+	return d.open(ctx, d.Worker)
+}
+
+// OpenOwner is Open with the owner's log-in.
+func (d *Database) OpenOwner(ctx context.Context) (*store.Store, error) {
 	return d.open(ctx, d.Owner)
 }
 

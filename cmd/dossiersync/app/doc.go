@@ -5,7 +5,7 @@
 // # Building
 //
 // [LoadConfig] reads the configuration. [OpenDatabase] finds the database, or starts
-// the private PostgreSQL, and [Database.Open] connects to it as the owner. [NewSyncer]
+// the private PostgreSQL, and [Database.Open] connects to it as the worker. [NewSyncer]
 // builds what brings tenants up to date, and [NewSource] the source of one tenant.
 // [OpsTenant] is a tenant as operators see it.
 //
