@@ -214,6 +214,19 @@ REVOKE ALL ON FUNCTION note_portal(text,text,integer,text,jsonb) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION note_portal(text,text,integer,text,jsonb) TO dossiersync_reader;
 
+CREATE OR REPLACE FUNCTION public.schema_version()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+    SELECT version FROM public.dossiersync_schema_version
+$function$;
+
+REVOKE ALL ON FUNCTION schema_version() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION schema_version() TO dossiersync_reader;
+
 CREATE TABLE tenants (
     id                text NOT NULL,
     name              text NOT NULL,
