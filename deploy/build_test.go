@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -142,8 +143,40 @@ func TestImageIsSmallAndNobodys(t *testing.T) {
 	}
 }
 
-func TestServiceUnitIsValid(t *testing.T) {
+// Every part has a valid unit, which hardly lets the process do anything but its work, and its
+// secrets are those that its configuration names.
+func TestServiceUnitsAreValid(t *testing.T) {
 	t.Parallel()
+	named := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`CREDENTIALS_DIRECTORY}/([a-z_]+)`).FindAllStringSubmatch(string(read(t, "debian/dossiersync.yaml")), -1) {
+		named[m[1]] = true
+	}
+	template := string(read(t, "systemd/dossiersync@.service"))
+	for name := range named {
+		if !strings.Contains(template, "\nSetCredential="+name+":") {
+			t.Errorf("the parts that do not load %s find nothing in its place", name)
+		}
+	}
+	may := map[string][]string{
+		"worker": {"database_url", "source_token"}, "portal": {"reader_url"}, "ops": {"database_url", "ops_token"},
+	}
+	dir := t.TempDir()
+	for part, secrets := range may {
+		dropIn := string(read(t, "systemd/"+part+".conf"))
+		for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z_]+):(.*)$`).FindAllStringSubmatch(dropIn, -1) {
+			if !slices.Contains(append(secrets, "metrics_token"), m[1]) || !named[m[1]] || m[2] != "/etc/dossiersync/secrets/"+m[1] {
+				t.Errorf("%s loads %s from %s", part, m[1], m[2])
+			}
+		}
+		into := filepath.Join(dir, "dossiersync@"+part+".service.d")
+		if err := os.Mkdir(into, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(into, "part.conf"), []byte(dropIn), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	tool(t, "promtool")
 	verify, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -153,13 +186,14 @@ func TestServiceUnitIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unit := strings.ReplaceAll(string(read(t, "dossiersync.service")), "/usr/local/bin/dossiersync", program)
-	path := filepath.Join(t.TempDir(), "dossiersync.service")
-	if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
-		t.Fatal(err)
+	for part := range may {
+		path := filepath.Join(dir, "dossiersync@"+part+".service")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(template, "/usr/bin/dossiersync", program)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if said := command(t, nil, verify, "verify", "--man=no", path); strings.TrimSpace(said) != "" {
+			t.Error(said)
+		}
+		command(t, nil, verify, "security", "--offline=true", "--threshold=20", path)
 	}
-	if said := command(t, nil, verify, "verify", "--man=no", path); strings.TrimSpace(said) != "" {
-		t.Error(said)
-	}
-	command(t, nil, verify, "security", "--offline=true", "--threshold=20", path)
 }
