@@ -130,12 +130,13 @@ build: ## Build the programs into bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: dist
-dist: $(NFPM) $(CYCLONEDX) ## Build a release into dist/: programs, Debian packages, SBOMs, checksums
-	@VERSION='$(VERSION)' REVISION='$(REVISION)' NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) .ci/dist $(PLATFORMS)
+dist: $(NFPM) $(CYCLONEDX) $(HELM) ## Build a release into dist/: programs, Debian packages, Helm chart, SBOMs, checksums
+	@VERSION='$(VERSION)' REVISION='$(REVISION)' NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) HELM=$(HELM) .ci/dist $(PLATFORMS)
 
 .PHONY: check-dist
-check-dist: deps ## Build a release, read its SBOM, and install the package into a clean Debian
+check-dist: deps ## Build a release, read its SBOM, check the chart, and install the package into a clean Debian
 	@$(MAKE) -s dist PLATFORMS=linux/$$($(GO) env GOARCH)
+	@DOSSIERSYNC_HELM=$(HELM) $(GO) test -C deploy/helm/manifests -count=1 -timeout 10m .
 	@DOSSIERSYNC_DIST=$(CURDIR)/dist $(GO) test -count=1 -timeout 20m ./deploy -run '^TestDist'
 
 # For the Dockerfile.
