@@ -138,6 +138,19 @@ func TestImageIsSmallAndNobodys(t *testing.T) {
 			t.Errorf("the Dockerfile's last stage has no %s", want)
 		}
 	}
+	for _, stage := range strings.Split(text, "\nFROM scratch AS ")[1:] {
+		args := strings.Index(stage, "ARG VERSION=")
+		for label, want := range map[string]string{
+			"title": "dossiersync|carerecordsim", "description": ".+", "version": `\$\{VERSION\}`, "revision": `\$\{REVISION\}`,
+			"licenses": `Apache-2\.0`,
+		} {
+			m := regexp.MustCompile(`org\.opencontainers\.image\.` + label + `="(` + want + `)"`).FindStringIndex(stage)
+			// The arguments of an earlier stage are not known in this one.
+			if m == nil || args < 0 || args > m[0] {
+				t.Errorf("an image says nothing of its %s", label)
+			}
+		}
+	}
 	if strings.Contains(last, "RUN ") {
 		t.Error("there is no shell in an empty image")
 	}
