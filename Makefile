@@ -46,7 +46,8 @@ check-full: export DOSSIERSYNC_LONG = 1
 check-full: export DOSSIERSYNC_FULL = 1
 check-full: ## Run every matrix in full, the property test 5,000 times, and soaks with kills (hours)
 	$(MAKE) mishaps PROPERTYCHECKS=5000
-	$(MAKE) peer soak SOAKTIME=30m
+	$(MAKE) peer restore check-dist
+	$(MAKE) soak SOAKTIME=30m
 
 PROPERTYCHECKS ?= 150
 .PHONY: mishaps
@@ -57,6 +58,11 @@ mishaps: deps ## Let sources lose rights in many ways: a sample, in full with DO
 .PHONY: peer
 peer: deps ## Follow a FHIR server that is not ours (node-fhir-server-core) through changes and mishaps
 	@tools=$$(.ci/npm-install peer) && DOSSIERSYNC_PEER=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 15m -run '^TestPeer'
+
+.PHONY: restore
+restore: export DOSSIERSYNC_FULL = 1
+restore: deps ## Rehearse docs/backup.md: restore a dump, and a moment from the archive
+	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin $(GO) test -count=1 -timeout 15m ./deploy -run '^TestRestore'
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector

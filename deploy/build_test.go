@@ -87,10 +87,9 @@ func TestImagesProgramsRunOnTheirOwn(t *testing.T) {
 	}
 }
 
-// In another folder, without git, with nothing built before, the same bytes come.
-func TestReleasesAreReproducible(t *testing.T) {
-	t.Parallel()
-	tool(t, "promtool")
+// copyRepository returns a folder with the repository's files, without git and what was built.
+func copyRepository(t *testing.T) string {
+	t.Helper()
 	elsewhere := t.TempDir()
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -111,13 +110,31 @@ func TestReleasesAreReproducible(t *testing.T) {
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(elsewhere, name), 0o755)
 		case d.Type().IsRegular():
-			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), 0o644)
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), info.Mode().Perm())
+		case d.Type()&fs.ModeSymlink != 0:
+			to, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(to, filepath.Join(elsewhere, name))
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return elsewhere
+}
+
+// In another folder, without git, with nothing built before, the same bytes come.
+func TestReleasesAreReproducible(t *testing.T) {
+	t.Parallel()
+	tool(t, "promtool")
+	elsewhere := copyRepository(t)
 	here, there := build(t, "..", nil), build(t, elsewhere, []string{"GOCACHE=" + t.TempDir()})
 	for _, name := range []string{"dossiersync", "carerecordsim"} {
 		a, b := sha256.Sum256(read(t, filepath.Join(here, name))), sha256.Sum256(read(t, filepath.Join(there, name)))

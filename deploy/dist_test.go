@@ -99,6 +99,30 @@ func TestDistHasAChecksumOfEveryFile(t *testing.T) {
 	}
 }
 
+// In another folder, without git, a release has the same bytes, packages and chart included.
+func TestDistIsReproducible(t *testing.T) {
+	t.Parallel()
+	sums := string(read(t, released(t, "SHA256SUMS")[0]))
+	if os.Getenv("DOSSIERSYNC_FULL") == "" {
+		t.Skip("DOSSIERSYNC_FULL is not set: make check-full does this")
+	}
+	elsewhere := copyRepository(t)
+	program := released(t, "dossiersync-*-"+runtime.GOOS+"-"+runtime.GOARCH)[0]
+	var built struct{ Version, Revision string }
+	if err := json.Unmarshal([]byte(command(t, nil, program, "--json", "version")), &built); err != nil {
+		t.Fatal(err)
+	}
+	cache, err := filepath.Abs("../.cache")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command(t, []string{"MAKEFLAGS="}, "make", "-s", "-C", elsewhere, "dist", "PLATFORMS=linux/"+runtime.GOARCH, "VERSION="+built.Version,
+		"REVISION="+built.Revision, "CACHE="+cache)
+	if again := string(read(t, filepath.Join(elsewhere, "dist/SHA256SUMS"))); again != sums {
+		t.Errorf("the release is\n%sand elsewhere\n%s", sums, again)
+	}
+}
+
 // cleanDebian unpacks a Debian that has nothing but systemd, and returns its folder.
 func cleanDebian(t *testing.T) string {
 	t.Helper()
