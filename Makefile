@@ -15,6 +15,9 @@ CODEGEN_VERSION := v2.8.2
 CODEGEN := $(CACHE)/bin/oapi-codegen-$(CODEGEN_VERSION)
 COMPOSE_VERSION := v2.16.2
 COMPOSE_TOOL := $(CACHE)/bin/compose-go-$(COMPOSE_VERSION)/compose-config
+NFPM := $(CACHE)/bin/nfpm-v2.43.4
+CYCLONEDX := $(CACHE)/bin/cyclonedx-gomod-v1.10.0
+HELM := $(CACHE)/bin/helm-v3.22.0
 
 .PHONY: help
 help: ## Show this list
@@ -29,7 +32,7 @@ test: deps ## Run the tests
 	-@.ci/install-pgbouncer
 	$(GO) test -timeout 20m ./...
 
-CHECKS = openapi lint check-deploy browser peer mishaps race
+CHECKS = openapi lint check-deploy check-dist browser peer mishaps race
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # some tests wait for leases to expire
 check: $(CHECKS) ## Run the slower checks: race detector, linters, browser, deploy/, a foreign FHIR server, mishaps
@@ -43,7 +46,8 @@ check-full: export DOSSIERSYNC_LONG = 1
 check-full: export DOSSIERSYNC_FULL = 1
 check-full: ## Run every matrix in full, the property test 5,000 times, and soaks with kills (hours)
 	$(MAKE) mishaps PROPERTYCHECKS=5000
-	$(MAKE) peer soak SOAKTIME=30m
+	$(MAKE) peer restore check-dist
+	$(MAKE) soak SOAKTIME=30m
 
 PROPERTYCHECKS ?= 150
 .PHONY: mishaps
@@ -54,6 +58,11 @@ mishaps: deps ## Let sources lose rights in many ways: a sample, in full with DO
 .PHONY: peer
 peer: deps ## Follow a FHIR server that is not ours (node-fhir-server-core) through changes and mishaps
 	@tools=$$(.ci/npm-install peer) && DOSSIERSYNC_PEER=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 15m -run '^TestPeer'
+
+.PHONY: restore
+restore: export DOSSIERSYNC_FULL = 1
+restore: deps ## Rehearse docs/backup.md: restore a dump, and a moment from the archive
+	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin $(GO) test -count=1 -timeout 15m ./deploy -run '^TestRestore'
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector
@@ -127,19 +136,25 @@ build: ## Build the programs into bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: dist
-dist: ## Build static binaries for linux and darwin, amd64 and arm64, into dist/, with checksums
-	@rm -rf dist && mkdir dist
-	@for p in $(PLATFORMS); do \
-		name=dist/dossiersync-$(VERSION)-$${p%/*}-$${p#*/}; echo $$name; \
-		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o $$name ./cmd/dossiersync || exit 1; \
-	done
-	@cd dist && { sha256sum dossiersync-* 2>/dev/null || shasum -a 256 dossiersync-*; } > SHA256SUMS
+dist: $(NFPM) $(CYCLONEDX) $(HELM) ## Build a release into dist/: programs, Debian packages, Helm chart, SBOMs, checksums
+	@VERSION='$(VERSION)' REVISION='$(REVISION)' NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) HELM=$(HELM) .ci/dist $(PLATFORMS)
+
+.PHONY: check-dist
+check-dist: deps ## Build a release, read its SBOM, check the chart, and install the package into a clean Debian
+	@$(MAKE) -s dist PLATFORMS=linux/$$($(GO) env GOARCH)
+	@DOSSIERSYNC_HELM=$(HELM) $(GO) test -C deploy/helm/manifests -count=1 -timeout 10m .
+	@DOSSIERSYNC_DIST=$(CURDIR)/dist $(GO) test -count=1 -timeout 20m ./deploy -run '^TestDist'
 
 # For the Dockerfile.
 OUT ?= bin
 .PHONY: binaries
 binaries:
 	$(RELEASE) -o $(OUT)/ ./cmd/dossiersync ./cmd/carerecordsim
+
+# For .ci/dist: one program, for GOOS and GOARCH.
+.PHONY: binary
+binary:
+	$(RELEASE) -o $(OUT) ./cmd/dossiersync
 
 .PHONY: deps
 deps: ## Install PostgreSQL, if it is missing
@@ -161,6 +176,14 @@ $(LINT):
 	@mkdir -p $(CACHE)/bin
 	GOBIN=$(CACHE)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv $(CACHE)/bin/golangci-lint $@
+
+# Newer versions of nfpm do not build with this Go.
+$(NFPM): TOOL = github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+$(CYCLONEDX): TOOL = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+$(HELM): TOOL = helm.sh/helm/v3/cmd/helm@v3.22.0
+$(NFPM) $(CYCLONEDX) $(HELM):
+	@mkdir -p $(CACHE)/bin
+	@tmp=$$(mktemp -d) && GOBIN=$$tmp $(GO) install $(TOOL) && mv $$tmp/* $@ && rmdir $$tmp
 
 $(CODEGEN):
 	@mkdir -p $(CACHE)/bin

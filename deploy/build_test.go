@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -86,10 +87,9 @@ func TestImagesProgramsRunOnTheirOwn(t *testing.T) {
 	}
 }
 
-// In another folder, without git, with nothing built before, the same bytes come.
-func TestReleasesAreReproducible(t *testing.T) {
-	t.Parallel()
-	tool(t, "promtool")
+// copyRepository returns a folder with the repository's files, without git and what was built.
+func copyRepository(t *testing.T) string {
+	t.Helper()
 	elsewhere := t.TempDir()
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -110,13 +110,31 @@ func TestReleasesAreReproducible(t *testing.T) {
 		case d.IsDir():
 			return os.MkdirAll(filepath.Join(elsewhere, name), 0o755)
 		case d.Type().IsRegular():
-			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), 0o644)
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(elsewhere, name), read(t, path), info.Mode().Perm())
+		case d.Type()&fs.ModeSymlink != 0:
+			to, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(to, filepath.Join(elsewhere, name))
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return elsewhere
+}
+
+// In another folder, without git, with nothing built before, the same bytes come.
+func TestReleasesAreReproducible(t *testing.T) {
+	t.Parallel()
+	tool(t, "promtool")
+	elsewhere := copyRepository(t)
 	here, there := build(t, "..", nil), build(t, elsewhere, []string{"GOCACHE=" + t.TempDir()})
 	for _, name := range []string{"dossiersync", "carerecordsim"} {
 		a, b := sha256.Sum256(read(t, filepath.Join(here, name))), sha256.Sum256(read(t, filepath.Join(there, name)))
@@ -137,13 +155,58 @@ func TestImageIsSmallAndNobodys(t *testing.T) {
 			t.Errorf("the Dockerfile's last stage has no %s", want)
 		}
 	}
+	for _, stage := range strings.Split(text, "\nFROM scratch AS ")[1:] {
+		args := strings.Index(stage, "ARG VERSION=")
+		for label, want := range map[string]string{
+			"title": "dossiersync|carerecordsim", "description": ".+", "version": `\$\{VERSION\}`, "revision": `\$\{REVISION\}`,
+			"licenses": `Apache-2\.0`,
+		} {
+			m := regexp.MustCompile(`org\.opencontainers\.image\.` + label + `="(` + want + `)"`).FindStringIndex(stage)
+			// The arguments of an earlier stage are not known in this one.
+			if m == nil || args < 0 || args > m[0] {
+				t.Errorf("an image says nothing of its %s", label)
+			}
+		}
+	}
 	if strings.Contains(last, "RUN ") {
 		t.Error("there is no shell in an empty image")
 	}
 }
 
-func TestServiceUnitIsValid(t *testing.T) {
+// Every part has a valid unit, which hardly lets the process do anything but its work, and its
+// secrets are those that its configuration names.
+func TestServiceUnitsAreValid(t *testing.T) {
 	t.Parallel()
+	named := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`CREDENTIALS_DIRECTORY}/([a-z_]+)`).FindAllStringSubmatch(string(read(t, "debian/dossiersync.yaml")), -1) {
+		named[m[1]] = true
+	}
+	template := string(read(t, "systemd/dossiersync@.service"))
+	for name := range named {
+		if !strings.Contains(template, "\nSetCredential="+name+":") {
+			t.Errorf("the parts that do not load %s find nothing in its place", name)
+		}
+	}
+	may := map[string][]string{
+		"worker": {"database_url", "source_token"}, "portal": {"reader_url"}, "ops": {"database_url", "ops_token"},
+	}
+	dir := t.TempDir()
+	for part, secrets := range may {
+		dropIn := string(read(t, "systemd/"+part+".conf"))
+		for _, m := range regexp.MustCompile(`(?m)^LoadCredential=([a-z_]+):(.*)$`).FindAllStringSubmatch(dropIn, -1) {
+			if !slices.Contains(append(secrets, "metrics_token"), m[1]) || !named[m[1]] || m[2] != "/etc/dossiersync/secrets/"+m[1] {
+				t.Errorf("%s loads %s from %s", part, m[1], m[2])
+			}
+		}
+		into := filepath.Join(dir, "dossiersync@"+part+".service.d")
+		if err := os.Mkdir(into, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(into, "part.conf"), []byte(dropIn), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	tool(t, "promtool")
 	verify, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -153,12 +216,9 @@ func TestServiceUnitIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, name := range map[string]string{
-		"dossiersync.service": "dossiersync.service", "dossiersync@.service": "dossiersync@worker.service",
-	} {
-		unit := strings.ReplaceAll(string(read(t, file)), "/usr/local/bin/dossiersync", program)
-		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, []byte(unit), 0o600); err != nil {
+	for part := range may {
+		path := filepath.Join(dir, "dossiersync@"+part+".service")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(template, "/usr/bin/dossiersync", program)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if said := command(t, nil, verify, "verify", "--man=no", path); strings.TrimSpace(said) != "" {

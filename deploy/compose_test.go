@@ -113,48 +113,20 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 	program := build(t, "..", nil)
 	secrets := t.TempDir()
 	env := []string{"SECRETS=" + secrets, "DOSSIERSYNC=" + filepath.Join(program, "dossiersync")}
-	here, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	command(t, env, filepath.Join(here, "make-secrets"))
+	makeSecrets := "./make-secrets"
+	command(t, env, makeSecrets)
 	before := read(t, filepath.Join(secrets, "owner_url"))
 	// As it was made once.
 	if err := os.WriteFile(filepath.Join(secrets, "none"), []byte("none\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	command(t, env, filepath.Join(here, "make-secrets"))
+	command(t, env, makeSecrets)
 	if string(before) != string(read(t, filepath.Join(secrets, "owner_url"))) {
 		t.Error("made again, the secrets are others")
 	}
 
-	server, err := embedded.Start(t.Context(), t.TempDir(), embedded.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	super, err := url.Parse(server.URL("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := super.User.Password()
-	// The name is to be free, as in PostgreSQL's image.
-	for _, step := range [][2]string{
-		{super.User.Username(), "CREATE ROLE postgres LOGIN SUPERUSER PASSWORD '" + password + "'"},
-		{"postgres", "ALTER ROLE " + super.User.Username() + " RENAME TO somebody"},
-	} {
-		super.User = url.UserPassword(step[0], password)
-		db, err := pgx.Connect(t.Context(), super.String())
-		if err == nil {
-			_, err = db.Exec(t.Context(), step[1])
-			db.Close(t.Context())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	command(t, append(env, "PGHOST="+cmp.Or(super.Query().Get("host"), super.Hostname()), "PGPORT="+cmp.Or(super.Query().Get("port"), super.Port()),
-		"PGUSER="+super.User.Username(), "PGPASSWORD="+password), filepath.Join(here, "compose/roles.sh"))
+	super := databaseServer(t)
+	makeRoles(t, super, env)
 
 	// As the secret says, at this server.
 	at := func(name string) string {
@@ -244,6 +216,45 @@ func TestComposedDatabaseHasRolesWithLeastRights(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// databaseServer starts a PostgreSQL and returns its address with the log-in of a superuser.
+func databaseServer(t *testing.T) *url.URL {
+	t.Helper()
+	server, err := embedded.Start(t.Context(), t.TempDir(), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	super, err := url.Parse(server.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := super.User.Password()
+	// The name is to be free, as in PostgreSQL's image.
+	for _, step := range [][2]string{
+		{super.User.Username(), "CREATE ROLE postgres LOGIN SUPERUSER PASSWORD '" + password + "'"},
+		{"postgres", "ALTER ROLE " + super.User.Username() + " RENAME TO somebody"},
+	} {
+		super.User = url.UserPassword(step[0], password)
+		db, err := pgx.Connect(t.Context(), super.String())
+		if err == nil {
+			_, err = db.Exec(t.Context(), step[1])
+			db.Close(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return super
+}
+
+// makeRoles makes the database and its roles, as an administrator is told to.
+func makeRoles(t *testing.T, super *url.URL, env []string) {
+	t.Helper()
+	password, _ := super.User.Password()
+	command(t, append(env, "PGHOST="+cmp.Or(super.Query().Get("host"), super.Hostname()), "PGPORT="+cmp.Or(super.Query().Get("port"), super.Port()),
+		"PGUSER="+super.User.Username(), "PGPASSWORD="+password), "./compose/roles.sh")
 }
 
 // takesGrants has the portal API take a list of all grants, for which it needs more

@@ -240,6 +240,7 @@ func TestPortalRoleHasNoTable(t *testing.T) {
 			  AND p.pronamespace = 'public'::regnamespace
 			  AND p.prorettype <> 'trigger'::regtype
 			  AND p.proname NOT LIKE 'river%'
+			  AND p.proname <> 'schema_version'
 			  AND (NOT p.prosecdef
 			       OR pg_get_userbyid(p.proowner) <> 'dossiersync_answers'
 			       OR p.prosrc !~ 'BEGIN\s+(PERFORM|s :=|RETURN) public\.portal_(prove|stand|reset)\(')`,
@@ -269,6 +270,7 @@ func TestPortalRoleHasNoTable(t *testing.T) {
 		"portal_accesses", "portal_add_to_list", "portal_alive", "portal_begin_list", "portal_contacts", "portal_density",
 		"portal_dossier", "portal_dossiers", "portal_end_list", "portal_grants", "portal_item", "portal_list",
 		"portal_log", "portal_put_grant", "portal_revoke_grant", "portal_standing",
+		"schema_version", // tells a number, and needs no proof
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("functions that the portal's role may call (-want +got):\n%s", diff)

@@ -1624,6 +1624,23 @@ REVOKE ALL ON FUNCTION drop_oldest_log_partition(integer,text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION drop_oldest_log_partition(integer,text) TO dossiersync_worker;
 
+CREATE OR REPLACE FUNCTION public.schema_version()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog'
+AS $function$
+    SELECT version FROM public.dossiersync_schema_version
+$function$;
+
+REVOKE ALL ON FUNCTION schema_version() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION schema_version() TO dossiersync_ops;
+
+GRANT EXECUTE ON FUNCTION schema_version() TO dossiersync_reader;
+
+GRANT EXECUTE ON FUNCTION schema_version() TO dossiersync_worker;
+
 CREATE TABLE tenants (
     id                text NOT NULL,
     name              text NOT NULL,

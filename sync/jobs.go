@@ -26,6 +26,9 @@ const lostEvery = 15 * time.Second
 func (s *Syncer) Run(ctx context.Context) error {
 	for _, t := range s.tenants {
 		if err := s.putTenant(ctx, t); err != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // stopped while it started
+			}
 			return err
 		}
 	}

@@ -66,7 +66,8 @@ func (manCmd) Run(a *session) error {
 	parser.Model.Help = spaces.ReplaceAllString(parser.Model.Help, " ")
 	name, rest, _ := strings.Cut(parser.Model.Help, ". ")
 	parser.Model.Help = name + ".\n" + rest
-	page := mangokong.NewManPage(1, parser.Model)
-	_, err = fmt.Fprint(a.out, page.Build(roff.NewDocument()))
+	page := mangokong.NewManPage(1, parser.Model).Build(roff.NewDocument())
+	// Without today's date, a release has the same bytes on another day.
+	_, err = fmt.Fprint(a.out, regexp.MustCompile(`(?m)^(\.TH \S+ 1) "[^"]*"`).ReplaceAllString(page, `$1 ""`))
 	return err
 }

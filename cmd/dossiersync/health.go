@@ -12,7 +12,7 @@ import (
 
 type healthCmd struct {
 	Address string        `help:"The address of the service; default: ops.listen. For a worker or portal that runs alone: its --metrics-listen." placeholder:"HOST:PORT"`
-	Ready   bool          `help:"Also check that the database answers. Only the operators' listener knows."`
+	Ready   bool          `help:"Also check that the database answers and its schema fits."`
 	Timeout time.Duration `help:"How long to wait for the answer; default: ${default}." default:"5s" placeholder:"TIME"`
 }
 

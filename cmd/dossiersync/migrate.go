@@ -83,7 +83,7 @@ Exit codes: 0 this program works with the schema; 1 the database does not answer
 schema has to be migrated first.
 
 Examples:
-  dossiersync migrate check && systemctl restart dossiersync`
+  dossiersync migrate check && systemctl restart 'dossiersync@*'`
 }
 
 // Run implements the command.

@@ -1,9 +1,9 @@
 package ops
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -37,11 +37,10 @@ func sameToken(got string, want func() (string, error)) (bool, error) {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && token != "", nil
 }
 
-// MetricsOnly serves /healthz and /metrics, for a process without a [Handler]. If token is not nil,
-// /metrics needs that token.
-func MetricsOnly(g prometheus.Gatherer, token func() (string, error)) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+// MetricsOnly serves /healthz, /readyz and /metrics, for a process without a [Handler]. If token is
+// not nil, /metrics needs that token.
+func MetricsOnly(g prometheus.Gatherer, token func() (string, error), ready func(context.Context) error) http.Handler {
+	mux := web.Health(ready)
 	metrics := promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		if token != nil {

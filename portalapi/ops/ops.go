@@ -159,10 +159,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.routes.S
 // healthz reports that the process is alive.
 func (h *Handler) healthz(c *call) error { return c.json(http.StatusOK, status{"ok"}) }
 
-// readyz reports whether the database answers.
+// readyz reports whether the database answers and its schema fits.
 func (h *Handler) readyz(c *call) error {
-	if _, err := h.store.Now(c.r.Context()); err != nil {
-		return &web.Problem{Type: web.Unavailable, Detail: "De database antwoordt niet.", Cause: err}
+	ctx, cancel := context.WithTimeout(c.r.Context(), web.ReadyTime)
+	defer cancel()
+	if err := h.store.Ready(ctx); err != nil {
+		detail := "De database antwoordt niet."
+		if !errors.Is(err, store.ErrUnavailable) {
+			detail = "Het schema van de database past niet bij dit programma: voer dossiersync migrate uit."
+		}
+		return &web.Problem{Type: web.Unavailable, Detail: detail, Cause: err}
 	}
 	return c.json(http.StatusOK, status{"ready"})
 }

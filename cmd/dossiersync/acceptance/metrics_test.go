@@ -142,7 +142,7 @@ func TestPartsAloneExposeMetrics(t *testing.T) {
 	for _, part := range []string{"worker", "portal"} {
 		p := h.start("serve", "--only", part, "--metrics-listen", "127.0.0.1:0")
 		base := p.addressOf(app.MetricsListener)
-		h.mustRun("health", "--address", strings.TrimPrefix(base, "http://"))
+		h.mustRun("health", "--ready", "--address", strings.TrimPrefix(base, "http://"))
 		for token, want := range map[string]int{"": 401, "another": 401, "for prometheus and nobody else": 200} {
 			status, body := getMetrics(t, http.DefaultClient, base+"/metrics", token)
 			if status != want {
@@ -155,6 +155,43 @@ func TestPartsAloneExposeMetrics(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Each part says by itself whether it can do its work: not while the database is away, and not
+// with a schema that is older than the program.
+func TestPartsAloneSayWhetherTheyAreReady(t *testing.T) {
+	t.Parallel()
+	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
+	asked := map[string]string{}
+	for part, listeners := range map[string][]string{
+		"worker": {app.MetricsListener}, "portal": {app.MetricsListener, app.PortalListener}, "ops": {app.OpsListener},
+	} {
+		args := []string{"serve", "--only", part}
+		if part != "ops" {
+			args = append(args, "--metrics-listen", "127.0.0.1:0")
+		}
+		p := h.start(args...)
+		for _, l := range listeners {
+			asked[part+" at the "+l] = p.addressOf(l)
+		}
+	}
+	want := func(when string, status int, says string) {
+		t.Helper()
+		for name, base := range asked {
+			if got, body := getMetrics(t, http.DefaultClient, base+"/readyz", ""); got != status || !strings.Contains(body, says) {
+				t.Errorf("%s: %s answers %d %s, want %d", when, name, got, body, status)
+			}
+			if got, body := getMetrics(t, http.DefaultClient, base+"/healthz", ""); got != http.StatusOK {
+				t.Errorf("%s: %s is not healthy: %d %s", when, name, got, body)
+			}
+		}
+	}
+	want("at first", http.StatusOK, "ready")
+	h.exec(`UPDATE dossiersync_schema_version SET version = version - 1`)
+	want("with an older schema", http.StatusServiceUnavailable, "dossiersync migrate")
+	h.exec(`UPDATE dossiersync_schema_version SET version = version + 2`)
+	want("with a newer schema", http.StatusOK, "ready")
+	h.exec(`UPDATE dossiersync_schema_version SET version = version - 1`)
 }
 
 // getMetrics returns the status and the body of an answer; token may be "".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 	"dossiersync/config"
 	"dossiersync/portalapi"
 	"dossiersync/portalapi/ops"
+	"dossiersync/portalapi/web"
 	"dossiersync/store"
 )
 
@@ -46,6 +48,8 @@ type App struct {
 	services []func(context.Context) error
 	// support is what the services use until they end; it ends after them.
 	support []func(context.Context) error
+	// ready are what has to succeed before the process can do its work.
+	ready   []func(context.Context) error
 	closers []func()
 }
 
@@ -141,6 +145,7 @@ func (a *App) addStoreParts(ctx context.Context, only string) error {
 		return err
 	}
 	a.closers = append(a.closers, st.Close)
+	a.ready = append(a.ready, st.Ready)
 	if err := a.registry.Register(newPoolMetrics("owner", st.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
@@ -207,6 +212,7 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 	if err := a.checkProofs(ctx, reader); err != nil {
 		return err
 	}
+	a.ready = append(a.ready, reader.Ready)
 	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
@@ -231,7 +237,15 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 	if err != nil {
 		return err
 	}
-	return a.listen(PortalListener, p.Listen, p.TLS, api)
+	health := web.Health(a.checkReady)
+	return a.listen(PortalListener, p.Listen, p.TLS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A mux around the API would redirect paths that it refuses.
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			health.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	}))
 }
 
 // checkProofs fails if the database accepts the proofs of this process for none of the tenants, and
@@ -265,7 +279,23 @@ func (a *App) addMetrics(address string) error {
 	if a.cfg.Database.IsZero() && (err != nil || !isLoopback(host)) {
 		return Usagef("--metrics-listen must be on loopback while the private PostgreSQL is used")
 	}
-	return a.listen(MetricsListener, address, a.cfg.Ops.TLS, ops.MetricsOnly(a.registry, metricsToken(a.cfg)))
+	return a.listen(MetricsListener, address, a.cfg.Ops.TLS, ops.MetricsOnly(a.registry, metricsToken(a.cfg), a.checkReady))
+}
+
+// checkReady returns why this process cannot do its work now, for a load balancer: without
+// addresses and names.
+func (a *App) checkReady(ctx context.Context) error {
+	for _, check := range a.ready {
+		err := check(ctx)
+		switch {
+		case errors.Is(err, store.ErrUnavailable):
+			return errors.New("the database does not answer")
+		case err != nil:
+			a.log.Warn("this process is not ready", zap.Error(err))
+			return errors.New("the database's schema does not fit this program: run dossiersync migrate")
+		}
+	}
+	return nil
 }
 
 // metricsToken returns how the token for metrics is read, or nil if there is none.

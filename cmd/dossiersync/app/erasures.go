@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"dossiersync/store"
 )
@@ -65,6 +66,11 @@ func appendLine(file, line string) (err error) {
 	if err != nil {
 		return err
 	}
+	if end == 0 {
+		if err := shareWithFolder(f); err != nil {
+			return err
+		}
+	}
 	last := []byte{'\n'}
 	if end > 0 {
 		if _, err := f.ReadAt(last, end-1); err != nil {
@@ -78,6 +84,22 @@ func appendLine(file, line string) (err error) {
 		return err
 	}
 	return f.Sync()
+}
+
+// shareWithFolder gives a file that root made to the owner of its folder, so that the service's
+// account, which writes to the same file, still can.
+func shareWithFolder(f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	folder, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil {
+		return err
+	}
+	if owner, ok := folder.Sys().(*syscall.Stat_t); ok {
+		return f.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	return nil
 }
 
 // ReadErasures returns the erasures in file, and the numbers, from 1, of the lines that
