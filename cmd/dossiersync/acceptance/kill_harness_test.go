@@ -57,7 +57,7 @@ func newKillHarness(t *testing.T, seed uint64, private bool) *killHarness {
 	h.changeConfig(`    source:`, "    max_removed: 100%\n    source:")
 	if private {
 		h.private = &privateDatabase{t: t, dataDir: filepath.Join(h.dir, "data")}
-		h.changeConfig(`(?m)^ *database: .*\n`, "")
+		h.changeConfig(`(?m)^ *(worker: \{)?database: .*\n`, "")
 		h.changeConfig(`^`, "data_dir: "+h.private.dataDir+"\n")
 		t.Cleanup(h.private.wantNothingRunning)
 		t.Cleanup(h.private.close)

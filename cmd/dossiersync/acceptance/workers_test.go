@@ -36,7 +36,7 @@ func newWorkerPair(t *testing.T, databaseOptions string) *workerPair {
 	p := w.putBehindProxy(faults.Options{})
 	w.changeConfig(`page_size: \d+`, "page_size: 20")
 	if databaseOptions != "" {
-		w.changeConfig(regexp.QuoteMeta(w.replica.URL), w.replica.URL+databaseOptions)
+		w.changeConfig(regexp.QuoteMeta(w.replica.WorkerURL), w.replica.WorkerURL+databaseOptions)
 	}
 	w.reached, w.release = p.holdOne(isThirdReportPage())
 	t.Cleanup(w.release)
@@ -177,9 +177,10 @@ func TestSuspendedTransactionBlocksNoWorker(t *testing.T) {
 	w := newWorkerPair(t, options)
 	waitFor(t, "a run", w.reached)
 	busy, idle := w.busyAndIdle()
-	// The pool's sessions have the program's own setting, in milliseconds.
-	timeout, err := strconv.ParseInt(w.queryOne(`SELECT setting FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'`), 10, 64)
-	if err != nil {
+	// The store's sessions have the program's own setting, in milliseconds.
+	const setting = `SELECT setting::bigint FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'`
+	var timeout int64
+	if err := w.replica.RiverPool().QueryRow(t.Context(), setting).Scan(&timeout); err != nil {
 		t.Fatal(err)
 	}
 	if timeout == 0 || timeout >= store.LeaseTime.Milliseconds() {
