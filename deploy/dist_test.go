@@ -18,8 +18,8 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -268,8 +268,19 @@ func TestDistPackageWorksInCleanDebian(t *testing.T) {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}
-	if page := in("sh", "-c", "zcat /usr/share/man/man1/dossiersync.1.gz"); !strings.Contains(page, ".SH SYNOPSIS") {
-		t.Error("the manual page is none")
+	for name, tt := range map[string]struct{ script, prints string }{
+		"man":  {"man dossiersync", "dossiersync - Keeps client portals in step with care records"},
+		"bash": {"source /usr/share/bash-completion/completions/dossiersync; complete -p dossiersync; COMP_LINE='dossiersync qua' dossiersync", "quarantine"},
+		"zsh":  {"autoload -Uz compinit && compinit -u && print $_comps[dossiersync]; zsh -n /usr/share/zsh/vendor-completions/_dossiersync", "_dossiersync"},
+		"fish": {"complete -C 'dossiersync serve --on'", "--only"},
+	} {
+		shell := name
+		if name == "man" {
+			shell = "sh"
+		}
+		if said := in(shell, "-c", tt.script); !strings.Contains(said, tt.prints) {
+			t.Errorf("%s prints %q", name, said)
+		}
 	}
 	units := []string{"dossiersync@worker.service", "dossiersync@portal.service", "dossiersync@ops.service"}
 	if said := in(append([]string{"systemd-analyze", "verify", "--man=no"}, units...)...); strings.TrimSpace(said) != "" {
@@ -338,15 +349,12 @@ func (p part) start(t *testing.T, root, credentials string) (stop func()) {
 	cmd := exec.CommandContext(t.Context(), "../.ci/as-root", args...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
 		t.Helper()
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
+		asRoot(t, "sh", "-c", "kill "+strconv.Itoa(cmd.Process.Pid)) // sudo passes it on
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%q: %v", p.exec, err)
 		}
