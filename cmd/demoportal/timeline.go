@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -176,10 +177,11 @@ type barYear struct {
 
 // barMonth is one month of the time bar. The heights are percents.
 type barMonth struct {
-	Key, Short, Title, URL string
-	Reports, Forms         string // the heights of the two pieces of a column
-	FormsTop, ReportsTop   string
-	Empty, Here            bool
+	Key, Short, URL      string
+	Title, Name          string // with the numbers; the name begins with what is in sight
+	Reports, Forms       string // the heights of the two pieces of a column
+	FormsTop, ReportsTop string
+	Empty, Here          bool
 }
 
 // mostMonths is the largest number of months on the time bar.
@@ -239,18 +241,19 @@ func (p page) barMonth(at time.Time, d client.Density, most int) barMonth {
 		reports -= over
 	}
 	percent := func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
-	m := barMonth{Key: at.Format("2006-01"), Short: shortMonths[at.Month()-1], Title: monthOf(at),
+	m := barMonth{Key: at.Format("2006-01"), Short: shortMonths[at.Month()-1], Title: monthOf(at), Name: shortMonths[at.Month()-1] + " " + strconv.Itoa(at.Year()),
 		Reports: percent(reports), ReportsTop: percent(100 - reports),
 		Forms: percent(forms), FormsTop: percent(100 - reports - forms), Empty: d.Reports+d.Forms == 0}
+	has := ""
 	if d.Reports > 0 {
-		m.Title += ", " + p.Label("reports") + ": " + strconv.Itoa(d.Reports)
+		has += ", " + p.Label("reports") + ": " + strconv.Itoa(d.Reports)
 	}
 	if d.Forms > 0 {
-		m.Title += ", " + p.Label("forms") + ": " + strconv.Itoa(d.Forms)
+		has += ", " + p.Label("forms") + ": " + strconv.Itoa(d.Forms)
 	}
-	if m.Empty {
-		m.Title += ", geen kaarten"
-	}
+	has = cmp.Or(has, ", geen kaarten")
+	m.Title += has
+	m.Name += has
 	return m
 }
 

@@ -33,6 +33,15 @@ function join(other, atEnd) {
   }
 }
 
+// holding changes the list, and keeps what the reader sees where it is.
+function holding(change) {
+  const edge = stickyEdge();
+  const held = [...cards.querySelectorAll('.card')].find(c => c.getBoundingClientRect().bottom > edge);
+  const top = held && held.getBoundingClientRect().top;
+  change();
+  if (held && held.isConnected) window.scrollBy(0, held.getBoundingClientRect().top - top);
+}
+
 // more loads the page that a link leads to, and puts it before or after the open one.
 async function more(link) {
   if (link.dataset.busy) return;
@@ -42,14 +51,12 @@ async function more(link) {
   try { other = await fragment(link.href); } catch { /* no connection: the link stays */ }
   if (!other) { delete link.dataset.busy; watcher.unobserve(link); return; }
   const focused = document.activeElement === link;
-  const first = days(cards)[0];
-  const top = first && first.getBoundingClientRect().top;
-  join(other, older);
   const place = other.querySelector(older ? '.older, .begin' : '.newer');
-  const old = link.parentElement;
-  if (place) old.replaceWith(place); else old.remove();
-  // What the reader sees stays where it is.
-  if (!older && first) window.scrollBy(0, first.getBoundingClientRect().top - top);
+  holding(() => {
+    join(other, older);
+    const old = link.parentElement;
+    if (place) old.replaceWith(place); else old.remove();
+  });
   const next = place && place.querySelector('a');
   if (next) { if (focused) next.focus({ preventScroll: true }); watcher.observe(next); }
 }
@@ -99,7 +106,7 @@ function follow() {
 
 function stickyEdge() {
   const bar = document.querySelector('.timebar');
-  return bar && getComputedStyle(bar).position === 'sticky' ? bar.getBoundingClientRect().bottom : 0;
+  return bar && getComputedStyle(bar).position === 'sticky' ? bar.offsetHeight + 8 : 0;
 }
 
 // jump shows the cards around a date, in the open page.
@@ -139,9 +146,12 @@ async function refresh() {
     else if (now && now.innerHTML !== card.innerHTML && !card.contains(document.activeElement)) card.innerHTML = now.innerHTML;
   }
   const fresh = found.filter(c => !open.some(o => o.id === c.id));
+  const change = () => {
+    for (const card of fresh) { card.classList.add('new'); insert(card); }
+    for (const day of days(cards)) if (!day.querySelector('.card')) day.remove();
+  };
   if (open.length === 0) { if (fresh.length) cards.replaceChildren(...other.childNodes); watch(); }
-  else for (const card of fresh) { card.classList.add('new'); insert(card); }
-  for (const day of days(cards)) if (!day.querySelector('.card')) day.remove();
+  else if (window.scrollY > 300) holding(change); else change();
   if (fresh.length) document.getElementById('nieuws').textContent = fresh.length === 1 ? 'Er is 1 nieuwe kaart.' : `Er zijn ${fresh.length} nieuwe kaarten.`;
 }
 

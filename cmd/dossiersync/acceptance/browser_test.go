@@ -66,7 +66,7 @@ func newBrowserHarness(t *testing.T) *browserHarness {
 	commands := httptest.NewServer(b.sourceCommands())
 	t.Cleanup(commands.Close)
 	p := h.start("serve")
-	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL,
+	b.env = append(os.Environ(), "SITE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL,
 		"CLIENT="+h.clientIDs()[0])
 	waitUntil(t, "the first run has ended", func() bool {
 		runs, err := h.replica.Runs(t.Context(), store.RunFilter{})
