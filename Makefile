@@ -79,8 +79,8 @@ browser: deps ## Test the console and the sample portal in Chromium, and every p
 	@$(IN_BROWSER) -run '^TestOperatorWorkInBrowser$$|^TestFamilyReadsDossierInBrowser$$'
 
 .PHONY: screenshots
-screenshots: deps ## Take the README's screenshots of the console, into docs/screenshots/
-	@export DOSSIERSYNC_SCREENSHOTS=$(CURDIR)/docs/screenshots && $(IN_BROWSER) -run '^TestScreenshots$$'
+screenshots: deps ## Take the README's screenshots of the console and the sample portal, into docs/screenshots/
+	@export DOSSIERSYNC_SCREENSHOTS=$(CURDIR)/docs/screenshots && $(IN_BROWSER) -run '^TestScreenshots$$|^TestPortalScreenshots$$'
 
 $(COMPOSE_TOOL):
 	@mkdir -p $(dir $@)

@@ -129,9 +129,8 @@ async function timeline(page) {
   must(await page.evaluate(() => window.untouched), 'the page was loaded again');
 
   // A card opens, and going back returns to its place.
-  const card = page.locator('.card').nth(1);
-  const id = await card.getAttribute('id');
-  await card.locator('a').click();
+  const id = await page.locator('.card').nth(1).getAttribute('id');
+  await page.locator(`#${id} a`).click();
   await page.waitForSelector('.facts');
   await check(page, 'a report');
   await follow(page, 'a:has-text("Terug naar de tijdlijn")', 'Tijdlijn');

@@ -93,3 +93,14 @@ func (d *runningDemo) read(name string) string {
 	}
 	return string(text)
 }
+
+// The sample portal of the real demo, with its dossiers of two years.
+func TestPortalScreenshots(t *testing.T) {
+	needsBrowser(t)
+	if os.Getenv("DOSSIERSYNC_SCREENSHOTS") == "" {
+		t.Skip("DOSSIERSYNC_SCREENSHOTS is not set: make screenshots does this")
+	}
+	d := startDemo(t)
+	b := &browserHarness{harness: &harness{t: t}, env: append(os.Environ(), "SITE="+d.portal)}
+	b.runScript("portal-screenshots.mjs")
+}
