@@ -77,7 +77,7 @@ func (p *portal) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, s := time.Now(), &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(s, r)
-		if s.status >= http.StatusInternalServerError {
+		if s.status >= http.StatusInternalServerError && r.Context().Err() == nil { // else the reader has left
 			p.log.Error("request failed", "route", r.Pattern, "status", s.status, "took", time.Since(began).String(),
 				"error", s.cause)
 		}

@@ -116,8 +116,9 @@ func (v *view) printForm(body *printBody, id string) (client.Freshness, error) {
 	return one.JSON200.Freshness, nil
 }
 
-// printPlans reads the plans that are in force.
+// printPlans reads the plans that are in force, whatever the period.
 func (v *view) printPlans(body *printBody) (client.Freshness, error) {
+	body.Filter = filter{}
 	list, err := answered(v.api.ListCarePlansWithResponse(v.Context(), v.page.Dossier.Client,
 		&client.ListCarePlansParams{State: some(client.PlanStateCurrent)}))
 	if err != nil {

@@ -6,11 +6,12 @@ const cards = document.getElementById('kaarten');
 const here = new URL(location.href);
 
 // fragment asks for a piece of a page: the cards at a URL of the time line. It returns null if the reader
-// has to see a whole page: signed out, no right any more, or a failure.
+// has to see a whole page: signed out, or no right any more. It throws if it does not work now.
 async function fragment(url) {
   const at = new URL(url, location.href);
   at.searchParams.set('deel', '1');
   const answer = await fetch(at, { redirect: 'follow' });
+  if (answer.status >= 500) throw new Error('not now');
   const found = answer.ok && new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('kaarten');
   return found || null;
 }
@@ -179,13 +180,27 @@ async function check() {
     if (answer.ok) {
       const now = await answer.json();
       next = Date.parse(now.next);
-      for (const line of document.querySelectorAll('[data-fresh-line]')) line.textContent = now.line;
       if (triedFor !== now.asOf) { triedFor = now.asOf; tries = 0; }
       // Each reading is in the access log, so a sync is worth three at most.
       if (atNewest() && now.asOf && !(Date.parse(cards.dataset.asOf) >= Date.parse(now.asOf)) && tries++ < 3) await refresh();
+      tell(now);
     }
   } catch { /* no connection: later again */ }
   plan();
+}
+
+// tell says how old the page is. A page that does not renew itself offers to.
+function tell(now) {
+  const line = document.querySelector('.hello [data-fresh-line]');
+  const asOf = cards ? cards.dataset.asOf : document.body.dataset.asOf;
+  if (!line || !now.asOf) return;
+  if (cards && atNewest() && Date.parse(asOf) >= Date.parse(now.asOf)) line.textContent = now.line;
+  else if (Date.parse(asOf) < Date.parse(now.asOf) && !line.querySelector('a')) {
+    const again = document.createElement('a');
+    again.href = location.href;
+    again.textContent = 'Laad het nieuwste';
+    line.append(' ', again);
+  }
 }
 
 function plan() {

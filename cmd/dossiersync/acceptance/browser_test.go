@@ -27,6 +27,7 @@ const (
 // client, retries mended items, and approves removals. Then axe checks every page.
 func TestOperatorWorkInBrowser(t *testing.T) {
 	needsBrowser(t)
+	t.Parallel()
 	h := newBrowserHarness(t)
 	h.runScript("operator.mjs")
 	h.runScript("axe.mjs")
