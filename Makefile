@@ -84,12 +84,12 @@ IN_BROWSER = chromium=$$(.ci/install-chromium) && tools=$$(.ci/npm-install brows
 	DOSSIERSYNC_CHROMIUM=$$chromium DOSSIERSYNC_BROWSER_TOOLS=$$tools $(GO) test ./cmd/dossiersync/acceptance -count=1 -timeout 10m
 
 .PHONY: browser
-browser: deps ## Test the operators' console in Chromium, and every page with axe
-	@$(IN_BROWSER) -run '^TestOperatorWorkInBrowser$$'
+browser: deps ## Test the console and the sample portal in Chromium, and every page with axe
+	@$(IN_BROWSER) -run '^TestOperatorWorkInBrowser$$|^TestFamilyReadsDossierInBrowser$$'
 
 .PHONY: screenshots
-screenshots: deps ## Take the README's screenshots of the console, into docs/screenshots/
-	@export DOSSIERSYNC_SCREENSHOTS=$(CURDIR)/docs/screenshots && $(IN_BROWSER) -run '^TestScreenshots$$'
+screenshots: deps ## Take the README's screenshots of the console and the sample portal, into docs/screenshots/
+	@export DOSSIERSYNC_SCREENSHOTS=$(CURDIR)/docs/screenshots && $(IN_BROWSER) -run '^TestScreenshots$$|^TestPortalScreenshots$$'
 
 $(COMPOSE_TOOL):
 	@mkdir -p $(dir $@)

@@ -1,4 +1,4 @@
-// Helpers of the browser tests: they open pages of the console and collect faults.
+// Helpers of the browser tests: they open pages of the console or the sample portal, and collect faults.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 
@@ -6,7 +6,7 @@ const tools = createRequire(process.env.DOSSIERSYNC_BROWSER_TOOLS + '/');
 const { chromium } = tools('playwright-core');
 const axe = readFileSync(tools.resolve('axe-core/axe.min.js'), 'utf8');
 
-export const console_ = process.env.CONSOLE; // the console's URL
+const site = process.env.SITE; // the URL of the console or the portal
 const source = process.env.SOURCE; // the URL at which the Go test changes the care record system
 
 // launch starts the installed browser with a new profile.
@@ -35,7 +35,7 @@ export async function tellSource(order) {
 // openPage opens a page in a new browser context. Every error or warning of the browser is
 // a fault: a script or style that the policy forbids, a script that fails, a missing file.
 export async function openPage(browser, options = {}) {
-  const window = await browser.newContext({ baseURL: console_, viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
+  const window = await browser.newContext({ baseURL: site, viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', ...options });
   window.setDefaultTimeout(30000);
   const page = await window.newPage();
   page.on('console', m => {
@@ -44,7 +44,7 @@ export async function openPage(browser, options = {}) {
     if (['error', 'warning'].includes(m.type()) && !itself) addFault(page.url(), 'logs:', m.text());
   });
   page.on('pageerror', e => addFault(page.url(), 'fails:', e.message));
-  page.on('request', r => { if (!r.url().startsWith(console_) && !r.url().startsWith('data:')) addFault(page.url(), 'requests another host:', r.url()); });
+  page.on('request', r => { if (!r.url().startsWith(site) && !r.url().startsWith('data:')) addFault(page.url(), 'requests another host:', r.url()); });
   page.says = async () => (await page.textContent('body')).replace(/\s+/g, ' ');
   page.wants = async (...texts) => {
     const says = (await page.says()).toLowerCase();
@@ -62,9 +62,9 @@ export async function login(page, user) {
 
 // checkPage checks the page with axe against WCAG 2.1 A and AA, and that it fits the window:
 // in light and dark colours, wide and narrow.
-export async function checkPage(page, name) {
+export async function checkPage(page, name, looks = [['light', 1280], ['light', 400], ['dark', 1280], ['dark', 400]]) {
   await page.evaluate(axe);
-  for (const colorScheme of ['light', 'dark']) for (const width of [1280, 400]) {
+  for (const [colorScheme, width] of looks) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width, height: 900 });
     const { over, violations } = await page.evaluate(async tags => ({

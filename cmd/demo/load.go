@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -33,9 +34,9 @@ func (d *demo) printLoaded(log string) {
 	}
 }
 
-// openFullestDossier grants one person every dossier, and prints a guide to the one with the
-// most to read.
-func (g *guide) openFullestDossier(ctx context.Context, src source) error {
+// openFullestDossier grants one person every dossier, and returns that person and the dossiers,
+// the one with the most to read first.
+func (g *guide) openFullestDossier(ctx context.Context, src source) (person, []string, error) {
 	var found struct {
 		Entry []struct {
 			Resource struct {
@@ -44,29 +45,32 @@ func (g *guide) openFullestDossier(ctx context.Context, src source) error {
 		} `json:"entry"`
 	}
 	if err := get(ctx, fmt.Sprintf("%s/Patient?_count=%d", src.url, maxClients), "", &found); err != nil {
-		return fmt.Errorf("ask the source for clients: %w", err)
+		return person{}, nil, fmt.Errorf("ask the source for clients: %w", err)
 	}
-	all := people[3]
-	all.what = "somebody who may read every dossier"
+	all := peopleOf[tenants[0].id][3]
+	all.what, all.dutch = "somebody who may read every dossier", "leest alle dossiers"
 	token, err := g.token(src.id, all.user, "dossier:read")
 	if err != nil {
-		return err
+		return person{}, nil, err
 	}
-	fullest, most := "", -1
+	var clients []string
+	most := -1
 	for _, e := range found.Entry {
 		client := e.Resource.ID
-		if err := g.grant(ctx, client, all.user, all.grant); err != nil {
-			return err
+		if err := g.grant(ctx, client, all); err != nil {
+			return person{}, nil, err
 		}
 		n, err := fullness(ctx, g.api, token, client)
 		if err != nil {
-			return err
+			return person{}, nil, err
 		}
 		if n > most {
-			fullest, most = client, n
+			most, clients = n, slices.Insert(clients, 0, client)
+		} else {
+			clients = append(clients, client)
 		}
 	}
-	return g.print([]person{all}, fullest, "A sync follows every 20 seconds.")
+	return all, clients, nil
 }
 
 // fullness returns how full the client's dossier is: first by its parts, then by its items.

@@ -1,6 +1,6 @@
 // Command demo runs all of dossiersync on one machine, to try it out: the care record
-// simulator for two tenants, a private PostgreSQL, the worker, the portal API and the
-// operators' listener. Each is the real program, in a process of its own.
+// simulator for two tenants, a private PostgreSQL, the worker, the portal API, the operators'
+// listener and a sample portal. Each is the real program, in a process of its own.
 package main
 
 import (
@@ -21,15 +21,16 @@ func main() {
 }
 
 type options struct {
-	Once    bool     `help:"Sync once, print the summary and end."`
-	Keep    bool     `help:"Go on with the data of the last demo: the dossiers, the grants and the key, so that tokens stay valid."`
-	Source  *url.URL `help:"Use this FHIR R4 server instead of the simulators." placeholder:"URL" xor:"source"`
-	Load    string   `help:"Serve the FHIR R4 resources in the JSON and NDJSON files of this folder with a simulator." type:"existingdir" placeholder:"DIR" xor:"source"`
-	Data    string   `help:"The folder for the demo's data, which is emptied first without --keep; default: ${default}." default:"data/demo" placeholder:"DIR"`
-	Clients int      `help:"The number of clients of each simulator, at most 5000; default: ${default}." default:"25" placeholder:"N"`
-	Years   float64  `help:"The years of dossiers of each client, at most 30; default: ${default}." default:"2" placeholder:"N"`
-	Port    int      `help:"The port of the portal API; default: ${default}, or a free one if it is taken." default:"8080" placeholder:"N"`
-	OpsPort int      `help:"The port of the console and the metrics; default: ${default}, or a free one if it is taken." default:"8081" placeholder:"N"`
+	Once       bool     `help:"Sync once, print the summary and end."`
+	Keep       bool     `help:"Go on with the data of the last demo: the dossiers, the grants and the key, so that tokens stay valid."`
+	Source     *url.URL `help:"Use this FHIR R4 server instead of the simulators." placeholder:"URL" xor:"source"`
+	Load       string   `help:"Serve the FHIR R4 resources in the JSON and NDJSON files of this folder with a simulator." type:"existingdir" placeholder:"DIR" xor:"source"`
+	Data       string   `help:"The folder for the demo's data, which is emptied first without --keep; default: ${default}." default:"data/demo" placeholder:"DIR"`
+	Clients    int      `help:"The number of clients of each simulator, at most 5000; default: ${default}." default:"25" placeholder:"N"`
+	Years      float64  `help:"The years of dossiers of each client, at most 30; default: ${default}." default:"2" placeholder:"N"`
+	Port       int      `help:"The port of the portal API; default: ${default}, or a free one if it is taken." default:"8080" placeholder:"N"`
+	OpsPort    int      `help:"The port of the console and the metrics; default: ${default}, or a free one if it is taken." default:"8081" placeholder:"N"`
+	PortalPort int      `help:"The port of the sample portal; default: ${default}, or a free one if it is taken." default:"8082" placeholder:"N"`
 }
 
 // Validate is called by kong.
@@ -39,8 +40,8 @@ func (o *options) Validate() error {
 		return errors.New("--clients must be between 0 and 5000")
 	case o.Years < 0 || o.Years > 30:
 		return errors.New("--years must be between 0 and 30")
-	case o.Port < 0 || o.Port > 65535 || o.OpsPort < 0 || o.OpsPort > 65535:
-		return errors.New("--port and --ops-port must be between 0 and 65535")
+	case min(o.Port, o.OpsPort, o.PortalPort) < 0 || max(o.Port, o.OpsPort, o.PortalPort) > 65535:
+		return errors.New("--port, --ops-port and --portal-port must be between 0 and 65535")
 	}
 	return nil
 }

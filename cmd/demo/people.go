@@ -14,56 +14,99 @@ import (
 
 // person is somebody who uses the portal. Their token is in the environment variable.
 type person struct {
-	variable, user, what string
-	clients              []int // which of the chosen dossiers
+	variable, user, name string
+	what, dutch          string // who they are, in English and for the sample portal
+	clients              []int  // which of the chosen dossiers
 	grant                string
 }
 
 const everyPart = `"parts": ["reports", "forms", "care-plans"]`
 
-// people are the users that the demo gives tokens. %[1]s is yesterday.
-var people = []person{
-	{"CLIENT", "client", "the client", []int{0}, `{"role": "client", "state": "accepted", ` + everyPart + `}`},
-	{"DAUGHTER", "dochter", "a daughter, who may read reports only", []int{0},
-		`{"role": "contact", "state": "accepted", "name": "Een dochter", "parts": ["reports"]}`},
-	{"MENTOR", "mentor", "a mentor of two other clients", []int{1, 2},
-		`{"role": "representative", "state": "accepted", "name": "Een mentor", ` + everyPart + `}`},
-	{"MANAGER", "beheerder", "a son who manages the portal", []int{0},
-		`{"role": "representative", "manager": true, "state": "accepted", "name": "Een zoon", ` + everyPart + `}`},
-	{"ENDED", "buurman", "a neighbour whose access ended yesterday", []int{0},
-		`{"role": "contact", "state": "accepted", "name": "Een buurman", "until": "%[1]s", ` + everyPart + `}`},
+// peopleOf has the users of each tenant. %[1]s is yesterday. A client has the name of the dossier.
+var peopleOf = map[string][]person{
+	"amaris": {
+		{"CLIENT", "client", "", "the client", "cliënt: leest alles en beheert de toegang", []int{0},
+			`{"role": "client", "state": "accepted", ` + everyPart + `}`},
+		{"DAUGHTER", "dochter", "Sanne de Wit", "a daughter, who may read reports only", "dochter: leest alleen de rapportages", []int{0},
+			`{"role": "contact", "state": "accepted", "name": "Sanne de Wit", "parts": ["reports"]}`},
+		{"MENTOR", "mentor", "Joost Vermeer", "a mentor of two other clients", "mentor van twee andere cliënten", []int{1, 2},
+			`{"role": "representative", "state": "accepted", "name": "Joost Vermeer", ` + everyPart + `}`},
+		{"MANAGER", "beheerder", "Peter de Wit", "a son who manages the portal", "zoon: leest alles en beheert de toegang", []int{0},
+			`{"role": "representative", "manager": true, "state": "accepted", "name": "Peter de Wit", ` + everyPart + `}`},
+		{"ENDED", "buurman", "Henk Jansen", "a neighbour whose access ended yesterday", "buurman: zijn toegang is sinds gisteren voorbij", []int{0},
+			`{"role": "contact", "state": "accepted", "name": "Henk Jansen", "until": "%[1]s", ` + everyPart + `}`},
+	},
+	"szr": {
+		{"", "client", "", "", "cliënt: leest alles en beheert de toegang", []int{0},
+			`{"role": "client", "state": "accepted", ` + everyPart + `}`},
+		{"", "nicht", "Fatima Bakkali", "", "nicht: leest de dossiers van twee mensen", []int{0, 1},
+			`{"role": "contact", "state": "accepted", "name": "Fatima Bakkali", ` + everyPart + `}`},
+	},
 }
 
 // chosenClients is how many dossiers the people of the demo have.
 const chosenClients = 3
 
-// openDossiers grants dossiers to the people of the demo, prints a guide, and keeps writing
-// in those dossiers.
-func (d *demo) openDossiers(ctx context.Context, o options, api, ops string, src source) error {
-	portal, err := d.token(src.id, "portal", "dossier:grants")
-	if err != nil {
-		return err
+// openDossiers grants dossiers to the people of the demo, starts the sample portal, prints a guide,
+// and keeps writing in those dossiers. The channel is closed when the portal ends.
+func (d *demo) openDossiers(ctx context.Context, o options, api, ops string, sources []source) (<-chan struct{}, error) {
+	var list sampleList
+	var first guide
+	var people []person
+	var client string
+	for i, src := range sources {
+		token, err := d.token(src.id, "portal", "dossier:grants")
+		if err != nil {
+			return nil, err
+		}
+		g := guide{demo: d, api: api, ops: ops, tenant: src.tenant, portal: token}
+		found, clients, err := g.openTenant(ctx, o, src)
+		if err != nil {
+			return nil, err
+		}
+		if err := g.addTo(ctx, &list, found, clients); err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			first, people = g, found
+			client = clients[0]
+		}
 	}
-	g := guide{demo: d, api: api, ops: ops, tenant: src.tenant, portal: portal}
+	address, ended, err := d.startPortal(ctx, o, api, list)
+	if err != nil {
+		return nil, err
+	}
+	news := "A sync follows every 20 seconds, and each has something new in the dossiers below."
 	if o.Load != "" || o.Source != nil {
-		return g.openFullestDossier(ctx, src)
+		news = "A sync follows every 20 seconds."
+	}
+	return ended, first.print(people, client, news, address)
+}
+
+// openTenant grants dossiers to the people of a tenant, and returns both.
+func (g *guide) openTenant(ctx context.Context, o options, src source) ([]person, []string, error) {
+	if o.Load != "" || o.Source != nil {
+		all, clients, err := g.openFullestDossier(ctx, src)
+		if err == nil && len(clients) == 0 {
+			err = errors.New("the source has no clients")
+		}
+		return []person{all}, clients, err
 	}
 	clients, err := g.chooseClients(ctx, src)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	for _, p := range people {
+	for _, p := range peopleOf[src.id] {
 		for _, i := range p.clients {
 			if i < len(clients) {
-				if err := g.grant(ctx, clients[i], p.user, p.grant); err != nil {
-					return err
+				if err := g.grant(ctx, clients[i], p); err != nil {
+					return nil, nil, err
 				}
 			}
 		}
 	}
 	go keepWriting(ctx, src.url, clients)
-	return g.print(people, clients[0],
-		"A sync follows every 20 seconds, and each has something new in the dossiers below.")
+	return peopleOf[src.id], clients, nil
 }
 
 // guide prints the tokens of people, and what to try.
@@ -100,7 +143,7 @@ func (g *guide) chooseClients(ctx context.Context, src source) ([]string, error)
 			continue
 		}
 		tried = append(tried, client)
-		if err := g.grant(ctx, client, "demo", people[0].grant); err != nil {
+		if err := g.grant(ctx, client, person{user: "demo", grant: peopleOf[tenants[0].id][0].grant}); err != nil {
 			return nil, err
 		}
 		err := get(ctx, "http://"+g.api+"/v1/dossiers/"+client, reader, &struct{}{})
@@ -120,10 +163,10 @@ func (g *guide) chooseClients(ctx context.Context, src source) ([]string, error)
 	return clients, nil
 }
 
-// grant stores a grant, as a portal does.
-func (g *guide) grant(ctx context.Context, client, user, grant string) error {
+// grant stores a person's grant, as a portal does.
+func (g *guide) grant(ctx context.Context, client string, p person) error {
 	yesterday := time.Now().AddDate(0, 0, -1).Format(time.DateOnly)
-	return g.send(ctx, http.MethodPut, client, user, strings.ReplaceAll(grant, "%[1]s", yesterday))
+	return g.send(ctx, http.MethodPut, client, p.user, strings.ReplaceAll(p.grant, "%[1]s", yesterday))
 }
 
 func (g *guide) send(ctx context.Context, method, client, user, body string) error {
@@ -149,7 +192,7 @@ func (g *guide) send(ctx context.Context, method, client, user, body string) err
 
 // print writes the people's tokens into a file and prints the guide. client is the dossier of
 // the first lines.
-func (g *guide) print(list []person, client, news string) error {
+func (g *guide) print(list []person, client, news, portal string) error {
 	var tokens, table strings.Builder
 	fmt.Fprintf(&tokens, "export PORTAL=%s\n", g.portal)
 	for _, p := range list {
@@ -177,10 +220,11 @@ func (g *guide) print(list []person, client, news string) error {
 	fmt.Fprintf(g.stdout, `
 Everything runs. %[1]s
 
-  portal API  http://%[2]s/           contract: http://%[2]s/openapi.yaml
-  console     http://%[3]s/           contract: http://%[3]s/openapi.yaml
-  metrics     http://%[3]s/metrics
-  logs        %[4]s/*.log
+  Mijn dossier  http://%[11]s/           a sample portal: choose who you are
+  portal API    http://%[2]s/           contract: http://%[2]s/openapi.yaml
+  console       http://%[3]s/           contract: http://%[3]s/openapi.yaml
+  metrics       http://%[3]s/metrics
+  logs          %[4]s/*.log
 
 These people have a token for %[5]s, which is valid for 12 hours:
 
@@ -196,6 +240,6 @@ As the operator:
   bin/dossiersync runs --config %[10]s
 
 Ctrl-C stops everything. --keep goes on from there the next time.
-`, news, g.api, g.ops, g.dir, g.tenant.name, table.String(), "PORTAL", file, calls.String(), g.path("dossiersync.yaml"))
+`, news, g.api, g.ops, g.dir, g.tenant.name, table.String(), "PORTAL", file, calls.String(), g.path("dossiersync.yaml"), portal)
 	return nil
 }

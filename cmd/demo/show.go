@@ -16,9 +16,17 @@ import (
 )
 
 // tenant is one care organisation of the demo.
-type tenant struct{ id, name string }
+type tenant struct {
+	id, name string
+	colour   string // of the sample portal
+	labels   string // the words that readers see, in YAML; empty: the defaults
+}
 
-var tenants = []tenant{{"amaris", "Amaris"}, {"szr", "SZR"}}
+var tenants = []tenant{
+	{id: "amaris", name: "Amaris", colour: "zee"},
+	{id: "szr", name: "SZR", colour: "pruim", labels: "{reports: Rapportage, forms: Formulieren, " +
+		"care-plans: Zorgleefplannen, general: Algemeen, care-plan: Zorgleefplan}"},
+}
 
 const (
 	issuer   = "https://login.example"
@@ -52,13 +60,16 @@ func show(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w; see %s", err, d.path("dossiersync.log"))
 	}
-	if err := d.openDossiers(ctx, o, api, ops, sources[0]); err != nil {
+	portal, err := d.openDossiers(ctx, o, api, ops, sources)
+	if err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 	case <-ended:
 		return fmt.Errorf("dossiersync ended unexpectedly; see %s", d.path("dossiersync.log"))
+	case <-portal:
+		return fmt.Errorf("the sample portal ended unexpectedly; see %s", d.path("portal.log"))
 	}
 	return nil
 }
@@ -189,6 +200,9 @@ tenants:
 		b.WriteString(`    mapping:
       category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
 `)
+		if src.labels != "" {
+			fmt.Fprintf(&b, "      labels: %s\n", src.labels)
+		}
 	}
 	return api, ops, os.WriteFile(d.path("dossiersync.yaml"), []byte(b.String()), 0o600)
 }

@@ -21,6 +21,9 @@ var newReports = []string{
 	"Heeft geholpen met de boodschappen en koffie gezet voor iedereen.",
 }
 
+// newAuthors are who wrote them.
+var newAuthors = []string{"Sara Bakker", "Youssef El Amrani", "Marijke Dekker"}
+
 // writeEvery is the time between two new reports. Each of the chosen dossiers has one within 20
 // seconds.
 const writeEvery = 6 * time.Second
@@ -35,12 +38,12 @@ func keepWriting(ctx context.Context, base string, clients []string) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = writeReport(ctx, base, clients[i%len(clients)], newReports[i%len(newReports)])
+			_ = writeReport(ctx, base, clients[i%len(clients)], newReports[i%len(newReports)], newAuthors[i/len(clients)%len(newAuthors)])
 		}
 	}
 }
 
-func writeReport(ctx context.Context, base, client, text string) error {
+func writeReport(ctx context.Context, base, client, text, author string) error {
 	now := time.Now()
 	id := fmt.Sprintf("demo-%d", now.UnixMilli())
 	report, err := json.Marshal(map[string]any{
@@ -50,7 +53,7 @@ func writeReport(ctx context.Context, base, client, text string) error {
 		"subject":           map[string]any{"reference": "Patient/" + client},
 		"effectiveDateTime": now.Format(time.RFC3339),
 		"issued":            now.Format(time.RFC3339),
-		"performer":         []any{map[string]any{"display": "S. Bakker"}},
+		"performer":         []any{map[string]any{"display": author}},
 		"valueString":       text,
 	})
 	if err != nil {

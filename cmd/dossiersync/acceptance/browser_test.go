@@ -27,6 +27,7 @@ const (
 // client, retries mended items, and approves removals. Then axe checks every page.
 func TestOperatorWorkInBrowser(t *testing.T) {
 	needsBrowser(t)
+	t.Parallel()
 	h := newBrowserHarness(t)
 	h.runScript("operator.mjs")
 	h.runScript("axe.mjs")
@@ -66,7 +67,7 @@ func newBrowserHarness(t *testing.T) *browserHarness {
 	commands := httptest.NewServer(b.sourceCommands())
 	t.Cleanup(commands.Close)
 	p := h.start("serve")
-	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL,
+	b.env = append(os.Environ(), "SITE="+p.addressOf(app.OpsListener), "SOURCE="+commands.URL,
 		"CLIENT="+h.clientIDs()[0])
 	waitUntil(t, "the first run has ended", func() bool {
 		runs, err := h.replica.Runs(t.Context(), store.RunFilter{})

@@ -33,7 +33,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	b := &browserHarness{harness: h}
 	p := h.start("serve", "--only", "ops") // without a worker, which would change these rows
-	b.env = append(os.Environ(), "CONSOLE="+p.addressOf(app.OpsListener), "CLIENT="+client)
+	b.env = append(os.Environ(), "SITE="+p.addressOf(app.OpsListener), "CLIENT="+client)
 	b.runScript("screenshots.mjs")
 }
 
