@@ -107,6 +107,13 @@ const holdClaimSQL = `
 	WHERE id = @id AND fence = @fence AND state = 'running'
 	RETURNING cancel`
 
+// insistOnClaimSQL is holdClaimSQL for a pipeline: if the claim was lost, it fails, and so do the
+// statements behind it.
+const insistOnClaimSQL = `
+	WITH held AS (` + holdClaimSQL + `)
+	SELECT 1 / count(*)
+	FROM held`
+
 func holdClaimArgs(c Claim) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"id": c.Run.ID, "fence": c.Fence, "lease": LeaseTime}
 }

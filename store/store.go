@@ -150,15 +150,26 @@ func plainly(err error) error {
 	return err
 }
 
-// asClaimant executes one statement while the claim is held, and renews it.
+// asClaimant executes one statement while the claim is held, and renews it. It fails with
+// [ErrFenced].
 func (s *Store) asClaimant(ctx context.Context, c Claim, sql string, args pgx.StrictNamedArgs) error {
-	return inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
+	return s.allAsClaimant(ctx, c, func(b *pgx.Batch) { b.Queue(sql, args) })
+}
+
+// allAsClaimant executes the statements that queue adds, in one transaction and one round trip,
+// while the claim is held, and renews it. It fails with [ErrFenced]; nothing is written then.
+func (s *Store) allAsClaimant(ctx context.Context, c Claim, queue func(*pgx.Batch)) error {
+	var b pgx.Batch // without an explicit transaction its statements form one of their own
+	b.Queue(insistOnClaimSQL, holdClaimArgs(c)).QueryRow(func(row pgx.Row) error {
+		var held int64
+		err := row.Scan(&held)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "22012" { // division_by_zero
+			return ErrFenced
 		}
-		_, err := tx.Exec(ctx, sql, args)
 		return err
 	})
+	queue(&b)
+	return s.pool.SendBatch(ctx, &b).Close()
 }
 
 // isUniqueViolation reports whether err is about a row that the named unique index holds already.
