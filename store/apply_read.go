@@ -27,7 +27,9 @@ func (a *application) read(ctx context.Context) error {
 	a.queueRunCheck(&b)
 	a.known.queue(&b, isTarget(a.stream))
 	a.before = make(map[string]Effect)
-	b.Queue(seen, pgx.StrictNamedArgs{"run": a.batch.Claim.Run.ID, "keys": a.keys}).Query(collectMap(a.before))
+	if !a.areNew {
+		b.Queue(seen, pgx.StrictNamedArgs{"run": a.batch.Claim.Run.ID, "keys": a.keys}).Query(collectMap(a.before))
+	}
 	if k := a.batch.Kind; k == BatchRead || k == BatchDeletions || k == BatchUnfound {
 		a.quarantinedAt = make(map[string]time.Time)
 		args := pgx.StrictNamedArgs{"tenant": a.tenant, "keys": a.keys}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -37,6 +38,7 @@ type pass struct {
 // arrival is what a page has brought.
 type arrival struct {
 	items   []dossier.Item
+	again   bool           // the window, or the one before, may have brought some of them already
 	total   int            // how many records the source says there are
 	weight  int64          // of bytesAhead
 	last    bool           // the pass ends with this page
@@ -100,10 +102,11 @@ func (w *window) fetch(
 		if err := w.cutCircle(&page); err != nil {
 			return nil, err
 		}
+		again := false
 		for i := range page.Items {
-			w.see(&page.Items[i])
+			again = !w.see(&page.Items[i]) || again
 		}
-		a := arrival{items: page.Items, total: page.Total, weight: min(page.Size, bytesAhead)}
+		a := arrival{again: again, items: page.Items, total: page.Total, weight: min(page.Size, bytesAhead)}
 		if a.last, a.drained, err = w.endsWith(ctx, page); err != nil {
 			return nil, err
 		}
@@ -174,25 +177,45 @@ func (w *window) keepAll(ctx context.Context, ahead *semaphore.Weighted, arrival
 	defer recovered(&err)
 	var batch []dossier.Item
 	var weight int64
-	begun := false
+	begun, again := false, false
 	for a := range arrivals {
+		if !begun && w.isEmpty(a) {
+			w.endEmpty(a)
+			ahead.Release(a.weight)
+			continue
+		}
 		if !begun {
 			if err := w.begin(ctx, a.total); err != nil {
 				return err
 			}
 			begun = true
 		}
-		batch, weight = append(batch, a.items...), weight+a.weight
+		batch, weight, again = append(batch, a.items...), weight+a.weight, again || a.again
 		if !a.last && len(arrivals) > 0 && len(batch) < batchItems {
 			continue
 		}
-		if err := w.keep(ctx, batch, a.drained); err != nil {
+		if err := w.keep(ctx, batch, again, a.drained); err != nil {
 			return err
 		}
 		ahead.Release(weight)
-		batch, weight = nil, 0
+		batch, weight, again = nil, 0, false
 	}
 	return nil
+}
+
+// isEmpty reports whether the window is one of a run that has brought nothing, and is drained.
+func (w *window) isEmpty(a arrival) bool {
+	return a.drained != nil && len(a.items) == 0 && w.kind == runWindow && !w.dry()
+}
+
+// endEmpty ends a run's window that brought nothing.
+func (w *window) endEmpty(a arrival) {
+	e := store.EmptyWindow{TypeID: w.t.TypeID, Drained: *a.drained}
+	if w.t.Upto == nil && a.total >= 0 && w.t.Expected == nil {
+		expected := int64(a.total)
+		w.t.Expected, e.Expected = &expected, &expected
+	}
+	w.slice.endEmpty(e)
 }
 
 // begin prepares a run's window before its first page is applied: the type gets a cursor, and how
@@ -215,13 +238,31 @@ func (w *window) begin(ctx context.Context, total int) error {
 	return st.NoteExpected(ctx, w.claim, w.t.TypeID, expected)
 }
 
-// keep applies the items, or adds them to the census.
-func (w *window) keep(ctx context.Context, items []dossier.Item, drained *store.Drained) error {
+// keep applies the items, or adds them to the census. again says that some of them may have come
+// before.
+func (w *window) keep(ctx context.Context, items []dossier.Item, again bool, drained *store.Drained) error {
 	if w.kind.isHistory() {
 		drained = nil // it moves no cursor
 	}
 	if w.kind.isCensus() {
 		return w.list(ctx, w.t.TypeID, items, drained)
 	}
-	return w.apply(ctx, w.t.TypeID, items, drained)
+	if again || len(items) == 0 || !w.isFirstRead() {
+		return w.apply(ctx, w.t.TypeID, items, drained)
+	}
+	applied, err := w.applyBatch(ctx, store.Batch{Type: w.t.TypeID, Items: items, Drained: drained, New: true})
+	if applied.NotNew {
+		w.notNew[w.t.TypeID] = true
+	}
+	return err
+}
+
+// isFirstRead reports whether nothing may be stored of the window's type: it is read from the
+// beginning, by one search, and no batch of this slice has shown that something is stored.
+func (w *window) isFirstRead() bool {
+	t := w.t
+	return w.kind == runWindow && w.client == "" && t.From == nil && !w.notNew[t.TypeID] &&
+		!slices.ContainsFunc(w.types, func(o store.RunType) bool {
+			return o.TypeID != t.TypeID && o.Stream == t.Stream && o.Type == t.Type
+		})
 }
