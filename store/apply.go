@@ -106,12 +106,15 @@ type application struct {
 	sealer *Sealer
 
 	cancelled   bool
-	identityKey []byte            // the tenant's
-	before      map[string]Effect // by key: the effect that this run has counted
-	effects     Effects           // of the run's type, with this batch
-	counted     Effects           // this batch's share of effects
-	removed     int64
-	older       []dossier.Ref
+	identityKey []byte // the tenant's
+
+	hasQuarantine, hasAbsences bool // the tenant has rows in these tables
+
+	before  map[string]Effect // by key: the effect that this run has counted
+	effects Effects           // of the run's type, with this batch
+	counted Effects           // this batch's share of effects
+	removed int64
+	older   []dossier.Ref
 	// quarantinedAt holds the lastUpdated of versions in quarantine, by key; zero: unknown. Only
 	// for a BatchRead, BatchDeletions and BatchUnfound.
 	quarantinedAt map[string]time.Time

@@ -37,8 +37,8 @@ type pass struct {
 
 // arrival is what a page has brought.
 type arrival struct {
-	items   []dossier.Item
-	again   bool           // the window, or the one before, may have brought some of them already
+	items   []dossier.Item // that come for the first time
+	again   []dossier.Item // that the window, or the one before, may have brought already
 	total   int            // how many records the source says there are
 	weight  int64          // of bytesAhead
 	last    bool           // the pass ends with this page
@@ -102,11 +102,14 @@ func (w *window) fetch(
 		if err := w.cutCircle(&page); err != nil {
 			return nil, err
 		}
-		again := false
-		for i := range page.Items {
-			again = !w.see(&page.Items[i]) || again
+		a := arrival{total: page.Total, weight: min(page.Size, bytesAhead)}
+		for _, it := range page.Items {
+			if w.see(&it) {
+				a.items = append(a.items, it)
+			} else {
+				a.again = append(a.again, it)
+			}
 		}
-		a := arrival{again: again, items: page.Items, total: page.Total, weight: min(page.Size, bytesAhead)}
 		if a.last, a.drained, err = w.endsWith(ctx, page); err != nil {
 			return nil, err
 		}
@@ -175,9 +178,9 @@ func (w *window) counted(d *store.Drained) *store.Drained {
 // last batch's transaction moves the cursor, if the window is drained with it.
 func (w *window) keepAll(ctx context.Context, ahead *semaphore.Weighted, arrivals <-chan arrival) (err error) {
 	defer recovered(&err)
-	var batch []dossier.Item
+	var batch, again []dossier.Item
 	var weight int64
-	begun, again := false, false
+	begun := false
 	for a := range arrivals {
 		if !begun && w.isEmpty(a) {
 			w.endEmpty(a)
@@ -190,22 +193,22 @@ func (w *window) keepAll(ctx context.Context, ahead *semaphore.Weighted, arrival
 			}
 			begun = true
 		}
-		batch, weight, again = append(batch, a.items...), weight+a.weight, again || a.again
-		if !a.last && len(arrivals) > 0 && len(batch) < batchItems {
+		batch, again, weight = append(batch, a.items...), append(again, a.again...), weight+a.weight
+		if !a.last && len(arrivals) > 0 && len(batch)+len(again) < batchItems {
 			continue
 		}
 		if err := w.keep(ctx, batch, again, a.drained); err != nil {
 			return err
 		}
 		ahead.Release(weight)
-		batch, weight, again = nil, 0, false
+		batch, again, weight = nil, nil, 0
 	}
 	return nil
 }
 
 // isEmpty reports whether the window is one of a run that has brought nothing, and is drained.
 func (w *window) isEmpty(a arrival) bool {
-	return a.drained != nil && len(a.items) == 0 && w.kind == runWindow && !w.dry()
+	return a.drained != nil && len(a.items)+len(a.again) == 0 && w.kind == runWindow && !w.dry()
 }
 
 // endEmpty ends a run's window that brought nothing.
@@ -238,17 +241,19 @@ func (w *window) begin(ctx context.Context, total int) error {
 	return st.NoteExpected(ctx, w.claim, w.t.TypeID, expected)
 }
 
-// keep applies the items, or adds them to the census. again says that some of them may have come
-// before.
-func (w *window) keep(ctx context.Context, items []dossier.Item, again bool, drained *store.Drained) error {
+// keep applies the items, or adds them to the census. The items of again may have come before.
+func (w *window) keep(ctx context.Context, items, again []dossier.Item, drained *store.Drained) error {
 	if w.kind.isHistory() {
 		drained = nil // it moves no cursor
 	}
 	if w.kind.isCensus() {
-		return w.list(ctx, w.t.TypeID, items, drained)
+		return w.list(ctx, w.t.TypeID, append(items, again...), drained)
 	}
-	if again || len(items) == 0 || !w.isFirstRead() {
-		return w.apply(ctx, w.t.TypeID, items, drained)
+	if len(items) == 0 || !w.isFirstRead() {
+		return w.apply(ctx, w.t.TypeID, append(items, again...), drained)
+	}
+	if err := w.apply(ctx, w.t.TypeID, again, nil); err != nil {
+		return err
 	}
 	applied, err := w.applyBatch(ctx, store.Batch{Type: w.t.TypeID, Items: items, Drained: drained, New: true})
 	if applied.NotNew {
