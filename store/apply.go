@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,13 +56,30 @@ func (s *Store) applyOrSplit(ctx context.Context, b Batch, r Renderer) (Applied,
 	return applied, nil
 }
 
+// applyOnce applies the batch in one transaction; as a new one first, if it may be.
 func (s *Store) applyOnce(ctx context.Context, b Batch, r Renderer) (applied Applied, err error) {
+	var notNew bool
+	if b.New = b.New && mayBeNew(&b); b.New {
+		applied, err = s.applyIn(ctx, b, r)
+		notNew = errors.Is(err, errNotNew)
+		if !notNew && !errors.Is(err, errWithoutRow) {
+			return applied, err
+		}
+		b.New = false
+	}
+	applied, err = s.applyIn(ctx, b, r)
+	applied.NotNew = notNew
+	return applied, err
+}
+
+func (s *Store) applyIn(ctx context.Context, b Batch, r Renderer) (applied Applied, err error) {
 	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
 		a := &application{
 			known: newKnown(b.Claim.Run.Tenant, b.Type.Stream, b.Items, r),
 			tx:    tx, batch: b, sealer: s.sealer,
 			changed: make(map[string]struct{}), counted: make(Effects),
 		}
+		a.areNew = b.New
 		a.clientsMayBeMissing = b.Claim.Run.Scope.DryRun
 		if err := a.read(ctx); err != nil {
 			return err
@@ -88,15 +106,20 @@ type application struct {
 	sealer *Sealer
 
 	cancelled   bool
-	identityKey []byte            // the tenant's
-	before      map[string]Effect // by key: the effect that this run has counted
-	effects     Effects           // of the run's type, with this batch
-	counted     Effects           // this batch's share of effects
-	removed     int64
-	older       []dossier.Ref
+	identityKey []byte // the tenant's
+
+	hasQuarantine, hasAbsences bool // the tenant has rows in these tables
+
+	before  map[string]Effect // by key: the effect that this run has counted
+	effects Effects           // of the run's type, with this batch
+	counted Effects           // this batch's share of effects
+	removed int64
+	older   []dossier.Ref
 	// quarantinedAt holds the lastUpdated of versions in quarantine, by key; zero: unknown. Only
 	// for a BatchRead, BatchDeletions and BatchUnfound.
 	quarantinedAt map[string]time.Time
+	// withoutRow is set where an item gets no row.
+	withoutRow bool
 	// fresh are indexes of items without a stored version. They are decided on during COPY, so that
 	// PostgreSQL stores some while the next are rendered.
 	fresh   []int

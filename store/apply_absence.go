@@ -121,7 +121,7 @@ func (a *application) queueAbsences(b *pgx.Batch) {
 	case BatchAbsences, BatchSettled, BatchDeletions:
 		ended, all = a.keys, true
 	}
-	if len(ended) > 0 {
+	if len(ended) > 0 && (a.hasAbsences || a.out.unstated) {
 		b.Queue(end, a.batch.Type.runArgs(a.batch.Claim, pgx.StrictNamedArgs{
 			"tenant": a.tenant, "keys": ended, "all": all,
 			"listed": a.batch.Kind == BatchListed, "unstated": a.out.unstated}))

@@ -53,7 +53,7 @@ func (a *application) queueAccounting(b *pgx.Batch) {
 		b.Queue(recount, pgx.StrictNamedArgs{"run": run, "keys": s.keys, "effects": s.effects})
 	}
 	a.queueLeftOutCounts(b)
-	if len(w.seen.keys)+len(w.recounted.keys) == 0 && a.batch.Requests == 0 && a.removed == 0 {
+	if len(a.counted) == 0 && a.batch.Requests == 0 && a.removed == 0 {
 		return
 	}
 	maps.DeleteFunc(a.effects, func(_ Effect, n int64) bool { return n == 0 })

@@ -55,6 +55,9 @@ type Batch struct {
 	// RulesChanged is set while a type is read again because other items than before are to be
 	// hidden: an item that loses its mark then is the tenant's statement.
 	RulesChanged bool
+	// New says that no item of a BatchListed is likely to be stored, or counted by the run. Nothing
+	// is looked up then; if it is not so after all, the batch is applied as another would be.
+	New bool
 	// Drained is set on the last batch of a window.
 	Drained *Drained
 	// Requests is how many requests to the source the items cost, for the run's record.
@@ -72,11 +75,13 @@ type Applied struct {
 	Older []dossier.Ref
 	// LeftOut counts the items by places whose words reach no reader.
 	LeftOut []PlaceCount
+	// NotNew reports that a batch which was said to be new was not.
+	NotNew bool
 }
 
 func (a *Applied) add(b Applied) {
 	a.Effects.Add(b.Effects)
-	a.Cancelled = a.Cancelled || b.Cancelled
+	a.Cancelled, a.NotNew = a.Cancelled || b.Cancelled, a.NotNew || b.NotNew
 	a.Removed += b.Removed
 	a.Older = append(a.Older, b.Older...)
 	a.LeftOut = append(a.LeftOut, b.LeftOut...)

@@ -26,7 +26,10 @@ func (a *application) copyItems(ctx context.Context) error {
 		err = rows.err
 	}
 	if err != nil {
-		return fmt.Errorf("copy items: %w", err)
+		return a.orNotNew(fmt.Errorf("copy items: %w", err))
+	}
+	if a.areNew {
+		return a.copyNew(ctx)
 	}
 	return nil
 }
@@ -60,6 +63,10 @@ func (r *itemRows) Next() (more bool) {
 		w.items, r.next = w.items[:0], 0
 		r.a.decide(r.fresh[0])
 		r.fresh = r.fresh[1:]
+		if r.a.areNew && r.a.withoutRow {
+			r.err = errWithoutRow
+			return false
+		}
 	}
 	r.row = w.items[r.next]
 	r.next++

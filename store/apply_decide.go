@@ -16,6 +16,7 @@ func (a *application) decide(i int) {
 		old = &o
 	}
 	if it.Client != "" && a.erased[it.Client] {
+		a.withoutRow = true
 		a.passOver(&it, key, old)
 		return
 	}
@@ -36,6 +37,7 @@ func (a *application) decide(i int) {
 		quarantine(&it, dossier.NotStorable, "the program cannot show it: "+err.Error())
 	}
 	v := verdictOn(&it, old, a.epoch)
+	a.withoutRow = a.withoutRow || !v.write
 	if missing := a.missingIn(&it, old); missing != "" && v.effect != EffectSuperseded {
 		a.keepAbsent(&it, key, old, missing)
 		return

@@ -18,6 +18,8 @@ type known struct {
 	items  []dossier.Item
 	render Renderer
 	keys   []string // of items, in their order
+	// areNew says that nothing is stored of the items, so that they are not looked up.
+	areNew bool
 	// clientsMayBeMissing is set in a dry run, which stores no clients: an item of an unknown
 	// client then counts as shown.
 	clientsMayBeMissing bool
@@ -72,7 +74,9 @@ func (k *known) queue(b *pgx.Batch, shapes bool) {
 			OFFSET 0) c`
 	args := pgx.StrictNamedArgs{"tenant": k.tenant, "keys": k.keys}
 	withClients := pgx.StrictNamedArgs{"tenant": k.tenant, "clients": k.clientIDs()}
-	b.Queue(items, pgx.StrictNamedArgs{"tenant": k.tenant, "keys": k.keys, "shapes": shapes}).Query(k.scanStored)
+	if !k.areNew {
+		b.Queue(items, pgx.StrictNamedArgs{"tenant": k.tenant, "keys": k.keys, "shapes": shapes}).Query(k.scanStored)
+	}
 	b.Queue(clients, withClients).Query(collectMap(k.clients))
 	b.Queue(erasedSQL, withClients).Query(func(rows pgx.Rows) error {
 		erased, err := pgx.CollectRows(rows, pgx.RowTo[string])

@@ -27,7 +27,9 @@ func (a *application) read(ctx context.Context) error {
 	a.queueRunCheck(&b)
 	a.known.queue(&b, isTarget(a.stream))
 	a.before = make(map[string]Effect)
-	b.Queue(seen, pgx.StrictNamedArgs{"run": a.batch.Claim.Run.ID, "keys": a.keys}).Query(collectMap(a.before))
+	if !a.areNew {
+		b.Queue(seen, pgx.StrictNamedArgs{"run": a.batch.Claim.Run.ID, "keys": a.keys}).Query(collectMap(a.before))
+	}
 	if k := a.batch.Kind; k == BatchRead || k == BatchDeletions || k == BatchUnfound {
 		a.quarantinedAt = make(map[string]time.Time)
 		args := pgx.StrictNamedArgs{"tenant": a.tenant, "keys": a.keys}
@@ -37,11 +39,13 @@ func (a *application) read(ctx context.Context) error {
 	return a.tx.SendBatch(ctx, &b).Close()
 }
 
-// queueRunCheck checks the claim, and reads the tenant's epoch and the accounting of the
-// run's type.
+// queueRunCheck checks the claim, and reads the tenant's epoch, the accounting of the run's type, and
+// whether the tenant has anything in quarantine or absent.
 func (a *application) queueRunCheck(b *pgx.Batch) {
 	const typeState = `
-		SELECT t.epoch, r.effects, t.identity_key
+		SELECT t.epoch, r.effects, t.identity_key,
+			EXISTS (SELECT FROM quarantine WHERE tenant = @tenant),
+			EXISTS (SELECT FROM absences WHERE tenant = @tenant)
 		FROM tenants t, run_types r
 		WHERE t.id = @tenant AND ` + ofRunType
 	b.Queue(holdClaimSQL, holdClaimArgs(a.batch.Claim)).QueryRow(func(row pgx.Row) error {
@@ -52,5 +56,7 @@ func (a *application) queueRunCheck(b *pgx.Batch) {
 		return err
 	})
 	args := a.batch.Type.runArgs(a.batch.Claim, pgx.StrictNamedArgs{"tenant": a.tenant})
-	b.Queue(typeState, args).QueryRow(func(row pgx.Row) error { return row.Scan(&a.epoch, &a.effects, &a.identityKey) })
+	b.Queue(typeState, args).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&a.epoch, &a.effects, &a.identityKey, &a.hasQuarantine, &a.hasAbsences)
+	})
 }

@@ -106,7 +106,7 @@ func (a *application) queueQuarantine(b *pgx.Batch) {
 		WHERE q.tenant = @tenant AND q.key = c.key
 		  -- an older version that turns up again leaves the bad one there
 		  AND (q.updated IS NULL OR c.updated IS NULL OR q.updated <= c.updated)`
-	if c := &a.out.cleared; len(c.keys) > 0 {
+	if c := &a.out.cleared; len(c.keys) > 0 && a.hasQuarantine {
 		b.Queue(remove, pgx.StrictNamedArgs{"tenant": a.tenant, "keys": c.keys, "updated": c.updated})
 	}
 	for _, r := range a.out.quarantined {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +20,12 @@ type Cursor struct {
 	Rechecking  bool
 	Deletes     *time.Time // source's clock: up to when deletions are known; nil: never asked for
 	Feed        *bool      // whether the source has a feed of deletions; nil: not known yet
+}
+
+// IsUnshared reports whether the cursor's type is no longer pulled, and items of it may be left.
+func (c Cursor) IsUnshared() bool {
+	word, _, _ := strings.Cut(c.Fingerprint, " ")
+	return word == unshared
 }
 
 // Cursors returns the tenant's cursors.
@@ -66,37 +74,56 @@ type Drained struct {
 	IDs   int64     // of a census: how many records the window has listed
 }
 
+// moveCursors moves the cursors of drained windows (@streams, @types, @queries) to their ends
+// (@upto), if the windows begin at or before the cursors. @now: with the window the run has read
+// everything up to now.
+const moveCursors = `
+	UPDATE cursors k SET
+		upto = greatest(k.upto, w.upto),
+		as_of = CASE WHEN w.now THEN greatest(k.as_of, t.as_of) ELSE k.as_of END,
+		rechecking = k.rechecking AND NOT (w.now AND t.from_time IS NULL)
+	FROM unnest(@streams::text[], @types::text[], @queries::text[], @upto::timestamptz[], @now::boolean[])
+		w (stream, type, query, upto, now)
+	JOIN run_types t ON t.run = @run AND (t.stream, t.type, t.query) = (w.stream, w.type, w.query)
+	WHERE k.tenant = @tenant AND k.client = ''
+	  AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query)
+	  AND k.fingerprint = t.fingerprint AND k.hiding = t.hiding
+	  AND (t.from_time IS NULL OR t.from_time <= k.upto)`
+
+// nowOf returns for windows, of which the last of their types are known, whether the run has read
+// everything up to now with them.
+func nowOf(c Claim, last ...bool) []bool {
+	now := slices.Clone(last)
+	for i := range now {
+		now[i] = now[i] && c.Run.Scope.To.IsZero()
+	}
+	return now
+}
+
 // moveCursor stores a drained window with the run, and moves the tenant's cursor if the window
 // begins at or before the cursor. It is part of the transaction of the window's last batch
 // (I3).
 func moveCursor(ctx context.Context, tx pgx.Tx, c Claim, id TypeID, d Drained) error {
-	// @now: the run reads everything up to now.
-	const move = `
-		UPDATE cursors k SET
-			upto = greatest(k.upto, @upto),
-			as_of = CASE WHEN @now THEN greatest(k.as_of, t.as_of) ELSE k.as_of END,
-			rechecking = k.rechecking AND NOT (@now AND t.from_time IS NULL)
-		FROM run_types t
-		WHERE t.run = @run AND t.stream = @stream AND t.type = @type AND t.query = @query
-		  AND k.tenant = @tenant AND k.client = ''
-		  AND k.stream = t.stream AND k.type = t.type AND k.query = t.query
-		  AND k.fingerprint = t.fingerprint AND k.hiding = t.hiding
-		  AND (t.from_time IS NULL OR t.from_time <= k.upto)`
 	if err := noteDrained(ctx, tx, c, id, d); err != nil {
 		return err
 	}
 	if c.Run.Scope.Client != "" {
 		return nil
 	}
-	now := d.Last && c.Run.Scope.To.IsZero()
-	args := id.runArgs(c, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "upto": d.Upto, "now": now})
-	if _, err := tx.Exec(ctx, move, args); err != nil {
+	now := nowOf(c, d.Last)
+	args := pgx.StrictNamedArgs{"run": c.Run.ID, "tenant": c.Run.Tenant,
+		"streams": []string{string(id.Stream)}, "types": []string{id.Type}, "queries": []string{id.Query},
+		"upto": []time.Time{d.Upto}, "now": now}
+	if _, err := tx.Exec(ctx, moveCursors, args); err != nil {
 		return fmt.Errorf("move the cursor of %s: %w", id.Type, err)
 	}
-	if !now {
+	if !now[0] {
 		return nil
 	}
-	return dropUnseen(ctx, tx, c, id.Stream)
+	if _, err := tx.Exec(ctx, dropUnseen, dropUnseenArgs(c, id.Stream)); err != nil {
+		return fmt.Errorf("drop quarantined items that are gone: %w", err)
+	}
+	return nil
 }
 
 // noteDrained stores a drained window with the run.

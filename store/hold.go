@@ -115,9 +115,9 @@ func (s *Store) HoldAbsences(ctx context.Context, c Claim, t AbsentType, reveals
 	return n, nil
 }
 
-// endHolds ends the holds that have no items left, and has the items of those that
+// queueEndOfHolds ends the holds that have no items left, and has the items of those that
 // were kept long enough judged anew.
-func (s *Store) endHolds(ctx context.Context, c Claim) error {
+func queueEndOfHolds(b *pgx.Batch, tenant string) {
 	const again = `
 		UPDATE absences a SET state = 'suspect', hold = NULL, tried = NULL
 		FROM holds h
@@ -131,11 +131,8 @@ func (s *Store) endHolds(ctx context.Context, c Claim) error {
 		  AND h.state <> 'ended'
 		  AND NOT EXISTS (SELECT FROM absences a WHERE a.hold = h.id)`
 	for _, q := range []string{again, ended} {
-		if err := s.noteAbsence(ctx, c, q, pgx.StrictNamedArgs{"tenant": c.Run.Tenant}); err != nil {
-			return err
-		}
+		b.Queue(q, pgx.StrictNamedArgs{"tenant": tenant})
 	}
-	return nil
 }
 
 // NoteHeldClients notes whose dossiers have items that are held or kept, so that answers about them

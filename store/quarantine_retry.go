@@ -65,21 +65,18 @@ func (s *Store) DropQuarantine(ctx context.Context, c Claim, key string) error {
 // one, and stray records of types that the stream does not have), once the run has read the
 // whole stream without meeting them. It is part of the transaction of the stream's last
 // window.
-func dropUnseen(ctx context.Context, tx pgx.Tx, c Claim, stream dossier.Stream) error {
-	const q = `
-		DELETE FROM quarantine q
-		WHERE q.tenant = @tenant AND q.stream = @stream AND q.last_seen < @started
-		  AND (q.id IS NULL OR NOT EXISTS (
-			SELECT FROM run_types t
-			WHERE t.run = @run AND t.stream = @stream AND t.type = q.type))
-		  AND NOT EXISTS ( -- a type that is not read in full
-			SELECT FROM run_types t
-			WHERE t.run = @run AND t.stream = @stream
-			  AND (t.from_time IS NOT NULL OR NOT t.done OR t.short))`
-	_, err := tx.Exec(ctx, q, pgx.StrictNamedArgs{
-		"tenant": c.Run.Tenant, "run": c.Run.ID, "stream": stream, "started": c.Run.StartedAt})
-	if err != nil {
-		return fmt.Errorf("drop quarantined items that are gone: %w", err)
-	}
-	return nil
+const dropUnseen = `
+	DELETE FROM quarantine q
+	WHERE q.tenant = @tenant AND q.stream = ANY(@streams) AND q.last_seen < @started
+	  AND (q.id IS NULL OR NOT EXISTS (
+		SELECT FROM run_types t
+		WHERE t.run = @run AND t.stream = q.stream AND t.type = q.type))
+	  AND NOT EXISTS ( -- a type that is not read in full
+		SELECT FROM run_types t
+		WHERE t.run = @run AND t.stream = q.stream
+		  AND (t.from_time IS NOT NULL OR NOT t.done OR t.short))`
+
+func dropUnseenArgs(c Claim, streams ...dossier.Stream) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{
+		"tenant": c.Run.Tenant, "run": c.Run.ID, "streams": streams, "started": c.Run.StartedAt}
 }

@@ -61,25 +61,35 @@ func (s *Store) MarkReconciled(ctx context.Context, c Claim) error {
 	return nil
 }
 
-// MarkDeletionsRead stores up to which source time the deletions of a type are known; zero:
-// the source has no feed of them. If the type has not been read yet, it stores nothing and
-// returns false. It fails with [ErrFenced].
-func (s *Store) MarkDeletionsRead(ctx context.Context, c Claim, id TypeID, upto time.Time) (stored bool, err error) {
+// DeletionsRead is a type of which the deletions are known.
+type DeletionsRead struct {
+	Stream dossier.Stream
+	Type   string
+	Upto   time.Time // source's clock; zero: the source has no feed of them
+}
+
+// NoteDeletionsRead stores up to when the deletions of types are known. Of a type that has not been
+// read yet, it stores nothing. It reports whether it stored a time. It fails with [ErrFenced].
+func (s *Store) NoteDeletionsRead(ctx context.Context, c Claim, list []DeletionsRead) (stored bool, err error) {
 	const q = `
-		UPDATE cursors SET deletes = coalesce(@upto, deletes), feed = @feed
-		WHERE tenant = @tenant AND stream = @stream AND type = @type`
-	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant,
-		"stream": id.Stream, "type": id.Type, "upto": timeOrNull(upto), "feed": !upto.IsZero()}
-	err = inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, q, args)
-		stored = tag.RowsAffected() > 0
-		return err
+		WITH noted AS (
+			UPDATE cursors k SET deletes = coalesce(d.upto, k.deletes), feed = d.upto IS NOT NULL
+			FROM unnest(@streams::text[], @types::text[], @upto::timestamptz[]) d (stream, type, upto)
+			WHERE k.tenant = @tenant AND k.stream = d.stream AND k.type = d.type
+			RETURNING d.upto)
+		SELECT count(upto) > 0
+		FROM noted`
+	var streams, types []string
+	var upto []*time.Time
+	for _, d := range list {
+		streams, types, upto = append(streams, string(d.Stream)), append(types, d.Type), append(upto, timeOrNull(d.Upto))
+	}
+	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "streams": streams, "types": types, "upto": upto}
+	_, err = s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(q, args).QueryRow(func(row pgx.Row) error { return row.Scan(&stored) })
 	})
 	if err != nil {
-		return false, fmt.Errorf("store the deletions of %s: %w", id.Type, err)
+		return false, fmt.Errorf("store which deletions of %s are known: %w", c.Run.Tenant, err)
 	}
 	return stored, nil
 }

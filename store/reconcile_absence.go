@@ -226,16 +226,17 @@ func (s *Store) SettleAbsences(ctx context.Context, c Claim) error {
 		  AND state = 'confirmed'
 		  AND tried IS DISTINCT FROM @run`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant}
-	for _, q := range []string{over, apart, along} {
-		if err := s.noteAbsence(ctx, c, q, args); err != nil {
-			return err
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		for _, q := range []string{over, apart, along} {
+			b.Queue(q, args)
 		}
-	}
-	err := s.noteAbsence(ctx, c, old, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
+		b.Queue(old, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
+		queueEndOfHolds(b, c.Run.Tenant)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("settle the absences of %s: %w", c.Run.Tenant, err)
 	}
-	return s.endHolds(ctx, c)
+	return nil
 }
 
 // Tally is what limits a type's removals, or reveals, by inference.

@@ -23,13 +23,13 @@ func makeCensus(ctx context.Context, tx pgx.Tx, run int64) error {
 // ForgetCensus deletes the censuses of done runs. While a reconcile keeps a partition locked
 // for longer than a second, it leaves the rest to the next call.
 func (s *Store) ForgetCensus(ctx context.Context) error {
-	const censuses = `
-		DELETE FROM censuses x
-		WHERE NOT EXISTS (
-			SELECT FROM runs r
-			WHERE r.id = x.run AND r.state <> 'done')`
 	const partitions = `
-		WITH partition AS (
+		WITH forgotten AS (
+			DELETE FROM censuses x
+			WHERE NOT EXISTS (
+				SELECT FROM runs r
+				WHERE r.id = x.run AND r.state <> 'done')),
+		partition AS (
 			SELECT substr(c.relname, length('census_') + 1)::bigint AS run
 			FROM pg_inherits h
 			JOIN pg_class c ON c.oid = h.inhrelid
@@ -39,9 +39,6 @@ func (s *Store) ForgetCensus(ctx context.Context) error {
 		WHERE NOT EXISTS (
 			SELECT FROM runs r
 			WHERE r.id = partition.run AND r.state <> 'done')`
-	if _, err := s.pool.Exec(ctx, censuses); err != nil {
-		return fmt.Errorf("forget the censuses of done runs: %w", err)
-	}
 	runs, err := queryList(ctx, s.pool, pgx.RowTo[int64], partitions)
 	for _, run := range runs {
 		if err != nil {

@@ -33,7 +33,13 @@ type Claim struct {
 	// the database's clock.
 	Failures int
 	Failing  *time.Time
+
+	claimed time.Time // by the database's clock
+	since   time.Time // the same moment by this process's clock
 }
+
+// Now returns the time by the database's clock, as this process has counted it since the claim.
+func (c Claim) Now() time.Time { return c.claimed.Add(time.Since(c.since)) }
 
 // ClaimRun takes the next slice of a run for worker. It fails with [ErrBusy] while another
 // worker works on the run or another run of its tenant is running, and with [ErrRunDone] if
@@ -52,9 +58,10 @@ func (s *Store) ClaimRun(ctx context.Context, id int64, worker string) (Claim, e
 			OR state = 'waiting' AND NOT EXISTS (
 				SELECT FROM runs o
 				WHERE o.tenant = runs.tenant AND o.state = 'running'))
-		RETURNING` + runColumns + `, fence, failures, failing`
+		RETURNING` + runColumns + `, fence, failures, failing, clock_timestamp()`
 	scan := func(row pgx.CollectableRow) (c Claim, err error) {
-		err = row.Scan(append(c.Run.fields(), &c.Fence, &c.Failures, &c.Failing)...)
+		err = row.Scan(append(c.Run.fields(), &c.Fence, &c.Failures, &c.Failing, &c.claimed)...)
+		c.since = time.Now()
 		return c, err
 	}
 	args := pgx.StrictNamedArgs{"id": id, "worker": worker, "lease": LeaseTime}
@@ -106,6 +113,13 @@ const holdClaimSQL = `
 	UPDATE runs SET lease_until = clock_timestamp() + @lease -- not now(): it may have waited for the row
 	WHERE id = @id AND fence = @fence AND state = 'running'
 	RETURNING cancel`
+
+// insistOnClaimSQL is holdClaimSQL for a pipeline: if the claim was lost, it fails, and so do the
+// statements behind it.
+const insistOnClaimSQL = `
+	WITH held AS (` + holdClaimSQL + `)
+	SELECT coalesce(bool_or(cancel), false), 1 / count(*)
+	FROM held`
 
 func holdClaimArgs(c Claim) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"id": c.Run.ID, "fence": c.Fence, "lease": LeaseTime}
@@ -180,24 +194,17 @@ func (s *Store) FinishRun(ctx context.Context, c Claim, outcome Outcome, message
 			message = coalesce(
 				CASE WHEN cancel AND @outcome = 'cancelled' THEN message END,
 				nullif(@message, ''))
-		WHERE id = @id AND fence = @fence AND state = 'running'`
+		WHERE id = @id`
 	const succeeded = `
 		UPDATE tenants SET succeeded = greatest(succeeded, @started)
 		WHERE id = @tenant`
-	args := pgx.StrictNamedArgs{"id": c.Run.ID, "fence": c.Fence, "outcome": outcome, "message": message}
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, finish, args)
-		if err != nil {
-			return err
+	args := pgx.StrictNamedArgs{"id": c.Run.ID, "outcome": outcome, "message": message}
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(finish, args)
+		b.Queue(logTransferSQL, pgx.StrictNamedArgs{"run": c.Run.ID})
+		if success {
+			b.Queue(succeeded, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "started": c.Run.StartedAt})
 		}
-		if tag.RowsAffected() == 0 {
-			return ErrFenced
-		}
-		if err := logTransfer(ctx, tx, c.Run.ID); err != nil || !success {
-			return err
-		}
-		_, err = tx.Exec(ctx, succeeded, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "started": c.Run.StartedAt})
-		return err
 	})
 	if err != nil {
 		return fmt.Errorf("finish run %d: %w", c.Run.ID, err)

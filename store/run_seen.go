@@ -2,21 +2,21 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
 
+// markSeen inserts a row without a key, by which the run is known to table seen.
+const markSeen = `
+	INSERT INTO seen (run, key, effect)
+	VALUES (@run, '', '')
+	ON CONFLICT DO NOTHING`
+
 // EnsureSeen checks that table seen still holds the items that the run has counted. A crash of
 // the database server empties the table: the run then begins again with an empty accounting,
 // and lost is true. It fails with [ErrFenced].
 func (s *Store) EnsureSeen(ctx context.Context, c Claim) (lost bool, err error) {
-	// A row without a key marks the run as known to the table.
-	const mark = `
-		INSERT INTO seen (run, key, effect)
-		VALUES (@run, '', '')
-		ON CONFLICT DO NOTHING`
 	const again = `
 		UPDATE run_types SET
 			done = false, upto = NULL, short = false, failure = NULL, effects = '{}'
@@ -28,7 +28,7 @@ func (s *Store) EnsureSeen(ctx context.Context, c Claim) (lost bool, err error) 
 		if _, err := holdClaim(ctx, tx, c); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, mark, pgx.StrictNamedArgs{"run": c.Run.ID})
+		tag, err := tx.Exec(ctx, markSeen, pgx.StrictNamedArgs{"run": c.Run.ID})
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -47,34 +47,33 @@ func (s *Store) EnsureSeen(ctx context.Context, c Claim) (lost bool, err error) 
 
 // ForgetSeen deletes from table seen the items of runs that are done, some at a time.
 func (s *Store) ForgetSeen(ctx context.Context) error {
-	const next = `
-		SELECT s.run, coalesce(r.state = 'done', true)
-		FROM (SELECT run FROM seen WHERE run > @after ORDER BY run LIMIT 1) s
-		LEFT JOIN runs r ON r.id = s.run`
-	const forget = `
-		DELETE FROM seen
-		WHERE ctid = ANY(ARRAY( -- by place
-			SELECT ctid
+	const atOnce = 20000
+	const q = `
+		WITH RECURSIVE known (run) AS ( -- from one run to the next, past its items
+			SELECT min(run)
 			FROM seen
-			WHERE run = @run
-			LIMIT 20000))
-		  AND run = @run`
-	var run int64
+			UNION ALL
+			SELECT (SELECT min(s.run) FROM seen s WHERE s.run > known.run)
+			FROM known
+			WHERE known.run IS NOT NULL)
+		DELETE FROM seen
+		WHERE ctid = ANY(ARRAY(
+			SELECT s.ctid
+			FROM known
+			CROSS JOIN LATERAL (
+				SELECT ctid
+				FROM seen
+				WHERE run = known.run
+				LIMIT @limit) s
+			WHERE NOT EXISTS (SELECT FROM runs WHERE id = known.run AND state <> 'done')
+			LIMIT @limit))`
 	for {
-		var done bool
-		err := s.pool.QueryRow(ctx, next, pgx.StrictNamedArgs{"after": run}).Scan(&run, &done)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
+		tag, err := s.pool.Exec(ctx, q, pgx.StrictNamedArgs{"limit": atOnce})
 		if err != nil {
-			return fmt.Errorf("look for items that done runs have seen: %w", err)
+			return fmt.Errorf("forget the items that done runs have seen: %w", err)
 		}
-		for n := int64(1); done && n > 0; {
-			tag, err := s.pool.Exec(ctx, forget, pgx.StrictNamedArgs{"run": run})
-			if err != nil {
-				return fmt.Errorf("forget the items that run %d has seen: %w", run, err)
-			}
-			n = tag.RowsAffected()
+		if tag.RowsAffected() < atOnce {
+			return nil
 		}
 	}
 }

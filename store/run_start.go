@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -15,8 +16,12 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 	const insert = `
 		INSERT INTO run_types (run, ordinal, stream, type, query, from_time, to_time, as_of,
 			fingerprint, hiding, done, named)
-		VALUES (@run, @ordinal, @stream, @type, @query, @from, @to, @as_of,
-			@fingerprint, @hiding, @done, @named)
+		SELECT @run, n - 1, stream, type, query, from_time, to_time, as_of,
+			fingerprint, hiding, done, named
+		FROM unnest(@streams::text[], @types::text[], @queries::text[], @from::timestamptz[],
+			@to::timestamptz[], @as_of::timestamptz[], @fingerprints::text[], @hiding::text[],
+			@done::boolean[], @named::boolean[]) WITH ORDINALITY
+			t (stream, type, query, from_time, to_time, as_of, fingerprint, hiding, done, named, n)
 		ON CONFLICT DO NOTHING`
 	const unread = `
 		INSERT INTO unread (tenant, stream, type, query)
@@ -28,26 +33,27 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 			WHERE k.tenant = @tenant AND k.client = ''
 			  AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query))
 		ON CONFLICT DO NOTHING`
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
+	var streams, names, queries, fingerprints, hiding []string
+	var from []*time.Time
+	var to, asOf []time.Time
+	var done, named []bool
+	for _, t := range types {
+		streams, names, queries = append(streams, string(t.Stream)), append(names, t.Type), append(queries, t.Query)
+		from, to, asOf = append(from, t.From), append(to, t.To), append(asOf, t.AsOf)
+		fingerprints, hiding = append(fingerprints, t.Fingerprint), append(hiding, t.Hiding)
+		done, named = append(done, t.Done), append(named, t.Named)
+	}
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(insert, pgx.StrictNamedArgs{"run": c.Run.ID, "streams": streams, "types": names,
+			"queries": queries, "from": from, "to": to, "as_of": asOf, "fingerprints": fingerprints,
+			"hiding": hiding, "done": done, "named": named})
+		b.Queue(markSeen, pgx.StrictNamedArgs{"run": c.Run.ID})
+		b.Queue(unread, pgx.StrictNamedArgs{
+			"run": c.Run.ID, "tenant": c.Run.Tenant, "dry": c.Run.Scope.DryRun})
+		if c.Run.Scope.IsWhole() {
+			b.Queue(settleCursors, pgx.StrictNamedArgs{
+				"run": c.Run.ID, "tenant": c.Run.Tenant, "unshared": unshared})
 		}
-		for i, t := range types {
-			args := t.runArgs(c, pgx.StrictNamedArgs{
-				"ordinal": i, "from": t.From, "to": t.To, "as_of": t.AsOf,
-				"fingerprint": t.Fingerprint, "hiding": t.Hiding, "done": t.Done, "named": t.Named})
-			if _, err := tx.Exec(ctx, insert, args); err != nil {
-				return err
-			}
-		}
-		args := pgx.StrictNamedArgs{"run": c.Run.ID, "tenant": c.Run.Tenant, "dry": c.Run.Scope.DryRun}
-		if _, err := tx.Exec(ctx, unread, args); err != nil {
-			return err
-		}
-		if !c.Run.Scope.IsWhole() {
-			return nil
-		}
-		return settleCursors(ctx, tx, c)
 	})
 	if err != nil {
 		return fmt.Errorf("begin run %d: %w", c.Run.ID, err)
@@ -55,52 +61,52 @@ func (s *Store) StartRunTypes(ctx context.Context, c Claim, types []RunType) err
 	return nil
 }
 
-// settleCursors brings the tenant's cursors in line with the types of a run.
-func settleCursors(ctx context.Context, tx pgx.Tx, c Claim) error {
-	// Types that the tenant no longer has are not unread either.
-	const unread = `
+// settleCursors brings the tenant's cursors in line with the types of a run:
+//
+//   - Types that the tenant no longer has are not unread either.
+//   - If the rules have changed, or the source's clock was put back, the cursor goes back to where
+//     the run begins. If the rules hide other items than before, no item of the type is shown until
+//     all have been read again.
+//   - Types that are no longer pulled are left to [Store.Unshare].
+//   - The cursors of searches that are no longer made, of types that others pull, are dropped.
+const settleCursors = `
+	WITH planned AS (
+		SELECT *
+		FROM run_types
+		WHERE run = @run),
+	known AS (
 		DELETE FROM unread u
 		WHERE u.tenant = @tenant
 		  AND NOT EXISTS (
-			SELECT FROM run_types t
-			WHERE t.run = @run AND (u.stream, u.type, u.query) = (t.stream, t.type, t.query))`
-	// If the rules have changed, or the source's clock was put back, the cursor goes back to
-	// where the run begins. If the rules hide other items than before, no item of the type is
-	// shown until all have been read again.
-	const back = `
+			SELECT FROM planned t
+			WHERE (u.stream, u.type, u.query) = (t.stream, t.type, t.query))),
+	back AS (
 		UPDATE cursors k SET
 			upto = CASE WHEN k.fingerprint = t.fingerprint THEN least(k.upto, t.to_time) END,
 			as_of = CASE WHEN split_part(k.fingerprint, ' ', 1) <> @unshared THEN k.as_of END,
 			fingerprint = t.fingerprint,
 			hiding = t.hiding,
 			rechecking = k.rechecking OR k.hiding <> t.hiding
-		FROM run_types t
-		WHERE t.run = @run AND k.tenant = @tenant AND k.client = ''
+		FROM planned t
+		WHERE k.tenant = @tenant AND k.client = ''
 		  AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query)
-		  AND (k.fingerprint <> t.fingerprint OR k.hiding <> t.hiding OR k.upto > t.to_time)`
-	// Types that are no longer pulled are left to Store.Unshare.
-	const unshare = `
+		  AND (k.fingerprint <> t.fingerprint OR k.hiding <> t.hiding OR k.upto > t.to_time)),
+	gone AS (
+		SELECT k.stream, k.type, k.query, k.client,
+			k.client = '' AND k.stream <> 'clients' AND NOT EXISTS (
+				SELECT FROM planned t
+				WHERE (k.stream, k.type) = (t.stream, t.type)) AS unshared
+		FROM cursors k
+		WHERE k.tenant = @tenant
+		  AND NOT EXISTS (
+			SELECT FROM planned t
+			WHERE (k.stream, k.type, k.query) = (t.stream, t.type, t.query))),
+	unshare AS (
 		UPDATE cursors k SET fingerprint = @unshared, upto = NULL
-		WHERE k.tenant = @tenant AND k.client = '' AND k.stream <> 'clients'
-		  AND NOT EXISTS (
-			SELECT FROM run_types t
-			WHERE t.run = @run AND (k.stream, k.type) = (t.stream, t.type))`
-	// The type is pulled by other searches.
-	const drop = `
-		DELETE FROM cursors k
-		WHERE k.tenant = @tenant AND k.fingerprint <> @unshared
-		  AND NOT EXISTS (
-			SELECT FROM run_types t
-			WHERE t.run = @run AND (k.stream, k.type, k.query) = (t.stream, t.type, t.query))`
-	args := pgx.StrictNamedArgs{"run": c.Run.ID, "tenant": c.Run.Tenant}
-	if _, err := tx.Exec(ctx, unread, args); err != nil {
-		return err
-	}
-	args["unshared"] = unshared
-	for _, q := range []string{back, unshare, drop} {
-		if _, err := tx.Exec(ctx, q, args); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+		FROM gone g
+		WHERE g.unshared AND k.tenant = @tenant
+		  AND (k.stream, k.type, k.query, k.client) = (g.stream, g.type, g.query, g.client))
+	DELETE FROM cursors k
+	USING gone g
+	WHERE NOT g.unshared AND k.tenant = @tenant AND k.fingerprint <> @unshared
+	  AND (k.stream, k.type, k.query, k.client) = (g.stream, g.type, g.query, g.client)`

@@ -132,11 +132,10 @@ func (s *Store) RetryTypes(ctx context.Context, c Claim) error {
 	const clients = `
 		UPDATE cursors SET run = NULL, failed = false
 		WHERE tenant = @tenant AND run = @run AND failed`
-	err := s.asClaimant(ctx, c, types, pgx.StrictNamedArgs{"run": c.Run.ID})
-	if err == nil {
-		args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}
-		err = s.asClaimant(ctx, c, clients, args)
-	}
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(types, pgx.StrictNamedArgs{"run": c.Run.ID})
+		b.Queue(clients, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID})
+	})
 	if err != nil {
 		return fmt.Errorf("try the types of run %d again: %w", c.Run.ID, err)
 	}
@@ -157,35 +156,24 @@ func (s *Store) NoteExpected(ctx context.Context, c Claim, id TypeID, expected i
 }
 
 // FailType stores that the type cannot be read, and why; kind is that of the failure, see
-// sync/source. unsupported means that the source does not know the type: the run is then done with it, and its cursor is deleted unless a
-// window was drained before. It fails with [ErrFenced].
+// sync/source. unsupported means that the source does not know the type: the run is then done with
+// it, and its cursor is deleted unless a window was drained before. It fails with [ErrFenced].
 func (s *Store) FailType(ctx context.Context, c Claim, id TypeID, kind, message string, unsupported bool) error {
-	const note = `
-		UPDATE run_types SET failure = @message, failure_kind = @kind, done = done OR @unsupported
-		WHERE ` + ofRunType
-	const forget = `
-		DELETE FROM cursors
-		WHERE tenant = @tenant AND ` + ofType + ` AND upto IS NULL AND @unsupported`
-	const unread = `
+	const q = `
+		WITH noted AS (
+			UPDATE run_types SET
+				failure = @message,
+				failure_kind = @kind,
+				done = done OR @unsupported
+			WHERE ` + ofRunType + `),
+		forgotten AS (
+			DELETE FROM cursors
+			WHERE tenant = @tenant AND ` + ofType + ` AND upto IS NULL AND @unsupported)
 		UPDATE unread SET unsupported = @unsupported
-		WHERE tenant = @tenant AND ` + ofType
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
-		}
-		args := id.runArgs(c, pgx.StrictNamedArgs{"message": message, "kind": kind, "unsupported": unsupported})
-		if _, err := tx.Exec(ctx, note, args); err != nil {
-			return err
-		}
-		args = id.args(pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "unsupported": unsupported})
-		for _, q := range []string{forget, unread} {
-			if _, err := tx.Exec(ctx, q, args); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+		WHERE tenant = @tenant AND ` + ofType + ` AND unsupported <> @unsupported`
+	args := id.runArgs(c, pgx.StrictNamedArgs{"tenant": c.Run.Tenant,
+		"message": message, "kind": kind, "unsupported": unsupported})
+	if err := s.asClaimant(ctx, c, q, args); err != nil {
 		return fmt.Errorf("store that %s cannot be read: %w", id.Type, err)
 	}
 	return nil
@@ -204,15 +192,9 @@ func (s *Store) NoteNotPulled(ctx context.Context, c Claim, notPulled map[string
 	if notPulled == nil {
 		notPulled = map[string]int64{}
 	}
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, note, pgx.StrictNamedArgs{"run": c.Run.ID, "counts": notPulled}); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, count, pgx.StrictNamedArgs{"run": c.Run.ID, "requests": requests})
-		return err
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(note, pgx.StrictNamedArgs{"run": c.Run.ID, "counts": notPulled})
+		b.Queue(count, pgx.StrictNamedArgs{"run": c.Run.ID, "requests": requests})
 	})
 	if err != nil {
 		return fmt.Errorf("store what run %d did not pull: %w", c.Run.ID, err)

@@ -150,15 +150,30 @@ func plainly(err error) error {
 	return err
 }
 
-// asClaimant executes one statement while the claim is held, and renews it.
+// asClaimant executes one statement while the claim is held, and renews it. It fails with
+// [ErrFenced].
 func (s *Store) asClaimant(ctx context.Context, c Claim, sql string, args pgx.StrictNamedArgs) error {
-	return inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) { b.Queue(sql, args) })
+	return err
+}
+
+// allAsClaimant executes the statements that queue adds, in one transaction and one round trip,
+// while the claim is held, and renews it. It reports whether an operator asked to cancel the run.
+// It fails with [ErrFenced]; nothing is written then.
+func (s *Store) allAsClaimant(
+	ctx context.Context, c Claim, queue func(*pgx.Batch),
+) (cancelled bool, err error) {
+	var b pgx.Batch // without an explicit transaction its statements form one of their own
+	b.Queue(insistOnClaimSQL, holdClaimArgs(c)).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&cancelled, nil)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "22012" { // division_by_zero
+			return ErrFenced
 		}
-		_, err := tx.Exec(ctx, sql, args)
 		return err
 	})
+	queue(&b)
+	err = s.pool.SendBatch(ctx, &b).Close()
+	return cancelled, err
 }
 
 // isUniqueViolation reports whether err is about a row that the named unique index holds already.

@@ -96,15 +96,30 @@ const unstored = `(
 // NoCount is the count of a source that gives none.
 const NoCount = -1
 
-// NoteSourceCount stores how many records of the search the source counts, or [NoCount]. It fails
-// with [ErrFenced].
-func (s *Store) NoteSourceCount(ctx context.Context, c Claim, id TypeID, n, requests int64) error {
+// SourceCount is how many records of a search the source counts, or [NoCount], and how many requests
+// it took to ask.
+type SourceCount struct {
+	TypeID
+	Records, Requests int64
+}
+
+// NoteSourceCounts stores counts. It fails with [ErrFenced].
+func (s *Store) NoteSourceCounts(ctx context.Context, c Claim, counts []SourceCount) error {
 	const q = `
-		UPDATE run_types SET source_count = @n, requests = requests + @requests
-		WHERE ` + ofRunType
-	args := id.runArgs(c, pgx.StrictNamedArgs{"n": n, "requests": requests})
+		UPDATE run_types t SET source_count = n.records, requests = t.requests + n.requests
+		FROM unnest(@streams::text[], @types::text[], @queries::text[], @records::bigint[],
+			@requests::bigint[]) n (stream, type, query, records, requests)
+		WHERE t.run = @run AND (t.stream, t.type, t.query) = (n.stream, n.type, n.query)`
+	var streams, types, queries []string
+	var records, requests []int64
+	for _, n := range counts {
+		streams, types, queries = append(streams, string(n.Stream)), append(types, n.Type), append(queries, n.Query)
+		records, requests = append(records, n.Records), append(requests, n.Requests)
+	}
+	args := pgx.StrictNamedArgs{"run": c.Run.ID, "streams": streams, "types": types, "queries": queries,
+		"records": records, "requests": requests}
 	if err := s.asClaimant(ctx, c, q, args); err != nil {
-		return fmt.Errorf("store how many %s the source counts: %w", id.Type, err)
+		return fmt.Errorf("store how much the source of %s counts: %w", c.Run.Tenant, err)
 	}
 	return nil
 }
@@ -116,54 +131,75 @@ type CountCause struct {
 	Returned bool // what was missing, or hidden, has come again
 }
 
-// NoteComparison stores the comparison of a type's count with the replica, and whether the run
-// reconciles the type because of it. It fails with [ErrFenced].
-func (s *Store) NoteComparison(ctx context.Context, c Claim, n TypeCount, cause CountCause) error {
-	const row = `
-		INSERT INTO type_counts (tenant, stream, type)
-		VALUES (@tenant, @stream, @type)
-		ON CONFLICT DO NOTHING`
+// Comparison is a type's count beside the replica, and why the run reconciles the type.
+type Comparison struct {
+	TypeCount
+	Cause CountCause
+}
+
+// NoteComparisons stores the comparisons of the types' counts with the replica. A comparison that
+// came to the same as the last one is stored with the run only. It fails with [ErrFenced].
+func (s *Store) NoteComparisons(ctx context.Context, c Claim, list []Comparison) error {
+	const compared = `
+		unnest(@streams::text[], @types::text[], @source::bigint[], @replica::bigint[],
+			@known::bigint[], @strikes::smallint[], @moved::boolean[], @short::boolean[],
+			@returned::boolean[], @believed::boolean[])
+			x (stream, type, source, replica, known, strikes, moved, short, returned, believed)`
 	const counts = `
-		UPDATE type_counts SET
-			source = coalesce(@source::bigint, source),
-			replica = coalesce(@replica::bigint, replica),
-			counted = CASE WHEN @source::bigint IS NULL THEN counted ELSE now() END,
-			run = @run::bigint,
-			strikes = @strikes::smallint,
-			since = CASE WHEN @strikes::smallint > 0 THEN coalesce(since, now()) END,
-			caused = CASE WHEN @moved::boolean OR @short::boolean THEN @run::bigint ELSE caused END,
-			moved = CASE WHEN @moved::boolean THEN now() ELSE moved END,
-			returned = CASE WHEN @returned::boolean THEN now() ELSE returned END
-		WHERE tenant = @tenant AND stream = @stream AND type = @type`
+		INSERT INTO type_counts AS n (tenant, stream, type, source, replica, counted, run, strikes, since,
+			caused, moved, returned)
+		SELECT @tenant, stream, type, source, replica, CASE WHEN source IS NOT NULL THEN now() END, @run,
+			strikes,
+			CASE WHEN strikes > 0 THEN now() END,
+			CASE WHEN moved OR short THEN @run::bigint END,
+			CASE WHEN moved THEN now() END,
+			CASE WHEN returned THEN now() END
+		FROM ` + compared + `
+		ON CONFLICT (tenant, stream, type) DO UPDATE SET
+			source = coalesce(excluded.source, n.source),
+			replica = coalesce(excluded.replica, n.replica),
+			counted = coalesce(excluded.counted, n.counted),
+			run = excluded.run,
+			strikes = excluded.strikes,
+			since = CASE WHEN excluded.strikes > 0 THEN coalesce(n.since, excluded.since) END,
+			caused = coalesce(excluded.caused, n.caused),
+			moved = coalesce(excluded.moved, n.moved),
+			returned = coalesce(excluded.returned, n.returned)
+		WHERE excluded.strikes <> n.strikes OR excluded.strikes > 0
+		   OR coalesce(excluded.source, n.source) IS DISTINCT FROM n.source
+		   OR coalesce(excluded.replica, n.replica) IS DISTINCT FROM n.replica
+		   OR excluded.caused IS NOT NULL OR excluded.returned IS NOT NULL`
 	const run = `
-		UPDATE run_types SET
-			replica_count = @replica::bigint,
-			difference = @source::bigint - @replica::bigint,
-			believed = @believed
-		WHERE run = @run AND stream = @stream AND type = @type AND source_count >= 0`
-	t := AbsentType{Stream: n.Stream, Type: n.Type}
-	source, replica := n.Source, n.Replica
-	if source == nil || replica == nil {
-		source, replica = nil, nil
+		UPDATE run_types t SET
+			replica_count = x.known,
+			difference = x.source - x.known,
+			believed = x.believed
+		FROM ` + compared + `
+		WHERE t.run = @run AND t.stream = x.stream AND t.type = x.type AND t.source_count >= 0`
+	var streams, types []string
+	var source, replica, known []*int64
+	var strikes []int
+	var moved, short, returned, believed []bool
+	for _, n := range list {
+		streams, types = append(streams, string(n.Stream)), append(types, n.Type)
+		known = append(known, n.Replica)
+		if n.Source == nil || n.Replica == nil {
+			n.Source, n.Replica = nil, nil
+		}
+		source, replica = append(source, n.Source), append(replica, n.Replica)
+		strikes, believed = append(strikes, n.Strikes), append(believed, n.Believed)
+		moved, short = append(moved, n.Cause.Moved), append(short, n.Cause.Short)
+		returned = append(returned, n.Cause.Returned)
 	}
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, row, t.args(c, nil)); err != nil {
-			return err
-		}
-		args := t.args(c, pgx.StrictNamedArgs{"run": c.Run.ID, "source": source, "replica": replica,
-			"strikes": n.Strikes, "moved": cause.Moved, "short": cause.Short, "returned": cause.Returned})
-		if _, err := tx.Exec(ctx, counts, args); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, run, pgx.StrictNamedArgs{"run": c.Run.ID, "stream": n.Stream, "type": n.Type,
-			"source": source, "replica": n.Replica, "believed": n.Believed})
-		return err
+	args := pgx.NamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID, "streams": streams, "types": types,
+		"source": source, "replica": replica, "known": known, "strikes": strikes, "moved": moved,
+		"short": short, "returned": returned, "believed": believed}
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(counts, args)
+		b.Queue(run, args)
 	})
 	if err != nil {
-		return fmt.Errorf("store the count of %s: %w", n.Type, err)
+		return fmt.Errorf("store the counts of %s: %w", c.Run.Tenant, err)
 	}
 	return nil
 }

@@ -90,19 +90,10 @@ func (s *Store) LearnCount(ctx context.Context, c Claim, t AbsentType, believed 
 		  AND n.tenant = @tenant AND (n.stream, n.type) = (t.stream, t.type)
 		  AND l.total IS NOT NULL`
 	args := t.args(c, pgx.StrictNamedArgs{"run": c.Run.ID})
-	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, beyond, args); err != nil {
-			return err
-		}
-		with := t.args(c, pgx.StrictNamedArgs{"run": c.Run.ID, "believed": believed})
-		if _, err := tx.Exec(ctx, records, with); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, run, args)
-		return err
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(beyond, args)
+		b.Queue(records, t.args(c, pgx.StrictNamedArgs{"run": c.Run.ID, "believed": believed}))
+		b.Queue(run, args)
 	})
 	if err != nil {
 		return fmt.Errorf("learn the count of %s: %w", t.Type, err)
@@ -143,10 +134,12 @@ func (s *Store) LearnFirstCounts(ctx context.Context, c Claim) error {
 			SELECT FROM absences a
 			WHERE a.tenant = @tenant AND (a.stream, a.type) = (s.stream, s.type))`
 	args := pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "run": c.Run.ID}
-	for _, q := range []string{beyond, records} {
-		if err := s.asClaimant(ctx, c, q, args); err != nil {
-			return fmt.Errorf("learn the counts of %s: %w", c.Run.Tenant, err)
-		}
+	_, err := s.allAsClaimant(ctx, c, func(b *pgx.Batch) {
+		b.Queue(beyond, args)
+		b.Queue(records, args)
+	})
+	if err != nil {
+		return fmt.Errorf("learn the counts of %s: %w", c.Run.Tenant, err)
 	}
 	return nil
 }

@@ -15,6 +15,11 @@ func (s *slice) backfill(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	st := s.syncer.store
+	waiting, err := s.outstanding(ctx)
+	if err != nil || !waiting.Backfills {
+		return false, err
+	}
+	s.changed()
 	owed, failed, err := st.Backfills(ctx, s.claim)
 	if err != nil {
 		return false, err

@@ -35,18 +35,18 @@ func (s *slice) compareCounts(ctx context.Context, listed []store.Census) (due [
 		if more, err := s.askCounts(ctx); more || err != nil {
 			return nil, more, err
 		}
-		if err := st.LearnFirstCounts(ctx, s.claim); err != nil {
-			return nil, false, err
+		if slices.ContainsFunc(s.types, func(t store.RunType) bool { return t.From == nil }) {
+			if err := st.LearnFirstCounts(ctx, s.claim); err != nil {
+				return nil, false, err
+			}
 		}
 	}
-	now, err := st.Now(ctx)
-	if err != nil {
-		return nil, false, err
-	}
+	now := s.claim.Now()
 	counts, err := st.TypeCounts(ctx, s.claim)
 	if err != nil {
 		return nil, false, err
 	}
+	var compared []store.Comparison
 	for _, n := range counts {
 		isListed := slices.ContainsFunc(listed, func(c store.Census) bool {
 			return c.Stream == n.Stream && c.Type == n.Type
@@ -58,9 +58,7 @@ func (s *slice) compareCounts(ctx context.Context, listed []store.Census) (due [
 		if isListed {
 			cause = store.CountCause{}
 		}
-		if err := st.NoteComparison(ctx, s.claim, n, cause); err != nil {
-			return nil, false, err
-		}
+		compared = append(compared, store.Comparison{TypeCount: n, Cause: cause})
 		if cause != (store.CountCause{}) {
 			s.log.Warn("the source's records contradict the replica; the type is compared",
 				zap.String("stream", string(n.Stream)), zap.String("type", n.Type),
@@ -69,7 +67,10 @@ func (s *slice) compareCounts(ctx context.Context, listed []store.Census) (due [
 			due = append(due, store.AbsentType{Stream: n.Stream, Type: n.Type})
 		}
 	}
-	return due, false, nil
+	if len(compared) > 0 {
+		err = st.NoteComparisons(ctx, s.claim, compared)
+	}
+	return due, false, err
 }
 
 // judgeCount decides whether the type's reconcile is due for its count, and counts the strikes.
@@ -100,6 +101,7 @@ func judgeCount(n *store.TypeCount, now time.Time) (cause store.CountCause) {
 
 // askCounts asks for the count of each search that the run has not asked for.
 func (s *slice) askCounts(ctx context.Context) (more bool, err error) {
+	var counts []store.SourceCount
 	broken, began := 0, time.Now()
 	for i := range s.types {
 		t := &s.types[i]
@@ -115,15 +117,17 @@ func (s *slice) askCounts(ctx context.Context) (more bool, err error) {
 			}
 		}
 		t.IsCounted = true
-		if err := s.syncer.store.NoteSourceCount(ctx, s.claim, t.TypeID, n, s.requests.Swap(0)); err != nil {
-			return false, err
-		}
+		counts = append(counts, store.SourceCount{TypeID: t.TypeID, Records: n, Requests: s.requests.Swap(0)})
 		s.headway()
 		if s.timeIsUp() {
-			return true, nil
+			more = true
+			break
 		}
 	}
-	return false, nil
+	if len(counts) == 0 {
+		return more, nil
+	}
+	return more, s.syncer.store.NoteSourceCounts(ctx, s.claim, counts)
 }
 
 // askCount returns how many records of the search the source counts, or [store.NoCount]. It adds to
@@ -158,14 +162,11 @@ func (s *slice) askCount(ctx context.Context, id store.TypeID, broken *int) (int
 // it listed completely.
 func (s *slice) learnCounts(ctx context.Context) (more bool, err error) {
 	st := s.syncer.store
-	list, err := st.Censuses(ctx, s.claim.Run.ID)
+	list, err := s.censusesBegun(ctx)
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
-	now, err := st.Now(ctx)
-	if err != nil {
-		return false, err
-	}
+	now := s.claim.Now()
 	counts, err := st.TypeCounts(ctx, s.claim)
 	if err != nil {
 		return false, err

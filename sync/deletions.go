@@ -21,6 +21,7 @@ func (s *slice) deletions(ctx context.Context) (more bool, err error) {
 	if !ok || scope.Client != "" || !scope.From.IsZero() || !scope.To.IsZero() {
 		return false, nil
 	}
+	var reading deletionsRead
 	asked := make(map[string]bool) // the feed is by type: several searches of a type share it
 	for i := range s.types {
 		t := &s.types[i]
@@ -31,27 +32,32 @@ func (s *slice) deletions(ctx context.Context) (more bool, err error) {
 			continue
 		}
 		asked[name] = true
-		noted, err := s.readDeletions(ctx, feed, t, c)
-		if err != nil {
+		if err := s.readDeletions(ctx, feed, t, c, &reading); err != nil {
 			return false, err
 		}
 		// A type whose deletions could not be noted is asked for again by the next slice: ending
 		// the slice after it could repeat for ever.
-		if noted && s.timeIsUp() {
-			return true, nil
+		if s.timeIsUp() {
+			if noted, err := s.noteDeletionsRead(ctx, &reading); noted || err != nil {
+				return noted, err
+			}
 		}
 	}
-	return false, nil
+	_, err = s.noteDeletionsRead(ctx, &reading)
+	return false, err
 }
 
-// readDeletions obeys the deletions of one type since they were last read. It reports whether
-// they need not be read again in this run.
+// deletionsRead collects the types of which the deletions have been read, until that is stored.
+type deletionsRead []store.DeletionsRead
+
+// readDeletions obeys the deletions of one type since they were last read, and adds the type to
+// reading unless they need to be read again.
 func (s *slice) readDeletions(
-	ctx context.Context, feed source.Changes, t *store.RunType, c store.Cursor,
-) (noted bool, err error) {
+	ctx context.Context, feed source.Changes, t *store.RunType, c store.Cursor, reading *deletionsRead,
+) error {
 	typ, ok := s.sourceType(t.TypeID)
 	if !ok {
-		return false, nil
+		return nil
 	}
 	since := s.deletionsSince(t, c)
 	var deleted []known
@@ -63,26 +69,27 @@ func (s *slice) readDeletions(
 		f := localFailure(err)
 		switch {
 		case f != nil && f.Kind == source.Unsupported:
-			_, err := s.markDeletionsRead(ctx, t, time.Time{})
-			return false, err
+			s.deletionsAreRead(reading, t, time.Time{})
+			return nil
 		case f != nil: // the next run asks again, from the same moment
 			s.log.Warn("deletions cannot be read", zap.String("type", t.Type), zap.Error(f))
-			return false, s.obey(ctx, t, deleted)
+			return s.obey(ctx, t, deleted)
 		case err != nil:
-			return false, err
+			return err
 		}
 		if deleted, err = s.addKnown(ctx, deleted, page.Deletions); err != nil {
-			return false, err
+			return err
 		}
 		if next = page.Next; next == "" {
 			if err := s.obey(ctx, t, deleted); err != nil {
-				return false, err
+				return err
 			}
-			return s.markDeletionsRead(ctx, t, t.To)
+			s.deletionsAreRead(reading, t, t.To)
+			return nil
 		}
 		if _, again := links[next]; again || len(links) >= maxPages {
 			s.log.Warn("the pages of deletions do not end", zap.String("type", t.Type))
-			return false, s.obey(ctx, t, deleted)
+			return s.obey(ctx, t, deleted)
 		}
 		links[next] = struct{}{}
 	}
@@ -100,12 +107,8 @@ func (s *slice) deletionsSince(t *store.RunType, c store.Cursor) time.Time {
 	return since.Add(-s.tenant.Overlap)
 }
 
-// markDeletionsRead records up to when deletions have been read; zero: the source has no feed of
-// them. It reports whether that could be recorded: not before the type has a cursor.
-func (s *slice) markDeletionsRead(ctx context.Context, t *store.RunType, upto time.Time) (noted bool, err error) {
-	if noted, err = s.syncer.store.MarkDeletionsRead(ctx, s.claim, t.TypeID, upto); err != nil {
-		return false, err
-	}
+// deletionsAreRead notes up to when deletions have been read; zero: the source has no feed of them.
+func (s *slice) deletionsAreRead(reading *deletionsRead, t *store.RunType, upto time.Time) {
 	feed := !upto.IsZero()
 	for id, known := range s.cursors {
 		if id.Stream == t.Stream && id.Type == t.Type {
@@ -113,7 +116,18 @@ func (s *slice) markDeletionsRead(ctx context.Context, t *store.RunType, upto ti
 			s.cursors[id] = known
 		}
 	}
-	return noted, nil
+	*reading = append(*reading, store.DeletionsRead{Stream: t.Stream, Type: t.Type, Upto: upto})
+}
+
+// noteDeletionsRead stores what has been read. It reports whether a type need not be asked for again
+// in this run: that cannot be stored before the type has a cursor.
+func (s *slice) noteDeletionsRead(ctx context.Context, reading *deletionsRead) (noted bool, err error) {
+	if len(*reading) == 0 {
+		return false, nil
+	}
+	noted, err = s.syncer.store.NoteDeletionsRead(ctx, s.claim, *reading)
+	*reading = nil
+	return noted, err
 }
 
 // known is a deletion of a record that is stored, or in quarantine.
@@ -125,6 +139,9 @@ type known struct {
 // addKnown adds the deletions of one page to list, except those of records that are not here, or
 // that were made again since.
 func (s *slice) addKnown(ctx context.Context, list []known, deleted []source.Deletion) ([]known, error) {
+	if len(deleted) == 0 {
+		return list, nil
+	}
 	refs := make([]dossier.Ref, 0, len(deleted))
 	for _, d := range deleted {
 		refs = append(refs, d.Ref)
@@ -197,6 +214,7 @@ func (s *slice) confirmMany(ctx context.Context, t *store.RunType, deleted []kno
 	if err := st.AddDeletions(ctx, s.claim, of, refs); err != nil {
 		return nil, err
 	}
+	s.changed()
 	return s.addKnown(ctx, nil, all) // without those that were noted
 }
 

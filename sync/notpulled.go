@@ -31,12 +31,12 @@ func (s *slice) countNotPulled(ctx context.Context) (more bool, err error) {
 	if !ok || !s.claim.Run.Scope.IsWhole() || s.worthRetrying() {
 		return false, nil
 	}
+	if slices.ContainsFunc(s.types, func(t store.RunType) bool { return t.From != nil }) {
+		return false, nil
+	}
 	types, err := s.syncer.store.RunTypes(ctx, s.claim.Run.ID)
 	if err != nil {
 		return false, err
-	}
-	if slices.ContainsFunc(types, func(t store.RunType) bool { return t.From != nil }) {
-		return false, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()

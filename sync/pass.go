@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -36,7 +37,8 @@ type pass struct {
 
 // arrival is what a page has brought.
 type arrival struct {
-	items   []dossier.Item
+	items   []dossier.Item // that come for the first time
+	again   []dossier.Item // that the window, or the one before, may have brought already
 	total   int            // how many records the source says there are
 	weight  int64          // of bytesAhead
 	last    bool           // the pass ends with this page
@@ -100,10 +102,14 @@ func (w *window) fetch(
 		if err := w.cutCircle(&page); err != nil {
 			return nil, err
 		}
-		for i := range page.Items {
-			w.see(&page.Items[i])
+		a := arrival{total: page.Total, weight: min(page.Size, bytesAhead)}
+		for _, it := range page.Items {
+			if w.see(&it) {
+				a.items = append(a.items, it)
+			} else {
+				a.again = append(a.again, it)
+			}
 		}
-		a := arrival{items: page.Items, total: page.Total, weight: min(page.Size, bytesAhead)}
 		if a.last, a.drained, err = w.endsWith(ctx, page); err != nil {
 			return nil, err
 		}
@@ -172,27 +178,47 @@ func (w *window) counted(d *store.Drained) *store.Drained {
 // last batch's transaction moves the cursor, if the window is drained with it.
 func (w *window) keepAll(ctx context.Context, ahead *semaphore.Weighted, arrivals <-chan arrival) (err error) {
 	defer recovered(&err)
-	var batch []dossier.Item
+	var batch, again []dossier.Item
 	var weight int64
 	begun := false
 	for a := range arrivals {
+		if !begun && w.isEmpty(a) {
+			w.endEmpty(a)
+			ahead.Release(a.weight)
+			continue
+		}
 		if !begun {
 			if err := w.begin(ctx, a.total); err != nil {
 				return err
 			}
 			begun = true
 		}
-		batch, weight = append(batch, a.items...), weight+a.weight
-		if !a.last && len(arrivals) > 0 && len(batch) < batchItems {
+		batch, again, weight = append(batch, a.items...), append(again, a.again...), weight+a.weight
+		if !a.last && len(arrivals) > 0 && len(batch)+len(again) < batchItems {
 			continue
 		}
-		if err := w.keep(ctx, batch, a.drained); err != nil {
+		if err := w.keep(ctx, batch, again, a.drained); err != nil {
 			return err
 		}
 		ahead.Release(weight)
-		batch, weight = nil, 0
+		batch, again, weight = nil, nil, 0
 	}
 	return nil
+}
+
+// isEmpty reports whether the window is one of a run that has brought nothing, and is drained.
+func (w *window) isEmpty(a arrival) bool {
+	return a.drained != nil && len(a.items)+len(a.again) == 0 && w.kind == runWindow && !w.dry()
+}
+
+// endEmpty ends a run's window that brought nothing.
+func (w *window) endEmpty(a arrival) {
+	e := store.EmptyWindow{TypeID: w.t.TypeID, Drained: *a.drained}
+	if w.t.Upto == nil && a.total >= 0 && w.t.Expected == nil {
+		expected := int64(a.total)
+		w.t.Expected, e.Expected = &expected, &expected
+	}
+	w.slice.endEmpty(e)
 }
 
 // begin prepares a run's window before its first page is applied: the type gets a cursor, and how
@@ -215,13 +241,33 @@ func (w *window) begin(ctx context.Context, total int) error {
 	return st.NoteExpected(ctx, w.claim, w.t.TypeID, expected)
 }
 
-// keep applies the items, or adds them to the census.
-func (w *window) keep(ctx context.Context, items []dossier.Item, drained *store.Drained) error {
+// keep applies the items, or adds them to the census. The items of again may have come before.
+func (w *window) keep(ctx context.Context, items, again []dossier.Item, drained *store.Drained) error {
 	if w.kind.isHistory() {
 		drained = nil // it moves no cursor
 	}
 	if w.kind.isCensus() {
-		return w.list(ctx, w.t.TypeID, items, drained)
+		return w.list(ctx, w.t.TypeID, append(items, again...), drained)
 	}
-	return w.apply(ctx, w.t.TypeID, items, drained)
+	if len(items) == 0 || !w.isFirstRead() {
+		return w.apply(ctx, w.t.TypeID, append(items, again...), drained)
+	}
+	if err := w.apply(ctx, w.t.TypeID, again, nil); err != nil {
+		return err
+	}
+	applied, err := w.applyBatch(ctx, store.Batch{Type: w.t.TypeID, Items: items, Drained: drained, New: true})
+	if applied.NotNew {
+		w.notNew[w.t.TypeID] = true
+	}
+	return err
+}
+
+// isFirstRead reports whether nothing may be stored of the window's type: it is read from the
+// beginning, by one search, and no batch of this slice has shown that something is stored.
+func (w *window) isFirstRead() bool {
+	t := w.t
+	return w.kind == runWindow && w.client == "" && t.From == nil && !w.notNew[t.TypeID] &&
+		!slices.ContainsFunc(w.types, func(o store.RunType) bool {
+			return o.TypeID != t.TypeID && o.Stream == t.Stream && o.Type == t.Type
+		})
 }

@@ -25,17 +25,7 @@ func (s *slice) prepare(ctx context.Context) error {
 	if s.cursors, err = st.Cursors(ctx, run.Tenant); err != nil {
 		return err
 	}
-	if err := s.ensurePlan(ctx); err != nil {
-		return err
-	}
-	lost, err := st.EnsureSeen(ctx, s.claim)
-	if err != nil {
-		return err
-	}
-	if lost {
-		s.log.Warn("the database lost what the run had seen; the run begins anew")
-	}
-	if s.types, err = st.RunTypes(ctx, run.ID); err != nil {
+	if err := s.loadTypes(ctx); err != nil {
 		return err
 	}
 	for _, t := range s.types {
@@ -48,17 +38,27 @@ func (s *slice) prepare(ctx context.Context) error {
 	return nil
 }
 
-// ensurePlan plans the run, if no slice has done so.
-func (s *slice) ensurePlan(ctx context.Context) error {
-	types, err := s.syncer.store.RunTypes(ctx, s.claim.Run.ID)
-	if err != nil || len(types) > 0 {
+// loadTypes loads the run's types and their progress, or plans them if no slice has done so.
+func (s *slice) loadTypes(ctx context.Context) (err error) {
+	st := s.syncer.store
+	if s.claim.Run.Slices > 1 {
+		if s.types, err = st.RunTypes(ctx, s.claim.Run.ID); err != nil {
+			return err
+		}
+	}
+	if len(s.types) == 0 {
+		if s.types, err = s.plan(); err != nil {
+			return err
+		}
+		return st.StartRunTypes(ctx, s.claim, s.types)
+	}
+	lost, err := st.EnsureSeen(ctx, s.claim)
+	if err != nil || !lost {
 		return err
 	}
-	plan, err := s.plan(ctx)
-	if err != nil {
-		return err
-	}
-	return s.syncer.store.StartRunTypes(ctx, s.claim, plan)
+	s.log.Warn("the database lost what the run had seen; the run begins anew")
+	s.types, err = st.RunTypes(ctx, s.claim.Run.ID)
+	return err
 }
 
 // fingerprint identifies all rules by which items of the type are stored: the source's rules of
@@ -70,12 +70,9 @@ func (s *slice) fingerprint(t source.Type) string {
 // plan decides for each type from where to where it is read. The end is the source's own clock less
 // the safety lag. The same moment by the database's clock is stored beside it; the two clocks are
 // never compared.
-func (s *slice) plan(ctx context.Context) ([]store.RunType, error) {
+func (s *slice) plan() ([]store.RunType, error) {
 	scope := s.claim.Run.Scope
-	now, err := s.syncer.store.Now(ctx)
-	if err != nil {
-		return nil, err
-	}
+	now := s.claim.Now()
 	sourceNow := s.description.Now
 	if sourceNow.IsZero() {
 		sourceNow = now
@@ -87,7 +84,7 @@ func (s *slice) plan(ctx context.Context) ([]store.RunType, error) {
 		}
 		rt := store.RunType{
 			TypeID:      typeID(t),
-			To:          sourceNow.Add(-s.tenant.Lag),
+			To:          sourceNow.Add(-s.tenant.Lag).Truncate(time.Microsecond), // as the database keeps it
 			AsOf:        now.Add(-s.tenant.Lag),
 			Fingerprint: s.fingerprint(t),
 			Hiding:      t.Hiding,

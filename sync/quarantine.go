@@ -20,6 +20,11 @@ func (s *slice) retryQuarantined(ctx context.Context) (more bool, err error) {
 	if s.claim.Run.Scope.Client != "" || s.claim.Run.Scope.Stream != "" {
 		return false, nil
 	}
+	waiting, err := s.outstanding(ctx)
+	if err != nil || !waiting.Quarantined {
+		return false, err
+	}
+	s.changed()
 	for {
 		list, err := s.syncer.store.QuarantineToRetry(ctx, s.claim, retriedAtOnce)
 		if err != nil || len(list) == 0 {

@@ -13,6 +13,14 @@ import (
 // readTypes reads the windows of the run's types that have not been read yet. A type that cannot
 // be read does not keep the run from the others.
 func (s *slice) readTypes(ctx context.Context) (more bool, err error) {
+	more, err = s.readEachType(ctx)
+	if moving := s.moveCursors(ctx); err == nil {
+		err = moving
+	}
+	return more, err
+}
+
+func (s *slice) readEachType(ctx context.Context) (more bool, err error) {
 	for i := range s.types {
 		t := &s.types[i]
 		for !t.Done && t.Failure == nil {

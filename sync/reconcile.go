@@ -31,7 +31,7 @@ type reconciliation struct {
 // removes items that are confirmed absent.
 func (s *slice) reconcile(ctx context.Context) (more bool, err error) {
 	st := s.syncer.store
-	list, err := st.Censuses(ctx, s.claim.Run.ID)
+	list, err := s.censusesBegun(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -43,11 +43,13 @@ func (s *slice) reconcile(ctx context.Context) (more bool, err error) {
 		if err := st.BeginCensuses(ctx, s.claim, due); err != nil {
 			return false, err
 		}
+		s.changed()
 		if list, err = st.Censuses(ctx, s.claim.Run.ID); err != nil {
 			return false, err
 		}
 	}
 	s.compared = reconciliation{}
+	defer s.changed()
 	for _, streams := range comparedTogether {
 		more, err := s.reconcileStreams(ctx, streams, list)
 		if errors.Is(err, store.ErrCensusLost) {
@@ -59,6 +61,15 @@ func (s *slice) reconcile(ctx context.Context) (more bool, err error) {
 		}
 	}
 	return false, s.concludeReconcile(ctx, len(list))
+}
+
+// censusesBegun returns the run's censuses; none: its reconcile has not begun.
+func (s *slice) censusesBegun(ctx context.Context) ([]store.Census, error) {
+	waiting, err := s.outstanding(ctx)
+	if err != nil || !waiting.Censuses {
+		return nil, err
+	}
+	return s.syncer.store.Censuses(ctx, s.claim.Run.ID)
 }
 
 // comparedTogether are the streams that are listed and compared together. Clients come first,

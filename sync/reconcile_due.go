@@ -39,7 +39,7 @@ func (s *slice) dueForReconcile(ctx context.Context) (due []store.Census, more b
 		all = all || daily
 	}
 	var streams []dossier.Stream
-	empty, err := s.syncer.store.EmptiedTypes(ctx, s.claim)
+	empty, err := s.emptiedTypes(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -97,10 +97,7 @@ func (s *slice) dailyDue(ctx context.Context) (bool, error) {
 	if err != nil || known.Succeeded == nil {
 		return false, err // the first run has just read everything
 	}
-	now, err := st.Now(ctx)
-	if err != nil {
-		return false, err
-	}
+	now := s.claim.Now()
 	due := known.Reconciled == nil || now.Sub(*known.Reconciled) > overdue ||
 		run.Slot != nil && s.isLastOfDay(*run.Slot)
 	if due && (known.Rechecked == nil || now.Sub(*known.Rechecked) > recheckEvery) {
@@ -114,6 +111,16 @@ func (s *slice) isLastOfDay(slot time.Time) bool {
 	slot = slot.In(s.tenant.Location)
 	next := s.tenant.Schedule.Next(slot)
 	return next.IsZero() || next.YearDay() != slot.YearDay() || next.Year() != slot.Year()
+}
+
+// emptiedTypes returns the types that the run has read whole, from the beginning, and found empty
+// although items are shown.
+func (s *slice) emptiedTypes(ctx context.Context) ([]store.AbsentType, error) {
+	whole := func(t store.RunType) bool { return t.From == nil && t.Done && t.Failure == nil }
+	if !slices.ContainsFunc(s.types, whole) {
+		return nil, nil
+	}
+	return s.syncer.store.EmptiedTypes(ctx, s.claim)
 }
 
 // isFirstRead reports whether nothing had been read before this run.

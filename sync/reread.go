@@ -17,6 +17,11 @@ import (
 // item that cannot be read now is left to the next run.
 func (s *slice) readAgain(ctx context.Context) (more bool, err error) {
 	st := s.syncer.store
+	waiting, err := s.outstanding(ctx)
+	if err != nil || !waiting.Rereads {
+		return false, err
+	}
+	s.changed()
 	done := make(map[string]bool)
 	for {
 		list, err := st.Rereads(ctx, s.claim, retriedAtOnce)

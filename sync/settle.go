@@ -33,6 +33,11 @@ func (s *slice) settle(ctx context.Context) (more bool, err error) {
 	if s.claim.Run.Scope.Client != "" {
 		return false, nil
 	}
+	waiting, err := s.outstanding(ctx)
+	if err != nil || !waiting.Absences {
+		return false, err
+	}
+	s.changed()
 	if s.claim.Run.Scope.Approve {
 		if err := st.ApproveHolds(ctx, s.claim, s.claim.Run.Scope.Stream); err != nil {
 			return false, err

@@ -43,6 +43,10 @@ type slice struct {
 	empty       []store.AbsentType            // read whole, and empty, although items are shown
 	wentBack    bool                          // a new epoch began: the source was restored or replaced
 	quarantined int64                         // the tenant's items in quarantine, within the run's scope
+	notNew      map[store.TypeID]bool         // types of which items were stored before this run
+	youngest    map[store.TypeID]time.Time    // by type: of the youngest record that this slice has read
+	drained     []store.EmptyWindow           // windows whose cursors have not been moved yet
+	waiting     *store.Outstanding            // what waits besides the source's records; nil: not known
 	requests    atomic.Int64                  // requests to the source that are not recorded yet
 	spent       atomic.Int64                  // requests to the source of the whole run
 	last        atomic.Int64                  // when the slice last made headway, in Unix seconds
@@ -71,7 +75,8 @@ func (s *Syncer) workOn(ctx context.Context, claim store.Claim, m mode) (next, e
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	sl := &slice{syncer: s, tenant: t, claim: claim, mode: m, log: log, until: began.Add(s.opts.Slice),
-		render: render.New(t.ID, t.Location, t.Rules)}
+		render: render.New(t.ID, t.Location, t.Rules),
+		notNew: make(map[store.TypeID]bool), youngest: make(map[store.TypeID]time.Time)}
 	released := sl.keepLease(work, stop)
 	more, err := sl.run(work)
 	stop(nil)
@@ -105,12 +110,32 @@ func (s *slice) run(ctx context.Context) (more bool, err error) {
 	if s.types, err = s.syncer.store.RunTypes(ctx, s.claim.Run.ID); err != nil {
 		return false, err
 	}
-	if s.empty, err = s.syncer.store.EmptiedTypes(ctx, s.claim); err != nil {
+	if s.empty, err = s.emptiedTypes(ctx); err != nil {
 		return false, err
 	}
-	s.quarantined, err = s.syncer.store.CountQuarantine(ctx, s.tenant.ID, s.claim.Run.Scope)
+	waiting, err := s.outstanding(ctx)
+	if err == nil && waiting.Quarantined {
+		s.quarantined, err = s.syncer.store.CountQuarantine(ctx, s.tenant.ID, s.claim.Run.Scope)
+	}
 	return false, err
 }
+
+// outstanding returns what waits in the tenant besides the source's records. It asks the store
+// again after a step that may have changed that (see [slice.changed]).
+func (s *slice) outstanding(ctx context.Context) (store.Outstanding, error) {
+	if s.waiting != nil {
+		return *s.waiting, nil
+	}
+	o, err := s.syncer.store.Outstanding(ctx, s.claim)
+	if err != nil {
+		return o, err
+	}
+	s.waiting = &o
+	return o, nil
+}
+
+// changed notes that more may wait in the tenant, or less, than before.
+func (s *slice) changed() { s.waiting = nil }
 
 // step is a part of a run that later slices can take up again. It reports more when the slice's
 // time is up before the step is done.

@@ -68,10 +68,7 @@ func (s *slice) endWithError(ctx context.Context, err error) (next, error) {
 func (s *slice) endWithFailure(ctx context.Context, f *source.Failure) (next, error) {
 	pause := min(max(f.After, s.backoff()), 5*time.Minute)
 	mayPass := f.Kind == source.Unreachable || f.Kind == source.BreakerOpen || f.Kind == source.Throttled
-	giveUp, err := s.failsTooLong(ctx)
-	if err != nil {
-		return next{}, err
-	}
+	giveUp := s.failsTooLong()
 	ends := s.mode == foreground || !mayPass || giveUp
 	if ends {
 		pause = 0
@@ -90,10 +87,7 @@ func (s *slice) endWithFailure(ctx context.Context, f *source.Failure) (next, er
 // or this program's own.
 func (s *slice) endWithFault(ctx context.Context, fault error) (next, error) {
 	s.log.Error("slice failed", zap.Error(fault))
-	giveUp, err := s.failsTooLong(ctx)
-	if err != nil {
-		return next{}, errors.Join(fault, err)
-	}
+	giveUp := s.failsTooLong()
 	if s.mode == foreground || giveUp {
 		c := conclusion{outcome: store.OutcomeFailed, message: "dossiersync failed; see its log"}
 		return next{}, errors.Join(fault, s.finish(ctx, c))
@@ -140,12 +134,11 @@ func (s *slice) someTypesFail() bool {
 }
 
 // failsTooLong reports whether the run has failed for so long that it is to be given up.
-func (s *slice) failsTooLong(ctx context.Context) (bool, error) {
+func (s *slice) failsTooLong() bool {
 	if s.claim.Failing == nil {
-		return false, nil
+		return false
 	}
-	now, err := s.syncer.store.Now(ctx)
-	return now.Sub(*s.claim.Failing) > giveUpAfter, err
+	return s.claim.Now().Sub(*s.claim.Failing) > giveUpAfter
 }
 
 // backoff is how long the run waits after one more failure: 15 s, 30 s, and so on up to four
@@ -177,8 +170,8 @@ func (s *slice) finish(ctx context.Context, c conclusion) error {
 		return err
 	}
 	took := time.Duration(0)
-	if now, err := st.Now(ctx); err == nil && run.StartedAt != nil {
-		took = now.Sub(*run.StartedAt)
+	if run.StartedAt != nil {
+		took = s.claim.Now().Sub(*run.StartedAt)
 	}
 	s.syncer.metrics.ended(run, c.outcome, took)
 	s.log.Info("run ends", zap.String("outcome", string(c.outcome)), zap.String("message", c.message),

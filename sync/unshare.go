@@ -2,9 +2,11 @@ package sync
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
+	"dossiersync/store"
 	"dossiersync/store/dossier"
 )
 
@@ -15,6 +17,9 @@ const unsharedAtOnce = 2000
 // source does not know, or cannot give today, stay.
 func (s *slice) unshare(ctx context.Context) (more bool, err error) {
 	if !s.claim.Run.Scope.IsWhole() {
+		return false, nil
+	}
+	if !s.hasUnshared() {
 		return false, nil
 	}
 	removed := make(map[dossier.Stream]int64)
@@ -40,4 +45,17 @@ func (s *slice) unshare(ctx context.Context) (more bool, err error) {
 			return true, nil
 		}
 	}
+}
+
+// hasUnshared reports whether a type that was pulled before this run no longer is.
+func (s *slice) hasUnshared() bool {
+	for id, c := range s.cursors {
+		isPulled := slices.ContainsFunc(s.types, func(t store.RunType) bool {
+			return t.Stream == id.Stream && t.Type == id.Type
+		})
+		if !isPulled || c.IsUnshared() {
+			return true
+		}
+	}
+	return false
 }

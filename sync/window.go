@@ -58,6 +58,7 @@ type window struct {
 	from, to time.Time // zero from: the beginning
 	end      time.Time // where it is to end; after to while the source can only be searched in parts
 	uncut    bool      // it is read up to to, however many records come
+	before   time.Time // of the youngest record that earlier windows of this slice have brought
 
 	seen   map[dossier.Hash]sighting // what all passes have brought
 	barren int                       // passes that brought nothing new
@@ -98,7 +99,7 @@ func (s *slice) newWindow(
 		return nil, &source.Failure{Kind: source.Unsupported, Act: "read " + t.Type,
 			Err: errors.New("no longer configured")}
 	}
-	w := &window{slice: s, kind: k, t: t, typ: typ, client: client, from: from, end: t.To}
+	w := &window{slice: s, kind: k, t: t, typ: typ, client: client, from: from, end: t.To, before: s.youngest[t.TypeID]}
 	w.restart()
 	return w, nil
 }
@@ -121,6 +122,9 @@ func (w *window) advance(ctx context.Context) error {
 		return err
 	}
 	t := w.t
+	if w.kind == runWindow && !w.pass.order.broken {
+		w.youngest[t.TypeID] = w.pass.order.last
+	}
 	t.Upto, t.Done, t.Short = &drained.Upto, drained.Last, t.Short || drained.Short
 	return nil
 }
@@ -173,14 +177,17 @@ func (w *window) passUntilDrained(ctx context.Context) (*store.Drained, error) {
 	}
 }
 
-// see notes that the pass has brought the record.
-func (w *window) see(it *dossier.Item) {
+// see notes that the pass has brought the record. It reports whether the window is the first to
+// bring it: a window that is cut has also brought records that are younger than its end.
+func (w *window) see(it *dossier.Item) (first bool) {
 	id := identity(it)
-	if w.seen[id].pass != w.pass.number {
+	before, again := w.seen[id]
+	if before.pass != w.pass.number {
 		w.pass.came++
 	}
 	w.seen[id] = sighting{it.Updated, w.pass.number}
 	w.pass.order.observe(it.Updated)
+	return !again && (w.from.IsZero() || !w.before.IsZero() && it.Updated.After(w.before))
 }
 
 // drained decides, at the end of a pass, whether the window is drained: all passes together have

@@ -98,8 +98,8 @@ func copyValues(rows pgx.Rows) ([]any, error) {
 		return nil, err
 	}
 	for i, f := range rows.FieldDescriptions() {
-		if f.DataTypeOID == jsonOID && list[i] != nil {
-			list[i] = append([]byte(nil), rows.RawValues()[i]...)
+		if raw := rows.RawValues()[i]; f.DataTypeOID == jsonOID && raw != nil { // JSON's null is a value too
+			list[i] = append([]byte{}, raw...)
 		}
 	}
 	return list, nil

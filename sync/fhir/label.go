@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -77,14 +78,51 @@ func saysNoPatient(s string) bool {
 	if s == "" {
 		return false
 	}
-	whole := bare(s)
-	if lookAlikes.Replace(whole) == "NOPAT" {
-		return true
+	if known, ok := saidNoPatient.get(s); ok {
+		return known
 	}
+	whole := bare(s)
+	lower := strings.ToLower(whole)
 	words := strings.FieldsFunc(visible(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, "NOPAT") }) ||
-		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(strings.ToLower(whole), p) }) ||
-		withheldFrom.MatchString(strings.ToLower(whole))
+	says := lookAlikes.Replace(whole) == "NOPAT" ||
+		slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, "NOPAT") }) ||
+		slices.ContainsFunc(noPatientPhrases, func(p string) bool { return strings.Contains(lower, p) }) ||
+		withheldFrom.MatchString(lower)
+	saidNoPatient.put(s, says)
+	return says
+}
+
+// saidNoPatient keeps the answers of saysNoPatient, because most records have the same few codes.
+var saidNoPatient keptAnswers
+
+// keptAnswers keeps answers about short texts, and forgets all of them when there are too many.
+type keptAnswers struct {
+	mu   sync.RWMutex
+	kept map[string]bool
+}
+
+const (
+	answersAtMost = 2000
+	answersUpTo   = 100 // bytes of text
+)
+
+func (a *keptAnswers) get(s string) (answer, ok bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	answer, ok = a.kept[s]
+	return answer, ok
+}
+
+func (a *keptAnswers) put(s string, answer bool) {
+	if len(s) > answersUpTo {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.kept == nil || len(a.kept) >= answersAtMost {
+		a.kept = make(map[string]bool)
+	}
+	a.kept[strings.Clone(s)] = answer
 }
 
 // withheldFrom matches Dutch labels that keep something from the client.
@@ -92,12 +130,25 @@ var withheldFrom = regexp.MustCompile(`^niet(voor|zichtbaar|tonen|delen|publicer
 
 // visible returns s in compatibility form and without the characters that nobody sees.
 func visible(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || unicode.IsControl(r) || unicode.Is(unicode.Mn, r) {
 			return -1
 		}
 		return r
 	}, norm.NFKD.String(s))
+}
+
+// isPlain reports whether s consists of visible characters of ASCII.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // lookAlikes turns the Cyrillic and Greek letters that look like those of NOPAT into these.

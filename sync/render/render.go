@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -44,6 +45,9 @@ type Renderer struct {
 	// Digest changes whenever items would be rendered differently. It is part
 	// of every item's hash and of every type's fingerprint.
 	Digest dossier.Hash
+
+	mu      sync.Mutex
+	decoded map[string]staffJSON // by card
 }
 
 // renderVersion is raised whenever the shapes below, or what fills them, change.
@@ -266,6 +270,26 @@ func (r *Renderer) staff(s *dossier.Staff, look store.Lookup) staffJSON {
 	return staffJSON{Name: s.Name, Role: s.Role}
 }
 
+// staffAtMost is how many records of staff a renderer remembers.
+const staffAtMost = 500
+
+// staffOf is the function staffOf with the records that were decoded before: most items name the same few people.
+func (r *Renderer) staffOf(s *store.Shown) staffJSON {
+	if s.Kind != dossier.KindStaff {
+		return staffOf(s)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	st, ok := r.decoded[string(s.Card)]
+	if !ok {
+		if st = staffOf(s); r.decoded == nil || len(r.decoded) >= staffAtMost {
+			r.decoded = make(map[string]staffJSON)
+		}
+		r.decoded[string(s.Card)] = st
+	}
+	return st
+}
+
 func staffOf(s *store.Shown) staffJSON {
 	var st staffJSON
 	switch {
@@ -347,7 +371,7 @@ func (r *Renderer) party(p dossier.Party, look store.Lookup) staffJSON {
 	case p.Inline != nil:
 		st = r.staff(p.Inline, look)
 	case found != nil:
-		st = staffOf(found)
+		st = r.staffOf(found)
 	}
 	if st.Name == "" && !st.Nameless {
 		if dossier.StaffKindOf(p.Ref.Type) == dossier.StaffOrganization {
