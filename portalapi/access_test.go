@@ -176,7 +176,7 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 			if a := p.putGrant("1", "son", `{"role":"contact","parts":[],"state":"accepted"}`); a.status != http.StatusServiceUnavailable {
 				t.Errorf("a grant is answered with %d", a.status)
 			}
-			if a := p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"son","role":"contact","parts":[],"state":"accepted"}]}`); a.status != http.StatusServiceUnavailable {
+			if a := p.putAll(`{"items":[{"client":"1","user":"son","role":"contact","parts":[],"state":"accepted"}]}`); a.status != http.StatusServiceUnavailable {
 				t.Errorf("all grants are answered with %d", a.status)
 			}
 			if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusServiceUnavailable {

@@ -74,7 +74,7 @@ func TestRoutesByKindOfToken(t *testing.T) {
 	one := map[string]string{"reports": r.key(), "forms": f.key(), "care-plans": pl.key()}
 	item := regexp.MustCompile(`(reports|forms|care-plans)/\{id\}`)
 	body := map[bool]string{
-		true:  `{"items":[{"client":"1","user":"daughter","role":"client","parts":["reports","forms","care-plans"],"state":"accepted"}]}`,
+		true:  `{"asOf":"` + time.Now().Format(time.RFC3339) + `","items":[{"client":"1","user":"daughter","role":"client","parts":["reports","forms","care-plans"],"state":"accepted"}]}`,
 		false: `{"role":"client","parts":["reports","forms","care-plans"],"state":"accepted"}`,
 	}
 	for _, operation := range operations(t) {

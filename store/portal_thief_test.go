@@ -30,15 +30,15 @@ func calls(p *store.Portal) map[string][]any {
 		"portal_item":     p.CallArgs("read", daughter, "1", "amaris1reports1", "report", ""),
 		"portal_density":  p.CallArgs("read", daughter, "1", "day", []string{"report", "form"}, "", from, to, 100),
 		"portal_contacts": p.CallArgs("read", daughter, "1", "", 100),
-		"portal_accesses": p.CallArgs("read", daughter, "1", from, to, to, "", 100),
+		"portal_accesses": p.CallArgs("read", daughter, "1", from, to, to, "", 100, true),
 		"portal_grants":   p.CallArgs("grants", daughter, "1", "", "", 100),
 		"portal_put_grant": p.CallArgs("grants", daughter, "2", "thief", "client", true, []string{"reports"}, "accepted",
-			nil, nil, nil, nil, "x", "grant", ""),
-		"portal_revoke_grant": p.CallArgs("grants", daughter, "1", "daughter", "x", "grant", ""),
+			nil, nil, nil, nil, "x", "grant", "", "Portaal", false),
+		"portal_revoke_grant": p.CallArgs("grants", daughter, "1", "daughter", "x", "grant", "", "Portaal", false),
 		"portal_begin_list":   p.TenantArgs("grants", daughter),
 		"portal_add_to_list": p.TenantArgs("grants", daughter, 0, none, none, none, []bool{}, none, none,
 			[]*time.Time{}, []*time.Time{}, none, none),
-		"portal_end_list": p.TenantArgs("grants", daughter, nil, "x", "grants", "", "dossiersync"),
+		"portal_end_list": p.TenantArgs("grants", daughter, to.AddDate(-1, 0, 0), 0, "x", "grants", "", "Portaal", "dossiersync"),
 	}
 }
 
