@@ -182,6 +182,9 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 			if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusServiceUnavailable {
 				t.Errorf("revoking is answered with %d", a.status)
 			}
+			if a := p.postEvent("daughter", `{"event":"print","object":null}`); a.status != http.StatusServiceUnavailable {
+				t.Errorf("an event is answered with %d", a.status)
+			}
 			if took := time.Since(before); took > time.Minute {
 				t.Errorf("that took %v", took)
 			}

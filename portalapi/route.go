@@ -62,6 +62,9 @@ func (a *API) routeTable() []route {
 		reads(base+"/care-plans/{id}", "care-plan", a.item(dossier.KindCarePlan)),
 		reads(base+"/contacts", "contacts", a.contacts),
 		reads(base+"/access-log", "access-log", a.accessLog),
+		{base + "/events", map[string]endpoint{
+			http.MethodPost: {scope: scopeRead, event: "events", handle: a.events, body: maxEvent},
+		}},
 		{base + "/grants", map[string]endpoint{
 			http.MethodGet: {scope: scopeGrants, event: "grants", handle: a.grants},
 		}},

@@ -137,6 +137,27 @@ func (e Category) Valid() bool {
 	}
 }
 
+// Defines values for EventObjectKind.
+const (
+	EventObjectKindCarePlan EventObjectKind = "care-plan"
+	EventObjectKindForm     EventObjectKind = "form"
+	EventObjectKindReport   EventObjectKind = "report"
+)
+
+// Valid indicates whether the value is a known member of the EventObjectKind enum.
+func (e EventObjectKind) Valid() bool {
+	switch e {
+	case EventObjectKindCarePlan:
+		return true
+	case EventObjectKindForm:
+		return true
+	case EventObjectKindReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FreshnessReason.
 const (
 	FreshnessReasonLessThannil       FreshnessReason = "<nil>"
@@ -389,6 +410,27 @@ func (e PlanState) Valid() bool {
 	case PlanStateCurrent:
 		return true
 	case PlanStateExpired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalEventEvent.
+const (
+	PortalEventEventCopy     PortalEventEvent = "copy"
+	PortalEventEventDownload PortalEventEvent = "download"
+	PortalEventEventPrint    PortalEventEvent = "print"
+)
+
+// Valid indicates whether the value is a known member of the PortalEventEvent enum.
+func (e PortalEventEvent) Valid() bool {
+	switch e {
+	case PortalEventEventCopy:
+		return true
+	case PortalEventEventDownload:
+		return true
+	case PortalEventEventPrint:
 		return true
 	default:
 		return false
@@ -832,6 +874,15 @@ type Evaluation struct {
 	Text      string     `json:"text"`
 }
 
+// EventObject defines model for EventObject.
+type EventObject struct {
+	Id   ItemID          `json:"id"`
+	Kind EventObjectKind `json:"kind"`
+}
+
+// EventObjectKind defines model for EventObject.Kind.
+type EventObjectKind string
+
 // FHIRDate A year, a month or a date as in the source; sometimes with a time.
 type FHIRDate = string
 
@@ -1227,6 +1278,17 @@ type PlanCardList struct {
 // PlanState defines model for PlanState.
 type PlanState string
 
+// PortalEvent defines model for PortalEvent.
+type PortalEvent struct {
+	Event PortalEventEvent `json:"event"`
+
+	// Object The item; null for a page of several, such as a list.
+	Object *EventObject `json:"object,omitempty"`
+}
+
+// PortalEventEvent defines model for PortalEvent.Event.
+type PortalEventEvent string
+
 // Precision The precision of the time in the source. A partial date stands for its first instant.
 type Precision string
 
@@ -1234,7 +1296,7 @@ type Precision string
 type Problem struct {
 	Detail *string `json:"detail,omitempty"`
 
-	// Errors Everything that is wrong with a body with grants, but no more than 50 faults. `detail` and `parameter` are those of the first.
+	// Errors Everything that is wrong with a body, but no more than 50 faults. `detail` and `parameter` are those of the first.
 	Errors *[]struct {
 		Detail string `json:"detail"`
 
@@ -1679,6 +1741,9 @@ type PutGrantsParams struct {
 // PutGrantsJSONBodyItemsWhy defines parameters for PutGrants.
 type PutGrantsJSONBodyItemsWhy string
 
+// PostEventJSONRequestBody defines body for PostEvent for application/json ContentType.
+type PostEventJSONRequestBody = PortalEvent
+
 // PutGrantJSONRequestBody defines body for PutGrant for application/json ContentType.
 type PutGrantJSONRequestBody = GrantRequest
 
@@ -1991,6 +2056,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/dossiers/{client}/contacts (the `ListContacts` operationId).
 	ListContacts(ctx context.Context, client ClientID, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PostEventWithBody Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEventWithBody(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostEvent Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEvent(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListForms Cards of forms, newest first
 	//
 	// Corresponds with GET /v1/dossiers/{client}/forms (the `ListForms` operationId).
@@ -2301,6 +2388,48 @@ func (c *Client) GetCarePlan(ctx context.Context, client ClientID, id Id, reqEdi
 // Corresponds with GET /v1/dossiers/{client}/contacts (the `ListContacts` operationId).
 func (c *Client) ListContacts(ctx context.Context, client ClientID, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListContactsRequest(c.Server, client, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostEventWithBody Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *Client) PostEventWithBody(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostEventRequestWithBody(c.Server, client, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostEvent Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *Client) PostEvent(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostEventRequest(c.Server, client, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3089,6 +3218,53 @@ func NewListContactsRequest(server string, client ClientID, params *ListContacts
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPostEventRequest calls the generic PostEvent builder with application/json body
+func NewPostEventRequest(server string, client ClientID, body PostEventJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostEventRequestWithBody(server, client, "application/json", bodyReader)
+}
+
+// NewPostEventRequestWithBody constructs an http.Request for the PostEvent method, with any body, and a specified content type
+func NewPostEventRequestWithBody(server string, client ClientID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "client", client, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/dossiers/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -4172,6 +4348,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/dossiers/{client}/contacts (the `ListContacts` operationId).
 	ListContactsWithResponse(ctx context.Context, client ClientID, params *ListContactsParams, reqEditors ...RequestEditorFn) (*ListContactsResponse, error)
 
+	// PostEventWithBodyWithResponse Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEventWithBodyWithResponse(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostEventResponse, error)
+
+	// PostEventWithResponse Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEventWithResponse(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*PostEventResponse, error)
+
 	// ListFormsWithResponse Cards of forms, newest first
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -4788,6 +4986,47 @@ func (r ListContactsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListContactsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PostEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Unavailable
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostEventResponse) GetApplicationproblemJSONDefault() *Unavailable {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostEventResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5482,6 +5721,40 @@ func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, clie
 	return ParseListContactsResponse(rsp)
 }
 
+// PostEventWithBodyWithResponse Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *ClientWithResponses) PostEventWithBodyWithResponse(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostEventResponse, error) {
+	rsp, err := c.PostEventWithBody(ctx, client, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostEventResponse(rsp)
+}
+
+// PostEventWithResponse Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *ClientWithResponses) PostEventWithResponse(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*PostEventResponse, error) {
+	rsp, err := c.PostEvent(ctx, client, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostEventResponse(rsp)
+}
+
 // ListFormsWithResponse Cards of forms, newest first
 //
 // Returns a wrapper object for the known response body format(s).
@@ -6029,6 +6302,35 @@ func ParseListContactsResponse(rsp *http.Response) (*ListContactsResponse, error
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePostEventResponse parses an HTTP response from a PostEventWithResponse call
+func ParsePostEventResponse(rsp *http.Response) (*PostEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Unavailable

@@ -312,6 +312,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/dossiers/{client}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The client's id in the care record system.
+                 * @example 1042
+                 */
+                client: components["parameters"]["clientID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell that the user prints, copies or downloads something of the dossier
+         * @description For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+         *     hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+         *     that does not exist.
+         */
+        post: operations["postEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/grants": {
         parameters: {
             query?: never;
@@ -533,7 +561,7 @@ export interface components {
             detail?: string;
             /** @description The invalid parameter, header or field; with `errors`, that of the first. */
             parameter?: string;
-            /** @description Everything that is wrong with a body with grants, but no more than 50 faults. `detail` and `parameter` are those of the first. */
+            /** @description Everything that is wrong with a body, but no more than 50 faults. `detail` and `parameter` are those of the first. */
             errors?: {
                 /** @description A JSON pointer to the faulty value, as a URI fragment (RFC 6901), like `#/items/3/role`. */
                 pointer: string;
@@ -965,6 +993,17 @@ export interface components {
             opened: number;
             /** @description What was opened or changed, the last first. */
             objects: components["schemas"]["AccessObject"][];
+        };
+        PortalEvent: {
+            /** @enum {string} */
+            event: "print" | "copy" | "download";
+            /** @description The item; null for a page of several, such as a list. */
+            object?: components["schemas"]["EventObject"] | null;
+        };
+        EventObject: {
+            /** @enum {string} */
+            kind: "report" | "form" | "care-plan";
+            id: components["schemas"]["ItemID"];
         };
         /**
          * @description An item or, of an event about a grant, the user whose grant it is. The log itself holds no content: title and moment
@@ -2390,6 +2429,51 @@ export interface operations {
             403: components["responses"]["MissingScope"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The client's id in the care record system.
+                 * @example 1042
+                 */
+                client: components["parameters"]["clientID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event": "print",
+                 *       "object": {
+                 *         "kind": "report",
+                 *         "id": "kQ3v8Zb"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PortalEvent"];
+            };
+        };
+        responses: {
+            /** @description The event is in the access log. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["InvalidToken"];
+            403: components["responses"]["MissingScope"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
