@@ -238,6 +238,25 @@ func TestActorMustManage(t *testing.T) {
 	}
 }
 
+// A change on behalf of a person whose own right is being revoked waits for that, and is refused.
+func TestActorWhoseRightIsBeingRevoked(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.CheckActor = true })
+	p.exec(`UPDATE grants SET manager = true`)
+	tx := p.lock(`UPDATE grants SET state = 'revoked' WHERE user_id = 'daughter'`)
+	answer := make(chan int, 1)
+	go func() {
+		answer <- p.putGrant("1", "son", `{"role":"contact","parts":[],"state":"accepted"}`).status
+	}()
+	p.waitFor(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%portal_put_grant%' AND wait_event_type = 'Lock')`)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-answer; status != http.StatusForbidden {
+		t.Errorf("answered with %d", status)
+	}
+}
+
 // faults returns the pointers of a problem's errors.
 func (a response) faults(t *testing.T) (pointers []string) {
 	t.Helper()
