@@ -17,6 +17,8 @@ type PortalAPI struct {
 	ProofKeyFile string
 	TLS          TLS
 	Auth         TokenAuth
+	// CheckActor: single grants are changed only on behalf of people who may manage the dossier.
+	CheckActor bool
 }
 
 // TokenAuth describes the bearer tokens that the portal API accepts.
@@ -47,6 +49,7 @@ func (v value) portalAPI(private bool) PortalAPI {
 		ProofKeyFile: s.key("proof_key_file").filePath(""),
 		TLS:          s.key("tls").tls(),
 		Auth:         s.key("auth").tokenAuth(),
+		CheckActor:   s.key("check_actor").boolean(),
 	}
 	if private && !p.Database.IsZero() {
 		s.faultf("has a database for readers, while the replica itself has none; give `database` too, or remove both")

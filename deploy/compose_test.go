@@ -265,7 +265,7 @@ func takesGrants(t *testing.T, owner *store.Store, reader *store.Portal) {
 		t.Fatal(err)
 	}
 	grants := []store.Grant{{Client: "1", User: "daughter", Role: store.RoleContact, Parts: dossier.Parts(), State: store.GrantAccepted}}
-	list := store.GrantList{AsOf: func() *time.Time { return nil }, Next: func() (*store.Grant, error) {
+	list := store.GrantList{End: func() store.ListEnd { return store.ListEnd{AsOf: time.Now()} }, Next: func() (*store.Grant, error) {
 		if len(grants) == 0 {
 			return nil, nil
 		}

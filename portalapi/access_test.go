@@ -176,11 +176,14 @@ func TestCase85LogDownNothingIsShown(t *testing.T) {
 			if a := p.putGrant("1", "son", `{"role":"contact","parts":[],"state":"accepted"}`); a.status != http.StatusServiceUnavailable {
 				t.Errorf("a grant is answered with %d", a.status)
 			}
-			if a := p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"son","role":"contact","parts":[],"state":"accepted"}]}`); a.status != http.StatusServiceUnavailable {
+			if a := p.putAll(`{"items":[{"client":"1","user":"son","role":"contact","parts":[],"state":"accepted"}]}`); a.status != http.StatusServiceUnavailable {
 				t.Errorf("all grants are answered with %d", a.status)
 			}
 			if a := p.manage(http.MethodDelete, "/v1/dossiers/1/grants/daughter", ""); a.status != http.StatusServiceUnavailable {
 				t.Errorf("revoking is answered with %d", a.status)
+			}
+			if a := p.postEvent("daughter", `{"event":"print","object":null}`); a.status != http.StatusServiceUnavailable {
+				t.Errorf("an event is answered with %d", a.status)
 			}
 			if took := time.Since(before); took > time.Minute {
 				t.Errorf("that took %v", took)

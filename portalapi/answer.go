@@ -19,6 +19,9 @@ import (
 	"dossiersync/store"
 )
 
+// portalName is the name in the access log of a portal's server, which manages grants.
+const portalName = "Cliëntportaal"
+
 // result is what a handler has read. It is sent only after the access was logged.
 type result struct {
 	body []byte // JSON; nil: 204
@@ -40,11 +43,15 @@ func (a *API) answer(c *call, e *endpoint) error {
 	if e.timeout > 0 {
 		timeout = e.timeout
 	}
-	ctx, cancel := context.WithTimeoutCause(c.r.Context(), timeout, errors.New("the request takes too long"))
-	defer cancel()
 	if err := c.identify(a.auth, e); err != nil {
 		return err
 	}
+	// A body that comes slowly would keep a place of the limiter. The server limits its time.
+	if e.body > 0 && c.requireScope(e.scope) == nil {
+		web.Buffer(c.w, c.r, e.body)
+	}
+	ctx, cancel := context.WithTimeoutCause(c.r.Context(), timeout, errors.New("the request takes too long"))
+	defer cancel()
 	res, err := a.readAndLog(ctx, c, e)
 	if err != nil {
 		return err
@@ -56,13 +63,19 @@ func (a *API) answer(c *call, e *endpoint) error {
 // readAndLog is the part of a request that uses the database, so it needs a place of the limiter.
 // The place is given back before the answer is sent, because a slow client would keep it.
 func (a *API) readAndLog(ctx context.Context, c *call, e *endpoint) (*result, error) {
-	release, err := a.limiter.acquire(ctx, c.tenant.ID)
-	if err != nil {
-		return nil, err
+	missing := c.requireScope(e.scope)
+	if !e.ownGate || missing != nil {
+		release, err := a.limiter.acquire(ctx, c.tenant.ID)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
 	}
-	defer release()
-	if err := c.requireScope(e.scope); err != nil {
-		return nil, a.logRefusal(ctx, c, err)
+	if missing != nil {
+		return nil, a.logRefusal(ctx, c, missing)
+	}
+	if e.scope == scopeGrants {
+		c.event.UserName = portalName
 	}
 	res, err := e.handle(ctx, c)
 	if err != nil {
@@ -109,7 +122,7 @@ func (c *call) item() string {
 // fails, it returns that error, because otherwise the failure would show which ids exist.
 func (a *API) logRefusal(ctx context.Context, c *call, err error) error {
 	switch p := asProblem(err); p.Type {
-	case web.MissingScope, web.NotFound:
+	case web.MissingScope, web.NotFound, web.NotManager:
 	default:
 		return err
 	}

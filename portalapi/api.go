@@ -25,6 +25,8 @@ type Options struct {
 	// Build is the program's version. It is part of every ETag, so that answers of another build
 	// are not taken for current ones.
 	Build string
+	// CheckActor makes the API refuse changes of single grants by people who may not manage the dossier.
+	CheckActor bool
 	// Now is the clock for tokens and keys; everything else uses the database's clock. nil:
 	// time.Now.
 	Now func() time.Time
@@ -60,7 +62,9 @@ type API struct {
 	limiter *limiter
 	uploads *uploads
 	build   string
-	routes  *http.ServeMux
+	// checkActor is of the options.
+	checkActor bool
+	routes     *http.ServeMux
 }
 
 // New returns an API that reads from portal and logs to access, whose Run must be running while
@@ -71,7 +75,7 @@ func New(portal *store.Portal, access *store.AccessLog, o Options) (*API, error)
 	if err != nil {
 		return nil, fmt.Errorf("set up the portal API: %w", err)
 	}
-	a := &API{portal: portal, access: access, log: o.Log, build: o.Build}
+	a := &API{portal: portal, access: access, log: o.Log, build: o.Build, checkActor: o.CheckActor}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
@@ -86,9 +90,7 @@ func New(portal *store.Portal, access *store.AccessLog, o Options) (*API, error)
 	}
 	access.OnCommit = func(took time.Duration, _ error) { a.metrics.logged.Observe(took.Seconds()) }
 	a.limiter = newLimiter(requestsPerConnection*portal.Connections(), len(tenants))
-	// One connection at least is left for reads and single grants.
-	most := min(maxUploads, max(1, portal.Connections()-1))
-	a.uploads = &uploads{limit: most, readWait: paceTime, tenants: make(map[string]bool)}
+	a.uploads = &uploads{limit: store.ListsAtOnce, readWait: paceTime, tenants: make(map[string]bool)}
 	a.routes = a.newRoutes()
 	return a, nil
 }

@@ -209,6 +209,9 @@ func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 			p.wantAlike(asked, "stranger", clients, method, route)
 		}
 	}
+	for _, body := range []string{`{"event":"print"}`, `{"event":"print","object":{"kind":"report","id":"` + r.key() + `"}}`} {
+		p.wantAlike(asked, "stranger", clients, "POST "+body, "/events")
+	}
 	// Nor does a dossier that one may open tell which items there are in others,
 	// or in parts of it that one may not read.
 	p.grant("amaris", "son", "1", []string{"reports"})
@@ -217,6 +220,17 @@ func TestCase79AnothersIDLooksLikeNone(t *testing.T) {
 	for _, route := range []string{"/reports/", "/forms/", "/care-plans/"} {
 		list := []string{other.key(), f.key(), pl.key(), "nothing", "no id at all!", strings.Repeat("x", 65)}
 		p.wantAlike(asked, "son", []string{"1"}, http.MethodGet, items(route, list)...)
+	}
+	for kind, it := range map[string]item{"report": other, "form": f, "care-plan": pl} {
+		for n, id := range []string{it.key(), "nothing", "no id at all!", strings.Repeat("x", 65)} {
+			want := p.do(http.MethodPost, "/v1/dossiers/2/events", p.token("son", "dossier:read"), eventOf(kind, id), "Content-Type", "application/json")
+			got := p.do(http.MethodPost, "/v1/dossiers/1/events", p.token("son", "dossier:read"), eventOf(kind, id), "Content-Type", "application/json")
+			want.header.Del("X-Request-Id")
+			got.header.Del("X-Request-Id")
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(response{})); diff != "" || got.status != http.StatusNotFound {
+				t.Errorf("event about %s %d can be told from one about another dossier (-other +this):\n%s", kind, n, diff)
+			}
+		}
 	}
 }
 
@@ -228,10 +242,15 @@ func items(route string, ids []string) []string {
 	return list
 }
 
+func eventOf(kind, id string) string {
+	return `{"event":"print","object":{"kind":"` + kind + `","id":"` + id + `"}}`
+}
+
 // wantAlike requests each route for each client, and checks that the answers, entries and
-// statements are alike.
+// statements are alike. A body may follow the method.
 func (p *harness) wantAlike(asked *statements, user string, clients []string, method string, routes ...string) {
 	p.t.Helper()
+	method, body, _ := strings.Cut(method, " ")
 	type trace struct {
 		answer  response
 		asked   []string
@@ -242,7 +261,8 @@ func (p *harness) wantAlike(asked *statements, user string, clients []string, me
 		for _, route := range routes {
 			before := len(p.accesses())
 			asked.since()
-			a := p.do(method, "/v1/dossiers/"+strings.ReplaceAll(client, " ", "%20")+route, p.token(user, "dossier:read"), "")
+			a := p.do(method, "/v1/dossiers/"+strings.ReplaceAll(client, " ", "%20")+route, p.token(user, "dossier:read"), body,
+				"Content-Type", "application/json")
 			if a.status != http.StatusNotFound {
 				p.t.Errorf("%s %s of %s is answered with %d", method, route, client, a.status)
 			}

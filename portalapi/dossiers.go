@@ -107,6 +107,10 @@ func (a *API) dossiers(ctx context.Context, c *call) (*result, error) {
 	f := s.freshness()
 	if len(list) == 0 {
 		f = s.emptyFreshness(l.from != nil)
+		// The same whether the user has no grant or one that does not count, for whatever reason.
+		if l.from == nil && s.asOf() != nil {
+			f.because(c.tenant, noDossier)
+		}
 	}
 	return &result{body: listBody(items, p, f), version: s.version(c, f, versions)}, nil
 }

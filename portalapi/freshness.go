@@ -25,6 +25,7 @@ type freshness struct {
 type reason string
 
 const (
+	noDossier         reason = "no-dossier"         // no grant of the user counts
 	readingEnded      reason = "reading-ended"      // the client has died
 	notShared         reason = "not-shared"         // by the organisation
 	noRight           reason = "no-right"           // a grant, but not for this part
@@ -126,6 +127,14 @@ func (b *basis) freshness() freshness {
 		f.NextSync = b.tenant.timeOrNull(&next)
 	}
 	f.describe(b.tenant, b.Now, asOf, next)
+	return f
+}
+
+// freshnessOfNow returns the freshness of what has no source but this program.
+func (b *basis) freshnessOfNow() freshness {
+	f := b.freshness()
+	f.AsOf, f.Incomplete = b.tenant.timeOrNull(&b.Now), false
+	f.describe(b.tenant, b.Now, &b.Now, time.Time{})
 	return f
 }
 

@@ -77,7 +77,17 @@ func TestEmptyListHasAReason(t *testing.T) {
 			p.exec(`UPDATE clients SET deceased = true; UPDATE grants SET manager = true`)
 			p.items(item{tenant: "amaris", client: "1", id: "k", kind: dossier.KindContact})
 		}, "/v1/dossiers/1/contacts", "reading-ended"},
-		{"no dossiers", func(p *harness) { p.exec(`DELETE FROM grants`) }, "/v1/dossiers", "nothing-yet"},
+		{"no dossiers", func(p *harness) { p.exec(`DELETE FROM grants`) }, "/v1/dossiers", "no-dossier"},
+		{"no dossiers, source down", func(p *harness) {
+			p.exec(`DELETE FROM grants; UPDATE tenants SET unreachable = now()`)
+		}, "/v1/dossiers", "no-dossier"},
+		// What a grant that does not count is for does not show.
+		{"revoked", func(p *harness) { p.exec(`UPDATE grants SET state = 'revoked'`) }, "/v1/dossiers", "no-dossier"},
+		{"unknown client", func(p *harness) { p.exec(`DELETE FROM clients`) }, "/v1/dossiers", "no-dossier"},
+		{"hidden client", func(p *harness) { p.exec(`UPDATE clients SET state = 'hidden', reason = 'marked', name = NULL`) }, "/v1/dossiers", "no-dossier"},
+		{"withheld client", func(p *harness) {
+			p.exec(`INSERT INTO withheld (tenant, client, by, note) VALUES ('amaris', '1', 'x', 'x')`)
+		}, "/v1/dossiers", "no-dossier"},
 		{"no dossiers, never synced", func(p *harness) { p.exec(`DELETE FROM grants; DELETE FROM cursors`) }, "/v1/dossiers", "not-synced-yet"},
 		// What is hidden or withdrawn is as if it were not there.
 		{"hidden", func(p *harness) {

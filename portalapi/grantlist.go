@@ -2,6 +2,7 @@ package portalapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,9 +17,6 @@ import (
 const (
 	maxGrants     = 200_000   // of one organisation
 	maxGrantsBody = 128 << 20 // bytes of all grants in JSON
-	// maxUploads is how many uploads run at once, each of another tenant, because each holds a
-	// connection to the database.
-	maxUploads = 3
 	// uploadRetry is the Retry-After of an upload that came during another one.
 	uploadRetry = 30 * time.Second
 )
@@ -26,7 +24,7 @@ const (
 // clientGrantJSON is a grant with the client whose dossier it opens.
 type clientGrantJSON struct {
 	Client string `json:"client"`
-	grantJSON
+	grantRequest
 }
 
 // putGrants stores all grants of the organisation, and revokes every other. A portal must do so
@@ -49,20 +47,24 @@ func (a *API) putGrants(ctx context.Context, c *call) (*result, error) {
 		return nil, err
 	}
 	defer body.abort()
-	in, err := web.NewListBody(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf")
+	in, err := web.NewListBody(c.w, c.r, maxGrantsBody, maxGrant, "items", "asOf", "confirm")
 	if err != nil {
 		return nil, err
 	}
-	list := &grantList{in: in}
-	grants := store.GrantList{Next: list.next, AsOf: func() *time.Time { return list.asOf }}
+	list := &grantList{in: in, seen: make(map[[16]byte]bool)}
+	grants := store.GrantList{Next: list.next, End: func() store.ListEnd { return list.end }}
 	stored, err := a.portal.PutGrants(ctx, c.identity(), grants, c.event.OnBehalfOf, c.event)
-	if duplicate, ok := errors.AsType[*store.DuplicateGrantError](err); ok {
-		return nil, web.Invalid(fmt.Sprintf("items[%d].user", duplicate.Index),
-			"Deze gebruiker staat er bij deze cliënt al.")
-	}
 	if errors.Is(err, store.ErrListAsOf) {
-		return nil, web.Invalid("asOf",
+		list.faults.Add("asOf",
 			"Dit moment ligt in de toekomst, of vóór het terugzetten van de back-up: stuur een nieuwe lijst.")
+		return nil, list.faults.Err()
+	}
+	if many, ok := errors.AsType[*store.ExcessiveListError](err); ok {
+		return nil, &web.Problem{
+			Type: web.Excessive, Counts: &web.Counts{Revokes: many.Revokes, Of: many.Of},
+			Detail: fmt.Sprintf("Door deze lijst vervallen %d van de %d rechten. Er is niets veranderd. "+
+				"Klopt dit, stuur de lijst dan opnieuw met confirm: %d.", many.Revokes, many.Of, many.Revokes),
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -70,66 +72,102 @@ func (a *API) putGrants(ctx context.Context, c *call) (*result, error) {
 	return &result{body: encode(map[string]any{"item": stored})}, nil
 }
 
-// grantList reads all grants of an organisation from a request. Its errors name the faulty element.
+// grantList reads all grants of an organisation from a request. After the first fault it gives no more
+// grants, but reads on, for the other faults.
 type grantList struct {
-	in   *web.ListBody
-	n    int // grants read so far
-	asOf *time.Time
+	in     *web.ListBody
+	n      int               // grants read so far
+	seen   map[[16]byte]bool // digests of their clients and users
+	end    store.ListEnd
+	faults web.Faults
 }
 
-// next returns the next grant, or nil after the last.
+// next returns the next grant, or nil after the last. It fails with all faults of the list.
 func (l *grantList) next() (*store.Grant, error) {
-	for {
+	for !l.faults.Full() {
 		name, value, err := l.in.Next()
+		p, isProblem := errors.AsType[*web.Problem](err)
 		switch {
-		case errors.Is(err, io.EOF) && !l.in.Listed():
-			return nil, web.Invalid("items", "Noem alle rechten, of geef een lege lijst: dan vervallen ze alle.")
 		case errors.Is(err, io.EOF):
-			return nil, nil
+			return nil, l.checkEnd()
+		case isProblem && p.Type == web.InvalidParameter && l.faults.Any():
+			l.faults.Add(p.Parameter, p.Detail)
+			return nil, l.faults.Err()
 		case err != nil:
 			return nil, err
-		case name == "":
-			return l.grant(value)
+		case name == "asOf":
+			l.readAsOf(value)
+		case name == "confirm":
+			if json.Unmarshal(value, &l.end.Confirmed) != nil || l.end.Confirmed < 0 {
+				l.faults.Add("confirm", "Geef het aantal rechten dat mag vervallen, of null.")
+			}
+		case l.n == maxGrants:
+			l.faults.Add("items", fmt.Sprintf("Geef hooguit %d rechten.", maxGrants))
+			return nil, l.faults.Err()
+		default:
+			g := l.grant(value)
+			if l.n++; !l.faults.Any() {
+				return &g, nil
+			}
 		}
-		// The only other field is asOf.
-		var text *string
-		if json.Unmarshal(value, &text) != nil {
-			return nil, errAsOf
-		}
-		if text == nil {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339, *text)
-		if err != nil {
-			return nil, errAsOf
-		}
-		l.asOf = &at
 	}
+	return nil, l.faults.Err()
 }
 
-var errAsOf = web.Invalid("asOf", "Geef een moment als 2026-03-01T09:30:00+01:00, of null.")
+// checkEnd adds what is missing in the list, and returns all faults.
+func (l *grantList) checkEnd() error {
+	if !l.in.Listed() {
+		l.faults.Add("items", "Noem alle rechten, of geef een lege lijst: dan vervallen ze alle.")
+	}
+	if l.end.AsOf.IsZero() {
+		l.faults.Add("asOf", asOfDetail)
+	}
+	return l.faults.Err()
+}
 
-func (l *grantList) grant(value []byte) (*store.Grant, error) {
-	if l.n == maxGrants {
-		return nil, web.Invalid("items", fmt.Sprintf("Geef hooguit %d rechten.", maxGrants))
+const asOfDetail = "Zeg van wanneer deze lijst is, als 2026-03-01T09:30:00+01:00."
+
+func (l *grantList) readAsOf(value []byte) {
+	var text *string
+	if json.Unmarshal(value, &text) != nil {
+		l.faults.Add("asOf", asOfDetail)
+		return
 	}
-	at := func(name, detail string) error {
-		return web.Invalid(strings.TrimSuffix(fmt.Sprintf("items[%d].%s", l.n, name), "."), detail)
+	if text == nil {
+		return // as if it were left out
 	}
-	var it clientGrantJSON
-	if p, ok := errors.AsType[*web.Problem](web.ParseJSON(value, &it)); ok {
-		return nil, at(p.Parameter, p.Detail)
+	at, err := time.Parse(time.RFC3339, *text)
+	if err != nil || at.IsZero() {
+		l.faults.Add("asOf", asOfDetail)
+		return
 	}
-	switch {
-	case !clientID.MatchString(it.Client):
-		return nil, at("client", "Dit kan geen id van een cliënt zijn.")
-	case !validUser(it.User):
-		return nil, at("user", "Dit kan geen gebruiker zijn.")
+	l.end.AsOf = at
+}
+
+// grant reads a grant of the list, and adds its faults.
+func (l *grantList) grant(value []byte) store.Grant {
+	prefix := fmt.Sprintf("items[%d].", l.n)
+	var in clientGrantJSON
+	if p, ok := errors.AsType[*web.Problem](web.ParseFields(value, &in, prefix, &l.faults)); ok {
+		l.faults.Add(strings.TrimSuffix(prefix, "."), p.Detail)
+		return store.Grant{}
 	}
-	g, err := it.grant(it.Client)
-	if p, ok := errors.AsType[*web.Problem](err); ok {
-		return nil, at(p.Parameter, p.Detail)
+	knownClient, knownUser := clientID.MatchString(in.Client), validUser(in.User)
+	if !knownClient {
+		l.faults.Add(prefix+"client", "Dit kan geen id van een cliënt zijn.")
 	}
-	l.n++
-	return &g, err
+	if !knownUser {
+		l.faults.Add(prefix+"user", "Dit kan geen gebruiker zijn.")
+	}
+	g := in.grant(in.Client, prefix, &l.faults)
+	if knownClient && knownUser {
+		// A client's id holds no space.
+		sum := sha256.Sum256([]byte(in.Client + " " + in.User))
+		digest := [16]byte(sum[:])
+		if l.seen[digest] {
+			l.faults.Add(prefix+"user", "Deze gebruiker staat er bij deze cliënt al.")
+		}
+		l.seen[digest] = true
+	}
+	return g
 }

@@ -21,6 +21,20 @@ import (
 
 const allGrants = "/v1/grants"
 
+// putAll sends all grants, as of now unless body says otherwise.
+func (p *harness) putAll(body string) response {
+	p.t.Helper()
+	return p.manage(http.MethodPut, allGrants, asOfNow(body))
+}
+
+// asOfNow makes a list of all grants one of now, unless it says otherwise.
+func asOfNow(body string) string {
+	if strings.Contains(body, `"asOf"`) {
+		return body
+	}
+	return `{"asOf":"` + time.Now().Format(time.RFC3339Nano) + `",` + strings.TrimPrefix(body, "{")
+}
+
 // A list of all grants replaces the stored grants.
 func TestAllGrantsAreReplaced(t *testing.T) {
 	t.Parallel()
@@ -30,7 +44,7 @@ func TestAllGrantsAreReplaced(t *testing.T) {
 	body := `{"items":[
 		{"client":"2","user":"son","role":"contact","parts":["reports"],"state":"accepted","name":"J. de Vries"},
 		{"client":"9","user":"son","role":"client","parts":[],"state":"invited"}]}`
-	got, _ := p.manage(http.MethodPut, allGrants, body).item(t)
+	got, _ := p.putAll(body).item(t)
 	if diff := cmp.Diff(map[string]any{"changed": 2.0, "revoked": 1.0, "kept": 0.0}, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
@@ -44,7 +58,7 @@ func TestAllGrantsAreReplaced(t *testing.T) {
 	if err := p.db.QueryRow(t.Context(), `SELECT count(*) FROM grants WHERE tenant = 'szr' AND state = 'accepted'`).Scan(&others); err != nil || others != 1 {
 		t.Errorf("of another organisation %d grants are left, %v", others, err)
 	}
-	again, _ := p.manage(http.MethodPut, allGrants, body).item(t)
+	again, _ := p.putAll(body).item(t)
 	if diff := cmp.Diff(map[string]any{"changed": 0.0, "revoked": 0.0, "kept": 0.0}, again); diff != "" {
 		t.Errorf("sent again (-want +got):\n%s", diff)
 	}
@@ -84,11 +98,12 @@ func TestRestoredReplicaShowsNothingBeforeAllGrants(t *testing.T) {
 		t.Errorf("revoking is answered with %d", a.status)
 	}
 	old := time.Now().Add(-time.Hour).Format(time.RFC3339)
-	a := p.manage(http.MethodPut, allGrants, `{"asOf":"`+old+`","items":[]}`)
+	a := p.putAll(`{"asOf":"` + old + `","items":[]}`)
 	if _, parameter := a.problem(t); a.status != http.StatusBadRequest || parameter != "asOf" {
 		t.Errorf("a list from before the restore is answered with %d %s", a.status, parameter)
 	}
-	p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
+	p.exec(`UPDATE grants SET updated_at = now() - interval '2 minutes'`) // else the revocation may be later than the list
+	p.putAll(`{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
 	if a := p.get("daughter", "/v1/dossiers/1/reports"); a.status != http.StatusOK {
 		t.Errorf("after all grants: %d", a.status)
 	}
@@ -108,7 +123,7 @@ func TestRestoredReplicaShowsNothingBeforeErasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	put := func() {
-		p.manage(http.MethodPut, allGrants, `{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
+		p.putAll(`{"items":[{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`).item(t)
 	}
 	nothing := func(when string) {
 		t.Helper()
@@ -162,16 +177,20 @@ func TestAllGrantsAreReadStrictly(t *testing.T) {
 		`{"items":[{"client":"1","user":"a","role":"boss","parts":[],"state":"accepted"}]}`:          "items[0].role",
 		`{"items":[{"client":"1","user":"a","role":"client","parts":["money"],"state":"accepted"}]}`: "items[0].parts",
 		`{"items":[{"client":"1","user":"a","role":"client","parts":[],"state":"accepted","x":1}]}`:  "items[0].x",
-		`{"items":[],"more":1}`:                             "more",
-		`{"items":[],"items":[]}`:                           "items",
-		`{"items":{}}`:                                      "items",
-		`{"items":[` + good + `]`:                           "",
-		`{"items":[` + good + `]} x`:                        "",
-		`{"items":[` + good + ` ` + good:                    "",
-		`[]`:                                                "",
-		`{"items":[],"asOf":"yesterday"}`:                   "asOf",
-		`{"asOf":"2999-01-01T00:00:00Z","items":[]}`:        "asOf",
-		`{"items":[` + good + `,` + good + `],"asOf":null}`: "items[1].user",
+		`{"items":[],"more":1}`:                      "more",
+		`{"items":[],"items":[]}`:                    "items",
+		`{"items":{}}`:                               "items",
+		`{"items":[` + good + `]`:                    "",
+		`{"items":[` + good + `]} x`:                 "",
+		`{"items":[` + good + ` ` + good:             "",
+		`[]`:                                         "",
+		`{"items":[],"asOf":"yesterday"}`:            "asOf",
+		`{"asOf":"2999-01-01T00:00:00Z","items":[]}`: "asOf",
+		`{"items":[]}`:                               "asOf",
+		`{"items":[],"asOf":null}`:                   "asOf",
+		`{"items":[],"asOf":"2026-01-01T00:00:00Z","confirm":-1}`:   "confirm",
+		`{"items":[],"asOf":"2026-01-01T00:00:00Z","confirm":true}`: "confirm",
+		`{"items":[` + good + `,` + good + `],"asOf":null}`:         "items[1].user",
 	} {
 		a := p.manage(http.MethodPut, allGrants, body)
 		if a.status != http.StatusBadRequest {
@@ -212,7 +231,7 @@ func TestUploadKeepsLaterChanges(t *testing.T) {
 		items = append(items, fmt.Sprintf(one, user))
 	}
 	send := func(asOf string) map[string]any {
-		put, _ := p.manage(http.MethodPut, allGrants, `{"items":[`+strings.Join(items, ",")+`]`+asOf+`}`).item(t)
+		put, _ := p.putAll(`{"items":[` + strings.Join(items, ",") + `]` + asOf + `}`).item(t)
 		return put
 	}
 	p.items(report("1", "r", noon()))
@@ -262,10 +281,16 @@ func TestGrantsOnAnErasedClientAreNotStored(t *testing.T) {
 	const body = `{"role":"contact","manager":true,"parts":["reports"],"state":"accepted","name":"J. de Vries"}`
 	erased, _ := p.putGrant("1", "son", body).item(t)
 	unknown, _ := p.putGrant("9", "son", body).item(t)
+	for _, g := range []map[string]any{erased, unknown} {
+		if at, _ := g["acceptedAt"].(string); at == "" {
+			t.Errorf("the answer is %v", g)
+		}
+		g["acceptedAt"] = "now"
+	}
 	if diff := cmp.Diff(unknown, erased); diff != "" {
 		t.Errorf("an erased client is told from an unknown one (-unknown +erased):\n%s", diff)
 	}
-	put, _ := p.manage(http.MethodPut, allGrants, `{"items":[
+	put, _ := p.putAll(`{"items":[
 		{"client":"1","user":"son","role":"contact","parts":[],"state":"accepted"},
 		{"client":"2","user":"son","role":"contact","parts":[],"state":"accepted"}]}`).item(t)
 	if diff := cmp.Diff(map[string]any{"changed": 1.0, "revoked": 1.0, "kept": 0.0}, put); diff != "" {
@@ -337,7 +362,7 @@ func TestVeryManyGrants(t *testing.T) {
 		body, w := io.Pipe()
 		go func() {
 			b := bufio.NewWriter(w)
-			fmt.Fprint(b, `{"items":[`)
+			fmt.Fprintf(b, `{"asOf":%q,"confirm":%d,"items":[`, time.Now().Format(time.RFC3339), many/2)
 			for i := range n {
 				if i > 0 {
 					b.WriteByte(',')
@@ -435,9 +460,10 @@ func TestOneUploadPerTenantAtATime(t *testing.T) {
 	p := newDossierHarness(t)
 	server := httptest.NewServer(p.handler)
 	t.Cleanup(server.Close)
+	p.exec(`UPDATE grants SET updated_at = now() - interval '1 hour'`)
 	first := p.beginUpload(server, p.token("portal", "dossier:grants"))
 	p.waitFor(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT portal_begin_list%' AND state = 'idle in transaction')`)
-	a := p.manage(http.MethodPut, allGrants, `{"items":[]}`)
+	a := p.putAll(`{"items":[]}`)
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "30" {
 		t.Errorf("another list is answered with %d, Retry-After %q", a.status, a.header.Get("Retry-After"))
 	}
@@ -492,7 +518,8 @@ func (p *harness) beginUpload(server *httptest.Server, token string) *upload {
 		c.text = string(text)
 		c.status <- res.StatusCode
 	}()
-	if _, err := io.WriteString(w, `{"items":[`); err != nil {
+	asOf := time.Now().Add(-2 * time.Minute).Format(time.RFC3339)
+	if _, err := io.WriteString(w, `{"asOf":"`+asOf+`","items":[`); err != nil {
 		p.t.Fatal(err)
 	}
 	return c
@@ -520,7 +547,7 @@ func TestUploadsOfSeveralTenantsRunAtOnce(t *testing.T) {
 		p.waitFor(fmt.Sprintf(`SELECT count(*) = %d FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT portal_begin_list%%' AND state = 'idle in transaction'`, n+1))
 	}
 	for _, tenant := range []string{"amaris", "vier"} {
-		a := p.do(http.MethodPut, allGrants, token(tenant), `{"items":[]}`, "Content-Type", "application/json", "Dossier-Actor", "beheer")
+		a := p.do(http.MethodPut, allGrants, token(tenant), asOfNow(`{"items":[]}`), "Content-Type", "application/json", "Dossier-Actor", "beheer")
 		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
 			t.Errorf("another of %s is answered with %d", tenant, a.status)
 		}
@@ -534,7 +561,7 @@ func TestUploadsOfSeveralTenantsRunAtOnce(t *testing.T) {
 			t.Errorf("one of the first is answered with %d %s", status, c.text)
 		}
 	}
-	a := p.do(http.MethodPut, allGrants, token("vier"), `{"items":[]}`, "Content-Type", "application/json", "Dossier-Actor", "beheer")
+	a := p.do(http.MethodPut, allGrants, token("vier"), asOfNow(`{"items":[]}`), "Content-Type", "application/json", "Dossier-Actor", "beheer")
 	if a.status != http.StatusOK {
 		t.Errorf("the fourth is answered with %d when there is room", a.status)
 	}

@@ -2,6 +2,7 @@ package portalapi
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -30,11 +31,51 @@ type grantJSON struct {
 	Name    *string          `json:"name"`
 }
 
-func newGrantJSON(g *store.Grant) grantJSON {
-	return grantJSON{
-		User: g.User, Role: g.Role, Manager: g.Manager, Parts: g.Parts, State: g.State,
-		From: date(g.From), Until: date(g.Until), Contact: g.Contact, Name: g.Name,
+// grantAnswer is a grant with what only this program knows of it.
+type grantAnswer struct {
+	grantJSON
+	Counts     bool             `json:"counts"`
+	Why        *store.WhyClosed `json:"why"`
+	InvitedAt  *string          `json:"invitedAt"`
+	AcceptedAt *string          `json:"acceptedAt"`
+	GrantedBy  *string          `json:"grantedBy"`
+
+	// For people, in the organisation's words.
+	RoleLabel   string  `json:"roleLabel"`
+	StateLabel  string  `json:"stateLabel"`
+	WhySentence *string `json:"whySentence"`
+}
+
+func (t *Tenant) grantAnswer(g *store.Grant) []byte {
+	a := grantAnswer{
+		grantJSON: grantJSON{
+			User: g.User, Role: g.Role, Manager: g.Manager, Parts: g.Parts, State: g.State,
+			From: date(g.From), Until: date(g.Until), Contact: g.Contact, Name: g.Name,
+		},
+		Counts: g.Counts, InvitedAt: t.timeOrNull(g.InvitedAt), AcceptedAt: t.timeOrNull(g.AcceptedAt),
+		GrantedBy: g.GrantedBy,
+		RoleLabel: t.word("role", string(g.Role)), StateLabel: t.word("grant_state", string(g.State)),
 	}
+	if g.Why != "" {
+		said := t.word("why", string(g.Why))
+		a.Why, a.WhySentence = &g.Why, &said
+	}
+	return encode(a)
+}
+
+// grantRequest is a grant as it is sent. What a grant is answered with may be sent back: fields that
+// only this program knows are ignored.
+type grantRequest struct {
+	grantJSON
+	Counts     json.RawMessage `json:"counts"`
+	Why        json.RawMessage `json:"why"`
+	InvitedAt  json.RawMessage `json:"invitedAt"`
+	AcceptedAt json.RawMessage `json:"acceptedAt"`
+	GrantedBy  json.RawMessage `json:"grantedBy"`
+
+	RoleLabel   json.RawMessage `json:"roleLabel"`
+	StateLabel  json.RawMessage `json:"stateLabel"`
+	WhySentence json.RawMessage `json:"whySentence"`
 }
 
 func date(t *time.Time) *string {
@@ -69,6 +110,11 @@ func (c *call) readActor() error {
 	return nil
 }
 
+// actor returns the person on whose behalf the portal changes a grant.
+func (a *API) actor(c *call) store.Actor {
+	return store.Actor{User: c.event.OnBehalfOf, Check: a.checkActor}
+}
+
 // grantee returns the user in the path, or empty if that is not a possible user id.
 func (c *call) grantee() string {
 	if u := c.r.PathValue("user"); validUser(u) {
@@ -95,7 +141,7 @@ func (a *API) grants(ctx context.Context, c *call) (*result, error) {
 	}
 	items := make([][]byte, 0, len(list))
 	for i := range list {
-		items = append(items, encode(newGrantJSON(&list[i])))
+		items = append(items, c.tenant.grantAnswer(&list[i]))
 	}
 	var p page
 	if more {
@@ -115,16 +161,14 @@ func (a *API) grant(ctx context.Context, c *call) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &result{body: itemBody(encode(newGrantJSON(&g)), grantFreshness(c, &st, false))}, nil
+	return &result{body: itemBody(c.tenant.grantAnswer(&g), grantFreshness(c, &st, false))}, nil
 }
 
 // grantFreshness is as of now, because grants have no source but the portal.
 func grantFreshness(c *call, st *store.Standing, empty bool) freshness {
-	f := newBasis(c.tenant, st).freshness()
-	f.AsOf, f.Incomplete = c.tenant.timeOrNull(&st.Now), false
+	f := newBasis(c.tenant, st).freshnessOfNow()
 	if empty {
-		r := nothingYet
-		f.Reason = &r
+		f.because(c.tenant, nothingYet)
 	}
 	return f
 }
@@ -141,11 +185,11 @@ func (a *API) putGrant(ctx context.Context, c *call) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, stored, _, err := a.portal.PutGrant(ctx, c.identity(), g, c.event.OnBehalfOf, c.event)
+	st, stored, _, err := a.portal.PutGrant(ctx, c.identity(), g, a.actor(c), c.event)
 	if err != nil {
 		return nil, err
 	}
-	return &result{body: itemBody(encode(newGrantJSON(&stored)), grantFreshness(c, &st, false))}, nil
+	return &result{body: itemBody(c.tenant.grantAnswer(&stored), grantFreshness(c, &st, false))}, nil
 }
 
 func (a *API) deleteGrant(ctx context.Context, c *call) (*result, error) {
@@ -156,74 +200,75 @@ func (a *API) deleteGrant(ctx context.Context, c *call) (*result, error) {
 	if err := c.beginGrant(); err != nil {
 		return nil, err
 	}
-	err := a.portal.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), c.event.OnBehalfOf, c.event)
+	err := a.portal.RevokeGrant(ctx, c.identity(), c.client, c.grantee(), a.actor(c), c.event)
 	return &result{}, err
 }
 
 // readGrant reads the grant in the request's body. Missing fields are null, except role, parts and
-// state, which are required.
+// state, which are required. It fails with all faults of the grant.
 func readGrant(c *call) (store.Grant, error) {
-	var in grantJSON
-	if err := web.ReadJSON(c.w, c.r, maxGrant, &in); err != nil {
+	var in grantRequest
+	var faults web.Faults
+	if err := web.ReadFields(c.w, c.r, maxGrant, &in, &faults); err != nil {
 		return store.Grant{}, err
 	}
 	if in.User != "" && in.User != c.grantee() {
-		return store.Grant{}, web.Invalid("user", "Dit is een andere gebruiker dan die in het adres.")
+		faults.Add("user", "Dit is een andere gebruiker dan die in het adres.")
 	}
 	in.User = c.grantee()
-	return in.grant(c.client)
+	g := in.grant(c.client, "", &faults)
+	return g, faults.Err()
 }
 
-// grant validates the JSON, and returns it as a grant on the client.
-func (in *grantJSON) grant(client string) (store.Grant, error) {
+// grant returns the JSON as a grant on the client, and adds its faults, with the names of its fields
+// after prefix.
+func (in *grantJSON) grant(client, prefix string, faults *web.Faults) store.Grant {
 	g := store.Grant{
 		Client: client, User: in.User, Role: in.Role, Manager: in.Manager, State: in.State,
-		Contact: in.Contact, Name: in.Name,
+		Contact: in.Contact, Name: in.Name, Parts: []dossier.Part{},
 	}
-	switch {
-	case in.Role != store.RoleClient && in.Role != store.RoleContact && in.Role != store.RoleRepresentative:
-		return g, web.Invalid("role", "Kies uit client, contact, representative.")
-	case in.State != store.GrantInvited && in.State != store.GrantAccepted && in.State != store.GrantRevoked:
-		return g, web.Invalid("state", "Kies uit invited, accepted, revoked.")
-	case in.Parts == nil:
-		return g, web.Invalid("parts", "Noem de onderdelen, of geef een lege lijst.")
-	case in.Contact != nil && !clientID.MatchString(*in.Contact):
-		return g, web.Invalid("contact", "Dit kan geen id van een contactpersoon zijn.")
-	case in.Name != nil && (*in.Name == "" || !validText(*in.Name, maxName)):
-		return g, web.Invalid("name", "Geef een naam van hooguit 200 bytes, of null.")
+	if !slices.Contains([]store.Role{store.RoleClient, store.RoleContact, store.RoleRepresentative}, in.Role) {
+		faults.Add(prefix+"role", "Kies uit client, contact, representative.")
+	}
+	if !slices.Contains([]store.GrantState{store.GrantInvited, store.GrantAccepted, store.GrantRevoked}, in.State) {
+		faults.Add(prefix+"state", "Kies uit invited, accepted, revoked.")
+	}
+	if in.Parts == nil {
+		faults.Add(prefix+"parts", "Noem de onderdelen, of geef een lege lijst.")
+	}
+	if in.Contact != nil && !clientID.MatchString(*in.Contact) {
+		faults.Add(prefix+"contact", "Dit kan geen id van een contactpersoon zijn.")
+	}
+	if in.Name != nil && (*in.Name == "" || !validText(*in.Name, maxName)) {
+		faults.Add(prefix+"name", "Geef een naam van hooguit 200 bytes, of null.")
 	}
 	for _, p := range in.Parts {
 		if !slices.Contains(dossier.Parts(), p) {
-			return g, web.Invalid("parts", "Kies uit reports, forms, care-plans.")
+			faults.Add(prefix+"parts", "Kies uit reports, forms, care-plans.")
 		}
 	}
 	// In a fixed order, so that the same parts make the same grant.
-	g.Parts = []dossier.Part{}
 	for _, p := range dossier.Parts() {
 		if slices.Contains(in.Parts, p) {
 			g.Parts = append(g.Parts, p)
 		}
 	}
-	var err error
-	if g.From, err = readDate("from", in.From); err != nil {
-		return g, err
-	}
-	if g.Until, err = readDate("until", in.Until); err != nil {
-		return g, err
-	}
+	g.From = readDate(prefix+"from", in.From, faults)
+	g.Until = readDate(prefix+"until", in.Until, faults)
 	if g.From != nil && g.Until != nil && g.Until.Before(*g.From) {
-		return g, web.Invalid("until", "De datum bij until ligt voor die bij from.")
+		faults.Add(prefix+"until", "De datum bij until ligt voor die bij from.")
 	}
-	return g, nil
+	return g
 }
 
-func readDate(name string, s *string) (*time.Time, error) {
+func readDate(name string, s *string, faults *web.Faults) *time.Time {
 	if s == nil {
-		return nil, nil
+		return nil
 	}
 	t, ok := web.ParseDate(*s, time.UTC)
 	if !ok {
-		return nil, web.Invalid(name, "Geef een datum als 2026-03-01, of null.")
+		faults.Add(name, "Geef een datum als 2026-03-01, of null.")
+		return nil
 	}
-	return &t, nil
+	return &t
 }

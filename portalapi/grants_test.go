@@ -32,7 +32,9 @@ func TestGrantOpensAndClosesDossier(t *testing.T) {
 	invited := `{"role":"contact","parts":["forms","reports","forms"],"state":"invited","name":"J. de Vries"}`
 	got, _ := p.manage(http.MethodPut, url, invited).item(t)
 	want := map[string]any{"user": "auth0|son/1", "role": "contact", "manager": false, "parts": []any{"reports", "forms"},
-		"state": "invited", "from": nil, "until": nil, "contact": nil, "name": "J. de Vries"}
+		"state": "invited", "from": nil, "until": nil, "contact": nil, "name": "J. de Vries",
+		"roleLabel": "de contact", "stateLabel": "invited", "whySentence": "not-accepted",
+		"counts": false, "why": "not-accepted", "invitedAt": got["invitedAt"], "acceptedAt": nil, "grantedBy": "daughter"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("stored grant (-want +got):\n%s", diff)
 	}
@@ -41,6 +43,11 @@ func TestGrantOpensAndClosesDossier(t *testing.T) {
 	}
 	want["state"], want["until"], want["manager"] = "accepted", "2099-12-31", true
 	accepted, _ := p.manage(http.MethodPut, url, string(marshal(t, want))).item(t)
+	want["counts"], want["why"], want["acceptedAt"] = true, nil, accepted["acceptedAt"]
+	want["stateLabel"], want["whySentence"] = "accepted", nil
+	if got["invitedAt"] == nil || accepted["acceptedAt"] == nil {
+		t.Errorf("the moments are %v and %v", got["invitedAt"], accepted["acceptedAt"])
+	}
 	if diff := cmp.Diff(want, accepted); diff != "" {
 		t.Errorf("accepted grant (-want +got):\n%s", diff)
 	}
@@ -195,56 +202,5 @@ func TestContactsAreForManagers(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[any]any{"rp-1": true, "rp-2": false, "rp-3": false}, active); diff != "" {
 		t.Errorf("contacts (-want +got):\n%s", diff)
-	}
-}
-
-func TestAccessLogIsFoldedByDay(t *testing.T) {
-	t.Parallel()
-	p := newDossierHarness(t)
-	p.exec(`UPDATE grants SET manager = true`)
-	add := func(at, user, event, outcome string, times int) {
-		p.exec(`INSERT INTO access_log (time, tenant, action, event, outcome, user_id, user_name, client, source)
-			SELECT $1::timestamptz + n * interval '1 minute', 'amaris', 'read', $3, $4, $2, 'Naam van ' || $2, '1', 'test'
-			FROM generate_series(0, $5 - 1) n`, at, user, event, outcome, times)
-	}
-	add("2026-03-02T09:00:00+01:00", "daughter", "report", "success", 3)
-	add("2026-03-02T23:59:00+01:00", "daughter", "report", "success", 2) // the second is tomorrow's
-	add("2026-03-02T10:00:00+01:00", "stranger", "report", "denied", 1)
-	add("2026-01-15T10:00:00+01:00", "son", "timeline", "success", 1)
-	p.exec(`INSERT INTO access_log (time, tenant, action, event, outcome, user_id, client, source) VALUES
-		('2026-03-02T09:00:00+01:00', 'amaris', 'read', 'report', 'success', 'x', '2', 'test'),
-		('2026-03-02T09:00:00+01:00', 'szr', 'read', 'report', 'success', 'x', '1', 'test')`)
-	row := func(it map[string]any) string {
-		user := it["user"].(map[string]any)
-		return strings.Join([]string{it["day"].(string), it["first"].(string)[11:16], it["last"].(string)[11:16],
-			user["id"].(string), it["event"].(string), it["outcome"].(string)}, " ") + strings.Repeat("*", int(it["count"].(float64)))
-	}
-	want := []string{
-		"2026-03-03 00:00 00:00 daughter report success*",
-		"2026-03-02 09:00 23:59 daughter report success****",
-		"2026-03-02 10:00 10:00 stranger report denied*",
-		"2026-01-15 10:00 10:00 son timeline success*",
-	}
-	for _, limit := range []string{"1", "2", "3", "20"} {
-		var got []string
-		for next := new("/v1/dossiers/1/access-log?to=2026-03-31&limit=" + limit); next != nil; {
-			l := p.get("daughter", *next).list(t)
-			for _, it := range l.Items {
-				got = append(got, row(it))
-			}
-			next = l.Page.Next
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("by %s (-want +got):\n%s", limit, diff)
-		}
-	}
-	l := p.get("daughter", "/v1/dossiers/1/access-log?from=2026-01-01&to=2026-01-31").list(t)
-	if len(l.Items) != 1 || row(l.Items[0]) != want[3] {
-		t.Errorf("in January there is %v", l.Items)
-	}
-	// Reading the log is logged as well, and shown the next time.
-	all := p.get("daughter", "/v1/dossiers/1/access-log").list(t)
-	if len(all.Items) != 5 || all.Items[0]["event"] != "access-log" {
-		t.Errorf("the log is %v", all.Items)
 	}
 }

@@ -26,6 +26,11 @@ type endpoint struct {
 	// Refused requests are logged for it.
 	logsItself bool
 	timeout    time.Duration // 0: requestTime
+	// body is the size of the largest body, which is read before the request needs a place of the
+	// limiter. 0: handle reads the body, if there is any.
+	body int64
+	// ownGate means that handle limits its requests itself, and takes no place of the limiter.
+	ownGate bool
 }
 
 // route is a path with its methods. GET serves HEAD as well.
@@ -43,7 +48,8 @@ func (a *API) routeTable() []route {
 	return []route{
 		reads("/v1/dossiers", "dossiers", a.dossiers),
 		{"/v1/grants", map[string]endpoint{
-			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logsItself: true, timeout: uploadTime},
+			http.MethodPut: {scope: scopeGrants, event: "grants", handle: a.putGrants, logsItself: true,
+				timeout: uploadTime, ownGate: true},
 		}},
 		reads(base, "dossier", a.dossier),
 		reads(base+"/timeline", "timeline", a.timeline),
@@ -56,12 +62,15 @@ func (a *API) routeTable() []route {
 		reads(base+"/care-plans/{id}", "care-plan", a.item(dossier.KindCarePlan)),
 		reads(base+"/contacts", "contacts", a.contacts),
 		reads(base+"/access-log", "access-log", a.accessLog),
+		{base + "/events", map[string]endpoint{
+			http.MethodPost: {scope: scopeRead, event: "events", handle: a.events, body: maxEvent},
+		}},
 		{base + "/grants", map[string]endpoint{
 			http.MethodGet: {scope: scopeGrants, event: "grants", handle: a.grants},
 		}},
 		{base + "/grants/{user}", map[string]endpoint{
 			http.MethodGet:    {scope: scopeGrants, event: "grant", handle: a.grant},
-			http.MethodPut:    {scope: scopeGrants, event: "grant", handle: a.putGrant, logsItself: true},
+			http.MethodPut:    {scope: scopeGrants, event: "grant", handle: a.putGrant, logsItself: true, body: maxGrant},
 			http.MethodDelete: {scope: scopeGrants, event: "grant", handle: a.deleteGrant, logsItself: true},
 		}},
 	}

@@ -127,6 +127,9 @@ func asProblem(err error) *web.Problem {
 		return web.NotLogged(err)
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unavailable(0, "De gegevens zijn nu even niet te bereiken.")
+	case errors.Is(err, store.ErrNotManager):
+		return &web.Problem{Type: web.NotManager, Cause: err,
+			Detail: "Namens deze persoon kunt u de rechten op dit dossier niet veranderen."}
 	case errors.Is(err, store.ErrNotFound):
 		return web.Absent()
 	}

@@ -20,10 +20,15 @@ var ErrUnavailable = errors.New("the database is not available")
 // calls the functions of migration answers, each with a proof made with its keys (proof.go). It is safe
 // for concurrent use.
 type Portal struct {
-	pool *pgxpool.Pool
-	keys *ProofKeys
-	now  func() time.Time // of the proofs
+	pool  *pgxpool.Pool
+	lists *pgxpool.Pool // for lists of all grants, which may take minutes
+	keys  *ProofKeys
+	now   func() time.Time // of the proofs
 }
+
+// ListsAtOnce is how many lists of all grants can be stored at once. Each has a connection of its own,
+// apart from those of reads.
+const ListsAtOnce = 3
 
 // OpenPortal connects to the database at url as a member of [portalRole], to make proofs with keys. It
 // refuses a role that has more rights than the portal API needs. A pooler that gives a connection to
@@ -46,7 +51,15 @@ func OpenPortal(ctx context.Context, url string, keys *ProofKeys, opts ...Option
 		pool.Close()
 		return nil, err
 	}
-	return &Portal{pool: pool, keys: keys, now: time.Now}, nil
+	forLists := pool.Config()
+	forLists.MinConns, forLists.MinIdleConns, forLists.MaxConns = 0, 0, ListsAtOnce
+	forLists.MaxConnIdleTime = time.Minute
+	lists, err := pgxpool.NewWithConfig(ctx, forLists)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return &Portal{pool: pool, lists: lists, keys: keys, now: time.Now}, nil
 }
 
 // checkRole returns an error if the portal API must not work as the role that it has logged in as.
@@ -110,7 +123,10 @@ func (p *Portal) CheckProof(ctx context.Context, tenant string) error {
 }
 
 // Close ends the connections; it waits for those in use.
-func (p *Portal) Close() { p.pool.Close() }
+func (p *Portal) Close() {
+	p.lists.Close()
+	p.pool.Close()
+}
 
 // Connections returns the largest number of connections, and so of reads at the same time.
 func (p *Portal) Connections() int { return int(p.pool.Config().MaxConns) }
@@ -173,7 +189,7 @@ func classify(err error) error {
 	var scan pgx.ScanArgError
 	switch pg, ok := errors.AsType[*pgconn.PgError](err); {
 	case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrLogUnavailable),
-		errors.Is(err, ErrUnavailable), errors.Is(err, ErrListAsOf), errors.As(err, &scan):
+		errors.Is(err, ErrUnavailable), errors.Is(err, ErrListAsOf), isExcessive(err), errors.As(err, &scan):
 		return err
 	case ok && raised[pg.Code] != nil:
 		return fmt.Errorf("%w (%w)", raised[pg.Code], refusal{pg})
@@ -185,12 +201,13 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// raised holds the errors that the functions of migration answers raise, by SQLSTATE.
+// raised holds the errors that the functions of the portal raise, by SQLSTATE.
 var raised = map[string]error{
 	"DS001": fmt.Errorf("%w: its clock and that of the portal API differ by more than two minutes", ErrUnavailable),
 	"DS002": ErrProof,
 	"DS003": ErrLogUnavailable,
 	"DS004": ErrAwaitingGrants,
+	"DS005": ErrNotManager,
 }
 
 // isRefused reports whether the database did not accept the proof of a call.

@@ -13,9 +13,15 @@ import (
 // GrantList is a stream of all grants of a tenant.
 type GrantList struct {
 	Next func() (*Grant, error) // the next grant; nil after the last
-	// AsOf returns when the portal took the list, by the portal's clock; nil: just now. It is called
-	// after the last grant.
-	AsOf func() *time.Time
+	// End returns what the list says of itself. It is called after the last grant.
+	End func() ListEnd
+}
+
+// ListEnd is what a list of all grants says of itself.
+type ListEnd struct {
+	AsOf time.Time // when the portal took the list, by the portal's clock
+	// Confirmed is how many grants the portal knows that the list takes away.
+	Confirmed int64
 }
 
 // GrantsPut counts the grants that a list has changed.
@@ -32,13 +38,20 @@ var ErrListBusy = fmt.Errorf("%w: another list of grants is being stored", ErrUn
 // of the backup that made the list necessary.
 var ErrListAsOf = errors.New("the list is of the future, or from before the restore")
 
-// DuplicateGrantError reports that a list has two grants of one user on one client.
-type DuplicateGrantError struct {
-	Index int64 // of the second, from 0
+// ExcessiveListError reports that a list would revoke more than ten grants, more than a tenth of those
+// that are not revoked, and more than was confirmed.
+type ExcessiveListError struct {
+	Revokes int64 // grants that would be revoked
+	Of      int64 // grants that are not revoked
 }
 
-func (e *DuplicateGrantError) Error() string {
-	return fmt.Sprintf("grant %d of the list is of a user and a client that it has already", e.Index)
+func (e *ExcessiveListError) Error() string {
+	return fmt.Sprintf("the list revokes %d of %d grants", e.Revokes, e.Of)
+}
+
+func isExcessive(err error) bool {
+	_, ok := errors.AsType[*ExcessiveListError](err)
+	return ok
 }
 
 // PutGrants stores all grants of the portal's tenant: it stores the grants in the list and revokes
@@ -51,14 +64,16 @@ func (e *DuplicateGrantError) Error() string {
 // again. Every other change after the list was taken is kept too. The portal's clock and the
 // database's may differ by a minute; within it, the choice is to show less.
 //
-// PutGrants holds a connection while it reads the list, and keeps no more than a few grants in
-// memory.
+// A list that has a grant twice fails. One that revokes many fails with an [ExcessiveListError].
+//
+// PutGrants holds a connection while it reads the list, but none of those that serve other requests. It
+// keeps no more than a few grants in memory.
 func (p *Portal) PutGrants(
 	ctx context.Context, id Identity, all GrantList, by string, e AccessEvent,
 ) (GrantsPut, error) {
 	var out GrantsPut
 	var listErr error // a fault of the list, not of the database
-	err := inTx(ctx, p.pool, func(tx pgx.Tx) error {
+	err := inTx(ctx, p.lists, func(tx pgx.Tx) error {
 		var mine bool
 		args := p.tenantArgs(purposeGrants, id)
 		if err := tx.QueryRow(ctx, `SELECT portal_begin_list`+parameters(len(args)), args...).Scan(&mine); err != nil {
@@ -71,10 +86,7 @@ func (p *Portal) PutGrants(
 		if listErr, err = p.sendList(ctx, tx, id, all); listErr != nil || err != nil {
 			return errors.Join(listErr, err)
 		}
-		out, err = p.endList(ctx, tx, id, all.AsOf(), by, e)
-		if duplicate, ok := errors.AsType[*DuplicateGrantError](err); ok {
-			listErr = duplicate
-		}
+		out, err = p.endList(ctx, tx, id, all.End(), by, e)
 		return err
 	})
 	if listErr == nil {
@@ -144,24 +156,27 @@ func (b *bunch) args(first int64) []any {
 }
 
 // endList makes the tenant's grants equal to the list that was sent. It fails with [ErrListAsOf] if the
-// list cannot be as of that time, and with a [DuplicateGrantError].
+// list cannot be as of that time, and with an [ExcessiveListError].
 func (p *Portal) endList(
-	ctx context.Context, tx pgx.Tx, id Identity, asOf *time.Time, by string, e AccessEvent,
+	ctx context.Context, tx pgx.Tx, id Identity, end ListEnd, by string, e AccessEvent,
 ) (out GrantsPut, err error) {
-	args := p.tenantArgs(purposeGrants, id, asOf, by, e.Event, e.AccessPoint, SystemUser)
+	args := p.tenantArgs(purposeGrants, id, end.AsOf, end.Confirmed, by, e.Event, e.AccessPoint,
+		e.UserName, SystemUser)
 	q := `
-		SELECT twice, possible, coalesce(changed, 0), coalesce(revoked, 0), coalesce(kept, 0)
+		SELECT possible, coalesce(excessive, false), coalesce(total, 0), coalesce(taken, 0),
+		       coalesce(changed, 0), coalesce(revoked, 0), coalesce(kept, 0)
 		FROM portal_end_list` + parameters(len(args))
-	var twice *int64
-	var possible bool
-	err = tx.QueryRow(ctx, q, args...).Scan(&twice, &possible, &out.Changed, &out.Revoked, &out.Kept)
+	var possible, excessive bool
+	var total, taken int64
+	err = tx.QueryRow(ctx, q, args...).Scan(
+		&possible, &excessive, &total, &taken, &out.Changed, &out.Revoked, &out.Kept)
 	switch {
 	case err != nil:
 		return out, err
-	case twice != nil:
-		return out, &DuplicateGrantError{*twice}
 	case !possible:
 		return out, ErrListAsOf
+	case excessive:
+		return out, &ExcessiveListError{Revokes: taken, Of: total}
 	}
 	return out, nil
 }

@@ -54,7 +54,7 @@ func TestPgbouncerKeepsNoSettings(t *testing.T) {
 
 // listOf returns the grants as a list.
 func listOf(grants ...store.Grant) store.GrantList {
-	return store.GrantList{AsOf: func() *time.Time { return nil }, Next: func() (*store.Grant, error) {
+	return store.GrantList{End: func() store.ListEnd { return store.ListEnd{AsOf: time.Now()} }, Next: func() (*store.Grant, error) {
 		if len(grants) == 0 {
 			return nil, nil
 		}
@@ -157,7 +157,7 @@ func TestPgbouncerKeepsUsersApart(t *testing.T) {
 				Parts: []dossier.Part{dossier.PartReports}, State: store.GrantAccepted,
 			}
 			amaris := store.Identity{Tenant: "amaris", User: "portal"}
-			_, _, _, err := reader.PutGrant(t.Context(), amaris, grant, "x", event("portal"))
+			_, _, _, err := reader.PutGrant(t.Context(), amaris, grant, store.Actor{User: "x"}, event("portal"))
 			if err != nil && !errors.Is(err, store.ErrLogUnavailable) {
 				return err
 			}

@@ -70,6 +70,44 @@ func TestFunctionsSeeOnlyRowsOfTheirUser(t *testing.T) {
 	}
 }
 
+// The functions of grants see the client that is asked for and its contacts, of one tenant, and nothing
+// of any dossier. The function that writes the log sees grants of the tenants that it writes for.
+func TestFunctionsOfGrantsSeeNoDossier(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	portal := store.Identity{Tenant: "amaris", User: "portal"}
+	for _, tt := range []struct{ purpose, asked, logged, want string }{
+		{"grants", "1", "", "clients amaris1, contacts amaris1, grants amaris1 amaris2 amaris3"},
+		{"grants", "", "", "grants amaris1 amaris2 amaris3"},
+		{"grants", "unknown", "", "grants amaris1 amaris2 amaris3"},
+		{"log", "1", "", ""},
+		{"log", "", "{szr}", "grants szr1"},
+		{"read", "1", "{szr}", ""},
+	} {
+		asAnswers(t, r, portal, tt.purpose, tt.asked, func(tx pgx.Tx) {
+			if _, err := tx.Exec(t.Context(), `SELECT set_config('dossiersync.logged', $1, true)`, tt.logged); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, of := range []string{"clients id", "contacts client", "grants client", "items client", "access_log client"} {
+				table, column, _ := strings.Cut(of, " ")
+				var rows *string
+				q := `SELECT string_agg(DISTINCT tenant || ` + column + `, ' ') FROM ` + table
+				if err := tx.QueryRow(t.Context(), q).Scan(&rows); err != nil {
+					t.Fatal(err)
+				}
+				if rows != nil {
+					got = append(got, table+" "+*rows)
+				}
+			}
+			if got := strings.Join(got, ", "); got != tt.want {
+				t.Errorf("for %s of %q, logging for %q, it sees %s; want %s", tt.purpose, tt.asked, tt.logged, got, tt.want)
+			}
+		})
+	}
+}
+
 // selectable returns the columns that the current role may select, by table.
 func selectable(t *testing.T, tx pgx.Tx) map[string][]string {
 	t.Helper()

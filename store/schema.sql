@@ -903,85 +903,6 @@ REVOKE ALL ON FUNCTION portal_density(text,text,text,bigint,bytea,text,text[],te
 
 GRANT EXECUTE ON FUNCTION portal_density(text,text,text,bigint,bytea,text,text[],text,timestamp with time zone,timestamp with time zone,integer) TO dossiersync_reader;
 
-CREATE OR REPLACE FUNCTION public.portal_accesses(my_tenant text, me text, asked text, minute bigint, proof bytea, from_time timestamp with time zone, before_time timestamp with time zone, start_at timestamp with time zone, start_key text, most integer, OUT s standing, OUT days date[], OUT firsts timestamp with time zone[], OUT lasts timestamp with time zone[], OUT counts bigint[], OUT actions text[], OUT events text[], OUT outcomes text[], OUT users text[], OUT user_names text[], OUT user_roles text[], OUT on_behalf_of text[], OUT keys text[])
- RETURNS record
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
-AS $function$
-#variable_conflict use_column
-BEGIN
-    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
-    IF s.manager IS NOT TRUE OR s.awaiting IS NOT NULL THEN
-        RETURN;
-    END IF;
-    WITH RECURSIVE
-    -- The days on which there are events, the newest first; the last row is NULL. LIMIT in begins
-    -- ends the recursion, since PostgreSQL computes no more rows than are asked for.
-    days (day) AS (
-        (SELECT (a.time AT TIME ZONE s.timezone)::date
-        FROM access_log a
-        WHERE a.tenant = my_tenant
-          AND a.client = asked
-          AND a.time >= from_time
-          AND a.time < before_time
-        ORDER BY a.time DESC
-        LIMIT 1)
-        UNION ALL
-        SELECT (
-            SELECT (a.time AT TIME ZONE s.timezone)::date
-            FROM access_log a
-            WHERE a.tenant = my_tenant
-              AND a.client = asked
-              AND a.time >= from_time
-              AND a.time < d.day::timestamp AT TIME ZONE s.timezone
-            ORDER BY a.time DESC
-            LIMIT 1)
-        FROM days d
-        WHERE d.day IS NOT NULL),
-    -- When the oldest day of the page begins: every day has one access at least.
-    begins AS MATERIALIZED (
-        SELECT min(d.day)::timestamp AT TIME ZONE s.timezone AS at
-        FROM (
-            SELECT day
-            FROM days
-            WHERE day IS NOT NULL
-            LIMIT most) d),
-    folded AS (
-        SELECT (a.time AT TIME ZONE s.timezone)::date AS day,
-               min(a.time) AS first, max(a.time) AS last, count(*) AS count,
-               a.action, a.event, a.outcome, a.user_id,
-               (array_agg(a.user_name ORDER BY a.time DESC))[1] AS user_name,
-               (array_agg(a.user_role ORDER BY a.time DESC))[1] AS user_role,
-               a.on_behalf_of,
-               md5(ROW(a.action, a.event, a.outcome, a.user_id, a.on_behalf_of)::text)
-                   COLLATE "C" AS key
-        FROM access_log a
-        CROSS JOIN begins b
-        WHERE a.tenant = my_tenant
-          AND a.client = asked
-          AND a.time >= from_time
-          AND a.time < before_time
-          AND a.time >= b.at
-        GROUP BY 1, a.action, a.event, a.outcome, a.user_id, a.on_behalf_of),
-    page AS (
-        SELECT *
-        FROM folded
-        WHERE (last, key) < (start_at, start_key)
-        ORDER BY last DESC, key DESC
-        LIMIT most)
-    SELECT array_agg(day), array_agg(first), array_agg(last), array_agg(count), array_agg(action),
-           array_agg(event), array_agg(outcome), array_agg(user_id), array_agg(user_name),
-           array_agg(user_role), array_agg(p.on_behalf_of), array_agg(key)
-    INTO days, firsts, lasts, counts, actions, events, outcomes, users, user_names, user_roles,
-        on_behalf_of, keys
-    FROM page p;
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer) FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer) TO dossiersync_reader;
-
 CREATE OR REPLACE FUNCTION public.portal_log(minutes bigint[], proofs bytea[], tenants text[], actions text[], events text[], outcomes text[], users text[], user_names text[], user_roles text[], behalves text[], purposes text[], points text[], clients text[], objects text[], queries text[], OUT refused integer[])
  RETURNS integer[]
  LANGUAGE plpgsql
@@ -1009,12 +930,16 @@ BEGIN
         SELECT DISTINCT tenants[n]
         FROM unnest(proven) n)::text, true);
     INSERT INTO access_log (
-        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
-        access_point, client, object, query, source)
-    SELECT e.tenant, e.action, e.event, e.outcome, e.user_id, nullif(e.user_name, ''),
-           nullif(e.user_role, ''), nullif(e.on_behalf_of, ''), nullif(e.purpose, ''),
-           nullif(e.access_point, ''), nullif(e.client, ''), nullif(e.object, ''),
-           nullif(e.query, ''), 'portal-api'
+        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+        on_behalf_of_name, purpose, access_point, client, object, query, source)
+    SELECT e.tenant, e.action, e.event, e.outcome, e.user_id,
+           CASE WHEN e.user_name <> '' THEN e.user_name
+               ELSE grantee_name(e.tenant, e.client, e.user_id) END,
+           nullif(e.user_role, ''), nullif(e.on_behalf_of, ''),
+           CASE WHEN e.on_behalf_of <> ''
+               THEN grantee_name(e.tenant, e.client, e.on_behalf_of) END,
+           nullif(e.purpose, ''), nullif(e.access_point, ''), nullif(e.client, ''),
+           nullif(e.object, ''), nullif(e.query, ''), 'portal-api'
     FROM unnest(tenants, actions, events, outcomes, users, user_names, user_roles, behalves,
         purposes, points, clients, objects, queries) WITH ORDINALITY e (
         tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
@@ -1032,136 +957,6 @@ $function$;
 REVOKE ALL ON FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) TO dossiersync_reader;
-
-CREATE OR REPLACE FUNCTION public.portal_log_grant(my_tenant text, me text, act text, of_event text, of_outcome text, behalf text, point text, of_client text, of_object text, of_query text)
- RETURNS void
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-    PERFORM set_config('dossiersync.logged', ARRAY[my_tenant]::text, true),
-        set_config('lock_timeout', '1s', true);
-    INSERT INTO access_log (
-        tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object, query,
-        source)
-    VALUES (
-        my_tenant, act, of_event, of_outcome, me, nullif(behalf, ''), nullif(point, ''),
-        nullif(of_client, ''), nullif(of_object, ''), nullif(of_query, ''), 'portal-api');
-EXCEPTION WHEN OTHERS THEN
-    RAISE EXCEPTION 'the access log cannot be written' USING ERRCODE = 'DS003', DETAIL = SQLSTATE;
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_log_grant(text,text,text,text,text,text,text,text,text,text) FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION public.portal_grants(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, after text, most integer, OUT s standing, OUT users text[], OUT roles text[], OUT managers boolean[], OUT parts text[], OUT states text[], OUT froms date[], OUT untils date[], OUT contacts text[], OUT names text[], OUT versions bigint[])
- RETURNS record
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
-AS $function$
-#variable_conflict use_column
-BEGIN
-    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
-    s := portal_stand('grants', my_tenant, me, '', NULL, NULL, false);
-    SELECT array_agg(g.user_id), array_agg(g.role), array_agg(g.manager),
-           array_agg(array_to_string(g.parts, ' ')), array_agg(g.state), array_agg(g.valid_from),
-           array_agg(g.valid_until), array_agg(g.contact), array_agg(g.name), array_agg(g.version)
-    INTO users, roles, managers, parts, states, froms, untils, contacts, names, versions
-    FROM (
-        SELECT *
-        FROM grants g
-        WHERE g.tenant = my_tenant
-          AND g.client = asked
-          AND (of_user = '' OR g.user_id = of_user)
-          AND g.user_id > after
-        ORDER BY g.user_id
-        LIMIT most) g;
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_grants(text,text,text,bigint,bytea,text,text,integer) FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION portal_grants(text,text,text,bigint,bytea,text,text,integer) TO dossiersync_reader;
-
-CREATE OR REPLACE FUNCTION public.portal_put_grant(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, new_role text, new_manager boolean, new_parts text[], new_state text, new_from date, new_until date, new_contact text, new_name text, behalf text, of_event text, point text, OUT s standing, OUT changed boolean, OUT version bigint)
- RETURNS record
- LANGUAGE plpgsql
- SECURITY DEFINER
-AS $function$
-#variable_conflict use_column
-DECLARE
-    n pg_catalog.int8;
-BEGIN
-    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
-    PERFORM FROM tenants t
-    WHERE t.id = my_tenant
-      AND t.awaiting_grants IS NOT NULL;
-    IF FOUND THEN
-        RAISE EXCEPTION 'the portal has to send all grants' USING ERRCODE = 'DS004';
-    END IF;
-    INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
-        valid_from, valid_until, contact, name)
-    VALUES (my_tenant, asked, of_user, behalf, new_role, new_manager, new_parts, new_state,
-        new_from, new_until, new_contact, new_name)
-    ON CONFLICT ON CONSTRAINT grants_pkey DO UPDATE
-    SET (role, manager, parts, state, valid_from, valid_until, contact, name) =
-            (excluded.role, excluded.manager, excluded.parts, excluded.state, excluded.valid_from,
-             excluded.valid_until, excluded.contact, excluded.name),
-        version = grants.version + 1,
-        updated_at = now(),
-        updated_by = excluded.updated_by
-    -- Leaves an equal grant, and its version, alone.
-    WHERE (grants.role, grants.manager, grants.parts, grants.state, grants.valid_from,
-           grants.valid_until, grants.contact, grants.name)
-       IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state,
-           excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name);
-    GET DIAGNOSTICS n = ROW_COUNT;
-    changed := n = 1;
-    SELECT g.version
-    INTO version
-    FROM grants g
-    WHERE g.tenant = my_tenant
-      AND g.client = asked
-      AND g.user_id = of_user;
-    PERFORM portal_log_grant(my_tenant, me,
-        CASE WHEN version IS NULL OR version = 1 AND changed THEN 'add' ELSE 'change' END,
-        of_event, CASE WHEN version IS NULL THEN 'denied' ELSE 'success' END, behalf, point, asked,
-        of_user, '');
-    s := portal_stand('grants', my_tenant, me, '', NULL, NULL, false);
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_put_grant(text,text,text,bigint,bytea,text,text,boolean,text[],text,date,date,text,text,text,text,text) FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION portal_put_grant(text,text,text,bigint,bytea,text,text,boolean,text[],text,date,date,text,text,text,text,text) TO dossiersync_reader;
-
-CREATE OR REPLACE FUNCTION public.portal_revoke_grant(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, behalf text, of_event text, point text)
- RETURNS boolean
- LANGUAGE plpgsql
- SECURITY DEFINER
-AS $function$
-BEGIN
-    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
-    -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
-    UPDATE grants g
-    SET version = g.version + (g.state <> 'revoked')::int,
-        state = 'revoked',
-        updated_at = CASE WHEN g.state = 'revoked' THEN g.updated_at ELSE now() END,
-        updated_by = CASE WHEN g.state = 'revoked' THEN g.updated_by ELSE behalf END
-    WHERE g.tenant = my_tenant
-      AND g.client = asked
-      AND g.user_id = of_user;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    PERFORM portal_log_grant(my_tenant, me, 'delete', of_event, 'success', behalf, point, asked,
-        of_user, '');
-    RETURN true;
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_revoke_grant(text,text,text,bigint,bytea,text,text,text,text) FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION portal_revoke_grant(text,text,text,bigint,bytea,text,text,text,text) TO dossiersync_reader;
 
 CREATE OR REPLACE FUNCTION public.portal_begin_list(my_tenant text, me text, minute bigint, proof bytea)
  RETURNS boolean
@@ -1210,128 +1005,6 @@ $function$;
 REVOKE ALL ON FUNCTION portal_add_to_list(text,text,bigint,bytea,bigint,text[],text[],text[],boolean[],text[],text[],date[],date[],text[],text[]) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION portal_add_to_list(text,text,bigint,bytea,bigint,text[],text[],text[],boolean[],text[],text[],date[],date[],text[],text[]) TO dossiersync_reader;
-
-CREATE OR REPLACE FUNCTION public.portal_end_list(my_tenant text, me text, minute bigint, proof bytea, as_of timestamp with time zone, behalf text, of_event text, point text, system_user_id text, OUT twice bigint, OUT possible boolean, OUT changed bigint, OUT revoked bigint, OUT kept bigint)
- RETURNS record
- LANGUAGE plpgsql
- SECURITY DEFINER
-AS $function$
-#variable_conflict use_column
-DECLARE
-    -- The clocks of the portal and the database may differ by a minute. Within it, the choice is to
-    -- show less.
-    later pg_catalog.timestamptz;
-    earlier pg_catalog.timestamptz;
-BEGIN
-    PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
-    later := coalesce(as_of + interval '1 minute', now());
-    earlier := coalesce(as_of - interval '1 minute', now());
-    -- Generic plans know nothing of the list's size, and nor does the planner without statistics.
-    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
-    CREATE INDEX ON pg_temp.listed (user_id, client);
-    ANALYZE pg_temp.listed;
-    SELECT min(l.n)
-    INTO twice
-    FROM (
-        SELECT l.n, row_number() OVER (PARTITION BY l.client, l.user_id ORDER BY l.n) AS nth
-        FROM pg_temp.listed l) l
-    WHERE l.nth > 1;
-    -- An unknown tenant passes, because storing its grants fails.
-    possible := coalesce((
-        SELECT as_of >= coalesce(t.awaiting_grants - interval '1 minute', '-infinity')
-                   AND as_of <= now() + interval '1 minute'
-        FROM tenants t
-        WHERE t.id = my_tenant), true);
-    IF twice IS NOT NULL OR NOT possible THEN
-        RETURN;
-    END IF;
-    WITH put AS (
-        INSERT INTO grants AS g (tenant, client, user_id, updated_by, role, manager, parts, state,
-            valid_from, valid_until, contact, name)
-        SELECT my_tenant, l.client, l.user_id, behalf, l.role, l.manager, l.parts, l.state,
-               l.valid_from, l.valid_until, l.contact, l.name
-        FROM pg_temp.listed l
-        -- Most grants are as they were: an upsert would lock each of them.
-        WHERE NOT EXISTS (
-            SELECT
-            FROM grants o
-            WHERE o.tenant = my_tenant
-              AND o.client = l.client
-              AND o.user_id = l.user_id
-              AND (o.role, o.manager, o.parts, o.state, o.valid_from, o.valid_until, o.contact,
-                   o.name)
-                  IS NOT DISTINCT FROM (l.role, l.manager, l.parts, l.state, l.valid_from,
-                   l.valid_until, l.contact, l.name))
-        ORDER BY l.user_id, l.client
-        ON CONFLICT ON CONSTRAINT grants_pkey DO UPDATE
-        SET (role, manager, parts, state, valid_from, valid_until, contact, name) =
-                (excluded.role, excluded.manager, excluded.parts, excluded.state,
-                 excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name),
-            version = g.version + 1,
-            updated_at = now(),
-            updated_by = excluded.updated_by
-        WHERE (g.role, g.manager, g.parts, g.state, g.valid_from, g.valid_until, g.contact, g.name)
-              IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state,
-                  excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name)
-          AND NOT (g.updated_at > later
-              -- Revoked for a reason that the list does not know.
-              OR g.state = 'revoked' AND (g.updated_by = system_user_id OR g.updated_at > earlier))
-        RETURNING g.client, g.user_id)
-    INSERT INTO pg_temp.changed
-    SELECT 'change', p.client, p.user_id
-    FROM put p;
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    WITH gone AS (
-        UPDATE grants g
-        SET state = 'revoked',
-            version = g.version + 1,
-            updated_at = now(),
-            updated_by = behalf
-        WHERE g.tenant = my_tenant
-          AND g.state <> 'revoked'
-          AND NOT g.updated_at > later
-          AND NOT EXISTS (
-            SELECT
-            FROM pg_temp.listed l
-            WHERE l.client = g.client
-              AND l.user_id = g.user_id)
-        RETURNING g.client, g.user_id)
-    INSERT INTO pg_temp.changed
-    SELECT 'delete', g.client, g.user_id
-    FROM gone g;
-    GET DIAGNOSTICS revoked = ROW_COUNT;
-    SELECT count(*)
-    INTO kept
-    FROM pg_temp.listed l
-    JOIN grants g ON g.tenant = my_tenant AND g.client = l.client AND g.user_id = l.user_id
-    WHERE (g.role, g.manager, g.parts, g.state, g.valid_from, g.valid_until, g.contact, g.name)
-          IS DISTINCT FROM (l.role, l.manager, l.parts, l.state, l.valid_from, l.valid_until,
-              l.contact, l.name);
-    UPDATE tenants t
-    SET awaiting_grants = NULL
-    WHERE t.id = my_tenant
-      AND t.awaiting_grants IS NOT NULL;
-    PERFORM set_config('dossiersync.logged', ARRAY[my_tenant]::text, true),
-        set_config('lock_timeout', '1s', true);
-    BEGIN
-        INSERT INTO access_log (
-            tenant, action, event, outcome, user_id, on_behalf_of, access_point, client, object,
-            source)
-        SELECT my_tenant, c.action, of_event, 'success', me, nullif(behalf, ''), nullif(point, ''),
-               c.client, c.user_id, 'portal-api'
-        FROM pg_temp.changed c;
-    EXCEPTION WHEN OTHERS THEN
-        RAISE EXCEPTION 'the access log cannot be written'
-            USING ERRCODE = 'DS003', DETAIL = SQLSTATE;
-    END;
-    PERFORM portal_log_grant(my_tenant, me, 'change', of_event, 'success', behalf, point, '', '',
-        format('changed=%s&revoked=%s&kept=%s', changed, revoked, kept));
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,text,text,text,text) FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,text,text,text,text) TO dossiersync_reader;
 
 CREATE OR REPLACE FUNCTION public.portal_alive(my_tenant text, minute bigint, proof bytea, process text, my_host text, my_pid integer, my_version text, my_tenants jsonb)
  RETURNS void
@@ -1641,6 +1314,551 @@ GRANT EXECUTE ON FUNCTION schema_version() TO dossiersync_reader;
 
 GRANT EXECUTE ON FUNCTION schema_version() TO dossiersync_worker;
 
+CREATE OR REPLACE FUNCTION public.why_closed(my_tenant text, of_client text, of_state text, first_day date, last_day date, of_contact text, updated timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT CASE
+        WHEN of_state <> 'accepted' THEN 'not-accepted'
+        WHEN first_day > l.today THEN 'not-yet'
+        WHEN last_day < l.today THEN 'ended'
+        WHEN c.id IS NULL THEN 'unknown-client'
+        WHEN c.state <> 'shown' OR w.client IS NOT NULL THEN 'client-not-shown'
+        WHEN updated <= c.grants_after THEN coalesce(c.grants_void, 'dormant')
+        WHEN of_contact IS NOT NULL AND k.id IS NULL THEN 'unknown-contact'
+        WHEN NOT k.active OR k.ends < l.today THEN 'contact-ended'
+        END
+    FROM (
+        SELECT (now() AT TIME ZONE t.timezone)::date AS today
+        FROM tenants t
+        WHERE t.id = my_tenant) l
+    LEFT JOIN clients c
+        ON c.tenant = my_tenant
+        AND c.id = of_client
+    LEFT JOIN withheld w
+        ON w.tenant = my_tenant
+        AND w.client = of_client
+        AND w.released IS NULL
+    LEFT JOIN contacts k
+        ON k.tenant = my_tenant
+        AND k.id = of_contact
+        AND k.client = of_client
+    LIMIT 1
+$function$;
+
+REVOKE ALL ON FUNCTION why_closed(text,text,text,date,date,text,timestamp with time zone) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.note_grant_moments()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    was text := 'revoked';
+BEGIN
+    NEW.invited_at := NULL;
+    NEW.accepted_at := NULL;
+    NEW.granted_by := NULL;
+    IF TG_OP = 'UPDATE' THEN
+        was := OLD.state;
+        NEW.invited_at := OLD.invited_at;
+        NEW.accepted_at := OLD.accepted_at;
+        NEW.granted_by := OLD.granted_by;
+    END IF;
+    IF NEW.state = was OR NEW.state = 'revoked' THEN
+        RETURN NEW;
+    END IF;
+    IF was = 'revoked' OR NEW.state = 'invited' THEN
+        NEW.granted_by := NEW.updated_by;
+        NEW.invited_at := CASE WHEN NEW.state = 'invited' THEN now() END;
+    END IF;
+    NEW.accepted_at := CASE WHEN NEW.state = 'accepted' THEN now() END;
+    RETURN NEW;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION note_grant_moments() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.portal_log_grant(my_tenant text, me text, my_name text, act text, of_event text, of_outcome text, behalf text, point text, of_client text, of_object text, of_query text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM set_config('dossiersync.logged', ARRAY[my_tenant]::text, true),
+        set_config('lock_timeout', '1s', true);
+    INSERT INTO access_log (
+        tenant, action, event, outcome, user_id, user_name, on_behalf_of, on_behalf_of_name,
+        access_point, client, object, object_name, query, source)
+    SELECT my_tenant, act, of_event, of_outcome, me, nullif(my_name, ''), nullif(behalf, ''),
+           grantee_name(my_tenant, of_client, behalf), nullif(point, ''), nullif(of_client, ''),
+           nullif(of_object, ''), grantee_name(my_tenant, of_client, of_object),
+           nullif(of_query, ''), 'portal-api';
+EXCEPTION WHEN OTHERS THEN
+    RAISE EXCEPTION 'the access log cannot be written' USING ERRCODE = 'DS003', DETAIL = SQLSTATE;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_log_grant(text,text,text,text,text,text,text,text,text,text,text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.grantee_name(my_tenant text, of_client text, of_user text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT max(g.name)
+    FROM grants g
+    WHERE g.tenant = my_tenant
+      AND g.client = of_client
+      AND g.user_id = of_user
+$function$;
+
+REVOKE ALL ON FUNCTION grantee_name(text,text,text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.portal_check_actor(my_tenant text, asked text, actor text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM
+    FROM grants g
+    WHERE g.tenant = my_tenant
+      AND g.client = asked
+      AND g.user_id = actor
+    FOR SHARE;
+    IF NOT EXISTS (
+        SELECT
+        FROM open_dossiers d
+        WHERE d.tenant = my_tenant
+          AND d.client = asked
+          AND d.user_id = actor
+          AND d.manager)
+    THEN
+        RAISE EXCEPTION 'the acting person may not manage this dossier' USING ERRCODE = 'DS005';
+    END IF;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_check_actor(text,text,text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION public.portal_grants(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, after text, most integer, OUT s standing, OUT users text[], OUT roles text[], OUT managers boolean[], OUT parts text[], OUT states text[], OUT froms date[], OUT untils date[], OUT contacts text[], OUT names text[], OUT versions bigint[], OUT counts boolean[], OUT whys text[], OUT invited timestamp with time zone[], OUT accepted timestamp with time zone[], OUT givers text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+AS $function$
+#variable_conflict use_column
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
+    SELECT array_agg(g.user_id), array_agg(g.role), array_agg(g.manager),
+           array_agg(array_to_string(g.parts, ' ')), array_agg(g.state), array_agg(g.valid_from),
+           array_agg(g.valid_until), array_agg(g.contact), array_agg(g.name), array_agg(g.version),
+           array_agg(g.counts), array_agg(g.why), array_agg(g.invited_at),
+           array_agg(g.accepted_at), array_agg(g.granted_by)
+    INTO users, roles, managers, parts, states, froms, untils, contacts, names, versions, counts,
+        whys, invited, accepted, givers
+    FROM (
+        SELECT g.*, d.user_id IS NOT NULL AS counts,
+               CASE WHEN d.user_id IS NULL THEN why_closed(my_tenant, asked, g.state, g.valid_from,
+                   g.valid_until, g.contact, g.updated_at) END AS why
+        FROM grants g
+        LEFT JOIN open_dossiers d
+            ON d.tenant = g.tenant
+            AND d.client = g.client
+            AND d.user_id = g.user_id
+        WHERE g.tenant = my_tenant
+          AND g.client = asked
+          AND (of_user = '' OR g.user_id = of_user)
+          AND g.user_id > after
+        ORDER BY g.user_id
+        LIMIT most) g;
+    s := portal_stand('grants', my_tenant, me, '', NULL, NULL, false);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_grants(text,text,text,bigint,bytea,text,text,integer) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_grants(text,text,text,bigint,bytea,text,text,integer) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.portal_put_grant(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, new_role text, new_manager boolean, new_parts text[], new_state text, new_from date, new_until date, new_contact text, new_name text, behalf text, of_event text, point text, my_name text, check_actor boolean, OUT s standing, OUT changed boolean, OUT version bigint, OUT counts boolean, OUT why text, OUT invited timestamp with time zone, OUT accepted timestamp with time zone, OUT giver text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+AS $function$
+#variable_conflict use_column
+DECLARE
+    n pg_catalog.int8;
+    g public.grants;
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
+    PERFORM FROM tenants t
+    WHERE t.id = my_tenant
+      AND t.awaiting_grants IS NOT NULL;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the portal has to send all grants' USING ERRCODE = 'DS004';
+    END IF;
+    IF check_actor THEN
+        PERFORM
+        FROM grants o
+        WHERE o.tenant = my_tenant
+          AND o.client = asked
+          AND o.user_id = of_user
+          AND of_user = behalf
+          AND o.state = 'invited'
+          AND new_state = 'accepted'
+          AND (o.role, o.manager, o.parts, o.valid_from, o.valid_until, o.contact, o.name)
+              IS NOT DISTINCT FROM (new_role, new_manager, new_parts, new_from, new_until,
+               new_contact, new_name)
+        FOR UPDATE;
+        IF NOT FOUND THEN
+            PERFORM portal_check_actor(my_tenant, asked, behalf);
+        END IF;
+    END IF;
+    INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
+        valid_from, valid_until, contact, name)
+    VALUES (my_tenant, asked, of_user, behalf, new_role, new_manager, new_parts, new_state,
+        new_from, new_until, new_contact, new_name)
+    ON CONFLICT ON CONSTRAINT grants_pkey DO UPDATE
+    SET (role, manager, parts, state, valid_from, valid_until, contact, name) =
+            (excluded.role, excluded.manager, excluded.parts, excluded.state, excluded.valid_from,
+             excluded.valid_until, excluded.contact, excluded.name),
+        version = grants.version + 1,
+        updated_at = now(),
+        updated_by = excluded.updated_by
+    -- Leaves an equal grant, and its version, alone.
+    WHERE (grants.role, grants.manager, grants.parts, grants.state, grants.valid_from,
+           grants.valid_until, grants.contact, grants.name)
+       IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state,
+           excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    changed := n = 1;
+    SELECT o.*
+    INTO g
+    FROM grants o
+    WHERE o.tenant = my_tenant
+      AND o.client = asked
+      AND o.user_id = of_user;
+    IF NOT FOUND THEN
+        g.tenant := my_tenant;
+        g.client := asked;
+        g.state := new_state;
+        g.valid_from := new_from;
+        g.valid_until := new_until;
+        g.invited_at := CASE WHEN new_state = 'invited' THEN now() END;
+        g.accepted_at := CASE WHEN new_state = 'accepted' THEN now() END;
+        g.granted_by := CASE WHEN new_state <> 'revoked' THEN behalf END;
+    END IF;
+    version := g.version;
+    invited := g.invited_at;
+    accepted := g.accepted_at;
+    giver := g.granted_by;
+    counts := EXISTS (
+        SELECT
+        FROM open_dossiers d
+        WHERE d.tenant = my_tenant
+          AND d.client = asked
+          AND d.user_id = of_user);
+    why := CASE WHEN NOT counts THEN why_closed(my_tenant, asked, g.state, g.valid_from,
+        g.valid_until, g.contact, g.updated_at) END;
+    PERFORM portal_log_grant(my_tenant, me, my_name,
+        CASE WHEN version IS NULL OR version = 1 AND changed THEN 'add' ELSE 'change' END,
+        of_event, CASE WHEN version IS NULL THEN 'denied' ELSE 'success' END, behalf, point, asked,
+        of_user, '');
+    s := portal_stand('grants', my_tenant, me, '', NULL, NULL, false);
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_put_grant(text,text,text,bigint,bytea,text,text,boolean,text[],text,date,date,text,text,text,text,text,text,boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_put_grant(text,text,text,bigint,bytea,text,text,boolean,text[],text,date,date,text,text,text,text,text,text,boolean) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.portal_revoke_grant(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, behalf text, of_event text, point text, my_name text, check_actor boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+AS $function$
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
+    IF check_actor AND behalf <> of_user THEN
+        PERFORM portal_check_actor(my_tenant, asked, behalf);
+    END IF;
+    -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
+    UPDATE grants g
+    SET version = g.version + (g.state <> 'revoked')::int,
+        state = 'revoked',
+        updated_at = CASE WHEN g.state = 'revoked' THEN g.updated_at ELSE now() END,
+        updated_by = CASE WHEN g.state = 'revoked' THEN g.updated_by ELSE behalf END
+    WHERE g.tenant = my_tenant
+      AND g.client = asked
+      AND g.user_id = of_user;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM portal_log_grant(my_tenant, me, my_name, 'delete', of_event, 'success', behalf, point,
+        asked, of_user, '');
+    RETURN true;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_revoke_grant(text,text,text,bigint,bytea,text,text,text,text,text,boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_revoke_grant(text,text,text,bigint,bytea,text,text,text,text,text,boolean) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.portal_end_list(my_tenant text, me text, minute bigint, proof bytea, as_of timestamp with time zone, confirmed bigint, behalf text, of_event text, point text, my_name text, system_user_id text, OUT possible boolean, OUT excessive boolean, OUT total bigint, OUT taken bigint, OUT changed bigint, OUT revoked bigint, OUT kept bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+AS $function$
+#variable_conflict use_column
+DECLARE
+    -- The clocks of the portal and the database may differ by a minute. Within it, the choice is to
+    -- show less.
+    later pg_catalog.timestamptz;
+    earlier pg_catalog.timestamptz;
+BEGIN
+    PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
+    later := as_of + interval '1 minute';
+    earlier := as_of - interval '1 minute';
+    -- Generic plans know nothing of the list's size, and nor does the planner without statistics.
+    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+    CREATE UNIQUE INDEX ON pg_temp.listed (user_id, client);
+    ANALYZE pg_temp.listed;
+    -- An unknown tenant passes, because storing its grants fails.
+    possible := coalesce((
+        SELECT as_of >= coalesce(t.awaiting_grants - interval '1 minute', '-infinity')
+                   AND as_of <= now() + interval '1 minute'
+        FROM tenants t
+        WHERE t.id = my_tenant), true);
+    IF NOT possible THEN
+        RETURN;
+    END IF;
+    SELECT count(*), count(*) FILTER (WHERE l.state = 'revoked' AND NOT g.updated_at > later)
+    INTO total, taken
+    FROM grants g
+    LEFT JOIN pg_temp.listed l
+        ON l.client = g.client
+        AND l.user_id = g.user_id
+    WHERE g.tenant = my_tenant
+      AND g.state <> 'revoked';
+    WITH put AS (
+        INSERT INTO grants AS g (tenant, client, user_id, updated_by, role, manager, parts, state,
+            valid_from, valid_until, contact, name)
+        SELECT my_tenant, l.client, l.user_id, behalf, l.role, l.manager, l.parts, l.state,
+               l.valid_from, l.valid_until, l.contact, l.name
+        FROM pg_temp.listed l
+        -- Most grants are as they were: an upsert would lock each of them.
+        WHERE NOT EXISTS (
+            SELECT
+            FROM grants o
+            WHERE o.tenant = my_tenant
+              AND o.client = l.client
+              AND o.user_id = l.user_id
+              AND (o.role, o.manager, o.parts, o.state, o.valid_from, o.valid_until, o.contact,
+                   o.name)
+                  IS NOT DISTINCT FROM (l.role, l.manager, l.parts, l.state, l.valid_from,
+                   l.valid_until, l.contact, l.name))
+        ORDER BY l.user_id, l.client
+        ON CONFLICT ON CONSTRAINT grants_pkey DO UPDATE
+        SET (role, manager, parts, state, valid_from, valid_until, contact, name) =
+                (excluded.role, excluded.manager, excluded.parts, excluded.state,
+                 excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name),
+            version = g.version + 1,
+            updated_at = now(),
+            updated_by = excluded.updated_by
+        WHERE (g.role, g.manager, g.parts, g.state, g.valid_from, g.valid_until, g.contact, g.name)
+              IS DISTINCT FROM (excluded.role, excluded.manager, excluded.parts, excluded.state,
+                  excluded.valid_from, excluded.valid_until, excluded.contact, excluded.name)
+          AND NOT (g.updated_at > later
+              -- Revoked for a reason that the list does not know.
+              OR g.state = 'revoked' AND (g.updated_by = system_user_id OR g.updated_at > earlier))
+        RETURNING g.client, g.user_id)
+    INSERT INTO pg_temp.changed
+    SELECT 'change', p.client, p.user_id
+    FROM put p;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    WITH gone AS (
+        UPDATE grants g
+        SET state = 'revoked',
+            version = g.version + 1,
+            updated_at = now(),
+            updated_by = behalf
+        WHERE g.tenant = my_tenant
+          AND g.state <> 'revoked'
+          AND NOT g.updated_at > later
+          AND NOT EXISTS (
+            SELECT
+            FROM pg_temp.listed l
+            WHERE l.client = g.client
+              AND l.user_id = g.user_id)
+        RETURNING g.client, g.user_id)
+    INSERT INTO pg_temp.changed
+    SELECT 'delete', g.client, g.user_id
+    FROM gone g;
+    GET DIAGNOSTICS revoked = ROW_COUNT;
+    taken := taken + revoked;
+    excessive := taken > greatest(10, total / 10, confirmed);
+    IF excessive THEN
+        RETURN;
+    END IF;
+    SELECT count(*)
+    INTO kept
+    FROM pg_temp.listed l
+    JOIN grants g ON g.tenant = my_tenant AND g.client = l.client AND g.user_id = l.user_id
+    WHERE (g.role, g.manager, g.parts, g.state, g.valid_from, g.valid_until, g.contact, g.name)
+          IS DISTINCT FROM (l.role, l.manager, l.parts, l.state, l.valid_from, l.valid_until,
+              l.contact, l.name);
+    UPDATE tenants t
+    SET awaiting_grants = NULL
+    WHERE t.id = my_tenant
+      AND t.awaiting_grants IS NOT NULL;
+    PERFORM set_config('dossiersync.logged', ARRAY[my_tenant]::text, true),
+        set_config('lock_timeout', '1s', true);
+    BEGIN
+        INSERT INTO access_log (
+            tenant, action, event, outcome, user_id, user_name, on_behalf_of, access_point, client,
+            object, object_name, source)
+        SELECT my_tenant, c.action, of_event, 'success', me, nullif(my_name, ''),
+               nullif(behalf, ''), nullif(point, ''), c.client, c.user_id,
+               grantee_name(my_tenant, c.client, c.user_id), 'portal-api'
+        FROM pg_temp.changed c;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE EXCEPTION 'the access log cannot be written'
+            USING ERRCODE = 'DS003', DETAIL = SQLSTATE;
+    END;
+    PERFORM portal_log_grant(my_tenant, me, my_name, 'change', of_event, 'success', behalf, point,
+        '', '', format('changed=%s&revoked=%s&kept=%s', changed, revoked, kept));
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,bigint,text,text,text,text,text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,bigint,text,text,text,text,text) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.portal_accesses(my_tenant text, me text, asked text, minute bigint, proof bytea, from_time timestamp with time zone, before_time timestamp with time zone, start_at timestamp with time zone, start_key text, most integer, folded boolean, OUT s standing, OUT days date[], OUT firsts timestamp with time zone[], OUT lasts timestamp with time zone[], OUT counts bigint[], OUT pages bigint[], OUT opened bigint[], OUT actions text[], OUT events text[], OUT outcomes text[], OUT users text[], OUT user_names text[], OUT user_roles text[], OUT on_behalf_of text[], OUT behalf_names text[], OUT objects json[], OUT keys text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+AS $function$
+#variable_conflict use_column
+BEGIN
+    s := public.portal_stand('read', my_tenant, me, asked, minute, proof, true);
+    IF s.manager IS NOT TRUE OR s.awaiting IS NOT NULL THEN
+        RETURN;
+    END IF;
+    WITH RECURSIVE
+    -- The days on which there are events, the newest first; the last row is NULL. LIMIT in begins
+    -- ends the recursion, since PostgreSQL computes no more rows than are asked for.
+    days (day) AS (
+        (SELECT (a.time AT TIME ZONE s.timezone)::date
+        FROM access_log a
+        WHERE a.tenant = my_tenant
+          AND a.client = asked
+          AND a.time >= from_time
+          AND a.time < before_time
+        ORDER BY a.time DESC
+        LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT (a.time AT TIME ZONE s.timezone)::date
+            FROM access_log a
+            WHERE a.tenant = my_tenant
+              AND a.client = asked
+              AND a.time >= from_time
+              AND a.time < d.day::timestamp AT TIME ZONE s.timezone
+            ORDER BY a.time DESC
+            LIMIT 1)
+        FROM days d
+        WHERE d.day IS NOT NULL),
+    -- When the oldest day of the page begins: every day has one access at least.
+    begins AS MATERIALIZED (
+        SELECT min(d.day)::timestamp AT TIME ZONE s.timezone AS at
+        FROM (
+            SELECT day
+            FROM days
+            WHERE day IS NOT NULL
+            LIMIT most) d),
+    events AS (
+        SELECT a.*, (a.time AT TIME ZONE s.timezone)::date AS day,
+               -- Events with the same stem may be of one visit.
+               md5(ROW(
+                   CASE
+                       WHEN NOT folded THEN a.id::text
+                       WHEN a.action NOT IN ('read', 'search') OR a.source <> 'portal-api'
+                           OR a.on_behalf_of <> '' THEN a.action || ' ' || a.event
+                       ELSE 'visit'
+                   END, a.outcome, a.user_id, a.on_behalf_of)::text) COLLATE "C" AS stem
+        FROM access_log a
+        CROSS JOIN begins b
+        WHERE a.tenant = my_tenant
+          AND a.client = asked
+          AND a.time >= from_time
+          AND a.time < before_time
+          AND a.time >= b.at),
+    gaps AS (
+        SELECT *, coalesce(e.time - lag(e.time) OVER same > interval '30 minutes', true) AS gap
+        FROM events e
+        WINDOW same AS (PARTITION BY e.day, e.stem ORDER BY e.time, e.id)),
+    visits AS (
+        SELECT *, count(*) FILTER (WHERE g.gap) OVER same AS visit
+        FROM gaps g
+        WINDOW same AS (PARTITION BY g.day, g.stem ORDER BY g.time, g.id)),
+    whole AS (
+        SELECT v.day, v.stem, v.visit, min(v.time) AS first, max(v.time) AS last,
+               count(*) AS count, count(*) FILTER (WHERE v.object IS NULL) AS pages,
+               count(DISTINCT v.object) AS opened,
+               min(v.action) AS action, min(v.outcome) AS outcome, min(v.user_id) AS user_id,
+               string_agg(DISTINCT v.event, '|') AS events,
+               min(v.on_behalf_of) AS on_behalf_of,
+               (array_agg(v.user_name ORDER BY v.time DESC)
+                   FILTER (WHERE v.user_name IS NOT NULL))[1] AS user_name,
+               (array_agg(v.user_role ORDER BY v.time DESC)
+                   FILTER (WHERE v.user_role IS NOT NULL))[1] AS user_role,
+               (array_agg(v.on_behalf_of_name ORDER BY v.time DESC)
+                   FILTER (WHERE v.on_behalf_of_name IS NOT NULL))[1] AS behalf_name
+        FROM visits v
+        GROUP BY v.day, v.stem, v.visit),
+    page AS (
+        SELECT *
+        FROM whole w
+        WHERE (w.first, w.stem) < (start_at, start_key)
+        ORDER BY w.first DESC, w.stem DESC
+        LIMIT most)
+    SELECT array_agg(p.day), array_agg(p.first), array_agg(p.last), array_agg(p.count),
+           array_agg(p.pages), array_agg(p.opened), array_agg(p.action), array_agg(p.events),
+           array_agg(p.outcome), array_agg(p.user_id), array_agg(p.user_name),
+           array_agg(p.user_role), array_agg(p.on_behalf_of), array_agg(p.behalf_name),
+           array_agg(o.objects), array_agg(p.stem)
+    INTO days, firsts, lasts, counts, pages, opened, actions, events, outcomes, users, user_names,
+        user_roles, on_behalf_of, behalf_names, objects, keys
+    FROM page p
+    CROSS JOIN LATERAL (
+        SELECT coalesce(json_agg(json_build_object('event', k.event, 'user', k.of_user,
+                   'name', k.name, 'key', i.key, 'kind', i.kind, 'title', i.card ->> 'title',
+                   'at', i.at) ORDER BY k.last DESC, k.object), '[]') AS objects
+        FROM (
+            SELECT v.event, v.object, max(v.time) AS last,
+                   -- The object of an event about a grant is a user.
+                   max(v.object) FILTER (WHERE v.event IN ('grant', 'grants')) AS of_user,
+                   (array_agg(v.object_name ORDER BY v.time DESC))[1] AS name
+            FROM visits v
+            WHERE v.day = p.day
+              AND v.stem = p.stem
+              AND v.visit = p.visit
+              AND v.object IS NOT NULL
+            GROUP BY v.event, v.object
+            ORDER BY max(v.time) DESC
+            LIMIT 50) k
+        LEFT JOIN shown_items i
+            ON i.tenant = my_tenant
+            AND i.key = k.object
+            AND i.client = asked
+            AND i.part = ANY (s.readable)
+            AND i.kind IN ('report', 'form', 'care-plan')) o;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,boolean) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,boolean) TO dossiersync_reader;
+
 CREATE TABLE tenants (
     id                text NOT NULL,
     name              text NOT NULL,
@@ -1722,6 +1940,11 @@ CREATE TABLE clients (
 
 ALTER TABLE clients ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY managed ON clients FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND id = current_setting('dossiersync.asked', true)
+        AND current_setting('dossiersync.purpose', true) = 'grants');
+
 CREATE POLICY ops ON clients FOR ALL TO dossiersync_ops
     USING (true);
 
@@ -1730,8 +1953,8 @@ CREATE POLICY worker ON clients FOR ALL TO dossiersync_worker
 
 GRANT DELETE, INSERT, SELECT, UPDATE ON clients TO dossiersync_worker;
 
-GRANT SELECT (tenant, id, state, name, deceased, change, grants_after, sort_name, birth_date,
-    team) ON clients TO dossiersync_answers;
+GRANT SELECT (tenant, id, state, name, deceased, change, grants_after, grants_void, sort_name,
+    birth_date, team) ON clients TO dossiersync_answers;
 
 GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
     grants_void) ON clients TO dossiersync_ops;
@@ -1751,6 +1974,11 @@ CREATE TABLE contacts (
 CREATE INDEX contacts_by_client ON contacts (tenant, client);
 
 ALTER TABLE contacts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY managed ON contacts FOR SELECT TO dossiersync_answers
+    USING (tenant = current_setting('dossiersync.tenant', true)
+        AND client = current_setting('dossiersync.asked', true)
+        AND current_setting('dossiersync.purpose', true) = 'grants');
 
 CREATE POLICY ops ON contacts FOR ALL TO dossiersync_ops
     USING (true);
@@ -2177,6 +2405,9 @@ CREATE TABLE grants (
     version     bigint NOT NULL DEFAULT 1,
     updated_at  timestamptz NOT NULL DEFAULT now(),
     updated_by  text NOT NULL,
+    invited_at  timestamptz,
+    accepted_at timestamptz,
+    granted_by  text,
     CONSTRAINT grants_pkey PRIMARY KEY (tenant, user_id, client),
     CONSTRAINT grants_tenant_fkey FOREIGN KEY (tenant) REFERENCES tenants(id),
     CONSTRAINT grants_role_check CHECK (role = ANY (ARRAY['client', 'contact', 'representative'])),
@@ -2187,6 +2418,9 @@ CREATE INDEX grants_by_client ON grants (tenant, client);
 
 CREATE TRIGGER keep_out_erased BEFORE INSERT OR UPDATE OF tenant, client ON grants
     FOR EACH ROW EXECUTE FUNCTION keep_out_erased();
+
+CREATE TRIGGER note_moments BEFORE INSERT OR UPDATE ON grants
+    FOR EACH ROW EXECUTE FUNCTION note_grant_moments();
 
 ALTER TABLE grants ENABLE ROW LEVEL SECURITY;
 
@@ -2202,6 +2436,11 @@ CREATE POLICY answers ON grants FOR SELECT TO dossiersync_answers
 CREATE POLICY changed ON grants FOR UPDATE TO dossiersync_answers
     USING (tenant = current_setting('dossiersync.tenant', true)
         AND current_setting('dossiersync.purpose', true) = 'grants');
+
+CREATE POLICY named ON grants FOR SELECT TO dossiersync_answers
+    USING (current_setting('dossiersync.purpose', true) = 'log'
+        AND (tenant = ANY ((( SELECT NULLIF(current_setting('dossiersync.logged', true),
+            '')::text[]))::text[])));
 
 CREATE POLICY ops ON grants FOR ALL TO dossiersync_ops
     USING (true);
@@ -2219,22 +2458,24 @@ GRANT SELECT (tenant, client, user_id, role, manager, parts, state, valid_from, 
 GRANT UPDATE (state, version, updated_at, updated_by) ON grants TO dossiersync_worker;
 
 CREATE TABLE access_log (
-    "time"       timestamptz NOT NULL DEFAULT clock_timestamp(),
-    id           uuid NOT NULL DEFAULT gen_random_uuid(),
-    tenant       text NOT NULL,
-    action       text NOT NULL,
-    event        text NOT NULL,
-    outcome      text NOT NULL,
-    user_id      text NOT NULL,
-    user_name    text,
-    user_role    text,
-    on_behalf_of text,
-    purpose      text,
-    access_point text,
-    client       text,
-    object       text,
-    query        text,
-    source       text NOT NULL
+    "time"            timestamptz NOT NULL DEFAULT clock_timestamp(),
+    id                uuid NOT NULL DEFAULT gen_random_uuid(),
+    tenant            text NOT NULL,
+    action            text NOT NULL,
+    event             text NOT NULL,
+    outcome           text NOT NULL,
+    user_id           text NOT NULL,
+    user_name         text,
+    user_role         text,
+    on_behalf_of      text,
+    purpose           text,
+    access_point      text,
+    client            text,
+    object            text,
+    query             text,
+    source            text NOT NULL,
+    on_behalf_of_name text,
+    object_name       text
 ) PARTITION BY RANGE ("time");
 
 CREATE INDEX access_log_by_client ON ONLY access_log (tenant, client, "time");
@@ -2267,13 +2508,14 @@ GRANT SELECT ON access_log TO dossiersync_answers;
 GRANT SELECT ON access_log TO dossiersync_worker;
 
 GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
-    purpose, access_point, client, object, query, source) ON access_log TO dossiersync_answers;
-
-GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
     purpose, access_point, client, object, query, source) ON access_log TO dossiersync_ops;
 
 GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
     purpose, access_point, client, object, query, source) ON access_log TO dossiersync_worker;
+
+GRANT INSERT (tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+    purpose, access_point, client, object, query, source, on_behalf_of_name,
+    object_name) ON access_log TO dossiersync_answers;
 
 CREATE TABLE access_log_rest PARTITION OF access_log DEFAULT;
 
@@ -2876,17 +3118,21 @@ ALTER FUNCTION count_items(text,text,text[]) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION feeds() OWNER TO dossiersync_answers;
 
+ALTER FUNCTION grantee_name(text,text,text) OWNER TO dossiersync_answers;
+
 ALTER FUNCTION links_of(text,text,text[],text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION plan_and_parts(text,text,text[],text) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,boolean) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_add_to_list(text,text,bigint,bytea,bigint,text[],text[],text[],boolean[],text[],text[],date[],date[],text[],text[]) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_alive(text,bigint,bytea,text,text,integer,text,jsonb) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_begin_list(text,text,bigint,bytea) OWNER TO dossiersync_answers;
+
+ALTER FUNCTION portal_check_actor(text,text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_contacts(text,text,text,bigint,bytea,text,integer) OWNER TO dossiersync_answers;
 
@@ -2896,7 +3142,7 @@ ALTER FUNCTION portal_dossier(text,text,text,bigint,bytea) OWNER TO dossiersync_
 
 ALTER FUNCTION portal_dossiers(text,text,bigint,bytea,text,integer) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,text,text,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_end_list(text,text,bigint,bytea,timestamp with time zone,bigint,text,text,text,text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_grants(text,text,text,bigint,bytea,text,text,integer) OWNER TO dossiersync_answers;
 
@@ -2906,17 +3152,17 @@ ALTER FUNCTION portal_list(text,text,text,bigint,bytea,text,text,text,text,text,
 
 ALTER FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_log_grant(text,text,text,text,text,text,text,text,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_log_grant(text,text,text,text,text,text,text,text,text,text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_prove(text,text,text,text,bigint,bytea) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_put_grant(text,text,text,bigint,bytea,text,text,boolean,text[],text,date,date,text,text,text,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_put_grant(text,text,text,bigint,bytea,text,text,boolean,text[],text,date,date,text,text,text,text,text,text,boolean) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_refuse(bigint) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_reset(text,text,text,text) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_revoke_grant(text,text,text,bigint,bytea,text,text,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_revoke_grant(text,text,text,bigint,bytea,text,text,text,text,text,boolean) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_stand(text,text,text,text,bigint,bytea,boolean) OWNER TO dossiersync_answers;
 
@@ -2927,6 +3173,8 @@ ALTER FUNCTION proof_mac(bytea,bytea,text,text,text,text,bigint) OWNER TO dossie
 ALTER FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION this_minute() OWNER TO dossiersync_answers;
+
+ALTER FUNCTION why_closed(text,text,text,date,date,text,timestamp with time zone) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION why_standing(text,text,text) OWNER TO dossiersync_answers;
 

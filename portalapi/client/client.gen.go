@@ -74,6 +74,33 @@ func (e AccessOutcome) Valid() bool {
 	}
 }
 
+// Defines values for AccessObjectKind.
+const (
+	AccessObjectKindCarePlan    AccessObjectKind = "care-plan"
+	AccessObjectKindForm        AccessObjectKind = "form"
+	AccessObjectKindLessThannil AccessObjectKind = "<nil>"
+	AccessObjectKindReport      AccessObjectKind = "report"
+	AccessObjectKindUser        AccessObjectKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the AccessObjectKind enum.
+func (e AccessObjectKind) Valid() bool {
+	switch e {
+	case AccessObjectKindCarePlan:
+		return true
+	case AccessObjectKindForm:
+		return true
+	case AccessObjectKindLessThannil:
+		return true
+	case AccessObjectKindReport:
+		return true
+	case AccessObjectKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CardKind.
 const (
 	CardKindForm   CardKind = "form"
@@ -110,9 +137,31 @@ func (e Category) Valid() bool {
 	}
 }
 
+// Defines values for EventObjectKind.
+const (
+	EventObjectKindCarePlan EventObjectKind = "care-plan"
+	EventObjectKindForm     EventObjectKind = "form"
+	EventObjectKindReport   EventObjectKind = "report"
+)
+
+// Valid indicates whether the value is a known member of the EventObjectKind enum.
+func (e EventObjectKind) Valid() bool {
+	switch e {
+	case EventObjectKindCarePlan:
+		return true
+	case EventObjectKindForm:
+		return true
+	case EventObjectKindReport:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FreshnessReason.
 const (
 	FreshnessReasonLessThannil       FreshnessReason = "<nil>"
+	FreshnessReasonNoDossier         FreshnessReason = "no-dossier"
 	FreshnessReasonNoMatch           FreshnessReason = "no-match"
 	FreshnessReasonNoRight           FreshnessReason = "no-right"
 	FreshnessReasonNotShared         FreshnessReason = "not-shared"
@@ -127,6 +176,8 @@ const (
 func (e FreshnessReason) Valid() bool {
 	switch e {
 	case FreshnessReasonLessThannil:
+		return true
+	case FreshnessReasonNoDossier:
 		return true
 	case FreshnessReasonNoMatch:
 		return true
@@ -164,6 +215,90 @@ func (e FreshnessState) Valid() bool {
 	case FreshnessStateLate:
 		return true
 	case FreshnessStateStale:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GrantWhy.
+const (
+	GrantWhyAnotherPerson  GrantWhy = "another-person"
+	GrantWhyClientNotShown GrantWhy = "client-not-shown"
+	GrantWhyContactEnded   GrantWhy = "contact-ended"
+	GrantWhyDormant        GrantWhy = "dormant"
+	GrantWhyEnded          GrantWhy = "ended"
+	GrantWhyLessThannil    GrantWhy = "<nil>"
+	GrantWhyNotAccepted    GrantWhy = "not-accepted"
+	GrantWhyNotYet         GrantWhy = "not-yet"
+	GrantWhyUnknownClient  GrantWhy = "unknown-client"
+	GrantWhyUnknownContact GrantWhy = "unknown-contact"
+)
+
+// Valid indicates whether the value is a known member of the GrantWhy enum.
+func (e GrantWhy) Valid() bool {
+	switch e {
+	case GrantWhyAnotherPerson:
+		return true
+	case GrantWhyClientNotShown:
+		return true
+	case GrantWhyContactEnded:
+		return true
+	case GrantWhyDormant:
+		return true
+	case GrantWhyEnded:
+		return true
+	case GrantWhyLessThannil:
+		return true
+	case GrantWhyNotAccepted:
+		return true
+	case GrantWhyNotYet:
+		return true
+	case GrantWhyUnknownClient:
+		return true
+	case GrantWhyUnknownContact:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GrantFieldsWhy.
+const (
+	GrantFieldsWhyAnotherPerson  GrantFieldsWhy = "another-person"
+	GrantFieldsWhyClientNotShown GrantFieldsWhy = "client-not-shown"
+	GrantFieldsWhyContactEnded   GrantFieldsWhy = "contact-ended"
+	GrantFieldsWhyDormant        GrantFieldsWhy = "dormant"
+	GrantFieldsWhyEnded          GrantFieldsWhy = "ended"
+	GrantFieldsWhyLessThannil    GrantFieldsWhy = "<nil>"
+	GrantFieldsWhyNotAccepted    GrantFieldsWhy = "not-accepted"
+	GrantFieldsWhyNotYet         GrantFieldsWhy = "not-yet"
+	GrantFieldsWhyUnknownClient  GrantFieldsWhy = "unknown-client"
+	GrantFieldsWhyUnknownContact GrantFieldsWhy = "unknown-contact"
+)
+
+// Valid indicates whether the value is a known member of the GrantFieldsWhy enum.
+func (e GrantFieldsWhy) Valid() bool {
+	switch e {
+	case GrantFieldsWhyAnotherPerson:
+		return true
+	case GrantFieldsWhyClientNotShown:
+		return true
+	case GrantFieldsWhyContactEnded:
+		return true
+	case GrantFieldsWhyDormant:
+		return true
+	case GrantFieldsWhyEnded:
+		return true
+	case GrantFieldsWhyLessThannil:
+		return true
+	case GrantFieldsWhyNotAccepted:
+		return true
+	case GrantFieldsWhyNotYet:
+		return true
+	case GrantFieldsWhyUnknownClient:
+		return true
+	case GrantFieldsWhyUnknownContact:
 		return true
 	default:
 		return false
@@ -281,6 +416,27 @@ func (e PlanState) Valid() bool {
 	}
 }
 
+// Defines values for PortalEventEvent.
+const (
+	PortalEventEventCopy     PortalEventEvent = "copy"
+	PortalEventEventDownload PortalEventEvent = "download"
+	PortalEventEventPrint    PortalEventEvent = "print"
+)
+
+// Valid indicates whether the value is a known member of the PortalEventEvent enum.
+func (e PortalEventEvent) Valid() bool {
+	switch e {
+	case PortalEventEventCopy:
+		return true
+	case PortalEventEventDownload:
+		return true
+	case PortalEventEventPrint:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Precision.
 const (
 	PrecisionDay    Precision = "day"
@@ -313,6 +469,8 @@ const (
 	ProblemTypeUrnDossiersyncProblemMethodNotAllowed     ProblemType = "urn:dossiersync:problem:method-not-allowed"
 	ProblemTypeUrnDossiersyncProblemMissingScope         ProblemType = "urn:dossiersync:problem:missing-scope"
 	ProblemTypeUrnDossiersyncProblemNotFound             ProblemType = "urn:dossiersync:problem:not-found"
+	ProblemTypeUrnDossiersyncProblemNotManager           ProblemType = "urn:dossiersync:problem:not-manager"
+	ProblemTypeUrnDossiersyncProblemRevokesMany          ProblemType = "urn:dossiersync:problem:revokes-many"
 	ProblemTypeUrnDossiersyncProblemTooLarge             ProblemType = "urn:dossiersync:problem:too-large"
 	ProblemTypeUrnDossiersyncProblemUnavailable          ProblemType = "urn:dossiersync:problem:unavailable"
 	ProblemTypeUrnDossiersyncProblemUnsupportedMediaType ProblemType = "urn:dossiersync:problem:unsupported-media-type"
@@ -332,6 +490,10 @@ func (e ProblemType) Valid() bool {
 	case ProblemTypeUrnDossiersyncProblemMissingScope:
 		return true
 	case ProblemTypeUrnDossiersyncProblemNotFound:
+		return true
+	case ProblemTypeUrnDossiersyncProblemNotManager:
+		return true
+	case ProblemTypeUrnDossiersyncProblemRevokesMany:
 		return true
 	case ProblemTypeUrnDossiersyncProblemTooLarge:
 		return true
@@ -365,6 +527,24 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for ListAccessLogParamsFold.
+const (
+	ListAccessLogParamsFoldFalse ListAccessLogParamsFold = "false"
+	ListAccessLogParamsFoldTrue  ListAccessLogParamsFold = "true"
+)
+
+// Valid indicates whether the value is a known member of the ListAccessLogParamsFold enum.
+func (e ListAccessLogParamsFold) Valid() bool {
+	switch e {
+	case ListAccessLogParamsFoldFalse:
+		return true
+	case ListAccessLogParamsFoldTrue:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetTimelineDensityParamsBy.
 const (
 	GetTimelineDensityParamsByDay   GetTimelineDensityParamsBy = "day"
@@ -386,23 +566,85 @@ func (e GetTimelineDensityParamsBy) Valid() bool {
 	}
 }
 
+// Defines values for PutGrantsJSONBodyItemsWhy.
+const (
+	PutGrantsJSONBodyItemsWhyAnotherPerson  PutGrantsJSONBodyItemsWhy = "another-person"
+	PutGrantsJSONBodyItemsWhyClientNotShown PutGrantsJSONBodyItemsWhy = "client-not-shown"
+	PutGrantsJSONBodyItemsWhyContactEnded   PutGrantsJSONBodyItemsWhy = "contact-ended"
+	PutGrantsJSONBodyItemsWhyDormant        PutGrantsJSONBodyItemsWhy = "dormant"
+	PutGrantsJSONBodyItemsWhyEnded          PutGrantsJSONBodyItemsWhy = "ended"
+	PutGrantsJSONBodyItemsWhyLessThannil    PutGrantsJSONBodyItemsWhy = "<nil>"
+	PutGrantsJSONBodyItemsWhyNotAccepted    PutGrantsJSONBodyItemsWhy = "not-accepted"
+	PutGrantsJSONBodyItemsWhyNotYet         PutGrantsJSONBodyItemsWhy = "not-yet"
+	PutGrantsJSONBodyItemsWhyUnknownClient  PutGrantsJSONBodyItemsWhy = "unknown-client"
+	PutGrantsJSONBodyItemsWhyUnknownContact PutGrantsJSONBodyItemsWhy = "unknown-contact"
+)
+
+// Valid indicates whether the value is a known member of the PutGrantsJSONBodyItemsWhy enum.
+func (e PutGrantsJSONBodyItemsWhy) Valid() bool {
+	switch e {
+	case PutGrantsJSONBodyItemsWhyAnotherPerson:
+		return true
+	case PutGrantsJSONBodyItemsWhyClientNotShown:
+		return true
+	case PutGrantsJSONBodyItemsWhyContactEnded:
+		return true
+	case PutGrantsJSONBodyItemsWhyDormant:
+		return true
+	case PutGrantsJSONBodyItemsWhyEnded:
+		return true
+	case PutGrantsJSONBodyItemsWhyLessThannil:
+		return true
+	case PutGrantsJSONBodyItemsWhyNotAccepted:
+		return true
+	case PutGrantsJSONBodyItemsWhyNotYet:
+		return true
+	case PutGrantsJSONBodyItemsWhyUnknownClient:
+		return true
+	case PutGrantsJSONBodyItemsWhyUnknownContact:
+		return true
+	default:
+		return false
+	}
+}
+
 // Access defines model for Access.
 type Access struct {
 	Action AccessAction `json:"action"`
 	Count  int          `json:"count"`
 	Day    Date         `json:"day"`
 
-	// Event What was read or changed: `timeline`, `report`, `care-plan`, `grant`, `sync`, …
-	Event      string        `json:"event"`
-	First      Time          `json:"first"`
-	Last       Time          `json:"last"`
-	OnBehalfOf *TextOrNull   `json:"onBehalfOf"`
-	Outcome    AccessOutcome `json:"outcome"`
-	User       struct {
-		Id   string      `json:"id"`
-		Name *TextOrNull `json:"name"`
-		Role *TextOrNull `json:"role"`
+	// Event What was read or changed: `timeline`, `report`, `care-plan`, `grant`, `sync`, …; `visit` if `events` are several.
+	Event string `json:"event"`
+
+	// Events The distinct events.
+	Events []string `json:"events"`
+	First  Time     `json:"first"`
+	Last   Time     `json:"last"`
+
+	// Objects What was opened or changed, the last first.
+	Objects        []AccessObject `json:"objects"`
+	OnBehalfOf     *TextOrNull    `json:"onBehalfOf"`
+	OnBehalfOfName *TextOrNull    `json:"onBehalfOfName"`
+
+	// Opened How many distinct objects the events are about.
+	Opened  int           `json:"opened"`
+	Outcome AccessOutcome `json:"outcome"`
+
+	// OutcomeLabel `outcome` in the organisation's words.
+	OutcomeLabel string `json:"outcomeLabel"`
+
+	// Pages How many of the events are not about one object.
+	Pages int `json:"pages"`
+	User  struct {
+		Id        string      `json:"id"`
+		Name      *TextOrNull `json:"name"`
+		Role      *TextOrNull `json:"role"`
+		RoleLabel *TextOrNull `json:"roleLabel"`
 	} `json:"user"`
+
+	// What What was done, for people, in the organisation's words.
+	What string `json:"what"`
 }
 
 // AccessAction defines model for Access.Action.
@@ -418,6 +660,19 @@ type AccessList struct {
 	Items     []Access  `json:"items"`
 	Page      Page      `json:"page"`
 }
+
+// AccessObject An item or, of an event about a grant, the user whose grant it is. The log itself holds no content: title and moment
+// are those that the item has now, and null if the user who asks may not read it (any more).
+type AccessObject struct {
+	At    *TimeOrNull       `json:"at"`
+	Event string            `json:"event"`
+	Id    *TextOrNull       `json:"id"`
+	Kind  *AccessObjectKind `json:"kind"`
+	Title *TextOrNull       `json:"title"`
+}
+
+// AccessObjectKind defines model for AccessObject.Kind.
+type AccessObjectKind string
 
 // Attachment defines model for Attachment.
 type Attachment struct {
@@ -619,6 +874,15 @@ type Evaluation struct {
 	Text      string     `json:"text"`
 }
 
+// EventObject defines model for EventObject.
+type EventObject struct {
+	Id   ItemID          `json:"id"`
+	Kind EventObjectKind `json:"kind"`
+}
+
+// EventObjectKind defines model for EventObject.Kind.
+type EventObjectKind string
+
 // FHIRDate A year, a month or a date as in the source; sometimes with a time.
 type FHIRDate = string
 
@@ -663,6 +927,7 @@ type Freshness struct {
 	NextSync   *TimeOrNull `json:"nextSync"`
 
 	// Reason Why the list is empty; null if it is not.
+	// `no-dossier`: the user has no grant that counts, and so may open no dossier.
 	// `no-right`: the user's grant is not for this part. `not-shared`: the organisation does not share this part.
 	// `nothing-yet`: there are no items. `no-match`: no item matches the filters. `not-synced-yet`: the history is
 	// still being read. `rechecking`: rules changed, and the stored items are being checked against them.
@@ -678,6 +943,7 @@ type Freshness struct {
 }
 
 // FreshnessReason Why the list is empty; null if it is not.
+// `no-dossier`: the user has no grant that counts, and so may open no dossier.
 // `no-right`: the user's grant is not for this part. `not-shared`: the organisation does not share this part.
 // `nothing-yet`: there are no items. `no-match`: no item matches the filters. `not-synced-yet`: the history is
 // still being read. `rechecking`: rules changed, and the stored items are being checked against them.
@@ -713,47 +979,119 @@ type Goal struct {
 
 // Grant defines model for Grant.
 type Grant struct {
+	AcceptedAt *TimeOrNull `json:"acceptedAt"`
+
 	// Contact A contact's id in the care record system: when that contact ends there, the grant stops counting.
 	Contact *string `json:"contact"`
 
+	// Counts Whether the grant opens the dossier today. In a request this and all that follows is ignored.
+	Counts *bool `json:"counts,omitempty"`
+
 	// From The first date on which the grant counts; null: at once.
 	From *Date `json:"from"`
+
+	// GrantedBy The `sub` on whose behalf the grant was given; null: not known.
+	GrantedBy *string     `json:"grantedBy,omitempty"`
+	InvitedAt *TimeOrNull `json:"invitedAt"`
 
 	// Manager May see the access log and the contacts.
 	Manager bool `json:"manager"`
 
 	// Name The person's name as the portal knows it, for the access log.
-	Name  *string    `json:"name"`
-	Parts []Part     `json:"parts"`
-	Role  Role       `json:"role"`
-	State GrantState `json:"state"`
+	Name  *string `json:"name"`
+	Parts []Part  `json:"parts"`
+	Role  Role    `json:"role"`
+
+	// RoleLabel `role` in the organisation's words.
+	RoleLabel *string    `json:"roleLabel,omitempty"`
+	State     GrantState `json:"state"`
+
+	// StateLabel `state` in the organisation's words.
+	StateLabel *string `json:"stateLabel,omitempty"`
 
 	// Until The last date on which the grant counts; null: until it is revoked.
 	Until *Date `json:"until"`
 	User  User  `json:"user"`
+
+	// Why Why the grant does not count; null if it does. The first that holds of:
+	// `not-accepted`: it is invited or revoked. `not-yet`, `ended`: today is before `from`, or after `until`.
+	// `unknown-client`: the care record system has no such client, or it was not read yet. `client-not-shown`: the
+	// client is known and is not shown; more is not told. `dormant`: the client was out of sight for too long;
+	// `another-person`: the client's id was given to somebody else; in both cases the grant counts again when it
+	// is sent anew with another value, or after it was revoked. `unknown-contact`: the client has no such contact.
+	// `contact-ended`: the contact is no longer in force in the care record system.
+	Why *GrantWhy `json:"why,omitempty"`
+
+	// WhySentence `why` for people, in the organisation's words.
+	WhySentence *string `json:"whySentence,omitempty"`
 }
+
+// GrantWhy Why the grant does not count; null if it does. The first that holds of:
+// `not-accepted`: it is invited or revoked. `not-yet`, `ended`: today is before `from`, or after `until`.
+// `unknown-client`: the care record system has no such client, or it was not read yet. `client-not-shown`: the
+// client is known and is not shown; more is not told. `dormant`: the client was out of sight for too long;
+// `another-person`: the client's id was given to somebody else; in both cases the grant counts again when it
+// is sent anew with another value, or after it was revoked. `unknown-contact`: the client has no such contact.
+// `contact-ended`: the contact is no longer in force in the care record system.
+type GrantWhy string
 
 // GrantFields defines model for GrantFields.
 type GrantFields struct {
+	AcceptedAt *TimeOrNull `json:"acceptedAt,omitempty"`
+
 	// Contact A contact's id in the care record system: when that contact ends there, the grant stops counting.
 	Contact *string `json:"contact,omitempty"`
 
+	// Counts Whether the grant opens the dossier today. In a request this and all that follows is ignored.
+	Counts *bool `json:"counts,omitempty"`
+
 	// From The first date on which the grant counts; null: at once.
 	From *Date `json:"from,omitempty"`
+
+	// GrantedBy The `sub` on whose behalf the grant was given; null: not known.
+	GrantedBy *string     `json:"grantedBy,omitempty"`
+	InvitedAt *TimeOrNull `json:"invitedAt,omitempty"`
 
 	// Manager May see the access log and the contacts.
 	Manager *bool `json:"manager,omitempty"`
 
 	// Name The person's name as the portal knows it, for the access log.
-	Name  *string    `json:"name,omitempty"`
-	Parts []Part     `json:"parts"`
-	Role  Role       `json:"role"`
-	State GrantState `json:"state"`
+	Name  *string `json:"name,omitempty"`
+	Parts []Part  `json:"parts"`
+	Role  Role    `json:"role"`
+
+	// RoleLabel `role` in the organisation's words.
+	RoleLabel *string    `json:"roleLabel,omitempty"`
+	State     GrantState `json:"state"`
+
+	// StateLabel `state` in the organisation's words.
+	StateLabel *string `json:"stateLabel,omitempty"`
 
 	// Until The last date on which the grant counts; null: until it is revoked.
 	Until *Date `json:"until,omitempty"`
 	User  *User `json:"user,omitempty"`
+
+	// Why Why the grant does not count; null if it does. The first that holds of:
+	// `not-accepted`: it is invited or revoked. `not-yet`, `ended`: today is before `from`, or after `until`.
+	// `unknown-client`: the care record system has no such client, or it was not read yet. `client-not-shown`: the
+	// client is known and is not shown; more is not told. `dormant`: the client was out of sight for too long;
+	// `another-person`: the client's id was given to somebody else; in both cases the grant counts again when it
+	// is sent anew with another value, or after it was revoked. `unknown-contact`: the client has no such contact.
+	// `contact-ended`: the contact is no longer in force in the care record system.
+	Why *GrantFieldsWhy `json:"why,omitempty"`
+
+	// WhySentence `why` for people, in the organisation's words.
+	WhySentence *string `json:"whySentence,omitempty"`
 }
+
+// GrantFieldsWhy Why the grant does not count; null if it does. The first that holds of:
+// `not-accepted`: it is invited or revoked. `not-yet`, `ended`: today is before `from`, or after `until`.
+// `unknown-client`: the care record system has no such client, or it was not read yet. `client-not-shown`: the
+// client is known and is not shown; more is not told. `dormant`: the client was out of sight for too long;
+// `another-person`: the client's id was given to somebody else; in both cases the grant counts again when it
+// is sent anew with another value, or after it was revoked. `unknown-contact`: the client has no such contact.
+// `contact-ended`: the contact is no longer in force in the care record system.
+type GrantFieldsWhy string
 
 // GrantList defines model for GrantList.
 type GrantList struct {
@@ -940,6 +1278,17 @@ type PlanCardList struct {
 // PlanState defines model for PlanState.
 type PlanState string
 
+// PortalEvent defines model for PortalEvent.
+type PortalEvent struct {
+	Event PortalEventEvent `json:"event"`
+
+	// Object The item; null for a page of several, such as a list.
+	Object *EventObject `json:"object,omitempty"`
+}
+
+// PortalEventEvent defines model for PortalEvent.Event.
+type PortalEventEvent string
+
 // Precision The precision of the time in the source. A partial date stands for its first instant.
 type Precision string
 
@@ -947,10 +1296,24 @@ type Precision string
 type Problem struct {
 	Detail *string `json:"detail,omitempty"`
 
-	// Parameter The invalid parameter, header or field.
+	// Errors Everything that is wrong with a body, but no more than 50 faults. `detail` and `parameter` are those of the first.
+	Errors *[]struct {
+		Detail string `json:"detail"`
+
+		// Pointer A JSON pointer to the faulty value, as a URI fragment (RFC 6901), like `#/items/3/role`.
+		Pointer string `json:"pointer"`
+	} `json:"errors,omitempty"`
+
+	// Of Of `revokes-many`: how many grants are not revoked now.
+	Of *int `json:"of,omitempty"`
+
+	// Parameter The invalid parameter, header or field; with `errors`, that of the first.
 	Parameter *string `json:"parameter,omitempty"`
-	Status    int     `json:"status"`
-	Title     string  `json:"title"`
+
+	// Revokes Of `revokes-many`: how many grants the list would revoke.
+	Revokes *int   `json:"revokes,omitempty"`
+	Status  int    `json:"status"`
+	Title   string `json:"title"`
 
 	// Type What went wrong. Each answer above says which it has.
 	Type ProblemType `json:"type"`
@@ -1119,6 +1482,9 @@ type To = Date
 // GrantAnswer defines model for GrantAnswer.
 type GrantAnswer = OneGrant
 
+// RevokesMany A problem document (RFC 9457). Title and detail are in Dutch, and may be shown to users.
+type RevokesMany = Problem
+
 // Unavailable A problem document (RFC 9457). Title and detail are in Dutch, and may be shown to users.
 type Unavailable = Problem
 
@@ -1136,12 +1502,18 @@ type ListAccessLogParams struct {
 	// To Only items dated on or before this date.
 	To *To `form:"to,omitempty" json:"to,omitempty"`
 
+	// Fold Whether events are folded into visits.
+	Fold *ListAccessLogParamsFold `form:"fold,omitempty" json:"fold,omitempty"`
+
 	// Limit The largest number of items on a page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor A place in the list, as in `page.next` and `page.previous`. Opaque.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListAccessLogParamsFold defines parameters for ListAccessLog.
+type ListAccessLogParamsFold string
 
 // ListCarePlansParams defines parameters for ListCarePlans.
 type ListCarePlansParams struct {
@@ -1306,28 +1678,57 @@ type GetTimelineDensityParamsBy string
 // PutGrantsJSONBody defines parameters for PutGrants.
 type PutGrantsJSONBody struct {
 	// AsOf The time at which the portal took the list.
-	AsOf  *time.Time `json:"asOf,omitempty"`
-	Items []struct {
-		Client ClientID `json:"client"`
+	AsOf time.Time `json:"asOf"`
+
+	// Confirm How many grants the list may revoke, where that is more than the brake lets through.
+	Confirm *int `json:"confirm,omitempty"`
+	Items   []struct {
+		AcceptedAt *TimeOrNull `json:"acceptedAt,omitempty"`
+		Client     ClientID    `json:"client"`
 
 		// Contact A contact's id in the care record system: when that contact ends there, the grant stops counting.
 		Contact *string `json:"contact,omitempty"`
 
+		// Counts Whether the grant opens the dossier today. In a request this and all that follows is ignored.
+		Counts *bool `json:"counts,omitempty"`
+
 		// From The first date on which the grant counts; null: at once.
 		From *Date `json:"from,omitempty"`
+
+		// GrantedBy The `sub` on whose behalf the grant was given; null: not known.
+		GrantedBy *string     `json:"grantedBy,omitempty"`
+		InvitedAt *TimeOrNull `json:"invitedAt,omitempty"`
 
 		// Manager May see the access log and the contacts.
 		Manager *bool `json:"manager,omitempty"`
 
 		// Name The person's name as the portal knows it, for the access log.
-		Name  *string    `json:"name,omitempty"`
-		Parts []Part     `json:"parts"`
-		Role  Role       `json:"role"`
-		State GrantState `json:"state"`
+		Name  *string `json:"name,omitempty"`
+		Parts []Part  `json:"parts"`
+		Role  Role    `json:"role"`
+
+		// RoleLabel `role` in the organisation's words.
+		RoleLabel *string    `json:"roleLabel,omitempty"`
+		State     GrantState `json:"state"`
+
+		// StateLabel `state` in the organisation's words.
+		StateLabel *string `json:"stateLabel,omitempty"`
 
 		// Until The last date on which the grant counts; null: until it is revoked.
 		Until *Date `json:"until,omitempty"`
 		User  User  `json:"user"`
+
+		// Why Why the grant does not count; null if it does. The first that holds of:
+		// `not-accepted`: it is invited or revoked. `not-yet`, `ended`: today is before `from`, or after `until`.
+		// `unknown-client`: the care record system has no such client, or it was not read yet. `client-not-shown`: the
+		// client is known and is not shown; more is not told. `dormant`: the client was out of sight for too long;
+		// `another-person`: the client's id was given to somebody else; in both cases the grant counts again when it
+		// is sent anew with another value, or after it was revoked. `unknown-contact`: the client has no such contact.
+		// `contact-ended`: the contact is no longer in force in the care record system.
+		Why *PutGrantsJSONBodyItemsWhy `json:"why,omitempty"`
+
+		// WhySentence `why` for people, in the organisation's words.
+		WhySentence *string `json:"whySentence,omitempty"`
 	} `json:"items"`
 }
 
@@ -1336,6 +1737,12 @@ type PutGrantsParams struct {
 	// DossierActor The `sub` on whose behalf the portal acts, for the access log. It cannot be `dossiersync`.
 	DossierActor Actor `json:"Dossier-Actor"`
 }
+
+// PutGrantsJSONBodyItemsWhy defines parameters for PutGrants.
+type PutGrantsJSONBodyItemsWhy string
+
+// PostEventJSONRequestBody defines body for PostEvent for application/json ContentType.
+type PostEventJSONRequestBody = PortalEvent
 
 // PutGrantJSONRequestBody defines body for PutGrant for application/json ContentType.
 type PutGrantJSONRequestBody = GrantRequest
@@ -1612,9 +2019,12 @@ type ClientInterface interface {
 
 	// ListAccessLog Who read or changed what of the dossier, and when (NEN 7513)
 	//
-	// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. Equal events
-	// of one day are one item with a count. The newest first; `page.previous` is always null. The log stays readable after the
-	// client's death.
+	// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. The log stays
+	// readable after the client's death.
+	//
+	// The reads of one user between which no half hour passes are one visit; so are other equal events. No visit goes past
+	// midnight. A visit stands where it began, the newest first, and keeps its place while it goes on;
+	// `page.previous` is always null. With `fold=false` each event is an item of its own.
 	//
 	// It has the reads of this dossier, including refused ones; the portal's changes of its grants; the actions of
 	// operators (`why`, `quarantine`, `quarantine view`, `erasure`); and transfers from the care record system that
@@ -1645,6 +2055,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/dossiers/{client}/contacts (the `ListContacts` operationId).
 	ListContacts(ctx context.Context, client ClientID, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostEventWithBody Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEventWithBody(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostEvent Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEvent(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListForms Cards of forms, newest first
 	//
@@ -1683,6 +2115,15 @@ type ClientInterface interface {
 	// dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 	// answer is 503, until all grants have been sent (`PUT /v1/grants`).
 	//
+	// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+	// body are told at once.
+	//
+	// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+	// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+	// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+	// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+	// grant of a dossier is then sent by `PUT /v1/grants`.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /v1/dossiers/{client}/grants/{user} (the `PutGrant` operationId).
@@ -1694,6 +2135,15 @@ type ClientInterface interface {
 	// a client is merged into another or purged, its grants are revoked and never moved. A grant on a client whose
 	// dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 	// answer is 503, until all grants have been sent (`PUT /v1/grants`).
+	//
+	// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+	// body are told at once.
+	//
+	// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+	// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+	// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+	// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+	// grant of a dossier is then sent by `PUT /v1/grants`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1735,8 +2185,15 @@ type ClientInterface interface {
 	// The list does not change these grants; `kept` counts them:
 	// - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 	// - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-	//   `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
+	//
+	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may revoke.
+	//
+	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+	// once, with their places.
 	//
 	// To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 	// whose dossier was erased are ignored.
@@ -1761,8 +2218,15 @@ type ClientInterface interface {
 	// The list does not change these grants; `kept` counts them:
 	// - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 	// - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-	//   `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
+	//
+	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may revoke.
+	//
+	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+	// once, with their places.
 	//
 	// To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 	// whose dossier was erased are ignored.
@@ -1857,9 +2321,12 @@ func (c *Client) GetDossier(ctx context.Context, client ClientID, reqEditors ...
 
 // ListAccessLog Who read or changed what of the dossier, and when (NEN 7513)
 //
-// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. Equal events
-// of one day are one item with a count. The newest first; `page.previous` is always null. The log stays readable after the
-// client's death.
+// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. The log stays
+// readable after the client's death.
+//
+// The reads of one user between which no half hour passes are one visit; so are other equal events. No visit goes past
+// midnight. A visit stands where it began, the newest first, and keeps its place while it goes on;
+// `page.previous` is always null. With `fold=false` each event is an item of its own.
 //
 // It has the reads of this dossier, including refused ones; the portal's changes of its grants; the actions of
 // operators (`why`, `quarantine`, `quarantine view`, `erasure`); and transfers from the care record system that
@@ -1921,6 +2388,48 @@ func (c *Client) GetCarePlan(ctx context.Context, client ClientID, id Id, reqEdi
 // Corresponds with GET /v1/dossiers/{client}/contacts (the `ListContacts` operationId).
 func (c *Client) ListContacts(ctx context.Context, client ClientID, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListContactsRequest(c.Server, client, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostEventWithBody Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *Client) PostEventWithBody(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostEventRequestWithBody(c.Server, client, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostEvent Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *Client) PostEvent(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostEventRequest(c.Server, client, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2018,6 +2527,15 @@ func (c *Client) GetGrant(ctx context.Context, client ClientID, user User, param
 // dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 // answer is 503, until all grants have been sent (`PUT /v1/grants`).
 //
+// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+// body are told at once.
+//
+// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+// grant of a dossier is then sent by `PUT /v1/grants`.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PUT /v1/dossiers/{client}/grants/{user} (the `PutGrant` operationId).
@@ -2039,6 +2557,15 @@ func (c *Client) PutGrantWithBody(ctx context.Context, client ClientID, user Use
 // a client is merged into another or purged, its grants are revoked and never moved. A grant on a client whose
 // dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 // answer is 503, until all grants have been sent (`PUT /v1/grants`).
+//
+// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+// body are told at once.
+//
+// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+// grant of a dossier is then sent by `PUT /v1/grants`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2130,8 +2657,15 @@ func (c *Client) GetTimelineDensity(ctx context.Context, client ClientID, params
 // The list does not change these grants; `kept` counts them:
 //   - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 //   - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-//     `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+//     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
+//
+// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may revoke.
+//
+// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+// once, with their places.
 //
 // To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 // whose dossier was erased are ignored.
@@ -2166,8 +2700,15 @@ func (c *Client) PutGrantsWithBody(ctx context.Context, params *PutGrantsParams,
 // The list does not change these grants; `kept` counts them:
 //   - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 //   - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-//     `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+//     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
+//
+// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may revoke.
+//
+// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+// once, with their places.
 //
 // To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 // whose dossier was erased are ignored.
@@ -2411,6 +2952,18 @@ func NewListAccessLogRequest(server string, client ClientID, params *ListAccessL
 		if params.To != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fold != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fold", *params.Fold, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -2665,6 +3218,53 @@ func NewListContactsRequest(server string, client ClientID, params *ListContacts
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPostEventRequest calls the generic PostEvent builder with application/json body
+func NewPostEventRequest(server string, client ClientID, body PostEventJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostEventRequestWithBody(server, client, "application/json", bodyReader)
+}
+
+// NewPostEventRequestWithBody constructs an http.Request for the PostEvent method, with any body, and a specified content type
+func NewPostEventRequestWithBody(server string, client ClientID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "client", client, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/dossiers/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3703,9 +4303,12 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccessLogWithResponse Who read or changed what of the dossier, and when (NEN 7513)
 	//
-	// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. Equal events
-	// of one day are one item with a count. The newest first; `page.previous` is always null. The log stays readable after the
-	// client's death.
+	// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. The log stays
+	// readable after the client's death.
+	//
+	// The reads of one user between which no half hour passes are one visit; so are other equal events. No visit goes past
+	// midnight. A visit stands where it began, the newest first, and keeps its place while it goes on;
+	// `page.previous` is always null. With `fold=false` each event is an item of its own.
 	//
 	// It has the reads of this dossier, including refused ones; the portal's changes of its grants; the actions of
 	// operators (`why`, `quarantine`, `quarantine view`, `erasure`); and transfers from the care record system that
@@ -3744,6 +4347,28 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/dossiers/{client}/contacts (the `ListContacts` operationId).
 	ListContactsWithResponse(ctx context.Context, client ClientID, params *ListContactsParams, reqEditors ...RequestEditorFn) (*ListContactsResponse, error)
+
+	// PostEventWithBodyWithResponse Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEventWithBodyWithResponse(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostEventResponse, error)
+
+	// PostEventWithResponse Tell that the user prints, copies or downloads something of the dossier
+	//
+	// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+	// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+	// that does not exist.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+	PostEventWithResponse(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*PostEventResponse, error)
 
 	// ListFormsWithResponse Cards of forms, newest first
 	//
@@ -3792,6 +4417,15 @@ type ClientWithResponsesInterface interface {
 	// dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 	// answer is 503, until all grants have been sent (`PUT /v1/grants`).
 	//
+	// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+	// body are told at once.
+	//
+	// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+	// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+	// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+	// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+	// grant of a dossier is then sent by `PUT /v1/grants`.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /v1/dossiers/{client}/grants/{user} (the `PutGrant` operationId).
@@ -3803,6 +4437,15 @@ type ClientWithResponsesInterface interface {
 	// a client is merged into another or purged, its grants are revoked and never moved. A grant on a client whose
 	// dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 	// answer is 503, until all grants have been sent (`PUT /v1/grants`).
+	//
+	// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+	// body are told at once.
+	//
+	// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+	// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+	// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+	// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+	// grant of a dossier is then sent by `PUT /v1/grants`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3852,8 +4495,15 @@ type ClientWithResponsesInterface interface {
 	// The list does not change these grants; `kept` counts them:
 	// - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 	// - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-	//   `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
+	//
+	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may revoke.
+	//
+	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+	// once, with their places.
 	//
 	// To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 	// whose dossier was erased are ignored.
@@ -3878,8 +4528,15 @@ type ClientWithResponsesInterface interface {
 	// The list does not change these grants; `kept` counts them:
 	// - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 	// - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-	//   `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
+	//
+	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may revoke.
+	//
+	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+	// once, with their places.
 	//
 	// To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 	// whose dossier was erased are ignored.
@@ -4329,6 +4986,47 @@ func (r ListContactsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListContactsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PostEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Unavailable
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostEventResponse) GetApplicationproblemJSONDefault() *Unavailable {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostEventResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4824,6 +5522,8 @@ type PutGrantsResponse struct {
 			Revoked int `json:"revoked"`
 		} `json:"item"`
 	}
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *RevokesMany
 	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationproblemJSONDefault *Unavailable
 }
@@ -4842,6 +5542,11 @@ func (r PutGrantsResponse) GetJSON200() *struct {
 	} `json:"item"`
 } {
 	return r.JSON200
+}
+
+// GetApplicationproblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PutGrantsResponse) GetApplicationproblemJSON409() *RevokesMany {
+	return r.ApplicationproblemJSON409
 }
 
 // GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -4947,9 +5652,12 @@ func (c *ClientWithResponses) GetDossierWithResponse(ctx context.Context, client
 
 // ListAccessLogWithResponse Who read or changed what of the dossier, and when (NEN 7513)
 //
-// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. Equal events
-// of one day are one item with a count. The newest first; `page.previous` is always null. The log stays readable after the
-// client's death.
+// For the client and for users with `manager`; for others the list is empty, with reason `no-right`. The log stays
+// readable after the client's death.
+//
+// The reads of one user between which no half hour passes are one visit; so are other equal events. No visit goes past
+// midnight. A visit stands where it began, the newest first, and keeps its place while it goes on;
+// `page.previous` is always null. With `fold=false` each event is an item of its own.
 //
 // It has the reads of this dossier, including refused ones; the portal's changes of its grants; the actions of
 // operators (`why`, `quarantine`, `quarantine view`, `erasure`); and transfers from the care record system that
@@ -5011,6 +5719,40 @@ func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, clie
 		return nil, err
 	}
 	return ParseListContactsResponse(rsp)
+}
+
+// PostEventWithBodyWithResponse Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *ClientWithResponses) PostEventWithBodyWithResponse(ctx context.Context, client ClientID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostEventResponse, error) {
+	rsp, err := c.PostEventWithBody(ctx, client, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostEventResponse(rsp)
+}
+
+// PostEventWithResponse Tell that the user prints, copies or downloads something of the dossier
+//
+// For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+// hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+// that does not exist.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/dossiers/{client}/events (the `PostEvent` operationId).
+func (c *ClientWithResponses) PostEventWithResponse(ctx context.Context, client ClientID, body PostEventJSONRequestBody, reqEditors ...RequestEditorFn) (*PostEventResponse, error) {
+	rsp, err := c.PostEvent(ctx, client, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostEventResponse(rsp)
 }
 
 // ListFormsWithResponse Cards of forms, newest first
@@ -5090,6 +5832,15 @@ func (c *ClientWithResponses) GetGrantWithResponse(ctx context.Context, client C
 // dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 // answer is 503, until all grants have been sent (`PUT /v1/grants`).
 //
+// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+// body are told at once.
+//
+// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+// grant of a dossier is then sent by `PUT /v1/grants`.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PUT /v1/dossiers/{client}/grants/{user} (the `PutGrant` operationId).
@@ -5107,6 +5858,15 @@ func (c *ClientWithResponses) PutGrantWithBodyWithResponse(ctx context.Context, 
 // a client is merged into another or purged, its grants are revoked and never moved. A grant on a client whose
 // dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
 // answer is 503, until all grants have been sent (`PUT /v1/grants`).
+//
+// `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+// body are told at once.
+//
+// **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+// in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+// answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+// exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+// grant of a dossier is then sent by `PUT /v1/grants`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5186,8 +5946,15 @@ func (c *ClientWithResponses) GetTimelineDensityWithResponse(ctx context.Context
 // The list does not change these grants; `kept` counts them:
 //   - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 //   - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-//     `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+//     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
+//
+// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may revoke.
+//
+// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+// once, with their places.
 //
 // To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 // whose dossier was erased are ignored.
@@ -5218,8 +5985,15 @@ func (c *ClientWithResponses) PutGrantsWithBodyWithResponse(ctx context.Context,
 // The list does not change these grants; `kept` counts them:
 //   - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
 //   - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-//     `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+//     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
+//
+// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may revoke.
+//
+// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+// once, with their places.
 //
 // To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
 // whose dossier was erased are ignored.
@@ -5528,6 +6302,35 @@ func ParseListContactsResponse(rsp *http.Response) (*ListContactsResponse, error
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePostEventResponse parses an HTTP response from a PostEventWithResponse call
+func ParsePostEventResponse(rsp *http.Response) (*PostEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Unavailable
@@ -5898,6 +6701,13 @@ func ParsePutGrantsResponse(rsp *http.Response) (*PutGrantsResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RevokesMany
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Unavailable

@@ -17,17 +17,55 @@ import (
 // points to. Each field must be a field of the struct, spelt as in its json tag and given at most
 // once. An empty body counts as {}.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, into any) error {
-	if err := checkContentType(r); err != nil {
+	body, err := readBody(w, r, limit)
+	if err != nil {
 		return err
+	}
+	return ParseJSON(body, into)
+}
+
+// ReadFields is [ReadJSON], except that it adds what is wrong with single fields to faults.
+func ReadFields(w http.ResponseWriter, r *http.Request, limit int64, into any, faults *Faults) error {
+	body, err := readBody(w, r, limit)
+	if err != nil {
+		return err
+	}
+	return ParseFields(body, into, "", faults)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if err := checkContentType(r); err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
-		return unreadable(err)
+		return nil, unreadable(err)
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}
-	return ParseJSON(body, into)
+	return body, nil
+}
+
+// Buffer reads r's body, at most limit bytes, into memory. An error is returned by the next reading of
+// the body.
+func Buffer(w http.ResponseWriter, r *http.Request, limit int64) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	r.Body = io.NopCloser(&buffered{bytes.NewReader(body), err})
+}
+
+// buffered is a body in memory.
+type buffered struct {
+	*bytes.Reader
+	err error // at its end; nil: none
+}
+
+func (b *buffered) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && b.err != nil {
+		err = b.err
+	}
+	return n, err
 }
 
 // checkContentType fails unless r's body is declared as JSON.
@@ -52,15 +90,31 @@ func unreadable(err error) error {
 
 // ParseJSON decodes a JSON object into the struct that into points to, as strictly as [ReadJSON].
 func ParseJSON(body []byte, into any) error {
-	if err := checkFields(body, fieldsOf(reflect.TypeOf(into).Elem())); err != nil {
+	var f Faults
+	if err := ParseFields(body, into, "", &f); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			name, _, _ := strings.Cut(t.Field, ".")
-			return Invalid(name, "Dit veld heeft een waarde van het verkeerde soort.")
+	if f.Any() {
+		return Invalid(f.list[0].Parameter, f.list[0].Detail)
+	}
+	return nil
+}
+
+// ParseFields is [ParseJSON], except that it adds what is wrong with single fields to faults, with
+// their names after prefix. The value of a faulty field is undefined.
+func ParseFields(body []byte, into any, prefix string, faults *Faults) error {
+	fields, err := readFields(body, fieldsOf(reflect.TypeOf(into).Elem()), prefix, faults)
+	if err != nil {
+		return err
+	}
+	for _, f := range fields {
+		one, err := json.Marshal(map[string]json.RawMessage{f.name: f.value})
+		if err != nil {
+			return Invalid("", "De inhoud is geen geldige JSON.")
 		}
-		return Invalid("", "De inhoud is geen geldige JSON.")
+		if json.Unmarshal(one, into) != nil {
+			faults.Add(prefix+f.name, "Dit veld heeft een waarde van het verkeerde soort.")
+		}
 	}
 	return nil
 }
@@ -79,37 +133,45 @@ func fieldsOf(t reflect.Type) map[string]bool {
 	return names
 }
 
-// checkFields fails unless body is one object with only known fields, each at most once. Package
-// json would accept a field twice, or spelt in capitals.
-func checkFields(body []byte, known map[string]bool) error {
+type field struct {
+	name  string
+	value json.RawMessage
+}
+
+// readFields returns the known fields of body in order. It fails unless body is one object, and adds
+// to faults fields that are not known or that come twice: package json would accept a field twice, or
+// spelt in capitals.
+func readFields(body []byte, known map[string]bool, prefix string, faults *Faults) (list []field, err error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return errNotAnObject
+		return nil, errNotAnObject
 	}
 	seen := make(map[string]bool, len(known))
 	for d.More() {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok {
-			return errNotAnObject
+			return nil, errNotAnObject
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, errNotAnObject
 		}
 		switch {
 		case !known[name]:
-			return Invalid(printable(name), "Dit veld is hier niet bekend.")
+			faults.Add(strings.TrimSuffix(prefix+printable(name), "."), "Dit veld is hier niet bekend.")
 		case seen[name]:
-			return Invalid(name, "Dit veld mag maar één keer voorkomen.")
-		}
-		seen[name] = true
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return errNotAnObject
+			faults.Add(prefix+name, "Dit veld mag maar één keer voorkomen.")
+		default:
+			seen[name] = true
+			list = append(list, field{name, value})
 		}
 	}
 	if _, err := d.Token(); err != nil {
-		return errNotAnObject
+		return nil, errNotAnObject
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errNotAnObject
+		return nil, errNotAnObject
 	}
-	return nil
+	return list, nil
 }

@@ -17,6 +17,8 @@ const problemBase = "urn:dossiersync:problem:"
 // The types of problems.
 const (
 	InvalidParameter ProblemType = "invalid-parameter"
+	NotManager       ProblemType = "not-manager"
+	Excessive        ProblemType = "revokes-many"
 	InvalidToken     ProblemType = "invalid-token"
 	MissingScope     ProblemType = "missing-scope"
 	NotAllowed       ProblemType = "not-allowed"
@@ -39,6 +41,8 @@ var problemKinds = map[ProblemType]struct {
 	InvalidToken:     {http.StatusUnauthorized, "U bent niet (meer) ingelogd"},
 	MissingScope:     {http.StatusForbidden, "Deze toepassing mag dit niet"},
 	NotAllowed:       {http.StatusForbidden, "U mag dit niet doen"},
+	NotManager:       {http.StatusForbidden, "Deze persoon mag geen rechten geven"},
+	Excessive:        {http.StatusConflict, "Er zouden veel rechten vervallen"},
 	NotFound:         {http.StatusNotFound, "Niet gevonden"},
 	MethodNotAllowed: {http.StatusMethodNotAllowed, "Dit kan hier niet"},
 	Changed:          {http.StatusConflict, "Er is intussen iets veranderd"},
@@ -55,10 +59,24 @@ type Problem struct {
 	Type      ProblemType
 	Detail    string        // Dutch, for people; holds no personal data
 	Parameter string        // the name of the parameter, header or field that is wrong
+	Faults    []Fault       // all that is wrong, if it was looked for; Parameter and Detail are of the first
+	Counts    *Counts       // of [Excessive]
 	Allow     string        // of [MethodNotAllowed]: the Allow header
 	Challenge string        // of 401 and 403: the WWW-Authenticate header
 	Retry     time.Duration // of [Unavailable] and [TooMany]: the Retry-After header; 0: 5 seconds
 	Cause     error
+}
+
+// Fault is one of the things that are wrong with a body.
+type Fault struct {
+	Parameter string // the field, like items[3].role; empty: the body
+	Detail    string // as in [Problem]
+}
+
+// Counts are the numbers of an [Excessive] problem.
+type Counts struct {
+	Revokes int64 `json:"revokes"`
+	Of      int64 `json:"of"`
 }
 
 // Error implements error, for logs.
@@ -132,12 +150,14 @@ func WriteProblem(w http.ResponseWriter, p *Problem) {
 	}
 	k := problemKinds[p.Type]
 	body, err := json.Marshal(struct {
-		Type      string `json:"type"`
-		Title     string `json:"title"`
-		Status    int    `json:"status"`
-		Detail    string `json:"detail,omitempty"`
-		Parameter string `json:"parameter,omitempty"`
-	}{problemBase + string(p.Type), k.title, k.status, p.Detail, p.Parameter})
+		Type      string      `json:"type"`
+		Title     string      `json:"title"`
+		Status    int         `json:"status"`
+		Detail    string      `json:"detail,omitempty"`
+		Parameter string      `json:"parameter,omitempty"`
+		Errors    []faultJSON `json:"errors,omitempty"`
+		*Counts
+	}{problemBase + string(p.Type), k.title, k.status, p.Detail, p.Parameter, faultsJSON(p.Faults), p.Counts})
 	if err != nil {
 		panic(err) // strings and a number can be encoded
 	}

@@ -233,6 +233,7 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 	}
 	api, err := portalapi.New(reader, access, portalapi.Options{
 		Log: a.log, Registerer: a.registry, Auth: auth, Tenants: portalTenants(a.cfg), Build: BuildInfo().String(),
+		CheckActor: p.CheckActor,
 	})
 	if err != nil {
 		return err

@@ -291,9 +291,12 @@ export interface paths {
         };
         /**
          * Who read or changed what of the dossier, and when (NEN 7513)
-         * @description For the client and for users with `manager`; for others the list is empty, with reason `no-right`. Equal events
-         *     of one day are one item with a count. The newest first; `page.previous` is always null. The log stays readable after the
-         *     client's death.
+         * @description For the client and for users with `manager`; for others the list is empty, with reason `no-right`. The log stays
+         *     readable after the client's death.
+         *
+         *     The reads of one user between which no half hour passes are one visit; so are other equal events. No visit goes past
+         *     midnight. A visit stands where it began, the newest first, and keeps its place while it goes on;
+         *     `page.previous` is always null. With `fold=false` each event is an item of its own.
          *
          *     It has the reads of this dossier, including refused ones; the portal's changes of its grants; the actions of
          *     operators (`why`, `quarantine`, `quarantine view`, `erasure`); and transfers from the care record system that
@@ -303,6 +306,34 @@ export interface paths {
         get: operations["listAccessLog"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dossiers/{client}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The client's id in the care record system.
+                 * @example 1042
+                 */
+                client: components["parameters"]["clientID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell that the user prints, copies or downloads something of the dossier
+         * @description For the access log (NEN 7513), with the user's own token. Send it before the portal hands out what is printed, and
+         *     hand it out only after 204. An object must be one that the user may read; else the answer is 404, as for one
+         *     that does not exist.
+         */
+        post: operations["postEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -330,8 +361,15 @@ export interface paths {
          *     The list does not change these grants; `kept` counts them:
          *     - a grant that dossiersync itself revoked, because the client was merged into another or removed, stays revoked;
          *     - a grant that was revoked, given or changed by a request of its own after the list was taken stays as it is.
-         *       `asOf` is the time at which the list was taken; the default is the beginning of this request. Clocks may differ
+         *       `asOf` is the time at which the list was taken. Clocks may differ
          *       by a minute: in case of doubt, the result that shows less is taken.
+         *
+         *     **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
+         *     answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
+         *     again with `confirm`: the number of grants that it may revoke.
+         *
+         *     The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
+         *     once, with their places.
          *
          *     To give such a grant again, send it by itself (`PUT /v1/dossiers/{client}/grants/{user}`). Grants on a client
          *     whose dossier was erased are ignored.
@@ -404,6 +442,15 @@ export interface paths {
          *     a client is merged into another or purged, its grants are revoked and never moved. A grant on a client whose
          *     dossier was erased is not stored, and is answered as if it waited. After a restore nothing is stored and the
          *     answer is 503, until all grants have been sent (`PUT /v1/grants`).
+         *
+         *     `invitedAt`, `acceptedAt` and `grantedBy` are kept by dossiersync, as it saw the state change. All faults of the
+         *     body are told at once.
+         *
+         *     **Who may manage** is the portal's to check, unless the operator has set `portal_api.check_actor`: then the user
+         *     in `Dossier-Actor` must have a grant on this client that counts, with role `client` or with `manager`; else the
+         *     answer is 403 `not-manager`, the same for every client. Two changes are always allowed: to accept an invitation
+         *     exactly as it was stored, on behalf of the invited user, and to revoke the grant of that user's own. The first
+         *     grant of a dossier is then sent by `PUT /v1/grants`.
          */
         put: operations["putGrant"];
         post?: never;
@@ -508,12 +555,22 @@ export interface components {
              * @description What went wrong. Each answer above says which it has.
              * @enum {string}
              */
-            type: "urn:dossiersync:problem:invalid-parameter" | "urn:dossiersync:problem:invalid-token" | "urn:dossiersync:problem:missing-scope" | "urn:dossiersync:problem:not-found" | "urn:dossiersync:problem:method-not-allowed" | "urn:dossiersync:problem:too-large" | "urn:dossiersync:problem:unsupported-media-type" | "urn:dossiersync:problem:internal" | "urn:dossiersync:problem:unavailable";
+            type: "urn:dossiersync:problem:invalid-parameter" | "urn:dossiersync:problem:invalid-token" | "urn:dossiersync:problem:missing-scope" | "urn:dossiersync:problem:not-manager" | "urn:dossiersync:problem:not-found" | "urn:dossiersync:problem:method-not-allowed" | "urn:dossiersync:problem:revokes-many" | "urn:dossiersync:problem:too-large" | "urn:dossiersync:problem:unsupported-media-type" | "urn:dossiersync:problem:internal" | "urn:dossiersync:problem:unavailable";
             title: string;
             status: number;
             detail?: string;
-            /** @description The invalid parameter, header or field. */
+            /** @description The invalid parameter, header or field; with `errors`, that of the first. */
             parameter?: string;
+            /** @description Everything that is wrong with a body, but no more than 50 faults. `detail` and `parameter` are those of the first. */
+            errors?: {
+                /** @description A JSON pointer to the faulty value, as a URI fragment (RFC 6901), like `#/items/3/role`. */
+                pointer: string;
+                detail: string;
+            }[];
+            /** @description Of `revokes-many`: how many grants the list would revoke. */
+            revokes?: number;
+            /** @description Of `revokes-many`: how many grants are not revoked now. */
+            of?: number;
         };
         /** @description How up to date the answer is. */
         Freshness: {
@@ -530,13 +587,14 @@ export interface components {
             incomplete: boolean;
             /**
              * @description Why the list is empty; null if it is not.
+             *     `no-dossier`: the user has no grant that counts, and so may open no dossier.
              *     `no-right`: the user's grant is not for this part. `not-shared`: the organisation does not share this part.
              *     `nothing-yet`: there are no items. `no-match`: no item matches the filters. `not-synced-yet`: the history is
              *     still being read. `rechecking`: rules changed, and the stored items are being checked against them.
              *     `reading-ended`: the client has died. `source-unavailable`: the care record system cannot be reached.
              * @enum {string|null}
              */
-            reason: "no-right" | "not-shared" | "nothing-yet" | "no-match" | "not-synced-yet" | "rechecking" | "reading-ended" | "source-unavailable" | null;
+            reason: "no-dossier" | "no-right" | "not-shared" | "nothing-yet" | "no-match" | "not-synced-yet" | "rechecking" | "reading-ended" | "source-unavailable" | null;
             /** @description How up to date the answer is, for people, in the organisation's words: 'Bijgewerkt om 11:04, volgende keer rond 15:00.' */
             sentence: string;
             /** @description `reason` for people, in the organisation's words. */
@@ -907,17 +965,59 @@ export interface components {
             count: number;
             /** @enum {string} */
             action: "read" | "search" | "add" | "change" | "delete" | "transfer" | "execute";
-            /** @description What was read or changed: `timeline`, `report`, `care-plan`, `grant`, `sync`, … */
+            /** @description What was read or changed: `timeline`, `report`, `care-plan`, `grant`, `sync`, …; `visit` if `events` are several. */
             event: string;
             /** @enum {string} */
             outcome: "success" | "denied" | "failed";
             user: {
                 id: string;
+                /** @description As it was known at the time. */
                 name: components["schemas"]["TextOrNull"];
                 role: components["schemas"]["TextOrNull"];
+                /** @description `role` in the organisation's words. */
+                roleLabel: components["schemas"]["TextOrNull"];
             };
             /** @description The user on whose behalf a system acted. */
             onBehalfOf: components["schemas"]["TextOrNull"];
+            /** @description That user's name, as it was known at the time. */
+            onBehalfOfName: components["schemas"]["TextOrNull"];
+            /** @description What was done, for people, in the organisation's words. */
+            what: string;
+            /** @description `outcome` in the organisation's words. */
+            outcomeLabel: string;
+            /** @description The distinct events. */
+            events: string[];
+            /** @description How many of the events are not about one object. */
+            pages: number;
+            /** @description How many distinct objects the events are about. */
+            opened: number;
+            /** @description What was opened or changed, the last first. */
+            objects: components["schemas"]["AccessObject"][];
+        };
+        PortalEvent: {
+            /** @enum {string} */
+            event: "print" | "copy" | "download";
+            /** @description The item; null for a page of several, such as a list. */
+            object?: components["schemas"]["EventObject"] | null;
+        };
+        EventObject: {
+            /** @enum {string} */
+            kind: "report" | "form" | "care-plan";
+            id: components["schemas"]["ItemID"];
+        };
+        /**
+         * @description An item or, of an event about a grant, the user whose grant it is. The log itself holds no content: title and moment
+         *     are those that the item has now, and null if the user who asks may not read it (any more).
+         */
+        AccessObject: {
+            event: string;
+            /** @enum {string|null} */
+            kind: "report" | "form" | "care-plan" | "user" | null;
+            id: components["schemas"]["TextOrNull"];
+            /** @description The item's title, or the user's name as it was known at the time. */
+            title: components["schemas"]["TextOrNull"];
+            /** @description The item's place on the time line. */
+            at: components["schemas"]["TimeOrNull"];
         };
         GrantFields: {
             /** @description In a request: left out, or equal to the user in the path. */
@@ -937,9 +1037,34 @@ export interface components {
             contact?: string | null;
             /** @description The person's name as the portal knows it, for the access log. */
             name?: string | null;
+            /** @description Whether the grant opens the dossier today. In a request this and all that follows is ignored. */
+            readonly counts?: boolean;
+            /**
+             * @description Why the grant does not count; null if it does. The first that holds of:
+             *     `not-accepted`: it is invited or revoked. `not-yet`, `ended`: today is before `from`, or after `until`.
+             *     `unknown-client`: the care record system has no such client, or it was not read yet. `client-not-shown`: the
+             *     client is known and is not shown; more is not told. `dormant`: the client was out of sight for too long;
+             *     `another-person`: the client's id was given to somebody else; in both cases the grant counts again when it
+             *     is sent anew with another value, or after it was revoked. `unknown-contact`: the client has no such contact.
+             *     `contact-ended`: the contact is no longer in force in the care record system.
+             * @enum {string|null}
+             */
+            readonly why?: "not-accepted" | "not-yet" | "ended" | "unknown-client" | "client-not-shown" | "dormant" | "another-person" | "unknown-contact" | "contact-ended" | null;
+            /** @description When the person was last invited; null: given without an invitation, or not known. */
+            readonly invitedAt?: components["schemas"]["TimeOrNull"];
+            /** @description Since when the grant is accepted, or was before it was revoked; null: never, or not known. */
+            readonly acceptedAt?: components["schemas"]["TimeOrNull"];
+            /** @description The `sub` on whose behalf the grant was given; null: not known. */
+            readonly grantedBy?: string | null;
+            /** @description `role` in the organisation's words. */
+            readonly roleLabel?: string;
+            /** @description `state` in the organisation's words. */
+            readonly stateLabel?: string;
+            /** @description `why` for people, in the organisation's words. */
+            readonly whySentence?: string | null;
         };
         GrantRequest: components["schemas"]["GrantFields"];
-        Grant: WithRequired<components["schemas"]["GrantFields"], "user" | "manager" | "from" | "until" | "contact" | "name">;
+        Grant: WithRequired<components["schemas"]["GrantFields"], "user" | "manager" | "from" | "until" | "contact" | "name" | "counts" | "why" | "invitedAt" | "acceptedAt" | "grantedBy" | "roleLabel" | "stateLabel" | "whySentence">;
     };
     responses: {
         /** @description The answer has not changed since this ETag. The read is logged nevertheless. */
@@ -977,7 +1102,15 @@ export interface components {
                  *         "from": null,
                  *         "until": "2027-12-31",
                  *         "contact": "rp-17",
-                 *         "name": "P. de Vries"
+                 *         "name": "P. de Vries",
+                 *         "counts": false,
+                 *         "why": "contact-ended",
+                 *         "invitedAt": "2026-02-27T16:20:00+01:00",
+                 *         "acceptedAt": "2026-03-02T10:01:12+01:00",
+                 *         "grantedBy": "mother",
+                 *         "roleLabel": "Vertegenwoordiger",
+                 *         "stateLabel": "Heeft toegang",
+                 *         "whySentence": "Deze contactpersoon is in het zorgdossier beëindigd."
                  *       },
                  *       "freshness": {
                  *         "asOf": "2026-03-02T11:09:31+01:00",
@@ -1050,6 +1183,29 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /**
+         * @description The token does not have the required scope (`missing-scope`), or the user in `Dossier-Actor` may not manage this
+         *     dossier (`not-manager`).
+         */
+        NotManager: {
+            headers: {
+                /** @description Of `missing-scope`. */
+                "WWW-Authenticate"?: string;
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dossiersync:problem:not-manager",
+                 *       "title": "Deze persoon mag geen rechten geven",
+                 *       "status": 403,
+                 *       "detail": "Namens deze persoon kunt u de rechten op dit dossier niet veranderen."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description It does not exist, or the user may not see it. The answer does not reveal which. */
         NotFound: {
             headers: {
@@ -1063,6 +1219,26 @@ export interface components {
                  *       "title": "Niet gevonden",
                  *       "status": 404,
                  *       "detail": "Dit bestaat niet, of u mag het niet zien."
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The list would revoke many grants. Nothing has changed. */
+        RevokesMany: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:dossiersync:problem:revokes-many",
+                 *       "title": "Er zouden veel rechten vervallen",
+                 *       "status": 409,
+                 *       "detail": "Door deze lijst vervallen 120 van de 800 rechten. Er is niets veranderd. Klopt dit, stuur de lijst dan opnieuw met confirm: 120.",
+                 *       "revokes": 120,
+                 *       "of": 800
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -2153,6 +2329,8 @@ export interface operations {
                  * @example 2026-03-31
                  */
                 to?: components["parameters"]["to"];
+                /** @description Whether events are folded into visits. */
+                fold?: "true" | "false";
                 /** @description The largest number of items on a page. */
                 limit?: components["parameters"]["limit"];
                 /** @description A place in the list, as in `page.next` and `page.previous`. Opaque. */
@@ -2188,14 +2366,41 @@ export interface operations {
                      *           "last": "2026-03-02T10:07:55+01:00",
                      *           "count": 6,
                      *           "action": "read",
-                     *           "event": "report",
+                     *           "event": "visit",
                      *           "outcome": "success",
                      *           "user": {
                      *             "id": "daughter",
                      *             "name": "P. de Vries",
-                     *             "role": "representative"
+                     *             "role": "representative",
+                     *             "roleLabel": "Vertegenwoordiger"
                      *           },
-                     *           "onBehalfOf": null
+                     *           "onBehalfOf": null,
+                     *           "onBehalfOfName": null,
+                     *           "what": "Startscherm, Rapportage, Tijdlijn bekeken",
+                     *           "outcomeLabel": "Gelukt",
+                     *           "events": [
+                     *             "dossier",
+                     *             "report",
+                     *             "timeline"
+                     *           ],
+                     *           "pages": 4,
+                     *           "opened": 2,
+                     *           "objects": [
+                     *             {
+                     *               "event": "report",
+                     *               "kind": "report",
+                     *               "id": "kQ3v8Zb",
+                     *               "title": "Rapportage",
+                     *               "at": "2026-03-02T09:12:00+01:00"
+                     *             },
+                     *             {
+                     *               "event": "report",
+                     *               "kind": "report",
+                     *               "id": null,
+                     *               "title": null,
+                     *               "at": null
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "page": {
@@ -2224,6 +2429,51 @@ export interface operations {
             403: components["responses"]["MissingScope"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    postEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The client's id in the care record system.
+                 * @example 1042
+                 */
+                client: components["parameters"]["clientID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event": "print",
+                 *       "object": {
+                 *         "kind": "report",
+                 *         "id": "kQ3v8Zb"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PortalEvent"];
+            };
+        };
+        responses: {
+            /** @description The event is in the access log. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["InvalidToken"];
+            403: components["responses"]["MissingScope"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -2264,8 +2514,13 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    /** @description The time at which the portal took the list. */
-                    asOf?: string | null;
+                    /**
+                     * Format: date-time
+                     * @description The time at which the portal took the list.
+                     */
+                    asOf: string;
+                    /** @description How many grants the list may revoke, where that is more than the brake lets through. */
+                    confirm?: number | null;
                     items: ({
                         client: components["schemas"]["ClientID"];
                     } & WithRequired<components["schemas"]["GrantFields"], "user" | "role" | "parts" | "state">)[];
@@ -2306,6 +2561,7 @@ export interface operations {
             400: components["responses"]["InvalidParameter"];
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["MissingScope"];
+            409: components["responses"]["RevokesMany"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             500: components["responses"]["Internal"];
@@ -2427,7 +2683,7 @@ export interface operations {
             200: components["responses"]["GrantAnswer"];
             400: components["responses"]["InvalidParameter"];
             401: components["responses"]["InvalidToken"];
-            403: components["responses"]["MissingScope"];
+            403: components["responses"]["NotManager"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -2464,7 +2720,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidParameter"];
             401: components["responses"]["InvalidToken"];
-            403: components["responses"]["MissingScope"];
+            403: components["responses"]["NotManager"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             500: components["responses"]["Internal"];
