@@ -1744,7 +1744,7 @@ BEGIN
         RETURN;
     END IF;
     WITH RECURSIVE
-    -- The days on which there are events, the newest first; the last row is NULL. LIMIT in begins
+    -- The days on which there are events, the newest first; the last row is NULL. LIMIT in page
     -- ends the recursion, since PostgreSQL computes no more rows than are asked for.
     days (day) AS (
         (SELECT (a.time AT TIME ZONE s.timezone)::date
@@ -1767,59 +1767,59 @@ BEGIN
             LIMIT 1)
         FROM days d
         WHERE d.day IS NOT NULL),
-    -- When the oldest day of the page begins: every day has one access at least.
-    begins AS MATERIALIZED (
-        SELECT min(d.day)::timestamp AT TIME ZONE s.timezone AS at
-        FROM (
-            SELECT day
-            FROM days
-            WHERE day IS NOT NULL
-            LIMIT most) d),
-    events AS (
-        SELECT a.*, (a.time AT TIME ZONE s.timezone)::date AS day,
-               -- Events with the same stem may be of one visit.
-               md5(ROW(
-                   CASE
-                       WHEN NOT folded THEN a.id::text
-                       WHEN a.action NOT IN ('read', 'search') OR a.source <> 'portal-api'
-                           OR a.on_behalf_of <> '' THEN a.action || ' ' || a.event
-                       ELSE 'visit'
-                   END, a.outcome, a.user_id, a.on_behalf_of)::text) COLLATE "C" AS stem
-        FROM access_log a
-        CROSS JOIN begins b
-        WHERE a.tenant = my_tenant
-          AND a.client = asked
-          AND a.time >= from_time
-          AND a.time < before_time
-          AND a.time >= b.at),
-    gaps AS (
-        SELECT *, coalesce(e.time - lag(e.time) OVER same > interval '30 minutes', true) AS gap
-        FROM events e
-        WINDOW same AS (PARTITION BY e.day, e.stem ORDER BY e.time, e.id)),
-    visits AS (
-        SELECT *, count(*) FILTER (WHERE g.gap) OVER same AS visit
-        FROM gaps g
-        WINDOW same AS (PARTITION BY g.day, g.stem ORDER BY g.time, g.id)),
-    whole AS (
-        SELECT v.day, v.stem, v.visit, min(v.time) AS first, max(v.time) AS last,
-               count(*) AS count, count(*) FILTER (WHERE v.object IS NULL) AS pages,
-               count(DISTINCT v.object) AS opened,
-               min(v.action) AS action, min(v.outcome) AS outcome, min(v.user_id) AS user_id,
-               string_agg(DISTINCT v.event, '|') AS events,
-               min(v.on_behalf_of) AS on_behalf_of,
-               (array_agg(v.user_name ORDER BY v.time DESC)
-                   FILTER (WHERE v.user_name IS NOT NULL))[1] AS user_name,
-               (array_agg(v.user_role ORDER BY v.time DESC)
-                   FILTER (WHERE v.user_role IS NOT NULL))[1] AS user_role,
-               (array_agg(v.on_behalf_of_name ORDER BY v.time DESC)
-                   FILTER (WHERE v.on_behalf_of_name IS NOT NULL))[1] AS behalf_name
-        FROM visits v
-        GROUP BY v.day, v.stem, v.visit),
-    page AS (
-        SELECT *
-        FROM whole w
+    page AS MATERIALIZED (
+        SELECT d.day, w.*
+        FROM days d
+        CROSS JOIN LATERAL (
+            SELECT v.stem, v.visit, min(v.time) AS first, max(v.time) AS last, count(*) AS count,
+                   count(*) FILTER (WHERE v.object IS NULL) AS pages,
+                   count(DISTINCT v.object) AS opened, min(v.action) AS action,
+                   min(v.outcome) AS outcome, min(v.user_id) AS user_id,
+                   string_agg(DISTINCT v.event, '|') AS events,
+                   min(v.on_behalf_of) AS on_behalf_of,
+                   (array_agg(v.user_name ORDER BY v.time DESC)
+                       FILTER (WHERE v.user_name IS NOT NULL))[1] AS user_name,
+                   (array_agg(v.user_role ORDER BY v.time DESC)
+                       FILTER (WHERE v.user_role IS NOT NULL))[1] AS user_role,
+                   (array_agg(v.on_behalf_of_name ORDER BY v.time DESC)
+                       FILTER (WHERE v.on_behalf_of_name IS NOT NULL))[1] AS behalf_name,
+                   -- What was opened, the last first.
+                   array_agg(v.event ORDER BY v.time DESC, v.id)
+                       FILTER (WHERE v.object IS NOT NULL) AS about_event,
+                   array_agg(v.object ORDER BY v.time DESC, v.id)
+                       FILTER (WHERE v.object IS NOT NULL) AS about,
+                   array_agg(v.object_name ORDER BY v.time DESC, v.id)
+                       FILTER (WHERE v.object IS NOT NULL) AS about_name
+            FROM (
+                SELECT *, count(*) FILTER (WHERE g.gap) OVER same AS visit
+                FROM (
+                    SELECT *,
+                           coalesce(e.time - lag(e.time) OVER same > interval '30 minutes', true)
+                               AS gap
+                    FROM (
+                        SELECT a.*,
+                               -- Events with the same stem may be of one visit.
+                               md5(ROW(
+                                   CASE
+                                       WHEN NOT folded THEN a.id::text
+                                       WHEN a.action NOT IN ('read', 'search')
+                                           OR a.source <> 'portal-api' OR a.on_behalf_of <> ''
+                                       THEN a.action || ' ' || a.event
+                                       ELSE 'visit'
+                                   END, a.outcome, a.user_id, a.on_behalf_of)::text)
+                                   COLLATE "C" AS stem
+                        FROM access_log a
+                        WHERE a.tenant = my_tenant
+                          AND a.client = asked
+                          AND a.time >= from_time
+                          AND a.time < before_time
+                          AND a.time >= d.day::timestamp AT TIME ZONE s.timezone
+                          AND a.time < (d.day + 1)::timestamp AT TIME ZONE s.timezone) e
+                    WINDOW same AS (PARTITION BY e.stem ORDER BY e.time, e.id)) g
+                WINDOW same AS (PARTITION BY g.stem ORDER BY g.time, g.id)) v
+            GROUP BY v.stem, v.visit
+            ORDER BY min(v.time) DESC, v.stem DESC) w
         WHERE (w.first, w.stem) < (start_at, start_key)
-        ORDER BY w.first DESC, w.stem DESC
         LIMIT most)
     SELECT array_agg(p.day), array_agg(p.first), array_agg(p.last), array_agg(p.count),
            array_agg(p.pages), array_agg(p.opened), array_agg(p.action), array_agg(p.events),
@@ -1832,19 +1832,16 @@ BEGIN
     CROSS JOIN LATERAL (
         SELECT coalesce(json_agg(json_build_object('event', k.event, 'user', k.of_user,
                    'name', k.name, 'key', i.key, 'kind', i.kind, 'title', i.card ->> 'title',
-                   'at', i.at) ORDER BY k.last DESC, k.object), '[]') AS objects
+                   'at', i.at) ORDER BY k.place), '[]') AS objects
         FROM (
-            SELECT v.event, v.object, max(v.time) AS last,
+            SELECT o.event, o.object, min(o.n) AS place,
                    -- The object of an event about a grant is a user.
-                   max(v.object) FILTER (WHERE v.event IN ('grant', 'grants')) AS of_user,
-                   (array_agg(v.object_name ORDER BY v.time DESC))[1] AS name
-            FROM visits v
-            WHERE v.day = p.day
-              AND v.stem = p.stem
-              AND v.visit = p.visit
-              AND v.object IS NOT NULL
-            GROUP BY v.event, v.object
-            ORDER BY max(v.time) DESC
+                   max(o.object) FILTER (WHERE o.event IN ('grant', 'grants')) AS of_user,
+                   (array_agg(o.name ORDER BY o.n))[1] AS name
+            FROM unnest(p.about_event, p.about, p.about_name) WITH ORDINALITY
+                o (event, object, name, n)
+            GROUP BY o.event, o.object
+            ORDER BY min(o.n)
             LIMIT 50) k
         LEFT JOIN shown_items i
             ON i.tenant = my_tenant
