@@ -29,7 +29,7 @@ type page struct {
 	Dossier  *client.Dossier // nil: a page of no dossier
 	Head     head
 	Here     string // the current entry of the menu
-	Fresh    *freshness
+	Fresh    *client.Freshness
 	Notice   string // about the previous action
 	Body     any
 }
@@ -74,45 +74,6 @@ func clientName(d client.Dossier) string {
 		return *d.Name
 	}
 	return "Cliënt " + d.Client
-}
-
-// freshness is how old a page is, in words.
-type freshness struct {
-	client.Freshness
-	now time.Time
-}
-
-// Line returns "Bijgewerkt om 11:04 uur, volgende keer rond 15:00 uur."
-func (f freshness) Line() string {
-	if f.AsOf == nil {
-		return "De gegevens worden voor het eerst opgehaald."
-	}
-	line := "Bijgewerkt " + onTime(near(*f.AsOf, f.now), "om")
-	if f.NextSync != nil {
-		line += ", volgende keer " + onTime(near(*f.NextSync, f.now), "rond")
-	}
-	return line + "."
-}
-
-// Warning returns what is wrong with the age of the page; empty if nothing is.
-func (f freshness) Warning() string {
-	switch {
-	case f.State == client.FreshnessStateStale:
-		return "Let op: de gegevens zijn al langer niet bijgewerkt. Er kan iets ontbreken."
-	case f.State == client.FreshnessStateLate:
-		return "De gegevens hadden al bijgewerkt moeten zijn. We proberen het opnieuw."
-	case f.Incomplete:
-		return "Een deel van dit dossier kon niet worden opgehaald. Er kan dus iets ontbreken."
-	}
-	return ""
-}
-
-// onTime puts a word before a time of today.
-func onTime(when, word string) string {
-	if when[0] >= '0' && when[0] <= '9' && strings.HasSuffix(when, "uur") && len(when) == len("11:04 uur") {
-		return word + " " + when
-	}
-	return when
 }
 
 var funcs = template.FuncMap{

@@ -49,7 +49,7 @@ func (p *portal) printSheet(v *view) error {
 func (v *view) fillPrint(body *printBody, what, id string) (client.Freshness, error) {
 	switch what {
 	case "rapportage":
-		one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, id, nil))
+		one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, id, &client.GetReportParams{}))
 		if err != nil {
 			return client.Freshness{}, err
 		}
@@ -83,7 +83,7 @@ func (v *view) printReports(body *printBody) (client.Freshness, error) {
 			return client.Freshness{}, err
 		}
 		reports = append(reports, page.JSON200.Items...)
-		params.Cursor = some(cursorOf(page.JSON200.Page.Next))
+		params.Cursor = page.JSON200.Page.NextCursor
 		body.Cut = params.Cursor != nil && len(reports) >= mostPrinted
 		if params.Cursor == nil || body.Cut {
 			body.Reports = v.reportDays(reports)

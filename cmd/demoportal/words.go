@@ -2,19 +2,6 @@ package main
 
 // These are the words for codes of the API. They go away when the API has a label beside each code.
 var words = map[string]map[string]string{
-	"goal": {
-		"proposed": "voorgesteld", "planned": "gepland", "accepted": "afgesproken", "active": "loopt",
-		"on-hold": "tijdelijk gestopt", "completed": "klaar", "cancelled": "gestopt", "rejected": "niet afgesproken",
-	},
-	"achievement": {
-		"in-progress": "we zijn bezig", "improving": "het gaat beter", "worsening": "het gaat minder goed",
-		"no-change": "het blijft gelijk", "achieved": "gehaald", "sustaining": "gehaald, en het blijft zo",
-		"not-achieved": "niet gehaald", "no-progress": "nog geen vooruitgang", "not-attainable": "niet haalbaar",
-	},
-	"action": {
-		"not-started": "begint nog", "scheduled": "gepland", "in-progress": "loopt", "on-hold": "tijdelijk gestopt",
-		"completed": "klaar", "cancelled": "gaat niet door", "stopped": "gestopt", "unknown": "",
-	},
 	"role": {"client": "cliënt", "contact": "contactpersoon", "representative": "vertegenwoordiger"},
 	"grant": {
 		"invited": "uitgenodigd, nog niet aangenomen", "accepted": "heeft toegang", "revoked": "toegang ingetrokken",
