@@ -144,7 +144,11 @@ async function timeline(page) {
   await page.goto(dossier(page) + '/tijdlijn?rond=' + last);
   must(await firstDay(page) === last, 'a date in the address does not open');
 
-  await follow(page, '.choices a:has-text("Vragenlijsten")', 'Tijdlijn');
+  await page.click('.choices a:has-text("Zorgleefplan")');
+  await page.locator('.choices [aria-current]:has-text("Zorgleefplan")').waitFor();
+  must(await page.locator('.card .chip.plan').count() === await page.locator('.card').count(), 'the cards of the plan look like others');
+  await page.click('.choices a:has-text("Vragenlijsten")');
+  await page.locator('.choices [aria-current]:has-text("Vragenlijsten")').waitFor();
   must(await page.locator('.card .chip:not(.form):not(.quiet-chip)').count() === 0, 'the filter shows other kinds');
   await page.locator('.card a').first().click();
   await page.waitForSelector('.questions');

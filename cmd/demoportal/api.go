@@ -69,8 +69,8 @@ func (p *portal) client(tenant, user, scope string) (*client.ClientWithResponses
 	return client.NewReader(p.api, token, p.http)
 }
 
-// dossiers returns the dossiers that the user may open now, by family name. The access log of a dossier has no entry for
-// this call, so it may be made for every page.
+// dossiers returns the dossiers that the user may open now, by family name. The access log of a dossier
+// has no entry for this call, so it may be made for every page.
 func dossiers(ctx context.Context, api *client.ClientWithResponses) ([]client.Dossier, client.Freshness, error) {
 	var list []client.Dossier
 	params := &client.ListDossiersParams{}
@@ -82,7 +82,9 @@ func dossiers(ctx context.Context, api *client.ClientWithResponses) ([]client.Do
 		list = append(list, page.JSON200.Items...)
 		params.Cursor = page.JSON200.Page.NextCursor
 		if params.Cursor == nil {
-			slices.SortStableFunc(list, func(a, b client.Dossier) int { return strings.Compare(text(a.SortName), text(b.SortName)) })
+			slices.SortStableFunc(list, func(a, b client.Dossier) int {
+				return strings.Compare(text(a.SortName), text(b.SortName))
+			})
 			return list, page.JSON200.Freshness, nil
 		}
 	}

@@ -86,7 +86,7 @@ var funcs = template.FuncMap{
 	"icon": icon, "word": func(list string, code any) string { return word(list, fmt.Sprint(code)) },
 	"date": date, "day": dayOf, "month": monthOf, "clock": clock, "moment": moment, "noteMoment": noteMoment,
 	"fhirDate": fhirDate, "period": period, "count": count, "size": size, "initials": initials, "upper": upper,
-	"text": text, "clientName": clientName, "late": late,
+	"text": text, "clientName": clientName, "late": late, "category": func(c *client.Category) string { return text((*string)(c)) },
 	"ymd":   func(t time.Time) string { return t.Format(time.DateOnly) },
 	"iso":   func(t time.Time) string { return t.Format(time.RFC3339) },
 	"parts": func() []string { return []string{"reports", "forms", "care-plans"} },
@@ -131,7 +131,8 @@ type asset struct {
 }
 
 var media = map[string]string{
-	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".woff2": "font/woff2",
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+	".woff2": "font/woff2",
 }
 
 // assets has the files by URL, and assetURLs the URLs by name. A URL has a hash of the file, so that

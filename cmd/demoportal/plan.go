@@ -116,7 +116,8 @@ func newPlanDomain(d client.Domain) planDomain {
 		domain.Goals = append(domain.Goals, planGoal{Goal: g, Evaluations: all(g.Evaluations)})
 	}
 	for _, a := range d.Actions {
-		action := planAction{Description: a.Description, Status: text(a.Status), Label: text(a.StatusLabel), Timing: text(a.Timing),
+		action := planAction{Description: a.Description, Status: text(a.Status), Label: text(a.StatusLabel),
+			Timing:  text(a.Timing),
 			Product: text(a.Product), Amount: text(a.Amount), Location: text(a.Location), Reason: text(a.Reason),
 			Performer: all(a.Performer), Evaluations: all(a.Evaluations)}
 		placed := false

@@ -237,16 +237,20 @@ type failure struct {
 func (f failure) Error() string { return f.Title }
 
 var (
-	errNoPage    = failure{http.StatusNotFound, "Deze pagina is er niet", "Misschien is het adres niet goed, of is de pagina weg."}
+	errNoPage = failure{http.StatusNotFound, "Deze pagina is er niet",
+		"Misschien is het adres niet goed, of is de pagina weg."}
 	errNoDossier = failure{http.StatusNotFound, "U kunt dit dossier niet openen",
 		"Dit dossier bestaat niet, of u hebt er geen toegang (meer) toe. De beheerder van het dossier kan u toegang geven."}
 	errNoItem = failure{http.StatusNotFound, "Dit staat niet (meer) in het dossier",
 		"Misschien heeft de zorgorganisatie het weggehaald, of mag u het niet zien."}
-	errOldForm    = failure{http.StatusForbidden, "Deze pagina was te oud", "Ga terug, laad de pagina opnieuw en probeer het nog een keer."}
+	errOldForm = failure{http.StatusForbidden, "Deze pagina was te oud",
+		"Ga terug, laad de pagina opnieuw en probeer het nog een keer."}
 	errNotManager = failure{http.StatusForbidden, "U bent geen beheerder",
 		"Alleen de cliënt en de beheerder van dit dossier kunnen deze pagina zien."}
-	errUnavailable = failure{http.StatusServiceUnavailable, "Het lukt nu even niet", "We kunnen de gegevens nu niet bereiken. Probeer het over een paar minuten opnieuw."}
-	errInternal    = failure{http.StatusInternalServerError, "Er ging iets mis", "Dat ligt aan ons. Probeer het later opnieuw."}
+	errUnavailable = failure{http.StatusServiceUnavailable, "Het lukt nu even niet",
+		"We kunnen de gegevens nu niet bereiken. Probeer het over een paar minuten opnieuw."}
+	errInternal = failure{http.StatusInternalServerError, "Er ging iets mis",
+		"Dat ligt aan ons. Probeer het later opnieuw."}
 )
 
 // fail answers with a page about an error. Only an error of this program itself is logged in words.

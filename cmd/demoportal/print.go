@@ -75,7 +75,8 @@ func (v *view) fillPrint(body *printBody, what, id string) (client.Freshness, er
 func (v *view) printReports(body *printBody) (client.Freshness, error) {
 	_, category := body.Filter.kinds()
 	body.What = v.page.Label("reports") + ": " + v.page.Label(string(*category))
-	params := &client.ListReportsParams{Category: category, From: apiDate(body.Filter.From), To: apiDate(body.Filter.To), Limit: some(100)}
+	params := &client.ListReportsParams{Category: category, From: apiDate(body.Filter.From),
+		To: apiDate(body.Filter.To), Limit: some(100)}
 	var reports []client.Report
 	for {
 		page, err := answered(v.api.ListReportsWithResponse(v.Context(), v.page.Dossier.Client, params))

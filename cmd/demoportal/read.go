@@ -99,7 +99,8 @@ type reportBody struct {
 }
 
 func (p *portal) report(v *view) error {
-	one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, v.PathValue("id"), &client.GetReportParams{}))
+	one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, v.PathValue("id"),
+		&client.GetReportParams{}))
 	if err != nil {
 		return err
 	}

@@ -242,7 +242,8 @@ func (p page) barMonth(at time.Time, d client.Density, most int) barMonth {
 		reports -= over
 	}
 	percent := func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
-	m := barMonth{Key: at.Format("2006-01"), Short: shortMonths[at.Month()-1], Title: monthOf(at), Name: shortMonths[at.Month()-1] + " " + strconv.Itoa(at.Year()),
+	short := shortMonths[at.Month()-1]
+	m := barMonth{Key: at.Format("2006-01"), Short: short, Title: monthOf(at), Name: short + " " + strconv.Itoa(at.Year()),
 		Reports: percent(reports), ReportsTop: percent(100 - reports),
 		Forms: percent(forms), FormsTop: percent(100 - reports - forms), Empty: d.Reports+d.Forms == 0}
 	has := ""
