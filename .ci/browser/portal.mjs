@@ -133,18 +133,28 @@ async function timeline(page) {
   await page.locator(`#${id} a`).click();
   await page.waitForSelector('.facts');
   await check(page, 'a report');
+  const title = page.locator('.facts dd').first();
+  const was = await title.textContent();
+  await page.click('.neighbours [rel=next]');
+  await page.waitForFunction(w => document.querySelector('.facts dd')?.textContent !== w, was);
+  await page.click('.neighbours [rel=prev]');
+  await page.waitForFunction(w => document.querySelector('.facts dd')?.textContent === w, was);
   await follow(page, 'a:has-text("Terug naar de tijdlijn")', 'Tijdlijn');
   await page.waitForSelector('#' + id);
   await page.goto(dossier(page) + '/tijdlijn?rond=' + last);
   must(await firstDay(page) === last, 'a date in the address does not open');
 
-  await follow(page, '.choices a:has-text("Vragenlijsten")', 'Tijdlijn');
+  await page.click('.choices a:has-text("Zorgleefplan")');
+  await page.locator('.choices [aria-current]:has-text("Zorgleefplan")').waitFor();
+  must(await page.locator('.card .chip.plan').count() === await page.locator('.card').count(), 'the cards of the plan look like others');
+  await page.click('.choices a:has-text("Vragenlijsten")');
+  await page.locator('.choices [aria-current]:has-text("Vragenlijsten")').waitFor();
   must(await page.locator('.card .chip:not(.form):not(.quiet-chip)').count() === 0, 'the filter shows other kinds');
   await page.locator('.card a').first().click();
   await page.waitForSelector('.questions');
   await check(page, 'a form');
   await page.goto(dossier(page) + '/tijdlijn?van=1999-01-01&tot=1999-12-31');
-  await page.wants('Niets gevonden', 'Kies een andere periode');
+  await page.wants('niets gevonden dat bij uw keuze past', 'Kies een andere periode');
   await check(page, 'a time line without a match');
 }
 
@@ -165,6 +175,8 @@ async function reading(page) {
   await page.waitForSelector('.goal');
   await page.wants('Wat we doen', 'Akkoord', 'Gemaakt door', 'welbevinden');
   await check(page, 'a plan');
+  await follow(page, 'a:has-text("Lees wat er is geschreven over dit doel")', 'Lezen');
+  await page.wants('over één doel');
   await follow(page, '.menu a:has-text("Plannen")', 'Zorgplan');
   await follow(page, 'a:has-text("Vervallen")', 'Zorgplan');
   await page.locator('.plan-card, .empty').first().waitFor();
@@ -175,7 +187,7 @@ async function reading(page) {
 async function rights(browser, page) {
   const daughter = await enter(browser, 'dochter');
   await follow(daughter, '.menu a:has-text("Plannen")', 'Zorgplan');
-  await daughter.wants('U mag dit deel niet zien', 'Vraag het aan de beheerder');
+  await daughter.wants('U hebt geen toegang tot dit deel', 'Vraag het aan de beheerder');
   await check(daughter, 'a part without a right');
   const d = dossier(daughter);
   await daughter.goto(d + '/toegang');
@@ -209,7 +221,7 @@ async function rights(browser, page) {
   await guest.click('button:has-text("Uitnodiging aannemen")');
   await guest.waitForSelector('.card');
   await follow(guest, '.menu a:has-text("Plannen")', 'Zorgplan');
-  await guest.wants('U mag dit deel niet zien');
+  await guest.wants('U hebt geen toegang tot dit deel');
 
   await follow(page, '.menu a:has-text("Wie heeft gekeken")', 'Wie heeft gekeken');
   await page.wants('Sanne de Wit', 'Bekeek het startscherm', 'Wilde de plannen bekijken, maar mocht dat niet', 'Trok de toegang van iemand in', name);

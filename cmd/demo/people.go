@@ -27,13 +27,17 @@ var peopleOf = map[string][]person{
 	"amaris": {
 		{"CLIENT", "client", "", "the client", "cliënt: leest alles en beheert de toegang", []int{0},
 			`{"role": "client", "state": "accepted", ` + everyPart + `}`},
-		{"DAUGHTER", "dochter", "Sanne de Wit", "a daughter, who may read reports only", "dochter: leest alleen de rapportages", []int{0},
+		{"DAUGHTER", "dochter", "Sanne de Wit", "a daughter, who may read reports only",
+			"dochter: leest alleen de rapportages", []int{0},
 			`{"role": "contact", "state": "accepted", "name": "Sanne de Wit", "parts": ["reports"]}`},
-		{"MENTOR", "mentor", "Joost Vermeer", "a mentor of two other clients", "mentor van twee andere cliënten", []int{1, 2},
+		{"MENTOR", "mentor", "Joost Vermeer", "a mentor of two other clients",
+			"mentor van twee andere cliënten", []int{1, 2},
 			`{"role": "representative", "state": "accepted", "name": "Joost Vermeer", ` + everyPart + `}`},
-		{"MANAGER", "beheerder", "Peter de Wit", "a son who manages the portal", "zoon: leest alles en beheert de toegang", []int{0},
+		{"MANAGER", "beheerder", "Peter de Wit", "a son who manages the portal",
+			"zoon: leest alles en beheert de toegang", []int{0},
 			`{"role": "representative", "manager": true, "state": "accepted", "name": "Peter de Wit", ` + everyPart + `}`},
-		{"ENDED", "buurman", "Henk Jansen", "a neighbour whose access ended yesterday", "buurman: zijn toegang is sinds gisteren voorbij", []int{0},
+		{"ENDED", "buurman", "Henk Jansen", "a neighbour whose access ended yesterday",
+			"buurman: zijn toegang is sinds gisteren voorbij", []int{0},
 			`{"role": "contact", "state": "accepted", "name": "Henk Jansen", "until": "%[1]s", ` + everyPart + `}`},
 	},
 	"szr": {
@@ -49,7 +53,9 @@ const chosenClients = 3
 
 // openDossiers grants dossiers to the people of the demo, starts the sample portal, prints a guide,
 // and keeps writing in those dossiers. The channel is closed when the portal ends.
-func (d *demo) openDossiers(ctx context.Context, o options, api, ops string, sources []source) (<-chan struct{}, error) {
+func (d *demo) openDossiers(
+	ctx context.Context, o options, api, ops string, sources []source,
+) (<-chan struct{}, error) {
 	var list sampleList
 	var first guide
 	var people []person
@@ -240,6 +246,7 @@ As the operator:
   bin/dossiersync runs --config %[10]s
 
 Ctrl-C stops everything. --keep goes on from there the next time.
-`, news, g.api, g.ops, g.dir, g.tenant.name, table.String(), "PORTAL", file, calls.String(), g.path("dossiersync.yaml"), portal)
+`, news, g.api, g.ops, g.dir, g.tenant.name, table.String(), "PORTAL", file, calls.String(),
+		g.path("dossiersync.yaml"), portal)
 	return nil
 }

@@ -54,7 +54,9 @@ func (g *guide) addTo(ctx context.Context, list *sampleList, people []person, cl
 }
 
 // startPortal starts the sample portal, and returns its address.
-func (d *demo) startPortal(ctx context.Context, o options, api string, list sampleList) (string, <-chan struct{}, error) {
+func (d *demo) startPortal(
+	ctx context.Context, o options, api string, list sampleList,
+) (string, <-chan struct{}, error) {
 	text, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return "", nil, err

@@ -38,7 +38,8 @@ func keepWriting(ctx context.Context, base string, clients []string) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = writeReport(ctx, base, clients[i%len(clients)], newReports[i%len(newReports)], newAuthors[i/len(clients)%len(newAuthors)])
+			author := newAuthors[i/len(clients)%len(newAuthors)]
+			_ = writeReport(ctx, base, clients[i%len(clients)], newReports[i%len(newReports)], author)
 		}
 	}
 }

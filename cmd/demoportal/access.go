@@ -109,7 +109,7 @@ func (v *view) contacts() ([]client.Contact, client.Freshness, error) {
 			return nil, client.Freshness{}, err
 		}
 		list = append(list, page.JSON200.Items...)
-		params.Cursor = some(cursorOf(page.JSON200.Page.Next))
+		params.Cursor = page.JSON200.Page.NextCursor
 		if params.Cursor == nil {
 			return list, page.JSON200.Freshness, nil
 		}
@@ -139,7 +139,8 @@ func (p *portal) changeAccess(v *view) error {
 		if err != nil {
 			return err
 		}
-		if err := p.revokeGrant(v.Context(), v.page.Session.Tenant, v.page.Session.User, v.page.Dossier.Client, g.User); err != nil {
+		s := v.page.Session
+		if err := p.revokeGrant(v.Context(), s.Tenant, s.User, v.page.Dossier.Client, g.User); err != nil {
 			return err
 		}
 		return v.redirect(back + "?klaar=genomen")
@@ -149,7 +150,8 @@ func (p *portal) changeAccess(v *view) error {
 
 // errNoParts is the answer to a form without a tick.
 var errNoParts = failure{http.StatusBadRequest, "Kies ten minste een onderdeel",
-	"U heeft niets aangevinkt. Ga terug en kies wat deze persoon mag zien. Mag de persoon niets meer zien? Kies dan Toegang intrekken."}
+	"U hebt niets aangevinkt. Ga terug en kies wat deze persoon mag zien. " +
+		"Mag de persoon niets meer zien? Kies dan Toegang intrekken."}
 
 // formParts returns the parts that are ticked in a form.
 func (v *view) formParts() ([]client.Part, error) {

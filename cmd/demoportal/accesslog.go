@@ -66,7 +66,7 @@ func (p *portal) accessLog(v *view) error {
 	if err != nil {
 		return err
 	}
-	if c := cursorOf(list.JSON200.Page.Next); c != "" {
+	if c := text(list.JSON200.Page.NextCursor); c != "" {
 		body.Older = v.page.At("/gekeken" + body.Filter.query("cursor", c))
 	}
 	for _, a := range list.JSON200.Items {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"dossiersync/portalapi/client"
 )
@@ -33,15 +35,6 @@ func isStatus(err error, status int) bool {
 
 // isNotFound reports whether the API says that something does not exist, or not for this reader.
 func isNotFound(err error) bool { return isStatus(err, http.StatusNotFound) }
-
-// cursorOf returns the cursor of a link to another page of a list; empty without a link.
-func cursorOf(link *string) string {
-	u, err := url.Parse(text(link))
-	if err != nil {
-		return ""
-	}
-	return u.Query().Get("cursor")
-}
 
 // text returns what s points to; empty for nil.
 func text(s *string) string {
@@ -76,8 +69,8 @@ func (p *portal) client(tenant, user, scope string) (*client.ClientWithResponses
 	return client.NewReader(p.api, token, p.http)
 }
 
-// dossiers returns the dossiers that the user may open now. The access log of a dossier has no entry for
-// this call, so it may be made for every page.
+// dossiers returns the dossiers that the user may open now, by family name. The access log of a dossier
+// has no entry for this call, so it may be made for every page.
 func dossiers(ctx context.Context, api *client.ClientWithResponses) ([]client.Dossier, client.Freshness, error) {
 	var list []client.Dossier
 	params := &client.ListDossiersParams{}
@@ -87,8 +80,11 @@ func dossiers(ctx context.Context, api *client.ClientWithResponses) ([]client.Do
 			return nil, client.Freshness{}, err
 		}
 		list = append(list, page.JSON200.Items...)
-		params.Cursor = some(cursorOf(page.JSON200.Page.Next))
+		params.Cursor = page.JSON200.Page.NextCursor
 		if params.Cursor == nil {
+			slices.SortStableFunc(list, func(a, b client.Dossier) int {
+				return strings.Compare(text(a.SortName), text(b.SortName))
+			})
 			return list, page.JSON200.Freshness, nil
 		}
 	}
@@ -108,7 +104,7 @@ func (p *portal) grants(ctx context.Context, tenant, actor, id string) ([]client
 			return nil, err
 		}
 		list = append(list, page.JSON200.Items...)
-		params.Cursor = some(cursorOf(page.JSON200.Page.Next))
+		params.Cursor = page.JSON200.Page.NextCursor
 		if params.Cursor == nil {
 			return list, nil
 		}

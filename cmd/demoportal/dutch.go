@@ -54,20 +54,6 @@ func noteMoment(at *time.Time, precision *client.Precision) string {
 	return moment(*at, *precision)
 }
 
-// near returns "11:04 uur" for today, "gisteren om 11:04 uur", or the date and the time.
-func near(t, now time.Time) string {
-	now = now.In(t.Location())
-	switch t.Format(time.DateOnly) {
-	case now.Format(time.DateOnly):
-		return clock(t) + " uur"
-	case now.AddDate(0, 0, -1).Format(time.DateOnly):
-		return "gisteren om " + clock(t) + " uur"
-	case now.AddDate(0, 0, 1).Format(time.DateOnly):
-		return "morgen om " + clock(t) + " uur"
-	}
-	return moment(t, client.PrecisionSecond)
-}
-
 // fhirDate returns a date, a month or a year of the care record in Dutch.
 func fhirDate(s string) string {
 	s, _, _ = strings.Cut(s, "T")

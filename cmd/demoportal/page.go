@@ -29,7 +29,7 @@ type page struct {
 	Dossier  *client.Dossier // nil: a page of no dossier
 	Head     head
 	Here     string // the current entry of the menu
-	Fresh    *freshness
+	Fresh    *client.Freshness
 	Notice   string // about the previous action
 	Body     any
 }
@@ -76,45 +76,6 @@ func clientName(d client.Dossier) string {
 	return "Cliënt " + d.Client
 }
 
-// freshness is how old a page is, in words.
-type freshness struct {
-	client.Freshness
-	now time.Time
-}
-
-// Line returns "Bijgewerkt om 11:04 uur, volgende keer rond 15:00 uur."
-func (f freshness) Line() string {
-	if f.AsOf == nil {
-		return "De gegevens worden voor het eerst opgehaald."
-	}
-	line := "Bijgewerkt " + onTime(near(*f.AsOf, f.now), "om")
-	if f.NextSync != nil {
-		line += ", volgende keer " + onTime(near(*f.NextSync, f.now), "rond")
-	}
-	return line + "."
-}
-
-// Warning returns what is wrong with the age of the page; empty if nothing is.
-func (f freshness) Warning() string {
-	switch {
-	case f.State == client.FreshnessStateStale:
-		return "Let op: de gegevens zijn al langer niet bijgewerkt. Er kan iets ontbreken."
-	case f.State == client.FreshnessStateLate:
-		return "De gegevens hadden al bijgewerkt moeten zijn. We proberen het opnieuw."
-	case f.Incomplete:
-		return "Een deel van dit dossier kon niet worden opgehaald. Er kan dus iets ontbreken."
-	}
-	return ""
-}
-
-// onTime puts a word before a time of today.
-func onTime(when, word string) string {
-	if when[0] >= '0' && when[0] <= '9' && strings.HasSuffix(when, "uur") && len(when) == len("11:04 uur") {
-		return word + " " + when
-	}
-	return when
-}
-
 var funcs = template.FuncMap{
 	"asset": func(name string) (string, error) {
 		if url := assetURLs[name]; url != "" {
@@ -125,7 +86,7 @@ var funcs = template.FuncMap{
 	"icon": icon, "word": func(list string, code any) string { return word(list, fmt.Sprint(code)) },
 	"date": date, "day": dayOf, "month": monthOf, "clock": clock, "moment": moment, "noteMoment": noteMoment,
 	"fhirDate": fhirDate, "period": period, "count": count, "size": size, "initials": initials, "upper": upper,
-	"text": text, "clientName": clientName, "late": late,
+	"text": text, "clientName": clientName, "late": late, "category": func(c *client.Category) string { return text((*string)(c)) },
 	"ymd":   func(t time.Time) string { return t.Format(time.DateOnly) },
 	"iso":   func(t time.Time) string { return t.Format(time.RFC3339) },
 	"parts": func() []string { return []string{"reports", "forms", "care-plans"} },
@@ -170,7 +131,8 @@ type asset struct {
 }
 
 var media = map[string]string{
-	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".woff2": "font/woff2",
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+	".woff2": "font/woff2",
 }
 
 // assets has the files by URL, and assetURLs the URLs by name. A URL has a hash of the file, so that

@@ -30,10 +30,10 @@ func (p *portal) plans(v *view) error {
 	if err != nil {
 		return err
 	}
-	if c := cursorOf(list.JSON200.Page.Next); c != "" {
+	if c := text(list.JSON200.Page.NextCursor); c != "" {
 		body.Older = v.page.At("/plannen" + query + "&cursor=" + c)
 	}
-	if c := cursorOf(list.JSON200.Page.Previous); c != "" {
+	if c := text(list.JSON200.Page.PreviousCursor); c != "" {
 		body.Newer = v.page.At("/plannen" + query + "&cursor=" + c)
 	}
 	if body.Plans = list.JSON200.Items; len(body.Plans) == 0 {
@@ -56,8 +56,9 @@ func plansEmptiness(f client.Freshness, expired bool) why {
 // planBody is a care plan, with each action and evaluation at its goal.
 type planBody struct {
 	client.Plan
-	Parts []planDomain
-	Loose []client.Evaluation // evaluations of the plan as a whole
+	Previous, Next *client.Neighbour
+	Parts          []planDomain
+	Loose          []client.Evaluation // evaluations of the plan as a whole
 }
 
 type planDomain struct {
@@ -70,12 +71,13 @@ type planGoal struct {
 	client.Goal
 	Evaluations []client.Note
 	Actions     []planAction
+	Reports     string // the URL of the reports about it; empty on paper, and for readers who may not see them
 }
 
 type planAction struct {
-	Description, Status, Timing, Product, Amount, Location, Reason string
-	Performer                                                      []client.Author
-	Evaluations                                                    []client.Note
+	Description, Status, Label, Timing, Product, Amount, Location, Reason string
+	Performer                                                             []client.Author
+	Evaluations                                                           []client.Note
 }
 
 func (p *portal) plan(v *view) error {
@@ -83,7 +85,16 @@ func (p *portal) plan(v *view) error {
 	if err != nil {
 		return err
 	}
-	return v.show("plan", one.JSON200.Item.Title, &one.JSON200.Freshness, newPlanBody(one.JSON200.Item))
+	body := newPlanBody(one.JSON200.Item)
+	for _, d := range body.Parts {
+		for i := range d.Goals {
+			if v.page.Has(string(client.PartReports)) {
+				d.Goals[i].Reports = v.page.At("/lezen?doel=" + d.Goals[i].Id)
+			}
+		}
+	}
+	body.Previous, body.Next = one.JSON200.Previous, one.JSON200.Next
+	return v.show("plan", body.Title, &one.JSON200.Freshness, body)
 }
 
 func newPlanBody(plan client.Plan) planBody {
@@ -105,7 +116,8 @@ func newPlanDomain(d client.Domain) planDomain {
 		domain.Goals = append(domain.Goals, planGoal{Goal: g, Evaluations: all(g.Evaluations)})
 	}
 	for _, a := range d.Actions {
-		action := planAction{Description: a.Description, Status: text(a.Status), Timing: text(a.Timing),
+		action := planAction{Description: a.Description, Status: text(a.Status), Label: text(a.StatusLabel),
+			Timing:  text(a.Timing),
 			Product: text(a.Product), Amount: text(a.Amount), Location: text(a.Location), Reason: text(a.Reason),
 			Performer: all(a.Performer), Evaluations: all(a.Evaluations)}
 		placed := false

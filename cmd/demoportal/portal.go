@@ -207,10 +207,7 @@ func (v *view) keepHead(item client.Start) head {
 
 // show answers with a page.
 func (v *view) show(name, title string, fresh *client.Freshness, body any) error {
-	v.page.Title, v.page.Body = title, body
-	if fresh != nil {
-		v.page.Fresh = &freshness{*fresh, time.Now()}
-	}
+	v.page.Title, v.page.Body, v.page.Fresh = title, body, fresh
 	return v.write(http.StatusOK, name, "page")
 }
 
@@ -240,16 +237,20 @@ type failure struct {
 func (f failure) Error() string { return f.Title }
 
 var (
-	errNoPage    = failure{http.StatusNotFound, "Deze pagina is er niet", "Misschien is het adres niet goed, of is de pagina weg."}
+	errNoPage = failure{http.StatusNotFound, "Deze pagina is er niet",
+		"Misschien is het adres niet goed, of is de pagina weg."}
 	errNoDossier = failure{http.StatusNotFound, "U kunt dit dossier niet openen",
-		"Dit dossier bestaat niet, of u heeft er geen toegang (meer) toe. De beheerder van het dossier kan u toegang geven."}
+		"Dit dossier bestaat niet, of u hebt er geen toegang (meer) toe. De beheerder van het dossier kan u toegang geven."}
 	errNoItem = failure{http.StatusNotFound, "Dit staat niet (meer) in het dossier",
 		"Misschien heeft de zorgorganisatie het weggehaald, of mag u het niet zien."}
-	errOldForm    = failure{http.StatusForbidden, "Deze pagina was te oud", "Ga terug, laad de pagina opnieuw en probeer het nog een keer."}
+	errOldForm = failure{http.StatusForbidden, "Deze pagina was te oud",
+		"Ga terug, laad de pagina opnieuw en probeer het nog een keer."}
 	errNotManager = failure{http.StatusForbidden, "U bent geen beheerder",
 		"Alleen de cliënt en de beheerder van dit dossier kunnen deze pagina zien."}
-	errUnavailable = failure{http.StatusServiceUnavailable, "Het lukt nu even niet", "We kunnen de gegevens nu niet bereiken. Probeer het over een paar minuten opnieuw."}
-	errInternal    = failure{http.StatusInternalServerError, "Er ging iets mis", "Dat ligt aan ons. Probeer het later opnieuw."}
+	errUnavailable = failure{http.StatusServiceUnavailable, "Het lukt nu even niet",
+		"We kunnen de gegevens nu niet bereiken. Probeer het over een paar minuten opnieuw."}
+	errInternal = failure{http.StatusInternalServerError, "Er ging iets mis",
+		"Dat ligt aan ons. Probeer het later opnieuw."}
 )
 
 // fail answers with a page about an error. Only an error of this program itself is logged in words.
@@ -288,7 +289,6 @@ func (p *portal) fresh(v *view) error {
 	if !slices.ContainsFunc(list, func(d client.Dossier) bool { return d.Client == v.PathValue("client") }) {
 		return errNoDossier
 	}
-	now := freshness{f, time.Now()}
 	v.w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(v.w).Encode(map[string]any{"asOf": f.AsOf, "next": f.NextSync, "line": now.Line()})
+	return json.NewEncoder(v.w).Encode(map[string]any{"asOf": f.AsOf, "next": f.NextSync, "line": f.Sentence})
 }

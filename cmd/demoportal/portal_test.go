@@ -84,7 +84,7 @@ func newTestIssuer(t *testing.T) *issuer {
 	return i
 }
 
-const freshNow = `{"asOf": "2026-03-02T11:00:04+01:00", "nextSync": null, "state": "fresh", "incomplete": false, "reason": null}`
+const freshNow = `{"asOf": "2026-03-02T11:00:04+01:00", "nextSync": null, "state": "fresh", "incomplete": false, "reason": null, "reasonSentence": null, "sentence": "Bijgewerkt om 11:00."}`
 
 func list(items string) string {
 	return `{"items": [` + items + `], "page": {"next": null, "previous": null, "changed": false}, "freshness": ` + freshNow + `}`
@@ -318,34 +318,17 @@ func TestPlanHasEvaluationsAtTheirGoal(t *testing.T) {
 	}
 }
 
-func TestFreshnessIsSaidInWords(t *testing.T) {
+// An empty part has the API's reason and what the reader can do.
+func TestEmptyPartSaysWhy(t *testing.T) {
 	t.Parallel()
-	zone := time.FixedZone("", 3600)
-	at := func(day, hour int) *time.Time { t := time.Date(2026, 3, day, hour, 4, 0, 0, zone); return &t }
-	for _, test := range []struct {
-		asOf, next *time.Time
-		want       string
-	}{
-		{at(2, 11), at(2, 15), "Bijgewerkt om 11:04 uur, volgende keer rond 15:04 uur."},
-		{at(1, 23), at(2, 7), "Bijgewerkt gisteren om 23:04 uur, volgende keer rond 07:04 uur."},
-		{at(2, 23), at(3, 7), "Bijgewerkt om 23:04 uur, volgende keer morgen om 07:04 uur."},
-		{nil, nil, "De gegevens worden voor het eerst opgehaald."},
-	} {
-		f := freshness{client.Freshness{AsOf: test.asOf, NextSync: test.next}, *at(2, 12)}
-		if got := f.Line(); got != test.want {
-			t.Errorf("got %q, want %q", got, test.want)
-		}
-	}
-}
-
-// Every reason of the contract has words of its own.
-func TestEveryReasonHasWords(t *testing.T) {
-	t.Parallel()
-	for _, r := range []client.FreshnessReason{client.FreshnessReasonNoRight, client.FreshnessReasonNotShared,
-		client.FreshnessReasonNothingYet, client.FreshnessReasonNoMatch, client.FreshnessReasonNotSyncedYet,
-		client.FreshnessReasonRechecking, client.FreshnessReasonReadingEnded, client.FreshnessReasonSourceUnavailable} {
-		if w := reasons[r]; w.Title == "" || w.Text == "" {
-			t.Errorf("%s has no words", r)
+	h := newHarness(t)
+	h.signIn()
+	h.put("GET /v1/dossiers/7/care-plans", strings.Replace(list(""), `"reason": null, "reasonSentence": null`,
+		`"reason": "no-right", "reasonSentence": "U hebt geen toegang tot dit deel."`, 1))
+	_, page := h.get("/d/7/plannen")
+	for _, want := range []string{"U hebt geen toegang tot dit deel.", "Vraag het aan de beheerder", "Bijgewerkt om 11:00."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func (p *portal) printSheet(v *view) error {
 func (v *view) fillPrint(body *printBody, what, id string) (client.Freshness, error) {
 	switch what {
 	case "rapportage":
-		one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, id, nil))
+		one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, id, &client.GetReportParams{}))
 		if err != nil {
 			return client.Freshness{}, err
 		}
@@ -75,7 +75,8 @@ func (v *view) fillPrint(body *printBody, what, id string) (client.Freshness, er
 func (v *view) printReports(body *printBody) (client.Freshness, error) {
 	_, category := body.Filter.kinds()
 	body.What = v.page.Label("reports") + ": " + v.page.Label(string(*category))
-	params := &client.ListReportsParams{Category: category, From: apiDate(body.Filter.From), To: apiDate(body.Filter.To), Limit: some(100)}
+	params := &client.ListReportsParams{Category: category, From: apiDate(body.Filter.From),
+		To: apiDate(body.Filter.To), Limit: some(100)}
 	var reports []client.Report
 	for {
 		page, err := answered(v.api.ListReportsWithResponse(v.Context(), v.page.Dossier.Client, params))
@@ -83,7 +84,7 @@ func (v *view) printReports(body *printBody) (client.Freshness, error) {
 			return client.Freshness{}, err
 		}
 		reports = append(reports, page.JSON200.Items...)
-		params.Cursor = some(cursorOf(page.JSON200.Page.Next))
+		params.Cursor = page.JSON200.Page.NextCursor
 		body.Cut = params.Cursor != nil && len(reports) >= mostPrinted
 		if params.Cursor == nil || body.Cut {
 			body.Reports = v.reportDays(reports)

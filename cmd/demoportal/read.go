@@ -36,15 +36,15 @@ func (p *portal) read(v *view) error {
 		page, fresh, err = v.readReports(&body, cursor)
 	}
 	if isStatus(err, http.StatusBadRequest) { // an old cursor, or one that was changed
-		return v.redirect(v.page.At("/lezen" + body.Filter.query()))
+		return v.redirect(v.page.At("/lezen"))
 	}
 	if err != nil {
 		return err
 	}
-	if c := cursorOf(page.Next); c != "" {
+	if c := text(page.NextCursor); c != "" {
 		body.Older = v.page.At("/lezen" + body.Filter.query("cursor", c))
 	}
-	if c := cursorOf(page.Previous); c != "" {
+	if c := text(page.PreviousCursor); c != "" {
 		body.Newer = v.page.At("/lezen" + body.Filter.query("cursor", c))
 	}
 	if len(body.Reports) == 0 && len(body.Forms) == 0 {
@@ -65,8 +65,12 @@ func (v *view) readForms(body *readBody, cursor *string) (client.Page, client.Fr
 
 func (v *view) readReports(body *readBody, cursor *string) (client.Page, client.Freshness, error) {
 	_, category := body.Filter.kinds()
+	if body.Filter.Goal != "" {
+		category = nil // a goal has reports of all categories
+	}
 	list, err := answered(v.api.ListReportsWithResponse(v.Context(), v.page.Dossier.Client,
-		&client.ListReportsParams{Category: category, From: apiDate(body.Filter.From), To: apiDate(body.Filter.To), Cursor: cursor}))
+		&client.ListReportsParams{Category: category, Goal: some(body.Filter.Goal), From: apiDate(body.Filter.From),
+			To: apiDate(body.Filter.To), Cursor: cursor}))
 	if err != nil {
 		return client.Page{}, client.Freshness{}, err
 	}
@@ -88,13 +92,27 @@ func (v *view) reportDays(reports []client.Report) []reportDay {
 	return list
 }
 
+// reportBody is a report with what was written before and after it.
+type reportBody struct {
+	client.Report
+	Previous, Next *client.Neighbour
+}
+
 func (p *portal) report(v *view) error {
-	one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, v.PathValue("id"), nil))
+	one, err := answered(v.api.GetReportWithResponse(v.Context(), v.page.Dossier.Client, v.PathValue("id"),
+		&client.GetReportParams{}))
 	if err != nil {
 		return err
 	}
 	v.page.Here = "tijdlijn"
-	return v.show("report", one.JSON200.Item.Title, &one.JSON200.Freshness, one.JSON200.Item)
+	return v.show("report", one.JSON200.Item.Title, &one.JSON200.Freshness,
+		reportBody{one.JSON200.Item, one.JSON200.Previous, one.JSON200.Next})
+}
+
+// formBody is a form with what was filled in before and after it.
+type formBody struct {
+	client.Form
+	Previous, Next *client.Neighbour
 }
 
 func (p *portal) form(v *view) error {
@@ -103,5 +121,6 @@ func (p *portal) form(v *view) error {
 		return err
 	}
 	v.page.Here = "tijdlijn"
-	return v.show("form", one.JSON200.Item.Title, &one.JSON200.Freshness, one.JSON200.Item)
+	return v.show("form", one.JSON200.Item.Title, &one.JSON200.Freshness,
+		formBody{one.JSON200.Item, one.JSON200.Previous, one.JSON200.Next})
 }

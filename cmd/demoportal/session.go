@@ -87,8 +87,8 @@ func (s *session) ended() bool {
 
 // setCookie sets a cookie that scripts cannot read; an empty value removes it.
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, //nolint:gosec // Secure depends on how the reader came
-		SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"}
+	c := &http.Cookie{Name: name, Value: value, //nolint:gosec // Secure depends on how the reader came
+		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"}
 	if value == "" {
 		c.MaxAge = -1
 	}

@@ -33,7 +33,8 @@ func (p *portal) start(v *view) error {
 	for _, part := range start.JSON200.Item.Parts {
 		body.Parts[string(part.Part)] = part.Count
 	}
-	cards, err := answered(v.api.ListTimelineWithResponse(v.Context(), id, &client.ListTimelineParams{Limit: some(cardsOnStart)}))
+	cards, err := answered(v.api.ListTimelineWithResponse(v.Context(), id,
+		&client.ListTimelineParams{Limit: some(cardsOnStart)}))
 	if err != nil {
 		return err
 	}

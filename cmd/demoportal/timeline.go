@@ -48,6 +48,7 @@ func (v *view) days(cards []client.Card) []day {
 type filter struct {
 	Kind     string // one of the kinds below
 	From, To string // dates; may be empty
+	Goal     string // the id of a goal, for Lezen; may be empty
 }
 
 // The kinds of cards that a reader may choose.
@@ -60,7 +61,7 @@ const (
 
 // readFilter reads the filter of a URL. A date that is none is left out.
 func readFilter(q url.Values) filter {
-	f := filter{From: dateOrNone(q.Get("van")), To: dateOrNone(q.Get("tot"))}
+	f := filter{From: dateOrNone(q.Get("van")), To: dateOrNone(q.Get("tot")), Goal: q.Get("doel")}
 	switch k := q.Get("soort"); k {
 	case kindReports, kindGeneral, kindCarePlan, kindForms:
 		f.Kind = k
@@ -77,7 +78,7 @@ func dateOrNone(s string) string {
 
 // On returns the filter with another kind, as a query.
 func (f filter) On(kind string) string {
-	f.Kind = kind
+	f.Kind, f.Goal = kind, ""
 	return f.query()
 }
 
@@ -87,8 +88,8 @@ func (f filter) Whole() bool { return f.From == "" && f.To == "" }
 // query returns the filter with other parameters, as a query.
 func (f filter) query(more ...string) string {
 	q := url.Values{}
-	for i, name := range []string{"soort", "van", "tot"} {
-		if value := []string{f.Kind, f.From, f.To}[i]; value != "" {
+	for i, name := range []string{"soort", "van", "tot", "doel"} {
+		if value := []string{f.Kind, f.From, f.To, f.Goal}[i]; value != "" {
 			q.Set(name, value)
 		}
 	}
@@ -149,16 +150,16 @@ func (p *portal) timeline(v *view) error {
 		return err
 	}
 	page := list.JSON200.Page
-	if c := cursorOf(page.Next); c != "" {
+	if c := text(page.NextCursor); c != "" {
 		body.Older = v.page.At("/tijdlijn" + body.Filter.query("cursor", c))
 	}
-	if c := cursorOf(page.Previous); c != "" {
+	if c := text(page.PreviousCursor); c != "" {
 		body.Newer = v.page.At("/tijdlijn" + body.Filter.query("cursor", c))
 	}
 	if body.Days = v.days(list.JSON200.Items); len(body.Days) == 0 {
 		body.Empty = some(emptiness(list.JSON200.Freshness))
 	}
-	v.page.Title, v.page.Fresh = "Tijdlijn", &freshness{list.JSON200.Freshness, time.Now()}
+	v.page.Title, v.page.Fresh = "Tijdlijn", &list.JSON200.Freshness
 	if q.Get("deel") != "" { // for a page that is open
 		v.page.Body = body
 		return v.write(http.StatusOK, "timeline", "cards")
@@ -241,7 +242,8 @@ func (p page) barMonth(at time.Time, d client.Density, most int) barMonth {
 		reports -= over
 	}
 	percent := func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
-	m := barMonth{Key: at.Format("2006-01"), Short: shortMonths[at.Month()-1], Title: monthOf(at), Name: shortMonths[at.Month()-1] + " " + strconv.Itoa(at.Year()),
+	short := shortMonths[at.Month()-1]
+	m := barMonth{Key: at.Format("2006-01"), Short: short, Title: monthOf(at), Name: short + " " + strconv.Itoa(at.Year()),
 		Reports: percent(reports), ReportsTop: percent(100 - reports),
 		Forms: percent(forms), FormsTop: percent(100 - reports - forms), Empty: d.Reports+d.Forms == 0}
 	has := ""

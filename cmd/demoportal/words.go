@@ -2,19 +2,6 @@ package main
 
 // These are the words for codes of the API. They go away when the API has a label beside each code.
 var words = map[string]map[string]string{
-	"goal": {
-		"proposed": "voorgesteld", "planned": "gepland", "accepted": "afgesproken", "active": "loopt",
-		"on-hold": "tijdelijk gestopt", "completed": "klaar", "cancelled": "gestopt", "rejected": "niet afgesproken",
-	},
-	"achievement": {
-		"in-progress": "we zijn bezig", "improving": "het gaat beter", "worsening": "het gaat minder goed",
-		"no-change": "het blijft gelijk", "achieved": "gehaald", "sustaining": "gehaald, en het blijft zo",
-		"not-achieved": "niet gehaald", "no-progress": "nog geen vooruitgang", "not-attainable": "niet haalbaar",
-	},
-	"action": {
-		"not-started": "begint nog", "scheduled": "gepland", "in-progress": "loopt", "on-hold": "tijdelijk gestopt",
-		"completed": "klaar", "cancelled": "gaat niet door", "stopped": "gestopt", "unknown": "",
-	},
 	"role": {"client": "cliënt", "contact": "contactpersoon", "representative": "vertegenwoordiger"},
 	"grant": {
 		"invited": "uitgenodigd, nog niet aangenomen", "accepted": "heeft toegang", "revoked": "toegang ingetrokken",
@@ -23,10 +10,12 @@ var words = map[string]map[string]string{
 		"dossier": "het startscherm", "timeline": "de tijdlijn", "timeline-density": "de tijdlijn",
 		"reports": "de rapportages", "report": "een rapportage", "forms": "de vragenlijsten", "form": "een vragenlijst",
 		"care-plans": "de plannen", "care-plan": "een plan", "contacts": "de contactpersonen",
-		"access-log": "de lijst van wie heeft gekeken", "grants": "de lijst van wie toegang heeft", "grant": "de toegang van iemand",
-		"sync": "gegevens uit het dossier van de zorg", "why": "een vraag over dit dossier",
+		"access-log": "de lijst van wie heeft gekeken", "grants": "de lijst van wie toegang heeft",
+		"grant": "de toegang van iemand",
+		"sync":  "gegevens uit het dossier van de zorg", "why": "een vraag over dit dossier",
 		"explain": "een vraag over dit dossier", "quarantine": "gegevens die nog niet klaar zijn",
-		"quarantine view": "gegevens die nog niet klaar zijn", "erasure": "het hele dossier", "search": "zoeken in het dossier",
+		"quarantine view": "gegevens die nog niet klaar zijn", "erasure": "het hele dossier",
+		"search": "zoeken in het dossier",
 	},
 	"act": {
 		"read": "bekeek ", "search": "zocht in ", "add": "voegde iets toe aan ", "change": "veranderde ",
