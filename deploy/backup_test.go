@@ -91,7 +91,7 @@ END
 exec "$PROGRAM" --config "$DIR/dossiersync.yaml" --by anna "$@"
 END
 		chmod +x fake/*
-		echo owner >secrets/owner_password; echo reader >secrets/reader_password
+		for name in owner worker reader ops; do echo $name >secrets/${name}_password; done
 		systemctl start postgresql`)
 	t.Cleanup(func() { r.try("systemctl stop postgresql") })
 	roles, err := filepath.Abs("compose/roles.sh")
@@ -103,6 +103,7 @@ END
 	r.write("dossiersync.yaml", fmt.Sprintf(`
 database: "postgres://dossiersync:owner@/dossiersync?host=%[1]s"
 data_dir: data
+worker: {database: "postgres://dossiersync_sync:worker@/dossiersync?host=%[1]s"}
 portal_api:
   listen: %[2]s
   database: "postgres://dossiersync_portal:reader@/dossiersync?host=%[1]s"

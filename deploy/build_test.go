@@ -188,7 +188,7 @@ func TestServiceUnitsAreValid(t *testing.T) {
 		}
 	}
 	may := map[string][]string{
-		"worker": {"database_url", "source_token"}, "portal": {"reader_url"}, "ops": {"database_url", "ops_token"},
+		"worker": {"worker_url", "source_token"}, "portal": {"reader_url", "portal_key"}, "ops": {"ops_url", "ops_token"},
 	}
 	dir := t.TempDir()
 	for part, secrets := range may {

@@ -290,8 +290,8 @@ func TestDistPackageWorksInCleanDebian(t *testing.T) {
 	// As the README says, with a database on another machine, and ports that are free here.
 	super := databaseServer(t)
 	port, passwords := overTCP(t, super), t.TempDir()
-	for _, name := range []string{"owner_password", "reader_password"} {
-		if err := os.WriteFile(filepath.Join(passwords, name), []byte("the-"+name[:5]), 0o600); err != nil {
+	for _, name := range []string{"owner_password", "worker_password", "reader_password", "ops_password"} {
+		if err := os.WriteFile(filepath.Join(passwords, name), []byte("the-"+strings.TrimSuffix(name, "_password")), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -301,7 +301,9 @@ func TestDistPackageWorksInCleanDebian(t *testing.T) {
 sed "s/127.0.0.1:8080/127.0.0.1:`+portal+`/; s/127.0.0.1:8081/127.0.0.1:`+ops+`/" /usr/share/doc/dossiersync/examples/dossiersync.yaml >dossiersync.yaml
 cd secrets
 printf 'postgres://dossiersync:the-owner@127.0.0.1:`+port+`/dossiersync' >database_url
-printf 'postgres://dossiersync_portal:the-reade@127.0.0.1:`+port+`/dossiersync' >reader_url
+printf 'postgres://dossiersync_sync:the-worker@127.0.0.1:`+port+`/dossiersync' >worker_url
+printf 'postgres://dossiersync_portal:the-reader@127.0.0.1:`+port+`/dossiersync' >reader_url
+printf 'postgres://dossiersync_console:the-ops@127.0.0.1:`+port+`/dossiersync' >ops_url
 for name in metrics_token ops_token source_token; do printf '0123456789012345678901-'$name >$name; done
 chmod 600 *`)
 	in("dossiersync-admin", "config", "check")
@@ -313,7 +315,7 @@ chmod 600 *`)
 			p.exec[i+1] = "127.0.0.1:" + address
 		}
 		dir := p.credentials(t, root, name)
-		for other, from := range map[string]string{"database_url": "the-owner", "reader_url": "the-reade"} {
+		for other, from := range map[string]string{"database_url": "the-owner", "worker_url": "the-worker", "reader_url": "the-reader", "ops_url": "the-ops"} {
 			mine := in("cat", filepath.Join(dir, other))
 			if has := strings.Contains(mine, from); has != strings.HasPrefix(p.secrets[other], "/") {
 				t.Errorf("%s finds %s: %v", name, other, has)

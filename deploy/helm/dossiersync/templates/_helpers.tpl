@@ -35,8 +35,16 @@ spec:
   automountServiceAccountToken: false
   enableServiceLinks: false
   terminationGracePeriodSeconds: 60 # to give runs back and answer requests in flight
-  {{- if not .ports }}
+  {{- if eq .part "migrate" }}
   restartPolicy: Never
+  {{- end }}
+  {{- if eq .part "commands" }}
+  affinity: # the volume is for pods of one node
+    podAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        - topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels: {{- include "dossiersync.selector" (dict "root" .root "part" "ops") | nindent 14 }}
   {{- end }}
   securityContext:
     runAsNonRoot: true
