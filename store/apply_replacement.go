@@ -146,12 +146,12 @@ func (a *application) writeReplacements(ctx context.Context) error {
 const replacerOfI = `
 			SELECT
 			FROM replacements r
-			CROSS JOIN LATERAL ( -- by key
-				SELECT
+			CROSS JOIN LATERAL ( -- by key alone: with the client, all items of the client might be read
+				SELECT client
 				FROM items
-				WHERE tenant = @tenant AND key = r.key AND client = i.client AND ` + replacing + `
+				WHERE tenant = @tenant AND key = r.key AND ` + replacing + `
 				OFFSET 0) replacer
-			WHERE r.tenant = @tenant AND r.target = i.key`
+			WHERE r.tenant = @tenant AND r.target = i.key AND replacer.client = i.client`
 
 // replaceStored stores replacements and changes the stored items that are replaced. A plan is
 // read again, because its state is part of its shape.
@@ -163,26 +163,28 @@ func (a *application) replaceStored(ctx context.Context, r *replacements) error 
 		ON CONFLICT DO NOTHING`
 	const rereadPlans = `
 		INSERT INTO rereads (tenant, key, stream, type, id)
-		SELECT i.*
+		SELECT i.tenant, i.key, i.stream, i.type, i.id
 		FROM unnest(@targets::text[], @clients::text[]) r (target, of)
 		CROSS JOIN LATERAL ( -- by key
-			SELECT tenant, key, stream, type, id
+			SELECT tenant, key, stream, type, id, client
 			FROM items
-			WHERE tenant = @tenant AND key = r.target AND client = r.of
+			WHERE tenant = @tenant AND key = r.target
 			  AND kind IN ('care-plan', 'care-plan-part') AND open
 			OFFSET 0) i
+		WHERE i.client = r.of
 		ON CONFLICT DO NOTHING`
 	const hideReports = `
 		WITH hidden AS (
 			UPDATE items SET reason = 'superseded', ` + emptied + `
 			WHERE ctid = ANY(ARRAY( -- by place
-				SELECT i.ctid
+				SELECT i.place
 				FROM unnest(@targets::text[], @clients::text[]) r (target, of)
 				CROSS JOIN LATERAL ( -- by key
-					SELECT ctid
+					SELECT ctid AS place, client
 					FROM items
-					WHERE tenant = @tenant AND key = r.target AND client = r.of
-					OFFSET 0) i))
+					WHERE tenant = @tenant AND key = r.target
+					OFFSET 0) i
+				WHERE i.client = r.of))
 			  AND tenant = @tenant AND key = ANY(@targets)
 			  AND state = 'shown' AND kind = 'report'
 			RETURNING key, client),

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -230,25 +229,6 @@ func (s *Store) lookForTraces(ctx context.Context, client string, out *Erased) e
 
 // erasedSQL finds which of a batch's clients were erased.
 const erasedSQL = `SELECT erased_among(@tenant, @clients)`
-
-// withoutErased leaves out the items of clients who were erased.
-func withoutErased(ctx context.Context, tx pgx.Tx, tenant string, items []dossier.Item) ([]dossier.Item, error) {
-	clients := make([]string, 0, len(items))
-	for i := range items {
-		normalize(&items[i])
-		clients = append(clients, items[i].Client)
-	}
-	slices.Sort(clients)
-	rows, err := tx.Query(ctx, erasedSQL, pgx.StrictNamedArgs{"tenant": tenant, "clients": slices.Compact(clients)})
-	if err != nil {
-		return nil, err
-	}
-	erased, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(erased) == 0 {
-		return items, err
-	}
-	return slices.DeleteFunc(items, func(it dossier.Item) bool { return slices.Contains(erased, it.Client) }), nil
-}
 
 // passOver keeps an item of an erased client from being stored, and removes what is stored of it.
 func (a *application) passOver(it *dossier.Item, key string, old *stored) {

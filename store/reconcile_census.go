@@ -81,11 +81,16 @@ func (s *Store) Censuses(ctx context.Context, run int64) ([]Census, error) {
 func (s *Store) AddToCensus(
 	ctx context.Context, c Claim, id TypeID, items []dossier.Item, d *Drained, requests int64,
 ) error {
+	items = latest(items)
+	for i := range items {
+		normalize(&items[i])
+	}
 	err := inTx(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := holdClaim(ctx, tx, c); err != nil {
+		erased, err := beginListing(ctx, tx, c, items)
+		if err != nil {
 			return err
 		}
-		if err := copyEnvelopes(ctx, tx, c, items); err != nil {
+		if err := copyEnvelopes(ctx, tx, c, items, erased); err != nil {
 			return err
 		}
 		return noteListed(ctx, tx, c, id, d, requests)
@@ -96,25 +101,41 @@ func (s *Store) AddToCensus(
 	return nil
 }
 
+// beginListing renews the claim, and returns which clients of the items were erased.
+func beginListing(ctx context.Context, tx pgx.Tx, c Claim, items []dossier.Item) (erased []string, err error) {
+	// A crash of the server loses the whole census, so that nothing is lost by not waiting for the
+	// disk: the next renewal of the lease waits for it.
+	const settings = `SET LOCAL synchronous_commit = off`
+	clients := make([]string, 0, len(items))
+	for i := range items {
+		clients = append(clients, items[i].Client)
+	}
+	slices.Sort(clients)
+	var b pgx.Batch
+	b.Queue(insistOnClaimSQL, holdClaimArgs(c)).QueryRow(scanClaim(new(bool)))
+	b.Queue(erasedSQL, pgx.StrictNamedArgs{"tenant": c.Run.Tenant, "clients": slices.Compact(clients)}).
+		Query(collectKeys(&erased))
+	b.Queue(settings)
+	err = tx.SendBatch(ctx, &b).Close()
+	return erased, err
+}
+
 var censusColumns = []string{"run", "key", "stream", "type", "id", "client", "state", "version", "updated"}
 
-func copyEnvelopes(ctx context.Context, tx pgx.Tx, c Claim, items []dossier.Item) error {
-	items, err := withoutErased(ctx, tx, c.Run.Tenant, latest(items))
-	if err != nil {
-		return err
-	}
+func copyEnvelopes(ctx context.Context, tx pgx.Tx, c Claim, items []dossier.Item, erased []string) error {
 	// Without an id an item cannot be compared. The windows have counted it.
-	items = slices.DeleteFunc(items, func(it dossier.Item) bool { return it.ID == "" })
+	items = slices.DeleteFunc(items, func(it dossier.Item) bool {
+		return it.ID == "" || slices.Contains(erased, it.Client)
+	})
 	if len(items) == 0 {
 		return nil
 	}
 	rows := pgx.CopyFromSlice(len(items), func(i int) ([]any, error) {
 		it := &items[i]
-		normalize(it)
 		return []any{c.Run.ID, itemKey(c.Run.Tenant, it), string(it.Stream), it.Type, it.ID,
 			textOrNull(it.Client), string(it.State), it.Version, timeOrNull(it.Updated)}, nil
 	})
-	_, err = tx.CopyFrom(ctx, censusTable(c.Run.ID), censusColumns, rows)
+	_, err := tx.CopyFrom(ctx, censusTable(c.Run.ID), censusColumns, rows)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42P01" { // undefined_table
 		return ErrCensusLost
 	}
@@ -137,18 +158,17 @@ func noteListed(ctx context.Context, tx pgx.Tx, c Claim, id TypeID, d *Drained, 
 	if d != nil {
 		args["upto"], args["short"], args["last"], args["ids"] = d.Upto, d.Short, d.Last, d.IDs
 	}
-	tag, err := tx.Exec(ctx, window, args)
-	if err != nil {
-		return err
-	}
-	if tag.RowsAffected() == 0 {
-		return ErrCensusLost
-	}
-	if requests == 0 {
+	var b pgx.Batch
+	b.Queue(window, args).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() == 0 {
+			return ErrCensusLost
+		}
 		return nil
+	})
+	if requests > 0 {
+		b.Queue(count, id.runArgs(c, pgx.StrictNamedArgs{"requests": requests}))
 	}
-	_, err = tx.Exec(ctx, count, id.runArgs(c, pgx.StrictNamedArgs{"requests": requests}))
-	return err
+	return tx.SendBatch(ctx, &b).Close()
 }
 
 // MarkClientListed stores that the census of the type has listed one more client. It fails

@@ -95,10 +95,7 @@ func (k *censusComparison) run(ctx context.Context, streams []dossier.Stream, at
 	if _, err := k.tx.Exec(ctx, `SELECT analyze_census($1)`, k.claim.Run.ID); err != nil {
 		return err
 	}
-	if err := k.absent(ctx, types); err != nil {
-		return err
-	}
-	if err := k.different(ctx, types, atMost); err != nil {
+	if err := k.judge(ctx, types, atMost); err != nil {
 		return err
 	}
 	for _, d := range k.found {
@@ -110,6 +107,20 @@ func (k *censusComparison) run(ctx context.Context, streams []dossier.Stream, at
 	}
 	_, err = k.tx.Exec(ctx, compared, pgx.StrictNamedArgs{"run": k.claim.Run.ID, "streams": streams})
 	return err
+}
+
+// judge stores what is absent or different.
+func (k *censusComparison) judge(ctx context.Context, types []comparedType, atMost int) error {
+	if err := k.endAbsences(ctx, types); err != nil {
+		return err
+	}
+	if equal, err := k.isEqual(ctx, types); equal || err != nil {
+		return err
+	}
+	if err := k.absent(ctx, types); err != nil {
+		return err
+	}
+	return k.different(ctx, types, atMost)
 }
 
 // types returns the types of the streams that were not compared yet.
@@ -147,8 +158,32 @@ func (k *censusComparison) types(ctx context.Context, streams []dossier.Stream) 
 	return queryList(ctx, k.tx, scan, q, args)
 }
 
-// absent stores the shown items that the census lacks as suspects, and ends the absences of
-// items that it has.
+// endAbsences ends the absences of items that the census has.
+func (k *censusComparison) endAbsences(ctx context.Context, types []comparedType) error {
+	const q = `
+		DELETE FROM absences a
+		USING unnest(@streams::text[], @types::text[]) w (stream, type)
+		WHERE a.tenant = @tenant AND a.stream = w.stream AND a.type = w.type AND a.missing = 'record'
+		  AND EXISTS (
+			SELECT FROM census c
+			WHERE c.run = @run AND c.key = a.key)`
+	_, err := k.tx.Exec(ctx, q, k.wholeArgs(types))
+	return err
+}
+
+// wholeArgs returns the arguments for the types that were listed whole.
+func (k *censusComparison) wholeArgs(types []comparedType) pgx.StrictNamedArgs {
+	var streams, names []string
+	for _, t := range types {
+		if t.whole {
+			streams, names = append(streams, t.stream), append(names, t.typ)
+		}
+	}
+	return pgx.StrictNamedArgs{"tenant": k.claim.Run.Tenant, "run": k.claim.Run.ID,
+		"streams": streams, "types": names}
+}
+
+// absent stores the shown items that the census lacks as suspects.
 func (k *censusComparison) absent(ctx context.Context, types []comparedType) error {
 	// What is held, kept or approved stays so.
 	const suspect = `
@@ -170,25 +205,7 @@ func (k *censusComparison) absent(ctx context.Context, types []comparedType) err
 		SELECT stream, type, count(*)
 		FROM suspected
 		GROUP BY stream, type`
-	const returned = `
-		DELETE FROM absences a
-		USING unnest(@streams::text[], @types::text[]) w (stream, type)
-		WHERE a.tenant = @tenant AND a.stream = w.stream AND a.type = w.type AND a.missing = 'record'
-		  AND EXISTS (
-			SELECT FROM census c
-			WHERE c.run = @run AND c.key = a.key)`
-	var streams, names []string
-	for _, t := range types {
-		if t.whole {
-			streams, names = append(streams, t.stream), append(names, t.typ)
-		}
-	}
-	args := pgx.StrictNamedArgs{"tenant": k.claim.Run.Tenant, "run": k.claim.Run.ID,
-		"streams": streams, "types": names}
-	if _, err := k.tx.Exec(ctx, returned, args); err != nil {
-		return err
-	}
-	_, err := k.count(ctx, suspect, args, func(d *CensusDifference, n int64) { d.Absent = n })
+	_, err := k.count(ctx, suspect, k.wholeArgs(types), func(d *CensusDifference, n int64) { d.Absent = n })
 	return err
 }
 

@@ -13,24 +13,19 @@ import (
 // has not come yet. No increment finds such an item before that time.
 const future = time.Hour
 
-// differs selects the envelopes of the census that differ from the stored items. Items in
-// quarantine are left out, because every run retries them.
-const differs = `
-		FROM census c
-		JOIN unnest(@streams::text[], @types::text[], @uptos::timestamptz[], @futures::timestamptz[])
-			w (stream, type, upto, future) ON c.stream = w.stream AND c.type = w.type
-		LEFT JOIN items i ON i.tenant = @tenant AND i.key = c.key
-		WHERE c.run = @run
-		  AND NOT EXISTS (
-			SELECT FROM quarantine q
-			WHERE q.tenant = @tenant AND q.key = c.key)
-		  -- looked at by QueueUnstated
-		  AND NOT EXISTS (
-			SELECT FROM absences a
-			WHERE a.tenant = @tenant AND a.key = c.key AND a.missing <> 'record')
-		  AND CASE
+// listed selects the census of types, with the time up to which each is read, and that from which its
+// items lie in the future.
+const listed = `
+			SELECT c.*, w.upto, w.future
+			FROM census c
+			JOIN unnest(@streams::text[], @types::text[], @uptos::timestamptz[], @futures::timestamptz[])
+				w (stream, type, upto, future) ON c.stream = w.stream AND c.type = w.type
+			WHERE c.run = @run`
+
+// isDifferent is the condition that an envelope c of the census differs from the stored item i.
+const isDifferent = `CASE
 			-- the next run reads it; meanwhile it must not be shown to the wrong reader
-			WHEN c.updated > w.upto AND c.updated <= w.future
+			WHEN c.updated > c.upto AND c.updated <= c.future
 				THEN i.state = 'shown' AND (c.state <> 'shown' OR i.client IS DISTINCT FROM c.client)
 			WHEN i.key IS NULL OR c.state = 'quarantined'
 				THEN true
@@ -40,6 +35,20 @@ const differs = `
 				OR i.state = 'shown' AND c.state <> 'shown'
 				OR i.state <> 'shown' AND c.state = 'shown' AND (` + wronglyHidden + `)
 			END`
+
+// differs selects the envelopes of the census that differ from the stored items. Items in
+// quarantine are left out, because every run retries them.
+const differs = `
+		FROM (` + listed + `) c
+		LEFT JOIN items i ON i.tenant = @tenant AND i.key = c.key
+		WHERE NOT EXISTS (
+			SELECT FROM quarantine q
+			WHERE q.tenant = @tenant AND q.key = c.key)
+		  -- looked at by QueueUnstated
+		  AND NOT EXISTS (
+			SELECT FROM absences a
+			WHERE a.tenant = @tenant AND a.key = c.key AND a.missing <> 'record')
+		  AND ` + isDifferent
 
 // wronglyHidden is the condition that an item i, which the replica does not show, should be
 // shown according to its envelope c.
@@ -55,6 +64,67 @@ const wronglyHidden = `
 								WHERE b.tenant = k.tenant AND b.client = k.id)))
 					-- hidden for a replacement that is no longer there
 					OR i.reason = 'superseded' AND NOT EXISTS (` + replacerOfI + `)`
+
+// differsNow is [isDifferent] without the items that differs leaves out.
+const differsNow = `
+				WHEN ` + isDifferent + ` THEN NOT EXISTS (
+						SELECT FROM quarantine q
+						WHERE q.tenant = @tenant AND q.key = c.key)
+					AND NOT EXISTS (
+						SELECT FROM absences a
+						WHERE a.tenant = @tenant AND a.key = c.key AND a.missing <> 'record')`
+
+// isEqual reports whether the listed types have nothing that is absent or different: the usual case,
+// which is found in one pass. Clients are few, and are looked up.
+func (k *censusComparison) isEqual(ctx context.Context, types []comparedType) (bool, error) {
+	const all = `
+		WITH c AS (` + listed + `),
+		i AS (
+			SELECT i.*
+			FROM items i
+			JOIN unnest(@streams::text[], @types::text[]) w (stream, type)
+				ON i.stream = w.stream AND i.type = w.type
+			WHERE i.tenant = @tenant)
+		SELECT NOT EXISTS (
+			SELECT
+			FROM c
+			FULL JOIN i ON i.key = c.key
+			WHERE CASE WHEN c.key IS NULL THEN i.state = 'shown'` + differsNow + `
+				END)`
+	const clients = `
+		WITH c AS (` + listed + `)
+		SELECT NOT EXISTS (
+			SELECT
+			FROM c
+			LEFT JOIN LATERAL ( -- by key
+				SELECT *
+				FROM items
+				WHERE tenant = @tenant AND key = c.key
+				OFFSET 0) i ON true
+			WHERE CASE` + differsNow + `
+				END)
+		AND NOT EXISTS (
+			SELECT
+			FROM clients k
+			CROSS JOIN LATERAL ( -- by client
+				SELECT key
+				FROM items
+				WHERE tenant = @tenant AND client = k.id AND kind = 'client' AND state = 'shown'
+				OFFSET 0) i
+			WHERE k.tenant = @tenant AND k.state = 'shown'
+			  AND NOT EXISTS (SELECT FROM c WHERE c.key = i.key))`
+	q, other := clients, false
+	for _, t := range types {
+		if !t.whole || t.upto == nil {
+			return false, nil
+		}
+		other = other || t.stream != string(dossier.StreamClients)
+	}
+	if other {
+		q = all
+	}
+	return queryOne(ctx, k.tx, pgx.RowTo[bool], q, k.differArgs(types))
+}
 
 // different queues the items that differ to be read again, of types that were listed and read
 // in full.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // LeaseTime is how long a claim on a run lasts without being renewed, by the database's clock.
@@ -120,6 +121,17 @@ const insistOnClaimSQL = `
 	WITH held AS (` + holdClaimSQL + `)
 	SELECT coalesce(bool_or(cancel), false), 1 / count(*)
 	FROM held`
+
+// scanClaim reads the answer to insistOnClaimSQL.
+func scanClaim(cancelled *bool) func(pgx.Row) error {
+	return func(row pgx.Row) error {
+		err := row.Scan(cancelled, nil)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "22012" { // division_by_zero
+			return ErrFenced
+		}
+		return err
+	}
+}
 
 func holdClaimArgs(c Claim) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"id": c.Run.ID, "fence": c.Fence, "lease": LeaseTime}

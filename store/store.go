@@ -164,13 +164,7 @@ func (s *Store) allAsClaimant(
 	ctx context.Context, c Claim, queue func(*pgx.Batch),
 ) (cancelled bool, err error) {
 	var b pgx.Batch // without an explicit transaction its statements form one of their own
-	b.Queue(insistOnClaimSQL, holdClaimArgs(c)).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&cancelled, nil)
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "22012" { // division_by_zero
-			return ErrFenced
-		}
-		return err
-	})
+	b.Queue(insistOnClaimSQL, holdClaimArgs(c)).QueryRow(scanClaim(&cancelled))
 	queue(&b)
 	err = s.pool.SendBatch(ctx, &b).Close()
 	return cancelled, err
