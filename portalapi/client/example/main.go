@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 
 	"dossiersync/portalapi/client"
@@ -41,7 +40,7 @@ func printDossiers(ctx context.Context, address, token string) error {
 		if d.Name != nil {
 			name = *d.Name
 		}
-		fmt.Printf("%s, as %s\n", name, d.Role)
+		fmt.Printf("%s, as %s\n", name, d.RoleLabel)
 		if err := printCards(ctx, api, d.Client); err != nil {
 			return err
 		}
@@ -65,32 +64,17 @@ func printCards(ctx context.Context, api *client.ClientWithResponses, id client.
 			return err
 		}
 		list := page.JSON200
-		if len(list.Items) == 0 && list.Freshness.Reason != nil {
-			fmt.Println("  nothing:", *list.Freshness.Reason)
+		if len(list.Items) == 0 && list.Freshness.ReasonSentence != nil {
+			fmt.Println(" ", *list.Freshness.ReasonSentence)
 		}
 		for _, card := range list.Items {
 			fmt.Printf("  %s  %s: %s\n", card.At.Format("2006-01-02 15:04"), card.Title, card.Excerpt)
 		}
-		next, err := cursorOf(list.Page.Next)
-		if err != nil || next == nil {
-			return err
+		if params.Cursor = list.Page.NextCursor; params.Cursor == nil {
+			return nil
 		}
-		params.Cursor = next
 	}
 	return nil
-}
-
-// cursorOf returns the cursor of a link to another page; nil if there is none.
-func cursorOf(link *string) (*client.Cursor, error) {
-	if link == nil {
-		return nil, nil
-	}
-	u, err := url.Parse(*link)
-	if err != nil {
-		return nil, err
-	}
-	cursor := u.Query().Get("cursor")
-	return &cursor, nil
 }
 
 func printPlans(ctx context.Context, api *client.ClientWithResponses, id client.ClientID) error {

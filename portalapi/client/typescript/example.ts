@@ -12,7 +12,7 @@ if (!address || !token) {
 const api = newReader(address, token);
 
 for (const dossier of value(await api.GET("/v1/dossiers")).items) {
-  console.log(`${dossier.name ?? dossier.client}, as ${dossier.role}`);
+  console.log(`${dossier.name ?? dossier.client}, as ${dossier.roleLabel}`);
   await printCards(dossier.client);
   await printPlans(dossier.client);
 }
@@ -24,16 +24,16 @@ async function printCards(client: string) {
     const list: Schemas["CardList"] = value(
       await api.GET("/v1/dossiers/{client}/timeline", { params: { path: { client }, query: { limit: 3, cursor } } }),
     );
-    if (list.items.length === 0 && list.freshness.reason !== null) {
-      console.log("  nothing:", list.freshness.reason);
+    if (list.items.length === 0 && list.freshness.reasonSentence !== null) {
+      console.log(" ", list.freshness.reasonSentence);
     }
     for (const card of list.items) {
       console.log(`  ${card.at.slice(0, 16).replace("T", " ")}  ${card.title}: ${card.excerpt}`);
     }
-    if (list.page.next === null) {
+    if (list.page.nextCursor === null) {
       return;
     }
-    cursor = new URL(list.page.next, address).searchParams.get("cursor") ?? undefined;
+    cursor = list.page.nextCursor;
   }
 }
 
