@@ -57,8 +57,8 @@ func TestCase46ManyCarePlansAreOnePlan(t *testing.T) {
 	}
 	key := func(id string) string { return dossier.Key(tenant, to(id)) }
 	const none = `"achievement":null,"start":null,"targets":[],"notes":[],` +
-		`"statusReason":null,"expressedBy":null,"evaluations":[]`
-	const bare = `"timing":null,"performer":[],"product":null,"amount":null,"location":null,` +
+		`"statusLabel":"active","achievementLabel":null,"statusReason":null,"expressedBy":null,"evaluations":[]`
+	const bare = `"statusLabel":"in-progress","timing":null,"performer":[],"product":null,"amount":null,"location":null,` +
 		`"reason":null,"evaluations":[]}`
 	const about = `,"goals":[],"action":null}`
 	action := func(plan, place string) string {
@@ -299,7 +299,7 @@ func TestReportAboutAPartLinksToTheWhole(t *testing.T) {
 	}
 	whole := func(id string) string {
 		return fmt.Sprintf(`{"id":%q,"kind":"care-plan","title":"Plan %s",`+
-			`"period":{"start":null,"end":null},"author":null}`,
+			`"period":{"start":null,"end":null},"author":null,"kindLabel":"care-plan"}`,
 			dossier.Key(tenant, dossier.Ref{Type: carePlans.Name, ID: id}), id)
 	}
 	if got := link(daughter); got != whole("p") {
