@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
@@ -192,6 +193,9 @@ func TestPartsAloneSayWhetherTheyAreReady(t *testing.T) {
 	h.exec(`UPDATE dossiersync_schema_version SET version = version + 2`)
 	want("with a newer schema", http.StatusOK, "ready")
 	h.exec(`UPDATE dossiersync_schema_version SET version = version - 1`)
+	h.exec(`DELETE FROM proof_keys`)
+	maps.DeleteFunc(asked, func(name, _ string) bool { return !strings.HasPrefix(name, "portal") })
+	want("without its key", http.StatusServiceUnavailable, "proof_key_file")
 }
 
 // getMetrics returns the status and the body of an answer; token may be "".

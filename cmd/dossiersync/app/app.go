@@ -212,7 +212,7 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 	if err := a.checkProofs(ctx, reader); err != nil {
 		return err
 	}
-	a.ready = append(a.ready, reader.Ready)
+	a.ready = append(a.ready, reader.Ready, func(ctx context.Context) error { return a.isProved(ctx, reader) })
 	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
@@ -273,6 +273,16 @@ func (a *App) checkProofs(ctx context.Context, reader *store.Portal) error {
 	return nil
 }
 
+// isProved returns nil if the database accepts the proofs of this process for one of the tenants.
+func (a *App) isProved(ctx context.Context, reader *store.Portal) (err error) {
+	for _, tenant := range a.db.tenants {
+		if err = reader.CheckProof(ctx, tenant); !errors.Is(err, store.ErrProof) {
+			return err
+		}
+	}
+	return err
+}
+
 // addMetrics serves the health and metrics of this process alone, with the TLS and the
 // metrics token of the operators' side.
 func (a *App) addMetrics(address string) error {
@@ -289,6 +299,8 @@ func (a *App) checkReady(ctx context.Context) error {
 	for _, check := range a.ready {
 		err := check(ctx)
 		switch {
+		case errors.Is(err, store.ErrProof):
+			return errors.New("the database does not accept the key in portal_api.proof_key_file: run dossiersync migrate")
 		case errors.Is(err, store.ErrUnavailable):
 			return errors.New("the database does not answer")
 		case err != nil:
