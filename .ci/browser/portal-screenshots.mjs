@@ -5,6 +5,7 @@ import { main, must, openPage } from './browser.mjs';
 const folder = process.env.DOSSIERSYNC_SCREENSHOTS;
 const largest = 150 * 1024;
 const desk = { viewport: { width: 1100, height: 780 } };
+const tall = { viewport: { width: 1100, height: 940 } };
 const phone = { viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true };
 
 async function take(page, name) {
@@ -36,6 +37,12 @@ const openPlan = async page => {
   await page.locator('.plan-card a').first().click();
   await page.waitForSelector('.goal');
 };
+const goals = async page => {
+  await openPlan(page);
+  await page.evaluate(() => document.querySelector('.domain').scrollIntoView());
+};
+const people = page => page.evaluate(() => document.querySelectorAll('.person')[2].scrollIntoView());
+
 const openMonth = async page => {
   await page.locator('.months a').nth(2).click();
   await page.waitForFunction(() => document.querySelectorAll('.card').length > 20);
@@ -47,8 +54,9 @@ await main(async browser => {
   const door = await openPage(browser, { locale: 'nl-NL', ...desk });
   await door.goto('/inloggen');
   await take(door, 'sign-in');
-  await walk(browser, desk, [['start', ''], ['timeline', '/tijdlijn'], ['timeline-month', '/tijdlijn', openMonth], ['reading', '/lezen?soort=zorgleefplan'],
-    ['plan', '/plannen', openPlan], ['users', '/toegang'], ['access-log', '/gekeken']]);
-  await walk(browser, { ...desk, colorScheme: 'dark' }, [['timeline-dark', '/tijdlijn']]);
+  await walk(browser, desk, [['start', ''], ['timeline-month', '/tijdlijn', openMonth], ['reading', '/lezen?soort=zorgleefplan'],
+    ['plan', '/plannen', goals], ['users', '/toegang', people], ['access-log', '/gekeken']]);
+  await walk(browser, tall, [['timeline', '/tijdlijn']]);
+  await walk(browser, { ...tall, colorScheme: 'dark' }, [['timeline-dark', '/tijdlijn']]);
   await walk(browser, phone, [['start-phone', ''], ['timeline-phone', '/tijdlijn', page => page.evaluate(() => window.scrollTo(0, 130))], ['plan-phone', '/plannen', openPlan]]);
 });

@@ -14,7 +14,6 @@ import (
 type accessBody struct {
 	People   []personAccess
 	Contacts []client.Contact // known in the care record, without rights here
-	NoMore   bool             // there are no such contacts
 	Today    string
 }
 
@@ -23,7 +22,7 @@ type personAccess struct {
 	client.Grant
 	Name, Relation, State string
 	You, Fixed            bool // nobody changes their own rights, or those of the client
-	Ended                 bool
+	Waits                 bool // it does not open the dossier now
 }
 
 // Sees reports whether the grant has a part.
@@ -42,11 +41,10 @@ func (p *portal) access(v *view) error {
 	if err != nil {
 		return err
 	}
-	today := time.Now().In(v.page.Head.Zone).Format(time.DateOnly)
-	body := accessBody{Today: today}
+	body := accessBody{Today: time.Now().In(v.page.Head.Zone).Format(time.DateOnly)}
 	for _, g := range grants {
 		if g.State != client.GrantStateRevoked {
-			body.People = append(body.People, p.personAccess(v, g, contacts, today))
+			body.People = append(body.People, p.personAccess(v, g, contacts))
 		}
 	}
 	slices.SortStableFunc(body.People, func(a, b personAccess) int { return strings.Compare(a.order(), b.order()) })
@@ -78,8 +76,8 @@ func (a personAccess) order() string {
 	return "2" + a.Name
 }
 
-func (p *portal) personAccess(v *view, g client.Grant, contacts []client.Contact, today string) personAccess {
-	a := personAccess{Grant: g, Name: text(g.Name), Relation: word("role", g.Role), State: word("grant", g.State),
+func (p *portal) personAccess(v *view, g client.Grant, contacts []client.Contact) personAccess {
+	a := personAccess{Grant: g, Name: text(g.Name), Relation: text(g.RoleLabel), State: text(g.StateLabel),
 		You: g.User == v.page.Session.User, Fixed: g.Role == client.RoleClient}
 	if g.Role == client.RoleClient {
 		a.Name = v.page.Client()
@@ -93,8 +91,8 @@ func (p *portal) personAccess(v *view, g client.Grant, contacts []client.Contact
 			a.Relation = *c.Relationship
 		}
 	}
-	if g.Until != nil && g.Until.Format(time.DateOnly) < today {
-		a.Ended, a.State = true, "toegang is afgelopen op "+date(g.Until.Time)
+	if g.Counts != nil && !*g.Counts {
+		a.Waits, a.State = true, cmp.Or(text(g.WhySentence), a.State)
 	}
 	return a
 }

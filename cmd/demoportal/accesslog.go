@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"time"
 
 	"dossiersync/portalapi/client"
@@ -17,40 +16,39 @@ type logBody struct {
 	Empty  *why
 }
 
-// logDay is what people did on one day.
+// logDay is the visits of one day, and what else people did.
 type logDay struct {
 	Title  string
-	People []logPerson
+	Visits []logVisit
 }
 
-// logPerson is what one person did on one day.
-type logPerson struct {
-	Name, Role string
-	You        bool
-	Acts       []logAct
+// logVisit is one visit of a person.
+type logVisit struct {
+	client.Access
+	Name    string
+	You     bool
+	Refused bool
+	Seen    []logObject
+	More    int // how many objects are not in Seen
 }
 
-// logAct is one thing that a person did on one day, maybe more than once.
-type logAct struct {
-	Text        string
-	Refused     bool
-	First, Last time.Time
-	Count       int
+// logObject is something that was opened in a visit.
+type logObject struct {
+	Title, URL string
+	At         *time.Time
 }
 
-// When returns when it was.
-func (a logAct) When() string {
-	when := "om " + clock(a.Last) + " uur"
-	if a.Last.Sub(a.First) >= time.Minute {
-		when = "tussen " + clock(a.First) + " en " + clock(a.Last) + " uur"
-	}
-	if a.Count > 1 {
-		when += ", " + count(a.Count, "keer", "keer")
+// mostSeen is the largest number of objects that a visit names.
+const mostSeen = 8
+
+// When returns when the visit was.
+func (v logVisit) When() string {
+	when := "om " + clock(v.First) + " uur"
+	if v.Last.Sub(v.First) >= time.Minute {
+		when = "van " + clock(v.First) + " tot " + clock(v.Last) + " uur"
 	}
 	return when
 }
-
-const actsOnPage = 100
 
 func (p *portal) accessLog(v *view) error {
 	if !v.page.Dossier.Manager {
@@ -59,7 +57,7 @@ func (p *portal) accessLog(v *view) error {
 	body := logBody{Filter: readFilter(v.URL.Query())}
 	list, err := answered(v.api.ListAccessLogWithResponse(v.Context(), v.page.Dossier.Client,
 		&client.ListAccessLogParams{From: apiDate(body.Filter.From), To: apiDate(body.Filter.To),
-			Limit: some(actsOnPage), Cursor: some(v.URL.Query().Get("cursor"))}))
+			Cursor: some(v.URL.Query().Get("cursor"))}))
 	if isStatus(err, http.StatusBadRequest) { // an old cursor, or one that was changed
 		return v.redirect(v.page.At("/gekeken" + body.Filter.query()))
 	}
@@ -70,12 +68,42 @@ func (p *portal) accessLog(v *view) error {
 		body.Older = v.page.At("/gekeken" + body.Filter.query("cursor", c))
 	}
 	for _, a := range list.JSON200.Items {
-		body.add(a, p.logName(v, a), cmp.Or(text(a.OnBehalfOf), a.User.Id) == v.page.Session.User)
+		title := dayOf(a.Day.Time)
+		if len(body.Days) == 0 || body.Days[len(body.Days)-1].Title != title {
+			body.Days = append(body.Days, logDay{Title: title})
+		}
+		day := &body.Days[len(body.Days)-1]
+		day.Visits = append(day.Visits, p.logVisit(v, a))
 	}
 	if len(body.Days) == 0 {
 		body.Empty = some(emptiness(list.JSON200.Freshness))
 	}
 	return v.show("accesslog", "Wie heeft gekeken", &list.JSON200.Freshness, body)
+}
+
+func (p *portal) logVisit(v *view, a client.Access) logVisit {
+	visit := logVisit{Access: a, Name: p.logName(v, a), Refused: a.Outcome != client.AccessOutcomeSuccess,
+		You: cmp.Or(text(a.OnBehalfOf), a.User.Id) == v.page.Session.User}
+	for _, o := range a.Objects {
+		if o.Title == nil {
+			continue // the reader may not see it any more
+		}
+		if len(visit.Seen) == mostSeen {
+			break
+		}
+		seen := logObject{Title: *o.Title, At: o.At}
+		switch kind := cmp.Or(text((*string)(o.Kind)), "user"); kind {
+		case "report":
+			seen.URL = v.page.At("/rapportage/" + text(o.Id))
+		case "form":
+			seen.URL = v.page.At("/formulier/" + text(o.Id))
+		case "care-plan":
+			seen.URL = v.page.At("/plannen/" + text(o.Id))
+		}
+		visit.Seen = append(visit.Seen, seen)
+	}
+	visit.More = max(0, a.Opened-len(visit.Seen))
+	return visit
 }
 
 // logName returns the name of the person who did something.
@@ -85,6 +113,8 @@ func (p *portal) logName(v *view, a client.Access) string {
 	switch {
 	case found:
 		return known.Name
+	case a.OnBehalfOf != nil && a.OnBehalfOfName != nil:
+		return *a.OnBehalfOfName
 	case a.OnBehalfOf == nil && a.User.Name != nil:
 		return *a.User.Name
 	case text(a.User.Role) == string(client.RoleClient):
@@ -93,46 +123,4 @@ func (p *portal) logName(v *view, a client.Access) string {
 		return "Het portaal"
 	}
 	return user
-}
-
-// add adds an entry to its day and person.
-func (b *logBody) add(a client.Access, name string, you bool) {
-	title := dayOf(a.Day.Time)
-	if len(b.Days) == 0 || b.Days[len(b.Days)-1].Title != title {
-		b.Days = append(b.Days, logDay{Title: title})
-	}
-	d := &b.Days[len(b.Days)-1]
-	i := slices.IndexFunc(d.People, func(p logPerson) bool { return p.Name == name })
-	if i < 0 {
-		i = len(d.People)
-		d.People = append(d.People, logPerson{Name: name, You: you})
-	}
-	p := &d.People[i]
-	p.Role = cmp.Or(p.Role, word("role", text(a.User.Role)))
-	act := newLogAct(a)
-	if i := slices.IndexFunc(p.Acts, func(b logAct) bool { return b.Text == act.Text }); i >= 0 {
-		same := &p.Acts[i]
-		same.Count += act.Count
-		same.First = slices.MinFunc([]time.Time{same.First, act.First}, time.Time.Compare)
-		same.Last = slices.MaxFunc([]time.Time{same.Last, act.Last}, time.Time.Compare)
-		return
-	}
-	p.Acts = append(p.Acts, act)
-}
-
-func newLogAct(a client.Access) logAct {
-	does := string(a.Action) + " " + a.Event
-	said := word("done", does)
-	if said == does {
-		said = word("act", a.Action) + word("event", a.Event)
-	}
-	if a.Action == client.AccessActionRead && a.Outcome != client.AccessOutcomeSuccess {
-		said = "wilde " + word("event", a.Event) + " bekijken"
-	}
-	act := logAct{Text: upper(said), First: a.First, Last: a.Last, Count: a.Count}
-	if a.Outcome != client.AccessOutcomeSuccess {
-		act.Text += word("outcome", a.Outcome)
-		act.Refused = true
-	}
-	return act
 }

@@ -83,7 +83,7 @@ var funcs = template.FuncMap{
 		}
 		return "", fmt.Errorf("no asset %s", name)
 	},
-	"icon": icon, "word": func(list string, code any) string { return word(list, fmt.Sprint(code)) },
+	"icon": icon,
 	"date": date, "day": dayOf, "month": monthOf, "clock": clock, "moment": moment, "noteMoment": noteMoment,
 	"fhirDate": fhirDate, "period": period, "count": count, "size": size, "initials": initials, "upper": upper,
 	"text": text, "clientName": clientName, "late": late, "category": func(c *client.Category) string { return text((*string)(c)) },

@@ -30,8 +30,8 @@ func (p *portal) printChoice(v *view) error {
 		printChoiceBody{now.AddDate(0, -1, 0).Format(time.DateOnly), now.Format(time.DateOnly)})
 }
 
-// printSheet shows what goes on paper. It answers a form, so that each print is one deliberate act: the
-// place to tell the API of a print, for the access log.
+// printSheet shows what goes on paper. It answers a form, so that each print is one deliberate act, which
+// is in the access log before the sheet leaves.
 func (p *portal) printSheet(v *view) error {
 	body := printBody{At: time.Now().In(v.page.Head.Zone),
 		Filter: filter{From: dateOrNone(v.PostFormValue("van")), To: dateOrNone(v.PostFormValue("tot"))}}
@@ -41,8 +41,22 @@ func (p *portal) printSheet(v *view) error {
 	}
 	if len(body.Reports)+len(body.Forms)+len(body.Plans) == 0 {
 		body.Empty = some(emptiness(fresh))
+	} else if err := v.tellPrint(v.PostFormValue("wat"), v.PostFormValue("id")); err != nil {
+		return err
 	}
 	return v.show("printsheet", "Afdruk", &fresh, body)
+}
+
+// tellPrint tells the API of a print, for the access log.
+func (v *view) tellPrint(what, id string) error {
+	event := client.PortalEvent{Event: client.PortalEventEventPrint}
+	kind := map[string]client.EventObjectKind{"rapportage": client.EventObjectKindReport,
+		"formulier": client.EventObjectKindForm, "plan": client.EventObjectKindCarePlan}[what]
+	if kind != "" {
+		event.Object = &client.EventObject{Kind: kind, Id: id}
+	}
+	_, err := answered(v.api.PostEventWithResponse(v.Context(), v.page.Dossier.Client, event))
+	return err
 }
 
 // fillPrint reads what the reader chose.

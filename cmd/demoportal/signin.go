@@ -67,6 +67,7 @@ func (p *portal) signOut(v *view) error {
 // chooseBody is the page on which a reader chooses a dossier.
 type chooseBody struct {
 	Invitations []invitation
+	Empty       why // why there are no dossiers
 }
 
 // invitation is a dossier that waits for the reader's yes.
@@ -77,7 +78,7 @@ type invitation struct {
 
 // choose shows the dossiers that the reader may open, or opens the only one.
 func (p *portal) choose(v *view) error {
-	list, _, err := dossiers(v.Context(), v.api)
+	list, fresh, err := dossiers(v.Context(), v.api)
 	if err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (p *portal) choose(v *view) error {
 		return v.redirect("/d/" + list[0].Client)
 	}
 	v.page.Dossiers = list
-	return v.show("choose", "Kies een dossier", nil, chooseBody{invited})
+	return v.show("choose", "Kies een dossier", nil, chooseBody{invited, emptiness(fresh)})
 }
 
 // invitations returns the dossiers that wait for the reader's yes. A real portal knows its invitations

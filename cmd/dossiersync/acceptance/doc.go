@@ -33,6 +33,7 @@
 //   - privacy_*: no personal data in logs, metrics, errors, runs and jobs
 //   - metrics, prometheus: the metrics and the dashboard of deploy/
 //   - console, browser, screenshots: the operators' console, without and in a browser
+//   - portal_browser: the sample portal of the running demo, in a browser
 //   - realinput: FHIR resources that others wrote
 //   - texts: inputs after public bug reports, by kind of fault (testdata/texts)
 //
