@@ -32,10 +32,10 @@ test: deps ## Run the tests
 	-@.ci/install-pgbouncer
 	$(GO) test -timeout 20m ./...
 
-CHECKS = openapi lint check-deploy check-dist browser peer mishaps race
+CHECKS = openapi lint check-deploy check-dist browser peer mishaps bench-quick race
 .PHONY: check
 check: export DOSSIERSYNC_LONG = 1 # some tests wait for leases to expire
-check: $(CHECKS) ## Run the slower checks: race detector, linters, browser, deploy/, a foreign FHIR server, mishaps
+check: $(CHECKS) ## Run the slower checks: race detector, linters, browser, deploy/, a foreign FHIR server, mishaps, a small bench
 
 .PHONY: checks
 checks: # The names of what make check runs, for .ci/run
@@ -130,6 +130,14 @@ fuzz: ## Run every fuzz function for FUZZTIME (20s)
 .PHONY: bench
 bench: deps build ## Measure speed as ratios within one run (ARGS=--quick: less data, one minute)
 	@bin/bench $(ARGS)
+
+.PHONY: bench-full
+bench-full: deps build ## Measure the same with a million records and 300 tenants (hours)
+	@bin/bench --full $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: deps build # In make check, so that no row rots. Its ratios mean little.
+	@bin/bench --quick --only B1,B2,B3,B4,B5,B9,B10
 
 .PHONY: build
 build: ## Build the programs into bin/

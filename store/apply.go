@@ -19,9 +19,13 @@ import (
 // It fails with [ErrFenced] if the claim was lost; nothing is written then. If PostgreSQL
 // refuses a value, the item that holds it is quarantined, and the others are stored.
 func (s *Store) Apply(ctx context.Context, b Batch, r Renderer) (Applied, error) {
-	b.Items = latest(b.Items)
+	b.Items = latest(b.Items) // a copy, because the caller may apply its items again
 	for i := range b.Items {
-		normalize(&b.Items[i])
+		it := &b.Items[i]
+		normalize(it)
+		if b.Digest != (dossier.Hash{}) {
+			it.Hash = it.Hash.Mix(b.Digest)
+		}
 	}
 	return s.applyOrSplit(ctx, b, r)
 }

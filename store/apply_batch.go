@@ -52,6 +52,8 @@ type Batch struct {
 	Claim Claim
 	Type  TypeID
 	Items []dossier.Item
+	// Digest is mixed into the items' hashes: it covers the rules of rendering.
+	Digest dossier.Hash
 	// RulesChanged is set while a type is read again because other items than before are to be
 	// hidden: an item that loses its mark then is the tenant's statement.
 	RulesChanged bool

@@ -64,7 +64,8 @@
 // The numbers are those of docs/design.md.
 //
 //   - Batches may be repeated. A cursor moves in the transaction of the last batch of a window that was
-//     read to its end, so the replica holds everything up to each cursor, and perhaps more (I3).
+//     read to its end, so the replica holds everything up to each cursor, and perhaps more (I3). The
+//     cursors of windows that brought nothing move together, before the next batch.
 //   - Within an epoch an older version never replaces a newer one. When a direct read finds an older
 //     state, the source was restored: OpenEpoch begins a new epoch and everything is read again (I4).
 //   - An item that cannot be applied is quarantined, retried by each run of the whole tenant, and makes

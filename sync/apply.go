@@ -30,7 +30,7 @@ func (s *slice) applyBatch(ctx context.Context, b store.Batch) (store.Applied, e
 		return store.Applied{}, err
 	}
 	s.changed()
-	b.Items = withDigest(b.Items, s.render.Digest)
+	b.Digest = s.render.Digest
 	b.Claim, b.Requests, b.RulesChanged = s.claim, s.requests.Swap(0), s.hidingChanged(b.Type)
 	applied, err := s.syncer.store.Apply(ctx, b, s.render)
 	if err != nil {

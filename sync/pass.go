@@ -22,6 +22,8 @@ const (
 	bytesAhead = 8 << 20
 	// batchItems is about how many items are applied at once, if so many have come.
 	batchItems = 2000
+	// listedItems is how many envelopes are added to a census at once, if so many are still to come.
+	listedItems = 5000
 )
 
 // pass is one reading of a window's pages, from the first on.
@@ -102,12 +104,12 @@ func (w *window) fetch(
 		if err := w.cutCircle(&page); err != nil {
 			return nil, err
 		}
-		a := arrival{total: page.Total, weight: min(page.Size, bytesAhead)}
-		for _, it := range page.Items {
-			if w.see(&it) {
-				a.items = append(a.items, it)
+		a := arrival{items: page.Items[:0], total: page.Total, weight: min(page.Size, bytesAhead/2)}
+		for i := range page.Items {
+			if it := &page.Items[i]; w.see(it) {
+				a.items = append(a.items, *it) // in place
 			} else {
-				a.again = append(a.again, it)
+				a.again = append(a.again, *it)
 			}
 		}
 		if a.last, a.drained, err = w.endsWith(ctx, page); err != nil {
@@ -193,8 +195,18 @@ func (w *window) keepAll(ctx context.Context, ahead *semaphore.Weighted, arrival
 			}
 			begun = true
 		}
-		batch, again, weight = append(batch, a.items...), append(again, a.again...), weight+a.weight
-		if !a.last && len(arrivals) > 0 && len(batch)+len(again) < batchItems {
+		if batch == nil {
+			batch = a.items
+		} else {
+			batch = append(batch, a.items...)
+		}
+		again, weight = append(again, a.again...), weight+a.weight
+		n := len(batch) + len(again)
+		waits := len(arrivals) > 0 && n < batchItems
+		if w.kind.isCensus() { // another page always fits beside half of the bytes
+			waits = n < listedItems && weight <= bytesAhead/2
+		}
+		if !a.last && waits {
 			continue
 		}
 		if err := w.keep(ctx, batch, again, a.drained); err != nil {

@@ -53,7 +53,7 @@ type Options struct {
 	// Spread is the time after a slot over which the tenants' runs are spread; default 60 s,
 	// negative: none.
 	Spread time.Duration
-	// WindowItems is about how many records a window holds; default 5,000.
+	// WindowItems is about how many records a window holds; default 10,000.
 	WindowItems int
 }
 
@@ -90,7 +90,7 @@ func New(st *store.Store, tenants []Tenant, o Options) (*Syncer, error) {
 		o.Spread = time.Minute
 	}
 	if o.WindowItems == 0 {
-		o.WindowItems = 5000
+		o.WindowItems = 10_000
 	}
 	s := &Syncer{store: st, here: here, opts: o, log: o.Log, tenants: make(map[string]*Tenant, len(tenants)),
 		habits: make(map[string]*habits, len(tenants))}

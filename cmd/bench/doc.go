@@ -10,11 +10,14 @@
 //	    the same empty tables, in one transaction, although a load must commit batch
 //	    by batch
 //	B2  a run with nothing new in a large replica, against one in a small replica
+//	B3  a run with one record in a hundred changed, in records a second, against B1
 //	B4  a reconcile, against fetching and decoding the same pages
 //	B5  peak resident memory of `dossiersync sync` itself, from /proc
 //	B6  the first page of a time line, from the program itself, against a handler
 //	    that runs the same one SELECT without token, rights, row-level security or log
 //	B7  the same page unchanged since the portal's copy (If-None-Match), against B6
+//	B9  a slot of many tenants with nothing new, by one worker
+//	B10 from the start of the program until it is ready, and its size
 //
 // Phases overlap: source and decode run beside apply, whose parts are read, render,
 // copy, notes and commit. There is no staging table. Rendering during a COPY counts as

@@ -14,7 +14,7 @@ import (
 
 // memory measures the peak of `dossiersync sync` in a first load.
 func memory() row {
-	return row{name: "B5", what: "peak resident memory of a first load, in MiB", goal: 128, atMost: true,
+	return row{name: "B5", what: "peak resident memory of a first load, in MiB", goal: 64, atMost: true,
 		measure: func(ctx context.Context, s *setup) (result, error) {
 			peak, spread, err := s.leastPeak(ctx, s.many)
 			return result{ratio: float64(peak) / (1 << 20), unit: " MiB", noise: spread}, err

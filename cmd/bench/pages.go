@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,9 @@ import (
 type prebuilt struct {
 	dir   string
 	lists map[string]*list // by resource type
-	files map[string][]byte
+	// changed holds the lists after one record in a hundred has changed, all of one type.
+	changed map[string]*list
+	files   map[string][]byte
 }
 
 // A list holds the records of one type as entries of a Bundle, in the order of their
@@ -64,7 +67,58 @@ func build(items int, dir, base string) (*prebuilt, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, s.change(base, system.List(changedType), items/100)
+}
+
+// changedType is the type whose records change.
+const changedType = "Observation"
+
+// change makes the lists in which n records of changedType have changed just now, evenly spread over
+// the others.
+func (s *prebuilt) change(base string, records []*archive.Version, n int) error {
+	s.changed = maps.Clone(s.lists)
+	if n == 0 || len(records) < n {
+		return nil
+	}
+	slices.SortStableFunc(records, func(a, b *archive.Version) int {
+		return cmp.Or(a.LastUpdated.Compare(b.LastUpdated), cmp.Compare(a.ID, b.ID))
+	})
+	records = records[:len(s.lists[changedType].ends)]
+	kept, changed, every := records[:0:0], records[:0:0], len(records)/n
+	for i, v := range records {
+		if i%every != 0 || len(changed) == n {
+			kept = append(kept, v)
+			continue
+		}
+		now, err := changedNow(v)
+		if err != nil {
+			return err
+		}
+		changed = append(changed, now)
+	}
+	var err error
+	s.changed[changedType], err = writeList(filepath.Join(s.dir, "changed.json"), base, append(kept, changed...))
+	return err
+}
+
+// changedNow returns the record with another version and text.
+func changedNow(v *archive.Version) (*archive.Version, error) {
+	var body map[string]any
+	if err := json.Unmarshal(v.Body, &body); err != nil {
+		return nil, err
+	}
+	now := *v
+	now.LastUpdated = time.Now().UTC().Truncate(time.Millisecond)
+	meta, _ := body["meta"].(map[string]any)
+	if meta == nil {
+		meta = make(map[string]any)
+	}
+	meta["versionId"], meta["lastUpdated"] = "changed", now.LastUpdated.Format(time.RFC3339Nano)
+	text, _ := body["valueString"].(string)
+	body["meta"], body["valueString"] = meta, text+" Aangevuld."
+	var err error
+	now.Body, err = json.Marshal(body)
+	return &now, err
 }
 
 // generate returns a system with at least that many records that are pulled, most of them

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,13 +55,18 @@ type system struct {
 	records *prebuilt
 
 	mu     sync.Mutex
-	briefs map[string]*list // by type and elements
+	briefs map[string]*list // by path and elements
+
+	changed atomic.Bool // some records have changed
 }
 
 func (s *system) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metadata", s.metadata)
 	mux.HandleFunc("GET /{type}", s.search)
+	mux.HandleFunc("POST /changed/{yes}", func(_ http.ResponseWriter, r *http.Request) {
+		s.changed.Store(r.PathValue("yes") == "true")
+	})
 	mux.HandleFunc("GET /{type}/_history", s.history)
 	mux.HandleFunc("GET /{type}/{id}", s.read)
 	return mux
@@ -108,7 +114,11 @@ func (s *system) read(w http.ResponseWriter, r *http.Request) {
 var understood = []string{"_lastUpdated", "_sort", "_count", "_total", "_elements", "_summary", "_cursor", "code", "type"}
 
 func (s *system) search(w http.ResponseWriter, r *http.Request) {
-	l, ok := s.records.lists[r.PathValue("type")]
+	lists := s.records.lists
+	if s.changed.Load() {
+		lists = s.records.changed
+	}
+	l, ok := lists[r.PathValue("type")]
 	if !ok {
 		http.NotFound(w, r)
 		return
@@ -126,7 +136,7 @@ func (s *system) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.elements != "" {
-		if l, err = s.brief(r.PathValue("type"), l, p.elements); err != nil {
+		if l, err = s.brief(l, p.elements); err != nil {
 			http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 			return
 		}
@@ -179,10 +189,10 @@ func partOf(l *list, q url.Values) (p part, err error) {
 	return p, err
 }
 
-func (s *system) brief(name string, l *list, elements string) (*list, error) {
+func (s *system) brief(l *list, elements string) (*list, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := name + " " + elements
+	key := l.path + " " + elements
 	if b, ok := s.briefs[key]; ok {
 		return b, nil
 	}

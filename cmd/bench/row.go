@@ -23,7 +23,8 @@ type row struct {
 
 // rows lists the table's rows, in its order.
 func rows() []row {
-	return []row{firstLoad(), nothingNew(), reconcile(), memory(), memoryRatio(), firstPage(), unchanged()}
+	return []row{firstLoad(), nothingNew(), statements(), someChanged(), reconcile(), memory(), memoryRatio(),
+		firstPage(), unchanged(), manyTenants(), manyTenantsMemory(), start(), binary()}
 }
 
 // A result is what a row's measurement came to.

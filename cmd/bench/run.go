@@ -11,6 +11,7 @@ import (
 
 type runCmd struct {
 	Quick   bool     `help:"Measure smaller numbers, in a minute, to see that it works. The ratios mean little."`
+	Full    bool     `help:"Measure a million records and 300 tenants, in hours."`
 	Only    []string `help:"Measure only these rows." placeholder:"B1,B2"`
 	Items   int      `help:"Use this many records instead of 200,000, and proportionally fewer in small loads." placeholder:"N"`
 	Data    string   `help:"The folder for the data, which is removed afterwards; default: ${default}." default:"data/bench" placeholder:"DIR"`

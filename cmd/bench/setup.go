@@ -29,11 +29,13 @@ import (
 type sizes struct {
 	few, some, many int // B2 uses few and many, B5 some and many, the others many
 	times           int // repetitions
+	tenants, each   int // B9: how many tenants, with so many records each
 }
 
 var (
-	full  = sizes{10_000, 50_000, 200_000, 3}
-	quick = sizes{1_000, 2_000, 10_000, 2}
+	normal = sizes{10_000, 50_000, 200_000, 3, 60, 1_591}
+	full   = sizes{10_000, 250_000, 1_000_000, 2, 300, 1_591}
+	quick  = sizes{1_000, 2_000, 4_000, 2, 6, 500}
 )
 
 // A setup is the PostgreSQL and the process with pages on which the rows are measured.
@@ -48,9 +50,12 @@ type setup struct {
 	// profile is a folder for profiles of the worker; empty: none are made.
 	profile string
 	stops   []func() error
-	loaded  map[int]string  // URLs of databases, by the number of records loaded into them
-	served  *portal         // nil: not started yet
-	peaks   map[int][]int64 // of resident memory in bytes, by the number of records loaded
+	made    []string          // databases that rows use again
+	idle    map[int][]measure // of runs with nothing new, by the number of records stored
+	slots   *slots            // nil: not measured yet
+	loaded  map[int]string    // URLs of databases, by the number of records loaded into them
+	served  *portal           // nil: not started yet
+	peaks   map[int][]int64   // of resident memory in bytes, by the number of records loaded
 }
 
 // settings are those of PostgreSQL: durable, and with so much room for its log that the
@@ -63,11 +68,14 @@ func newSetup(ctx context.Context, c runCmd, s streams) (st *setup, err error) {
 		return nil, err
 	}
 	st = &setup{
-		sizes: full, self: self, bin: filepath.Dir(self), stderr: s.err, profile: c.Profile,
-		loaded: make(map[int]string), peaks: make(map[int][]int64),
+		sizes: normal, self: self, bin: filepath.Dir(self), stderr: s.err, profile: c.Profile,
+		loaded: make(map[int]string), peaks: make(map[int][]int64), idle: make(map[int][]measure),
 	}
-	if c.Quick {
+	switch {
+	case c.Quick:
 		st.sizes = quick
+	case c.Full:
+		st.sizes = full
 	}
 	if c.Items > 0 {
 		st.few, st.some, st.many = c.Items/20, c.Items/4, c.Items
@@ -96,7 +104,7 @@ func newSetup(ctx context.Context, c runCmd, s streams) (st *setup, err error) {
 	}
 	st.stops = append(st.stops, st.server.Close)
 	args := []string{"pages", filepath.Join(st.dir, "pages")}
-	for _, n := range []int{st.few, st.some, st.many} {
+	for _, n := range []int{st.few, st.some, st.many, st.each} {
 		args = append(args, strconv.Itoa(n))
 	}
 	st.pages, err = st.startSelf(ctx, args...)

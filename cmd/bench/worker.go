@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"dossiersync/cmd/dossiersync/app"
@@ -107,20 +108,31 @@ func (j job) once(ctx context.Context) (measure, error) {
 const tenantID = "bench"
 
 // configText returns the configuration of one tenant, with limits that are never reached.
-func configText(database, source string) string {
-	return fmt.Sprintf(`database: %s
+func configText(database, source string, tenants ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `database: %s
 portal_api: {auth: {issuer: "https://login.example", audience: bench, jwks_url: "https://login.example/jwks"}}
 tenants:
-  - id: %s
+`, strconv.Quote(database))
+	if len(tenants) == 0 {
+		tenants = []string{tenantID}
+	}
+	for _, id := range tenants {
+		fmt.Fprintf(&b, `  - id: %s
     name: Bench
+    schedule: "0 3 1 1 *"
     source:
       fhir:
         base_url: %q
         requests_per_second: 10000
+        lag: 1s
+        overlap: 24h
         search: {care-plans: [CarePlan, Provenance, Consent]}
     mapping:
       category: [{match: {tag: "https://ecd.example/kind|zorgleefplan"}, set: care-plan}]
-`, strconv.Quote(database), tenantID, source)
+`, id, source)
+	}
+	return b.String()
 }
 
 // config returns the configuration as the program itself would read it.
