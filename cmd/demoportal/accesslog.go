@@ -36,6 +36,7 @@ type logAct struct {
 	Refused     bool
 	First, Last time.Time
 	Count       int
+	Opened      []string // as far as this reader may see it
 }
 
 // When returns when it was.
@@ -59,6 +60,7 @@ func (p *portal) accessLog(v *view) error {
 	body := logBody{Filter: readFilter(v.URL.Query())}
 	list, err := answered(v.api.ListAccessLogWithResponse(v.Context(), v.page.Dossier.Client,
 		&client.ListAccessLogParams{From: apiDate(body.Filter.From), To: apiDate(body.Filter.To),
+			Fold:  some(client.ListAccessLogParamsFoldFalse), // the page folds by day and person
 			Limit: some(actsOnPage), Cursor: some(v.URL.Query().Get("cursor"))}))
 	if isStatus(err, http.StatusBadRequest) { // an old cursor, or one that was changed
 		return v.redirect(v.page.At("/gekeken" + body.Filter.query()))
@@ -85,6 +87,8 @@ func (p *portal) logName(v *view, a client.Access) string {
 	switch {
 	case found:
 		return known.Name
+	case a.OnBehalfOfName != nil:
+		return *a.OnBehalfOfName
 	case a.OnBehalfOf == nil && a.User.Name != nil:
 		return *a.User.Name
 	case text(a.User.Role) == string(client.RoleClient):
@@ -113,6 +117,7 @@ func (b *logBody) add(a client.Access, name string, you bool) {
 	if i := slices.IndexFunc(p.Acts, func(b logAct) bool { return b.Text == act.Text }); i >= 0 {
 		same := &p.Acts[i]
 		same.Count += act.Count
+		same.opened(act.Opened...)
 		same.First = slices.MinFunc([]time.Time{same.First, act.First}, time.Time.Compare)
 		same.Last = slices.MaxFunc([]time.Time{same.Last, act.Last}, time.Time.Compare)
 		return
@@ -134,5 +139,22 @@ func newLogAct(a client.Access) logAct {
 		act.Text += word("outcome", a.Outcome)
 		act.Refused = true
 	}
+	for _, o := range a.Objects {
+		switch {
+		case o.Title != nil && o.At != nil:
+			act.opened(*o.Title + " van " + date(*o.At))
+		case o.Title != nil:
+			act.opened(*o.Title)
+		}
+	}
 	return act
+}
+
+// opened adds something that was opened.
+func (a *logAct) opened(what ...string) {
+	for _, w := range what {
+		if !slices.Contains(a.Opened, w) {
+			a.Opened = append(a.Opened, w)
+		}
+	}
 }

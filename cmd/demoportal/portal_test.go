@@ -109,6 +109,9 @@ func (h *harness) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		answer = `{"type": "urn:dossiersync:problem:not-found", "title": "Niet gevonden", "status": 404}`
 	}
+	if answer == "" {
+		w.WriteHeader(http.StatusNoContent)
+	}
 	_, _ = io.WriteString(w, answer)
 }
 
@@ -330,5 +333,21 @@ func TestEmptyPartSaysWhy(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+}
+
+// The API is told of a print before the sheet is shown; without that, nothing is printed.
+func TestPrintIsToldToTheAPI(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	token := h.signIn()
+	h.put("GET /v1/dossiers/7/care-plans", list(``))
+	form := url.Values{"csrf": {token}, "wat": {"plannen"}}
+	if status, page := h.post("/d/7/afdrukken", form); status != http.StatusNotFound {
+		t.Errorf("a print that cannot be told answers %d %s", status, page)
+	}
+	h.put("POST /v1/dossiers/7/events", ``)
+	if status, _ := h.post("/d/7/afdrukken", form); status != http.StatusOK {
+		t.Errorf("a print answers %d", status)
 	}
 }

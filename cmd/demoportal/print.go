@@ -30,8 +30,8 @@ func (p *portal) printChoice(v *view) error {
 		printChoiceBody{now.AddDate(0, -1, 0).Format(time.DateOnly), now.Format(time.DateOnly)})
 }
 
-// printSheet shows what goes on paper. It answers a form, so that each print is one deliberate act: the
-// place to tell the API of a print, for the access log.
+// printSheet shows what goes on paper. It answers a form, so that each print is one deliberate act, and
+// tells the API of it first, for the access log.
 func (p *portal) printSheet(v *view) error {
 	body := printBody{At: time.Now().In(v.page.Head.Zone),
 		Filter: filter{From: dateOrNone(v.PostFormValue("van")), To: dateOrNone(v.PostFormValue("tot"))}}
@@ -42,7 +42,19 @@ func (p *portal) printSheet(v *view) error {
 	if len(body.Reports)+len(body.Forms)+len(body.Plans) == 0 {
 		body.Empty = some(emptiness(fresh))
 	}
+	event := client.PortalEvent{Event: client.PortalEventEventPrint}
+	if kind, one := printedKinds[v.PostFormValue("wat")]; one {
+		event.Object = &client.EventObject{Kind: kind, Id: v.PostFormValue("id")}
+	}
+	if _, err := answered(v.api.PostEventWithResponse(v.Context(), v.page.Dossier.Client, event)); err != nil {
+		return err
+	}
 	return v.show("printsheet", "Afdruk", &fresh, body)
+}
+
+// printedKinds are the kinds of single items, by the form's word for them.
+var printedKinds = map[string]client.EventObjectKind{
+	"rapportage": client.EventObjectKindReport, "formulier": client.EventObjectKindForm, "plan": client.EventObjectKindCarePlan,
 }
 
 // fillPrint reads what the reader chose.

@@ -24,6 +24,7 @@ var words = map[string]map[string]string{
 	"done": {
 		"add grant": "gaf iemand toegang", "change grant": "veranderde de toegang van iemand",
 		"delete grant": "trok de toegang van iemand in", "delete erasure": "verwijderde het hele dossier",
+		"execute print": "drukte iets af", "execute copy": "kopieerde iets", "execute download": "sloeg iets op als bestand",
 		"transfer sync": "haalde gegevens op uit het dossier van de zorg",
 	},
 	"outcome": {"denied": ", maar mocht dat niet", "failed": ", maar dat lukte niet"},
