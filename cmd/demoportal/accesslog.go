@@ -102,7 +102,9 @@ func (p *portal) logVisit(v *view, a client.Access) logVisit {
 		}
 		visit.Seen = append(visit.Seen, seen)
 	}
-	visit.More = max(0, a.Opened-len(visit.Seen))
+	if a.Action == client.AccessActionRead {
+		visit.More = max(0, a.Opened-len(visit.Seen))
+	}
 	return visit
 }
 
