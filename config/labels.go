@@ -72,9 +72,10 @@ var wordsOf = []struct {
 	}},
 	{"event", [][2]string{
 		{"dossiers", "Lijst van dossiers"}, {"dossier", "Startscherm"}, {"timeline", "Tijdlijn"},
-		{"timeline-density", "Tijdbalk"}, {"reports", "Rapportages"}, {"report", "Rapportage"},
+		{"timeline-density", "Tijdlijn"}, {"reports", "Rapportages"}, {"report", "Rapportage"},
 		{"forms", "Vragenlijsten"}, {"form", "Vragenlijst"}, {"care-plans", "Zorgplannen"}, {"care-plan", "Zorgplan"},
 		{"access-log", "Wie heeft gekeken"}, {"contacts", "Contactpersonen"}, {"grants", "Rechten"}, {"grant", "Recht"},
+		{"grant-add", "Toegang gegeven"}, {"grant-change", "Toegang gewijzigd"}, {"grant-delete", "Toegang ingetrokken"},
 		{"print", "Afgedrukt"}, {"copy", "Gekopieerd"}, {"download", "Opgeslagen"}, {"search", "Zoeken"},
 		{"sync", "Bijgewerkt vanuit het zorgdossier"}, {"why", "Uitleg voor de beheerder"},
 		{"explain", "Uitleg voor de beheerder"}, {"quarantine", "Foutherstel door de beheerder"},

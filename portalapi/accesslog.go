@@ -2,6 +2,7 @@ package portalapi
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,13 +67,18 @@ func (t *Tenant) accessJSON(e *store.Access) accessJSON {
 
 // what returns in the organisation's words what was done: "Startscherm, Tijdlijn bekeken".
 func (t *Tenant) what(e *store.Access) string {
-	words := make([]string, len(e.Events))
-	for i, event := range e.Events {
-		words[i] = t.word("event", event)
+	var words []string
+	for _, event := range e.Events {
+		if w := t.word("event", event); !slices.Contains(words, w) {
+			words = append(words, w)
+		}
 	}
 	said := strings.Join(words, ", ")
-	// The words for other events have their verb.
-	if e.Action != "execute" && e.Action != "transfer" && e.Events[0] != "erasure" {
+	switch of := "event." + e.Events[0] + "-" + e.Action; {
+	case t.Words[of] != "":
+		said = t.Words[of]
+	case e.Action != "execute" && e.Action != "transfer" && e.Events[0] != "erasure":
+		// The words for other events have their verb.
 		said += " " + strings.ToLower(t.word("action", e.Action))
 	}
 	if e.Outcome != "success" {

@@ -16,6 +16,8 @@
 //	B6  the first page of a time line, from the program itself, against a handler
 //	    that runs the same one SELECT without token, rights, row-level security or log
 //	B7  the same page unchanged since the portal's copy (If-None-Match), against B6
+//	B8  the first page among ten million items (without --full: fewer), against
+//	    among 80,000
 //	B9  a slot of many tenants with nothing new, by one worker
 //	B10 from the start of the program until it is ready, and its size
 //

@@ -10,6 +10,7 @@ import (
 
 const (
 	dossierCount = 2000 // dossiers, each read by a user of its own
+	perDossier   = 40   // items
 	connections  = 64
 )
 
@@ -87,10 +88,23 @@ func unchanged() row {
 func (p *portal) requests() []string {
 	list := make([]string, dossierCount)
 	for i := range list {
-		list[i] = fmt.Sprintf("GET /v1/dossiers/b%d/timeline HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
-			i, p.api, p.tokens[i])
+		list[i] = p.request(i, p.tokens[i])
 	}
 	return list
+}
+
+// requestsAmong returns as many requests, for every stride-th dossier.
+func (p *portal) requestsAmong(stride int) []string {
+	list := make([]string, dossierCount)
+	for i := range list {
+		list[i] = p.request(i*stride, p.tokens[dossierCount+i])
+	}
+	return list
+}
+
+func (p *portal) request(dossier int, token string) string {
+	return fmt.Sprintf("GET /v1/dossiers/b%d/timeline HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n",
+		dossier, p.api, token)
 }
 
 func (p *portal) requestsWith(tags []string) []string {

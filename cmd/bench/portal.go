@@ -34,6 +34,8 @@ type portal struct {
 	api, bare string   // host:port
 	tokens    []string // of each dossier's user
 	seconds   time.Duration
+	database  string // its URL
+	jwks      string // a file
 }
 
 const (
@@ -53,15 +55,14 @@ func (s *setup) portal(ctx context.Context) (*portal, error) {
 	if err := execute(ctx, url, dossierSQL...); err != nil {
 		return nil, err
 	}
-	p := &portal{seconds: 5 * time.Second}
+	p := &portal{seconds: 5 * time.Second, database: url, jwks: filepath.Join(s.dir, "jwks.json")}
 	if s.times < full.times {
 		p.seconds = time.Second
 	}
-	jwks := filepath.Join(s.dir, "jwks.json")
-	if p.tokens, err = tokens(jwks); err != nil {
+	if p.tokens, err = tokens(p.jwks, s.grown/perDossier/dossierCount); err != nil {
 		return nil, err
 	}
-	if p.api, err = s.startAPI(ctx, url, jwks); err != nil {
+	if p.api, err = s.startAPI(ctx, url, p.jwks); err != nil {
 		return nil, err
 	}
 	if p.bare, err = s.startSelf(ctx, "bare", url); err != nil {
@@ -83,13 +84,14 @@ var dossierSQL = []string{
 			hash, at, category, card, body)
 		SELECT tenant, left(md5(key || n), 22), type, id || '-' || n, stream, kind, 'b' || n, state, part, epoch, version,
 			hash, at, category, card, body
-		FROM (SELECT * FROM items WHERE kind IN ('report', 'form') AND state = 'shown' ORDER BY key LIMIT 40) i,
-			generate_series(0, %d) n`, dossierCount-1),
+		FROM (SELECT * FROM items WHERE kind IN ('report', 'form') AND state = 'shown' ORDER BY key LIMIT %d) i,
+			generate_series(0, %d) n`, perDossier, dossierCount-1),
 	`VACUUM (ANALYZE)`, `CHECKPOINT`,
 }
 
-// tokens returns a token for each user, and writes the JWKS with their key to a file.
-func tokens(jwks string) ([]string, error) {
+// tokens returns a token for each of the first users, and for as many with every stride-th number, and
+// writes the JWKS with their key to a file.
+func tokens(jwks string, stride int) ([]string, error) {
 	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -116,9 +118,13 @@ func tokens(jwks string) ([]string, error) {
 	if err := os.WriteFile(jwks, text, 0o600); err != nil {
 		return nil, err
 	}
-	list := make([]string, dossierCount)
+	list := make([]string, 2*dossierCount)
 	for i := range list {
-		t, err := jwt.NewBuilder().Issuer(benchIssuer).Audience([]string{benchAudience}).Subject(fmt.Sprint("user", i)).
+		user := i
+		if i >= dossierCount {
+			user = (i - dossierCount) * stride
+		}
+		t, err := jwt.NewBuilder().Issuer(benchIssuer).Audience([]string{benchAudience}).Subject(fmt.Sprint("user", user)).
 			IssuedAt(time.Now()).Expiration(time.Now().Add(6*time.Hour)).
 			Claim("tenant", tenantID).Claim("scope", "dossier:read").Build()
 		if err != nil {

@@ -24,7 +24,7 @@ type row struct {
 // rows lists the table's rows, in its order.
 func rows() []row {
 	return []row{firstLoad(), nothingNew(), statements(), someChanged(), reconcile(), memory(), memoryRatio(),
-		firstPage(), unchanged(), manyTenants(), manyTenantsMemory(), start(), binary()}
+		firstPage(), unchanged(), growth(), manyTenants(), manyTenantsMemory(), start(), binary()}
 }
 
 // A result is what a row's measurement came to.

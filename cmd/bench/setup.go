@@ -30,12 +30,13 @@ type sizes struct {
 	few, some, many int // B2 uses few and many, B5 some and many, the others many
 	times           int // repetitions
 	tenants, each   int // B9: how many tenants, with so many records each
+	grown           int // B8: how many items there are after growing, at least 80,000
 }
 
 var (
-	normal = sizes{10_000, 50_000, 200_000, 3, 60, 1_591}
-	full   = sizes{10_000, 250_000, 1_000_000, 2, 300, 1_591}
-	quick  = sizes{1_000, 2_000, 4_000, 2, 6, 500}
+	normal = sizes{10_000, 50_000, 200_000, 3, 60, 1_591, 800_000}
+	full   = sizes{10_000, 250_000, 1_000_000, 2, 300, 1_591, 10_000_000}
+	quick  = sizes{1_000, 2_000, 4_000, 2, 6, 500, 160_000}
 )
 
 // A setup is the PostgreSQL and the process with pages on which the rows are measured.
