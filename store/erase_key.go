@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErasureKey is the key of the digests that stand for erased clients. Clients' ids are short: without a
@@ -68,8 +69,29 @@ func (k ErasureKey) over(plain []byte) []byte {
 	return h.Sum(nil)
 }
 
-// Seal encrypts a client's id for the record of what is withheld, which outlives the database.
-func (k ErasureKey) Seal(tenant, client string) []byte {
+// WithholdingKey seals clients' ids in the record of what is withheld, which outlives the database. It
+// is made of an [ErasureKey], which it does not reveal.
+type WithholdingKey struct {
+	ID  string // of the erasure key
+	key []byte
+}
+
+// Withholding returns the key that is made of k.
+func (k ErasureKey) Withholding() WithholdingKey {
+	return WithholdingKey{k.ID(), k.over([]byte("withheld"))}
+}
+
+// WithholdingKey returns the key for new records.
+func (s *Store) WithholdingKey(ctx context.Context) (k WithholdingKey, err error) {
+	const q = `SELECT id, key FROM withholding_key()`
+	if err := s.pool.QueryRow(ctx, q).Scan(&k.ID, &k.key); err != nil {
+		return k, fmt.Errorf("read the key of what is withheld: %w", err)
+	}
+	return k, nil
+}
+
+// Seal encrypts a client's id.
+func (k WithholdingKey) Seal(tenant, client string) []byte {
 	box := k.box()
 	nonce := make([]byte, box.NonceSize())
 	_, _ = rand.Read(nonce) // never fails
@@ -77,7 +99,7 @@ func (k ErasureKey) Seal(tenant, client string) []byte {
 }
 
 // Open is the inverse of Seal.
-func (k ErasureKey) Open(tenant string, sealed []byte) (client string, err error) {
+func (k WithholdingKey) Open(tenant string, sealed []byte) (client string, err error) {
 	box := k.box()
 	if len(sealed) < box.NonceSize() {
 		return "", errors.New("it is too short")
@@ -86,8 +108,8 @@ func (k ErasureKey) Open(tenant string, sealed []byte) (client string, err error
 	return string(text), err
 }
 
-func (k ErasureKey) box() cipher.AEAD {
-	block, err := aes.NewCipher(k.over([]byte("withheld")))
+func (k WithholdingKey) box() cipher.AEAD {
+	block, err := aes.NewCipher(k.key)
 	if err != nil {
 		panic(err) // the key has 32 bytes
 	}
@@ -98,7 +120,11 @@ func (k ErasureKey) box() cipher.AEAD {
 	return box
 }
 
-// ErasureKeys returns the keys that the database knows. The first is for new erasures.
+// ErrNotAllowed reports that the process has logged in as a role that may not do this.
+var ErrNotAllowed = errors.New("the log-in may not do this")
+
+// ErasureKeys returns the keys that the database knows. The first is for new erasures. It fails with
+// [ErrNotAllowed] for the log-in of the operators' listener.
 func (s *Store) ErasureKeys(ctx context.Context) ([]ErasureKey, error) {
 	const q = `
 		SELECT key
@@ -115,6 +141,9 @@ func (s *Store) ErasureKeys(ctx context.Context) ([]ErasureKey, error) {
 		}
 		return ErasureKey(b), nil // the table holds no other length
 	})
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" { // insufficient_privilege
+		err = ErrNotAllowed
+	}
 	if err == nil && len(keys) == 0 {
 		err = errors.New("there are none: they were removed by hand")
 	}

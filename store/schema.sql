@@ -1856,6 +1856,25 @@ REVOKE ALL ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp wit
 
 GRANT EXECUTE ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,boolean) TO dossiersync_reader;
 
+CREATE OR REPLACE FUNCTION public.withholding_key(OUT id text, OUT key bytea)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+AS $function$
+    SELECT encode(substring(sha256(k.key) FOR 6), 'hex'),
+           sha256(k.outer_pad || sha256(k.inner_pad || convert_to('withheld', 'UTF8')))
+    FROM erasure_keys k
+    ORDER BY k.since DESC, k.key
+    LIMIT 1
+$function$;
+
+REVOKE ALL ON FUNCTION withholding_key() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION withholding_key() TO dossiersync_ops;
+
+GRANT EXECUTE ON FUNCTION withholding_key() TO dossiersync_worker;
+
 CREATE TABLE tenants (
     id                text NOT NULL,
     name              text NOT NULL,

@@ -665,3 +665,17 @@ BEGIN
 END
 $$;
 REVOKE CREATE ON SCHEMA public FROM dossiersync_answers;
+
+-- The key that seals the ids of withheld clients in the record beside erasures_file, with the id of
+-- the key of erasures that it is made of. It opens that record and nothing else, so that the
+-- operators' listener can write the record without the keys of erasures.
+CREATE FUNCTION withholding_key(OUT id text, OUT key bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT encode(substring(sha256(k.key) FOR 6), 'hex'),
+           sha256(k.outer_pad || sha256(k.inner_pad || convert_to('withheld', 'UTF8')))
+    FROM erasure_keys k
+    ORDER BY k.since DESC, k.key
+    LIMIT 1
+$$;
+REVOKE ALL ON FUNCTION withholding_key() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION withholding_key() TO dossiersync_worker, dossiersync_ops;

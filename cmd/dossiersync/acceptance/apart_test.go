@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,6 +60,25 @@ func TestPartsWorkWithLogInsOfTheirOwn(t *testing.T) {
 	h.mustRun("release", "--tenant", "amaris", "--client", "client-1", "--note", "afgehandeld", "--by", "Anna de Vries")
 	if n := lists(); n != 6 {
 		t.Errorf("after the release %d reports are shown, want 6", n)
+	}
+	// The operators' listener writes the record beside the erasures too, which a restore reads.
+	record := filepath.Join(h.dir, "data", "erasures.jsonl.withheld")
+	lines := func() int {
+		text, err := os.ReadFile(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(text), "\n")
+	}
+	before := lines()
+	resp, err := http.Post(parts[app.Ops].addressOf(app.OpsListener)+"/api/tenants/amaris/withhold", "application/json",
+		strings.NewReader(`{"client": "client-1", "note": "melding"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || before != 2 || lines() != 3 {
+		t.Errorf("withheld through the listener: %d, %d lines after %d", resp.StatusCode, lines(), before)
 	}
 	h.mustRun("erase", "--tenant", "amaris", "--client", "client-1", "--by", "Anna de Vries")
 	if status, _ := h.get(reader, "/v1/dossiers/client-1/reports"); status != http.StatusNotFound {

@@ -501,7 +501,7 @@ func key(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
-	return t.UTC().Format(time.RFC3339)
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // counted returns the number with its noun, in the plural where needed.
