@@ -285,7 +285,8 @@ func TestStolenWorkerPasswordChangesNoLogAndNoTable(t *testing.T) {
 		`SELECT make_log_table('mine')`, `SELECT attach_log_table('items', '1900-01-01', '1901-01-01')`,
 		`SELECT guard_log_partition('items')`, `SELECT access_log_is_append_only()`,
 		`SELECT * FROM proof_keys`, `INSERT INTO proof_keys VALUES ('amaris', '12345678')`, `DELETE FROM proof_keys`,
-		`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`, `SELECT portal_reset('read', 'amaris', 'daughter', '1')`,
+		`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`, `SELECT put_proof_keys('amaris', '{}', '{}', '{}', NULL)`,
+		`SELECT portal_reset('read', 'amaris', 'daughter', '1')`,
 		`SELECT portal_dossier('amaris', 'daughter', '1', 0, '')`, `UPDATE tenant_states SET withholds = false`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
 			VALUES ('amaris', '1', 'thief', 'client', '{reports}', 'accepted', 'x')`,

@@ -1038,7 +1038,7 @@ BEGIN
         RETURN;
     END IF;
     -- A worker adds tenants. Only the owner replaces keys.
-    IF NOT unless_known AND NOT pg_has_role(
+    IF unless_known IS NOT TRUE AND NOT pg_has_role(
             session_user,
             (SELECT c.relowner FROM pg_class c WHERE c.oid = 'public.proof_keys'::regclass),
             'USAGE')
