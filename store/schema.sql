@@ -270,9 +270,8 @@ REVOKE ALL ON FUNCTION portal_reset(text,text,text,text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION public.this_minute()
  RETURNS bigint
  LANGUAGE sql
- STABLE
 AS $function$
-    SELECT floor(extract(epoch FROM statement_timestamp()) / 60)::bigint
+    SELECT floor(extract(epoch FROM clock_timestamp()) / 60)::bigint
 $function$;
 
 REVOKE ALL ON FUNCTION this_minute() FROM PUBLIC;

@@ -349,9 +349,10 @@ BEGIN
 END
 $$;
 
--- The minute by the database's clock.
-CREATE FUNCTION this_minute() RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT floor(extract(epoch FROM statement_timestamp()) / 60)::bigint
+-- The minute by the database's clock. The time of the statement would stand still while a caller's
+-- DO calls again and again, and a proof would count for as long as that lasts.
+CREATE FUNCTION this_minute() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT floor(extract(epoch FROM clock_timestamp()) / 60)::bigint
 $$;
 
 -- Refuses a call whose proof does not hold, or is not of the last minutes.
