@@ -1629,7 +1629,8 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
-    SELECT count(*), count(*) FILTER (WHERE l.state = 'revoked' AND NOT g.updated_at > later)
+    SELECT count(*), count(*) FILTER (
+               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l
@@ -1637,6 +1638,10 @@ BEGIN
         AND l.user_id = g.user_id
     WHERE g.tenant = my_tenant
       AND g.state <> 'revoked';
+    excessive := taken > greatest(10, total / 10, confirmed);
+    IF excessive THEN
+        RETURN;
+    END IF;
     WITH put AS (
         INSERT INTO grants AS g (tenant, client, user_id, updated_by, role, manager, parts, state,
             valid_from, valid_until, contact, name)
@@ -1692,11 +1697,6 @@ BEGIN
     SELECT 'delete', g.client, g.user_id
     FROM gone g;
     GET DIAGNOSTICS revoked = ROW_COUNT;
-    taken := taken + revoked;
-    excessive := taken > greatest(10, total / 10, confirmed);
-    IF excessive THEN
-        RETURN;
-    END IF;
     SELECT count(*)
     INTO kept
     FROM pg_temp.listed l
