@@ -1252,6 +1252,8 @@ BEGIN
     THEN
         RETURN false;
     END IF;
+    -- The list may arrive as slowly as the portal API allows.
+    PERFORM set_config('idle_in_transaction_session_timeout', '5min', true);
     CREATE TEMPORARY TABLE listed (
         n bigint, client text, user_id text, role text, manager boolean, parts text[],
         state text, valid_from date, valid_until date, contact text, name text
