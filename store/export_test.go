@@ -51,3 +51,6 @@ func (p *Portal) TenantArgs(purpose string, id Identity, more ...any) []any {
 func (p *Portal) ListArgs(id Identity, client string, q ListQuery) []any {
 	return p.callArgs(purposeRead, id, client, q.args()...)
 }
+
+// Parameters returns a list of n parameters.
+func Parameters(n int) string { return parameters(n) }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -148,5 +149,28 @@ func TestPortalRefusesOtherRoles(t *testing.T) {
 	if reader, err := store.OpenPortal(t.Context(), r.ReaderURL, r.Keys); err == nil {
 		reader.Close()
 		t.Error("no error for a role that can read a table")
+	}
+}
+
+// A list of all grants may come slowly: the transaction that stores it may be idle for longer than
+// those of other calls.
+func TestListMayComeSlowly(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	p, err := store.OpenPortal(t.Context(), r.ReaderURL+"&idle_in_transaction_session_timeout=200", r.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	slow := store.GrantList{
+		Next: func() (*store.Grant, error) {
+			time.Sleep(time.Second)
+			return nil, nil
+		},
+		End: func() store.ListEnd { return store.ListEnd{AsOf: time.Now(), Confirmed: 10} },
+	}
+	if _, err := p.PutGrants(t.Context(), daughter, slow, "manager", store.AccessEvent{Event: "grants"}); err != nil {
+		t.Error(err)
 	}
 }

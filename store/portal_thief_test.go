@@ -197,6 +197,58 @@ func TestLogEntryNeedsItsProof(t *testing.T) {
 	}
 }
 
+// With the key too, grants can be written, but not without an entry in the log: a list that revokes too
+// many changes nothing, even if the caller commits.
+func TestThiefOfKeyChangesNoGrantWithoutLog(t *testing.T) {
+	t.Parallel()
+	r := storetest.NewReplica(t)
+	seedTwo(t, r)
+	const many = `
+		INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by, updated_at)
+		SELECT 'amaris', '9', 'user ' || n, 'contact', '{}', 'accepted', 'x', now() - interval '1 hour'
+		FROM generate_series(1, 12) n`
+	if _, err := r.Pool().Exec(t.Context(), many); err != nil {
+		t.Fatal(err)
+	}
+	const state = `
+		SELECT (SELECT count(*) FROM access_log WHERE event = 'grants'),
+		       (SELECT string_agg(client || user_id || state || version, ',' ORDER BY client, user_id)
+		        FROM grants WHERE tenant = 'amaris')`
+	var logged, loggedNow int
+	var before, after string
+	if err := r.Pool().QueryRow(t.Context(), state).Scan(&logged, &before); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, r.ReaderURL)
+	one, absent := func(s string) []string { return []string{s} }, []*string{nil}
+	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+		for _, step := range []struct {
+			name string
+			args []any
+		}{
+			{"portal_begin_list", nil},
+			{"portal_add_to_list", []any{int64(0), one("1"), one("thief"), one("client"), []bool{true}, one("reports"),
+				one("accepted"), []*time.Time{nil}, []*time.Time{nil}, absent, absent}},
+			{"portal_end_list", []any{time.Now(), 0, "x", "grants", "", "Portaal", store.SystemUser}},
+		} {
+			args := r.Reader.TenantArgs("grants", daughter, step.args...)
+			if _, err := tx.Exec(t.Context(), `SELECT `+step.name+store.Parameters(len(args)), args...); err != nil {
+				return fmt.Errorf("%s: %w", step.name, err)
+			}
+		}
+		return nil // commits
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Pool().QueryRow(t.Context(), state).Scan(&loggedNow, &after); err != nil {
+		t.Fatal(err)
+	}
+	if logged == loggedNow && before != after {
+		t.Errorf("grants are changed without an entry in the log:\n%s\nbefore:\n%s", after, before)
+	}
+}
+
 // A tenant that is bound to a log-in is closed to every other, whatever key it has.
 func TestTenantBoundToLogin(t *testing.T) {
 	t.Parallel()
@@ -285,7 +337,8 @@ func TestStolenWorkerPasswordChangesNoLogAndNoTable(t *testing.T) {
 		`SELECT make_log_table('mine')`, `SELECT attach_log_table('items', '1900-01-01', '1901-01-01')`,
 		`SELECT guard_log_partition('items')`, `SELECT access_log_is_append_only()`,
 		`SELECT * FROM proof_keys`, `INSERT INTO proof_keys VALUES ('amaris', '12345678')`, `DELETE FROM proof_keys`,
-		`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`, `SELECT portal_reset('read', 'amaris', 'daughter', '1')`,
+		`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`, `SELECT put_proof_keys('amaris', '{}', '{}', '{}', NULL)`,
+		`SELECT portal_reset('read', 'amaris', 'daughter', '1')`,
 		`SELECT portal_dossier('amaris', 'daughter', '1', 0, '')`, `UPDATE tenant_states SET withholds = false`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
 			VALUES ('amaris', '1', 'thief', 'client', '{reports}', 'accepted', 'x')`,

@@ -270,9 +270,8 @@ REVOKE ALL ON FUNCTION portal_reset(text,text,text,text) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION public.this_minute()
  RETURNS bigint
  LANGUAGE sql
- STABLE
 AS $function$
-    SELECT floor(extract(epoch FROM statement_timestamp()) / 60)::bigint
+    SELECT floor(extract(epoch FROM clock_timestamp()) / 60)::bigint
 $function$;
 
 REVOKE ALL ON FUNCTION this_minute() FROM PUBLIC;
@@ -970,6 +969,8 @@ BEGIN
     THEN
         RETURN false;
     END IF;
+    -- The list may arrive as slowly as the portal API allows.
+    PERFORM set_config('idle_in_transaction_session_timeout', '5min', true);
     CREATE TEMPORARY TABLE listed (
         n bigint, client text, user_id text, role text, manager boolean, parts text[],
         state text, valid_from date, valid_until date, contact text, name text
@@ -1038,7 +1039,7 @@ BEGIN
         RETURN;
     END IF;
     -- A worker adds tenants. Only the owner replaces keys.
-    IF NOT unless_known AND NOT pg_has_role(
+    IF unless_known IS NOT TRUE AND NOT pg_has_role(
             session_user,
             (SELECT c.relowner FROM pg_class c WHERE c.oid = 'public.proof_keys'::regclass),
             'USAGE')
@@ -1630,7 +1631,8 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
-    SELECT count(*), count(*) FILTER (WHERE l.state = 'revoked' AND NOT g.updated_at > later)
+    SELECT count(*), count(*) FILTER (
+               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l
@@ -1638,6 +1640,10 @@ BEGIN
         AND l.user_id = g.user_id
     WHERE g.tenant = my_tenant
       AND g.state <> 'revoked';
+    excessive := taken > greatest(10, total / 10, confirmed);
+    IF excessive THEN
+        RETURN;
+    END IF;
     WITH put AS (
         INSERT INTO grants AS g (tenant, client, user_id, updated_by, role, manager, parts, state,
             valid_from, valid_until, contact, name)
@@ -1693,11 +1699,6 @@ BEGIN
     SELECT 'delete', g.client, g.user_id
     FROM gone g;
     GET DIAGNOSTICS revoked = ROW_COUNT;
-    taken := taken + revoked;
-    excessive := taken > greatest(10, total / 10, confirmed);
-    IF excessive THEN
-        RETURN;
-    END IF;
     SELECT count(*)
     INTO kept
     FROM pg_temp.listed l

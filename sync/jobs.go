@@ -56,7 +56,10 @@ func (s *Syncer) work(ctx context.Context) error {
 		// A slice ends by itself, and a dead worker is known by its lease, not by its job's age.
 		JobTimeout:          -1,
 		ReindexerIndexNames: indexes,
-		Logger:              slog.New(zapslog.NewHandler(warnings(s.log).Core())),
+		// Every log-in of the database may send notifications, the portal API's too, and River would
+		// obey one that pauses its queue or cancels a job.
+		PollOnly: true,
+		Logger:   slog.New(zapslog.NewHandler(warnings(s.log).Core())),
 	})
 	if err != nil {
 		return fmt.Errorf("set up the jobs: %w", err)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"dossiersync/store"
 	"dossiersync/sync/source"
 )
@@ -165,4 +167,42 @@ func TestRunContinuesInTheNextSlice(t *testing.T) {
 	if *got.Outcome != store.OutcomeComplete || got.Slices < 3 {
 		t.Errorf("outcome %s after %d slices", *got.Outcome, got.Slices)
 	}
+}
+
+// The portal API's log-in may send notifications, as every log-in of PostgreSQL, and River would obey
+// those that pause its queue.
+func TestPortalRoleCannotPauseTheWorker(t *testing.T) {
+	t.Parallel()
+	h := newSimHarness(t, nil)
+	h.fill(3, 0.1)
+	h.startWorker()
+	done := func() int {
+		runs, err := h.Runs(t.Context(), store.RunFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, r := range runs {
+			if r.State == store.RunDone {
+				n++
+			}
+		}
+		return n
+	}
+	h.waitUntil("the first run is done", func() bool { return done() == 1 })
+	thief, err := pgx.Connect(t.Context(), h.ReaderURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer thief.Close(context.Background())
+	const pause = `NOTIFY "public.river_control", '{"action": "pause", "queue": "*"}'`
+	if _, err := thief.Exec(t.Context(), pause); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // what listens has heard it by then
+	asked, _, err := h.RequestRun(t.Context(), store.RunRequest{Tenant: tenant, Trigger: store.TriggerManual})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.waitForRun(asked.ID)
 }

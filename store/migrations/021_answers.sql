@@ -349,9 +349,10 @@ BEGIN
 END
 $$;
 
--- The minute by the database's clock.
-CREATE FUNCTION this_minute() RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT floor(extract(epoch FROM statement_timestamp()) / 60)::bigint
+-- The minute by the database's clock. The time of the statement would stand still while a caller's
+-- DO calls again and again, and a proof would count for as long as that lasts.
+CREATE FUNCTION this_minute() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT floor(extract(epoch FROM clock_timestamp()) / 60)::bigint
 $$;
 
 -- Refuses a call whose proof does not hold, or is not of the last minutes.
@@ -1251,6 +1252,8 @@ BEGIN
     THEN
         RETURN false;
     END IF;
+    -- The list may arrive as slowly as the portal API allows.
+    PERFORM set_config('idle_in_transaction_session_timeout', '5min', true);
     CREATE TEMPORARY TABLE listed (
         n bigint, client text, user_id text, role text, manager boolean, parts text[],
         state text, valid_from date, valid_until date, contact text, name text
@@ -1430,7 +1433,7 @@ BEGIN
         RETURN;
     END IF;
     -- A worker adds tenants. Only the owner replaces keys.
-    IF NOT unless_known AND NOT pg_has_role(
+    IF unless_known IS NOT TRUE AND NOT pg_has_role(
             session_user,
             (SELECT c.relowner FROM pg_class c WHERE c.oid = 'public.proof_keys'::regclass),
             'USAGE')

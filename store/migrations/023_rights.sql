@@ -325,7 +325,8 @@ DROP FUNCTION portal_end_list(text, text, bigint, bytea, timestamptz, text, text
 -- if it was waiting for its grants. Where a grant is in the list twice, it fails. possible is false
 -- if the list cannot be as of that time. taken counts the grants that were not revoked and are now;
 -- excessive is true if these are more than confirmed, more than ten, and more than a tenth of the
--- standing ones. Where it is not possible, or excessive, the caller must roll back.
+-- standing ones. Where it is not possible, or excessive, nothing is changed: a thief who commits all
+-- the same has changed nothing without an entry in the log.
 CREATE FUNCTION portal_end_list(
     my_tenant text, me text, minute bigint, proof bytea, as_of timestamptz, confirmed bigint,
     behalf text, of_event text, point text, my_name text, system_user_id text,
@@ -355,7 +356,8 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
-    SELECT count(*), count(*) FILTER (WHERE l.state = 'revoked' AND NOT g.updated_at > later)
+    SELECT count(*), count(*) FILTER (
+               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l
@@ -363,6 +365,10 @@ BEGIN
         AND l.user_id = g.user_id
     WHERE g.tenant = my_tenant
       AND g.state <> 'revoked';
+    excessive := taken > greatest(10, total / 10, confirmed);
+    IF excessive THEN
+        RETURN;
+    END IF;
     WITH put AS (
         INSERT INTO grants AS g (tenant, client, user_id, updated_by, role, manager, parts, state,
             valid_from, valid_until, contact, name)
@@ -418,11 +424,6 @@ BEGIN
     SELECT 'delete', g.client, g.user_id
     FROM gone g;
     GET DIAGNOSTICS revoked = ROW_COUNT;
-    taken := taken + revoked;
-    excessive := taken > greatest(10, total / 10, confirmed);
-    IF excessive THEN
-        RETURN;
-    END IF;
     SELECT count(*)
     INTO kept
     FROM pg_temp.listed l
