@@ -20,9 +20,10 @@ var ErrUnavailable = errors.New("the database is not available")
 // calls the functions of migration answers, each with a proof made with its keys (proof.go). It is safe
 // for concurrent use.
 type Portal struct {
-	pool *pgxpool.Pool
-	keys *ProofKeys
-	now  func() time.Time // of the proofs
+	pool     *pgxpool.Pool
+	keys     *ProofKeys
+	now      func() time.Time // of the proofs
+	standbys standbys
 }
 
 // OpenPortal connects to the database at url as a member of [portalRole], to make proofs with keys. It
@@ -36,8 +37,7 @@ func OpenPortal(ctx context.Context, url string, keys *ProofKeys, opts ...Option
 	}
 	if pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		pool.Close()
-		return nil, errors.New("portal_api.database must not ask for the simple protocol: " +
-			"the database would show proofs to other sessions of the role")
+		return nil, errSimpleProtocol
 	}
 	if pool, err = withoutPreparing(ctx, pool); err != nil {
 		return nil, err
@@ -48,6 +48,9 @@ func OpenPortal(ctx context.Context, url string, keys *ProofKeys, opts ...Option
 	}
 	return &Portal{pool: pool, keys: keys, now: time.Now}, nil
 }
+
+var errSimpleProtocol = errors.New("the address must not ask for the simple protocol: " +
+	"the database would show proofs to other sessions of the role")
 
 // checkRole returns an error if the portal API must not work as the role that it has logged in as.
 func checkRole(ctx context.Context, pool *pgxpool.Pool) error {
@@ -110,7 +113,10 @@ func (p *Portal) CheckProof(ctx context.Context, tenant string) error {
 }
 
 // Close ends the connections; it waits for those in use.
-func (p *Portal) Close() { p.pool.Close() }
+func (p *Portal) Close() {
+	p.pool.Close()
+	p.standbys.close()
+}
 
 // Connections returns the largest number of connections, and so of reads at the same time.
 func (p *Portal) Connections() int { return int(p.pool.Config().MaxConns) }
