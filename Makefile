@@ -46,7 +46,7 @@ check-full: export DOSSIERSYNC_LONG = 1
 check-full: export DOSSIERSYNC_FULL = 1
 check-full: ## Run every matrix in full, the property test 5,000 times, and soaks with kills (hours)
 	$(MAKE) mishaps PROPERTYCHECKS=5000
-	$(MAKE) peer restore check-dist
+	$(MAKE) peer restore standby check-dist
 	$(MAKE) soak SOAKTIME=30m
 
 PROPERTYCHECKS ?= 150
@@ -63,6 +63,11 @@ peer: deps ## Follow a FHIR server that is not ours (node-fhir-server-core) thro
 restore: export DOSSIERSYNC_FULL = 1
 restore: deps ## Rehearse docs/backup.md: restore a dump, and a moment from the archive
 	@bin=$$(.ci/install-prometheus) && DOSSIERSYNC_DEPLOY_TOOLS=$$bin $(GO) test -count=1 -timeout 15m ./deploy -run '^TestRestore'
+
+.PHONY: standby
+standby: export DOSSIERSYNC_FULL = 1
+standby: deps ## Read from a streaming standby that is killed, stopped and paused again and again (5 minutes)
+	$(GO) test ./portalapi -run '^TestStandby' -count=1 -timeout 20m
 
 .PHONY: race
 race: deps pgbouncer cc ## Run the tests under the race detector

@@ -12,6 +12,8 @@ type PortalAPI struct {
 	// Database is the database's address with the reader's log-in. Zero: derived from
 	// [Config.Database].
 	Database Credential
+	// Replicas are the addresses of streaming standbys with the reader's log-in.
+	Replicas []Credential
 	// ProofKeyFile holds the secret with which the portal API proves to the database for whom it asks.
 	// It need not exist.
 	ProofKeyFile string
@@ -46,6 +48,7 @@ func (v value) portalAPI(private bool) PortalAPI {
 	p := PortalAPI{
 		Listen:       s.key("listen").listener("127.0.0.1:8080", private),
 		Database:     s.database(),
+		Replicas:     s.key("replicas").replicas(),
 		ProofKeyFile: s.key("proof_key_file").filePath(""),
 		TLS:          s.key("tls").tls(),
 		Auth:         s.key("auth").tokenAuth(),
@@ -54,11 +57,36 @@ func (v value) portalAPI(private bool) PortalAPI {
 	if private && !p.Database.IsZero() {
 		s.faultf("has a database for readers, while the replica itself has none; give `database` too, or remove both")
 	}
+	if private && len(p.Replicas) > 0 {
+		s.key("replicas").faultf("are standbys of the replica's database, which is left out; give `database` too, or remove them")
+	}
 	if p.TLS.CertFile == "" && !loopbackAddress(p.Listen) {
 		s.key("listen").warnf(
 			"answers other machines over plain http; give tls, or make sure that something in front of it encrypts")
 	}
 	return p
+}
+
+// replicas reads a list of addresses of standbys.
+func (v value) replicas() []Credential {
+	var list []Credential
+	seen := map[Credential]string{}
+	for _, item := range v.list() {
+		s := item.section()
+		c := s.database()
+		s.describeEither("database", "database_file")
+		s.end()
+		other, taken := seen[c]
+		switch {
+		case c.IsZero():
+			s.faultf("needs database or database_file")
+		case taken:
+			s.faultf("is the same standby as %s; remove one", other)
+		}
+		seen[c] = item.path
+		list = append(list, c)
+	}
+	return list
 }
 
 func (v value) tokenAuth() TokenAuth {

@@ -24,4 +24,13 @@ func TestFaultsOfPortalAPI(t *testing.T) {
 		"4:portal_api.tls.client_ca_file: needs cert_file and key_file: client certificates are only asked for over TLS")
 	check(t, portal("database: a=b"),
 		"3:portal_api: has a database for readers, while the replica itself has none; give `database` too, or remove both")
+	check(t, portal("replicas: [{database: a=b}]"),
+		"4:portal_api.replicas: are standbys of the replica's database, which is left out; give `database` too, or remove them")
+	database := "database: a=b\n"
+	check(t, database+portal("replicas: [{}, {database: x}]"),
+		"5:portal_api.replicas[0]: needs database or database_file",
+		"5:portal_api.replicas[1].database: must be a PostgreSQL address, such as postgres://dossiersync@db.example:5432/dossiersync")
+	check(t, database+portal("replicas: [{database: a=b}, {database: a=b}, {database: c=d, database_file: e}]"),
+		"5:portal_api.replicas[1]: is the same standby as portal_api.replicas[0]; remove one",
+		"5:portal_api.replicas[2].database: is given as well as database_file; keep one of the two")
 }

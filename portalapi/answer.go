@@ -156,8 +156,27 @@ func (c *call) send(res *result, build string) {
 	c.write(res.body)
 }
 
-// conditional reports whether the request has If-None-Match.
-func (c *call) conditional() bool { return len(c.r.Header.Values("If-None-Match")) > 0 }
+// unchanged returns the result for a caller that has the current version, without reading anything but
+// the standing, which of turns into a result; nil: the answer has to be read. An If-None-Match of *
+// matches only what exists, which the standing does not tell.
+func (a *API) unchanged(ctx context.Context, c *call, of func(*store.Standing) *result) (*result, error) {
+	asked := c.r.Header.Values("If-None-Match")
+	if len(asked) == 0 || strings.Contains(strings.Join(asked, ","), "*") {
+		return nil, nil
+	}
+	known, err := a.portal.List(ctx, c.identity(), c.client, store.ListQuery{})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireDossier(&known.Standing); err != nil {
+		return nil, err
+	}
+	r := of(&known.Standing)
+	if r.unchanged = c.has(r, a.build); !r.unchanged {
+		return nil, nil
+	}
+	return r, nil
+}
 
 // has reports whether the caller has the current version.
 func (c *call) has(res *result, build string) bool {

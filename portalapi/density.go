@@ -36,6 +36,20 @@ func (a *API) density(ctx context.Context, c *call) (*result, error) {
 	for _, k := range kinds {
 		ask.Kinds = append(ask.Kinds, c.tenant.servedKind(k))
 	}
+	parts := make([]dossier.Part, 0, len(kinds))
+	for _, k := range kinds {
+		parts = append(parts, partOf[k])
+	}
+	// As in list, the ETag covers nothing that needs the periods.
+	filtered := q.Encode(nil, "by") != ""
+	version := func(s *basis) string { return s.version(c, s.emptyFreshness(filtered)) }
+	same, err := a.unchanged(ctx, c, func(st *store.Standing) *result {
+		s := newBasis(c.tenant, st, parts...)
+		return &result{version: version(s), denied: len(s.visible) == 0}
+	})
+	if same != nil || err != nil {
+		return same, err
+	}
 	st, periods, more, err := a.portal.Density(ctx, c.identity(), c.client, ask)
 	if err != nil {
 		return nil, err
@@ -54,16 +68,12 @@ func (a *API) density(ctx context.Context, c *call) (*result, error) {
 		next := c.r.URL.EscapedPath() + "?" + q.Encode(map[string]string{"to": before})
 		p.Next = &next
 	}
-	parts := make([]dossier.Part, 0, len(kinds))
-	for _, k := range kinds {
-		parts = append(parts, partOf[k])
-	}
 	s := newBasis(c.tenant, &st, parts...)
 	f := s.freshness()
 	if len(items) == 0 {
-		f = s.emptyFreshness(q.Encode(nil, "by") != "")
+		f = s.emptyFreshness(filtered)
 	}
-	return &result{body: listBody(items, p, f), version: s.version(c, f), denied: len(s.visible) == 0}, nil
+	return &result{body: listBody(items, p, f), version: version(s), denied: len(s.visible) == 0}, nil
 }
 
 // lastDate returns the last date of the period that begins at start.

@@ -11,9 +11,10 @@
 //  4. The limiter (limiter.go) gives the request a place, or answers 503. No tenant gets them all.
 //  5. requireScope (auth.go) checks the token's scope.
 //  6. The handler reads its parameters strictly (package web), and makes one call of the database:
-//     the user's rights, the content and its freshness, in one snapshot. Handlers: dossiers.go (list, start
-//     panel, contacts), lists.go (time line, reports, forms, care plans), density.go, accesslog.go,
-//     grants.go and grantlist.go (writes, by the portal).
+//     the user's rights, the content and its freshness, in one snapshot. A conditional request reads the
+//     content only if it has changed. With a standby, package store asks the primary for all but the
+//     content. Handlers: dossiers.go (list, start panel, contacts), lists.go (time line, reports, forms,
+//     care plans), density.go, accesslog.go, grants.go and grantlist.go (writes, by the portal).
 //  7. The handler builds the body from the snapshot (page.go, freshness.go).
 //  8. readAndLog (answer.go) writes the entry to the access log, and waits for its commit.
 //  9. The place is given back, and send (answer.go) answers: 200, 204 or, by the ETag, 304.

@@ -166,6 +166,13 @@ func (a *API) dossier(ctx context.Context, c *call) (*result, error) {
 	if err := web.ReadQuery(c.r).Err(); err != nil {
 		return nil, err
 	}
+	same, err := a.unchanged(ctx, c, func(st *store.Standing) *result {
+		s := newBasis(c.tenant, st, partsOf(st.Dossier)...)
+		return &result{version: s.version(c, s.freshness())}
+	})
+	if same != nil || err != nil {
+		return same, err
+	}
 	st, counts, err := a.portal.Dossier(ctx, c.identity(), c.client)
 	if err != nil {
 		return nil, err

@@ -91,18 +91,12 @@ func (a *API) list(
 	// a conditional request is answered without reading them.
 	filtered := l.from != nil || q.Encode(nil, "limit", "cursor") != ""
 	version := func(s *basis) string { return s.version(c, s.emptyFreshness(filtered)) }
-	if c.conditional() {
-		known, err := a.portal.List(ctx, c.identity(), c.client, store.ListQuery{})
-		if err != nil {
-			return nil, err
-		}
-		if err := c.requireDossier(&known.Standing); err != nil {
-			return nil, err
-		}
-		s := newBasis(c.tenant, &known.Standing, parts...)
-		if r := (&result{version: version(s), unchanged: true, denied: len(s.visible) == 0}); c.has(r, a.build) {
-			return r, nil
-		}
+	same, err := a.unchanged(ctx, c, func(st *store.Standing) *result {
+		s := newBasis(c.tenant, st, parts...)
+		return &result{version: version(s), denied: len(s.visible) == 0}
+	})
+	if same != nil || err != nil {
+		return same, err
 	}
 	found, err := a.portal.List(ctx, c.identity(), c.client, list)
 	if err != nil {
@@ -137,6 +131,13 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, err
 		if err := q.Err(); err != nil {
 			return nil, err
 		}
+		version := func(s *basis) string { return s.version(c, s.freshness()) }
+		same, err := a.unchanged(ctx, c, func(st *store.Standing) *result {
+			return &result{version: version(newBasis(c.tenant, st, partOf[kind]))}
+		})
+		if same != nil || err != nil {
+			return same, err
+		}
 		st, it, err := a.portal.Item(ctx, c.identity(), c.client, c.item(), c.tenant.servedKind(kind), category)
 		if err != nil {
 			return nil, err
@@ -148,9 +149,9 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, err
 			return nil, web.Absent()
 		}
 		s := newBasis(c.tenant, &st, partOf[kind])
-		f := s.freshness()
 		beside := encode(neighboursJSON{newNeighbour(it.Older), newNeighbour(it.Newer)})
-		return &result{body: itemBody(itemJSON(&it.Listed, kind, c.tenant), f, beside), version: s.version(c, f)}, nil
+		body := itemBody(itemJSON(&it.Listed, kind, c.tenant), s.freshness(), beside)
+		return &result{body: body, version: version(s)}, nil
 	}
 }
 

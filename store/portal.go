@@ -20,10 +20,11 @@ var ErrUnavailable = errors.New("the database is not available")
 // calls the functions of migration answers, each with a proof made with its keys (proof.go). It is safe
 // for concurrent use.
 type Portal struct {
-	pool  *pgxpool.Pool
-	lists *pgxpool.Pool // for lists of all grants, which may take minutes
-	keys  *ProofKeys
-	now   func() time.Time // of the proofs
+	pool     *pgxpool.Pool
+	lists    *pgxpool.Pool // for lists of all grants, which may take minutes
+	keys     *ProofKeys
+	now      func() time.Time // of the proofs
+	standbys standbys
 }
 
 // ListsAtOnce is how many lists of all grants can be stored at once. Each has a connection of its own,
@@ -41,8 +42,7 @@ func OpenPortal(ctx context.Context, url string, keys *ProofKeys, opts ...Option
 	}
 	if pool.Config().ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
 		pool.Close()
-		return nil, errors.New("portal_api.database must not ask for the simple protocol: " +
-			"the database would show proofs to other sessions of the role")
+		return nil, errSimpleProtocol
 	}
 	if pool, err = withoutPreparing(ctx, pool); err != nil {
 		return nil, err
@@ -61,6 +61,9 @@ func OpenPortal(ctx context.Context, url string, keys *ProofKeys, opts ...Option
 	}
 	return &Portal{pool: pool, lists: lists, keys: keys, now: time.Now}, nil
 }
+
+var errSimpleProtocol = errors.New("the address must not ask for the simple protocol: " +
+	"the database would show proofs to other sessions of the role")
 
 // checkRole returns an error if the portal API must not work as the role that it has logged in as.
 func checkRole(ctx context.Context, pool *pgxpool.Pool) error {
@@ -126,6 +129,7 @@ func (p *Portal) CheckProof(ctx context.Context, tenant string) error {
 func (p *Portal) Close() {
 	p.lists.Close()
 	p.pool.Close()
+	p.standbys.close()
 }
 
 // Connections returns the largest number of connections, and so of reads at the same time.

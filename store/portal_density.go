@@ -45,7 +45,7 @@ func (p *Portal) Density(
 	var s Standing
 	var starts []time.Time
 	var reports, forms []int64
-	err := p.ask(ctx, &s, `portal_density`+parameters(len(args)), columns, args, &starts, &reports, &forms)
+	err := p.askContent(ctx, &s, `portal_density`+parameters(len(args)), columns, args, &starts, &reports, &forms)
 	if err != nil {
 		return Standing{}, nil, false, fmt.Errorf("read a density: %w", err)
 	}

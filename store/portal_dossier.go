@@ -130,7 +130,7 @@ func (p *Portal) Dossier(
 	var counts partCounts
 	var of Person
 	args := p.callArgs(purposeRead, id, client)
-	err := p.ask(ctx, &s, `portal_dossier`+parameters(len(args)), countColumns+`, f.sort_name, f.birth_date, f.team`,
+	err := p.askContent(ctx, &s, `portal_dossier`+parameters(len(args)), countColumns+`, f.sort_name, f.birth_date, f.team`,
 		args, append(counts.targets(), &of.SortName, &of.BirthDate, &of.Team)...)
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read a dossier: %w", err)

@@ -84,9 +84,7 @@ type List struct {
 func (p *Portal) List(ctx context.Context, id Identity, client string, q ListQuery) (List, error) {
 	var list List
 	if len(q.Kinds) == 0 {
-		// OFFSET 0 keeps PostgreSQL from calling the function once for each column.
-		const standing = `(SELECT portal_standing($1, $2, $3, $4, $5) AS s OFFSET 0)`
-		err := p.ask(ctx, &list.Standing, standing, ``, p.callArgs(purposeRead, id, client))
+		err := p.ask(ctx, &list.Standing, standingFunction, ``, p.callArgs(purposeRead, id, client))
 		if err != nil {
 			return List{}, fmt.Errorf("read a standing: %w", err)
 		}
@@ -96,7 +94,7 @@ func (p *Portal) List(ctx context.Context, id Identity, client string, q ListQue
 		f.keys, f.ats, f.cards, f.opens, f.bodies, f.plans, f.goals, coalesce(f.has_newer, false)`
 	var rows listRows
 	args := p.callArgs(purposeRead, id, client, q.args()...)
-	err := p.ask(ctx, &list.Standing, `portal_list`+listParameters, columns, args, &rows.keys, &rows.ats,
+	err := p.askContent(ctx, &list.Standing, `portal_list`+listParameters, columns, args, &rows.keys, &rows.ats,
 		&rows.cards, &rows.opens, &rows.bodies, &rows.plans, &rows.goals, &list.Newer)
 	if err != nil {
 		return List{}, fmt.Errorf("read a list: %w", err)
@@ -173,7 +171,7 @@ func (p *Portal) Item(
 	var found *string
 	var l Opened
 	args := p.callArgs(purposeRead, id, client, key, kind, category)
-	err := p.ask(ctx, &s, `portal_item`+parameters(len(args)), columns, args,
+	err := p.askContent(ctx, &s, `portal_item`+parameters(len(args)), columns, args,
 		&found, &l.Card, &l.Body, &l.Open, &l.Plan, &l.Goal, &l.Older, &l.Newer)
 	if err != nil {
 		return Standing{}, nil, fmt.Errorf("read an item: %w", err)

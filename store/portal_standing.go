@@ -46,6 +46,10 @@ const standingColumns = `
 	(f.s).awaiting, (f.s).awaiting_erasures, (f.s).owed, (f.s).streams, (f.s).as_of,
 	(f.s).rechecking, (f.s).unread, (f.s).incomplete`
 
+// standingFunction returns the standing alone. OFFSET 0 keeps PostgreSQL from calling the function once
+// for each column.
+const standingFunction = `(SELECT portal_standing($1, $2, $3, $4, $5) AS s OFFSET 0)`
+
 // standingRow is a standing as the database returns it.
 type standingRow struct {
 	now                                     time.Time

@@ -88,11 +88,30 @@ func CheckAddress(address string) error {
 var errUnreadableAddress = errors.New("connect to the database: " +
 	"its URL cannot be read (postgres://user:password@host:port/database)")
 
-// openPool connects under the application's name. It sets the given settings of PostgreSQL for each
-// session, except those that the URL sets.
+// openPool connects under the application's name; see [poolConfig].
 func openPool(
 	ctx context.Context, url, application string, settings map[string]string, opts ...Option,
 ) (*pgxpool.Pool, error) {
+	cfg, err := poolConfig(url, application, settings, opts...)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", plainly(err))
+	}
+	return pool, nil
+}
+
+// poolConfig returns how to connect under the application's name. It sets the given settings of
+// PostgreSQL for each session, except those that the URL sets.
+func poolConfig(
+	url, application string, settings map[string]string, opts ...Option,
+) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errUnreadableAddress
@@ -111,15 +130,7 @@ func openPool(
 	for _, o := range opts {
 		o(cfg)
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connect to the database: %w", plainly(err))
-	}
-	return pool, nil
+	return cfg, nil
 }
 
 // inTx runs f in one transaction, which is committed if f returns nil.

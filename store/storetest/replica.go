@@ -27,13 +27,25 @@ type Replica struct {
 // NewReplica makes a replica, which is closed and dropped when the test ends.
 func NewReplica(t testing.TB) *Replica {
 	t.Helper()
+	keys := parseKey(t)
+	owner := URL(t, store.SchemaFingerprint()+" with roles and keys", func(ctx context.Context, url string) error {
+		return prepare(ctx, url, keys)
+	})
+	return openReplica(t, owner, keys)
+}
+
+func parseKey(t testing.TB) *store.ProofKeys {
+	t.Helper()
 	keys, err := store.ParseProofKeys(ProofKey)
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	owner := URL(t, store.SchemaFingerprint()+" with roles and keys", func(ctx context.Context, url string) error {
-		return prepare(ctx, url, keys)
-	})
+	return keys
+}
+
+// openReplica connects to the prepared database at owner.
+func openReplica(t testing.TB, owner string, keys *store.ProofKeys) *Replica {
+	t.Helper()
 	r := &Replica{
 		URL: owner, WorkerURL: as(owner, "storetest_worker"), ReaderURL: as(owner, "storetest_reader"),
 		OpsURL: as(owner, "storetest_ops"), Keys: keys,

@@ -213,8 +213,15 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 		return err
 	}
 	a.ready = append(a.ready, reader.Ready, func(ctx context.Context) error { return a.isProved(ctx, reader) })
-	if err := a.registry.Register(newPoolMetrics("reader", reader.PoolStats)); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+	if err := a.addStandbys(reader); err != nil {
+		return err
+	}
+	for _, m := range []prometheus.Collector{
+		newPoolMetrics("reader", reader.PoolStats), newStandbyMetrics(reader.StandbyStats),
+	} {
+		if err := a.registry.Register(m); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	if only == Portal {
 		if err := a.addHeartbeat(kindsOf(only), reader.NoteProcess, nil); err != nil {
@@ -247,6 +254,30 @@ func (a *App) addPortal(ctx context.Context, only string) error {
 		}
 		api.ServeHTTP(w, r)
 	}))
+}
+
+// addStandbys has the portal API read content from the configured standbys. One that does not answer
+// now is used later.
+func (a *App) addStandbys(reader *store.Portal) error {
+	addresses, err := readStandbys(a.cfg)
+	if err != nil {
+		return err
+	}
+	for i, address := range addresses {
+		if err := reader.AddStandby(address); err != nil {
+			return Usagef("portal_api.replicas[%d]: %w", i, err)
+		}
+	}
+	reader.OnStandby(func(number int, why error) {
+		which := zap.String("standby", fmt.Sprintf("portal_api.replicas[%d]", number))
+		if why != nil {
+			a.log.Warn("a standby is left out", which, zap.Error(why))
+			return
+		}
+		a.log.Info("a standby is in use", which)
+	})
+	a.support = append(a.support, reader.WatchStandbys)
+	return nil
 }
 
 // checkProofs fails if the database accepts the proofs of this process for none of the tenants, and

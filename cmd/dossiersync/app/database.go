@@ -75,14 +75,35 @@ func CheckDatabase(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	for key, address := range map[string]string{
+	addresses := map[string]string{
 		"database": db.Owner, "worker.database": db.Worker, "portal_api.database": db.Reader,
-	} {
+	}
+	standbys, err := readStandbys(cfg)
+	if err != nil {
+		return err
+	}
+	for i, address := range standbys {
+		addresses[fmt.Sprintf("portal_api.replicas[%d]", i)] = address
+	}
+	for key, address := range addresses {
 		if store.CheckAddress(address) != nil {
 			return Usagef("%s is not an address of a PostgreSQL database that can be read", key)
 		}
 	}
 	return nil
+}
+
+// readStandbys returns the addresses of the standbys that the portal API reads from.
+func readStandbys(cfg *config.Config) ([]string, error) {
+	var list []string
+	for i, c := range cfg.PortalAPI.Replicas {
+		address, err := c.Read()
+		if err != nil {
+			return nil, fmt.Errorf("read portal_api.replicas[%d]: %w", i, err)
+		}
+		list = append(list, string(address))
+	}
+	return list, nil
 }
 
 func openEmbedded(ctx context.Context, cfg *config.Config) (db *Database, err error) {

@@ -63,3 +63,43 @@ func (m *poolMetrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(m.waits, prometheus.CounterValue, float64(s.Waits))
 	ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds())
 }
+
+// standbyMetrics are the metrics of the standbys that the portal API reads from.
+type standbyMetrics struct {
+	stats                      func() store.StandbyStats
+	reads, fallbacks, standbys *prometheus.Desc
+}
+
+func newStandbyMetrics(stats func() store.StandbyStats) *standbyMetrics {
+	return &standbyMetrics{
+		stats: stats,
+		reads: prometheus.NewDesc("dossiersync_content_reads_total",
+			"Reads of content of dossiers, by the server that the answer came from: primary or standby.",
+			[]string{"server"}, nil),
+		fallbacks: prometheus.NewDesc("dossiersync_standby_fallbacks_total",
+			"Reads of content for which a standby was asked in vain and then the primary: the standby failed or was too slow "+
+				"(failed), or was not at the primary's state (behind).", []string{"reason"}, nil),
+		standbys: prometheus.NewDesc("dossiersync_standbys",
+			"Standbys of the configuration that this process uses now (used), or leaves out (left-out).",
+			[]string{"state"}, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *standbyMetrics) Describe(ch chan<- *prometheus.Desc) {
+	prometheus.DescribeByCollect(m, ch)
+}
+
+// Collect implements prometheus.Collector.
+func (m *standbyMetrics) Collect(ch chan<- prometheus.Metric) {
+	s := m.stats()
+	for server, n := range map[string]int64{"primary": s.FromPrimary, "standby": s.FromStandby} {
+		ch <- prometheus.MustNewConstMetric(m.reads, prometheus.CounterValue, float64(n), server)
+	}
+	for reason, n := range map[string]int64{"failed": s.Failed, "behind": s.Behind} {
+		ch <- prometheus.MustNewConstMetric(m.fallbacks, prometheus.CounterValue, float64(n), reason)
+	}
+	for state, n := range map[string]int{"used": s.Used, "left-out": s.LeftOut} {
+		ch <- prometheus.MustNewConstMetric(m.standbys, prometheus.GaugeValue, float64(n), state)
+	}
+}
