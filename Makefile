@@ -66,7 +66,7 @@ restore: deps ## Rehearse docs/backup.md: restore a dump, and a moment from the 
 
 .PHONY: standby
 standby: export DOSSIERSYNC_FULL = 1
-standby: deps ## Read from a streaming standby that is killed, stopped and paused again and again (5 minutes)
+standby: deps ## Read from a streaming standby that is killed, stopped and paused again and again (minutes)
 	$(GO) test ./portalapi -run '^TestStandby' -count=1 -timeout 20m
 
 .PHONY: race

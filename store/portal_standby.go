@@ -21,8 +21,9 @@ const (
 	// standbyLag is how far the replay of a standby may be behind. This saves calls only: a read that
 	// finds another state than the primary's is refused, however short the lag.
 	standbyLag = 5 * time.Second
-	// standbyLook is how often each standby is looked at.
-	standbyLook = time.Second
+	// standbyLook is how often each standby is looked at, and standbyLookTimeout how long that may take.
+	standbyLook        = time.Second
+	standbyLookTimeout = 3 * time.Second
 )
 
 var errStandbySlow = errors.New("it takes too long")
@@ -189,7 +190,7 @@ func (s *standbys) look(ctx context.Context, primary *pgxpool.Pool) {
 		FROM pg_control_system() c
 		CROSS JOIN pg_current_wal_flush_lsn() w`
 	// Without an answer the standbys are decided on all the same.
-	limited, cancel := context.WithTimeoutCause(ctx, standbyTimeout, errStandbySlow)
+	limited, cancel := context.WithTimeoutCause(ctx, standbyLookTimeout, errStandbySlow)
 	defer cancel()
 	var now walState
 	err := primary.QueryRow(limited, q).Scan(&now.system, &now.timeline, &now.place)
@@ -242,7 +243,7 @@ func (s *standby) check(ctx context.Context, want walState) error {
 		FROM pg_control_system() c
 		CROSS JOIN pg_control_checkpoint() k
 		CROSS JOIN pg_control_recovery() r`
-	ctx, cancel := context.WithTimeoutCause(ctx, standbyTimeout, errStandbySlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, standbyLookTimeout, errStandbySlow)
 	defer cancel()
 	var has walState
 	var replays bool

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -54,14 +56,22 @@ func NewReplicaWithStandby(t testing.TB) (*Replica, *Standby) {
 	return openReplica(t, owner, keys), s
 }
 
-// pairFolder makes a folder for two servers.
+// pairFolder makes a folder for two servers. It removes the folders of processes that were killed: their
+// servers end within a minute, because PostgreSQL looks for its files.
 func pairFolder(t testing.TB) string {
 	t.Helper()
 	shared, err := folder()
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(shared), "pair-")
+	abandoned, _ := filepath.Glob(filepath.Join(filepath.Dir(shared), "pair-*")) // the pattern is valid
+	for _, path := range abandoned {
+		pid, err := strconv.Atoi(strings.Split(filepath.Base(path), "-")[1])
+		if err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			os.RemoveAll(path)
+		}
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(shared), fmt.Sprintf("pair-%d-", os.Getpid()))
 	if err == nil {
 		err = os.Chmod(dir, 0o711) // root's server runs as another user
 	}
@@ -127,9 +137,12 @@ func (s *Standby) copyFrom(primary *embedded.Server, from string) {
 // ReaderURL returns the standby's address for the portal API's role.
 func (s *Standby) ReaderURL() string { return as(s.url, "storetest_reader") }
 
-// Start starts the standby.
+// Start starts the standby, unless it runs.
 func (s *Standby) Start() {
 	s.t.Helper()
+	if s.server != nil {
+		return
+	}
 	s.server = startServer(s.t, s.dir, map[string]string{"hot_standby": "on"})
 	s.url = s.server.URL(standbyDatabase)
 }
@@ -177,6 +190,12 @@ func (s *Standby) Pause() {
 func (s *Standby) Resume() {
 	s.t.Helper()
 	s.execute(`SELECT pg_wal_replay_resume()`)
+}
+
+// Promote makes the standby a primary of its own, with another timeline.
+func (s *Standby) Promote() {
+	s.t.Helper()
+	s.execute(`SELECT pg_promote()`)
 }
 
 // CatchUp waits until the standby has replayed what the primary has committed.
