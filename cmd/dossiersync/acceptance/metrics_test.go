@@ -219,3 +219,27 @@ func getMetrics(t *testing.T, client *http.Client, url, token string) (int, stri
 	}
 	return resp.StatusCode, string(body)
 }
+
+// A standby that does not answer, and a server that is no standby, keep the portal API neither from
+// starting nor from being ready. The log and the metrics say that they are left out.
+func TestUselessStandbysAreLeftOut(t *testing.T) {
+	t.Parallel()
+	h := newAmarisHarness(t, simulator.New(simulator.Options{}))
+	h.writeFile("standby", "postgres://reader:no@127.0.0.1:1/dossiersync")
+	h.writeFile("primary", h.replica.ReaderURL)
+	h.changeConfig("portal_api:\n",
+		"portal_api:\n  replicas: [{database_file: standby}, {database_file: primary}]\n")
+	h.mustRun("config", "check")
+	p := h.start("serve", "--only", "portal", "--metrics-listen", "127.0.0.1:0")
+	base := p.addressOf(app.MetricsListener)
+	if status, body := getMetrics(t, http.DefaultClient, base+"/readyz", ""); status != http.StatusOK {
+		t.Errorf("the portal API is not ready: %s", body)
+	}
+	for _, says := range []string{"portal_api.replicas[0]", "portal_api.replicas[1]", "it is no standby"} {
+		waitUntil(t, "the log says "+says, func() bool { return strings.Contains(p.output.String(), says) })
+	}
+	_, text := getMetrics(t, http.DefaultClient, base+"/metrics", "")
+	if !strings.Contains(text, `dossiersync_standbys{state="left-out"} 2`) {
+		t.Errorf("the metrics do not say that two standbys are left out:\n%s", text)
+	}
+}
