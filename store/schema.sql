@@ -1062,6 +1062,17 @@ REVOKE ALL ON FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) FROM
 
 GRANT EXECUTE ON FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) TO dossiersync_worker;
 
+CREATE OR REPLACE FUNCTION public.keep_identity_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'the identity key of a tenant stays' USING ERRCODE = 'insufficient_privilege';
+END
+$function$;
+
+REVOKE ALL ON FUNCTION keep_identity_key() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION public.make_census(of_run bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -1898,6 +1909,10 @@ CREATE TABLE tenants (
     trouble_kind      text,
     CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );
+
+CREATE TRIGGER keep_identity_key BEFORE UPDATE OF identity_key ON tenants
+    FOR EACH ROW WHEN (old.identity_key <> new.identity_key
+        OR old.identity_key IS NOT NULL AND new.identity_key IS NULL) EXECUTE FUNCTION keep_identity_key();
 
 ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
 
