@@ -1625,6 +1625,7 @@ DECLARE
     -- show less.
     later pg_catalog.timestamptz;
     earlier pg_catalog.timestamptz;
+    today pg_catalog.date;
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
     later := as_of + interval '1 minute';
@@ -1642,8 +1643,18 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
+    today := (
+        SELECT (now() AT TIME ZONE t.timezone)::date
+        FROM tenants t
+        WHERE t.id = my_tenant);
     SELECT count(*), count(*) FILTER (
-               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
+               WHERE NOT g.updated_at > later
+                 AND (coalesce(l.state, 'revoked') = 'revoked'
+                     OR g.state = 'accepted' AND (
+                         l.state <> 'accepted'
+                         OR l.parts = '{}' AND g.parts <> '{}'
+                         OR l.valid_until < today AND coalesce(g.valid_until >= today, true)
+                         OR l.valid_from > today AND coalesce(g.valid_from <= today, true))))
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l

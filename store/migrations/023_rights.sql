@@ -323,7 +323,8 @@ DROP FUNCTION portal_end_list(text, text, bigint, bytea, timestamptz, text, text
 -- Makes the tenant's grants equal to the list, as far as they were not changed after it was taken
 -- at as_of (by the portal's clock), logs each change, and lets the tenant's dossiers be read again
 -- if it was waiting for its grants. Where a grant is in the list twice, it fails. possible is false
--- if the list cannot be as of that time. taken counts the grants that were not revoked and are now;
+-- if the list cannot be as of that time. taken counts the grants that were not revoked and are now,
+-- or are no longer accepted, of any part, or of today;
 -- excessive is true if these are more than confirmed, more than ten, and more than a tenth of the
 -- standing ones. Where it is not possible, or excessive, nothing is changed: a thief who commits all
 -- the same has changed nothing without an entry in the log.
@@ -339,6 +340,7 @@ DECLARE
     -- show less.
     later pg_catalog.timestamptz;
     earlier pg_catalog.timestamptz;
+    today pg_catalog.date;
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
     later := as_of + interval '1 minute';
@@ -356,8 +358,18 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
+    today := (
+        SELECT (now() AT TIME ZONE t.timezone)::date
+        FROM tenants t
+        WHERE t.id = my_tenant);
     SELECT count(*), count(*) FILTER (
-               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
+               WHERE NOT g.updated_at > later
+                 AND (coalesce(l.state, 'revoked') = 'revoked'
+                     OR g.state = 'accepted' AND (
+                         l.state <> 'accepted'
+                         OR l.parts = '{}' AND g.parts <> '{}'
+                         OR l.valid_until < today AND coalesce(g.valid_until >= today, true)
+                         OR l.valid_from > today AND coalesce(g.valid_from <= today, true))))
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l
