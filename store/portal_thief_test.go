@@ -131,7 +131,7 @@ func TestStolenPortalPasswordOpensNothing(t *testing.T) {
 			`SELECT count_items('amaris', '1', '{reports}')`, `SELECT links_of('amaris', '1', '{reports}', 'x', 'y')`,
 			`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`,
 			`SELECT portal_log_grant('amaris', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x')`,
-			`SELECT portal_check_actor('amaris', '1', 'daughter')`, `SELECT grantee_name('amaris', '1', 'daughter')`,
+			`SELECT portal_check_actor('amaris', '1', 'daughter', 'daughter')`, `SELECT grantee_name('amaris', '1', 'daughter')`,
 			`SELECT why_closed('amaris', '1', 'accepted', NULL, NULL, NULL, now())`,
 			`SELECT pg_advisory_lock(hashtextextended('dossiersync grants of szr', 0))`,
 			`SELECT pg_try_advisory_xact_lock(1)`, `SELECT pg_advisory_xact_lock_shared(1, 2)`,

@@ -1426,7 +1426,7 @@ $function$;
 
 REVOKE ALL ON FUNCTION grantee_name(text,text,text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION public.portal_check_actor(my_tenant text, asked text, actor text)
+CREATE OR REPLACE FUNCTION public.portal_check_actor(my_tenant text, asked text, of_user text, actor text)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1435,8 +1435,9 @@ BEGIN
     FROM grants g
     WHERE g.tenant = my_tenant
       AND g.client = asked
-      AND g.user_id = actor
-    FOR SHARE;
+      AND g.user_id IN (of_user, actor)
+    ORDER BY g.user_id
+    FOR UPDATE;
     IF NOT EXISTS (
         SELECT
         FROM open_dossiers d
@@ -1450,7 +1451,7 @@ BEGIN
 END
 $function$;
 
-REVOKE ALL ON FUNCTION portal_check_actor(text,text,text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION portal_check_actor(text,text,text,text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION public.portal_grants(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, after text, most integer, OUT s standing, OUT users text[], OUT roles text[], OUT managers boolean[], OUT parts text[], OUT states text[], OUT froms date[], OUT untils date[], OUT contacts text[], OUT names text[], OUT versions bigint[], OUT counts boolean[], OUT whys text[], OUT invited timestamp with time zone[], OUT accepted timestamp with time zone[], OUT givers text[])
  RETURNS record
@@ -1521,7 +1522,7 @@ BEGIN
                new_contact, new_name)
         FOR UPDATE;
         IF NOT FOUND THEN
-            PERFORM portal_check_actor(my_tenant, asked, behalf);
+            PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
         END IF;
     END IF;
     INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
@@ -1590,7 +1591,7 @@ AS $function$
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
     IF check_actor AND behalf <> of_user THEN
-        PERFORM portal_check_actor(my_tenant, asked, behalf);
+        PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
     END IF;
     -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
     UPDATE grants g
@@ -3175,7 +3176,7 @@ ALTER FUNCTION portal_alive(text,bigint,bytea,text,text,integer,text,jsonb) OWNE
 
 ALTER FUNCTION portal_begin_list(text,text,bigint,bytea) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_check_actor(text,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_check_actor(text,text,text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_contacts(text,text,text,bigint,bytea,text,integer) OWNER TO dossiersync_answers;
 

@@ -127,17 +127,19 @@ LANGUAGE sql STABLE AS $$
       AND g.user_id = of_user
 $$;
 
--- Refuses a change of a grant unless the acting person may manage the dossier today. A revocation
--- of that person's own right waits, or is seen here.
-CREATE FUNCTION portal_check_actor(my_tenant text, asked text, actor text) RETURNS void
-LANGUAGE plpgsql VOLATILE AS $$
+-- Refuses a change of a user's grant unless the acting person may manage the dossier today. A
+-- revocation of that person's own right waits, or is seen here. Both grants are locked, by user:
+-- two people who change each other's would wait for each other.
+CREATE FUNCTION portal_check_actor(my_tenant text, asked text, of_user text, actor text)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     PERFORM
     FROM grants g
     WHERE g.tenant = my_tenant
       AND g.client = asked
-      AND g.user_id = actor
-    FOR SHARE;
+      AND g.user_id IN (of_user, actor)
+    ORDER BY g.user_id
+    FOR UPDATE;
     IF NOT EXISTS (
         SELECT
         FROM open_dossiers d
@@ -231,7 +233,7 @@ BEGIN
                new_contact, new_name)
         FOR UPDATE;
         IF NOT FOUND THEN
-            PERFORM portal_check_actor(my_tenant, asked, behalf);
+            PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
         END IF;
     END IF;
     INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
@@ -299,7 +301,7 @@ CREATE FUNCTION portal_revoke_grant(
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
     IF check_actor AND behalf <> of_user THEN
-        PERFORM portal_check_actor(my_tenant, asked, behalf);
+        PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
     END IF;
     -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
     UPDATE grants g
