@@ -616,3 +616,33 @@ func TestSlowUploadIsCutOff(t *testing.T) {
 		t.Errorf("what it granted is answered with %d", a.status)
 	}
 }
+
+// A list that leaves many grants in place, but opens nothing by them, takes as much as one that leaves
+// them out.
+func TestListThatOpensNothingMustBeConfirmed(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t)
+	const many = 11
+	for i := range many {
+		p.grant("amaris", fmt.Sprintf("u-%d", i), "1", everyPart)
+	}
+	p.exec(`UPDATE grants SET updated_at = now() - interval '1 hour'`)
+	for how, status := range map[string]int{
+		`"state":"accepted","parts":["reports"],"until":"2020-01-01"`: http.StatusConflict,
+		`"state":"accepted","parts":["reports"],"from":"2999-01-01"`:  http.StatusConflict,
+		`"state":"accepted","parts":[]`:                               http.StatusConflict,
+		`"state":"invited","parts":["reports"]`:                       http.StatusConflict,
+		`"state":"accepted","parts":["reports"]`:                      http.StatusOK,
+	} {
+		var items strings.Builder
+		for i := range many {
+			fmt.Fprintf(&items, `{"client":"1","user":"u-%d","role":"contact",%s},`, i, how)
+		}
+		a := p.manage(http.MethodPut, allGrants, asOfNow(`{"items":[`+items.String()+
+			`{"client":"1","user":"daughter","role":"contact","parts":["reports"],"state":"accepted"}]}`))
+		if a.status != status {
+			t.Errorf("%s is answered with %d %s", how, a.status, a.body)
+		}
+		p.exec(`UPDATE grants SET updated_at = now() - interval '1 hour'`)
+	}
+}

@@ -151,6 +151,30 @@ func TestGrantKeepsMoments(t *testing.T) {
 	}
 }
 
+// Managers who change each other's grants at the same time do not wait for each other.
+func TestManagersChangeEachOther(t *testing.T) {
+	t.Parallel()
+	p := newDossierHarness(t, func(o *portalapi.Options) { o.CheckActor = true })
+	for _, user := range []string{"a", "b"} {
+		p.grant("amaris", user, "1", everyPart, "manager = true")
+	}
+	token := p.token("portal", "dossier:grants")
+	var g sync.WaitGroup
+	for _, pair := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		g.Go(func() {
+			for n := range 60 {
+				body := fmt.Sprintf(`{"role":"contact","manager":true,"parts":["reports"],"state":"accepted","name":"%d"}`, n)
+				a := p.do(http.MethodPut, "/v1/dossiers/1/grants/"+pair[1], token, body,
+					"Dossier-Actor", pair[0], "Content-Type", "application/json")
+				if a.status != http.StatusOK {
+					t.Errorf("answered with %d %s", a.status, a.body)
+				}
+			}
+		})
+	}
+	g.Wait()
+}
+
 // With check_actor, single grants are changed on behalf of people who may manage the dossier only. To
 // anybody else all clients are alike.
 func TestActorMustManage(t *testing.T) {

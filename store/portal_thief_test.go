@@ -131,7 +131,7 @@ func TestStolenPortalPasswordOpensNothing(t *testing.T) {
 			`SELECT count_items('amaris', '1', '{reports}')`, `SELECT links_of('amaris', '1', '{reports}', 'x', 'y')`,
 			`SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`,
 			`SELECT portal_log_grant('amaris', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x')`,
-			`SELECT portal_check_actor('amaris', '1', 'daughter')`, `SELECT grantee_name('amaris', '1', 'daughter')`,
+			`SELECT portal_check_actor('amaris', '1', 'daughter', 'daughter')`, `SELECT grantee_name('amaris', '1', 'daughter')`,
 			`SELECT why_closed('amaris', '1', 'accepted', NULL, NULL, NULL, now())`,
 			`SELECT pg_advisory_lock(hashtextextended('dossiersync grants of szr', 0))`,
 			`SELECT pg_try_advisory_xact_lock(1)`, `SELECT pg_advisory_xact_lock_shared(1, 2)`,
@@ -285,6 +285,9 @@ func TestStolenOpsPasswordOpensNoDossier(t *testing.T) {
 	t.Parallel()
 	r := storetest.NewReplica(t)
 	seedTwo(t, r)
+	if _, err := r.Pool().Exec(t.Context(), `UPDATE tenants SET identity_key = 'key'`); err != nil {
+		t.Fatal(err)
+	}
 	pool := r.OpsStore(t).RiverPool()
 	for _, sql := range []string{
 		`SELECT card FROM items`, `SELECT body FROM items`, `SELECT model FROM items`, `SELECT name FROM clients`,
@@ -294,6 +297,7 @@ func TestStolenOpsPasswordOpensNoDossier(t *testing.T) {
 		`UPDATE items SET state = 'hidden'`, `DELETE FROM items`, `UPDATE grants SET state = 'accepted'`,
 		`INSERT INTO grants (tenant, client, user_id, role, parts, state, updated_by)
 			VALUES ('amaris', '1', 'thief', 'client', '{reports}', 'accepted', 'x')`,
+		`UPDATE tenants SET identity_key = ''`, `UPDATE tenants SET identity_key = NULL`, `UPDATE tenants SET awaiting_grants = NULL`,
 		`UPDATE access_log SET user_id = 'x'`, `DELETE FROM access_log`, `CREATE TABLE mine (x int)`,
 		`SET ROLE dossiersync_answers`, `SELECT portal_stand('read', 'amaris', 'daughter', '1', NULL, NULL, false)`,
 		`SELECT portal_dossier('amaris', 'daughter', '1', 0, '')`, `SELECT put_proof_keys('amaris', '{}', '{}', '{}', false)`,

@@ -1062,6 +1062,17 @@ REVOKE ALL ON FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) FROM
 
 GRANT EXECUTE ON FUNCTION put_proof_keys(text,bytea[],bytea[],bytea[],boolean) TO dossiersync_worker;
 
+CREATE OR REPLACE FUNCTION public.keep_identity_key()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'the identity key of a tenant stays' USING ERRCODE = 'insufficient_privilege';
+END
+$function$;
+
+REVOKE ALL ON FUNCTION keep_identity_key() FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION public.make_census(of_run bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -1415,7 +1426,7 @@ $function$;
 
 REVOKE ALL ON FUNCTION grantee_name(text,text,text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION public.portal_check_actor(my_tenant text, asked text, actor text)
+CREATE OR REPLACE FUNCTION public.portal_check_actor(my_tenant text, asked text, of_user text, actor text)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1424,8 +1435,9 @@ BEGIN
     FROM grants g
     WHERE g.tenant = my_tenant
       AND g.client = asked
-      AND g.user_id = actor
-    FOR SHARE;
+      AND g.user_id IN (of_user, actor)
+    ORDER BY g.user_id
+    FOR UPDATE;
     IF NOT EXISTS (
         SELECT
         FROM open_dossiers d
@@ -1439,7 +1451,7 @@ BEGIN
 END
 $function$;
 
-REVOKE ALL ON FUNCTION portal_check_actor(text,text,text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION portal_check_actor(text,text,text,text) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION public.portal_grants(my_tenant text, me text, asked text, minute bigint, proof bytea, of_user text, after text, most integer, OUT s standing, OUT users text[], OUT roles text[], OUT managers boolean[], OUT parts text[], OUT states text[], OUT froms date[], OUT untils date[], OUT contacts text[], OUT names text[], OUT versions bigint[], OUT counts boolean[], OUT whys text[], OUT invited timestamp with time zone[], OUT accepted timestamp with time zone[], OUT givers text[])
  RETURNS record
@@ -1510,7 +1522,7 @@ BEGIN
                new_contact, new_name)
         FOR UPDATE;
         IF NOT FOUND THEN
-            PERFORM portal_check_actor(my_tenant, asked, behalf);
+            PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
         END IF;
     END IF;
     INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
@@ -1579,7 +1591,7 @@ AS $function$
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
     IF check_actor AND behalf <> of_user THEN
-        PERFORM portal_check_actor(my_tenant, asked, behalf);
+        PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
     END IF;
     -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
     UPDATE grants g
@@ -1614,6 +1626,7 @@ DECLARE
     -- show less.
     later pg_catalog.timestamptz;
     earlier pg_catalog.timestamptz;
+    today pg_catalog.date;
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
     later := as_of + interval '1 minute';
@@ -1631,8 +1644,18 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
+    today := (
+        SELECT (now() AT TIME ZONE t.timezone)::date
+        FROM tenants t
+        WHERE t.id = my_tenant);
     SELECT count(*), count(*) FILTER (
-               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
+               WHERE NOT g.updated_at > later
+                 AND (coalesce(l.state, 'revoked') = 'revoked'
+                     OR g.state = 'accepted' AND (
+                         l.state <> 'accepted'
+                         OR l.parts = '{}' AND g.parts <> '{}'
+                         OR l.valid_until < today AND coalesce(g.valid_until >= today, true)
+                         OR l.valid_from > today AND coalesce(g.valid_from <= today, true))))
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l
@@ -1898,6 +1921,10 @@ CREATE TABLE tenants (
     trouble_kind      text,
     CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );
+
+CREATE TRIGGER keep_identity_key BEFORE UPDATE OF identity_key ON tenants
+    FOR EACH ROW WHEN (old.identity_key <> new.identity_key
+        OR old.identity_key IS NOT NULL AND new.identity_key IS NULL) EXECUTE FUNCTION keep_identity_key();
 
 ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
 
@@ -3149,7 +3176,7 @@ ALTER FUNCTION portal_alive(text,bigint,bytea,text,text,integer,text,jsonb) OWNE
 
 ALTER FUNCTION portal_begin_list(text,text,bigint,bytea) OWNER TO dossiersync_answers;
 
-ALTER FUNCTION portal_check_actor(text,text,text) OWNER TO dossiersync_answers;
+ALTER FUNCTION portal_check_actor(text,text,text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION portal_contacts(text,text,text,bigint,bytea,text,integer) OWNER TO dossiersync_answers;
 

@@ -1680,7 +1680,7 @@ type PutGrantsJSONBody struct {
 	// AsOf The time at which the portal took the list.
 	AsOf time.Time `json:"asOf"`
 
-	// Confirm How many grants the list may revoke, where that is more than the brake lets through.
+	// Confirm How many grants the list may take away, where that is more than the brake lets through.
 	Confirm *int `json:"confirm,omitempty"`
 	Items   []struct {
 		AcceptedAt *TimeOrNull `json:"acceptedAt,omitempty"`
@@ -2188,9 +2188,10 @@ type ClientInterface interface {
 	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
 	//
-	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-	// again with `confirm`: the number of grants that it may revoke.
+	// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+	// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may take away.
 	//
 	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 	// once, with their places.
@@ -2221,9 +2222,10 @@ type ClientInterface interface {
 	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
 	//
-	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-	// again with `confirm`: the number of grants that it may revoke.
+	// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+	// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may take away.
 	//
 	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 	// once, with their places.
@@ -2660,9 +2662,10 @@ func (c *Client) GetTimelineDensity(ctx context.Context, client ClientID, params
 //     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
 //
-// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-// again with `confirm`: the number of grants that it may revoke.
+// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may take away.
 //
 // The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 // once, with their places.
@@ -2703,9 +2706,10 @@ func (c *Client) PutGrantsWithBody(ctx context.Context, params *PutGrantsParams,
 //     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
 //
-// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-// again with `confirm`: the number of grants that it may revoke.
+// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may take away.
 //
 // The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 // once, with their places.
@@ -4498,9 +4502,10 @@ type ClientWithResponsesInterface interface {
 	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
 	//
-	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-	// again with `confirm`: the number of grants that it may revoke.
+	// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+	// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may take away.
 	//
 	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 	// once, with their places.
@@ -4531,9 +4536,10 @@ type ClientWithResponsesInterface interface {
 	//   `asOf` is the time at which the list was taken. Clocks may differ
 	//   by a minute: in case of doubt, the result that shows less is taken.
 	//
-	// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-	// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-	// again with `confirm`: the number of grants that it may revoke.
+	// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+	// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+	// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+	// again with `confirm`: the number of grants that it may take away.
 	//
 	// The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 	// once, with their places.
@@ -5949,9 +5955,10 @@ func (c *ClientWithResponses) GetTimelineDensityWithResponse(ctx context.Context
 //     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
 //
-// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-// again with `confirm`: the number of grants that it may revoke.
+// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may take away.
 //
 // The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 // once, with their places.
@@ -5988,9 +5995,10 @@ func (c *ClientWithResponses) PutGrantsWithBodyWithResponse(ctx context.Context,
 //     `asOf` is the time at which the list was taken. Clocks may differ
 //     by a minute: in case of doubt, the result that shows less is taken.
 //
-// **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-// answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-// again with `confirm`: the number of grants that it may revoke.
+// **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+// answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+// one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+// again with `confirm`: the number of grants that it may take away.
 //
 // The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
 // once, with their places.

@@ -1510,6 +1510,18 @@ GRANT SELECT (id, name, timezone, change, epoch, since, succeeded, unreachable, 
     reconciled, rechecked, trouble, trouble_until, trouble_kind, awaiting_grants, awaiting_erasures, dormant_after,
     identity_key), INSERT (id, name, timezone, identity_key, awaiting_erasures),
     UPDATE (name, timezone, identity_key, change) ON tenants TO dossiersync_ops;
+-- The operators' listener stores tenants, with a key where there is none. Under another key, or an
+-- empty one, it would go unnoticed that a client's id was given to somebody else.
+CREATE FUNCTION keep_identity_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the identity key of a tenant stays' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+REVOKE ALL ON FUNCTION keep_identity_key() FROM PUBLIC;
+CREATE TRIGGER keep_identity_key BEFORE UPDATE OF identity_key ON tenants
+    FOR EACH ROW WHEN (OLD.identity_key <> NEW.identity_key
+        OR OLD.identity_key IS NOT NULL AND NEW.identity_key IS NULL)
+    EXECUTE FUNCTION keep_identity_key();
 GRANT SELECT (tenant, id, state, reason, deceased, replaced_by, change, since, gone, grants_after,
     grants_void), UPDATE (change) ON clients TO dossiersync_ops;
 GRANT SELECT (tenant, key, type, id, stream, kind, client, state, reason, part, epoch, version,

@@ -127,17 +127,19 @@ LANGUAGE sql STABLE AS $$
       AND g.user_id = of_user
 $$;
 
--- Refuses a change of a grant unless the acting person may manage the dossier today. A revocation
--- of that person's own right waits, or is seen here.
-CREATE FUNCTION portal_check_actor(my_tenant text, asked text, actor text) RETURNS void
-LANGUAGE plpgsql VOLATILE AS $$
+-- Refuses a change of a user's grant unless the acting person may manage the dossier today. A
+-- revocation of that person's own right waits, or is seen here. Both grants are locked, by user:
+-- two people who change each other's would wait for each other.
+CREATE FUNCTION portal_check_actor(my_tenant text, asked text, of_user text, actor text)
+RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     PERFORM
     FROM grants g
     WHERE g.tenant = my_tenant
       AND g.client = asked
-      AND g.user_id = actor
-    FOR SHARE;
+      AND g.user_id IN (of_user, actor)
+    ORDER BY g.user_id
+    FOR UPDATE;
     IF NOT EXISTS (
         SELECT
         FROM open_dossiers d
@@ -231,7 +233,7 @@ BEGIN
                new_contact, new_name)
         FOR UPDATE;
         IF NOT FOUND THEN
-            PERFORM portal_check_actor(my_tenant, asked, behalf);
+            PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
         END IF;
     END IF;
     INSERT INTO grants (tenant, client, user_id, updated_by, role, manager, parts, state,
@@ -299,7 +301,7 @@ CREATE FUNCTION portal_revoke_grant(
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, asked, minute, proof);
     IF check_actor AND behalf <> of_user THEN
-        PERFORM portal_check_actor(my_tenant, asked, behalf);
+        PERFORM portal_check_actor(my_tenant, asked, of_user, behalf);
     END IF;
     -- A revoked grant is updated too, to itself: FOUND tells whether there is a grant.
     UPDATE grants g
@@ -323,7 +325,8 @@ DROP FUNCTION portal_end_list(text, text, bigint, bytea, timestamptz, text, text
 -- Makes the tenant's grants equal to the list, as far as they were not changed after it was taken
 -- at as_of (by the portal's clock), logs each change, and lets the tenant's dossiers be read again
 -- if it was waiting for its grants. Where a grant is in the list twice, it fails. possible is false
--- if the list cannot be as of that time. taken counts the grants that were not revoked and are now;
+-- if the list cannot be as of that time. taken counts the grants that were not revoked and are now,
+-- or are no longer accepted, of any part, or of today;
 -- excessive is true if these are more than confirmed, more than ten, and more than a tenth of the
 -- standing ones. Where it is not possible, or excessive, nothing is changed: a thief who commits all
 -- the same has changed nothing without an entry in the log.
@@ -339,6 +342,7 @@ DECLARE
     -- show less.
     later pg_catalog.timestamptz;
     earlier pg_catalog.timestamptz;
+    today pg_catalog.date;
 BEGIN
     PERFORM public.portal_prove('grants', my_tenant, me, '', minute, proof);
     later := as_of + interval '1 minute';
@@ -356,8 +360,18 @@ BEGIN
     IF NOT possible THEN
         RETURN;
     END IF;
+    today := (
+        SELECT (now() AT TIME ZONE t.timezone)::date
+        FROM tenants t
+        WHERE t.id = my_tenant);
     SELECT count(*), count(*) FILTER (
-               WHERE coalesce(l.state, 'revoked') = 'revoked' AND NOT g.updated_at > later)
+               WHERE NOT g.updated_at > later
+                 AND (coalesce(l.state, 'revoked') = 'revoked'
+                     OR g.state = 'accepted' AND (
+                         l.state <> 'accepted'
+                         OR l.parts = '{}' AND g.parts <> '{}'
+                         OR l.valid_until < today AND coalesce(g.valid_until >= today, true)
+                         OR l.valid_from > today AND coalesce(g.valid_from <= today, true))))
     INTO total, taken
     FROM grants g
     LEFT JOIN pg_temp.listed l

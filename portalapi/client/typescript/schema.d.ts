@@ -364,9 +364,10 @@ export interface paths {
          *       `asOf` is the time at which the list was taken. Clocks may differ
          *       by a minute: in case of doubt, the result that shows less is taken.
          *
-         *     **The brake.** A list that revokes more than ten grants and more than a tenth of those that are not revoked is
-         *     answered with 409 `revokes-many`, and changes nothing. The problem has the numbers. If they are right, send the list
-         *     again with `confirm`: the number of grants that it may revoke.
+         *     **The brake.** A list that takes away more than ten grants and more than a tenth of those that are not revoked is
+         *     answered with 409 `revokes-many`, and changes nothing. It takes a grant away by revoking it, or by making an accepted
+         *     one invited, without parts, ended or not yet begun. The problem has the numbers. If they are right, send the list
+         *     again with `confirm`: the number of grants that it may take away.
          *
          *     The list is the server's own act: `portal_api.check_actor` does not hold for it. All faults of a list are told at
          *     once, with their places.
@@ -2519,7 +2520,7 @@ export interface operations {
                      * @description The time at which the portal took the list.
                      */
                     asOf: string;
-                    /** @description How many grants the list may revoke, where that is more than the brake lets through. */
+                    /** @description How many grants the list may take away, where that is more than the brake lets through. */
                     confirm?: number | null;
                     items: ({
                         client: components["schemas"]["ClientID"];
