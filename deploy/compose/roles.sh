@@ -46,6 +46,10 @@ GRANT dossiersync_ops TO dossiersync_console;
 -- To give functions to a role one must be a member of it.
 GRANT dossiersync_answers TO dossiersync;
 
+-- A thief of a password may have changed the role's settings.
+ALTER ROLE dossiersync_portal RESET ALL;
+ALTER ROLE dossiersync_console RESET ALL;
+ALTER ROLE dossiersync_sync RESET ALL;
 -- The first two save the functions a step. The others bound what a request costs, not what
 -- a thief of the password does, who may change them; except for the last.
 ALTER ROLE dossiersync_portal SET search_path = pg_catalog, public, pg_temp;

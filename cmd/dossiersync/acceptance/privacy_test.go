@@ -173,7 +173,8 @@ func (m *markerSearch) request(method, url, token, body string) int {
 		m.t.Fatal(err)
 	}
 	if resp.StatusCode >= 400 {
-		document := strings.ReplaceAll(string(text), `"parameter":"`+marker+`"`, "")
+		// A name that the caller made up is told to the caller.
+		document := strings.NewReplacer(`"parameter":"`+marker+`"`, "", `"pointer":"#/`+marker+`"`, "").Replace(string(text))
 		m.wantNoMarker(fmt.Sprintf("the problem document of %s (%d)", method, resp.StatusCode), document)
 	}
 	return resp.StatusCode
