@@ -36,6 +36,10 @@ func TestPersonalDataStaysOutOfLogsAndErrors(t *testing.T) {
 	}
 	m.usePortal()
 	m.useOpsAPI(opsAPI)
+	// A run that met the faults below would pause, and the commands would wait for it.
+	waitUntil(t, "the requested run has ended", func() bool {
+		return m.queryOne(`SELECT count(*)::text FROM runs WHERE state <> 'done'`) == "0"
+	})
 	m.searchCommand("status")
 	m.searchCommand("runs")
 	m.searchCommand("migrate", "status")
