@@ -20,7 +20,7 @@ func TestGeneratedClients(t *testing.T) {
 	token := h.grantAll(h.clientIDs()...)
 
 	inGo := runExample(t, "go", "run", "../../../portalapi/client/example", "http://"+h.portalAddress, token)
-	for _, want := range []string{", as representative\n", "  plan: ", "    goal: "} {
+	for _, want := range []string{", as Vertegenwoordiger\n", "  plan: ", "    goal: "} {
 		if !strings.Contains(inGo, want) {
 			t.Errorf("the example in Go prints no %q:\n%s", want, inGo)
 		}
