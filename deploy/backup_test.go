@@ -249,8 +249,10 @@ func (r *recovery) ask(method, path, user, scope, body string) (int, string) {
 func (r *recovery) sendGrants(clients map[string][]string) {
 	r.t.Helper()
 	var list struct {
+		AsOf  time.Time        `json:"asOf"`
 		Items []map[string]any `json:"items"`
 	}
+	list.AsOf = time.Now()
 	for user, ids := range clients {
 		for _, id := range ids {
 			list.Items = append(list.Items, map[string]any{"client": id, "user": user, "role": "contact", "parts": []string{"reports"}, "state": "accepted"})
