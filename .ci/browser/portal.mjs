@@ -142,7 +142,9 @@ async function timeline(page) {
   await follow(page, 'a:has-text("Terug naar de tijdlijn")', 'Tijdlijn');
   await page.waitForSelector('#' + id);
   await page.goto(dossier(page) + '/tijdlijn?rond=' + last);
-  must(await firstDay(page) === last, 'a date in the address does not open');
+  // Newer cards, written meanwhile, may stand above it.
+  must(await page.locator(`.day[data-day="${last}"]`).count() === 1, 'a date in the address does not open');
+  must(await firstDay(page) >= last, 'a date in the address opens older days');
 
   await page.click('.choices a:has-text("Zorgleefplan")');
   await page.locator('.choices [aria-current]:has-text("Zorgleefplan")').waitFor();
