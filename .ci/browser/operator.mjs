@@ -56,6 +56,7 @@ async function retry(page, scripts, item) {
   await page.waitForURL(/\/runs\/\d+/);
   await ended(page, scripts, 'complete');
   await page.click('nav a:text("Quarantine")');
+  await page.waitForURL(/\/quarantine$/);
   must(!(await page.says()).includes(`Observation ${item}`), item, 'is still in quarantine');
 }
 
