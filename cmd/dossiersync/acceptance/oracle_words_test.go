@@ -94,6 +94,8 @@ func (o *oracle) party(x, ref resource) (name, role, organisation string) {
 		return "", "", foldSpace(found.text("name"))
 	case typ == "Organization":
 		return "", "", display
+	case typ == "RelatedPerson" && found != nil:
+		name = o.name(found)
 	case typ == "Practitioner" && found != nil:
 		name, role = o.name(found), conceptText(found.part("qualification", "code"))
 	case typ == "PractitionerRole" && found != nil:
