@@ -902,61 +902,6 @@ REVOKE ALL ON FUNCTION portal_density(text,text,text,bigint,bytea,text,text[],te
 
 GRANT EXECUTE ON FUNCTION portal_density(text,text,text,bigint,bytea,text,text[],text,timestamp with time zone,timestamp with time zone,integer) TO dossiersync_reader;
 
-CREATE OR REPLACE FUNCTION public.portal_log(minutes bigint[], proofs bytea[], tenants text[], actions text[], events text[], outcomes text[], users text[], user_names text[], user_roles text[], behalves text[], purposes text[], points text[], clients text[], objects text[], queries text[], OUT refused integer[])
- RETURNS integer[]
- LANGUAGE plpgsql
- SECURITY DEFINER
-AS $function$
-#variable_conflict use_column
-DECLARE
-    proven pg_catalog.int8[];
-BEGIN
-    PERFORM public.portal_reset('log', '', '', '');
-    PERFORM set_config('dossiersync.logged', tenants::text, true);
-    proven := ARRAY(
-        SELECT e.n
-        FROM unnest(minutes, proofs, tenants, users, clients) WITH ORDINALITY
-            e (minute, proof, tenant, user_id, client, n)
-        WHERE this_minute() - e.minute BETWEEN -2 AND 2
-          AND EXISTS (
-            SELECT
-            FROM usable_keys k
-            WHERE k.tenant = e.tenant
-              AND k.id = substring(e.proof FOR 8)
-              AND substring(e.proof FROM 9) = proof_mac(
-                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute)));
-    PERFORM set_config('dossiersync.logged', ARRAY(
-        SELECT DISTINCT tenants[n]
-        FROM unnest(proven) n)::text, true);
-    INSERT INTO access_log (
-        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
-        on_behalf_of_name, purpose, access_point, client, object, query, source)
-    SELECT e.tenant, e.action, e.event, e.outcome, e.user_id,
-           CASE WHEN e.user_name <> '' THEN e.user_name
-               ELSE grantee_name(e.tenant, e.client, e.user_id) END,
-           nullif(e.user_role, ''), nullif(e.on_behalf_of, ''),
-           CASE WHEN e.on_behalf_of <> ''
-               THEN grantee_name(e.tenant, e.client, e.on_behalf_of) END,
-           nullif(e.purpose, ''), nullif(e.access_point, ''), nullif(e.client, ''),
-           nullif(e.object, ''), nullif(e.query, ''), 'portal-api'
-    FROM unnest(tenants, actions, events, outcomes, users, user_names, user_roles, behalves,
-        purposes, points, clients, objects, queries) WITH ORDINALITY e (
-        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
-        access_point, client, object, query, n)
-    WHERE e.n = ANY (proven);
-    IF cardinality(proven) < cardinality(tenants) THEN
-        refused := ARRAY(
-            SELECT n
-            FROM generate_series(1, cardinality(tenants)) n
-            WHERE n <> ALL (proven));
-    END IF;
-END
-$function$;
-
-REVOKE ALL ON FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) FROM PUBLIC;
-
-GRANT EXECUTE ON FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) TO dossiersync_reader;
-
 CREATE OR REPLACE FUNCTION public.portal_begin_list(my_tenant text, me text, minute bigint, proof bytea)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1879,6 +1824,61 @@ $function$;
 REVOKE ALL ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,boolean) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION portal_accesses(text,text,text,bigint,bytea,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,integer,boolean) TO dossiersync_reader;
+
+CREATE OR REPLACE FUNCTION public.portal_log(minutes bigint[], proofs bytea[], tenants text[], actions text[], events text[], outcomes text[], users text[], user_names text[], user_roles text[], behalves text[], purposes text[], points text[], clients text[], objects text[], queries text[], OUT refused integer[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+AS $function$
+#variable_conflict use_column
+DECLARE
+    proven pg_catalog.int8[];
+BEGIN
+    PERFORM public.portal_reset('log', '', '', '');
+    PERFORM set_config('dossiersync.logged', tenants::text, true);
+    proven := ARRAY(
+        SELECT e.n
+        FROM unnest(minutes, proofs, tenants, users, clients) WITH ORDINALITY
+            e (minute, proof, tenant, user_id, client, n)
+        WHERE this_minute() - e.minute BETWEEN -2 AND 2
+          AND EXISTS (
+            SELECT
+            FROM usable_keys k
+            WHERE k.tenant = e.tenant
+              AND k.id = substring(e.proof FOR 8)
+              AND substring(e.proof FROM 9) = proof_mac(
+                  k.inner_pad, k.outer_pad, 'log', e.tenant, e.user_id, e.client, e.minute)));
+    PERFORM set_config('dossiersync.logged', ARRAY(
+        SELECT DISTINCT tenants[n]
+        FROM unnest(proven) n)::text, true);
+    INSERT INTO access_log (
+        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of,
+        on_behalf_of_name, purpose, access_point, client, object, query, source)
+    SELECT e.tenant, e.action, e.event, e.outcome, e.user_id,
+           CASE WHEN e.user_name <> '' THEN e.user_name
+               ELSE grantee_name(e.tenant, e.client, e.user_id) END,
+           nullif(e.user_role, ''), nullif(e.on_behalf_of, ''),
+           CASE WHEN e.on_behalf_of <> ''
+               THEN grantee_name(e.tenant, e.client, e.on_behalf_of) END,
+           nullif(e.purpose, ''), nullif(e.access_point, ''), nullif(e.client, ''),
+           nullif(e.object, ''), nullif(e.query, ''), 'portal-api'
+    FROM unnest(tenants, actions, events, outcomes, users, user_names, user_roles, behalves,
+        purposes, points, clients, objects, queries) WITH ORDINALITY e (
+        tenant, action, event, outcome, user_id, user_name, user_role, on_behalf_of, purpose,
+        access_point, client, object, query, n)
+    WHERE e.n = ANY (proven);
+    IF cardinality(proven) < cardinality(tenants) THEN
+        refused := ARRAY(
+            SELECT n
+            FROM generate_series(1, cardinality(tenants)) n
+            WHERE n <> ALL (proven));
+    END IF;
+END
+$function$;
+
+REVOKE ALL ON FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION portal_log(bigint[],bytea[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[]) TO dossiersync_reader;
 
 CREATE OR REPLACE FUNCTION public.withholding_key(OUT id text, OUT key bytea)
  RETURNS record

@@ -95,7 +95,6 @@ CREATE POLICY named ON grants FOR SELECT TO dossiersync_answers
         AND tenant = ANY (
             (SELECT nullif(current_setting('dossiersync.logged', true), '')::text[])::text[]));
 
-DROP FUNCTION portal_log_grant(text, text, text, text, text, text, text, text, text, text);
 -- Adds an entry about a grant, in the transaction of its change: where the log cannot be written
 -- within a second, nothing is changed.
 CREATE FUNCTION portal_log_grant(
@@ -153,7 +152,6 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION portal_grants(text, text, text, bigint, bytea, text, text, integer);
 -- The grants on a client, or one user's where of_user is not empty, by user. parts are joined by
 -- spaces. whys has null for each that counts.
 CREATE FUNCTION portal_grants(
@@ -193,8 +191,6 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION portal_put_grant(text, text, text, bigint, bytea, text, text, boolean, text[], text,
-    date, date, text, text, text, text, text);
 -- Stores a grant in place of the user's grant on the client, and logs it. version is null where
 -- trigger keep_out_erased left the row out; the answer is then that to an unknown client. While the
 -- portal has to send all grants, nothing is stored. With check_actor, the acting person must be
@@ -290,7 +286,6 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION portal_revoke_grant(text, text, text, bigint, bytea, text, text, text, text);
 -- Revokes the user's grant on the client, logs it, and reports whether there was one. A revoked
 -- grant stays as it is. With check_actor, the acting person must be able to manage the dossier,
 -- unless it is that person's own grant.
@@ -321,7 +316,6 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION portal_end_list(text, text, bigint, bytea, timestamptz, text, text, text, text);
 -- Makes the tenant's grants equal to the list, as far as they were not changed after it was taken
 -- at as_of (by the portal's clock), logs each change, and lets the tenant's dossiers be read again
 -- if it was waiting for its grants. Where a grant is in the list twice, it fails. possible is false
@@ -468,8 +462,6 @@ BEGIN
 END
 $$;
 
-DROP FUNCTION portal_accesses(text, text, text, bigint, bytea, timestamptz, timestamptz,
-    timestamptz, text, integer);
 -- A page of the access log, the last begun first. With folded, the reads of one user between which
 -- no half hour passes are one visit, and so are other equal events; no visit goes past midnight.
 -- Else each event is one of its own. A visit keeps its place while events are added to it, because
@@ -604,7 +596,7 @@ $$;
 -- Adds entries to the log, those of several tenants at once. An entry needs a proof of its own, of
 -- its tenant, user and client; refused has the places of those whose proof is not accepted. Names
 -- that the portal API does not know are those in the grants on the client.
-CREATE OR REPLACE FUNCTION portal_log(
+CREATE FUNCTION portal_log(
     minutes bigint[], proofs bytea[], tenants text[], actions text[], events text[],
     outcomes text[], users text[], user_names text[], user_roles text[], behalves text[],
     purposes text[], points text[], clients text[], objects text[], queries text[],
@@ -668,8 +660,8 @@ BEGIN
         FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace
           AND p.proname IN ('portal_grants', 'portal_put_grant', 'portal_revoke_grant',
-              'portal_end_list', 'portal_accesses', 'portal_log_grant', 'portal_check_actor',
-              'grantee_name', 'why_closed')
+              'portal_end_list', 'portal_accesses', 'portal_log', 'portal_log_grant',
+              'portal_check_actor', 'grantee_name', 'why_closed')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         IF EXISTS (SELECT FROM pg_proc WHERE oid = f AND prosecdef) THEN
