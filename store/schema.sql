@@ -46,6 +46,14 @@ CREATE TYPE standing AS (
     readable          text[]
 );
 
+CREATE TYPE listed_item AS (
+    key               text COLLATE "C",
+    at                timestamp with time zone,
+    card              json,
+    open              boolean,
+    ends              date
+);
+
 CREATE OR REPLACE FUNCTION public.access_log_is_append_only()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -545,6 +553,28 @@ REVOKE ALL ON FUNCTION portal_dossiers(text,text,bigint,bytea,text,integer) FROM
 
 GRANT EXECUTE ON FUNCTION portal_dossiers(text,text,bigint,bytea,text,integer) TO dossiersync_reader;
 
+CREATE OR REPLACE FUNCTION public.listed_items(my_tenant text, asked text, readable text[], of_kind text, of_category text, plan_keys text[], of_goal text, of_author text, from_at timestamp with time zone, before_at timestamp with time zone, is_open boolean, today date)
+ RETURNS SETOF listed_item
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT i.key, i.at, i.card, i.open, i.ends
+    FROM shown_items i
+    WHERE i.tenant = my_tenant
+      AND i.client = asked
+      AND i.kind = of_kind
+      AND i.part = ANY (readable)
+      AND i.at >= from_at
+      AND i.at < before_at
+      AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+      AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= today, true)) = is_open)
+      AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+      AND (of_goal = '' OR i.goal = of_goal)
+      AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
+$function$;
+
+REVOKE ALL ON FUNCTION listed_items(text,text,text[],text,text,text[],text,text,timestamp with time zone,timestamp with time zone,boolean,date) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION public.portal_list(my_tenant text, me text, asked text, minute bigint, proof bytea, kind1 text, kind2 text, of_category text, of_plan text, of_goal text, of_author text, from_at timestamp with time zone, before_at timestamp with time zone, is_open boolean, start_at timestamp with time zone, start_key text, newer boolean, probe boolean, most integer, with_bodies boolean, max_bodies bigint, OUT s standing, OUT keys text[], OUT ats timestamp with time zone[], OUT cards json[], OUT opens boolean[], OUT bodies json[], OUT plans json[], OUT goals json[], OUT has_newer boolean)
  RETURNS record
  LANGUAGE plpgsql
@@ -578,37 +608,17 @@ BEGIN
         FROM (
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind1
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind1, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
             UNION ALL
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind2
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind2, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
             ORDER BY at ASC, key ASC
@@ -620,37 +630,17 @@ BEGIN
         FROM (
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind1
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) < (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind1, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
             UNION ALL
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind2
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) < (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind2, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
             ORDER BY at DESC, key DESC
@@ -660,37 +650,17 @@ BEGIN
         has_newer := EXISTS (
             (
                 SELECT i.key
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind1
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind1, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1)
             UNION ALL
             (
                 SELECT i.key
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind2
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind2, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1));
     END IF;
@@ -3165,6 +3135,8 @@ ALTER FUNCTION feeds() OWNER TO dossiersync_answers;
 ALTER FUNCTION grantee_name(text,text,text) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION links_of(text,text,text[],text,text) OWNER TO dossiersync_answers;
+
+ALTER FUNCTION listed_items(text,text,text[],text,text,text[],text,text,timestamp with time zone,timestamp with time zone,boolean,date) OWNER TO dossiersync_answers;
 
 ALTER FUNCTION plan_and_parts(text,text,text[],text) OWNER TO dossiersync_answers;
 

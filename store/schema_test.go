@@ -173,10 +173,11 @@ const (
 	// Composite types come before the functions that return them.
 	typeStatements = `
 		SELECT format(E'CREATE TYPE %I AS (\n    %s\n)', c.relname,
-		           string_agg(rpad(quote_ident(a.attname), 18) || format_type(a.atttypid, a.atttypmod),
-		               E',\n    ' ORDER BY a.attnum))
+		           string_agg(rpad(quote_ident(a.attname), 18) || format_type(a.atttypid, a.atttypmod)
+		               || coalesce(' COLLATE ' || quote_ident(l.collname), ''), E',\n    ' ORDER BY a.attnum))
 		FROM pg_class c
 		JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+		LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.collname <> 'default'
 		WHERE c.relnamespace = 'public'::regnamespace
 		  AND c.relkind = 'c'
 		  AND c.relname NOT LIKE 'river\_%'

@@ -633,6 +633,37 @@ BEGIN
 END
 $$;
 
+-- An item on a page. Its key has the collation of table items, and of the index of lists.
+CREATE TYPE listed_item AS (
+    key  text COLLATE "C",
+    at   timestamptz,
+    card json,
+    open boolean,
+    ends date
+);
+
+-- The items of one kind that a list may have, before it is cut into pages. PostgreSQL puts this
+-- function into the statements that call it, so that they read along items_by_client.
+CREATE FUNCTION listed_items(
+    my_tenant text, asked text, readable text[], of_kind text, of_category text,
+    plan_keys text[], of_goal text, of_author text, from_at timestamptz, before_at timestamptz,
+    is_open boolean, today date
+) RETURNS SETOF listed_item LANGUAGE sql STABLE AS $$
+    SELECT i.key, i.at, i.card, i.open, i.ends
+    FROM shown_items i
+    WHERE i.tenant = my_tenant
+      AND i.client = asked
+      AND i.kind = of_kind
+      AND i.part = ANY (readable)
+      AND i.at >= from_at
+      AND i.at < before_at
+      AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
+      AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= today, true)) = is_open)
+      AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
+      AND (of_goal = '' OR i.goal = of_goal)
+      AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
+$$;
+
 -- A page of items of one or two kinds, the newest first or, with newer, the oldest first; one item
 -- more than most shows that there are more. Two kinds are read apart, each along items_by_client,
 -- and merged: no row is sorted. With with_bodies the page ends with the first item that takes its
@@ -674,37 +705,17 @@ BEGIN
         FROM (
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind1
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind1, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
             UNION ALL
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind2
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind2, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT most + 1)
             ORDER BY at ASC, key ASC
@@ -716,37 +727,17 @@ BEGIN
         FROM (
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind1
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) < (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind1, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
             UNION ALL
             (
                 SELECT i.key, i.at, i.card, i.open, i.ends
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind2
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) < (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind2, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) < (start_at, start_key)
                 ORDER BY i.at DESC, i.key DESC
                 LIMIT most + 1)
             ORDER BY at DESC, key DESC
@@ -756,37 +747,17 @@ BEGIN
         has_newer := EXISTS (
             (
                 SELECT i.key
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind1
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind1, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1)
             UNION ALL
             (
                 SELECT i.key
-                FROM shown_items i
-                WHERE i.tenant = my_tenant
-                  AND i.client = asked
-                  AND i.kind = kind2
-                  AND i.part = ANY (s.readable)
-                  AND i.at >= from_at
-                  AND i.at < before_at
-                  AND (of_category = '' OR i.kind <> 'report' OR i.category = of_category)
-                  AND (is_open IS NULL OR (i.open AND coalesce(i.ends >= s.today, true)) = is_open)
-                  AND (plan_keys IS NULL OR i.plan = ANY (plan_keys))
-                  AND (of_goal = '' OR i.goal = of_goal)
-                  AND (of_author = '' OR i.card #>> '{author,id}' = of_author)
-                  AND (i.at, i.key) > (start_at, start_key)
+                FROM listed_items(my_tenant, asked, s.readable, kind2, of_category, plan_keys,
+                    of_goal, of_author, from_at, before_at, is_open, s.today) i
+                WHERE (i.at, i.key) > (start_at, start_key)
                 ORDER BY i.at ASC, i.key ASC
                 LIMIT 1));
     END IF;
@@ -1082,7 +1053,8 @@ BEGIN
         FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace
           AND (p.proname LIKE 'portal\_%' OR p.proname IN ('proof_mac', 'this_minute', 'feeds',
-              'count_items', 'links_of', 'plan_and_parts', 'why_standing', 'put_proof_keys'))
+              'count_items', 'links_of', 'plan_and_parts', 'listed_items', 'why_standing',
+              'put_proof_keys'))
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         IF EXISTS (
@@ -1126,7 +1098,8 @@ BEGIN
 END
 $$;
 GRANT SELECT (id, name, timezone, change, epoch, since, succeeded, unreachable, epoch_since,
-    reconciled, rechecked, trouble, trouble_until, trouble_kind, awaiting_grants, awaiting_erasures, dormant_after,
+    reconciled, rechecked, trouble, trouble_until, trouble_kind, awaiting_grants,
+    awaiting_erasures, dormant_after,
     identity_key), INSERT (id, name, timezone, identity_key, awaiting_erasures),
     UPDATE (name, timezone, identity_key, change) ON tenants TO dossiersync_ops;
 -- The operators' listener stores tenants, with a key where there is none. Under another key, or an
