@@ -85,7 +85,7 @@ func (s *Syncer) catchUp(ctx context.Context, t *Tenant, began time.Time) {
 	if known.Succeeded == nil {
 		s.retryFirstRun(ctx, t)
 	}
-	// A slot that has just come is left to tick, if it came while this worker waited for it.
+	// tick requests a slot that came less than a minute ago, if this worker was waiting for it.
 	ticks := slot.After(began) && now.Sub(slot) < s.opts.Spread+clockSkew
 	if slot.IsZero() || known.Succeeded != nil && ticks {
 		return
