@@ -147,6 +147,15 @@ func (t *Tenant) servedKind(k dossier.Kind) dossier.Kind {
 	return k
 }
 
+// served returns the kinds as [Tenant.servedKind] has them, and the part of each.
+func (t *Tenant) served(kinds []dossier.Kind) ([]dossier.Kind, []dossier.Part) {
+	served, parts := make([]dossier.Kind, len(kinds)), make([]dossier.Part, len(kinds))
+	for i, k := range kinds {
+		served[i], parts[i] = t.servedKind(k), partOf[k]
+	}
+	return served, parts
+}
+
 // time formats m with the tenant's offset, to the second.
 func (t *Tenant) time(m time.Time) string { return m.In(t.Location).Format(time.RFC3339) }
 

@@ -31,15 +31,8 @@ func (a *API) density(ctx context.Context, c *call) (*result, error) {
 		return nil, web.Invalid("by", "Kies uit day, week, month.")
 	}
 	c.event.Query = q.Encode(nil)
-	kinds := ask.Kinds
-	ask.Kinds = make([]dossier.Kind, 0, len(kinds))
-	for _, k := range kinds {
-		ask.Kinds = append(ask.Kinds, c.tenant.servedKind(k))
-	}
-	parts := make([]dossier.Part, 0, len(kinds))
-	for _, k := range kinds {
-		parts = append(parts, partOf[k])
-	}
+	var parts []dossier.Part
+	ask.Kinds, parts = c.tenant.served(ask.Kinds)
 	// As in list, the ETag covers nothing that needs the periods.
 	filtered := q.Encode(nil, "by") != ""
 	version := func(s *basis) string { return s.version(c, s.emptyFreshness(filtered)) }

@@ -51,15 +51,8 @@ func (a *API) events(ctx context.Context, c *call) (*result, error) {
 	if itemID.MatchString(object.ID) {
 		c.event.Object = object.ID
 	}
-	st, it, err := a.portal.Item(ctx, c.identity(), c.client, c.event.Object, c.tenant.servedKind(object.Kind), "")
-	if err != nil {
+	if _, _, err := a.open(ctx, c, c.event.Object, object.Kind, ""); err != nil {
 		return nil, err
-	}
-	if err := c.requireDossier(&st); err != nil {
-		return nil, err
-	}
-	if it == nil {
-		return nil, web.Absent()
 	}
 	return &result{}, nil
 }

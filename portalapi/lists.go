@@ -62,10 +62,8 @@ func (a *API) carePlans(ctx context.Context, c *call) (*result, error) {
 func (a *API) list(
 	ctx context.Context, c *call, q *web.Query, kinds []dossier.Kind, list store.ListQuery,
 ) (*result, error) {
-	list.Kinds = make([]dossier.Kind, 0, len(kinds))
-	for _, k := range kinds {
-		list.Kinds = append(list.Kinds, c.tenant.servedKind(k))
-	}
+	var parts []dossier.Part
+	list.Kinds, parts = c.tenant.served(kinds)
 	list.Plan, list.Goal, list.Author = q.Match("plan", itemID), q.Match("goal", itemID), q.Match("author", itemID)
 	if !c.tenant.shares(dossier.PartCarePlans) && (list.Plan != "" || list.Goal != "") {
 		list.Kinds = nil // no item has a plan that it shows
@@ -83,10 +81,6 @@ func (a *API) list(
 		list.Start, list.Newer = l.from.position(), l.from.newer
 	}
 	c.event.Query = q.Encode(nil, "cursor")
-	parts := make([]dossier.Part, 0, len(kinds))
-	for _, k := range kinds {
-		parts = append(parts, partOf[k])
-	}
 	// The ETag covers nothing that needs the page's items, not even whether there are any, so that
 	// a conditional request is answered without reading them.
 	filtered := l.from != nil || q.Encode(nil, "limit", "cursor") != ""
@@ -138,21 +132,30 @@ func (a *API) item(kind dossier.Kind) func(context.Context, *call) (*result, err
 		if same != nil || err != nil {
 			return same, err
 		}
-		st, it, err := a.portal.Item(ctx, c.identity(), c.client, c.item(), c.tenant.servedKind(kind), category)
+		st, it, err := a.open(ctx, c, c.item(), kind, category)
 		if err != nil {
 			return nil, err
 		}
-		if err := c.requireDossier(&st); err != nil {
-			return nil, err
-		}
-		if it == nil {
-			return nil, web.Absent()
-		}
-		s := newBasis(c.tenant, &st, partOf[kind])
+		s := newBasis(c.tenant, st, partOf[kind])
 		beside := encode(neighboursJSON{newNeighbour(it.Older), newNeighbour(it.Newer)})
 		body := itemBody(itemJSON(&it.Listed, kind, c.tenant), s.freshness(), beside)
 		return &result{body: body, version: version(s)}, nil
 	}
+}
+
+// open reads one item of the dossier that is asked for. It fails as for an item that does not exist
+// where the user may not read it.
+func (a *API) open(
+	ctx context.Context, c *call, key string, kind dossier.Kind, category string,
+) (*store.Standing, *store.Opened, error) {
+	st, it, err := a.portal.Item(ctx, c.identity(), c.client, key, c.tenant.servedKind(kind), category)
+	if err == nil {
+		err = c.requireDossier(&st)
+	}
+	if err == nil && it == nil {
+		err = web.Absent()
+	}
+	return &st, it, err
 }
 
 // neighboursJSON has the items beside an opened one in the list of its kind.
